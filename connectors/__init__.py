@@ -1,0 +1,1 @@
+"""The outside world in one vocabulary: platforms in, records out, changes back."""

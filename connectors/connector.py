@@ -1,0 +1,96 @@
+"""The Protocol that every connector keeps, and how one is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+from connectors.errors import FixSettingsError
+from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
+
+ENTRY_POINTS = "personasync.connectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Everything a connector is told: from the workspace file, and from plugin.toml.
+
+    Attributes:
+        name: The connection's name in the workspace ("crm", "email").
+        settings: The connection's own table of the workspace, secrets resolved.
+        manifest: The connector's table of plugin.toml (hosts, scopes, limits, fields, prefix, ...).
+        mapped: Platform properties that the workspace's traits use, to be read as well.
+        groups: Names of the groups (one per segment) whose members are wanted.
+    """
+
+    name: str
+    settings: Mapping[str, str]
+    manifest: Mapping[str, Any]
+    mapped: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+class Connector(Protocol):
+    """One platform account. Every method may raise the errors of `connectors.errors`."""
+
+    name: str
+    traffic: Traffic
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """Streams that `pull` reads, in order: contacts, memberships, orders, survey_answers."""
+
+    @property
+    def result_streams(self) -> tuple[str, ...]:
+        """Streams that `results` reads, in order: campaigns, activity."""
+
+    @property
+    def pushes(self) -> bool:
+        """Whether fields and groups can be written here."""
+
+    def now(self) -> datetime:
+        """Return the platform's own clock (UTC), from the Date header of an answer."""
+
+    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
+        """Yield what changed in *stream* since *cursor* ({}: everything), page by page."""
+
+    def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
+        """Compare with what the platform has, and return what would have to be created.
+
+        Raises:
+            FixSettingsError: A field exists with another type, or there is no room for more.
+        """
+
+    def create(self, step: SetupStep) -> None:
+        """Do one step that `missing` returned."""
+
+    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+        """Write *changes*, yielding the outcomes of each batch before the next one leaves."""
+
+    def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
+        """Return how many requests per endpoint `push` would need for *changes*."""
+
+    def seconds_for(self, requests: Mapping[str, int]) -> float:
+        """Return the least time that *requests* take at this account's limits."""
+
+    def check(self) -> list[Finding]:
+        """Look at credentials, scopes, limits and the account, without writing."""
+
+    def close(self) -> None:
+        """Give back the sockets."""
+
+
+def find(connector: str) -> Any:
+    """Return the factory ``(Connection) -> Connector`` that an installed package registered.
+
+    Raises:
+        FixSettingsError: Nobody registered that name; the message lists those who did.
+    """
+    known = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if connector not in known:
+        listed = ", ".join(sorted(known)) or "none"
+        raise FixSettingsError(f"There is no connector {connector!r}.", mend=f"Known: {listed}.")
+    return known[connector].load()

@@ -1,0 +1,109 @@
+"""Every error that leaves a connector. The class says what to do next, the message what happened.
+
+::
+
+    PersonasyncError
+    ├── FixSettingsError          a person must change something before it can work
+    │   ├── CredentialError       the token or key is missing, malformed or refused
+    │   ├── MissingScopeError     the token works but may not do this
+    │   └── NotFoundError         an audience, campaign or property that does not exist
+    ├── TryLaterError             nothing is wrong with the request; the platform can't now
+    │   ├── RateLimitError        a limit of the platform, with the wait it asks for
+    │   └── PlatformDownError     no answer, or one that is no answer (5xx, HTML, cut, time-out)
+    ├── RejectedError             the platform refused this request for good (4xx)
+    └── ContractError             the platform broke its own contract; going on could lose data
+"""
+
+from __future__ import annotations
+
+
+class PersonasyncError(Exception):
+    """What happened, to what, and the next step: one sentence each.
+
+    Attributes:
+        mend: The next step for a person, or "" where there is none.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, mend: str = "") -> None:
+        super().__init__(f"{message} {mend}".strip())
+        self.mend = mend
+
+
+class FixSettingsError(PersonasyncError):
+    """A person must change something before this can work."""
+
+    exit_code = 2
+
+
+class CredentialError(FixSettingsError):
+    """The token or key is missing, malformed or refused (401)."""
+
+
+class MissingScopeError(FixSettingsError):
+    """The token works but may not do this (403 that names scopes).
+
+    Attributes:
+        scopes: What the platform asks for.
+    """
+
+    def __init__(self, message: str, *, scopes: tuple[str, ...], mend: str = "") -> None:
+        super().__init__(message, mend=mend)
+        self.scopes = scopes
+
+
+class NotFoundError(FixSettingsError):
+    """Something that the settings name does not exist on the platform (404)."""
+
+
+class TryLaterError(PersonasyncError):
+    """Nothing is wrong with the request; the platform can't now."""
+
+
+class RateLimitError(TryLaterError):
+    """A limit of the platform was reached.
+
+    Attributes:
+        wait: Seconds until it makes sense to try again, None where the platform does not say.
+        daily: True where only the next day helps.
+    """
+
+    def __init__(self, message: str, *, wait: float | None, daily: bool = False, mend: str = "") -> None:
+        super().__init__(message, mend=mend)
+        self.wait = wait
+        self.daily = daily
+
+
+class PlatformDownError(TryLaterError):
+    """No answer, or one that is no answer: 5xx, HTML, an empty or cut body, a time-out.
+
+    Attributes:
+        answered: False where the request may have taken effect although no answer arrived.
+    """
+
+    def __init__(self, message: str, *, answered: bool, mend: str = "") -> None:
+        super().__init__(message, mend=mend)
+        self.answered = answered
+
+
+class RejectedError(PersonasyncError):
+    """The platform refused this request for good (4xx).
+
+    Attributes:
+        status: HTTP status.
+        code: The platform's own word, such as ``PROPERTY_DOESNT_EXIST`` or ``Member In Compliance State``.
+        body: The decoded body, {} where it was no JSON object.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, code: str, body: dict[str, object], mend: str = ""
+    ) -> None:
+        super().__init__(message, mend=mend)
+        self.status = status
+        self.code = code
+        self.body = body
+
+
+class ContractError(PersonasyncError):
+    """The platform broke its own contract; going on could lose or repeat data."""

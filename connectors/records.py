@@ -1,0 +1,343 @@
+"""What crosses the border between a platform and us: frozen records, and the columns of each table.
+
+Bulk data travel as Arrow tables in the schemas below, single things as frozen dataclasses. Every
+timestamp is UTC with microseconds. `contact_key` is the one way in which a row names a human: either
+``<connection>:<platform id>`` or ``email:<normalised address>``; the identity map of the control store
+turns either into a person id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pyarrow as pa
+
+TIME = pa.timestamp("us", tz="UTC")
+
+Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "unknown"]
+ContactState = Literal["active", "archived", "deleted", "merged"]
+EngagementKind = Literal["open", "click", "bounce", "unsubscribe", "complaint", "visit", "form", "reply"]
+ChangeKind = Literal["field", "group"]
+OutcomeState = Literal["applied", "unchanged", "rejected", "parked", "unknown"]
+FieldType = Literal["text", "number", "enumeration", "date", "url"]
+
+MEMBER = "member"  # the `after` (or `before`) of a group change: in the group; None is out of it
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """One table of the warehouse: its columns, and the ones that name a row.
+
+    Versions of a row share the key; the newest `recorded_at`, which the warehouse adds, is in force.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: pa.Schema
+
+
+CONTACTS = TableSchema(
+    "contacts",
+    ("connection", "platform_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("platform_id", pa.string()),  # HubSpot record id; Mailchimp contact_id, else member id
+            ("email", pa.string()),  # normalised (see `normalise_email`), null where there is none
+            ("additional_emails", pa.list_(pa.string())),
+            ("merged_ids", pa.list_(pa.string())),  # platform ids that were merged into this one
+            ("state", pa.string()),  # ContactState
+            ("consent", pa.string()),  # Consent
+            ("created_at", TIME),
+            ("updated_at", TIME),
+            ("properties", pa.string()),  # JSON object, name -> text; holds what the platform shows, owned fields too
+        ]
+    ),
+)
+MEMBERSHIPS = TableSchema(
+    "memberships",
+    ("connection", "group_name", "platform_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("group_name", pa.string()),  # our tag or list, without the platform's prefix
+            ("platform_id", pa.string()),
+            ("member", pa.bool_()),
+        ]
+    ),
+)
+ORDERS = TableSchema(
+    "orders",
+    ("connection", "order_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("order_id", pa.string()),
+            ("contact_key", pa.string()),
+            ("at", TIME),
+            ("amount", pa.float64()),
+            ("currency", pa.string()),  # ISO 4217, upper case
+            ("state", pa.string()),  # placed | cancelled
+            ("campaign_id", pa.string()),  # the campaign that the platform credits, else null
+        ]
+    ),
+)
+ORDER_LINES = TableSchema(
+    "order_lines",
+    ("connection", "order_id", "line_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("order_id", pa.string()),
+            ("line_id", pa.string()),
+            ("product_id", pa.string()),
+            ("title", pa.string()),
+            ("category", pa.string()),
+            ("quantity", pa.float64()),
+            ("price", pa.float64()),
+        ]
+    ),
+)
+CAMPAIGNS = TableSchema(
+    "campaigns",
+    ("connection", "campaign_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("campaign_id", pa.string()),
+            ("parent_id", pa.string()),  # the campaign whose variant this is, else null
+            ("name", pa.string()),
+            ("subject", pa.string()),
+            ("variant", pa.string()),  # label of the variant, else null
+            ("state", pa.string()),  # sent | sending | draft
+            ("sent_at", TIME),
+            # the platform's own totals, to compare with what we counted; null where it gives none
+            ("sent", pa.int64()),
+            ("opened", pa.int64()),  # people, not opens
+            ("clicked", pa.int64()),  # people, not clicks
+            ("unsubscribed", pa.int64()),
+            ("bounced", pa.int64()),
+            ("complained", pa.int64()),
+            ("ordered", pa.int64()),
+            ("revenue", pa.float64()),
+            ("currency", pa.string()),
+        ]
+    ),
+)
+DELIVERIES = TableSchema(
+    "deliveries",
+    ("connection", "campaign_id", "contact_key"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("campaign_id", pa.string()),
+            ("contact_key", pa.string()),
+            ("at", TIME),
+            ("status", pa.string()),  # sent | hard | soft | dropped
+            ("variant", pa.string()),
+        ]
+    ),
+)
+ENGAGEMENTS = TableSchema(
+    "engagements",
+    ("connection", "event_id"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("event_id", pa.string()),
+            ("kind", pa.string()),  # EngagementKind
+            ("contact_key", pa.string()),
+            ("campaign_id", pa.string()),
+            ("at", TIME),
+            ("url", pa.string()),
+        ]
+    ),
+)
+SURVEY_ANSWERS = TableSchema(
+    "survey_answers",
+    ("connection", "contact_key", "survey", "item"),
+    pa.schema(
+        [
+            ("connection", pa.string()),
+            ("contact_key", pa.string()),
+            ("survey", pa.string()),
+            ("item", pa.string()),
+            ("value", pa.string()),
+            ("at", TIME),
+        ]
+    ),
+)
+ASSIGNMENTS = TableSchema(
+    "assignments",
+    ("person_id",),
+    pa.schema(
+        [
+            ("person_id", pa.string()),
+            ("segment", pa.string()),  # null: unclassified
+            ("persona", pa.string()),  # null: unclassified
+            ("confidence", pa.float64()),  # 0 to 1; null: unclassified
+            ("runner_up", pa.string()),
+            ("reasons", pa.string()),  # in words
+            ("source", pa.string()),  # rules | survey | model | declared
+            ("version", pa.string()),  # digest of the definitions that decided
+            ("as_of", TIME),
+            ("since", TIME),  # as_of of the first assignment in an unbroken run of the same segment
+        ]
+    ),
+)
+TABLES = {
+    table.name: table
+    for table in (
+        CONTACTS,
+        MEMBERSHIPS,
+        ORDERS,
+        ORDER_LINES,
+        CAMPAIGNS,
+        DELIVERIES,
+        ENGAGEMENTS,
+        SURVEY_ANSWERS,
+        ASSIGNMENTS,
+    )
+}
+
+Cursor = Mapping[str, str]
+"""How far a stream has been read: a small JSON object that only its connector understands. {} is "from the start"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows of one table, and where to go on once they are safe.
+
+    Attributes:
+        table: A name in `TABLES`.
+        rows: In that table's schema.
+        cursor: Position after this page; None while the stream can't be resumed from here. The last page
+            of a stream always carries one.
+        total: How many rows of this stream the platform announced, None where it does not say.
+    """
+
+    table: str
+    rows: pa.Table
+    cursor: Cursor | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDefinition:
+    """A field that we own on a platform (HubSpot property, Mailchimp merge field).
+
+    Attributes:
+        name: The platform's name: a property name, or a merge tag of at most 10 characters.
+        options: For enumerations: (value, label) pairs, in order.
+    """
+
+    name: str
+    label: str
+    type: FieldType
+    options: tuple[tuple[str, str], ...] = ()
+    description: str = ""
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One thing that `setup` would create or extend on a platform, shown before it is done."""
+
+    connection: str
+    action: Literal["create_field", "extend_field", "create_group"]
+    name: str
+    detail: str
+    field: FieldDefinition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value of one contact that shall be different: wanted minus shown.
+
+    Attributes:
+        email: The contact's address as the platform shows it now; Mailchimp needs it for its paths.
+        name: Field name, or group name without the platform's prefix.
+        before: What the platform shows now, None where it shows nothing.
+        after: What it shall show; None clears the field, or takes the contact out of the group.
+    """
+
+    connection: str
+    platform_id: str
+    person_id: str
+    email: str | None
+    kind: ChangeKind
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change.
+
+    Attributes:
+        reason: The platform's own words for a rejection, ours for parking; "" when applied.
+        code: A short word to count by, such as ``compliance_state``.
+    """
+
+    change: Change
+    state: OutcomeState
+    reason: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`: what was looked at, whether it is well, and the mend if not."""
+
+    check: str
+    state: Literal["ok", "warn", "fail"]
+    message: str
+    mend: str = ""
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Requests that one connection sent, by endpoint (``"POST contacts/batch/update"``)."""
+
+    requests: dict[str, int] = field(default_factory=dict)
+    writes: int = 0
+
+    def count(self, endpoint: str, *, write: bool) -> None:
+        """Add one request; *write* where it could change something on the platform."""
+        self.requests[endpoint] = self.requests.get(endpoint, 0) + 1
+        self.writes += write
+
+
+def normalise_email(address: str | None) -> str | None:
+    """Return the form in which addresses are compared: trimmed, case folded, domain in its ASCII form.
+
+    The local part is case folded too: in theory mailboxes may differ by case, in practice two spellings
+    are one human. Nothing else is folded (no dots, no plus tags): those can be two humans.
+
+    Returns:
+        None for an empty address or one without exactly one usable ``@``.
+    """
+    if address is None:
+        return None
+    local, at, domain = address.strip().rpartition("@")
+    if not at or not local or not domain or any(c.isspace() for c in address.strip()):
+        return None
+    folded = domain.casefold().rstrip(".")
+    try:
+        folded = folded.encode("idna").decode("ascii")
+    except UnicodeError:
+        pass  # compared as it is: a domain that IDNA refuses still equals itself
+    return f"{local.casefold()}@{folded}" if folded else None
+
+
+def email_key(address: str) -> str:
+    """Return the `contact_key` of a normalised address."""
+    return f"email:{address}"
+
+
+def platform_key(connection: str, platform_id: str) -> str:
+    """Return the `contact_key` of a contact as one connection knows it."""
+    return f"{connection}:{platform_id}"

@@ -1,0 +1,64 @@
+"""What both local platforms share: the store, the clock, the seed, and how they shall misbehave."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from connectors.sandbox.clock import Clock
+from connectors.sandbox.store import Store
+
+HUBSPOT_TOKEN = "pat-sandbox-0000"  # noqa: S105 - the local platform's, worth nothing elsewhere
+MAILCHIMP_KEY = "sandbox-key-us1"  # noqa: S105
+
+
+@dataclass(slots=True)
+class Settings:
+    """How the local platforms behave; all of it can be changed while they run.
+
+    Attributes:
+        latency: Seconds added to every answer.
+        enforce_limits: Whether requests per window, search per second and connections are limited.
+        burst_requests: HubSpot's requests per ten seconds.
+        daily_requests: HubSpot's requests per day.
+        search_lag: Seconds until a HubSpot write can be found by search.
+        scopes: What the HubSpot token may do; None is everything.
+        merge_keeps_primary_id: HubSpot's "primary ID preservation" beta.
+        gdpr: Whether the HubSpot account demands a legal basis for consent writes.
+        merge_field_limit: Mailchimp's merge fields per audience.
+    """
+
+    latency: float = 0.0
+    enforce_limits: bool = True
+    burst_requests: int = 190
+    daily_requests: int = 625_000
+    search_lag: float = 0.0
+    scopes: frozenset[str] | None = None
+    merge_keeps_primary_id: bool = False
+    gdpr: bool = False
+    merge_field_limit: int = 30
+
+
+@dataclass(slots=True)
+class World:
+    """One pair of platforms: what they know, what time it is there, and how they behave."""
+
+    store: Store
+    clock: Clock
+    settings: Settings
+    seed: int = 20261124
+    random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Seed the one source of chance."""
+        self.random = random.Random(self.seed)  # noqa: S311 - people and faults, not secrets
+
+
+def make_world(path: Path | None = None, *, settings: Settings | None = None, seed: int = 20261124) -> World:
+    """Return the world saved at *path*, or a new one (kept in memory only when *path* is None)."""
+    store = Store(path)
+    saved = store.table("world").get("clock", {"offset_seconds": 0.0})
+    clock = Clock(timedelta(seconds=float(saved["offset_seconds"])))
+    return World(store=store, clock=clock, settings=settings or Settings(), seed=seed)

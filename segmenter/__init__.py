@@ -1,0 +1,1 @@
+"""Pure decisions about people: tables in, tables out. No network, clock, files or settings."""

@@ -1,0 +1,1 @@
+"""The jobs, in the order in which they run, and what people touch."""
