@@ -24,6 +24,7 @@ class Connection:
         manifest: The connector's table of plugin.toml (hosts, scopes, limits, fields, prefix, ...).
         mapped: Platform properties that the workspace's traits use, to be read as well.
         groups: Names of the groups (one per segment) whose members are wanted.
+        owned: Names of the fields that we own there; a change of any other is refused.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Connection:
     manifest: Mapping[str, Any]
     mapped: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    owned: tuple[str, ...] = ()
 
 
 class Connector(Protocol):

@@ -21,18 +21,18 @@ class Table(MutableMapping[str, Row]):
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: dict[str, Row] = {}
-        self.dirty: set[str] = set()
+        self.dirty: dict[str, None] = {}  # a set that keeps its order
 
     def __getitem__(self, key: str) -> Row:
         return self.rows[key]
 
     def __setitem__(self, key: str, row: Row) -> None:
         self.rows[key] = row
-        self.dirty.add(key)
+        self.dirty[key] = None
 
     def __delitem__(self, key: str) -> None:
         del self.rows[key]
-        self.dirty.add(key)
+        self.dirty[key] = None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.rows)
