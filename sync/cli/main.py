@@ -1,0 +1,104 @@
+"""The Typer app, and the one place where an error becomes a sentence and an exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from connectors.errors import PersonasyncError
+from sync.cli.console import Console
+from sync.clock import now
+from sync.workbench import Workbench, open_workbench
+
+REJECTS = 4  # done, but some records were rejected
+INTERRUPTED = 130  # the shell's status for Ctrl-C
+
+app = typer.Typer(
+    name="personasync",
+    help="Segments and personas between your CRM and your e-mail platform.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
+OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CONNECTION", help="One connection only.")]
+HERE = Path()
+
+
+@app.callback()
+def personasync(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+) -> None:
+    """Segments and personas between your CRM and your e-mail platform."""
+    click.get_current_context().obj = {"debug": debug}
+
+
+@contextmanager
+def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
+    """Open the workspace with the real clock and environment."""
+    with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
+        yield bench
+
+
+def console_of(*, as_json: bool) -> Console:
+    """Return the console of one command."""
+    return Console(as_json=as_json)
+
+
+def main() -> None:
+    """Run a command; the exit status is the contract of docs/reference.md."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command that *arguments* name, and return its exit status."""
+    try:
+        status = app(args=arguments, standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.Abort:
+        sys.stderr.write("Stopped.\n")
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except PersonasyncError as error:
+        return _failed(error, arguments, status=error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. What was done is kept; the same command goes on.\n")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
+        return _failed(error, arguments, status=1)
+    return int(status or 0)
+
+
+def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    known = isinstance(error, PersonasyncError)
+    message = str(error) if known else f"Something went wrong that personasync did not foresee: {error!r}."
+    if not known and "--debug" not in arguments:
+        message += " Run it again with `personasync --debug ...` and report what it prints."
+    if "--json" in arguments:
+        document: dict[str, Any] = {"error": {"kind": type(error).__name__, "message": message, "status": status}}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stderr.write(f"Error: {message}\n")
+    return status
+
+
+from sync.cli import inspect, platforms, start, steps  # noqa: E402, F401 - they register their commands with `app`

@@ -1,0 +1,165 @@
+"""The steps of the loop: setup, pull, assign, plan, apply, results, report, run."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli import words
+from sync.cli.console import Console
+from sync.cli.main import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+from sync.workbench import Workbench
+
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", metavar="TIME", help="The moment to look at, ISO 8601 (UTC unless it says). Default: now.")
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+OverrideOption = Annotated[
+    list[str] | None, typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail aside for this one plan.")
+]
+
+
+@app.command()
+def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Create the fields and groups that personasync owns. Shows them first."""
+    from sync import setup as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        steps = job.missing(bench)
+        if steps and not yes:
+            console.say(words.setup_shown(steps))
+            if not sys.stdin.isatty():
+                raise FixSettingsError("setup would create the above.", mend="Run `personasync setup --yes` to do it.")
+            typer.confirm("Create these?", abort=True, err=True)
+        job.create(bench, steps)
+    document = {"created": [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]}
+    console.result(document, words.setup_done(steps))
+
+
+@app.command()
+def pull(
+    *,
+    workspace: WorkspaceOption = HERE,
+    only: OnlyOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, not only what changed.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Read contacts, orders and answers that changed on the platforms."""
+    from sync import pull as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress() as progress:
+        pulled = job.pull(bench, only=only, full=full, progress=progress)
+    console.result(words.as_document(pulled), *words.pulled(pulled))
+    return REJECTS if pulled.rejects else 0
+
+
+@app.command()
+def assign(*, workspace: WorkspaceOption = HERE, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+    """Give every person a segment and a persona."""
+    from sync import assign as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        assigned = job.assign(bench, as_of=moment(as_of) or bench.now())
+    console.result(words.as_document(assigned), *words.assigned(assigned))
+
+
+@app.command()
+def plan(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
+    """Show what would change on the platforms, and save it for `apply`. Nothing is written."""
+    from sync import planning as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        planned = job.plan(bench)
+    console.result({"plan": planned.plan_id, "path": str(planned.path), **planned.summary}, *words.planned(planned))
+    return 3 if planned.breaches else 0
+
+
+@app.command()
+def apply(
+    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Default: the newest plan.")] = None,
+    *,
+    workspace: WorkspaceOption = HERE,
+    override: OverrideOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Send a saved plan to the platforms."""
+    from sync import apply as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress() as progress:
+        applied = job.apply(bench, plan_file, override=frozenset(override or ()), progress=progress)
+    console.result(words.applied_document(applied), *words.applied(applied))
+    return _status(applied)
+
+
+@app.command()
+def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> None:
+    """Import what the campaigns did."""
+    from sync import results as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress() as progress:
+        imported = job.results(bench, only=only, progress=progress)
+    console.result(words.as_document(imported), *words.pulled(imported))
+
+
+@app.command()
+def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+    """Write one HTML page: personas, and what the campaigns did for each."""
+    from sync import reporting as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        written = job.write_report(bench)
+    console.result({"report": str(written.path), "summary": written.summary}, *written.summary, f"Report: {written.path}")
+
+
+@app.command(name="run")
+def run_all(
+    *, workspace: WorkspaceOption = HERE, as_of: AsOfOption = None, override: OverrideOption = None, as_json: JsonOption = False
+) -> int:
+    """Do all steps in order, under the guardrails. For cron."""
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress() as progress:
+        document, shown, status = _loop(bench, console, moment(as_of), frozenset(override or ()), progress)
+    console.result(document, *shown)
+    return status
+
+
+def _loop(
+    bench: Workbench, console: Console, as_of: datetime | None, override: frozenset[str], progress: Any
+) -> tuple[dict[str, Any], list[Any], int]:
+    from sync.loop import run_loop  # noqa: PLC0415
+
+    done = run_loop(bench, as_of=as_of, override=override, progress=progress, tell=console.say)
+    return words.loop_document(done), words.loop(done), _status(done.applied)
+
+
+def _status(applied: Any) -> int:
+    if applied.failed:
+        return 1
+    return REJECTS if applied.rejected else 0
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the moment that *text* names, UTC.
+
+    Raises:
+        FixSettingsError: It is no ISO 8601 time.
+    """
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise FixSettingsError(f"{text!r} is no time.", mend="Write it like 2026-11-24 or 2026-11-24T09:00:00+01:00.") from error
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

@@ -1,0 +1,144 @@
+"""What people read after a step: a few plain lines and tables. And the same as a document for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from connectors.records import SetupStep
+from sync.apply import Applied
+from sync.assign import Assigned
+from sync.cli.console import table
+from sync.loop import Loop
+from sync.planning import Planned
+from sync.pull import Pulled
+
+Shown = list[str | Table]
+
+ACTIONS = {"create_field": "create field", "extend_field": "add options to field", "create_group": "create group"}
+
+
+def as_document(result: Any) -> dict[str, Any]:
+    """Return a result's dataclass as a document."""
+    return asdict(result)
+
+
+def setup_shown(steps: Sequence[SetupStep]) -> str:
+    """Return what setup would do, a line a step."""
+    lines = [f"  {step.connection}: {ACTIONS[step.action]} {step.name}  {step.detail}".rstrip() for step in steps]
+    return "\n".join(["personasync would:", *lines])
+
+
+def setup_done(steps: Sequence[SetupStep]) -> str:
+    """Return what setup did, in a sentence."""
+    return f"Created {len(steps)} fields and groups." if steps else "Everything that personasync owns is there already."
+
+
+def pulled(result: Pulled) -> Shown:
+    """Return what was read."""
+    shown: Shown = [table("Read", "Rows", rows=list(result.rows.items()))]
+    kept = sum(result.versions.values())
+    shown.append(f"{kept:,} rows were new or different." if kept else "Nothing new.")
+    if result.persons:
+        joined = f", {result.joined:,} turned out to be one with another" if result.joined else ""
+        shown.append(f"{result.persons:,} persons{joined}.")
+    shown.extend(f"Left out: {reject}" for reject in result.rejects)
+    return shown
+
+
+def assigned(result: Assigned) -> Shown:
+    """Return who is what."""
+    rows = [(name, persons, f"{persons / max(result.persons, 1):.0%}") for name, persons in result.segments.items()]
+    shown: Shown = [table("Segment", "Persons", "Share", rows=rows)]
+    shown.append(
+        f"{result.persons:,} persons as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} assigned, "
+        f"{result.unclassified:,} unclassified, {result.changed:,} changed."
+    )
+    return shown
+
+
+def planned(result: Planned) -> Shown:
+    """Return what a plan would do, and whether it may."""
+    summary = result.summary
+    if not result.plan.changes:
+        shown: Shown = ["Nothing to change: the platforms show what they should."]
+    else:
+        rows = [(name, count) for name, count in summary["by_field"].items()]
+        shown = [table("Would change", "Contacts", rows=rows, title=f"Plan {result.plan_id}")]
+        samples = [
+            (s["contact"], s["connection"], s.get("field") or s.get("group"), s["before"] or "–", s["after"] or "–")
+            for s in summary["samples"]
+        ]
+        shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
+    if summary["parked"]:
+        shown.append(table("Left alone", "Contacts", rows=list(summary["parked"].items())))
+    if summary["requests"]:
+        rows = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
+        shown.append(table("Connection", "Request", "Times", rows=rows))
+        shown.append(f"About {summary['minutes']:.1f} minutes at this account's limits.")
+    shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
+    shown.append(f"Saved as {result.path}")
+    return shown
+
+
+def applied_document(result: Applied) -> dict[str, Any]:
+    """Return what an apply did, for scripts."""
+    return {
+        "plan": result.plan_id,
+        "run": result.run_id,
+        "outcomes": {f"{name} {state}": count for (name, state), count in sorted(result.states.items())},
+        "reasons": {f"{name}: {reason}": count for (name, reason), count in sorted(result.reasons.items())},
+        "failed": result.failed,
+    }
+
+
+def applied(result: Applied) -> Shown:
+    """Return what became of a plan."""
+    if not result.states and not result.failed:
+        return ["Nothing to send."]
+    rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
+    shown: Shown = [table("Connection", "Outcome", "Changes", rows=rows)]
+    if result.reasons:
+        rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
+        shown.append(table("Connection", "Why not", "Changes", rows=rows))
+    shown.extend(
+        f"{name} stopped: {message} The rest waits: run `personasync apply` again." for name, message in result.failed.items()
+    )
+    return shown
+
+
+def loop_document(done: Loop) -> dict[str, Any]:
+    """Return what a whole run did, for scripts."""
+    return {
+        "pulled": asdict(done.pulled),
+        "assigned": asdict(done.assigned),
+        "created": done.created,
+        "plan": {"id": done.planned.plan_id, "path": str(done.planned.path), **done.planned.summary},
+        "applied": applied_document(done.applied),
+        "results": asdict(done.imported),
+        "report": str(done.written.path),
+        "seconds": done.seconds,
+        "requests": done.requests,
+        "writes": done.writes,
+    }
+
+
+def loop(done: Loop) -> Shown:
+    """Return what a whole run did."""
+    rows = [(name, seconds, done.requests.get(name, 0)) for name, seconds in done.seconds.items()]
+    return [
+        *assigned(done.assigned),
+        *applied(done.applied),
+        table("Step", "Seconds", "Requests", rows=rows),
+        *done.written.summary,
+        f"Report: {done.written.path}",
+    ]
+
+
+def counts(document: Mapping[str, Any]) -> str:
+    """Return a run's counts in one line."""
+    shown = {key: value for key, value in document.items() if isinstance(value, int | str) and value != ""}
+    return ", ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in shown.items())

@@ -1,0 +1,50 @@
+"""Look at everything that a run needs, without writing: each finding with its mend."""
+
+from __future__ import annotations
+
+from connectors.errors import PersonasyncError
+from connectors.records import Finding
+from sync import setup
+from sync.workbench import Workbench
+
+
+def examine(bench: Workbench, *, only: str | None = None) -> list[tuple[str, Finding]]:
+    """Return findings by connection, and those about the workspace itself under "workspace"."""
+    findings = [("workspace", finding) for finding in _workspace(bench)]
+    names = [name for name in bench.workspace.connections if only in {None, name}]
+    for name in names:
+        findings.extend((name, finding) for finding in _connection(bench, name))
+    return findings
+
+
+def _connection(bench: Workbench, name: str) -> list[Finding]:
+    try:
+        connector = bench.connector(name)
+        found = list(connector.check())
+        if connector.pushes and not any(finding.state == "fail" for finding in found):
+            found.append(_fields(bench, name))
+    except PersonasyncError as error:
+        return [Finding("settings", "fail", str(error))]
+    return found
+
+
+def _fields(bench: Workbench, name: str) -> Finding:
+    steps = setup.missing(bench, only=name)
+    if not steps:
+        return Finding("fields", "ok", "Every field and group that personasync owns is there.")
+    listed = ", ".join(step.name for step in steps)
+    return Finding("fields", "warn", f"Not there yet: {listed}.", "Run `personasync setup`.")
+
+
+def _workspace(bench: Workbench) -> list[Finding]:
+    workspace = bench.workspace
+    found = [Finding("files", "ok", f"{workspace.name}: {len(workspace.segments)} segments, {len(workspace.personas)} personas.")]
+    if not workspace.segments:
+        found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
+    unsettled = bench.control.ledger.unsettled()
+    if unsettled:
+        waiting = sum(len(changes) for changes in unsettled.values())
+        found.append(
+            Finding("ledger", "warn", f"{waiting:,} changes have no outcome yet.", "Run `personasync pull` and `plan`: what is missing comes again.")
+        )
+    return found

@@ -1,0 +1,104 @@
+"""The plan as a file that people can read and `apply` takes: JSON Lines, a header first, then a change a line.
+
+The header names what the plan was made from and the digest of everything below it, so that a plan that was
+edited, cut or mixed up is refused instead of applied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from connectors.records import Change
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan on disk.
+
+    Attributes:
+        basis: What the plan was made from: the newest run of each kind, and the digest of the definitions.
+        summary: Counts, samples, requests, minutes and the guardrails' verdict, as shown to people.
+    """
+
+    path: Path
+    plan_id: str
+    created_at: datetime
+    basis: Mapping[str, str]
+    summary: Mapping[str, Any]
+    changes: Sequence[Change]
+
+
+def write_plan(
+    path: Path,
+    *,
+    plan_id: str,
+    created_at: datetime,
+    basis: Mapping[str, str],
+    summary: Mapping[str, Any],
+    changes: Sequence[Change],
+) -> None:
+    """Write a plan. The file appears whole or not at all."""
+    lines = [json.dumps(astuple(change), ensure_ascii=False) for change in changes]
+    header = {
+        "personasync_plan": FORMAT,
+        "id": plan_id,
+        "created_at": created_at.isoformat(),
+        "basis": dict(basis),
+        "summary": dict(summary),
+        "changes": len(lines),
+        "digest": _digest(lines),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(header, ensure_ascii=False) + "\n")
+        file.writelines(line + "\n" for line in lines)
+    unfinished.replace(path)
+
+
+def read_plan(path: Path) -> SavedPlan:
+    """Return the plan at *path*.
+
+    Raises:
+        FixSettingsError: There is no such file, it is no plan, or it was changed since it was written.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise FixSettingsError(f"There is no plan at {path}.", mend="Run `personasync plan` first.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettingsError(f"{path} can't be read as a plan: {error}.", mend=NEW_PLAN) from error
+    first, *lines = text.split("\n")[:-1] or [""]
+    try:
+        header = json.loads(first)
+        if header["personasync_plan"] != FORMAT or len(lines) != header["changes"] or _digest(lines) != header["digest"]:
+            raise FixSettingsError(f"{path} was changed or cut after it was written.", mend=NEW_PLAN)
+        changes = tuple(_changes(lines))
+        created_at = datetime.fromisoformat(header["created_at"])
+        return SavedPlan(path, header["id"], created_at, header["basis"], header["summary"], changes)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FixSettingsError(f"{path} is not a plan of personasync.", mend=NEW_PLAN) from error
+
+
+NEW_PLAN = "Make a new one with `personasync plan`."
+
+
+def _changes(lines: Sequence[str]) -> Iterator[Change]:
+    for line in lines:
+        yield Change(*json.loads(line))
+
+
+def _digest(lines: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""Read what changed on the platforms since the last time, and follow who is who.
+
+Data first, cursor last: a page is in the warehouse before the cursor that skips it is saved, so a run that is
+killed repeats work and never loses any. Writing a page twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict, dataclass, field
+
+import pyarrow as pa
+
+from connectors.connector import Connector
+from connectors.errors import ContractError
+from connectors.records import CONTACTS, MEMBERSHIPS
+from sync.identity import contact_keys, resolve
+from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What one run read.
+
+    Attributes:
+        rows: Rows that the platforms sent, by ``connection stream``.
+        versions: Rows that were new or different and were kept, by table.
+        persons: Persons that the identity map knows afterwards.
+        joined: Persons that turned out to be one with another.
+        rejects: Rows of files that could not be read, in words.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    persons: int = 0
+    joined: int = 0
+    rejects: list[str] = field(default_factory=list)
+
+
+def pull(
+    bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress
+) -> Pulled:
+    """Read every connection's contacts, memberships, orders and answers into the warehouse.
+
+    Args:
+        bench: The open workspace.
+        only: One connection, None for all.
+        full: Forget the cursors and read everything again.
+        progress: Told what is being read.
+    """
+    pulled = Pulled()
+    connectors = bench.connectors(only)
+    with recorded(bench, "pull") as run:
+        for connector in connectors:
+            for stream in connector.streams:
+                read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
+            pulled.rejects.extend(getattr(connector, "rejects", ()))
+        _follow_identities(bench, pulled, run)
+        run.counts.update(asdict(pulled))
+        run.state = "rejects" if pulled.rejects else "done"
+    return pulled
+
+
+def read_stream(
+    bench: Workbench,
+    connector: Connector,
+    stream: str,
+    pulled: Pulled,
+    *,
+    run: RecordedRun,
+    full: bool,
+    progress: Progress,
+) -> None:
+    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
+    cursor = {} if full else bench.control.cursors.get(connector.name, stream)
+    name, done, snapshot = f"{connector.name} {stream}", 0, []
+    last = None
+    for page in connector.read(stream, cursor):
+        done += page.rows.num_rows
+        if page.table == MEMBERSHIPS.name:
+            snapshot.append(page.rows)
+        else:
+            kept = bench.warehouse.append(page.table, page.rows, recorded_at=bench.now())
+            pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
+            if page.cursor is not None:
+                bench.control.cursors.move(connector.name, stream, page.cursor, run.run_id)
+        last = page.cursor
+        progress(name, done, page.total)
+    if stream == MEMBERSHIPS.name:
+        _keep_snapshot(bench, connector, snapshot, pulled)
+        bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
+    elif last is None and done:
+        raise ContractError(f"{name} ended without saying where to go on.")
+    pulled.rows[name] = done
+
+
+def _keep_snapshot(bench: Workbench, connector: Connector, pages: list[pa.Table], pulled: Pulled) -> None:
+    rows = pa.concat_tables(pages) if pages else MEMBERSHIPS.columns.empty_table()
+    groups = [segment.name for segment in bench.workspace.segments]
+    kept = bench.warehouse.replace_snapshot(
+        rows, connection=connector.name, groups=groups, recorded_at=bench.now()
+    )
+    pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
+
+
+def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
+    links = bench.control.links.mapping()
+    contacts = bench.warehouse.current(CONTACTS.name).to_pyarrow()
+    changes = resolve(contact_keys(contacts), links, new_person_id)
+    if changes.links or changes.merged:
+        bench.control.links.write(changes, run.run_id)
+    pulled.joined = len(changes.merged)
+    pulled.persons = len(set({**links, **changes.links}.values()))
+
+
+def new_person_id() -> str:
+    """Return a person id that nobody has. Ids sort by age, so that where persons join the oldest survives."""
+    return f"p-{uuid.uuid1().time:016x}-{uuid.uuid4().hex[:8]}"
