@@ -26,6 +26,8 @@ class MailchimpState(Audiences):
         self.campaigns = world.store.table("mailchimp.campaigns")
         self.stores = world.store.table("mailchimp.stores")
         self.batches = world.store.table("mailchimp.batches")
+        self.files = world.store.table("mailchimp.files")
+        self.unfinished = [key for key, row in self.batches.items() if row["status"] != "finished"]
         self.due = world.store.table("mailchimp.due")
         self.effects: dict[str, Effect] = {"order": file_due_order}
         self.waiting = [(str(row["at"]), int(key)) for key, row in self.due.items()]

@@ -1,0 +1,35 @@
+"""All endpoints of the local Mailchimp in one table."""
+
+from __future__ import annotations
+
+from connectors.sandbox.mailchimp import (
+    account,
+    audiences,
+    batches,
+    member_batch,
+    member_history,
+    members,
+    merge_fields,
+    segment_members,
+    segments,
+    tags,
+    webhooks,
+)
+from connectors.sandbox.mailchimp.call import Routes
+
+ROUTES = Routes().join(
+    module.ROUTES
+    for module in (
+        account,
+        audiences,
+        batches,
+        member_batch,
+        member_history,
+        members,
+        merge_fields,
+        segment_members,
+        segments,
+        tags,
+        webhooks,
+    )
+)

@@ -1,0 +1,99 @@
+"""Webhook settings of an audience. They are kept; this platform delivers nothing yet."""
+
+from __future__ import annotations
+
+import re
+
+from connectors.sandbox.mailchimp import problems
+from connectors.sandbox.mailchimp.audiences import audience
+from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.links import collection_links, item_links
+
+ROUTES = Routes()
+HOOKS = "/lists/{list_id}/webhooks"
+HOOK = "/lists/{list_id}/webhooks/{webhook_id}"
+INSTANCE = "Lists/Webhooks/Instance"
+EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
+SOURCES = ("user", "admin", "api")
+
+
+@ROUTES.on("GET", HOOKS, "Lists/Webhooks/Collection")
+def list_hooks(call: Call) -> Document:
+    """Return the webhooks of an audience."""
+    list_id = audience(call)["id"]
+    rows = list(call.state.webhooks(list_id).values())
+    return {
+        "webhooks": [show(call, row) for row in rows],
+        "list_id": list_id,
+        "total_items": len(rows),
+        "_links": collection_links(f"{call.url}/lists/{list_id}/webhooks", "Lists/Webhooks"),
+    }
+
+
+@ROUTES.on("POST", HOOKS, INSTANCE)
+def add_hook(call: Call) -> Document:
+    """Create a webhook; this reply alone shows its secret."""
+    list_id, body = audience(call)["id"], call.json
+    check(body)
+    if "url" not in body:
+        raise problems.invalid_fields(("url", "This value should not be blank."))
+    hooks = call.state.webhooks(list_id)
+    if any(row["url"] == body["url"] for row in hooks.values()):
+        raise problems.bad_request("Sorry, you can't set up multiple WebHooks for one URL")
+    row = {
+        "id": call.state.token("webhook"),
+        "url": body["url"],
+        "events": {name: bool(body.get("events", {}).get(name, False)) for name in EVENTS},
+        "sources": {name: bool(body.get("sources", {}).get(name, False)) for name in SOURCES},
+        "signing_enabled": True,
+        "signing_secret": f"whsec_{call.state.token('webhook_secret', 32)}",
+    }
+    hooks[row["id"]] = row
+    return show(call, row) | {"signing_secret": row["signing_secret"]}
+
+
+def check(body: Document) -> None:
+    """Refuse a body of the wrong shape."""
+    problems.expect_types(body, {"url": str, "events": dict, "sources": dict})
+    if "url" in body and not re.fullmatch(r"https?://[^\s/]+\S*", body["url"]):
+        raise problems.invalid_fields(("url", "This value is not a valid URL."))
+
+
+def hook_of(call: Call) -> Document:
+    """Return the webhook that the path names."""
+    row = call.state.webhooks(audience(call)["id"]).get(call.names["webhook_id"])
+    if row is None:
+        raise problems.not_found()
+    return row
+
+
+@ROUTES.on("GET", HOOK, INSTANCE)
+def get_hook(call: Call) -> Document:
+    """Return one webhook."""
+    return show(call, hook_of(call))
+
+
+@ROUTES.on("PATCH", HOOK, INSTANCE)
+def patch_hook(call: Call) -> Document:
+    """Change a webhook."""
+    row, body = hook_of(call), call.json
+    check(body)
+    row["url"] = body.get("url", row["url"])
+    for key, known in (("events", EVENTS), ("sources", SOURCES)):
+        row[key] |= {name: bool(value) for name, value in body.get(key, {}).items() if name in known}
+    call.state.webhooks(call.names["list_id"])[row["id"]] = row
+    return show(call, row)
+
+
+@ROUTES.on("DELETE", HOOK)
+def delete_hook(call: Call) -> None:
+    """Delete a webhook."""
+    del call.state.webhooks(call.names["list_id"])[hook_of(call)["id"]]
+
+
+def show(call: Call, row: Document) -> Document:
+    """Return the body of a webhook, without its secret."""
+    list_id = call.names["list_id"]
+    href = f"{call.url}/lists/{list_id}/webhooks/{row['id']}"
+    shown = {key: value for key, value in row.items() if key != "signing_secret"}
+    return {**shown, "list_id": list_id, "_links": item_links(href, "Lists/Webhooks")}
