@@ -6,7 +6,9 @@ import re
 
 from connectors.sandbox.mailchimp import problems
 
-SYNTAX = re.compile(r"[^\s@,;<>()\[\]\\\"]{1,64}@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.I)
+SYNTAX = re.compile(
+    r"[^\s@,;<>()\[\]\\\"]{1,64}@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE
+)
 FAKE_DOMAINS = ("example.com", "example.org", "example.net", "test.com", "domain.com", "email.com")
 FAKE_ENDINGS = (".invalid", ".localhost", ".local")
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from connectors.sandbox.mailchimp import batch_runs, endpoints, problems
+from connectors.sandbox.mailchimp import batch_runs, endpoints, problems, sending
 from connectors.sandbox.mailchimp.call import Call, Document, select
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.world import MAILCHIMP_KEY
@@ -42,6 +42,7 @@ class Gate:
     def __init__(self, world: World) -> None:  # noqa: D107
         self.world = world
         self.state = MailchimpState.of(world)
+        self.state.effects |= sending.EFFECTS
         self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.call import Call, Document, Routes
 from connectors.sandbox.mailchimp.links import Link, collection_links, link

@@ -26,7 +26,7 @@ SPEED = 5000  # operations a second
 WRAPPED_UP = 0.1  # seconds in `finalizing`
 AT_ONCE = 5000  # operations done in one go, so that other requests get their turn
 PER_FILE = 1000
-GONE = b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>'
+GONE = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>"
 
 
 def advance(state: MailchimpState, routes: Routes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from connectors.sandbox.mailchimp import problems
 
@@ -125,7 +125,7 @@ class Route:
 class Routes:
     """Endpoints by method and path template; several modules each fill one and the app joins them."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: D107
         self.by_length: dict[int, list[Route]] = {}
 
     def on(self, method: str, template: str, schema: str = "") -> Callable[[Handler], Handler]:
@@ -144,8 +144,8 @@ class Routes:
     def join(self, others: Iterable[Routes]) -> Routes:
         """Take over the endpoints of *others*."""
         for other in others:
-            for routes in other.by_length.values():
-                for route in routes:
+            for known in other.by_length.values():
+                for route in known:
                     self.add(route)
         return self
 
@@ -195,8 +195,8 @@ def select(body: Document, query: Mapping[str, str]) -> Document:
         for name in tree:
             if name not in body:
                 raise problems.invalid_fields(("fields", f"'{name}' is not a field of this resource"))
-        return keep(body, tree)
-    return drop(body, branch(unwanted)) if unwanted else body
+        return {name: keep(value, tree[name]) for name, value in body.items() if name in tree}
+    return cast("Document", drop(body, branch(unwanted))) if unwanted else body
 
 
 def branch(paths: str) -> Document:

@@ -10,10 +10,27 @@ from connectors.sandbox.mailchimp.members import MEMBER, found
 ROUTES = Routes()
 RECENT = 50  # the old activity endpoint ends here
 NAME_LENGTH = range(2, 31)
-FILTERS = (
-    "bounce click conversation ecommerce_signup event web_engagement generic_signup landing_page_signup "
-    "marketing_permission note open order postcard_sent sent signup squatter_signup unsub website_signup survey_response"
-).split()
+FILTERS = [
+    "bounce",
+    "click",
+    "conversation",
+    "ecommerce_signup",
+    "event",
+    "web_engagement",
+    "generic_signup",
+    "landing_page_signup",
+    "marketing_permission",
+    "note",
+    "open",
+    "order",
+    "postcard_sent",
+    "sent",
+    "signup",
+    "squatter_signup",
+    "unsub",
+    "website_signup",
+    "survey_response",
+]
 
 
 def history(call: Call, member: Document) -> list[Document]:
@@ -61,15 +78,9 @@ def order_entries(call: Call, member: Document) -> list[Document]:
             continue
         for order in call.state.shop(store_id, "orders").values():
             if order["customer"].get("email_address", "").lower() == member["email_address"].lower():
-                entries.append(
-                    {
-                        "activity_type": "order",
-                        "created_at_timestamp": order.get("processed_at_foreign") or store["created_at"],
-                        "order_id": order["id"],
-                        "order_total": order["order_total"],
-                        "order_items": order["lines"],
-                    }
-                )
+                at = order.get("processed_at_foreign") or store["created_at"]
+                entry = {"activity_type": "order", "created_at_timestamp": at, "order_id": order["id"]}
+                entries.append({**entry, "order_total": order["order_total"], "order_items": order["lines"]})
     return entries
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+from connectors.sandbox.mailchimp.call import Document
 
-    from connectors.sandbox.mailchimp.call import Document
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Reader = Callable[[Any, Document], Any]
 
 TEXT_BYTES = 255  # longer text is cut, silently
 MISSING = "A value is required"
@@ -27,8 +30,9 @@ def merge(
     for field in fields:
         tag = field["tag"]
         if tag in given:
+            read: Reader = READERS.get(field["type"], read_text)
             try:
-                values[tag] = READERS.get(field["type"], read_text)(given[tag], field)
+                values[tag] = read(given[tag], field)
             except ValueError as error:
                 errors.append((tag, str(error)))
                 continue
@@ -122,7 +126,7 @@ def read_address(value: Any, _field: Document) -> Document | str:
     return {"addr2": "", "country": "US", **value}
 
 
-READERS: dict[str, Callable[[Any, Document], Any]] = {
+READERS: dict[str, Reader] = {
     "number": read_number,
     "date": read_date,
     "birthday": read_birthday,

@@ -32,6 +32,9 @@ class MailchimpState(Audiences):
         self.effects: dict[str, Effect] = {"order": file_due_order}
         self.waiting = [(str(row["at"]), int(key)) for key, row in self.due.items()]
         heapq.heapify(self.waiting)
+        self.customers_by_address: dict[str, dict[str, str]] = {}
+        self.campaign_orders: dict[str, dict[tuple[str, str], None]] = {}
+        self.index_orders()
 
     @classmethod
     def of(cls, world: World) -> Self:
@@ -121,21 +124,50 @@ class MailchimpState(Audiences):
 
     def file_order(self, store_id: str, order: Document) -> None:
         """Keep an order and its customer's sums."""
-        self.shop(store_id, "orders")[order["id"]] = order
-        customers = self.shop(store_id, "customers")
-        customer = customers.get(order["customer"]["id"]) or {
-            "email_address": "",
-            "opt_in_status": False,
-            "first_name": "",
-            "last_name": "",
-            "created_at": self.now(),
-            **order["customer"],
-            "orders_count": 0,
-            "total_spent": 0.0,
-        }
-        customer["orders_count"] += 1
-        customer["total_spent"] = round(customer["total_spent"] + float(order.get("order_total") or 0), 2)
-        customers[customer["id"]] = customer
+        orders, customers = self.shop(store_id, "orders"), self.shop(store_id, "customers")
+        if order["id"] not in orders:
+            customer = customers.get(order["customer"]["id"]) or new_customer(order["customer"], self.now())
+            customer["orders_count"] += 1
+            customer["total_spent"] = round(customer["total_spent"] + float(order.get("order_total") or 0), 2)
+            self.save_customer(store_id, customer)
+        orders[order["id"]] = order
+        if order.get("campaign_id"):
+            self.campaign_orders.setdefault(order["campaign_id"], {})[store_id, order["id"]] = None
+
+    def save_customer(self, store_id: str, customer: Document) -> None:
+        """Keep a customer of a store."""
+        self.shop(store_id, "customers")[customer["id"]] = customer
+        self.customer_index(store_id)[customer["email_address"].lower()] = customer["id"]
+
+    def customer_index(self, store_id: str) -> dict[str, str]:
+        """Return the customer ids of a store by address."""
+        if store_id not in self.customers_by_address:
+            customers = self.shop(store_id, "customers").values()
+            self.customers_by_address[store_id] = {row["email_address"].lower(): row["id"] for row in customers}
+        return self.customers_by_address[store_id]
+
+    def index_orders(self) -> None:
+        """Read which orders came from which campaign."""
+        for store_id in self.stores:
+            for key, order in self.shop(store_id, "orders").items():
+                if order.get("campaign_id"):
+                    self.campaign_orders.setdefault(order["campaign_id"], {})[store_id, key] = None
+
+
+def new_customer(details: Document, now: str) -> Document:
+    """Return a customer who has bought nothing yet."""
+    return {
+        "email_address": "",
+        "opt_in_status": False,
+        "company": "",
+        "first_name": "",
+        "last_name": "",
+        **details,
+        "orders_count": 0,
+        "total_spent": 0.0,
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def file_due_order(state: MailchimpState, effect: Document) -> None:

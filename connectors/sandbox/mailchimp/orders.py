@@ -1,0 +1,187 @@
+"""Orders of the stores, per store and over all of them."""
+
+from __future__ import annotations
+
+from connectors.sandbox.mailchimp import problems
+from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, stamp
+from connectors.sandbox.mailchimp.ecommerce import STORE, STORES, needed, store_of, write_customer
+from connectors.sandbox.mailchimp.links import collection_links, item_links
+
+ROUTES = Routes()
+ORDERS = STORE + "/orders"
+ORDER = STORE + "/orders/{order_id}"
+INSTANCE = "Ecommerce/Orders/Instance"
+KINDS: dict[str, type] = {
+    "id": str,
+    "customer": dict,
+    "campaign_id": str,
+    "currency_code": str,
+    "order_total": float,
+    "lines": list,
+    "processed_at_foreign": str,
+    "financial_status": str,
+    "fulfillment_status": str,
+    "landing_site": str,
+}
+BLANK: Document = {
+    "campaign_id": "",
+    "landing_site": "",
+    "financial_status": "",
+    "fulfillment_status": "",
+    "currency_code": "",
+    "order_total": 0,
+    "order_url": "",
+    "discount_total": 0,
+    "tax_total": 0,
+    "shipping_total": 0,
+    "tracking_code": "",
+    "processed_at_foreign": "",
+    "cancelled_at_foreign": "",
+    "updated_at_foreign": "",
+}
+
+
+@ROUTES.on("GET", "/ecommerce/orders", "Ecommerce/Orders/Collection")
+def list_all_orders(call: Call) -> Document:
+    """Page through the orders of all stores."""
+    pairs = [pair for store_id in call.state.stores for pair in chosen(call, store_id)]
+    return {
+        "orders": [show(call, store_id, row) for store_id, row in call.page(pairs)],
+        "total_items": len(pairs),
+        "_links": collection_links(f"{call.url}/ecommerce/orders", "Ecommerce/Orders", parent="Root"),
+    }
+
+
+@ROUTES.on("GET", ORDERS, "Ecommerce/Orders/Collection")
+def list_orders(call: Call) -> Document:
+    """Page through the orders of one store."""
+    store_id = store_of(call)["id"]
+    pairs = chosen(call, store_id)
+    return {
+        "store_id": store_id,
+        "orders": [show(call, store_id, row) for _, row in call.page(pairs)],
+        "total_items": len(pairs),
+        "_links": collection_links(f"{call.url}{STORES}/{store_id}/orders", "Ecommerce/Orders"),
+    }
+
+
+def chosen(call: Call, store_id: str) -> list[tuple[str, Document]]:
+    """Return the orders of a store that pass the filters of the query."""
+    campaign, customer = call.query.get("campaign_id"), call.query.get("customer_id")
+    return [
+        (store_id, row)
+        for row in call.state.shop(store_id, "orders").values()
+        if (not campaign or row.get("campaign_id") == campaign) and (not customer or row["customer"]["id"] == customer)
+    ]
+
+
+def show(call: Call, store_id: str, row: Document) -> Document:
+    """Return the body of an order."""
+    store = call.state.stores[store_id]
+    href = f"{call.url}{STORES}/{store_id}/orders/{row['id']}"
+    customer = call.state.shop(store_id, "customers").get(row["customer"]["id"], row["customer"])
+    return {
+        **BLANK,
+        "currency_code": store["currency_code"],
+        **row,
+        "id": row["id"],
+        "customer": customer,
+        "store_id": store_id,
+        "lines": [show_line(line) for line in row.get("lines", [])],
+        "_links": item_links(href, "Ecommerce/Orders"),
+    }
+
+
+def show_line(line: Document) -> Document:
+    """Return the body of an order line."""
+    return {
+        "product_title": "",
+        "product_variant_id": line.get("product_id", ""),
+        "product_variant_title": "",
+        "image_url": "",
+        "quantity": 1,
+        "price": 0,
+        "discount": 0,
+        **line,
+        "_links": [],
+    }
+
+
+def order_of(call: Call) -> Document:
+    """Return the order that the path names."""
+    row = call.state.shop(store_of(call)["id"], "orders").get(call.names["order_id"])
+    if row is None:
+        raise problems.not_found()
+    return row
+
+
+@ROUTES.on("GET", ORDER, INSTANCE)
+def get_order(call: Call) -> Document:
+    """Return one order."""
+    return show(call, call.names["store_id"], order_of(call))
+
+
+@ROUTES.on("GET", ORDER + "/lines", "Ecommerce/Orders/Lines/Collection")
+def list_lines(call: Call) -> Document:
+    """Page through the lines of an order."""
+    row = order_of(call)
+    lines = [show_line(line) for line in row.get("lines", [])]
+    names = {"store_id": call.names["store_id"], "order_id": row["id"]}
+    return {**names, "lines": list(call.page(lines)), "total_items": len(lines), "_links": []}
+
+
+@ROUTES.on("POST", ORDERS, INSTANCE)
+def add_order(call: Call) -> Document:
+    """Add an order; its customer is written too, and with it a contact."""
+    store_id, body = store_of(call)["id"], call.json
+    problems.expect_types(body, KINDS)
+    needed(body, "id", "customer", "currency_code", "order_total", "lines")
+    if body["id"] in call.state.shop(store_id, "orders"):
+        raise problems.bad_request("An order with the provided ID already exists in the account for this store.")
+    check_lines(call, store_id, body["lines"])
+    needed(body["customer"], "id")
+    customer = write_customer(call, body["customer"])
+    order = {**body, "customer": {"id": customer["id"], "email_address": customer["email_address"]}}
+    order["processed_at_foreign"] = moment_of(body)
+    call.state.file_order(store_id, order)
+    return show(call, store_id, order)
+
+
+def moment_of(body: Document) -> str:
+    """Return when the order was processed, empty when nobody said."""
+    try:
+        return stamp(parse_time(body["processed_at_foreign"])) if body.get("processed_at_foreign") else ""
+    except ValueError:
+        message = "Data presented is not a valid ISO 8601 date"
+        raise problems.invalid_fields(("processed_at_foreign", message)) from None
+
+
+def check_lines(call: Call, store_id: str, lines: list[Document]) -> None:
+    """Refuse lines of products that the store does not have."""
+    products = call.state.shop(store_id, "products")
+    for place, line in enumerate(lines):
+        problems.expect(line, dict, f"lines.item:{place}")
+        needed(line, "id", "product_id", "product_variant_id", "quantity", "price")
+        if line["product_id"] not in products:
+            raise problems.invalid_fields((f"lines.item:{place}.product_id", "The product does not exist"))
+
+
+@ROUTES.on("PATCH", ORDER, INSTANCE)
+def patch_order(call: Call) -> Document:
+    """Change an order."""
+    row, body, store_id = order_of(call), call.json, call.names["store_id"]
+    problems.expect_types(body, KINDS)
+    row |= {key: body[key] for key in KINDS if key in body and key not in {"id", "customer", "processed_at_foreign"}}
+    if "processed_at_foreign" in body:
+        row["processed_at_foreign"] = moment_of(body)
+    call.state.file_order(store_id, row)
+    return show(call, store_id, row)
+
+
+@ROUTES.on("DELETE", ORDER)
+def delete_order(call: Call) -> None:
+    """Delete an order."""
+    row = order_of(call)
+    for orders in call.state.campaign_orders.values():
+        orders.pop((call.names["store_id"], row["id"]), None)
+    del call.state.shop(call.names["store_id"], "orders")[row["id"]]
