@@ -1,0 +1,83 @@
+"""Who may do what: the scope table of the API, and the check of the token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from connectors.sandbox.hubspot.calls import KINDS
+from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
+from connectors.sandbox.world import HUBSPOT_TOKEN
+
+# an endpoint needs one scope out of each of its sets
+Needs = tuple[tuple[str, ...], ...]
+
+ANY = ()
+CONTACTS_READ: Needs = (("crm.objects.contacts.read",),)
+CONTACTS_WRITE: Needs = (("crm.objects.contacts.write",),)
+DEALS_READ: Needs = (("crm.objects.deals.read",),)
+CONTACT_DEFINITIONS_READ: Needs = (
+    ("crm.schemas.contacts.read", "crm.objects.contacts.read", "crm.objects.contacts.write"),
+)
+CONTACT_DEFINITIONS_WRITE: Needs = (("crm.schemas.contacts.write",),)
+DEAL_DEFINITIONS_READ: Needs = (("crm.schemas.deals.read", "crm.objects.deals.read", "crm.objects.deals.write"),)
+DEAL_DEFINITIONS_WRITE: Needs = (("crm.schemas.deals.write",),)
+LISTS_READ: Needs = (("crm.lists.read",),)
+LISTS_CREATE: Needs = (("crm.lists.write",),)
+LISTS_WRITE: Needs = (("crm.lists.read",), ("crm.lists.write",))
+EMAILS_READ: Needs = (("content", "marketing.email.read", "marketing.email.write"),)
+EMAILS_WRITE: Needs = (("content", "marketing.email.write"),)
+EMAILS_PUBLISH: Needs = (("marketing-email", "transactional-email"),)
+EVENTS_READ: Needs = (("content",),)
+CONSENT_READ: Needs = (("communication_preferences.read", "communication_preferences.read_write"),)
+CONSENT_WRITE: Needs = (("communication_preferences.write", "communication_preferences.read_write"),)
+CONSENT_BATCH_READ: Needs = (("communication_preferences.statuses.batch.read",),)
+CONSENT_BATCH_WRITE: Needs = (("communication_preferences.statuses.batch.write",),)
+OWNERS_READ: Needs = (("crm.objects.owners.read",),)
+
+_OF_KIND: dict[str, dict[str, Needs]] = {
+    "read": {"contacts": CONTACTS_READ, "deals": DEALS_READ},
+    "definitions.read": {"contacts": CONTACT_DEFINITIONS_READ, "deals": DEAL_DEFINITIONS_READ},
+    "definitions.write": {"contacts": CONTACT_DEFINITIONS_WRITE, "deals": DEAL_DEFINITIONS_WRITE},
+}
+
+NeedsOf = Callable[[Mapping[str, str]], Needs]
+
+
+def fixed(needs: Needs) -> NeedsOf:
+    """Return needs that do not depend on the path."""
+    return lambda _path: needs
+
+
+def by_kind(use: str, *parameters: str) -> NeedsOf:
+    """Return the needs of *use* on the object types that the path names in *parameters*."""
+    def needs(path: Mapping[str, str]) -> Needs:
+        return tuple(scope for name in parameters for scope in _OF_KIND[use][KINDS[path[name].lower()]])
+
+    return needs
+
+
+def check_token(authorization: str | None) -> None:
+    """Refuse a request that does not carry this account's token.
+
+    Raises:
+        Refusal: 401.
+    """
+    if authorization != f"Bearer {HUBSPOT_TOKEN}":
+        message = (
+            "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more "
+            "details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
+        )
+        raise Refusal(401, message, "INVALID_AUTHENTICATION")
+
+
+def check_scopes(needs: Sequence[Sequence[str]], granted: frozenset[str] | None) -> None:
+    """Refuse a token that lacks a scope; *granted* None means all of them.
+
+    Raises:
+        Refusal: 403 with ``context.missingScopes``.
+    """
+    if granted is None:
+        return
+    missing = [scope for choice in needs if granted.isdisjoint(choice) for scope in choice]
+    if missing:
+        raise missing_scopes(missing)

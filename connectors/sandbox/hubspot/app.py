@@ -1,0 +1,121 @@
+"""The HTTP side: token, limits, scopes, then the handler; every answer in HubSpot's shape and with its headers."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from connectors.sandbox.hubspot.access import check_scopes, check_token
+from connectors.sandbox.hubspot.calls import KINDS, Answer, Call
+from connectors.sandbox.hubspot.effects import settle
+from connectors.sandbox.hubspot.errors import Refusal, correlation_id, not_found
+from connectors.sandbox.hubspot.limits import LONGEST_URL, Limits
+from connectors.sandbox.hubspot.paths import ENDPOINTS, Endpoint
+from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.world import World
+
+CONTENT_TYPE = "application/json;charset=utf-8"
+
+
+def app(world: World) -> Starlette:
+    """Return the local HubSpot of *world* as an ASGI application."""
+    state = HubSpotState.of(world)
+    limits = Limits(state)
+    routes = [
+        Route(path, _endpoint(endpoint, state, limits), methods=[endpoint.method], name=f"{endpoint.method} {path}")
+        for endpoint in ENDPOINTS
+        for path in endpoint.paths
+    ]
+    application = Starlette(routes=routes, exception_handlers={HTTPException: _not_imitated})
+    application.router.redirect_slashes = False
+    application.add_middleware(_SamePathWithSlash)
+    return application
+
+
+class _SamePathWithSlash:
+    """The SDK calls some paths with a slash at the end, the documentation without: both are one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["path"] = scope["path"].rstrip("/") or "/"
+        await self.app(scope, receive, send)
+
+
+def _endpoint(endpoint: Endpoint, state: HubSpotState, limits: Limits) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        request.scope["personasync_endpoint"] = endpoint.paths[0]
+        body = await request.body()
+        try:
+            made = _answer(endpoint, state, limits, request, body)
+        except Refusal as refusal:
+            made = Answer(refusal.status, refusal.body)
+        headers = {} if endpoint.search else limits.headers(now=time.monotonic())
+        return _response(made, headers)
+
+    return answer
+
+
+def _answer(endpoint: Endpoint, state: HubSpotState, limits: Limits, request: Request, body: bytes) -> Answer:
+    if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > LONGEST_URL:
+        message = "URI Too Long"
+        raise Refusal(414, message)
+    check_token(request.headers.get("authorization"))
+    limits.admit(search=endpoint.search, now=time.monotonic())
+    for name in ("objectType", "toObjectType"):
+        kind = request.path_params.get(name)
+        if kind is not None and kind.lower() not in KINDS:
+            message = f"Unable to infer object type from: {kind}"
+            raise Refusal(404, message, "OBJECT_NOT_FOUND")
+    check_scopes(endpoint.needs(request.path_params), state.world.settings.scopes)
+    settle(state)
+    return endpoint.handler(_call(state, request, body))
+
+
+def _call(state: HubSpotState, request: Request, body: bytes) -> Call:
+    query: dict[str, list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        query.setdefault(name, []).append(value)
+    return Call(
+        state=state,
+        path=request.path_params,
+        query=query,
+        body=body,
+        base_url=f"{request.url.scheme}://{request.url.netloc}",
+        route=request.url.path,
+    )
+
+
+def _response(answer: Answer, headers: Mapping[str, str]) -> Response:
+    correlation = correlation_id()
+    sent = {
+        **headers,
+        "X-HubSpot-Correlation-Id": correlation,
+        "X-Trace": f"2B{secrets.token_hex(19).upper()}000000000000000000",
+    }
+    if answer.body is None:
+        return Response(status_code=answer.status, headers=sent)
+    body: dict[str, Any] = answer.body
+    if answer.status >= 400:  # noqa: PLR2004
+        body = {**body, "correlationId": correlation}
+        if body.get("errorType") == "RATE_LIMIT":
+            body["requestId"] = secrets.token_hex(16)
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return Response(text.encode(), status_code=answer.status, headers={**sent, "Content-Type": CONTENT_TYPE})
+
+
+async def _not_imitated(_request: Request, _error: Exception) -> Response:
+    refusal = not_found()
+    return _response(Answer(404, refusal.body), {})

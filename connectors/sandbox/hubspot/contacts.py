@@ -1,0 +1,117 @@
+"""Writing single contacts: create, change, archive. Batches use the same steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
+from connectors.sandbox.hubspot.errors import Refusal, conflict, invalid, not_found
+from connectors.sandbox.hubspot.objects import find
+from connectors.sandbox.hubspot.shapes import written
+from connectors.sandbox.hubspot.state import HubSpotState, addresses
+from connectors.sandbox.hubspot.times import to_ms
+from connectors.sandbox.hubspot.values import checked
+
+Row = dict[str, Any]
+
+NAMED_BY = ("email", "firstname", "lastname")
+
+
+def create(call: Call) -> Answer:
+    """Answer ``POST /crm/v3/objects/contacts``."""
+    values = creatable(call.state, call.json_object().get("properties", {}))
+    return Answer(201, all_of(add(call.state, values)))
+
+
+def update(call: Call) -> Answer:
+    """Answer ``PATCH /crm/v3/objects/contacts/{id}``."""
+    row = find(call.state, "contacts", call.path["recordId"], call.one("idProperty"))
+    if row is None:
+        raise not_found()
+    values = changeable(call.state, row, call.json_object().get("properties", {}))
+    call.state.touch_contact(row, values)
+    return ok(written(row, list(values)))
+
+
+def archive(call: Call) -> Answer:
+    """Answer ``DELETE /crm/v3/objects/contacts/{id}``; one that is not there is no error."""
+    archive_contact(call.state, call.path["recordId"])
+    return NOTHING
+
+
+def creatable(state: HubSpotState, properties: object) -> dict[str, str]:
+    """Return the values of a new contact.
+
+    Raises:
+        Refusal: 400 for values that are refused, 409 when the address or a unique value is taken.
+    """
+    values = {
+        name: value
+        for name, value in checked(properties, state.properties, "contacts", {}).items()
+        if value is not None
+    }
+    if not any(name in values for name in NAMED_BY):
+        message = "At least one of these properties must be set: email, firstname, lastname"
+        raise invalid(message)
+    if values.get("email") in state.blocked:
+        message = "This address belongs to a contact that was deleted for privacy and cannot be added again."
+        raise Refusal(400, message, "VALIDATION_ERROR", subCategory="CONTACT_GDPR_DELETED")
+    _refuse_taken(state, values, own="")
+    return values
+
+
+def changeable(state: HubSpotState, row: Row, properties: object) -> dict[str, str | None]:
+    """Return the values that a change of *row* would write.
+
+    Raises:
+        Refusal: 400 for values that are refused, 409 when the address or a unique value is somebody else's.
+    """
+    values = checked(properties, state.properties, "contacts", row["properties"])
+    _refuse_taken(state, values, own=row["id"])
+    return values
+
+
+def add(state: HubSpotState, values: dict[str, str]) -> Row:
+    """Add a contact whose values were checked."""
+    record_id = state.add_contact(values, created_at=state.world.clock.now())
+    if state.world.settings.search_lag > 0:
+        state.contact_records.remember(None, int(record_id), at_ms=to_ms(state.world.clock.now()))
+    return state.contacts[record_id]
+
+
+def archive_contact(state: HubSpotState, record_id: str) -> None:
+    """Archive the contact, take it off every list, and set its address free."""
+    row = state.contact(record_id)
+    if row is None:
+        return
+    state.unindex_contact(row)
+    state.contact_records.archive(row, at_ms=state.now_ms())
+    leave_lists(state, row["id"])
+
+
+def leave_lists(state: HubSpotState, record_id: str) -> list[str]:
+    """Take the contact off every list and return the ids of those it was on."""
+    left = [list_id for list_id, members in state.members.items() if members.pop(record_id, None)]
+    for list_id in left:
+        del state.memberships[f"{list_id}/{record_id}"]
+    return left
+
+
+def all_of(row: Row) -> Row:
+    """Return the record with every property that it has, as a creation answers it."""
+    return written(row, list(row["properties"]))
+
+
+def _refuse_taken(state: HubSpotState, values: dict[str, str] | dict[str, str | None], *, own: str) -> None:
+    address = values.get("email")
+    holder = state.by_email.get(address) if address else None
+    if holder is not None and holder != own:
+        raise conflict(holder)
+    if holder is not None and address in addresses(state.contacts[own])[1:]:
+        message = f"{address} is already an additional address of contact {own}"
+        raise Refusal(409, message, "CONFLICT")
+    for name, index in state.unique.items():
+        value = values.get(name)
+        other = index.get(value) if value else None
+        if other is not None and other != own:
+            raise conflict(other)

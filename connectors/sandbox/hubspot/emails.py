@@ -1,0 +1,160 @@
+"""Marketing e-mails as documents: create, change, list. Sending is `sending`, figures are `figures`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
+from connectors.sandbox.hubspot.errors import invalid, not_found
+from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.hubspot.figures import figures
+from connectors.sandbox.hubspot.times import iso, parse_ms
+
+Row = dict[str, Any]
+
+FIRST_EMAIL = 7_001
+FIRST_CAMPAIGN = 555
+PAGE = 100
+GIVEN = ("subject", "campaign", "campaignName", "content", "from", "to", "language", "subscriptionDetails", "subcategory")
+SORTED_BY = ("createdAt", "updatedAt", "publishedAt", "name", "id")
+
+
+def create(call: Call) -> Answer:
+    """Answer ``POST /marketing/v3/emails``: a draft."""
+    body = call.json_object()
+    name = body.get("name")
+    if not isinstance(name, str) or not name:
+        message = "`name` is required"
+        raise invalid(message)
+    store = call.state.world.store
+    email_id = str(store.next_id("hubspot.emails", FIRST_EMAIL))
+    campaign = str(store.next_id("hubspot.email_campaigns", FIRST_CAMPAIGN))
+    now = iso(call.state.now_ms())
+    row: Row = {
+        "id": email_id,
+        "name": name,
+        "subject": "",
+        "type": "BATCH_EMAIL",
+        "state": "DRAFT",
+        "subcategory": "batch",
+        "sendOnPublish": True,
+        "isAb": False,
+        "isPublished": False,
+        "isTransactional": False,
+        "archived": False,
+        "primaryEmailCampaignId": campaign,
+        "allEmailCampaignIds": [campaign],
+        "createdAt": now,
+        "updatedAt": now,
+        "content": {},
+        "from": {"fromName": "Sandbox", "replyTo": "team@sandbox.test"},
+        "to": {"contactIlsLists": {"include": [], "exclude": []}, "suppressGraymail": False},
+        **{key: body[key] for key in GIVEN if key in body},
+    }
+    call.state.emails[email_id] = row
+    return Answer(201, row)
+
+
+def update(call: Call) -> Answer:
+    """Answer ``PATCH /marketing/v3/emails/{id}``."""
+    row, body = of(call), call.json_object()
+    if row["isPublished"]:
+        message = "A published email cannot be changed"
+        raise invalid(message)
+    changed = {**row, **{key: body[key] for key in ("name", *GIVEN) if key in body}}
+    changed["updatedAt"] = iso(call.state.now_ms())
+    call.state.emails[row["id"]] = changed
+    return ok(changed)
+
+
+def archive(call: Call) -> Answer:
+    """Answer ``DELETE /marketing/v3/emails/{id}``."""
+    row = of(call)
+    call.state.emails[row["id"]] = {**row, "archived": True, "updatedAt": iso(call.state.now_ms())}
+    return NOTHING
+
+
+def get_one(call: Call) -> Answer:
+    """Answer ``GET /marketing/v3/emails/{id}``."""
+    return ok(_show(call, of(call)))
+
+
+def list_page(call: Call) -> Answer:
+    """Answer ``GET /marketing/v3/emails``."""
+    limit, after = call.limit(10, PAGE), call.one("after") or "0"
+    if not after.isdigit():
+        message = f"Invalid paging cursor {after!r}"
+        raise invalid(message)
+    found = [row for row in call.state.emails.values() if _wanted(call, row)]
+    _sort(found, call.one("sort"))
+    end = int(after) + limit
+    body: Row = {"total": len(found), "results": [_show(call, row) for row in found[int(after) : end]]}
+    if end < len(found):
+        body["paging"] = {"next": {"after": str(end), "link": f"{call.base_url}{call.route}?after={end}"}}
+    return ok(body)
+
+
+def of(call: Call) -> Row:
+    """Return the e-mail that the path names.
+
+    Raises:
+        Refusal: 404.
+    """
+    return known(call.state, call.path["emailId"])
+
+
+def known(state: HubSpotState, email_id: str) -> Row:
+    """Return the e-mail of that id.
+
+    Raises:
+        Refusal: 404.
+    """
+    row = state.emails.get(email_id)
+    if row is None or row["archived"]:
+        message = f"Email {email_id} does not exist"
+        raise not_found(message)
+    return row
+
+
+def _show(call: Call, row: Row) -> Row:
+    shown = dict(row)
+    names = call.many("includedProperties")
+    if names:
+        shown = {key: value for key, value in row.items() if key in {"id", *names}}
+    if call.flag("includeStats"):
+        shown["stats"] = figures(call.state, row["allEmailCampaignIds"])
+    return shown
+
+
+def _wanted(call: Call, row: Row) -> bool:
+    for name in ("type", "campaign"):
+        if call.one(name) and row.get(name) != call.one(name):
+            return False
+    if call.one("isPublished") and row["isPublished"] != call.flag("isPublished"):
+        return False
+    return row["archived"] == call.flag("archived") and all(
+        _in_span(call, row.get(f"{moment}At"), moment) for moment in ("created", "updated", "published")
+    )
+
+
+def _in_span(call: Call, value: str | None, moment: str) -> bool:
+    own = parse_ms(value) if value else None
+    for suffix, fits in (("At", 0), ("After", 1), ("Before", -1)):
+        text = call.one(f"{moment}{suffix}")
+        if not text:
+            continue
+        bound = parse_ms(text)
+        if bound is None:
+            message = f"{moment}{suffix} is no time"
+            raise invalid(message)
+        if own is None or (own > bound) - (own < bound) != fits:
+            return False
+    return True
+
+
+def _sort(found: list[Row], wanted: str) -> None:
+    name = wanted.lstrip("-") or "createdAt"
+    if name not in SORTED_BY:
+        message = f"Unknown sort {wanted!r}"
+        raise invalid(message)
+    found.sort(key=lambda row: str(row.get(name, "")), reverse=wanted.startswith("-"))

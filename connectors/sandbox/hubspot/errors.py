@@ -1,0 +1,74 @@
+"""Refusals in HubSpot's shape: `status`, `category`, `message`, `correlationId`, and what is particular."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Refusal(Exception):  # noqa: N818 - the platform refuses; for this process it is an ordinary answer
+    """An answer of status 400 or above.
+
+    Attributes:
+        status: HTTP status.
+        body: All of the answer but the correlation id.
+    """
+
+    def __init__(self, status: int, message: str, category: str = "VALIDATION_ERROR", **more: Any) -> None:  # noqa: ANN401
+        super().__init__(message)
+        self.status = status
+        self.body: Json = {"status": "error", "message": message, "category": category, **more}
+
+
+def invalid(message: str, **more: Any) -> Refusal:  # noqa: ANN401
+    """Return the refusal of a request that makes no sense."""
+    return Refusal(400, message, "VALIDATION_ERROR", **more)
+
+
+def not_found(message: str = "resource not found") -> Refusal:
+    """Return the refusal for something that is not there."""
+    return Refusal(404, message, "OBJECT_NOT_FOUND")
+
+
+def conflict(record_id: str) -> Refusal:
+    """Return the refusal of a second contact with one address; the id ends the message (hubspot-api-python #51)."""
+    return Refusal(409, f"Contact already exists. Existing ID: {record_id}", "CONFLICT")
+
+
+def missing_scopes(scopes: Sequence[str]) -> Refusal:
+    """Return the refusal of a token that may not do this."""
+    message = "This app hasn't been granted all required scopes to make this call."
+    return Refusal(403, message, "MISSING_SCOPES", context={"missingScopes": list(scopes)})
+
+
+def invalid_values(problems: Sequence[tuple[str, str, str]]) -> Refusal:
+    """Return the refusal of property values.
+
+    Args:
+        problems: (property name, code, message) of each value that was refused.
+    """
+    errors = [
+        {"message": message, "code": code, "in": "properties", "context": {"propertyName": [name]}}
+        for name, code, message in problems
+    ]
+    return Refusal(400, "Property values were not valid", "VALIDATION_ERROR", errors=errors)
+
+
+def batch_error(category: str, message: str, context: Mapping[str, Sequence[str]]) -> Json:
+    """Return one entry of `errors` in a 207 body."""
+    return {
+        "status": "error",
+        "category": category,
+        "message": message,
+        "context": {key: list(values) for key, values in context.items()},
+        "errors": [],
+        "links": {},
+    }
+
+
+def correlation_id() -> str:
+    """Return a new id by which HubSpot's support would find a request."""
+    return str(uuid.uuid4())

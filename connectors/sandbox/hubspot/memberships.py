@@ -1,0 +1,176 @@
+"""Who is on a list."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import Any
+
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
+from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.lists import WRITABLE, of
+from connectors.sandbox.hubspot.objects import envelope, inputs
+from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.hubspot.times import iso
+
+Row = dict[str, Any]
+
+PAGE = 250
+USUAL_PAGE = 100
+MOST_MEMBERS_MOVED = 100_000  # also (?) the most ids that one call may name
+
+
+def page(call: Call) -> Answer:
+    """Answer ``GET /crm/v3/lists/{id}/memberships``, by record id."""
+    members = call.state.members.get(of(call)["listId"], {})
+    order = sorted((int(record_id), record_id) for record_id in members)
+    return _page(call, members, order)
+
+
+def page_in_join_order(call: Call) -> Answer:
+    """Answer ``GET /crm/v3/lists/{id}/memberships/join-order``, by time of joining."""
+    members = call.state.members.get(of(call)["listId"], {})
+    in_order = sorted(members, key=lambda record_id: (members[record_id], int(record_id)))
+    return _page(call, members, list(enumerate(in_order, start=1)))
+
+
+def add(call: Call) -> Answer:
+    """Answer ``PUT …/memberships/add``."""
+    return _write(call, _ids(call.json()), [])
+
+
+def remove(call: Call) -> Answer:
+    """Answer ``PUT …/memberships/remove``."""
+    return _write(call, [], _ids(call.json()))
+
+
+def add_and_remove(call: Call) -> Answer:
+    """Answer ``PUT …/memberships/add-and-remove``."""
+    body = call.json_object()
+    return _write(call, _ids(body.get("recordIdsToAdd") or []), _ids(body.get("recordIdsToRemove") or []))
+
+
+def empty(call: Call) -> Answer:
+    """Answer ``DELETE …/memberships``."""
+    row = _writable(call)
+    for record_id in list(call.state.members.get(row["listId"], {})):
+        _leave(call.state, row["listId"], record_id)
+    return NOTHING
+
+
+def add_from(call: Call) -> Answer:
+    """Answer ``PUT …/memberships/add-from/{sourceListId}``."""
+    row, source = _writable(call), of(call, "sourceListId")
+    members = call.state.members.get(source["listId"], {})
+    if len(members) >= MOST_MEMBERS_MOVED:
+        message = f"Only lists below {MOST_MEMBERS_MOVED} members can be copied"
+        raise invalid(message)
+    for record_id in list(members):
+        _join(call.state, row["listId"], record_id)
+    return NOTHING
+
+
+def of_record(call: Call) -> Answer:
+    """Answer ``GET /crm/v3/lists/records/{type}/{recordId}/memberships``."""
+    results = _of_record(call.state, call.path["recordId"])
+    return ok({"total": len(results), "results": results})
+
+
+def of_records(call: Call) -> Answer:
+    """Answer ``POST /crm/v3/lists/records/memberships/batch/read``."""
+    entries = inputs(call.json_object())
+    results = [
+        {
+            "objectTypeId": entry.get("objectTypeId"),
+            "recordId": str(entry.get("recordId", "")),
+            "recordListMemberships": _of_record(call.state, str(entry.get("recordId", ""))),
+        }
+        for entry in entries
+    ]
+    return envelope(call.state, results, 200, [])
+
+
+def _of_record(state: HubSpotState, record_id: str) -> list[Row]:
+    contact = state.contact(record_id)
+    if contact is None:
+        return []
+    return [
+        {
+            "listId": list_id,
+            "listVersion": state.lists[list_id]["listVersion"],
+            "firstAddedTimestamp": members[contact["id"]],
+            "lastAddedTimestamp": members[contact["id"]],
+            "isPublicList": False,
+        }
+        for list_id, members in state.members.items()
+        if contact["id"] in members and state.lists[list_id]["deletedAt"] is None
+    ]
+
+
+def _page(call: Call, members: dict[str, str], order: list[tuple[int, str]]) -> Answer:
+    limit = call.limit(USUAL_PAGE, PAGE)
+    after, before = call.one("after"), call.one("before")
+    if not all(cursor.isdigit() for cursor in (after, before) if cursor):
+        message = "Invalid paging cursor"
+        raise invalid(message)
+    if after or not before:
+        start = bisect_left(order, (int(after), "")) if after else 0
+    else:
+        start = max(bisect_left(order, (int(before), "")) - limit, 0)
+    shown = order[start : start + limit]
+    paging: Row = {}
+    if start + limit < len(order):
+        following = str(shown[-1][0] + 1)
+        paging["next"] = {"after": following, "link": f"{call.base_url}{call.route}?after={following}"}
+    if start > 0 and shown:
+        first = str(shown[0][0])
+        paging["prev"] = {"before": first, "link": f"{call.base_url}{call.route}?before={first}"}
+    results = [{"recordId": record_id, "membershipTimestamp": members[record_id]} for _, record_id in shown]
+    return ok({"total": len(order), "results": results, **({"paging": paging} if paging else {})})
+
+
+def _ids(body: object) -> list[str]:
+    if not isinstance(body, list) or not all(isinstance(entry, (str, int)) for entry in body):
+        message = "Invalid input JSON: a list of record ids is expected"
+        raise invalid(message)
+    if len(body) > MOST_MEMBERS_MOVED:
+        message = f"At most {MOST_MEMBERS_MOVED} record ids in one call"
+        raise invalid(message)
+    return list(dict.fromkeys(str(entry) for entry in body))
+
+
+def _write(call: Call, joining: list[str], leaving: list[str]) -> Answer:
+    row = _writable(call)
+    state, list_id = call.state, row["listId"]
+    members = state.members.setdefault(list_id, {})
+    known = {key: contact["id"] for key in (*joining, *leaving) if (contact := state.contact(key)) is not None}
+    added = [key for key in joining if key in known and known[key] not in members]
+    for key in added:
+        _join(state, list_id, known[key])
+    removed = [key for key in leaving if known.get(key) in members]
+    for key in removed:
+        _leave(state, list_id, known[key])
+    if added or removed:
+        state.lists[list_id] = {**row, "updatedAt": iso(state.now_ms())}
+    missing = [key for key in (*joining, *leaving) if key not in known]
+    # the first key really has that spelling
+    return ok({"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing})
+
+
+def _writable(call: Call) -> Row:
+    row = of(call)
+    if row["processingType"] not in WRITABLE:
+        message = "Memberships can be written on MANUAL and SNAPSHOT lists only"
+        raise invalid(message)
+    return row
+
+
+def _join(state: HubSpotState, list_id: str, record_id: str) -> None:
+    members = state.members.setdefault(list_id, {})
+    if record_id not in members:
+        members[record_id] = iso(state.now_ms())
+        state.memberships[f"{list_id}/{record_id}"] = {"at": members[record_id]}
+
+
+def _leave(state: HubSpotState, list_id: str, record_id: str) -> None:
+    del state.members[list_id][record_id]
+    del state.memberships[f"{list_id}/{record_id}"]

@@ -1,0 +1,151 @@
+"""One table: every endpoint, its numbered path, its path of 2026-03, what it needs, and who answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connectors.sandbox.hubspot import (
+    access,
+    account,
+    associations,
+    batch,
+    consent,
+    consent_v4,
+    contacts,
+    emails,
+    events,
+    figures,
+    lists,
+    memberships,
+    merging,
+    objects,
+    properties,
+    search,
+    sending,
+
+)
+from connectors.sandbox.hubspot.access import NeedsOf, by_kind, fixed
+from connectors.sandbox.hubspot.calls import Handler
+
+# numbered family -> the same of 2026-03; None where no dated path exists
+CONTACTS = ("/crm/v3/objects/contacts", "/crm/objects/2026-03/contacts")
+OBJECTS = ("/crm/v3/objects/{objectType}", "/crm/objects/2026-03/{objectType}")
+PROPERTIES = ("/crm/v3/properties/{objectType}", "/crm/properties/2026-03/{objectType}")
+LISTS = ("/crm/v3/lists", "/crm/lists/2026-03")
+LIMITS = ("/crm/v3/limits", "/crm/limits/2026-03")
+LINKS = ("/crm/v4/associations/{objectType}/{toObjectType}", "/crm/associations/2026-03/{objectType}/{toObjectType}")
+LINKS_OF_ONE = ("/crm/v4/objects/{objectType}/{recordId}", "/crm/objects/2026-03/{objectType}/{recordId}")
+OWNERS = ("/crm/v3/owners", "/crm/owners/2026-03")
+EMAILS = ("/marketing/v3/emails", "/marketing/emails/2026-03")
+CONSENT = ("/communication-preferences/v3", None)
+CONSENT_V4 = ("/communication-preferences/v4", "/communication-preferences/2026-03")
+ACCOUNT = ("/account-info/v3", "/account-info/2026-03")
+EVENTS = ("/email/public/v1/events", None)
+
+Family = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One thing that the API does.
+
+    Attributes:
+        paths: The templates at which it is reached; the first, numbered one is its name.
+        search: Whether it is counted in the lane of search.
+    """
+
+    method: str
+    paths: tuple[str, ...]
+    needs: NeedsOf
+    handler: Handler
+    search: bool = False
+
+
+def at(
+    method: str, family: Family, rest: str, needs: access.Needs | NeedsOf, handler: Handler, *, search: bool = False
+) -> Endpoint:
+    """Return the endpoint at *rest* below both paths of *family*."""
+    paths = tuple(f"{path}{rest}" for path in family if path is not None)
+    return Endpoint(method, paths, needs if callable(needs) else fixed(needs), handler, search)
+
+
+READ = by_kind("read", "objectType")
+READ_BOTH = by_kind("read", "objectType", "toObjectType")
+DEFINED = by_kind("definitions.read", "objectType")
+DEFINE = by_kind("definitions.write", "objectType")
+WRITE = access.CONTACTS_WRITE
+
+ENDPOINTS = (
+    at("POST", CONTACTS, "", WRITE, contacts.create),
+    at("POST", CONTACTS, "/merge", WRITE, merging.merge),
+    at("POST", CONTACTS, "/gdpr-delete", WRITE, merging.gdpr_delete),
+    at("POST", CONTACTS, "/batch/create", WRITE, batch.create),
+    at("POST", CONTACTS, "/batch/update", WRITE, batch.update),
+    at("POST", CONTACTS, "/batch/upsert", WRITE, batch.upsert),
+    at("POST", CONTACTS, "/batch/archive", WRITE, batch.archive),
+    at("PATCH", CONTACTS, "/{recordId}", WRITE, contacts.update),
+    at("DELETE", CONTACTS, "/{recordId}", WRITE, contacts.archive),
+    at("POST", OBJECTS, "/search", READ, search.search, search=True),
+    at("POST", OBJECTS, "/batch/read", READ, objects.batch_read),
+    at("GET", OBJECTS, "", READ, objects.list_page),
+    at("GET", OBJECTS, "/{recordId}", READ, objects.get_one),
+    at("GET", LINKS_OF_ONE, "/associations/{toObjectType}", READ_BOTH, associations.of_one),
+    at("POST", LINKS, "/batch/read", READ_BOTH, associations.of_many),
+    at("GET", PROPERTIES, "/groups", DEFINED, properties.list_groups),
+    at("POST", PROPERTIES, "/groups", DEFINE, properties.create_group),
+    at("GET", PROPERTIES, "/groups/{groupName}", DEFINED, properties.get_group),
+    at("PATCH", PROPERTIES, "/groups/{groupName}", DEFINE, properties.update_group),
+    at("DELETE", PROPERTIES, "/groups/{groupName}", DEFINE, properties.archive_group),
+    at("POST", PROPERTIES, "/batch/create", DEFINE, properties.batch_create),
+    at("POST", PROPERTIES, "/batch/read", DEFINED, properties.batch_read),
+    at("POST", PROPERTIES, "/batch/archive", DEFINE, properties.batch_archive),
+    at("GET", PROPERTIES, "", DEFINED, properties.list_all),
+    at("POST", PROPERTIES, "", DEFINE, properties.create),
+    at("GET", PROPERTIES, "/{propertyName}", DEFINED, properties.get_one),
+    at("PATCH", PROPERTIES, "/{propertyName}", DEFINE, properties.update),
+    at("DELETE", PROPERTIES, "/{propertyName}", DEFINE, properties.archive),
+    at("GET", LIMITS, "/custom-properties", access.CONTACT_DEFINITIONS_READ, properties.custom_limits),
+    at("POST", LISTS, "", access.LISTS_CREATE, lists.create),
+    at("GET", LISTS, "", access.LISTS_READ, lists.get_many),
+    at("POST", LISTS, "/search", access.LISTS_READ, lists.search),
+    at("GET", LISTS, "/object-type-id/{objectType}/name/{listName:path}", access.LISTS_READ, lists.get_by_name),
+    at("POST", LISTS, "/records/memberships/batch/read", access.LISTS_READ, memberships.of_records),
+    at("GET", LISTS, "/records/{objectType}/{recordId}/memberships", access.LISTS_READ, memberships.of_record),
+    at("GET", LISTS, "/{listId}", access.LISTS_READ, lists.get_one),
+    at("DELETE", LISTS, "/{listId}", access.LISTS_WRITE, lists.delete),
+    at("PUT", LISTS, "/{listId}/restore", access.LISTS_WRITE, lists.restore),
+    at("PUT", LISTS, "/{listId}/update-list-name", access.LISTS_WRITE, lists.rename),
+    at("GET", LISTS, "/{listId}/memberships", access.LISTS_READ, memberships.page),
+    at("DELETE", LISTS, "/{listId}/memberships", access.LISTS_WRITE, memberships.empty),
+    at("GET", LISTS, "/{listId}/memberships/join-order", access.LISTS_READ, memberships.page_in_join_order),
+    at("PUT", LISTS, "/{listId}/memberships/add", access.LISTS_WRITE, memberships.add),
+    at("PUT", LISTS, "/{listId}/memberships/remove", access.LISTS_WRITE, memberships.remove),
+    at("PUT", LISTS, "/{listId}/memberships/add-and-remove", access.LISTS_WRITE, memberships.add_and_remove),
+    at("PUT", LISTS, "/{listId}/memberships/add-from/{sourceListId}", access.LISTS_WRITE, memberships.add_from),
+    at("GET", OWNERS, "", access.OWNERS_READ, account.owners),
+    at("GET", OWNERS, "/{ownerId}", access.OWNERS_READ, account.owner),
+    at("GET", ACCOUNT, "/details", access.ANY, account.details),
+    at("GET", ACCOUNT, "/api-usage/daily/private-apps", access.ANY, account.daily_usage),
+    at("GET", EMAILS, "/statistics/list", access.EMAILS_READ, figures.totals),
+    at("GET", EMAILS, "/statistics/histogram", access.EMAILS_READ, figures.histogram),
+    at("GET", EMAILS, "", access.EMAILS_READ, emails.list_page),
+    at("POST", EMAILS, "", access.EMAILS_WRITE, emails.create),
+    at("GET", EMAILS, "/{emailId}", access.EMAILS_READ, emails.get_one),
+    at("PATCH", EMAILS, "/{emailId}", access.EMAILS_WRITE, emails.update),
+    at("DELETE", EMAILS, "/{emailId}", access.EMAILS_WRITE, emails.archive),
+    at("POST", EMAILS, "/{emailId}/publish", access.EMAILS_PUBLISH, sending.publish),
+    at("GET", EVENTS, "", access.EVENTS_READ, events.list_page),
+    at("GET", CONSENT, "/definitions", access.CONSENT_READ, consent.definitions),
+    at("GET", CONSENT, "/status/email/{address:path}", access.CONSENT_READ, consent.status),
+    at("POST", CONSENT, "/subscribe", access.CONSENT_WRITE, consent.subscribe),
+    at("POST", CONSENT, "/unsubscribe", access.CONSENT_WRITE, consent.unsubscribe),
+    at("GET", CONSENT_V4, "/definitions", access.CONSENT_READ, consent_v4.definitions),
+    at("POST", CONSENT_V4, "/statuses/batch/read", access.CONSENT_BATCH_READ, consent_v4.read_many),
+    at("POST", CONSENT_V4, "/statuses/batch/write", access.CONSENT_BATCH_WRITE, consent_v4.write_many),
+    at("POST", CONSENT_V4, "/statuses/batch/unsubscribe-all/read", access.CONSENT_BATCH_READ, consent_v4.read_opt_outs),
+    at("POST", CONSENT_V4, "/statuses/batch/unsubscribe-all", access.CONSENT_BATCH_WRITE, consent_v4.opt_out_many),
+    at("GET", CONSENT_V4, "/statuses/{address}/unsubscribe-all", access.CONSENT_READ, consent_v4.read_opt_out),
+    at("POST", CONSENT_V4, "/statuses/{address}/unsubscribe-all", access.CONSENT_WRITE, consent_v4.opt_out),
+    at("GET", CONSENT_V4, "/statuses/{address}", access.CONSENT_READ, consent_v4.read_one),
+    at("POST", CONSENT_V4, "/statuses/{address}", access.CONSENT_WRITE, consent_v4.write_one),
+)

@@ -1,0 +1,178 @@
+"""Search: filters, one sort, at most 10,000 results, an index that lags behind the writes."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from connectors.sandbox.hubspot.calls import Answer, Call, ok
+from connectors.sandbox.hubspot.conditions import Condition, condition
+from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.records import Records
+from connectors.sandbox.hubspot.shapes import View
+from connectors.sandbox.hubspot.state import HubSpotState
+
+Row = dict[str, Any]
+
+PAGE = 200
+MOST_RESULTS = 10_000
+MOST_GROUPS = 5
+MOST_FILTERS = 6
+MOST_FILTERS_IN_ALL = 18
+LONGEST_QUERY = 3_000
+SEARCHED_BY_QUERY = ("firstname", "lastname", "email", "phone", "company", "hs_additional_emails", "dealname")
+
+
+def search(call: Call) -> Answer:
+    """Answer ``POST /crm/v3/objects/{type}/search``."""
+    body = call.json_object()
+    limit, after = _paging(body)
+    records = call.state.records(call.kind)
+    groups = _groups(call.state, call.kind, body)
+    found = _matching(call.state, records, groups, _by_query(body))
+    _sort(found, body.get("sorts"), records)
+    page = found[after : after + limit]
+    view = View(call.state, call.kind, body.get("properties") or ())
+    answer: Row = {"total": len(found), "results": [view.show(row) for row in page]}
+    if after + limit < len(found):
+        answer["paging"] = {"next": {"after": str(after + limit)}}
+    return ok(answer)
+
+
+def _paging(body: Row) -> tuple[int, int]:
+    limit, after = body.get("limit", 10), str(body.get("after") or "0")
+    if not isinstance(limit, int) or not 0 <= limit <= PAGE:
+        message = f"Invalid limit {limit!r}: must be between 0 and {PAGE}"
+        raise invalid(message)
+    if not after.isdigit():
+        message = f"Invalid paging cursor {after!r}"
+        raise invalid(message)
+    if int(after) >= MOST_RESULTS or int(after) + limit > MOST_RESULTS:
+        message = f"Search results end at {MOST_RESULTS}: `after` and `limit` must stay within"
+        raise invalid(message)
+    return limit, int(after)
+
+
+def _groups(state: HubSpotState, kind: str, body: Row) -> list[list[Condition]]:
+    groups = [group.get("filters", []) for group in body.get("filterGroups") or []]
+    if not groups and body.get("filters"):
+        groups = [body["filters"]]
+    if len(groups) > MOST_GROUPS or any(len(group) > MOST_FILTERS for group in groups):
+        message = f"At most {MOST_GROUPS} filter groups of {MOST_FILTERS} filters each"
+        raise invalid(message)
+    if sum(len(group) for group in groups) > MOST_FILTERS_IN_ALL:
+        message = f"At most {MOST_FILTERS_IN_ALL} filters in all"
+        raise invalid(message)
+    return [[condition(entry, state.properties, kind) for entry in group] for group in groups]
+
+
+def _by_query(body: Row) -> Callable[[Row], bool] | None:
+    words = str(body.get("query") or "").lower().split()
+    if len(str(body.get("query") or "")) > LONGEST_QUERY:
+        message = f"`query` is longer than {LONGEST_QUERY} characters"
+        raise invalid(message)
+    if not words:
+        return None
+
+    def matches(row: Row) -> bool:
+        texts = [row["properties"].get(name, "").lower() for name in SEARCHED_BY_QUERY]
+        return all(any(word in text for text in texts) for word in words)
+
+    return matches
+
+
+def _matching(
+    state: HubSpotState,
+    records: Records,
+    groups: list[list[Condition]],
+    by_query: Callable[[Row], bool] | None,
+) -> list[Row]:
+    shown_as = _shown_before(state, records)
+    alternatives = groups or [[]]
+    found: dict[int, Row] = {}
+    for group in alternatives:
+        for number in _candidates(state, records, group):
+            row = records.table.rows[str(number)]
+            if number not in found and number not in shown_as and all(test(row) for test in _rest(group)):
+                found[number] = row
+    for number, before in shown_as.items():
+        if before is not None and any(all(test.holds(before) for test in group) for group in alternatives):
+            found[number] = before
+    ordered = [found[number] for number in sorted(found)]
+    return ordered if by_query is None else [row for row in ordered if by_query(row)]
+
+
+def _candidates(state: HubSpotState, records: Records, group: list[Condition]) -> Iterable[int]:
+    """Return the ids that the cheap conditions of *group* leave: by address, id and time of change."""
+    for test in group:
+        if test.name == "email" and test.operator == "EQ" and records.kind == "contacts":
+            holder = state.by_email.get(str(test.value).lower())
+            return [] if holder is None else [int(holder)]
+    first, last = _range(group, "hs_object_id")
+    ids = records.order[bisect_left(records.order, first) : bisect_left(records.order, last + 1)]
+    changed_from, changed_to = _range(group, records.modified_name)
+    if changed_from == -_FAR and changed_to == _FAR:
+        return ids
+    modified = records.modified
+    return [number for number in ids if changed_from <= modified[number] <= changed_to]
+
+
+_FAR = 1 << 62
+
+
+def _range(group: list[Condition], name: str) -> tuple[int, int]:
+    first, last = -_FAR, _FAR
+    for test in group:
+        if test.name == name and test.span is not None:
+            first, last = max(first, test.span[0]), min(last, test.span[1])
+    return first, last
+
+
+def _rest(group: list[Condition]) -> list[Callable[[Row], bool]]:
+    return [test.holds for test in group if not test.by_index]
+
+
+def _shown_before(state: HubSpotState, records: Records) -> dict[int, Row | None]:
+    """Return what the index still shows of records that were written too short a time ago."""
+    horizon = state.now_ms() - int(state.world.settings.search_lag * 1000)
+    shown: dict[int, Row | None] = {}
+    for number, writes in list(records.stale.items()):
+        kept = [write for write in writes if write[0] > horizon]
+        if not kept or str(number) not in records.table or records.table[str(number)]["archived"]:
+            del records.stale[number]
+        else:
+            records.stale[number] = kept
+            shown[number] = kept[0][1]
+    return shown
+
+
+def _sort(found: list[Row], sorts: Any, records: Records) -> None:  # noqa: ANN401
+    """Order *found*, which comes in order of id, by the one sort that search takes."""
+    if not sorts:
+        return
+    if not isinstance(sorts, list) or len(sorts) > 1:
+        message = "Only one sort is allowed"
+        raise invalid(message)
+    wanted = sorts[0]
+    name = str(wanted.get("propertyName", "") if isinstance(wanted, dict) else wanted)
+    falling = isinstance(wanted, dict) and wanted.get("direction") == "DESCENDING"
+    if name.startswith("-"):
+        name, falling = name[1:], True
+    if name == "hs_object_id":
+        if falling:
+            found.reverse()
+        return
+    if name == records.modified_name:
+        found.sort(key=lambda row: str(row["properties"][name]), reverse=falling)
+        return
+    found.sort(key=lambda row: _sort_key(row["properties"].get(name)), reverse=falling)
+
+
+def _sort_key(value: str | None) -> tuple[int, float, str]:
+    if value is None:
+        return 2, 0.0, ""
+    try:
+        return 0, float(value), ""
+    except ValueError:
+        return 1, 0.0, value.lower()
