@@ -1,0 +1,58 @@
+"""A trait: one measured value of a person as of a moment. And the tables that traits are measured from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ibis import Table
+
+TraitType = Literal["number", "text", "boolean", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """One column of the trait table.
+
+    Attributes:
+        unit: What a number counts: orders, days, share 0 to 1, main currency, hour of the day (UTC).
+        source: The table it is measured from.
+        window: Days before the moment that count, None for the whole history.
+        sensitive: Whether it may enter a model or a template only when the workspace names the purpose.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    type: TraitType
+    source: str
+    window: int | None = None
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTrait:
+    """A trait that the workspace maps from a property of one platform."""
+
+    name: str
+    connection: str
+    property: str
+    type: TraitType = "text"
+    meaning: str = ""
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The tables that traits are measured from: versions in force, in the schemas of `connectors.records`.
+
+    Attributes:
+        links: Columns ``contact_key``, ``person_id``.
+    """
+
+    contacts: Table
+    links: Table
+    orders: Table
+    order_lines: Table
+    deliveries: Table
+    engagements: Table
