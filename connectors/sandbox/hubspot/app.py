@@ -106,14 +106,20 @@ def _response(answer: Answer, headers: Mapping[str, str]) -> Response:
         "X-Trace": f"2B{secrets.token_hex(19).upper()}000000000000000000",
     }
     if answer.body is None:
-        return Response(status_code=answer.status, headers=sent)
+        return _spelt(Response(status_code=answer.status), sent)
     body: dict[str, Any] = answer.body
     if answer.status >= 400:  # noqa: PLR2004
         body = {**body, "correlationId": correlation}
         if body.get("errorType") == "RATE_LIMIT":
             body["requestId"] = secrets.token_hex(16)
     text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-    return Response(text.encode(), status_code=answer.status, headers={**sent, "Content-Type": CONTENT_TYPE})
+    return _spelt(Response(text.encode(), status_code=answer.status), {**sent, "Content-Type": CONTENT_TYPE})
+
+
+def _spelt(response: Response, headers: Mapping[str, str]) -> Response:
+    # Starlette would write the names in lower case; a client that cares for their case shall meet HubSpot's
+    response.raw_headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return response
 
 
 async def _not_imitated(_request: Request, _error: Exception) -> Response:

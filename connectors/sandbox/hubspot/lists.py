@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from connectors.sandbox.hubspot.calls import KINDS, NOTHING, Answer, Call, ok
@@ -141,7 +142,7 @@ def show(state: HubSpotState, row: Row) -> Row:
     return {**shown, "size": len(state.members.get(row["listId"], {}))}
 
 
-def _found(state: HubSpotState, row: Row, additional: list[str]) -> Row:
+def _found(state: HubSpotState, row: Row, additional: Sequence[str]) -> Row:
     shown = show(state, row)
     size = shown.pop("size")
     extra = {"hs_list_size": str(size), "hs_list_reference_count": "0", "hs_last_record_added_at": row["updatedAt"]}

@@ -7,6 +7,7 @@ from typing import Any
 from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
 from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid, not_found
 from connectors.sandbox.hubspot.objects import envelope, inputs
+from connectors.sandbox.hubspot.records import MODIFIED
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
 
@@ -137,7 +138,7 @@ def create_group(call: Call) -> Answer:
 def update_group(call: Call) -> Answer:
     """Answer ``PATCH /crm/v3/properties/{type}/groups/{name}``."""
     body = call.json_object()
-    group = {**_group(call), **{name: body[name] for name in ("label", "displayOrder") if name in body}}
+    group = _group(call) | {name: body[name] for name in ("label", "displayOrder") if name in body}
     call.state.groups[f"{call.kind}/{group['name']}"] = group
     return ok(group)
 
@@ -154,7 +155,7 @@ def archive_group(call: Call) -> Answer:
 
 def custom_limits(call: Call) -> Answer:
     """Answer ``GET /crm/v3/limits/custom-properties``."""
-    rows = []
+    rows: list[Row] = []
     for kind, type_id, singular, plural in (("contacts", "0-1", "Contact", "Contacts"), ("deals", "0-3", "Deal", "Deals")):
         usage = _custom(call.state, kind)
         rows.append({
@@ -165,7 +166,7 @@ def custom_limits(call: Call) -> Answer:
             "usage": usage,
             "percentage": 100 * usage / MOST_CUSTOM,
         })
-    used, allowed = sum(row["usage"] for row in rows), MOST_CUSTOM * len(rows)
+    used, allowed = sum(_custom(call.state, kind) for kind in MODIFIED), MOST_CUSTOM * len(rows)
     return ok(
         {"overallLimit": allowed, "overallUsage": used, "overallPercentage": 100 * used / allowed, "byObjectType": rows}
     )
@@ -290,7 +291,7 @@ def _of_kind(call: Call) -> list[Row]:
 
 def _custom(state: HubSpotState, kind: str) -> int:
     rows = (row for key, row in state.properties.items() if key.startswith(f"{kind}/"))
-    return sum(not row["hubspotDefined"] and not row["archived"] for row in rows)
+    return sum(not (row["hubspotDefined"] or row["archived"]) for row in rows)
 
 
 def _exists(message: str) -> Refusal:
