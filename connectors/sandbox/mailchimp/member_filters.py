@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.mailchimp import problems
@@ -37,12 +38,14 @@ def matching(call: Call, directory: Directory) -> list[str]:
 def select_members(call: Call, directory: Directory) -> list[str]:
     """Return the contact ids that match the query, in its order."""
     passes = tests(call, directory)
-    chosen = [member for member in directory.members.values() if all(test(member) for test in passes)]
+    chosen = list(directory.members.values())
+    for test in passes:
+        chosen = [member for member in chosen if test(member)]
     field = call.query.get("sort_field")
     if field:
         if field not in SORT_FIELDS:
             raise problems.invalid_fields(("sort_field", f"Value must be one of: {', '.join(SORT_FIELDS)}"))
-        chosen.sort(key=lambda member: str(member[field]), reverse=call.query.get("sort_dir", "").upper() == "DESC")
+        chosen.sort(key=itemgetter(field), reverse=call.query.get("sort_dir", "").upper() == "DESC")
     return [member["contact_id"] for member in chosen]
 
 

@@ -155,7 +155,7 @@ def chance(state: MailchimpState, *about: str) -> random.Random:
 
 def deliver(state: MailchimpState, row: Document, campaign_id: str, variant: Variant, members: list[Document]) -> None:
     """Send one variant to *members* and file what they will do."""
-    from connectors.sandbox.responses import Recipient, respond  # noqa: PLC0415
+    from connectors.sandbox import responses  # noqa: PLC0415
 
     list_id, now = row["recipients"]["list_id"], state.now()
     fields = list(state.fields(list_id).values())
@@ -168,9 +168,9 @@ def deliver(state: MailchimpState, row: Document, campaign_id: str, variant: Var
         values["EMAIL"] = member["email_address"]
         pages[member["email_address"].lower()] = page = html.render(values, defaults)
         content = f"{subject.render(values, defaults)}\n{plain(page)}"
-        recipients.append(Recipient(email=member["email_address"], content=content))
+        recipients.append(responses.Recipient(email=member["email_address"], content=content))
     answers: dict[str, list[Response]] = defaultdict(list)
-    for response in respond(state.world, recipients, sent_at=parse_time(now)):
+    for response in (state.respond or responses.respond)(state.world, recipients, sent_at=parse_time(now)):
         answers[response.email.lower()].append(response)
     dice = chance(state, campaign_id, "clicks")
     for member in members:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connectors.sandbox.world import World
 
 Effect = Callable[["MailchimpState", Document], None]
+Respond = Callable[..., Any]
 
 
 class MailchimpState(Audiences):
@@ -29,6 +30,7 @@ class MailchimpState(Audiences):
         self.files = world.store.table("mailchimp.files")
         self.unfinished = [key for key, row in self.batches.items() if row["status"] != "finished"]
         self.due = world.store.table("mailchimp.due")
+        self.respond: Respond | None = None  # what recipients do; None is connectors.sandbox.responses
         self.effects: dict[str, Effect] = {"order": file_due_order}
         self.waiting = [(str(row["at"]), int(key)) for key, row in self.due.items()]
         heapq.heapify(self.waiting)
