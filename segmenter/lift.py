@@ -1,0 +1,173 @@
+"""What a campaign did, per persona: counts of people, rates with intervals, differences with intervals.
+
+Estimators see sufficient statistics, never rows. Sources: Wilson 1927 (interval of one proportion); Newcombe 1998,
+method 10 (difference of two independent proportions from their Wilson intervals).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+import ibis
+from ibis import Table
+
+ORDER_WINDOW_DAYS = 7
+"""An order without a campaign of its own is credited to a delivery up to this many days before it."""
+
+BEFORE_ANY = "before any assignment"
+
+
+@dataclass(frozen=True, slots=True)
+class Responses:
+    """How many people were reached, and how many of them responded."""
+
+    people: int
+    converted: int
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be counted."""
+        if not 0 <= self.converted <= self.people:
+            raise ValueError(f"{self.converted} of {self.people} people is no count")
+
+    def __add__(self, other: Responses) -> Responses:
+        """Pool two groups."""
+        return Responses(self.people + other.people, self.converted + other.converted)
+
+    @property
+    def rate(self) -> float:
+        """Share of people who responded; 0 where nobody was reached (ask `people` first)."""
+        return self.converted / self.people if self.people else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """From *low* to *high*, both included."""
+
+    low: float
+    high: float
+
+
+def wilson(responses: Responses, *, level: float = 0.95) -> Interval:
+    """Return Wilson's score interval of a rate; 0 to 1 where nobody was reached."""
+    n = responses.people
+    if n == 0:
+        return Interval(0.0, 1.0)
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    p = responses.rate
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    # at the ends the formula is exactly 0 or 1, but for rounding
+    low = 0.0 if responses.converted == 0 else centre - half
+    return Interval(low, 1.0 if responses.converted == n else centre + half)
+
+
+def newcombe(treated: Responses, control: Responses, *, level: float = 0.95) -> Interval:
+    """Return the interval of ``treated.rate - control.rate`` (Newcombe's hybrid of two Wilson intervals)."""
+    if treated.people == 0 or control.people == 0:
+        return Interval(-1.0, 1.0)
+    one, two = wilson(treated, level=level), wilson(control, level=level)
+    difference = treated.rate - control.rate
+    low = difference - sqrt((treated.rate - one.low) ** 2 + (two.high - control.rate) ** 2)
+    high = difference + sqrt((one.high - treated.rate) ** 2 + (control.rate - two.low) ** 2)
+    return Interval(low, high)
+
+
+def campaign_results(
+    *,
+    deliveries: Table,
+    engagements: Table,
+    orders: Table,
+    assignments: Table,
+    links: Table,
+    campaigns: Table,
+    order_window_days: int = ORDER_WINDOW_DAYS,
+) -> Table:
+    """Count people per campaign, variant and the persona that was in force when the mail was sent.
+
+    Args:
+        deliveries: Versions in force; those that bounced are not delivered.
+        engagements: Versions in force.
+        orders: Versions in force. Counted are placed orders that the platform credits to the campaign, and of orders
+            that it credits to none those within *order_window_days* after the delivery.
+        assignments: Every version, with ``recorded_at``: the newest at the time of sending is in force.
+        links: Columns ``contact_key``, ``person_id``.
+        campaigns: Versions in force. A variant's figures are filed under its parent.
+        order_window_days: See *orders*.
+
+    Returns:
+        Columns ``connection, campaign_id, variant, persona, delivered, opened, clicked, ordered, unsubscribed,
+        revenue``; a persona of null is unclassified.
+    """
+    reached = _reached(deliveries, links, campaigns)
+    told = _with_persona(reached, assignments)
+    told = _with_engagements(told, engagements, links)
+    told = _with_orders(told, orders, links, order_window_days)
+    grouped = told.group_by("connection", "campaign_id", "variant", "persona")
+    return grouped.aggregate(
+        delivered=told.person_id.nunique(),
+        opened=told.person_id.nunique(where=told.opens > 0),
+        clicked=told.person_id.nunique(where=told.clicks > 0),
+        ordered=told.person_id.nunique(where=told.orders > 0),
+        unsubscribed=told.person_id.nunique(where=told.unsubscribes > 0),
+        revenue=told.revenue.sum(),
+    )
+
+
+KEYS = ["connection", "mail", "person_id"]
+
+
+def _reached(deliveries: Table, links: Table, campaigns: Table) -> Table:
+    """One row a mail and person: the mail's own id, the campaign it is filed under, and when it was sent."""
+    sent = deliveries.filter(deliveries.status == "sent").inner_join(links, "contact_key").drop("contact_key")
+    known = campaigns.select("connection", "campaign_id", "parent_id", label="variant")
+    told = sent.left_join(known, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")
+    told = told.mutate(
+        mail=told.campaign_id,
+        filed=told.parent_id.coalesce(told.campaign_id),
+        variant=told.variant.coalesce(told.label),
+    )
+    grouped = told.group_by("connection", "mail", "filed", "person_id").aggregate(
+        at=told["at"].min(), variant=told.variant.max()
+    )
+    return grouped.rename(campaign_id="filed")
+
+
+def _with_persona(reached: Table, assignments: Table) -> Table:
+    versions = assignments.select("person_id", "persona", "recorded_at", "sequence")
+    joined = reached.left_join(versions, [reached.person_id == versions.person_id, versions.recorded_at <= reached["at"]])
+    joined = joined.drop("person_id_right")
+    place = ibis.row_number().over(
+        group_by=[joined[key] for key in KEYS],
+        order_by=[joined.recorded_at.desc(nulls_first=False), joined.sequence.desc(nulls_first=False)],
+    )
+    newest = joined.mutate(place=place)
+    newest = newest.filter(newest.place == 0)
+    named = ibis.ifelse(newest.recorded_at.isnull(), BEFORE_ANY, newest.persona)
+    return newest.mutate(persona=named).drop("place", "recorded_at", "sequence")
+
+
+def _with_engagements(told: Table, engagements: Table, links: Table) -> Table:
+    known = engagements.inner_join(links, "contact_key")
+    kinds = {"opens": "open", "clicks": "click", "unsubscribes": "unsubscribe"}
+    counted = known.group_by("connection", "campaign_id", "person_id").aggregate(
+        **{name: (known.kind == kind).cast("int64").sum() for name, kind in kinds.items()}
+    )
+    counted = counted.rename(mail="campaign_id")
+    joined = told.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
+    return joined.mutate(**{name: joined[name].fill_null(0) for name in kinds})
+
+
+def _with_orders(told: Table, orders: Table, links: Table, window_days: int) -> Table:
+    placed = orders.filter(orders.state == "placed").inner_join(links, "contact_key")
+    placed = placed.select("person_id", "amount", placed_at="at", credited="campaign_id")
+    mails = told.select("connection", "mail", "campaign_id", "person_id", "at")
+    later = [mails.person_id == placed.person_id, placed.placed_at >= mails["at"]]
+    near = mails.inner_join(placed, later).drop("person_id_right")
+    own = (near.credited == near.mail) | (near.credited == near.campaign_id)
+    inside = near.credited.isnull() & (near.placed_at <= near["at"] + ibis.interval(days=window_days))
+    mine = near.filter(own.fill_null(False) | inside)  # noqa: FBT003 - an expression
+    counted = mine.group_by(KEYS).aggregate(orders=mine.count(), revenue=mine.amount.sum())
+    joined = told.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
+    return joined.mutate(orders=joined.orders.fill_null(0), revenue=joined.revenue.fill_null(0.0))

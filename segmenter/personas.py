@@ -1,0 +1,54 @@
+"""Personas: the described person who stands for one or more segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from segmenter.errors import DefinitionError
+from segmenter.segments import Waterfall
+
+UNCLASSIFIED = "unclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A described person.
+
+    Attributes:
+        slug: The value that the platforms store; stable while name and story change.
+        segments: Names of the segments that the persona stands for.
+        fields: Copy for the template fields, by field name.
+    """
+
+    slug: str
+    name: str
+    segments: tuple[str, ...]
+    story: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[str, str]:
+    """Return segment name -> persona slug; a segment without a persona takes that of the nearest one it lies in.
+
+    Raises:
+        DefinitionError: A persona names an unknown segment, two share one, or a slug is reserved.
+    """
+    direct: dict[str, str] = {}
+    known = steps.by_name()
+    for persona in personas:
+        where = f"persona {persona.slug!r}"
+        if persona.slug == UNCLASSIFIED:
+            raise DefinitionError(f"the name {UNCLASSIFIED!r} is kept for people without a segment", where=where)
+        for segment in persona.segments:
+            if segment not in known:
+                raise DefinitionError(f"there is no segment {segment!r}", where=where)
+            if segment in direct:
+                raise DefinitionError(f"segment {segment!r} belongs to persona {direct[segment]!r} already", where=where)
+            direct[segment] = persona.slug
+    found = {}
+    for name, step in known.items():
+        nearest = next((direct[place] for place in (name, *step.ancestors) if place in direct), None)
+        if nearest is not None:
+            found[name] = nearest
+    return found
