@@ -2,7 +2,7 @@
 
 Bulk data travel as Arrow tables in the schemas below, single things as frozen dataclasses. Every
 timestamp is UTC with microseconds. `contact_key` is the one way in which a row names a human: either
-``<connection>:<platform id>`` or ``email:<normalised address>``; the identity map of the control store
+``<connection>:<platform id>`` or ``mailto:<normalised address>``; the identity map of the control store
 turns either into a person id.
 """
 
@@ -335,7 +335,7 @@ def normalise_email(address: str | None) -> str | None:
 
 def email_key(address: str) -> str:
     """Return the `contact_key` of a normalised address."""
-    return f"email:{address}"
+    return f"mailto:{address}"
 
 
 def platform_key(connection: str, platform_id: str) -> str:

@@ -1,0 +1,52 @@
+"""The identity map: contact_key -> person_id."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from sqlalchemy import Engine, Table, bindparam, delete, insert, select
+
+from sync.control import schema
+from sync.identity import IdentityChanges
+
+LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
+AT_ONCE = 5000  # rows a statement
+
+
+class Links:
+    """The identity map: contact_key -> person_id."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def load(self) -> pa.Table:
+        """Return all links: columns ``contact_key``, ``person_id``."""
+        found = self.mapping()
+        return pa.table({"contact_key": list(found), "person_id": list(found.values())}, schema=LINKS)
+
+    def mapping(self) -> dict[str, str]:
+        """Return all links as contact_key -> person_id, as `sync.identity.resolve` takes them."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(select(schema.link.c.contact_key, schema.link.c.person_id))
+            return {key: person for key, person in rows}
+
+    def merged(self) -> dict[str, str]:
+        """Return person_id that is no more -> person_id in its place now."""
+        table = schema.merged_person
+        with self.engine.connect() as connection:
+            return {old: new for old, new in connection.execute(select(table.c.person_id, table.c.into_person_id))}
+
+    def write(self, changes: IdentityChanges, run_id: str) -> None:
+        """Write what `sync.identity.resolve` found, whole or not at all."""
+        links = [{"contact_key": key, "person_id": person, "run_id": run_id} for key, person in changes.links.items()]
+        merged = [{"person_id": old, "into_person_id": new, "run_id": run_id} for old, new in changes.merged.items()]
+        with self.engine.begin() as connection:
+            for table, key, rows in ((schema.link, "contact_key", links), (schema.merged_person, "person_id", merged)):
+                self._replace(connection, table, key, rows)
+
+    @staticmethod
+    def _replace(connection: object, table: Table, key: str, rows: list[dict[str, str]]) -> None:
+        """Delete and insert, which every engine knows, instead of each engine's own upsert."""
+        for start in range(0, len(rows), AT_ONCE):
+            part = rows[start : start + AT_ONCE]
+            connection.execute(delete(table).where(table.c[key] == bindparam("gone")), [{"gone": row[key]} for row in part])  # type: ignore[attr-defined]
+            connection.execute(insert(table), part)  # type: ignore[attr-defined]

@@ -1,0 +1,146 @@
+"""Every change that we sent, with the value before, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, select, update
+
+from connectors.records import MEMBER, Change, Outcome
+from sync.control import schema
+
+AT_ONCE = 5000  # rows a statement
+GROUPS = pa.schema([("connection", pa.string()), ("group_name", pa.string()), ("platform_id", pa.string())])
+KEY = ("run_id", "connection", "platform_id", "kind", "name")
+
+
+class Ledger:
+    """Every change that we sent, with the value before, and what became of it."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self.engine, self.now = engine, now
+
+    def intend(self, run_id: str, changes: Sequence[Change]) -> None:
+        """Note *changes* before they leave. A change noted twice in a run stays one entry."""
+        with self.engine.begin() as connection:
+            self._add(connection, run_id, changes)
+
+    def _add(self, connection: Connection, run_id: str, changes: Sequence[Change]) -> None:
+        moment = self.now()
+        known = self._known(connection, run_id)
+        rows = [
+            {**asdict(change), "run_id": run_id, "state": "", "reason": "", "code": "", "intended_at": moment}
+            for change in {_key(change): change for change in changes}.values()
+            if _key(change) not in known
+        ]
+        for start in range(0, len(rows), AT_ONCE):
+            connection.execute(insert(schema.ledger), rows[start : start + AT_ONCE])
+
+    @staticmethod
+    def _known(connection: Connection, run_id: str) -> set[tuple[str, ...]]:
+        table = schema.ledger
+        query = select(*(table.c[name] for name in KEY[1:])).where(table.c.run_id == run_id)
+        return {tuple(row) for row in connection.execute(query)}
+
+    def settle(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
+        """Note what became of changes of a run; those not intended (parked by us) are added."""
+        settled = list(outcomes)
+        if not settled:
+            return
+        table = schema.ledger
+        moved = (
+            update(table)
+            .where(*(table.c[name] == bindparam(f"k_{name}") for name in KEY))
+            .values(state=bindparam("n_state"), reason=bindparam("n_reason"), code=bindparam("n_code"), settled_at=bindparam("n_at"))
+        )
+        moment = self.now()
+        rows = [
+            {
+                **{f"k_{name}": value for name, value in zip(KEY, (run_id, *_key(outcome.change)), strict=True)},
+                "n_state": outcome.state,
+                "n_reason": outcome.reason,
+                "n_code": outcome.code,
+                "n_at": moment,
+            }
+            for outcome in settled
+        ]
+        with self.engine.begin() as connection:
+            if connection.execute(moved, rows).rowcount != len(rows):
+                self._add(connection, run_id, [outcome.change for outcome in settled])
+                connection.execute(moved, rows)
+
+    def unsettled(self) -> dict[str, list[Change]]:
+        """Return changes without an outcome, or with outcome unknown, by run: a crash or a lost answer.
+
+        A change whose record got a later, settled one for the same field is no longer open.
+        """
+        table, later = schema.ledger, schema.ledger.alias()
+        newer = (
+            select(later.c.entry)
+            .where(
+                *(later.c[name] == table.c[name] for name in KEY[1:]),
+                later.c.entry > table.c.entry,
+                later.c.state.notin_(["", "unknown"]),
+            )
+            .exists()
+        )
+        query = select(table).where(table.c.state.in_(["", "unknown"]), ~newer).order_by(table.c.entry)
+        found: dict[str, list[Change]] = {}
+        with self.engine.connect() as connection:
+            for row in connection.execute(query):
+                found.setdefault(row.run_id, []).append(_change(row))
+        return found
+
+    def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
+        """Return how many changes of a run there are by (connection, state, code); state "" is unsettled."""
+        table = schema.ledger
+        query = (
+            select(table.c.connection, table.c.state, table.c.code, func.count())
+            .where(table.c.run_id == run_id)
+            .group_by(table.c.connection, table.c.state, table.c.code)
+        )
+        with self.engine.connect() as connection:
+            return {(name, state, code): count for name, state, code, count in connection.execute(query)}
+
+    def outcomes(self, run_id: str, *, state: str | None = None, limit: int | None = None) -> list[Outcome]:
+        """Return settled changes of a run, in the order in which they were sent."""
+        table = schema.ledger
+        query = select(table).where(table.c.run_id == run_id, table.c.state != "").order_by(table.c.entry)
+        if state is not None:
+            query = query.where(table.c.state == state)
+        if limit is not None:
+            query = query.limit(limit)
+        with self.engine.connect() as connection:
+            return [Outcome(_change(row), row.state, row.reason, row.code) for row in connection.execute(query)]
+
+    def groups_made(self) -> pa.Table:
+        """Return memberships that we made and did not take back.
+
+        A change that was sent and never answered for counts as made: it was ours if it happened.
+
+        Returns:
+            Columns ``connection``, ``group_name``, ``platform_id``.
+        """
+        table = schema.ledger
+        keys = (table.c.connection, table.c.name, table.c.platform_id)
+        ours = select(*keys, func.max(table.c.entry).label("entry")).where(
+            table.c.kind == "group", table.c.state.in_(["applied", "unknown", ""])
+        )
+        newest = ours.group_by(*keys).subquery()
+        query = select(*keys).join(newest, newest.c.entry == table.c.entry).where(table.c.after == MEMBER)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        columns = list(zip(*rows, strict=True)) or [(), (), ()]
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=GROUPS)
+
+
+def _key(change: Change) -> tuple[str, str, str, str]:
+    return change.connection, change.platform_id, change.kind, change.name
+
+
+def _change(row: Row[Any]) -> Change:
+    return Change(row.connection, row.platform_id, row.person_id, row.email, row.kind, row.name, row.before, row.after)

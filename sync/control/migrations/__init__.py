@@ -1,0 +1,1 @@
+"""Numbered steps that bring a control store up to date (Alembic)."""

@@ -1,0 +1,67 @@
+"""Plans that were made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, insert, select, update
+
+from sync.control import schema
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRecord:
+    """A plan that was made. `state`: fresh | applying | applied | refused | stale."""
+
+    plan_id: str
+    run_id: str
+    path: str
+    state: str
+    created_at: datetime
+    changes: int
+    summary: Mapping[str, Any]
+
+
+class Plans:
+    """Plans that were made."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self.engine, self.now = engine, now
+
+    def record(self, plan_id: str, *, run_id: str, path: str, changes: int, summary: Mapping[str, Any]) -> None:
+        """Note a new plan, state fresh."""
+        values = {
+            "plan_id": plan_id,
+            "run_id": run_id,
+            "path": path,
+            "state": "fresh",
+            "created_at": self.now(),
+            "changes": changes,
+            "summary": dict(summary),
+        }
+        with self.engine.begin() as connection:
+            connection.execute(insert(schema.plan).values(values))
+
+    def move(self, plan_id: str, state: str) -> None:
+        """Set the state of a plan."""
+        with self.engine.begin() as connection:
+            connection.execute(update(schema.plan).where(schema.plan.c.plan_id == plan_id).values(state=state))
+
+    def get(self, plan_id: str) -> PlanRecord | None:
+        """Return a plan."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(schema.plan).where(schema.plan.c.plan_id == plan_id)).first()
+        return _record(row) if row else None
+
+    def latest(self) -> PlanRecord | None:
+        """Return the newest plan."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(schema.plan).order_by(schema.plan.c.run_id.desc()).limit(1)).first()
+        return _record(row) if row else None
+
+
+def _record(row: Row[Any]) -> PlanRecord:
+    return PlanRecord(row.plan_id, row.run_id, row.path, row.state, row.created_at, row.changes, row.summary)

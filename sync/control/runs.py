@@ -1,0 +1,112 @@
+"""Commands that were run, and how far each stream has been read."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connectors.records import Cursor
+from sync.control import schema
+
+_COUNTER = itertools.count()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One command that was run. `state`: running | done | rejects | refused | failed."""
+
+    run_id: str
+    command: str
+    state: str
+    started_at: datetime
+    finished_at: datetime | None
+    counts: Mapping[str, Any]
+
+
+class Runs:
+    """Commands that were run."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self.engine, self.now = engine, now
+
+    def begin(self, command: str) -> str:
+        """Note that *command* starts, and return the id of the run (sorts by time)."""
+        started = self.now()
+        run_id = f"{started:%Y%m%dT%H%M%S.%f}-{next(_COUNTER):04x}{uuid4().hex[:4]}"
+        values = {"run_id": run_id, "command": command, "state": "running", "started_at": started, "counts": {}}
+        with self.engine.begin() as connection:
+            connection.execute(insert(schema.run).values(values))
+        return run_id
+
+    def finish(self, run_id: str, state: str, counts: Mapping[str, Any]) -> None:
+        """Note how it ended: *state* is done | rejects | refused | failed; *counts* any JSON object."""
+        values = {"state": state, "counts": dict(counts), "finished_at": self.now()}
+        with self.engine.begin() as connection:
+            connection.execute(update(schema.run).where(schema.run.c.run_id == run_id).values(values))
+
+    def latest(self, command: str | None = None, *, state: str | None = None) -> Run | None:
+        """Return the newest run (of *command*, in *state*), or None."""
+        query = select(schema.run).order_by(schema.run.c.run_id.desc()).limit(1)
+        if command is not None:
+            query = query.where(schema.run.c.command == command)
+        if state is not None:
+            query = query.where(schema.run.c.state == state)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return _run(row) if row else None
+
+    def newest(self, limit: int = 20) -> list[Run]:
+        """Return the newest runs, newest first."""
+        query = select(schema.run).order_by(schema.run.c.run_id.desc()).limit(limit)
+        with self.engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(row.run_id, row.command, row.state, row.started_at, row.finished_at, row.counts)
+
+
+class Cursors:
+    """How far each stream has been read."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self.engine, self.now = engine, now
+
+    def get(self, connection: str, stream: str) -> Cursor:
+        """Return the cursor of a stream, {} where it was never read."""
+        row = self._row(connection, stream)
+        return dict(row.position) if row else {}
+
+    def moved_at(self, connection: str, stream: str) -> datetime | None:
+        """Return when a cursor last moved (UTC), None where it never did."""
+        row = self._row(connection, stream)
+        return row.moved_at if row else None
+
+    def move(self, connection: str, stream: str, cursor: Cursor, run_id: str) -> None:
+        """Set the cursor of a stream; call it after the rows are safe."""
+        values = {"position": dict(cursor), "moved_at": self.now(), "run_id": run_id}
+        keys = {"connection": connection, "stream": stream}
+        table = schema.cursor
+        moved = update(table).where(table.c.connection == connection, table.c.stream == stream).values(values)
+        with self.engine.begin() as opened:
+            if opened.execute(moved).rowcount:
+                return
+        try:
+            with self.engine.begin() as opened:
+                opened.execute(insert(table).values({**keys, **values}))
+        except IntegrityError:  # another process was first; the later position wins
+            with self.engine.begin() as opened:
+                opened.execute(moved)
+
+    def _row(self, connection: str, stream: str) -> Row[Any] | None:
+        table = schema.cursor
+        query = select(table).where(table.c.connection == connection, table.c.stream == stream)
+        with self.engine.connect() as opened:
+            return opened.execute(query).first()
