@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connectors.sandbox.hubspot.calls import KINDS
-from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
+from connectors.sandbox.hubspot.errors import Refusal, missing_scopes, not_found
 from connectors.sandbox.world import HUBSPOT_TOKEN
 
 # an endpoint needs one scope out of each of its sets
@@ -35,6 +35,7 @@ CONSENT_BATCH_WRITE: Needs = (("communication_preferences.statuses.batch.write",
 OWNERS_READ: Needs = (("crm.objects.owners.read",),)
 
 _OF_KIND: dict[str, dict[str, Needs]] = {
+    "write": {"contacts": CONTACTS_WRITE},  # deals are written by nobody but the sandbox itself
     "read": {"contacts": CONTACTS_READ, "deals": DEALS_READ},
     "definitions.read": {"contacts": CONTACT_DEFINITIONS_READ, "deals": DEAL_DEFINITIONS_READ},
     "definitions.write": {"contacts": CONTACT_DEFINITIONS_WRITE, "deals": DEAL_DEFINITIONS_WRITE},
@@ -51,7 +52,10 @@ def fixed(needs: Needs) -> NeedsOf:
 def by_kind(use: str, *parameters: str) -> NeedsOf:
     """Return the needs of *use* on the object types that the path names in *parameters*."""
     def needs(path: Mapping[str, str]) -> Needs:
-        return tuple(scope for name in parameters for scope in _OF_KIND[use][KINDS[path[name].lower()]])
+        kinds = [KINDS[path[name].lower()] for name in parameters]
+        if not all(kind in _OF_KIND[use] for kind in kinds):
+            raise not_found()
+        return tuple(scope for kind in kinds for scope in _OF_KIND[use][kind])
 
     return needs
 

@@ -56,7 +56,7 @@ class _SamePathWithSlash:
 
 def _endpoint(endpoint: Endpoint, state: HubSpotState, limits: Limits) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        request.scope["personasync_endpoint"] = endpoint.paths[0]
+        request.scope["personasync_endpoint"] = _name(endpoint, request.path_params)
         body = await request.body()
         try:
             made = _answer(endpoint, state, limits, request, body)
@@ -66,6 +66,11 @@ def _endpoint(endpoint: Endpoint, state: HubSpotState, limits: Limits) -> Callab
         return _response(made, headers)
 
     return answer
+
+
+def _name(endpoint: Endpoint, path: Mapping[str, str]) -> str:
+    kind = path.get("objectType", "")
+    return endpoint.paths[0].replace("{objectType}", KINDS.get(kind.lower(), kind))
 
 
 def _answer(endpoint: Endpoint, state: HubSpotState, limits: Limits, request: Request, body: bytes) -> Answer:

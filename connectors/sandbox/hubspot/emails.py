@@ -157,4 +157,7 @@ def _sort(found: list[Row], wanted: str) -> None:
     if name not in SORTED_BY:
         message = f"Unknown sort {wanted!r}"
         raise invalid(message)
-    found.sort(key=lambda row: str(row.get(name, "")), reverse=wanted.startswith("-"))
+    if name.endswith("At"):
+        found.sort(key=lambda row: parse_ms(row.get(name, "")) or 0, reverse=wanted.startswith("-"))
+    else:
+        found.sort(key=lambda row: str(row[name]), reverse=wanted.startswith("-"))

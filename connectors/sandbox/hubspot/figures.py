@@ -9,7 +9,7 @@ from typing import Any
 from connectors.sandbox.hubspot.calls import Answer, Call, ok
 from connectors.sandbox.hubspot.errors import invalid
 from connectors.sandbox.hubspot.state import HubSpotState
-from connectors.sandbox.hubspot.times import EPOCH, MILLISECOND, iso, parse_ms
+from connectors.sandbox.hubspot.times import EPOCH, MILLISECOND, iso, parse_ms, to_ms
 
 Row = dict[str, Any]
 
@@ -76,7 +76,7 @@ def histogram(call: Call) -> Answer:
             by_start.setdefault(_start(event["at"], interval), []).append(event)
     results = [
         {
-            "interval": {"start": _seconds(start), "end": _seconds(_end(start, interval))},
+            "interval": {"start": iso(to_ms(start)), "end": iso(to_ms(_end(start, interval)))},
             "aggregations": _aggregate(events),
         }
         for start, events in sorted(by_start.items())
@@ -125,7 +125,3 @@ def _end(start: datetime, interval: str) -> datetime:
         return start + SPANS[interval]
     months = start.month - 1 + MONTHS[interval]
     return start.replace(year=start.year + months // 12, month=months % 12 + 1)
-
-
-def _seconds(moment: datetime) -> str:
-    return iso((moment - EPOCH) // MILLISECOND).replace(".000Z", "Z")

@@ -10,7 +10,7 @@ from connectors.sandbox.hubspot.errors import invalid
 from connectors.sandbox.hubspot.lists import WRITABLE, of
 from connectors.sandbox.hubspot.objects import envelope, inputs
 from connectors.sandbox.hubspot.state import HubSpotState
-from connectors.sandbox.hubspot.times import iso
+from connectors.sandbox.hubspot.times import iso, parse_ms
 
 Row = dict[str, Any]
 
@@ -29,7 +29,7 @@ def page(call: Call) -> Answer:
 def page_in_join_order(call: Call) -> Answer:
     """Answer ``GET /crm/v3/lists/{id}/memberships/join-order``, by time of joining."""
     members = call.state.members.get(of(call)["listId"], {})
-    in_order = sorted(members, key=lambda record_id: (members[record_id], int(record_id)))
+    in_order = sorted(members, key=lambda record_id: (parse_ms(members[record_id]) or 0, int(record_id)))
     return _page(call, members, list(enumerate(in_order, start=1)))
 
 

@@ -80,7 +80,8 @@ def _joined(primary: Row, other: Row, number: int, *, keep: bool, at: str) -> di
     joined["hs_merged_object_ids"] = ";".join(ids)
     joined["hs_calculated_merged_vids"] = ";".join(f"{key}:{parse_ms(at)}" for key in ids)
     joined["hs_all_contact_vids"] = ";".join([str(number), *ids])
-    joined["createdate"] = min(primary["properties"]["createdate"], other["properties"]["createdate"])
+    dates = (primary["properties"]["createdate"], other["properties"]["createdate"])
+    joined["createdate"] = min(dates, key=lambda date: parse_ms(date) or 0)
     if own:
         joined |= {"email": own, "hs_email_domain": own.rpartition("@")[2]}
     if additional:

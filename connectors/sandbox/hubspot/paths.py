@@ -28,7 +28,6 @@ from connectors.sandbox.hubspot.access import NeedsOf, by_kind, fixed
 from connectors.sandbox.hubspot.calls import Handler
 
 # numbered family -> the same of 2026-03; None where no dated path exists
-CONTACTS = ("/crm/v3/objects/contacts", "/crm/objects/2026-03/contacts")
 OBJECTS = ("/crm/v3/objects/{objectType}", "/crm/objects/2026-03/{objectType}")
 PROPERTIES = ("/crm/v3/properties/{objectType}", "/crm/properties/2026-03/{objectType}")
 LISTS = ("/crm/v3/lists", "/crm/lists/2026-03")
@@ -73,18 +72,18 @@ READ = by_kind("read", "objectType")
 READ_BOTH = by_kind("read", "objectType", "toObjectType")
 DEFINED = by_kind("definitions.read", "objectType")
 DEFINE = by_kind("definitions.write", "objectType")
-WRITE = access.CONTACTS_WRITE
+WRITE = by_kind("write", "objectType")
 
 ENDPOINTS = (
-    at("POST", CONTACTS, "", WRITE, contacts.create),
-    at("POST", CONTACTS, "/merge", WRITE, merging.merge),
-    at("POST", CONTACTS, "/gdpr-delete", WRITE, merging.gdpr_delete),
-    at("POST", CONTACTS, "/batch/create", WRITE, batch.create),
-    at("POST", CONTACTS, "/batch/update", WRITE, batch.update),
-    at("POST", CONTACTS, "/batch/upsert", WRITE, batch.upsert),
-    at("POST", CONTACTS, "/batch/archive", WRITE, batch.archive),
-    at("PATCH", CONTACTS, "/{recordId}", WRITE, contacts.update),
-    at("DELETE", CONTACTS, "/{recordId}", WRITE, contacts.archive),
+    at("POST", OBJECTS, "", WRITE, contacts.create),
+    at("POST", OBJECTS, "/merge", WRITE, merging.merge),
+    at("POST", OBJECTS, "/gdpr-delete", WRITE, merging.gdpr_delete),
+    at("POST", OBJECTS, "/batch/create", WRITE, batch.create),
+    at("POST", OBJECTS, "/batch/update", WRITE, batch.update),
+    at("POST", OBJECTS, "/batch/upsert", WRITE, batch.upsert),
+    at("POST", OBJECTS, "/batch/archive", WRITE, batch.archive),
+    at("PATCH", OBJECTS, "/{recordId}", WRITE, contacts.update),
+    at("DELETE", OBJECTS, "/{recordId}", WRITE, contacts.archive),
     at("POST", OBJECTS, "/search", READ, search.search, search=True),
     at("POST", OBJECTS, "/batch/read", READ, objects.batch_read),
     at("GET", OBJECTS, "", READ, objects.list_page),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from connectors.sandbox.hubspot.calls import Answer, Call, ok
@@ -12,6 +12,7 @@ from connectors.sandbox.hubspot.errors import invalid
 from connectors.sandbox.hubspot.records import Records
 from connectors.sandbox.hubspot.shapes import View
 from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.hubspot.times import parse_ms
 
 Row = dict[str, Any]
 
@@ -31,7 +32,7 @@ def search(call: Call) -> Answer:
     records = call.state.records(call.kind)
     groups = _groups(call.state, call.kind, body)
     found = _matching(call.state, records, groups, _by_query(body))
-    _sort(found, body.get("sorts"), records)
+    _sort(found, body.get("sorts"), _types(call.state, call.kind))
     page = found[after : after + limit]
     view = View(call.state, call.kind, body.get("properties") or ())
     answer: Row = {"total": len(found), "results": [view.show(row) for row in page]}
@@ -65,6 +66,11 @@ def _groups(state: HubSpotState, kind: str, body: Row) -> list[list[Condition]]:
         message = f"At most {MOST_FILTERS_IN_ALL} filters in all"
         raise invalid(message)
     return [[condition(entry, state.properties, kind) for entry in group] for group in groups]
+
+
+def _types(state: HubSpotState, kind: str) -> dict[str, str]:
+    rows = (row for key, row in state.properties.items() if key.startswith(f"{kind}/"))
+    return {row["name"]: row["type"] for row in rows}
 
 
 def _by_query(body: Row) -> Callable[[Row], bool] | None:
@@ -147,7 +153,7 @@ def _shown_before(state: HubSpotState, records: Records) -> dict[int, Row | None
     return shown
 
 
-def _sort(found: list[Row], sorts: Any, records: Records) -> None:  # noqa: ANN401
+def _sort(found: list[Row], sorts: Any, types: Mapping[str, str]) -> None:  # noqa: ANN401
     """Order *found*, which comes in order of id, by the one sort that search takes."""
     if not sorts:
         return
@@ -163,16 +169,19 @@ def _sort(found: list[Row], sorts: Any, records: Records) -> None:  # noqa: ANN4
         if falling:
             found.reverse()
         return
-    if name == records.modified_name:
-        found.sort(key=lambda row: str(row["properties"][name]), reverse=falling)
-        return
-    found.sort(key=lambda row: _sort_key(row["properties"].get(name)), reverse=falling)
+    read = parse_ms if types.get(name) in {"date", "datetime"} else _number
+    found.sort(key=lambda row: _sort_key(row["properties"].get(name), read), reverse=falling)
 
 
-def _sort_key(value: str | None) -> tuple[int, float, str]:
+def _sort_key(value: str | None, read: Callable[[str], float | None]) -> tuple[int, float, str]:
     if value is None:
         return 2, 0.0, ""
+    number = read(value)
+    return (1, 0.0, value.lower()) if number is None else (0, number, "")
+
+
+def _number(text: str) -> float | None:
     try:
-        return 0, float(value), ""
+        return float(text)
     except ValueError:
-        return 1, 0.0, value.lower()
+        return None

@@ -14,8 +14,12 @@ def to_ms(moment: datetime) -> int:
 
 
 def iso(ms: int) -> str:
-    """Return epoch milliseconds as HubSpot prints them: ``2026-11-22T10:00:00.000Z``."""
-    return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return epoch milliseconds as HubSpot prints them: ``2026-11-22T10:00:00.250Z``, and a whole second without .000.
+
+    One in a thousand recorded times has no fraction: such texts must not be compared as texts.
+    """
+    moment = EPOCH + timedelta(milliseconds=ms)
+    return moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds").replace("+00:00", "Z")
 
 
 def parse_ms(text: str) -> int | None:

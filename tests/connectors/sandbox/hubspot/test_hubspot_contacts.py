@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connectors.sandbox.hubspot.times import iso, parse_ms
+
 if TYPE_CHECKING:
     from tests.connectors.sandbox.hubspot.conftest import Platform
 
@@ -167,11 +169,11 @@ def test_the_lifecycle_stage_goes_forward_only_unless_it_is_cleared_first(hubspo
 
 def test_every_write_moves_the_modification_time(hubspot: Platform) -> None:
     record_id = hubspot.add("ada@people.test", city="Bern")
-    before = hubspot.shown(record_id)["lastmodifieddate"]
+    before = parse_ms(hubspot.shown(record_id)["lastmodifieddate"]) or 0
     hubspot.world.clock.advance(timedelta(minutes=1))
     hubspot.call("PATCH", f"{CONTACTS}/{record_id}", {"properties": {"city": "Bern"}})
 
-    assert hubspot.shown(record_id)["lastmodifieddate"] > before
+    assert (parse_ms(hubspot.shown(record_id)["lastmodifieddate"]) or 0) >= before + 60_000
 
 
 def test_an_address_finds_its_contact_and_can_be_its_id(hubspot: Platform) -> None:
@@ -295,3 +297,7 @@ def test_a_body_that_is_no_json_is_refused(hubspot: Platform) -> None:
     answer = hubspot.session.post(f"{hubspot.url}{CONTACTS}", data=b"{", headers=headers, timeout=10)
 
     assert (answer.status_code, answer.json()["category"]) == (400, "VALIDATION_ERROR")
+
+
+def test_a_whole_second_is_printed_without_a_fraction() -> None:
+    assert (iso(1_795_168_800_000), iso(1_795_168_800_250)) == ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00.250Z")

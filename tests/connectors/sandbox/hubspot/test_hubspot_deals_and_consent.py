@@ -36,7 +36,7 @@ def test_deals_are_listed_with_their_contacts(hubspot: Platform, noon: datetime)
     assert rows[first]["associations"] == {"contacts": {"results": [{"id": contact, "type": "deal_to_contact"}]}}
     assert "associations" not in rows[nobodys]
     assert rows[second]["properties"]["amount"] == "20"
-    assert rows[second]["properties"]["closedate"] == "2026-11-01T12:00:00.000Z"
+    assert rows[second]["properties"]["closedate"] == "2026-11-01T12:00:00Z"
     assert hubspot.shown(contact, "num_associated_deals")["num_associated_deals"] == "2"
 
 
