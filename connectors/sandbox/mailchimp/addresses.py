@@ -10,6 +10,7 @@ SYNTAX = re.compile(
     r"[^\s@,;<>()\[\]\\\"]{1,64}@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE
 )
 FAKE_DOMAINS = ("example.com", "example.org", "example.net", "test.com", "domain.com", "email.com")
+MALFORMED = "Please provide a valid email address."
 FAKE_ENDINGS = (".invalid", ".localhost", ".local")
 
 
@@ -20,8 +21,9 @@ def check_address(address: str) -> None:
     """
     local = address.partition("@")[0]
     if not SYNTAX.fullmatch(address) or ".." in address or local.startswith(".") or local.endswith("."):
-        raise problems.invalid("Please provide a valid email address.")
+        raise problems.invalid(MALFORMED)
     domain = address.lower().rpartition("@")[2]
     fake = domain in FAKE_DOMAINS or any(domain.endswith("." + known) for known in FAKE_DOMAINS[:3])
     if fake or domain.endswith(FAKE_ENDINGS):
-        raise problems.invalid(f"{address} looks fake or invalid, please enter a real email address.")
+        message = f"{address} looks fake or invalid, please enter a real email address."
+        raise problems.invalid(message)

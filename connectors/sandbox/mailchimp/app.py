@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from connectors.sandbox.mailchimp import batch_runs, endpoints, problems, sending
-from connectors.sandbox.mailchimp.call import Call, Document, select
+from connectors.sandbox.mailchimp.call import Call, Document, Json, select
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.world import MAILCHIMP_KEY
 
@@ -67,7 +67,7 @@ class Gate:
         except problems.ProblemError as problem:
             return respond(request, problem.status, problem.body(instance), instance, PROBLEM_LINK, problem.headers)
 
-    def perform(self, request: Request, body: Any, instance: str) -> Response:
+    def perform(self, request: Request, body: Json, instance: str) -> Response:
         """Find the endpoint, call it, and dress its answer."""
         root = request.scope.get("root_path", "")
         if not root.endswith("/3.0"):
@@ -114,7 +114,7 @@ def password(credentials: str) -> str:
         return ""
 
 
-def parse(content: bytes) -> Any:
+def parse(content: bytes) -> Json:
     """Return the JSON body; nothing and `null` (which the SDK sends for nothing) are an empty object."""
     if not content.strip():
         return {}

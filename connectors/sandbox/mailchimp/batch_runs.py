@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import MAX_COUNT, Call, Document, Routes, select
+from connectors.sandbox.mailchimp.call import MAX_COUNT, Call, Document, Json, Routes, select
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,7 +71,7 @@ def status_of(row: Document, elapsed: float) -> str:
 
 def run(state: MailchimpState, routes: Routes, operation: Document, base: str) -> list[Document]:
     """Do one operation; a GET without a count brings all pages, one result each."""
-    path, _, tail = operation["path"].partition("?")
+    tail = operation["path"].partition("?")[2]
     query = {**dict(parse_qsl(tail)), **{name: text(value) for name, value in (operation.get("params") or {}).items()}}
     if "fields" not in query and "exclude_fields" not in query:
         query["exclude_fields"] = "_links"
@@ -79,7 +79,7 @@ def run(state: MailchimpState, routes: Routes, operation: Document, base: str) -
     results, offset = [], 0
     while True:
         page = {"count": str(MAX_COUNT), "offset": str(offset)} if paged else {}
-        status, document = perform(state, routes, operation, path, {**query, **page}, base)
+        status, document = perform(state, routes, operation, {**query, **page}, base)
         response = "" if document is None else json.dumps(document, ensure_ascii=False)
         results.append({"status_code": status, "operation_id": operation.get("operation_id", ""), "response": response})
         offset += MAX_COUNT
@@ -87,17 +87,18 @@ def run(state: MailchimpState, routes: Routes, operation: Document, base: str) -
             return results
 
 
-def text(value: Any) -> str:
+def text(value: Json) -> str:
     """Return a parameter as it stands in a query."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def perform(
-    state: MailchimpState, routes: Routes, operation: Document, path: str, query: dict[str, str], base: str
+    state: MailchimpState, routes: Routes, operation: Document, query: dict[str, str], base: str
 ) -> tuple[int, Document | None]:
     """Return status and document of one call."""
     try:
-        route, names = routes.find(operation["method"], path.removeprefix("/3.0"))
+        path = operation["path"].partition("?")[0].removeprefix("/3.0")
+        route, names = routes.find(operation["method"], path)
         body = json.loads(operation.get("body") or "{}")
         call = Call(state.world, state, operation["method"], query, body, base, names)
         document = route.handler(call)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from connectors.sandbox.mailchimp.state import MailchimpState
     from connectors.sandbox.world import World
 
+Json = Any  # a parsed JSON value
 Document = dict[str, Any]
 Handler = Callable[["Call"], Document | None]
 DEFAULT_COUNT = 10
@@ -30,6 +31,7 @@ class Call:
         body: The parsed JSON body, `{}` when there was none.
         base: Scheme and host of this server, for `_links`.
         names: The values of the path's placeholders.
+
     """
 
     world: World
@@ -82,10 +84,7 @@ class Call:
         text = self.query.get(name)
         if not text:
             return None
-        try:
-            return stamp(parse_time(text))
-        except ValueError:
-            raise problems.invalid_fields((name, "Data presented is not a valid ISO 8601 date")) from None
+        return read_moment(name, text)
 
     def wants(self, path: str) -> bool:
         """Tell whether the dot path *path* is wanted; saves building what `fields` would drop."""
@@ -100,6 +99,7 @@ def parse_time(text: str) -> datetime:
 
     Raises:
         ValueError: The text is not a time.
+
     """
     # A plus that nobody quoted arrives as a space.
     moment = datetime.fromisoformat(text.replace(" 00:00", "+00:00").replace("%3A", ":"))
@@ -109,6 +109,15 @@ def parse_time(text: str) -> datetime:
 def stamp(moment: datetime) -> str:
     """Write a time as Mailchimp does: whole seconds, offset +00:00. Stamps sort like times."""
     return moment.astimezone(UTC).replace(microsecond=0).isoformat()
+
+
+def read_moment(name: str, text: Json) -> str:
+    """Return a time of a query or a body as a stamp; *name* is where it stood."""
+    problems.expect(text, str, name)
+    try:
+        return stamp(parse_time(text))
+    except (ValueError, OverflowError):
+        raise problems.invalid_fields((name, "Data presented is not a valid ISO 8601 date")) from None
 
 
 @dataclass(slots=True)
@@ -154,6 +163,7 @@ class Routes:
 
         Raises:
             ProblemError: 404 for an unknown path, 405 for an unknown method.
+
         """
         parts = path.strip("/").split("/")
         allowed = []
@@ -166,7 +176,8 @@ class Routes:
             allowed.append(route.method)
         if allowed:
             message = "The requested method and resource are not compatible. See the Allow header for this resource's"
-            raise problems.not_allowed(f"{message} available methods.", ", ".join(sorted(allowed)))
+            message = f"{message} available methods."
+            raise problems.not_allowed(message, ", ".join(sorted(allowed)))
         raise problems.not_found()
 
 
@@ -186,10 +197,12 @@ def select(body: Document, query: Mapping[str, str]) -> Document:
 
     Raises:
         ProblemError: Both were given, or `fields` names something that is not there.
+
     """
     wanted, unwanted = query.get("fields"), query.get("exclude_fields")
     if wanted and unwanted:
-        raise problems.bad_request("You may only specify one of 'fields' and 'exclude_fields', not both.")
+        message = "You may only specify one of 'fields' and 'exclude_fields', not both."
+        raise problems.bad_request(message)
     if wanted:
         tree = branch(wanted)
         for name in tree:
@@ -209,7 +222,7 @@ def branch(paths: str) -> Document:
     return tree
 
 
-def keep(value: Any, tree: Document) -> Any:
+def keep(value: Json, tree: Document) -> Json:
     """Return only what *tree* names."""
     if not tree:
         return value
@@ -220,7 +233,7 @@ def keep(value: Any, tree: Document) -> Any:
     return value
 
 
-def drop(value: Any, tree: Document) -> Any:
+def drop(value: Json, tree: Document) -> Json:
     """Return everything but what *tree* names."""
     if isinstance(value, list):
         return [drop(item, tree) for item in value]

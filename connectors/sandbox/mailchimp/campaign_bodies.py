@@ -18,6 +18,15 @@ WINNERS = ("opens", "clicks", "manual", "total_revenue")
 TEST_SIZE = range(10, 101)
 MAX_COMBINATIONS = 8
 HOUR = 60
+VARIATE_KINDS: dict[str, type] = {
+    "winner_criteria": str,
+    "test_size": int,
+    "wait_time": int,
+    "subject_lines": list,
+    "from_names": list,
+    "reply_to_addresses": list,
+    "contents": list,
+}
 
 
 def check_recipients(call: Call, recipients: Document) -> Document:
@@ -38,6 +47,7 @@ def check_recipients(call: Call, recipients: Document) -> Document:
 
 def variate_settings(wanted: Document) -> Document:
     """Return the settings of a multivariate campaign with its combinations."""
+    problems.expect_types(wanted, VARIATE_KINDS)
     criteria, size, wait = wanted.get("winner_criteria"), wanted.get("test_size", 100), wanted.get("wait_time", HOUR)
     if criteria not in WINNERS:
         raise problems.invalid_fields(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems, sending
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, stamp
+from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, read_moment, stamp
 from connectors.sandbox.mailchimp.campaign_bodies import check_recipients, show, variate_settings
 from connectors.sandbox.mailchimp.links import collection_links
 
@@ -114,7 +114,8 @@ def draft_of(call: Call) -> Document:
     """Return the campaign that the path names, unless it is gone out."""
     row = campaign_of(call)
     if row["status"] not in {"save", "paused"}:
-        raise problems.bad_request("This campaign has already been sent or is scheduled and cannot be changed.")
+        message = "This campaign has already been sent or is scheduled and cannot be changed."
+        raise problems.bad_request(message)
     return row
 
 
@@ -192,14 +193,14 @@ def send(call: Call) -> None:
 def schedule(call: Call) -> None:
     """Send a campaign later, on a quarter of an hour."""
     row, body = ready(call), call.json
-    try:
-        at = parse_time(body.get("schedule_time", ""))
-    except (ValueError, TypeError):
-        raise problems.invalid_fields(("schedule_time", "Data presented is not a valid ISO 8601 date")) from None
+    read_moment("schedule_time", body.get("schedule_time", ""))
+    at = parse_time(body["schedule_time"])
     if at.minute % QUARTER or at.second or at.microsecond:
-        raise problems.bad_request("Campaigns may only be scheduled to send on the quarter-hour (:00, :15, :30, :45).")
+        message = "Campaigns may only be scheduled to send on the quarter-hour (:00, :15, :30, :45)."
+        raise problems.bad_request(message)
     if at <= call.world.clock.now():
-        raise problems.bad_request("Scheduled send time must be in the future.")
+        message = "Scheduled send time must be in the future."
+        raise problems.bad_request(message)
     row["status"], row["send_time"] = "schedule", stamp(at)
     call.state.campaigns[row["id"]] = row
     call.state.plan_effect(row["send_time"], "send", campaign_id=row["id"])
@@ -211,7 +212,8 @@ def ready(call: Call) -> Document:
     blockers = [item for item in sending.checklist(call.state, row) if item["type"] == "error"]
     if blockers:
         details = " ".join(item["details"] for item in blockers)
-        raise problems.bad_request(f"Your Campaign is not ready to send. {details}")
+        message = f"Your Campaign is not ready to send. {details}"
+        raise problems.bad_request(message)
     return row
 
 
@@ -220,7 +222,8 @@ def unschedule(call: Call) -> None:
     """Make a scheduled campaign a draft again."""
     row = campaign_of(call)
     if row["status"] != "schedule":
-        raise problems.bad_request("This campaign is not scheduled.")
+        message = "This campaign is not scheduled."
+        raise problems.bad_request(message)
     row["status"], row["send_time"] = "save", ""
     call.state.campaigns[row["id"]] = row
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
 
-from connectors.sandbox.mailchimp.call import Document, stamp
+from connectors.sandbox.mailchimp.call import Document, Json, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ class Audiences:
         """Return the custom events of an audience by number."""
         return self.world.store.table(f"mailchimp.events.{list_id}")
 
-    def add_merge_field(self, list_id: str, tag: str, *, name: str, kind: str = "text", **settings: Any) -> Document:
+    def add_merge_field(self, list_id: str, tag: str, *, name: str, kind: str = "text", **settings: Json) -> Document:
         """Create a merge field; *settings* are further keys of its document."""
         fields = self.fields(list_id)
         merge_id = self.world.store.next_id(f"mailchimp.merge_id.{list_id}")

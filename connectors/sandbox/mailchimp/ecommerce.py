@@ -63,7 +63,8 @@ def add_store(call: Call) -> Document:
     problems.expect_types(body, STORE_KINDS)
     needed(body, "id", "list_id", "name", "currency_code")
     if body["id"] in call.state.stores:
-        raise problems.bad_request("A store with this ID already exists in the account.")
+        message = "A store with this ID already exists in the account."
+        raise problems.bad_request(message)
     if body["list_id"] not in call.state.audiences:
         raise problems.invalid_fields(("list_id", "The list does not exist"))
     call.state.add_store(body["list_id"], body["id"], body["name"], currency=body["currency_code"])
@@ -151,7 +152,8 @@ def add_product(call: Call) -> Document:
     problems.expect_types(body, PRODUCT_KINDS)
     needed(body, "id", "title", "variants")
     if body["id"] in call.state.shop(store_id, "products"):
-        raise problems.bad_request("A product with the provided ID already exists in the account for this store.")
+        message = "A product with the provided ID already exists in the account for this store."
+        raise problems.bad_request(message)
     call.state.add_product(store_id, dict(body))
     return show_product(call, body)
 
@@ -217,9 +219,11 @@ def get_customer(call: Call) -> Document:
 def add_customer(call: Call) -> Document:
     """Add a customer, and the contact."""
     body = call.json
+    problems.expect_types(body, CUSTOMER_KINDS)
     needed(body, "id")
     if body["id"] in call.state.shop(store_of(call)["id"], "customers"):
-        raise problems.bad_request("A customer with the provided ID already exists in the account for this store.")
+        message = "A customer with the provided ID already exists in the account for this store."
+        raise problems.bad_request(message)
     return show_customer(call, write_customer(call, body))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from connectors.sandbox.mailchimp.links import Link, link
 
@@ -104,16 +104,6 @@ class MemberBodies:
         return {"avg_open_rate": round(opened / sent, 4), "avg_click_rate": round(clicked / sent, 4)}
 
 
-def brief(member: Document, list_id: str) -> Document:
-    """Return the few keys that reports and segment calls show of a member."""
-    return {
-        "id": member["id"],
-        "email_address": member["email_address"],
-        "status": member["status"],
-        "list_id": list_id,
-    }
-
-
 def member_links(url: str, list_id: str, member_id: str) -> list[Link]:
     """Return the links of one member."""
     parent = f"{url}/lists/{list_id}/members"
@@ -130,8 +120,3 @@ def member_links(url: str, list_id: str, member_id: str) -> list[Link]:
         link("events", f"{href}/events", "POST", f"{DEFINITIONS}/Events/POST"),
         link("delete_permanent", f"{href}/actions/delete-permanent", "POST"),
     ]
-
-
-def merge_values_of(member: Document, blank: Document) -> dict[str, Any]:
-    """Return all merge fields of a member, empty ones as text."""
-    return {tag: member["merge_fields"].get(tag, "") for tag in blank}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, stamp
+from connectors.sandbox.mailchimp.call import Call, Document, Routes, read_moment
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.members import MEMBER, found
 
@@ -164,10 +164,7 @@ def add_event(call: Call) -> None:
         raise problems.invalid_fields(("name", "Name must be between 2 and 30 characters"))
     for key, value in body.get("properties", {}).items():
         problems.expect(value, str, f"properties.{key}")
-    try:
-        at = stamp(parse_time(body["occurred_at"])) if body.get("occurred_at") else call.state.now()
-    except ValueError:
-        raise problems.invalid_fields(("occurred_at", "Data presented is not a valid ISO 8601 date")) from None
+    at = read_moment("occurred_at", body["occurred_at"]) if body.get("occurred_at") else call.state.now()
     number = call.world.store.next_id("mailchimp.event")
     call.state.events(call.names["list_id"])[str(number)] = {
         "contact_id": member["contact_id"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.addresses import check_address
-from connectors.sandbox.mailchimp.call import parse_time, stamp
+from connectors.sandbox.mailchimp.call import read_moment
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.merge_values import merge
 
@@ -47,26 +47,26 @@ class MemberWriter:
 
     def create(self, body: Document, status: str | None) -> Document:
         """Add a member."""
-        problems.expect_types(body, KINDS)
+        check_kinds(body)
         address = body.get("email_address", "")
         check_address(address)
         if status not in NEW_STATUSES:
             raise wrong_status("status" if "status_if_new" not in body else "status_if_new", status, NEW_STATUSES)
         if self.blocked(address):
             raise problems.compliance_state(address, ERASED)
-        values = self.values({}, body, new=True)
+        values, moments = self.values({}, body, new=True), moments_of(body)
         member_id = self.state.add_member(self.list_id, address, status=status, merge_fields=values, source=self.source)
         member = self.directory.find(member_id)
         if member is None:  # pragma: no cover - it was just added
             raise problems.not_found()
         if status == "unsubscribed":
             member["unsubscribe_reason"] = "N/A (Unsubscribed by admin)"
-        self.finish(member, body)
+        self.finish(member, body, moments)
         return member
 
     def update(self, member: Document, body: Document, *, statuses: tuple[str, ...] = NEW_STATUSES) -> Document:
         """Change a member; nothing is changed when anything is refused."""
-        problems.expect_types(body, KINDS)
+        check_kinds(body)
         address = body.get("email_address") or member["email_address"]
         moved = address.lower() != member["email_address"].lower()
         if moved:
@@ -74,16 +74,17 @@ class MemberWriter:
         status = body.get("status")
         if status is not None:
             if status not in statuses:
-                raise wrong_status("status", status, statuses)
+                message = "status"
+                raise wrong_status(message, status, statuses)
             self.check_consent(member, status)
-        values = self.values(member["merge_fields"], body, new=False)
+        values, moments = self.values(member["merge_fields"], body, new=False), moments_of(body)
         if moved:
             self.state.rename_member(self.list_id, member, address)
         member["email_address"] = address
         member["merge_fields"] = values
         if status is not None:
             self.set_status(member, status)
-        self.finish(member, body)
+        self.finish(member, body, moments)
         return member
 
     def check_new_address(self, address: str) -> None:
@@ -122,14 +123,12 @@ class MemberWriter:
             raise problems.invalid_merge_fields(errors)
         return values
 
-    def finish(self, member: Document, body: Document) -> None:
+    def finish(self, member: Document, body: Document, moments: dict[str, str]) -> None:
         """Keep the plain keys of *body* and the time of the change."""
         for key in ("language", "vip", "email_type"):
             if key in body:
                 member[key] = body[key]
-        for key in ("timestamp_opt", "timestamp_signup"):
-            if body.get(key):
-                member[key] = read_moment(key, body[key])
+        member |= moments
         if body.get("marketing_permissions"):
             member["permitted"] = any(entry.get("enabled") for entry in body["marketing_permissions"])
         member["last_changed"] = self.state.now()
@@ -140,12 +139,17 @@ class MemberWriter:
         return f"{self.list_id}/{subscriber_hash(address)}" in self.state.blocked
 
 
-def read_moment(key: str, text: str) -> str:
-    """Return a time of a body as a stamp."""
-    try:
-        return stamp(parse_time(text))
-    except ValueError:
-        raise problems.invalid_fields((key, "Data presented is not a valid ISO 8601 date")) from None
+def check_kinds(body: Document) -> None:
+    """Refuse a body whose keys are of the wrong JSON type."""
+    problems.expect_types(body, KINDS)
+    for place, entry in enumerate(body.get("marketing_permissions", [])):
+        problems.expect(entry, dict, f"marketing_permissions.item:{place}")
+
+
+def moments_of(body: Document) -> dict[str, str]:
+    """Return the times of a body as stamps."""
+    keys = [key for key in ("timestamp_opt", "timestamp_signup") if body.get(key)]
+    return {key: read_moment(key, body[key]) for key in keys}
 
 
 def wrong_status(field: str, status: str | None, known: tuple[str, ...]) -> problems.ProblemError:

@@ -66,7 +66,8 @@ def add_field(call: Call) -> Document:
     fields = call.state.fields(list_id)
     limit = call.world.settings.merge_field_limit
     if len(fields) >= limit:
-        raise problems.invalid(f"You have reached the maximum of {limit} merge fields for this audience.")
+        message = f"You have reached the maximum of {limit} merge fields for this audience."
+        raise problems.invalid(message)
     tag = make_tag(body.get("tag", ""), body["name"], [row["tag"] for row in fields.values()])
     settings = {key: body[key] for key in KINDS if key in body and key not in ("name", "tag", "type", "options")}
     options = {**DEFAULT_OPTIONS.get(body["type"], {}), **body.get("options", {})}
@@ -87,12 +88,14 @@ def make_tag(wanted: str, name: str, taken: list[str]) -> str:
 
     Raises:
         ProblemError: Another field has it, or it is one of Mailchimp's own.
+
     """
     tag = re.sub(r"[^A-Z0-9_]", "", (wanted or name).upper().replace(" ", "_" if wanted else ""))[:TAG_LENGTH]
     if not tag:
         raise problems.invalid_fields(("tag", "This value should not be blank."))
     if tag in taken or tag in RESERVED:
-        raise problems.invalid(f'A Merge Field with the tag "{tag}" already exists for this list.')
+        message = f'A Merge Field with the tag "{tag}" already exists for this list.'
+        raise problems.invalid(message)
     return tag
 
 

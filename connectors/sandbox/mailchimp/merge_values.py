@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.mailchimp.call import Document
+from connectors.sandbox.mailchimp.call import Document, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +25,7 @@ def merge(
 
     Returns:
         The values to keep, and pairs of tag and message for what cannot be kept.
+
     """
     values, errors = dict(shown), []
     for field in fields:
@@ -41,7 +42,7 @@ def merge(
     return values, errors
 
 
-def read_text(value: Any, _field: Document) -> str:
+def read_text(value: Json, _field: Document) -> str:
     """Return text of at most 255 bytes."""
     if isinstance(value, (dict, list)):
         message = "Please enter a value"
@@ -50,7 +51,7 @@ def read_text(value: Any, _field: Document) -> str:
     return text.encode()[:TEXT_BYTES].decode(errors="ignore") if len(text.encode()) > TEXT_BYTES else text
 
 
-def read_number(value: Any, _field: Document) -> float | str:
+def read_number(value: Json, _field: Document) -> float | str:
     """Return a number, or empty text."""
     if value in ("", None):
         return ""
@@ -66,7 +67,7 @@ def read_number(value: Any, _field: Document) -> float | str:
     return int(number) if whole else number
 
 
-def read_date(value: Any, _field: Document) -> str:
+def read_date(value: Json, _field: Document) -> str:
     """Return YYYY-MM-DD; MM/DD/YYYY is understood."""
     if value in ("", None):
         return ""
@@ -79,7 +80,7 @@ def read_date(value: Any, _field: Document) -> str:
     raise ValueError(message)
 
 
-def read_birthday(value: Any, _field: Document) -> str:
+def read_birthday(value: Json, _field: Document) -> str:
     """Return MM/DD."""
     text = "" if value is None else str(value)
     try:
@@ -89,7 +90,7 @@ def read_birthday(value: Any, _field: Document) -> str:
         raise ValueError(message) from None
 
 
-def read_url(value: Any, field: Document) -> str:
+def read_url(value: Json, field: Document) -> str:
     """Return a URL with its scheme."""
     text = read_text(value, field)
     if text and not re.fullmatch(r"https?://[^\s/]+\S*", text):
@@ -98,7 +99,7 @@ def read_url(value: Any, field: Document) -> str:
     return text
 
 
-def read_choice(value: Any, field: Document) -> str:
+def read_choice(value: Json, field: Document) -> str:
     """Return one of the field's choices."""
     text, choices = read_text(value, field), field["options"].get("choices", [])
     if text and text not in choices:
@@ -107,7 +108,7 @@ def read_choice(value: Any, field: Document) -> str:
     return text
 
 
-def read_zip(value: Any, field: Document) -> str:
+def read_zip(value: Json, field: Document) -> str:
     """Return a US zip code."""
     text = read_text(value, field)
     if text and not re.fullmatch(r"\d{5}", text):
@@ -116,7 +117,7 @@ def read_zip(value: Any, field: Document) -> str:
     return text
 
 
-def read_address(value: Any, _field: Document) -> Document | str:
+def read_address(value: Json, _field: Document) -> Document | str:
     """Return an address: addr1, city, state and zip are needed."""
     if value in ("", None):
         return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, stamp
+from connectors.sandbox.mailchimp.call import Call, Document, Routes, read_moment
 from connectors.sandbox.mailchimp.ecommerce import STORE, STORES, needed, store_of, write_customer
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 
@@ -137,7 +137,8 @@ def add_order(call: Call) -> Document:
     problems.expect_types(body, KINDS)
     needed(body, "id", "customer", "currency_code", "order_total", "lines")
     if body["id"] in call.state.shop(store_id, "orders"):
-        raise problems.bad_request("An order with the provided ID already exists in the account for this store.")
+        message = "An order with the provided ID already exists in the account for this store."
+        raise problems.bad_request(message)
     check_lines(call, store_id, body["lines"])
     needed(body["customer"], "id")
     customer = write_customer(call, body["customer"])
@@ -149,11 +150,8 @@ def add_order(call: Call) -> Document:
 
 def moment_of(body: Document) -> str:
     """Return when the order was processed, empty when nobody said."""
-    try:
-        return stamp(parse_time(body["processed_at_foreign"])) if body.get("processed_at_foreign") else ""
-    except ValueError:
-        message = "Data presented is not a valid ISO 8601 date"
-        raise problems.invalid_fields(("processed_at_foreign", message)) from None
+    given = body.get("processed_at_foreign")
+    return read_moment("processed_at_foreign", given) if given else ""
 
 
 def check_lines(call: Call, store_id: str, lines: list[Document]) -> None:
@@ -162,6 +160,7 @@ def check_lines(call: Call, store_id: str, lines: list[Document]) -> None:
     for place, line in enumerate(lines):
         problems.expect(line, dict, f"lines.item:{place}")
         needed(line, "id", "product_id", "product_variant_id", "quantity", "price")
+        problems.expect(line["product_id"], str, f"lines.item:{place}.product_id")
         if line["product_id"] not in products:
             raise problems.invalid_fields((f"lines.item:{place}.product_id", "The product does not exist"))
 
@@ -171,6 +170,7 @@ def patch_order(call: Call) -> Document:
     """Change an order."""
     row, body, store_id = order_of(call), call.json, call.names["store_id"]
     problems.expect_types(body, KINDS)
+    check_lines(call, store_id, body.get("lines", []))
     row |= {key: body[key] for key in KINDS if key in body and key not in {"id", "customer", "processed_at_foreign"}}
     if "processed_at_foreign" in body:
         row["processed_at_foreign"] = moment_of(body)

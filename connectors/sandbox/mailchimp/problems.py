@@ -6,6 +6,7 @@ from typing import Any
 
 TYPE = "https://mailchimp.com/developer/marketing/docs/errors/"
 SCHEMA_DETAIL = "The resource submitted could not be validated. For field-specific details, see the 'errors' array."
+Json = Any  # a parsed JSON value
 JSON_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int: "integer", float: "number"}
 
 
@@ -79,7 +80,7 @@ def compliance_state(address: str, because: str = "is in a compliance state and 
     return ProblemError(400, "Member In Compliance State", f"{address} {because}")
 
 
-def expect(value: Any, kind: type, field: str) -> None:
+def expect(value: Json, kind: type, field: str) -> None:
     """Refuse *value* unless it is of the JSON type *kind*."""
     fits = isinstance(value, kind) or (kind is float and isinstance(value, int))
     if not fits or (isinstance(value, bool) and kind is not bool):

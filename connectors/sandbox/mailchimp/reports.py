@@ -161,18 +161,22 @@ def who(call: Call, row: Document, delivery: Document) -> Document:
 @ROUTES.on("GET", REPORT + "/email-activity", "Reports/EmailActivity/Collection")
 def list_activity(call: Call) -> Document:
     """Page through opens, clicks and bounces by member; with `since`, members without any are missing."""
-    row, since, now = report_of(call), call.moment("since"), call.state.now()
-    emails = []
-    for delivery in deliveries_of(call.state, row):
-        acts = [act for act in delivery["activity"] if act["timestamp"] <= now]
-        if since is not None:
-            acts = [act for act in acts if act["timestamp"] > since]
-        if acts or since is None:
-            emails.append({**who(call, row, delivery), "activity": acts, "_links": []})
+    row, since, now = report_of(call), call.moment("since") or "", call.state.now()
+    deliveries = deliveries_of(call.state, row)
+    if since:
+        deliveries = [one for one in deliveries if any(since < act["timestamp"] <= now for act in one["activity"])]
+    emails = [
+        {
+            **who(call, row, delivery),
+            "activity": [act for act in delivery["activity"] if since < act["timestamp"] <= now],
+            "_links": [],
+        }
+        for delivery in call.page(deliveries)
+    ]
     return {
-        "emails": list(call.page(emails)),
+        "emails": emails,
         "campaign_id": row["id"],
-        "total_items": len(emails),
+        "total_items": len(deliveries),
         "_links": collection_links(f"{call.url}/reports/{row['id']}/email-activity", "Reports/EmailActivity")[:2],
     }
 

@@ -92,7 +92,8 @@ def add_member(call: Call) -> Document:
     segment = static_segment(call)
     known, _ = members_at(call, [call.json.get("email_address", "")])
     if not known:
-        raise problems.not_found("The member is not on this list.")
+        message = "The member is not on this list."
+        raise problems.not_found(message)
     call.state.put_tag(call.names["list_id"], known[0], str(segment["id"]))
     touch(call, segment)
     return MemberBodies(call, call.names["list_id"]).show(known[0])

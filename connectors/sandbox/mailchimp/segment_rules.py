@@ -31,7 +31,7 @@ def check_options(state: MailchimpState, list_id: str, options: Document) -> Doc
     """Return the options of a saved segment, or refuse what is not imitated or not valid."""
     problems.expect(options, dict, "options")
     match, conditions = options.get("match", "any"), options.get("conditions", [])
-    if match not in {"any", "all"}:
+    if match not in ("any", "all"):
         raise problems.invalid_fields(("options.match", "Value must be one of: any, all"))
     problems.expect(conditions, list, "options.conditions")
     if len(conditions) > MAX_CONDITIONS:
@@ -47,14 +47,14 @@ def check_condition(state: MailchimpState, list_id: str, place: int, condition: 
     where = f"options.conditions.item:{place}"
     kind, op = condition.get("condition_type"), condition.get("op")
     if kind == "StaticSegment":
-        if op not in {"static_is", "static_not"}:
+        if op not in ("static_is", "static_not"):
             raise problems.invalid_fields((f"{where}.op", "Value must be one of: static_is, static_not"))
         if str(condition.get("value")) not in state.segments(list_id):
             raise problems.invalid_fields((f"{where}.value", "The segment does not exist"))
-    elif kind in {"TextMerge", "SelectMerge"}:
-        if op not in TEXT_TESTS:
+    elif kind in ("TextMerge", "SelectMerge"):
+        if op not in list(TEXT_TESTS):
             raise problems.invalid_fields((f"{where}.op", f"Value must be one of: {', '.join(TEXT_TESTS)}"))
-        if condition.get("field") not in {row["tag"] for row in state.fields(list_id).values()} | {"merge0"}:
+        if condition.get("field") not in [row["tag"] for row in state.fields(list_id).values()]:
             raise problems.invalid_fields((f"{where}.field", "The merge field does not exist"))
     else:
         raise problems.invalid_fields((f"{where}.condition_type", "Value must be one of: StaticSegment, TextMerge"))

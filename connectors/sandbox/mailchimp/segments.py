@@ -59,7 +59,8 @@ def add_segment(call: Call) -> Document:
     if "static_segment" in body and "options" in body:
         raise problems.bad_request(BOTH)
     if any(row["name"] == name for row in call.state.segments(list_id).values()):
-        raise problems.bad_request("Sorry, that tag already exists.")
+        message = "Sorry, that tag already exists."
+        raise problems.bad_request(message)
     options = check_options(call.state, list_id, body["options"]) if "options" in body else None
     segment_id = call.state.add_segment(list_id, name, options)
     put_addresses(call, segment_id, body.get("static_segment", []))
@@ -92,7 +93,8 @@ def patch_segment(call: Call) -> Document:
         raise problems.bad_request(BOTH)
     if "options" in body:
         if row["type"] == "static":
-            raise problems.bad_request("A static segment has no conditions.")
+            message = "A static segment has no conditions."
+            raise problems.bad_request(message)
         row["options"] = check_options(call.state, list_id, body["options"])
     if "static_segment" in body:
         for member in in_segment(call.state, list_id, row):

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from connectors.sandbox.mailchimp.call import Document, parse_time, stamp
+from connectors.sandbox.mailchimp.call import Document, Json, parse_time, stamp
 from connectors.sandbox.mailchimp.directory import Audiences
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class MailchimpState(Audiences):
         return cast("Self", world.states[cls])
 
     # -- what has not happened yet -------------------------------------------------------------------------
-    def plan_effect(self, at: str, kind: str, **details: Any) -> None:
+    def plan_effect(self, at: str, kind: str, **details: Json) -> None:
         """Let something happen when the platform's clock reaches *at*; see `effects`."""
         number = self.world.store.next_id("mailchimp.due")
         self.due[str(number)] = {"at": at, "kind": kind, **details}

@@ -39,7 +39,8 @@ def add_hook(call: Call) -> Document:
         raise problems.invalid_fields(("url", "This value should not be blank."))
     hooks = call.state.webhooks(list_id)
     if any(row["url"] == body["url"] for row in hooks.values()):
-        raise problems.bad_request("Sorry, you can't set up multiple WebHooks for one URL")
+        message = "Sorry, you can't set up multiple WebHooks for one URL"
+        raise problems.bad_request(message)
     row = {
         "id": call.state.token("webhook"),
         "url": body["url"],

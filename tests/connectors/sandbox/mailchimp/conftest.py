@@ -6,19 +6,24 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.sandbox.mailchimp import MailchimpState, app
-from connectors.sandbox.responses import Recipient, Response
 from connectors.sandbox.world import MAILCHIMP_KEY, World, make_world
+
+Json = Any  # a parsed JSON value, or what has no types
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from connectors.sandbox.responses import Recipient, Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @dataclass
@@ -50,30 +55,30 @@ class Platform:
     def members(self) -> str:
         return f"/lists/{self.list_id}/members"
 
-    def call(self, method: str, path: str, **options: Any) -> requests.Response:
+    def call(self, method: str, path: str, **options: Json) -> requests.Response:
         return self.session.request(method, self.url + path, timeout=20, **options)
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, **query: Json) -> Json:
         answer = self.call("GET", path, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def post(self, path: str, body: Any = None, **query: Any) -> Any:
+    def post(self, path: str, body: Json = None, **query: Json) -> Json:
         answer = self.call("POST", path, json=body, params=query)
         assert answer.status_code in {200, 204}, answer.text
         return answer.json() if answer.content else None
 
-    def put(self, path: str, body: Any, **query: Any) -> Any:
+    def put(self, path: str, body: Json, **query: Json) -> Json:
         answer = self.call("PUT", path, json=body, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def patch(self, path: str, body: Any, **query: Any) -> Any:
+    def patch(self, path: str, body: Json, **query: Json) -> Json:
         answer = self.call("PATCH", path, json=body, params=query)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def refusal(self, method: str, path: str, status: int = 400, **options: Any) -> dict[str, Any]:
+    def refusal(self, method: str, path: str, status: int = 400, **options: Json) -> dict[str, Any]:
         answer = self.call(method, path, **options)
         assert answer.status_code == status, answer.text
         assert answer.headers["Content-Type"] == "application/problem+json; charset=utf-8"
@@ -81,7 +86,7 @@ class Platform:
         assert body["status"] == status
         return body
 
-    def add(self, *names: str, **details: Any) -> list[str]:
+    def add(self, *names: str, **details: Json) -> list[str]:
         return [self.state.add_member(self.list_id, f"{name}@people.test", **details) for name in names]
 
 
@@ -118,7 +123,7 @@ def platform(door: tuple[Door, str]) -> Iterator[Platform]:
 def send_campaign(platform: Platform) -> Callable[..., str]:
     """Return a function that makes a campaign, sends it and returns its id."""
 
-    def send(html: str = "<p>Hello</p>", *, recipients: dict[str, Any] | None = None, **more: Any) -> str:
+    def send(html: str = "<p>Hello</p>", *, recipients: dict[str, Any] | None = None, **more: Json) -> str:
         settings = {"subject_line": "News", "title": "November", "from_name": "Team", "reply_to": "team@people.test"}
         body = {"type": "regular", "settings": settings, **more}
         body["recipients"] = {"list_id": platform.list_id, **(recipients or {})}
@@ -142,6 +147,8 @@ class Script:
     read: dict[str, str] = field(default_factory=dict)
 
     def respond(self, _world: World, recipients: list[Recipient], *, sent_at: datetime) -> list[Response]:
+        from connectors.sandbox.responses import Response  # noqa: PLC0415
+
         self.read |= {recipient.email: recipient.content for recipient in recipients}
         return [
             Response(recipient.email, kind, sent_at + timedelta(minutes=minutes), amount=20.0)

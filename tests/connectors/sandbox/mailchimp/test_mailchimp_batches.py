@@ -16,8 +16,10 @@ from connectors.sandbox.mailchimp.directory import subscriber_hash
 if TYPE_CHECKING:
     from tests.connectors.sandbox.mailchimp.conftest import Platform
 
+Json = Any  # a parsed JSON value, or what has no types
 
-def operation(method: str, path: str, name: str, body: object = None, **params: Any) -> dict[str, Any]:
+
+def operation(method: str, path: str, name: str, body: object = None, **params: Json) -> dict[str, Any]:
     shown = {"method": method, "path": path, "operation_id": name, "params": params}
     return shown if body is None else {**shown, "body": json.dumps(body)}
 

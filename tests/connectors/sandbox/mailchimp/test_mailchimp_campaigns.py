@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,11 @@ from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.world import make_world
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.connectors.sandbox.mailchimp.conftest import Platform, Script
+
+Json = Any  # a parsed JSON value, or what has no types
 
 Send = Callable[..., str]
 ADA = subscriber_hash("ada@people.test")
@@ -276,7 +279,7 @@ def test_campaigns_and_reports_are_filtered_and_sorted(platform: Platform, scrip
     between = (platform.world.clock.now() - DAY / 2).isoformat()
     draft = platform.post("/campaigns", {"type": "regular"})["id"]
 
-    def ids(path: str, **query: Any) -> list[str]:
+    def ids(path: str, **query: Json) -> list[str]:
         answer = platform.get(path, **query)
         return [row["id"] for row in answer[path.strip("/")]]
 

@@ -11,6 +11,8 @@ from connectors.sandbox.mailchimp.directory import subscriber_hash
 if TYPE_CHECKING:
     from tests.connectors.sandbox.mailchimp.conftest import Platform
 
+Json = Any  # a parsed JSON value, or what has no types
+
 HASH = subscriber_hash("ada@people.test")
 
 
@@ -18,11 +20,11 @@ def fields(platform: Platform) -> str:
     return f"/lists/{platform.list_id}/merge-fields"
 
 
-def add_field(platform: Platform, tag: str, kind: str = "text", **more: Any) -> Any:
+def add_field(platform: Platform, tag: str, kind: str = "text", **more: Json) -> Json:
     return platform.post(fields(platform), {"tag": tag, "name": tag.title(), "type": kind, **more})
 
 
-def write(platform: Platform, **values: Any) -> Any:
+def write(platform: Platform, **values: Json) -> Json:
     return platform.patch(f"{platform.members}/{HASH}", {"merge_fields": values})["merge_fields"]
 
 
@@ -123,7 +125,7 @@ def test_a_required_field_blocks_writes_unless_validation_is_skipped(platform: P
 
     body = platform.refusal("PATCH", f"{platform.members}/{HASH}", json=change)
     skipped = platform.patch(f"{platform.members}/{HASH}", change, skip_merge_validation="True")
-    wrong = {"merge_fields": {"FNAME": {}}}
+    wrong: dict[str, object] = {"merge_fields": {"FNAME": {}}}
 
     assert body["errors"] == [{"field": "PHONE2", "message": "A value is required"}]
     assert skipped["merge_fields"]["FNAME"] == "Ada"

@@ -12,12 +12,14 @@ from connectors.sandbox.mailchimp.directory import subscriber_hash
 if TYPE_CHECKING:
     from tests.connectors.sandbox.mailchimp.conftest import Platform
 
+Json = Any  # a parsed JSON value, or what has no types
+
 ADA = "ada@people.test"
 HASH = subscriber_hash(ADA)
 MORNING = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
-def new(address: str = ADA, **more: Any) -> dict[str, Any]:
+def new(address: str = ADA, **more: Json) -> dict[str, Any]:
     return {"email_address": address, "status": "subscribed", **more}
 
 

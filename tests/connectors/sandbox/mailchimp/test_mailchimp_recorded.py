@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.connectors.sandbox.mailchimp.conftest import Platform
 
+Json = Any  # a parsed JSON value, or what has no types
+
 Record = dict[str, Any]
 OUR_OWN = {"Server", "Date", "Connection", "Content-Length"}  # of the web server, not of the API
 FREE = {"merge_fields", "tags", "modules", "errors", "options"}  # their keys are the account's, not the API's
@@ -44,7 +46,7 @@ def those(recorded: list[Record], method: str, path: str, status: int) -> list[R
     return found
 
 
-def assert_same_kind(ours: Any, theirs: Any, where: str) -> None:
+def assert_same_kind(ours: Json, theirs: Json, where: str) -> None:
     """Each recorded key must be there with the same JSON type; we may have newer keys."""
     if isinstance(theirs, dict):
         assert isinstance(ours, dict), where
@@ -63,7 +65,7 @@ def assert_same_kind(ours: Any, theirs: Any, where: str) -> None:
         assert isinstance(ours, (int, float)), where
 
 
-def assert_same_headers(ours: Any, theirs: Record) -> None:
+def assert_same_headers(ours: Json, theirs: Record) -> None:
     names = {name.title() for name, _ in theirs["response_headers"]} - OUR_OWN
     assert names <= {name.title() for name in ours.headers}
     kind = dict(theirs["response_headers"])["Content-Type"]

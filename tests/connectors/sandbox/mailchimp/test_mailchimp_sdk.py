@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +15,25 @@ from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.world import MAILCHIMP_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.connectors.sandbox.mailchimp.conftest import Platform
+
+Json = Any  # a parsed JSON value, or what has no types
 
 HASH = subscriber_hash("ada@people.test")
 
 
 @pytest.fixture
-def client(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def client(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Json:
     """The SDK with its own HTTP layer; it opens a connection for each call and needs to be told the whole host."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     client = mailchimp_marketing.Client({"api_key": MAILCHIMP_KEY, "server": "", "timeout": 20})
     client.api_client.host = platform.url
-    yield client
+    return client
 
 
-def test_reading_and_writing_members(platform: Platform, client: Any) -> None:
+def test_reading_and_writing_members(platform: Platform, client: Json) -> None:
     lists, list_id = client.lists, platform.list_id
     made = lists.add_list_member(list_id, {"email_address": "ada@people.test", "status": "subscribed"})
     put = lists.set_list_member(
@@ -59,7 +62,7 @@ def test_reading_and_writing_members(platform: Platform, client: Any) -> None:
     assert client.searchMembers.search("ada")["full_search"]["total_items"] == 1
 
 
-def test_an_empty_answer_comes_as_a_response(platform: Platform, client: Any) -> None:
+def test_an_empty_answer_comes_as_a_response(platform: Platform, client: Json) -> None:
     platform.add("ada")
     lists, list_id = client.lists, platform.list_id
 
@@ -76,7 +79,7 @@ def test_an_empty_answer_comes_as_a_response(platform: Platform, client: Any) ->
     assert lists.delete_list_member_permanent(list_id, HASH).status_code == 204
 
 
-def test_merge_fields_and_segments(platform: Platform, client: Any) -> None:
+def test_merge_fields_and_segments(platform: Platform, client: Json) -> None:
     platform.add("ada")
     lists, list_id = client.lists, platform.list_id
     field = lists.add_list_merge_field(list_id, {"tag": "PERSONA", "name": "Persona", "type": "text"})
@@ -96,7 +99,7 @@ def test_merge_fields_and_segments(platform: Platform, client: Any) -> None:
     assert lists.delete_list_merge_field(list_id, field["merge_id"]).status_code == 204
 
 
-def test_batches_and_webhooks(platform: Platform, client: Any) -> None:
+def test_batches_and_webhooks(platform: Platform, client: Json) -> None:
     platform.add("ada")
     body = json.dumps({"vip": True})
     operation = {"method": "PATCH", "path": f"{platform.members}/{HASH}", "operation_id": "1", "body": body}
@@ -111,7 +114,7 @@ def test_batches_and_webhooks(platform: Platform, client: Any) -> None:
     assert client.lists.delete_list_webhook(platform.list_id, hook["id"]).status_code == 204
 
 
-def test_stores_and_orders(platform: Platform, client: Any) -> None:
+def test_stores_and_orders(platform: Platform, client: Json) -> None:
     shop = client.ecommerce
     shop.add_store({"id": "s", "list_id": platform.list_id, "name": "Shop", "currency_code": "EUR"})
     shop.add_store_product("s", {"id": "p", "title": "Pot", "type": "garden", "variants": [{"id": "p", "title": "P"}]})
@@ -128,7 +131,7 @@ def test_stores_and_orders(platform: Platform, client: Any) -> None:
     assert shop.get_order("s", "o")["processed_at_foreign"] == "2026-01-01T00:00:00+00:00"
 
 
-def test_campaigns_and_reports(platform: Platform, client: Any, send_campaign: Callable[..., str]) -> None:
+def test_campaigns_and_reports(platform: Platform, client: Json, send_campaign: Callable[..., str]) -> None:
     platform.add(*(f"p{number}" for number in range(20)))
     campaign = send_campaign()
     reports = client.reports
@@ -149,7 +152,7 @@ def test_campaigns_and_reports(platform: Platform, client: Any, send_campaign: C
     assert reports.get_sub_reports_for_campaign(campaign)["total_items"] == 0
 
 
-def test_a_campaign_made_by_the_sdk_is_scheduled_and_unscheduled(platform: Platform, client: Any) -> None:
+def test_a_campaign_made_by_the_sdk_is_scheduled_and_unscheduled(platform: Platform, client: Json) -> None:
     platform.add("ada")
     settings = {"subject_line": "Hello", "from_name": "Team", "reply_to": "team@people.test"}
     made = client.campaigns.create(
@@ -167,7 +170,7 @@ def test_a_campaign_made_by_the_sdk_is_scheduled_and_unscheduled(platform: Platf
     assert client.campaigns.remove(made["id"]).status_code == 204
 
 
-def test_a_refusal_is_problem_json_as_text(platform: Platform, client: Any) -> None:
+def test_a_refusal_is_problem_json_as_text(platform: Platform, client: Json) -> None:
     with pytest.raises(ApiClientError) as caught:
         client.lists.get_list_member(platform.list_id, HASH)
 
@@ -175,7 +178,7 @@ def test_a_refusal_is_problem_json_as_text(platform: Platform, client: Any) -> N
     assert json.loads(caught.value.text)["title"] == "Resource Not Found"
 
 
-def test_a_server_that_is_away_has_no_status(client: Any) -> None:
+def test_a_server_that_is_away_has_no_status(client: Json) -> None:
     client.api_client.host = "http://127.0.0.1:9"
 
     with pytest.raises(ApiClientError) as caught:

@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from tests.connectors.sandbox.mailchimp.conftest import Platform
 
+Json = Any  # a parsed JSON value, or what has no types
+
 ORDERS = "/ecommerce/stores/s/orders"
 
 
@@ -19,7 +21,7 @@ def store(platform: Platform) -> None:
     platform.post("/ecommerce/stores/s/products", {"id": "p", "title": "Pot", "variants": [{"id": "p", "title": "P"}]})
 
 
-def order(number: int = 1, *, opted_in: bool = False, **more: Any) -> dict[str, Any]:
+def order(number: int = 1, *, opted_in: bool = False, **more: Json) -> dict[str, Any]:
     line = {"id": "1", "product_id": "p", "product_variant_id": "p", "quantity": 2, "price": 5}
     customer = {"id": "c", "email_address": "ada@people.test", "opt_in_status": opted_in, "first_name": "Ada"}
     body = {"id": f"o{number}", "customer": customer, "currency_code": "EUR", "order_total": 10, "lines": [line]}
