@@ -1,19 +1,87 @@
-"""The one reader of plugin.toml."""
+"""The one reader of plugin.toml: what the plugin is, as checked values."""
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from connectors.records import FieldType
 
 
-@dataclass
-class Manifest:
+class Facts(BaseModel):
+    """Part of plugin.toml; a key that nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plugin(Facts):
+    """[plugin]."""
+
+    name: str
+    title: str
+    description: str
+
+
+class Scope(Facts):
+    """A permission that the plugin asks for, and the reason that `doctor` and the documents give."""
+
+    name: str
+    why: str
+
+
+class DeclaredField(Facts):
+    """A field of the assignment that the plugin writes."""
+
+    name: str
+    role: Literal["persona", "segment", "confidence", "reason", "since"]
+    label: str
+    type: FieldType
+
+
+class ConnectorFacts(Facts):
+    """[connectors.NAME]."""
+
+    title: str
+    kind: Literal["crm", "email", "files"]
+    base_url: str = ""
+    hosts: tuple[str, ...] = ()
+    download_hosts: tuple[str, ...] = ()
+    api_version: str = ""
+    api_version_ends: str = ""
+    secret: str = ""
+    settings: tuple[str, ...] = ()
+    group_prefix: str = ""
+    field_group: str = ""
+    skip_merge_validation: bool = False
+    scopes: tuple[Scope, ...] = ()
+    fields: tuple[DeclaredField, ...] = ()
+    limits: Mapping[str, int] = {}
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return plain values, as a `connectors.connector.Connection` carries them."""
+        return self.model_dump()
+
+
+class Manifest(Facts):
     """plugin.toml."""
 
-    connectors: Mapping[str, Any]
+    plugin: Plugin
+    connectors: Mapping[str, ConnectorFacts]
 
 
+@cache
 def load_manifest() -> Manifest:
-    """Return plugin.toml, read once."""
-    raise NotImplementedError
+    """Return plugin.toml, read once: from the installed package, or from the top of a checkout."""
+    packaged = resources.files("sync") / "plugin.toml"
+    text = packaged.read_text("utf-8") if packaged.is_file() else _checkout().read_text("utf-8")
+    return Manifest.model_validate(tomllib.loads(text))
+
+
+def _checkout() -> Path:
+    return Path(__file__).parent.parent / "plugin.toml"

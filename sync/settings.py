@@ -1,14 +1,38 @@
-"""The workspace: personasync.toml, segments.toml and personas.toml, read and checked."""
+"""The workspace: personasync.toml, segments.toml and personas.toml, read and checked as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from connectors.connector import Connection
-from sync.manifest import Manifest
+from connectors.errors import FixSettingsError
+from segmenter.catalogue import Catalogue, catalogue
+from segmenter.errors import DefinitionError
+from segmenter.fields import TemplateField, check_copy
+from segmenter.personas import Persona, persona_of_segments
+from segmenter.segments import Segment, Waterfall, waterfall
+from segmenter.trait import MappedTrait
+from sync.connection_settings import check_connections, check_targets
+from sync.manifest import Manifest, load_manifest
+from sync.secret_references import resolve_secret
+from sync.toml_places import Place, at_line, read_text, read_toml
+from sync.workspace_files import (
+    ConnectionPart,
+    ConsentPart,
+    GuardrailsPart,
+    MainFile,
+    PersonasFile,
+    SegmentsFile,
+    TraitPart,
+)
+
+STATE = ".personasync"
+MAIN, SEGMENTS, PERSONAS = "personasync.toml", "segments.toml", "personas.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +42,17 @@ class Workspace:
     Attributes:
         directory: The folder.
         state_dir: ``.personasync`` in it.
-        name: [workspace] name.
-        engine: [workspace] engine: "duckdb" or an Ibis URL.
+        engine: "duckdb" or an Ibis URL.
         state_url: An SQLAlchemy URL for `sync.control.open_control`.
-        connections: By name, in order of the file; `.connector` is the connector's name, `.settings` its keys
-            (secrets still references).
-        traits: [traits.NAME]: `.connection`, `.property`, `.type`, `.meaning`.
-        guardrails: `.max_changed`, `.max_removed`, `.max_unclassified`, `.min_segment`, `.max_data_age_hours`.
-        consent: `.push`: consents that may be pushed to.
-        segments: segmenter.rules.Segment, in the waterfall's order.
-        personas: The segmenter's Persona by key.
-        fields: The segmenter's TemplateField by name.
-        digest: SHA-256 of segments.toml and personas.toml: the definitions that decide.
+        connections: By name, in order of the file.
+        traits: [traits.NAME].
+        catalogue: Built-in traits together with the mapped ones.
+        segments: In the order of the file.
+        steps: The same, checked, in the order in which they are tried.
+        personas: By slug.
+        persona_of: Segment name -> persona slug.
+        fields: Template fields by name.
+        digest: Of the definitions that decide: segments, personas, fields, traits.
     """
 
     directory: Path
@@ -37,13 +60,16 @@ class Workspace:
     name: str
     engine: str
     state_url: str
-    connections: Mapping[str, Any]
-    traits: Mapping[str, Any]
-    guardrails: Any
-    consent: Any
-    segments: tuple[Any, ...]
-    personas: Mapping[str, Any]
-    fields: Mapping[str, Any]
+    connections: Mapping[str, ConnectionPart]
+    traits: Mapping[str, TraitPart]
+    guardrails: GuardrailsPart
+    consent: ConsentPart
+    catalogue: Catalogue
+    segments: tuple[Segment, ...]
+    steps: Waterfall
+    personas: Mapping[str, Persona]
+    persona_of: Mapping[str, str]
+    fields: Mapping[str, TemplateField]
     digest: str
 
     def connection(self, name: str, manifest: Manifest, environment: Mapping[str, str]) -> Connection:
@@ -52,11 +78,33 @@ class Workspace:
         Raises:
             FixSettingsError: There is no such connection, or its secret can't be found.
         """
-        raise NotImplementedError
+        if name not in self.connections:
+            known = ", ".join(self.connections) or "none"
+            raise FixSettingsError(f"There is no connection {name!r}.", mend=f"{MAIN} has: {known}.")
+        part = self.connections[name]
+        facts = manifest.connectors[part.connector]
+        settings = part.settings()
+        if facts.secret:
+            where = f"{MAIN}, [connections.{name}] {facts.secret}"
+            reference = settings.get(facts.secret, "")
+            settings[facts.secret] = resolve_secret(
+                reference, where=where, environment=environment, directory=self.directory
+            )
+        if facts.kind == "files":  # what people write is meant from their workspace, wherever the command runs
+            settings = {key: str(self.directory / value) for key, value in settings.items()}
+        return Connection(
+            name=name,
+            settings=settings,
+            manifest=facts.as_mapping(),
+            mapped=tuple(trait.property for trait in self.traits.values() if trait.connection == name),
+            groups=tuple(segment.name for segment in self.segments),
+            owned=self.owned(name, manifest),
+        )
 
-    def place(self, file: str, *path: str | int) -> str:
-        """Return where a key stands, for messages: ``place("segments", "segments", 0, "rule")``."""
-        raise NotImplementedError
+    def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
+        """Return the platform's names of every field that we own through connection *name*."""
+        declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
+        return (*declared, *(field.targets[name] for field in self.fields.values() if name in field.targets))
 
 
 def load_workspace(directory: Path) -> Workspace:
@@ -65,4 +113,97 @@ def load_workspace(directory: Path) -> Workspace:
     Raises:
         FixSettingsError: Names the file, the line and the key.
     """
-    raise NotImplementedError
+    main = read_toml(directory / MAIN, MainFile)
+    segments_file = read_toml(directory / SEGMENTS, SegmentsFile)
+    personas_file = read_toml(directory / PERSONAS, PersonasFile)
+    manifest = load_manifest()
+    check_connections(directory / MAIN, main, manifest)
+    check_targets(directory / PERSONAS, personas_file, main, manifest)
+    known = _defined(directory / MAIN, main, lambda: catalogue(_mapped(main)))
+    segments = _segments(segments_file)
+    steps = _defined(directory / SEGMENTS, segments_file, lambda: waterfall(segments, known))
+    personas = _personas(personas_file)
+    fields = _fields(personas_file)
+    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
+    persona_of = _defined(
+        directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
+    )
+    return Workspace(
+        directory=directory,
+        state_dir=directory / STATE,
+        name=main.workspace.name,
+        engine=main.workspace.engine,
+        state_url=_state_url(directory / STATE, main.workspace.state),
+        connections=main.connections,
+        traits=main.traits,
+        guardrails=main.guardrails,
+        consent=main.consent,
+        catalogue=known,
+        segments=segments,
+        steps=steps,
+        personas=personas,
+        persona_of=persona_of,
+        fields=fields,
+        digest=_digest(segments_file, personas_file, steps),
+    )
+
+
+def _state_url(state_dir: Path, state: str) -> str:
+    return f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state
+
+
+def _digest(segments: SegmentsFile, personas: PersonasFile, steps: Waterfall) -> str:
+    told = segments.model_dump_json() + personas.model_dump_json() + steps.version
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _mapped(main: MainFile) -> list[MappedTrait]:
+    return [
+        MappedTrait(name, part.connection, part.property, part.type, part.meaning, part.sensitive)
+        for name, part in main.traits.items()
+    ]
+
+
+def _segments(file: SegmentsFile) -> tuple[Segment, ...]:
+    return tuple(
+        Segment(part.name, part.title or part.name, part.rule, part.parent, part.priority) for part in file.segments
+    )
+
+
+def _personas(file: PersonasFile) -> dict[str, Persona]:
+    return {
+        slug: Persona(slug, part.name, part.segments, part.story, part.fields) for slug, part in file.personas.items()
+    }
+
+
+def _fields(file: PersonasFile) -> dict[str, TemplateField]:
+    return {
+        name: TemplateField(name, part.label or name, part.type, part.fallback, part.targets())
+        for name, part in file.fields.items()
+    }
+
+
+Made = TypeVar("Made")
+NAMED = re.compile(r"^(segment|persona|field|trait) '([^']+)'")
+
+
+def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:
+    """Run *make*; of a definition that is wrong, tell the file and the line."""
+    try:
+        return make()
+    except DefinitionError as error:
+        at = at_line(path.name, read_text(path), _place(file, error))
+        raise FixSettingsError(f"{at}: {error}") from error
+
+
+def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError) -> Place:
+    """Where the thing that *error* names stands in its file."""
+    named = NAMED.match(error.where)
+    if named is None:
+        return ()
+    kind, name = named.groups()
+    if kind != "segment" or not isinstance(file, SegmentsFile):
+        return (f"{kind}s", name)
+    positions = [position for position, part in enumerate(file.segments) if part.name == name]
+    in_rule = ("rule",) if error.line is not None or error.column is not None else ()
+    return ("segments", positions[-1], *in_rule) if positions else ()

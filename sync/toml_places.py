@@ -1,0 +1,151 @@
+"""Read a TOML file into a checked shape; what is wrong is named with file, line and key."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from connectors.errors import FixSettingsError
+
+Shape = TypeVar("Shape", bound=BaseModel)
+Place = tuple[str | int, ...]
+
+
+def read_toml(path: Path, shape: type[Shape]) -> Shape:
+    """Return *path* in *shape*.
+
+    Raises:
+        FixSettingsError: It is missing, no TOML, or has another shape; each mistake with its line.
+    """
+    text = read_text(path)
+    try:
+        return shape.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise FixSettingsError(f"{path.name} is no valid TOML: {error}.", mend="Look at that line and the one above.") from error
+    except ValidationError as error:
+        told = [_sentence(path.name, text, shape, dict(found)) for found in error.errors(include_input=False)]
+        raise FixSettingsError(" ".join(told)) from error
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a workspace file, without the mark that some editors put in front of UTF-8.
+
+    Raises:
+        FixSettingsError: It is missing, or no UTF-8 text.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except FileNotFoundError as error:
+        mend = "Run `personasync init`, or name the folder with --workspace."
+        raise FixSettingsError(f"There is no {path.name} in {path.parent}.", mend=mend) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Save it as UTF-8 text.") from error
+
+
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """Return the sentence about a key that nobody knows: the nearest known one, else all of them."""
+    near = difflib.get_close_matches(key, known, n=1)
+    if near:
+        return f"unknown key {key!r}. Did you mean {near[0]!r}?"
+    return f"unknown key {key!r}. Known here: {', '.join(known)}." if known else f"unknown key {key!r}."
+
+
+def _sentence(file: str, text: str, shape: type[BaseModel], found: Mapping[str, Any]) -> str:
+    place = tuple(part for part in found["loc"] if part != "[key]")
+    at = at_line(file, text, place)
+    if found["type"] == "extra_forbidden":
+        return f"{at}: {unknown_key(str(place[-1]), _keys_at(shape, place[:-1]))}"
+    key = ".".join(str(part) for part in place)
+    if found["type"] == "missing":
+        return f"{at}: the key {key!r} is missing."
+    if found["type"] == "string_pattern_mismatch":
+        return f"{at}: {key!r} must be lower-case letters, digits and _, with a letter in front, at most 40."
+    message = found["msg"].removeprefix("Value error, ")
+    return f"{at}: {key!r}: {message[:1].lower()}{message[1:]}."
+
+
+def _keys_at(shape: object, place: Place) -> list[str]:
+    """The keys of the part that *place* leads to, found through the types of the fields."""
+    for step in place:
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            field = shape.model_fields.get(str(step))
+            shape = field.annotation if field else None
+        else:
+            shape = next((part for part in get_args(shape) if isinstance(part, type) and issubclass(part, BaseModel)), None)
+    return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
+
+
+def at_line(file: str, text: str, place: Place) -> str:
+    """Return "segments.toml, line 7": where the key at *place* stands, or the nearest thing around it."""
+    line = line_of(text, place)
+    return f"{file}, line {line}" if line else file
+
+
+def line_of(text: str, place: Place) -> int | None:
+    """Return the line (from 1) of the key at *place*, or of the nearest table around it; None where there is neither.
+
+    Args:
+        text: Valid TOML.
+        place: Keys from the top, positions (from 0) in arrays of tables.
+    """
+    best, line = 0, None
+    for number, path in _statements(text):
+        if len(path) > best and place[: len(path)] == path:
+            best, line = len(path), number
+    return line
+
+
+def _statements(text: str) -> Iterator[tuple[int, Place]]:
+    """Yield the line and the full place of every header and every key of *text*.
+
+    The parser of the standard library knows no lines, so the text is given to it statement by statement.
+    """
+    lines = text.splitlines()
+    header: Place = ()
+    tables: dict[Place, int] = {}
+    number = 0
+    while number < len(lines):
+        length, values = _statement(lines, number)
+        path = _first_path(values)
+        if lines[number].lstrip().startswith("["):
+            header = _placed(path, tables)
+            if lines[number].lstrip().startswith("[["):
+                tables[header] = tables.get(header, -1) + 1
+                header = (*header, tables[header])
+            yield number + 1, header
+        elif path:
+            yield number + 1, (*header, *path)
+        number += length
+
+
+def _statement(lines: Sequence[str], start: int) -> tuple[int, dict[str, Any]]:
+    """How many lines the statement at *start* has, and what it says alone."""
+    for end in range(start + 1, len(lines) + 1):
+        try:
+            return end - start, tomllib.loads("\n".join(lines[start:end]))
+        except tomllib.TOMLDecodeError:
+            continue
+    return 1, {}
+
+
+def _first_path(values: object) -> Place:
+    """The keys that a statement names: ``{"a": {"b": 1}}`` for ``a.b = 1`` and for ``[a.b]``."""
+    path: Place = ()
+    while isinstance(values, dict) and len(values) == 1:
+        key, values = next(iter(values.items()))
+        path = (*path, key)
+    return path
+
+
+def _placed(path: Place, tables: Mapping[Place, int]) -> Place:
+    """Name the element of each array of tables that a header lies in."""
+    placed: Place = ()
+    for key in path[:-1]:
+        placed = (*placed, key)
+        placed = (*placed, tables[placed]) if placed in tables else placed
+    return (*placed, *path[-1:])

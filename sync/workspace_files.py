@@ -1,0 +1,142 @@
+"""The three files of a workspace as people write them: their shape, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from connectors.records import Consent
+
+
+
+def _no_scheme(name: str) -> str:
+    if name == "mailto":
+        message = "this name is kept for addresses; choose another"
+        raise ValueError(message)
+    return name
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$"), AfterValidator(_no_scheme)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """Part of a file; a key that nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WorkspacePart(Part):
+    """[workspace]."""
+
+    name: str = Field(min_length=1, description="The company or brand.")
+    engine: str = Field(default="duckdb", description='Where data lie: "duckdb" (a file in .personasync), or an Ibis URL.')
+    state: str = Field(
+        default="sqlite",
+        description='Where runs, plans and the ledger lie: "sqlite" (a file in .personasync), or a postgresql:// URL.',
+    )
+
+
+class OpenPart(BaseModel):
+    """Part of a file with keys that something else defines; they are checked where that is known."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    def extra(self) -> dict[str, object]:
+        """Return the keys that this part does not define."""
+        return dict(self.model_extra or {})
+
+
+class ConnectionPart(OpenPart):
+    """[connections.NAME]. Keys beside `connector` are the connector's, as plugin.toml names them."""
+
+    connector: str = Field(description="hubspot, mailchimp or files.")
+
+    def settings(self) -> dict[str, str]:
+        """Return the connector's keys; secrets are references still."""
+        return {key: str(value) for key, value in self.extra().items()}
+
+
+class TraitPart(Part):
+    """[traits.NAME]: a platform's property as a trait."""
+
+    connection: str = Field(description="The connection that has the property.")
+    property: str = Field(description="The platform's name of the property or merge field.")
+    type: Literal["number", "text", "boolean", "date"] = "text"
+    meaning: str = ""
+    sensitive: bool = False
+
+
+class GuardrailsPart(Part):
+    """[guardrails]: what stops an apply."""
+
+    max_changed: Share = Field(default=0.2, description="Largest share of contacts whose shown values change at once.")
+    max_removed: Share = Field(default=0.05, description="Largest share of contacts that lose a group at once.")
+    max_unclassified: Share = Field(default=0.8, description="Largest share of persons without a segment.")
+    min_segment: int = Field(default=20, ge=0, description="Least persons in a segment.")
+    max_data_age_hours: float = Field(default=48, gt=0, description="Oldest data that may decide.")
+
+
+class ConsentPart(Part):
+    """[consent]: who may be written to. The strictest consent over a person's contacts decides."""
+
+    push: tuple[Consent, ...] = Field(
+        default=("subscribed", "unknown"),
+        description='"unknown" is a CRM contact who neither opted out nor is in the audience.',
+    )
+
+
+class MainFile(Part):
+    """personasync.toml."""
+
+    workspace: WorkspacePart
+    connections: dict[ConnectionName, ConnectionPart] = Field(default_factory=dict)
+    traits: dict[Slug, TraitPart] = Field(default_factory=dict)
+    guardrails: GuardrailsPart = GuardrailsPart()
+    consent: ConsentPart = ConsentPart()
+
+
+class SegmentPart(Part):
+    """[[segments]]."""
+
+    name: Slug
+    title: str = ""
+    rule: str = Field(description="A condition over traits: orders_365d >= 3 and days_since_order < 60")
+    parent: Slug | None = Field(default=None, description="The segment that this one is a part of.")
+    priority: int | None = Field(default=None, description="Smaller is tried first; default: the order of the file.")
+
+
+class SegmentsFile(Part):
+    """segments.toml."""
+
+    segments: tuple[SegmentPart, ...] = ()
+
+
+class PersonaPart(Part):
+    """[personas.SLUG]."""
+
+    name: str
+    segments: tuple[Slug, ...] = ()
+    story: str = ""
+    fields: dict[Slug, str] = Field(default_factory=dict, description="Copy for the template fields.")
+
+
+class FieldPart(OpenPart):
+    """[fields.NAME]. Keys beside these are connections: the field's name there."""
+
+    label: str = ""
+    type: Literal["text", "url"] = "text"
+    fallback: str = Field(description="Shown for people without a persona, and for personas without copy of their own.")
+
+    def targets(self) -> dict[str, str]:
+        """Return the field's name on each connection."""
+        return {connection: str(name) for connection, name in self.extra().items()}
+
+
+class PersonasFile(Part):
+    """personas.toml."""
+
+    personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
+    fields: dict[Slug, FieldPart] = Field(default_factory=dict)
