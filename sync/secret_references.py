@@ -60,7 +60,9 @@ def _from_keyring(name: str, where: str) -> str | None:
     try:
         return keyring.get_password(SERVICE, name)
     except KeyringError as error:
-        raise CredentialError(f"{where}: the keyring can't be asked.", mend="Use env:NAME or file:PATH instead.") from error
+        raise CredentialError(
+            f"{where}: the keyring can't be asked.", mend="Use env:NAME or file:PATH instead."
+        ) from error
 
 
 def _from_file(path: Path) -> str | None:

@@ -26,7 +26,9 @@ def read_toml(path: Path, shape: type[Shape]) -> Shape:
     try:
         return shape.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise FixSettingsError(f"{path.name} is no valid TOML: {error}.", mend="Look at that line and the one above.") from error
+        raise FixSettingsError(
+            f"{path.name} is no valid TOML: {error}.", mend="Look at that line and the one above."
+        ) from error
     except ValidationError as error:
         told = [_sentence(path.name, text, shape, dict(found)) for found in error.errors(include_input=False)]
         raise FixSettingsError(" ".join(told)) from error
@@ -76,7 +78,9 @@ def _keys_at(shape: object, place: Place) -> list[str]:
             field = shape.model_fields.get(str(step))
             shape = field.annotation if field else None
         else:
-            shape = next((part for part in get_args(shape) if isinstance(part, type) and issubclass(part, BaseModel)), None)
+            shape = next(
+                (part for part in get_args(shape) if isinstance(part, type) and issubclass(part, BaseModel)), None
+            )
     return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
 
 

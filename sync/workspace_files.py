@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from connectors.records import Consent
 
 
-
 def _no_scheme(name: str) -> str:
     if name == "mailto":
         message = "this name is kept for addresses; choose another"
@@ -32,7 +31,9 @@ class WorkspacePart(Part):
     """[workspace]."""
 
     name: str = Field(min_length=1, description="The company or brand.")
-    engine: str = Field(default="duckdb", description='Where data lie: "duckdb" (a file in .personasync), or an Ibis URL.')
+    engine: str = Field(
+        default="duckdb", description='Where data lie: "duckdb" (a file in .personasync), or an Ibis URL.'
+    )
     state: str = Field(
         default="sqlite",
         description='Where runs, plans and the ledger lie: "sqlite" (a file in .personasync), or a postgresql:// URL.',
