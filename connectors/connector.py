@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ class Connection:
     """
 
     name: str
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] = field(repr=False)  # holds secrets
     manifest: Mapping[str, Any]
     mapped: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """Who is who: contacts of all platforms joined into persons, one for each human. Pure.
 
-A person is a connected component over contact keys: two records that share an address, or of which one was
-merged into the other, are one human. Ids survive: what a person id was ever given to keeps it, and where two persons
-turn out to be one, the older id stays and the other points to it.
+Two records that show one address, or of which one was merged into the other, are one human. A record keeps its
+person when its address changes. An address that no record shows any more stays with the person who had it, so
+that what was mailed to it is still theirs; it leaves them when another human's record shows it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from connectors.records import email_key, platform_key
+from connectors.records import email_key, normalise_email, platform_key
+
+SAYS_NOTHING = "merged"  # the record that took this one in shows the address now, if anybody does
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +29,16 @@ class ContactKeys:
     state: str = "active"
 
     @property
-    def own(self) -> str:
-        """The key of the record itself."""
-        return platform_key(self.connection, self.platform_id)
-
-    @property
-    def merged(self) -> tuple[str, ...]:
-        """Keys of records that were merged into this one."""
-        return tuple(platform_key(self.connection, merged) for merged in self.merged_ids)
+    def records(self) -> tuple[str, ...]:
+        """Keys of the record itself and of those that were merged into it."""
+        return tuple(platform_key(self.connection, record) for record in (self.platform_id, *self.merged_ids))
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Keys of the addresses that the record shows now."""
-        shown = (self.email, *self.additional_emails)
+        """Keys of the addresses that the record shows, or showed last when it was deleted."""
+        if self.state == SAYS_NOTHING:
+            return ()
+        shown = (normalise_email(address) for address in (self.email, *self.additional_emails))
         return tuple(email_key(address) for address in shown if address)
 
 
@@ -65,8 +64,59 @@ def contact_keys(contacts: pa.Table) -> Iterator[ContactKeys]:
             yield ContactKeys(connection, platform_id, email, tuple(additional or ()), tuple(merged or ()), state)
 
 
+def resolve(contacts: Iterable[ContactKeys], links: Mapping[str, str], new_id: Callable[[], str]) -> IdentityChanges:
+    """Return the links that make persons of *contacts*.
+
+    Args:
+        contacts: The contacts in force, all of them: whether an address moved is seen from who shows it now.
+        links: contact_key -> person_id as it stands.
+        new_id: Makes a person id. Where persons join, the id that sorts first survives.
+    """
+    known = list(contacts)
+    components = _components(known, links)
+    persons = sorted({person for key in components.parent if (person := _person_in(key)) is not None})
+    survivors: dict[str, str] = {}  # by root of a component
+    merged: dict[str, str] = {}
+    for person in persons:
+        survivor = survivors.setdefault(components.root(_node(person)), person)
+        if survivor != person:
+            merged[person] = survivor
+    found: dict[str, str] = {}
+    for key in sorted(key for key in components.parent if _person_in(key) is None):
+        root = components.root(key)
+        if root not in survivors:
+            survivors[root] = new_id()
+        if links.get(key) != survivors[root]:
+            found[key] = survivors[root]
+    if merged:  # keys that no contact shows any more follow their person into the one that took its place
+        found.update({k: merged[person] for k, person in links.items() if person in merged and k not in found})
+    return IdentityChanges(found, merged)
+
+
+def _components(contacts: Iterable[ContactKeys], links: Mapping[str, str]) -> _Components:
+    """Join what belongs to one human: records, the addresses they show, and the persons they were linked to."""
+    components = _Components()
+    alive: set[str] = set()  # persons with a record that is in use
+    for contact in contacts:
+        own, *others = contact.records
+        components.root(own)
+        for key in (*others, *contact.addresses):
+            components.join(own, key)
+        for record in contact.records:
+            if record in links:
+                components.join(own, _node(links[record]))
+                if contact.state == "active":
+                    alive.add(links[record])
+    # An address stays with the person it was linked to unless that person lives on under other addresses: then
+    # whoever shows it now is somebody else. Those who show it and belong to that person are joined already.
+    for key in list(components.parent):
+        if key.startswith(ADDRESS) and key in links and links[key] not in alive:
+            components.join(key, _node(links[key]))
+    return components
+
+
 class _Components:
-    """Union-find over contact keys."""
+    """Union-find over contact keys and persons."""
 
     def __init__(self) -> None:
         self.parent: dict[str, str] = {}
@@ -81,49 +131,14 @@ class _Components:
     def join(self, one: str, other: str) -> None:
         self.parent[self.root(one)] = self.root(other)
 
-    def groups(self) -> Iterator[list[str]]:
-        found: dict[str, list[str]] = {}
-        for key in self.parent:
-            found.setdefault(self.root(key), []).append(key)
-        yield from found.values()
+
+ADDRESS = email_key("")
+PERSON = "\0person:"  # no contact key starts so
 
 
-def resolve(contacts: Iterable[ContactKeys], links: Mapping[str, str], new_id: Callable[[], str]) -> IdentityChanges:
-    """Return the links that make persons of *contacts*.
-
-    An address that no record shows any more stays with the person who had it, so that what was mailed to it is
-    still theirs; one that another human's record shows now belongs to that human.
-
-    Args:
-        contacts: The contacts in force, all of them.
-        links: contact_key -> person_id as it stands.
-        new_id: Makes a person id. Where persons join, the id that sorts first survives.
-    """
-    components = _Components()
-    records: set[str] = set()
-    for contact in sorted(contacts, key=lambda contact: contact.own):
-        components.root(contact.own)
-        records.update((contact.own, *contact.merged))
-        # a record that is no more says nothing about who uses an address today
-        shown = contact.addresses if contact.state == "active" else ()
-        for key in (*contact.merged, *shown):
-            components.join(contact.own, key)
-    # persons who have a record: an address that moved to somebody else's record does not move them
-    holding = {links[key] for key in records if key in links}
-    found: dict[str, str] = {}
-    merged: dict[str, str] = {}
-    taken: set[str] = set()
-    for keys in sorted(components.groups(), key=min):
-        known = sorted({links[key] for key in keys if key in records and key in links} - taken)
-        known = known or sorted({links[key] for key in keys if key in links} - taken - holding)
-        person = known[0] if known else new_id()
-        taken.update(known or [person])
-        merged.update(dict.fromkeys(known[1:], person))
-        found.update((key, person) for key in keys if links.get(key) != person)
-    found.update(_left_behind(links, merged, found))
-    return IdentityChanges(found, merged)
+def _node(person: str) -> str:
+    return PERSON + person
 
 
-def _left_behind(links: Mapping[str, str], merged: Mapping[str, str], found: Mapping[str, str]) -> dict[str, str]:
-    """Keys that no contact shows any more follow their person into the one that took its place."""
-    return {key: merged[person] for key, person in links.items() if person in merged and key not in found}
+def _person_in(key: str) -> str | None:
+    return key.removeprefix(PERSON) if key.startswith(PERSON) else None
