@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
-from sqlalchemy import Engine, Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select, update
 
 from sync.control import schema
 from sync.identity import IdentityChanges
@@ -27,13 +29,14 @@ class Links:
         """Return all links as contact_key -> person_id, as `sync.identity.resolve` takes them."""
         with self.engine.connect() as connection:
             rows = connection.execute(select(schema.link.c.contact_key, schema.link.c.person_id))
-            return {key: person for key, person in rows}
+            return {key: person for key, person in rows}  # noqa: C416 - a Row is no pair to mypy
 
     def merged(self) -> dict[str, str]:
         """Return person_id that is no more -> person_id in its place now."""
         table = schema.merged_person
         with self.engine.connect() as connection:
-            return {old: new for old, new in connection.execute(select(table.c.person_id, table.c.into_person_id))}
+            rows = connection.execute(select(table.c.person_id, table.c.into_person_id))
+            return {old: new for old, new in rows}  # noqa: C416 - a Row is no pair to mypy
 
     def write(self, changes: IdentityChanges, run_id: str) -> None:
         """Write what `sync.identity.resolve` found, whole or not at all."""
@@ -42,11 +45,20 @@ class Links:
         with self.engine.begin() as connection:
             for table, key, rows in ((schema.link, "contact_key", links), (schema.merged_person, "person_id", merged)):
                 self._replace(connection, table, key, rows)
+            if merged:  # whoever pointed to a person that is no more points on
+                self._point_on(connection, changes.merged)
 
     @staticmethod
-    def _replace(connection: object, table: Table, key: str, rows: list[dict[str, str]]) -> None:
+    def _point_on(connection: Connection, merged: Mapping[str, str]) -> None:
+        into = schema.merged_person.c.into_person_id
+        moved = update(schema.merged_person).where(into == bindparam("old")).values(into_person_id=bindparam("new"))
+        connection.execute(moved, [{"old": old, "new": new} for old, new in merged.items()])
+
+    @staticmethod
+    def _replace(connection: Connection, table: Table, key: str, rows: list[dict[str, str]]) -> None:
         """Delete and insert, which every engine knows, instead of each engine's own upsert."""
         for start in range(0, len(rows), AT_ONCE):
             part = rows[start : start + AT_ONCE]
-            connection.execute(delete(table).where(table.c[key] == bindparam("gone")), [{"gone": row[key]} for row in part])  # type: ignore[attr-defined]
-            connection.execute(insert(table), part)  # type: ignore[attr-defined]
+            gone = [{"gone": row[key]} for row in part]
+            connection.execute(delete(table).where(table.c[key] == bindparam("gone")), gone)
+            connection.execute(insert(table), part)

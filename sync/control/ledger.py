@@ -55,7 +55,12 @@ class Ledger:
         moved = (
             update(table)
             .where(*(table.c[name] == bindparam(f"k_{name}") for name in KEY))
-            .values(state=bindparam("n_state"), reason=bindparam("n_reason"), code=bindparam("n_code"), settled_at=bindparam("n_at"))
+            .values(
+                state=bindparam("n_state"),
+                reason=bindparam("n_reason"),
+                code=bindparam("n_code"),
+                settled_at=bindparam("n_at"),
+            )
         )
         moment = self.now()
         rows = [

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine, event, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError
 from sync.control.identities import Links
@@ -20,6 +22,7 @@ from sync.control.plans import Plans
 from sync.control.runs import Cursors, Runs
 
 BUSY_SECONDS = 30
+LOOK = "Look at [workspace] state in personasync.toml."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,14 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     engine = _engine(url)
     try:
         _migrate(engine)
-    except OperationalError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
-        shown = make_url(url).render_as_string(hide_password=True)
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise FixSettingsError(f"The control store {_shown(url)} can't be opened: {reason}.", mend=LOOK) from error
+    except CommandError as error:  # it stands at a step that this version does not have
+        engine.dispose()
         raise FixSettingsError(
-            f"The control store {shown} can't be opened: {error.orig}.", mend="Look at [workspace] state in personasync.toml."
+            f"The control store {_shown(url)} was made by a newer personasync.", mend="Install that version."
         ) from error
     return Control(
         runs=Runs(engine, now),
@@ -60,9 +66,16 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
 
 
 def _engine(url: str) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(parsed)
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed)
+    except ArgumentError as error:  # the text itself may hold a password, so it is not repeated
+        raise FixSettingsError("The control store's address is no database URL.", mend=LOOK) from error
+    except ImportError as error:
+        raise FixSettingsError(
+            f"The control store needs a driver that is not installed: {error.name}.", mend=f"Install {error.name}."
+        ) from error
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
@@ -70,10 +83,16 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, record: object) -> None:
+def _shown(url: str) -> str:
+    return make_url(url).render_as_string(hide_password=True)
+
+
+def _prepare_sqlite(connection: DBAPIConnection, record: object) -> None:
     del record
     for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {setting}")
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
 
 
 def _migrate(engine: Engine) -> None:

@@ -77,8 +77,6 @@ def _create_ledger() -> None:
         sa.Column("intended_at", MOMENT, nullable=False),
         sa.Column("settled_at", MOMENT),
     )
-    op.create_index(
-        "ledger_change", "ledger", ["run_id", "connection", "platform_id", "kind", "name"], unique=True
-    )
+    op.create_index("ledger_change", "ledger", ["run_id", "connection", "platform_id", "kind", "name"], unique=True)
     op.create_index("ledger_state", "ledger", ["state"])
     op.create_index("ledger_group", "ledger", ["connection", "kind", "name", "platform_id"])
