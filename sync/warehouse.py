@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import urlsplit
 
 import ibis
 import pyarrow as pa
 from ibis import Table
+from ibis.backends.sql import SQLBackend
 
-from connectors.errors import FixSettingsError, TryLaterError
+from connectors.errors import ContractError, FixSettingsError, TryLaterError
 from connectors.records import MEMBERSHIPS, TABLES, TIME, TableSchema
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
@@ -26,7 +28,7 @@ INCOMING = "incoming_rows"
 class Warehouse:
     """Tables of `connectors.records.TABLES`, each row a version."""
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: SQLBackend) -> None:
         self.engine = engine
         present = set(engine.list_tables())
         for table in TABLES.values():
@@ -35,7 +37,8 @@ class Warehouse:
         self._sequence = max(self._newest(name) for name in TABLES)
 
     def _newest(self, name: str) -> int:
-        return int(self.engine.table(name).sequence.max().fill_null(0).execute())
+        newest = self.engine.table(name).sequence.max().fill_null(0)
+        return int(newest.to_pyarrow().as_py())  # execute() would go through pandas
 
     def append(self, name: str, rows: pa.Table, *, recorded_at: datetime) -> int:
         """Add *rows* as versions of *recorded_at*, except those equal to the version in force.
@@ -44,11 +47,17 @@ class Warehouse:
 
         Returns:
             How many rows were new or different.
+
+        Raises:
+            ContractError: A row lacks a part of its key.
         """
         if rows.num_rows == 0:
             return 0
         schema = TABLES[name]
         numbered = rows.select(schema.columns.names).cast(schema.columns)
+        for key in schema.key:
+            if numbered[key].null_count:
+                raise ContractError(f"A row for {name} has no {key}; without it nobody could tell which row it is.")
         numbered = numbered.append_column("sequence", pa.array(range(1, rows.num_rows + 1), pa.int64()))
         incoming = self.engine.create_table(INCOMING, numbered, temp=True, overwrite=True)
         try:
@@ -61,7 +70,9 @@ class Warehouse:
         """The incoming rows that differ from the version in force, or have none."""
         keys = list(schema.key)
         others = [column for column in schema.columns.names if column not in keys]
-        current = self.current(schema.name).rename({f"old_{c}": c for c in others})
+        versions = self.engine.table(schema.name)
+        touched = versions.semi_join(incoming, keys)  # ranking every version of the table would cost its whole history
+        current = _in_force(touched, schema).rename({f"old_{c}": c for c in others})
         joined = incoming.left_join(current.mutate(known=True), keys)
         same = joined.known.fill_null(False)  # noqa: FBT003 - an expression
         for column in others:
@@ -76,7 +87,7 @@ class Warehouse:
             stamped = stamped.append_column("sequence", pa.array(range(first, first + count), pa.int64()))
             self.engine.insert(schema.name, stamped.select(_stored(schema).names).cast(_stored(schema)))
             self._sequence += count
-        return count
+        return int(count)
 
     def replace_snapshot(
         self, rows: pa.Table, *, connection: str, groups: Collection[str], recorded_at: datetime
@@ -153,25 +164,31 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
         TryLaterError: Another process holds the file.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    if engine == "duckdb":
-        return Warehouse(_open_file(directory / "warehouse.duckdb"))
+    return Warehouse(_open_file(directory / "warehouse.duckdb") if engine == "duckdb" else _open_url(engine))
+
+
+def _open_url(url: str) -> SQLBackend:
     try:
-        return Warehouse(ibis.connect(engine))  # noqa: TID251 - this is the door
-    except Exception as error:
+        opened = ibis.connect(url)  # noqa: TID251 - this is the door
+    except Exception as error:  # each engine's driver has errors of its own
+        password = urlsplit(url).password
+        told = str(error).replace(password, "***") if password else str(error)
         raise FixSettingsError(
-            f"The warehouse {engine.split('://', maxsplit=1)[0]}:// can't be opened: {error}.",
+            f"The warehouse {url.partition('://')[0]}:// can't be opened: {told}.",
             mend="Look at [workspace] engine in personasync.toml.",
         ) from error
+    return cast("SQLBackend", opened)
 
 
-def _open_file(path: Path) -> Any:
+def _open_file(path: Path) -> SQLBackend:
     import duckdb  # noqa: PLC0415 - only the embedded engine needs it
 
     try:
-        return ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
+        opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
     except duckdb.IOException as error:
         if "lock" not in str(error).lower():
-            raise FixSettingsError(f"{path.name} can't be opened: {error}.", mend="Restore it from a backup.") from error
-        raise TryLaterError(
-            "Another personasync command is using this workspace's warehouse.", mend="Wait until it ends, then try again."
-        ) from error
+            mend = "Restore it from a backup, or move it away and pull again."
+            raise FixSettingsError(f"{path.name} can't be opened: {error}.", mend=mend) from error
+        mend = "Wait until it ends, then try again."
+        raise TryLaterError("Another personasync command is using this workspace's warehouse.", mend=mend) from error
+    return opened
