@@ -99,8 +99,9 @@ def line_of(text: str, place: Place) -> int | None:
     """
     best, line = 0, None
     for number, path in _statements(text):
-        if len(path) > best and place[: len(path)] == path:
-            best, line = len(path), number
+        shared = min(len(path), len(place))  # a table may be there only through the tables within it
+        if shared > best and place[:shared] == path[:shared]:
+            best, line = shared, number
     return line
 
 
