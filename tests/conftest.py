@@ -1,0 +1,71 @@
+"""What every test may ask for: the recorded and public data beside the project. And what none may do: leave the machine."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+LOOPBACK_NAMES = {"localhost", "testserver"}
+
+# A machine that is busy with other tests is slow: no law of ours is about milliseconds.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of public data sets and recorded answers, which are not ours to ship."""
+    if not (SHARED / "data").is_dir() or not (SHARED / "recorded").is_dir():
+        pytest.skip(
+            "needs ../shared/data and ../shared/recorded beside the checkout: public data that are not ours to ship"
+        )
+    return SHARED
+
+
+class LeftTheMachineError(AssertionError):
+    """A test wanted to talk to a machine that is not this one."""
+
+
+def stays_here(address: object) -> bool:
+    """Tell whether a socket's address is on this machine; a path (Unix sockets) is."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in LOOPBACK_NAMES
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_way_out() -> Iterator[None]:
+    """Fail loudly when a test connects anywhere but here; commands that tests start get no proxies to leave by."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+            patch.delenv(name)
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+def _guarded(connect: Any) -> Any:
+    def connect_here(this: socket.socket, address: object) -> Any:
+        if this.family != getattr(socket, "AF_UNIX", None) and not stays_here(address):
+            message = f"a test wanted to connect to {address!r}; tests talk to this machine only"
+            raise LeftTheMachineError(message)
+        return connect(this, address)
+
+    return connect_here
