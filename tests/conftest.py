@@ -1,4 +1,4 @@
-"""What every test may ask for: the recorded and public data beside the project. And what none may do: leave the machine."""
+"""What every test may ask for: the public data beside the project. And what none may do: leave the machine."""
 
 import ipaddress
 import os

@@ -1,0 +1,81 @@
+# Everything that a developer and the machine of CI run. `make` alone lists it.
+# Needs Python 3.11 or newer and make; PYTHON=python3.12 picks another interpreter.
+
+PYTHON ?= python3
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.installed
+SOURCES := $(shell find connectors segmenter sync tests -name '*.py') plugin.toml pyproject.toml
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
+	wheel-test lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(SETUP)  ## make the virtual environment from the hash-locked requirements
+
+$(SETUP): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "personasync needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(SETUP)  ## the whole loop on local platforms, twice; no account, no internet
+	$(BIN)/personasync demo
+
+test: $(SETUP)  ## all tests, in random order
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not wheel"
+	$(BIN)/coverage combine --quiet
+
+check: format-check lint types contracts dependencies dead-code docs-check coverage  ## the quality gate
+
+format-check: $(SETUP)
+	$(BIN)/ruff format --check .
+
+lint: $(SETUP)
+	$(BIN)/ruff check .
+
+types: $(SETUP)
+	$(BIN)/mypy
+
+contracts: $(SETUP)
+	$(BIN)/lint-imports --no-logo
+
+dependencies: $(SETUP)
+	$(BIN)/deptry .
+
+dead-code: $(SETUP)
+	$(BIN)/vulture
+
+.coverage: $(SOURCES)
+	$(MAKE) test
+
+coverage: $(SETUP) .coverage  ## how much of the code the tests of the last `make test` ran
+	$(BIN)/coverage report
+
+docs: $(SETUP)  ## write docs/reference.md anew
+	$(BIN)/python docs/generate_reference.py
+
+docs-check: $(SETUP)
+	$(BIN)/python docs/generate_reference.py --check
+
+wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
+	$(BIN)/pytest -m wheel tests/test_wheel.py
+
+lock:  ## resolve the dependencies anew; needs uv; releases of the last week wait
+	uv pip compile -q --universal --python-version 3.11 --exclude-newer "7 days" --generate-hashes \
+		--no-annotate --no-header pyproject.toml --group dev -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --exclude-newer "7 days" --generate-hashes \
+		--no-annotate --no-header -c requirements.txt pyproject.toml -o requirements-runtime.txt
+
+clean:  ## remove what was made, the environment too
+	rm -rf $(VENV) build dist demo-workspace .coverage .coverage.* .hypothesis
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
