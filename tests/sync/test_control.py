@@ -80,7 +80,7 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(url: str) -> None:
         "control = open_control(sys.argv[1], now=now); print(control.runs.begin('pull')); control.close()"
     )
     started = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     ended = [(process.communicate()[0].strip(), process.returncode) for process in started]

@@ -223,7 +223,7 @@ def test_a_file_that_another_process_holds_is_told(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from sync.warehouse import open_warehouse\n"
         "held = open_warehouse('duckdb', Path(sys.argv[1])); print('held', flush=True); sys.stdin.read(); held.close()"
     )
-    holder = subprocess.Popen(  # noqa: S603 - ours
+    holder = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with holder:
