@@ -1,0 +1,189 @@
+"""Write docs/reference.md from the command line itself, plugin.toml, the published schemas and the trait catalogue.
+
+Run without arguments it writes the file; with ``--check`` it only says whether the file is what it would write.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from connectors import errors
+from segmenter.catalogue import BUILT_IN
+from sync.cli import app
+from sync.manifest import ConnectorFacts, Manifest, load_manifest
+from sync.published_schemas import schemas
+
+REFERENCE = Path(__file__).with_name("reference.md")
+
+HEAD = """\
+# Reference
+
+This page is made by `make docs` from the command line itself, plugin.toml, the schemas of the workspace files and the
+trait catalogue. Nobody edits it.
+
+## What every command keeps
+
+- `--json` puts one JSON document on standard output and nothing else there; progress and prose go to standard error.
+- `--workspace DIR`, wherever a command works on a workspace, names its folder; without it the current one is meant.
+- `personasync --debug COMMAND` shows a traceback when something fails.
+
+| exit status | means |
+|---|---|
+| 0 | done |
+| 1 | something failed; the sentence on standard error says what to do |
+| 2 | usage or settings: a person must change something first |
+| 3 | a guardrail refused; nothing was sent |
+| 4 | done, but some records were rejected |
+"""
+
+
+def reference() -> str:
+    """Return the whole page."""
+    manifest = load_manifest()
+    parts = [HEAD, *_commands(), *_settings(manifest), *_traits(), *_platforms(manifest), *_errors()]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def commands(group: Any, prefix: str = "personasync") -> Iterator[tuple[str, Any]]:
+    """Yield every command with the words that call it, the commands of groups too."""
+    for name, command in sorted(group.commands.items()):
+        words = f"{prefix} {name}"
+        if hasattr(command, "commands"):
+            yield from commands(command, words)
+        else:
+            yield words, command
+
+
+def _commands() -> Iterator[str]:
+    yield "## Commands\n"
+    for words, command in commands(typer.main.get_command(app)):
+        yield f"### `{words}`\n"
+        yield f"{' '.join(command.help.split())}\n"
+        rows = [_parameter(parameter) for parameter in command.params if parameter.name != "help"]
+        if rows:
+            yield _table(("argument or option", "default", "means"), rows)
+
+
+def _parameter(parameter: Any) -> tuple[str, str, str]:
+    spelt = ", ".join(f"`{word}`" for word in parameter.opts)
+    if parameter.param_type_name == "argument":
+        spelt = f"`{(parameter.metavar or parameter.name.upper()).strip('[]')}`"
+    default = parameter.default
+    shown = "" if default in {None, False} or callable(default) or default == Path() else f"`{default}`"
+    return spelt, "required" if parameter.required else shown, parameter.help or ""
+
+
+def _settings(manifest: Manifest) -> Iterator[str]:
+    yield "## Workspace files\n"
+    yield "An unknown key is an error that names the key, the file and the line.\n"
+    for stem, schema in schemas(manifest).items():
+        yield f"### {stem}.toml\n"
+        yield _table(("key", "type", "default", "means"), list(_keys(schema, schema["$defs"], path="")))
+
+
+def _keys(shape: Mapping[str, Any], shapes: Mapping[str, Any], *, path: str) -> Iterator[Sequence[str]]:
+    for key, value in shape.get("properties", {}).items():
+        yield from _key(f"{path}.{key}".lstrip("."), value, shapes, required=key in shape.get("required", ()))
+
+
+def _key(path: str, value: Mapping[str, Any], shapes: Mapping[str, Any], *, required: bool) -> Iterator[Sequence[str]]:
+    if "$ref" in value:
+        yield from _keys(shapes[value["$ref"].rsplit("/", 1)[1]], shapes, path=path)
+        return
+    inner = next(iter(value.get("patternProperties", {}).values()), None) or value.get("items", {})
+    if "$ref" in inner:
+        named = shapes[inner["$ref"].rsplit("/", 1)[1]]
+        below = f"{path}[]" if value.get("type") == "array" else f"{path}.NAME"
+        for one in named.get("oneOf", [named]):
+            yield from _keys(one, shapes, path=below)
+        return
+    default = "required" if required else _default(value)
+    yield f"`{path}`", _kind(value), default, value.get("description", "")
+
+
+def _kind(value: Mapping[str, Any]) -> str:
+    if "const" in value:
+        return f"`{value['const']}`"
+    if "enum" in value:
+        return ", ".join(f"`{one}`" for one in value["enum"])
+    if "anyOf" in value:
+        return " or ".join(_kind(one) for one in value["anyOf"] if one["type"] != "null")
+    if value.get("pattern", "").startswith("^(env|"):
+        return "`env:NAME`, `keyring:NAME` or `file:PATH`"
+    return str(value.get("type", "text")).replace("object", "table of text").replace("string", "text")
+
+
+def _default(value: Mapping[str, Any]) -> str:
+    default = value.get("default")
+    return "" if default in (None, "", [], {}) else f"`{json.dumps(default)}`"
+
+
+def _traits() -> Iterator[str]:
+    yield "## Traits\n"
+    yield "What rules may ask about a person, measured as of one moment.\n"
+    rows = [(f"`{trait.name}`", trait.type, trait.unit, trait.meaning) for trait in BUILT_IN.values()]
+    yield _table(("trait", "type", "unit", "means"), rows)
+
+
+def _platforms(manifest: Manifest) -> Iterator[str]:
+    yield "## Platforms\n"
+    for name, facts in manifest.connectors.items():
+        yield f'### {facts.title} (`connector = "{name}"`)\n'
+        yield from _platform(facts)
+
+
+def _platform(facts: ConnectorFacts) -> Iterator[str]:
+    if facts.hosts:
+        hosts = ", ".join(f"`{host}`" for host in (*facts.hosts, *facts.download_hosts))
+        yield f"Talks to {hosts} and to nobody else.\n"
+    if facts.api_version:
+        yield f"API version `{facts.api_version}`, which the platform ends on {facts.api_version_ends}.\n"
+    if facts.group_prefix:
+        yield f"Groups begin with `{facts.group_prefix}`; others are never touched.\n"
+    if facts.scopes:
+        yield _table(("scope", "why"), [(f"`{scope.name}`", scope.why) for scope in facts.scopes])
+    if facts.fields:
+        rows = [(f"`{field.name}`", field.role, field.type, field.label) for field in facts.fields]
+        yield _table(("field that it writes", "holds", "type", "label"), rows)
+    if facts.limits:
+        yield _table(("limit", "value"), [(f"`{limit}`", f"{value:,}") for limit, value in facts.limits.items()])
+
+
+def _errors() -> Iterator[str]:
+    yield "## Errors\n"
+    yield 'With `--json` an error is a document too: `{"error": {"kind", "message", "status"}}`.\n'
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PersonasyncError)
+    ]
+    rows = [(f"`{kind.__name__}`", str(kind.exit_code), _first_line(kind)) for kind in kinds]
+    yield _table(("kind", "exit status", "means"), rows)
+
+
+def _first_line(documented: Any) -> str:
+    return str(documented.__doc__).strip().split("\n", maxsplit=1)[0]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines) + "\n"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check the page; the exit status says whether it is what it should be."""
+    if "--check" not in arguments:
+        REFERENCE.write_text(reference(), "utf-8")
+        return 0
+    if REFERENCE.is_file() and REFERENCE.read_text("utf-8") == reference():
+        return 0
+    print("docs/reference.md is not what the code says: run `make docs` and commit the page.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""What users install: the wheel alone, in an environment without our tools, run from an empty folder."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.wheel
+
+ROOT = Path(__file__).resolve().parents[1]
+SLOWEST_INSTALL = 600
+SLOWEST_DEMO = 600
+# As the shell has it (an index may need its proxies), without what would lead back to the checkout.
+ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if not name.startswith(("PYTHON", "COVERAGE", "PYTEST", "VIRTUAL_ENV")) and name != "COV_CORE_SOURCE"
+}
+
+
+def run(*command: str | Path, cwd: Path, timeout: int = SLOWEST_INSTALL) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env=ENVIRONMENT, timeout=timeout, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` folder of an environment that holds the wheel and its locked dependencies, and nothing else."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", folder, cwd=folder)
+    python = folder / "bin" / "python"
+    lock = ROOT / "requirements-runtime.txt"
+    run(python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", lock, cwd=folder)
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", wheel, cwd=folder)
+    return folder / "bin"
+
+
+def in_project(*patterns: str) -> set[str]:
+    return {path.relative_to(ROOT).as_posix() for pattern in patterns for path in ROOT.glob(pattern)}
+
+
+def test_the_wheel_holds_our_packages_with_their_data_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    data = in_project("sync/control/migrations/**/*.py", "sync/templates/**/*.*", "sync/schemas/*.json")
+
+    assert {name.split("/")[0] for name in names} == {"connectors", "segmenter", "sync"}
+    assert len(data) > 0
+    assert data - names == set()
+    assert "sync/plugin.toml" in names
+
+
+def test_the_wheel_needs_none_of_our_tools_and_its_packages_are_ours(installed: Path, tmp_path: Path) -> None:
+    script = (
+        "import importlib.util as u, json, connectors, segmenter, sync;"
+        "print(json.dumps([u.find_spec('pytest') is None, *(m.__file__ for m in (connectors, segmenter, sync))]))"
+    )
+
+    without_tools, *files = json.loads(run(installed / "python", "-c", script, cwd=tmp_path))
+
+    assert without_tools
+    assert all(Path(file).is_relative_to(installed.parent) for file in files)
+
+
+def test_the_demo_runs_from_the_wheel_and_its_second_run_changes_nothing(installed: Path, tmp_path: Path) -> None:
+    output = run(installed / "personasync", "demo", "--json", cwd=tmp_path, timeout=SLOWEST_DEMO)
+    document = json.loads(output)
+
+    assert document["contacts"] > 0
+    assert document["persons"] == document["assigned"] + document["unclassified"]
+    assert document["changes"] > 0
+    assert document["second_run_changes"] == 0
+    assert document["second_run_writes"] == 0
+    assert (tmp_path / document["report"]).is_file()
