@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox.hubspot.calls import Answer, Call, ok
@@ -94,27 +94,37 @@ def _matching(
     groups: list[list[Condition]],
     by_query: Callable[[Row], bool] | None,
 ) -> list[Row]:
-    shown_as = _shown_before(state, records)
+    """Return what is found, in order of id; a record too fresh for the index as it was before."""
+    stale = _shown_before(state, records)
     alternatives = groups or [[]]
-    found: dict[int, Row] = {}
+    rows = records.table.rows
+    found: set[int] = set()
     for group in alternatives:
-        for number in _candidates(state, records, group):
-            row = records.table.rows[str(number)]
-            if number not in found and number not in shown_as and all(test(row) for test in _rest(group)):
-                found[number] = row
-    for number, before in shown_as.items():
-        if before is not None and any(all(test.holds(before) for test in group) for group in alternatives):
-            found[number] = before
-    ordered = [found[number] for number in sorted(found)]
-    return ordered if by_query is None else [row for row in ordered if by_query(row)]
+        tests = [test.holds for test in group if not test.by_index]
+        if by_query is not None:
+            tests.append(by_query)
+        numbers = _candidates(state, records, group)
+        if tests:
+            numbers = [number for number in numbers if all(test(rows[str(number)]) for test in tests)]
+        if len(alternatives) == 1 and not stale:
+            return [rows[str(number)] for number in numbers]
+        found.update(numbers)
+    shown = {number: rows[str(number)] for number in found - stale.keys()}
+    for number, before in stale.items():
+        held = before is not None and any(all(test.holds(before) for test in group) for group in alternatives)
+        if before is not None and held and (by_query is None or by_query(before)):
+            shown[number] = before
+    return [shown[number] for number in sorted(shown)]
 
 
-def _candidates(state: HubSpotState, records: Records, group: list[Condition]) -> Iterable[int]:
-    """Return the ids that the cheap conditions of *group* leave: by address, id and time of change."""
+def _candidates(state: HubSpotState, records: Records, group: list[Condition]) -> Sequence[int]:
+    """Return the ids, ascending, that the cheap conditions of *group* leave: by address, id and time of change."""
     for test in group:
-        if test.name == "email" and test.operator == "EQ" and records.kind == "contacts":
-            holder = state.by_email.get(str(test.value).lower())
-            return [] if holder is None else [int(holder)]
+        if test.name == "email" and test.operator in {"EQ", "IN"} and records.kind == "contacts":
+            wanted = test.value if isinstance(test.value, list) else [test.value]
+            holders = {state.by_email.get(str(address).lower()) for address in wanted}
+            # an additional address leads here as well; the condition itself then looks at the primary one
+            return sorted(int(holder) for holder in holders if holder is not None)
     first, last = _range(group, "hs_object_id")
     ids = records.order[bisect_left(records.order, first) : bisect_left(records.order, last + 1)]
     changed_from, changed_to = _range(group, records.modified_name)
@@ -133,10 +143,6 @@ def _range(group: list[Condition], name: str) -> tuple[int, int]:
         if test.name == name and test.span is not None:
             first, last = max(first, test.span[0]), min(last, test.span[1])
     return first, last
-
-
-def _rest(group: list[Condition]) -> list[Callable[[Row], bool]]:
-    return [test.holds for test in group if not test.by_index]
 
 
 def _shown_before(state: HubSpotState, records: Records) -> dict[int, Row | None]:

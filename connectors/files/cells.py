@@ -1,0 +1,113 @@
+"""One cell of a file as a value of ours."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from connectors.records import normalise_email
+
+
+class CellError(ValueError):
+    """A cell that can't be what its column holds; the message says what is wrong with it."""
+
+
+def as_text(value: Any) -> str | None:
+    """Return a cell as trimmed text, None for an empty one. 17850.0 is "17850": numbers of customers are numbers."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime):
+        return _utc(value).isoformat()
+    if isinstance(value, (list, dict)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value).strip() or None
+
+
+def as_time(value: Any) -> datetime | None:
+    """Return a cell as a time in UTC; a time without a zone is UTC, a day is its midnight.
+
+    Raises:
+        CellError: It is no ISO 8601 time.
+    """
+    if isinstance(value, datetime):
+        return _utc(value)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    text = as_text(value)
+    if text is None:
+        return None
+    try:
+        return _utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        raise CellError(f"{text!r} is no ISO time (like 2026-11-24T08:30:00+01:00)") from None
+
+
+def as_number(value: Any) -> float | None:
+    """Return a cell as a finite number.
+
+    Raises:
+        CellError: It is no number.
+    """
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
+        number = float(value)
+        if math.isnan(number):
+            return None
+    else:
+        text = as_text(value)
+        if text is None:
+            return None
+        try:
+            number = float(text)
+        except ValueError:
+            raise CellError(f"{text!r} is no number (like 12.50)") from None
+    if not math.isfinite(number):
+        raise CellError(f"{value!r} is no finite number")
+    return number
+
+
+def as_email(value: Any) -> str | None:
+    """Return a cell as a normalised address.
+
+    Raises:
+        CellError: It is no address.
+    """
+    text = as_text(value)
+    if text is None:
+        return None
+    address = normalise_email(text)
+    if address is None:
+        raise CellError(f"{text!r} is no e-mail address")
+    return address
+
+
+CONSENTS = {
+    **{word: "subscribed" for word in ("subscribed", "true", "yes", "1", "opted_in", "opt_in")},
+    **{word: "unsubscribed" for word in ("unsubscribed", "false", "no", "0", "opted_out", "opt_out")},
+    **{word: word for word in ("cleaned", "pending", "transactional", "unknown")},
+}
+
+
+def as_consent(value: Any) -> str:
+    """Return a cell as a consent; an empty one is "unknown".
+
+    Raises:
+        CellError: A word that we do not know. Guessing could turn a refusal into a consent.
+    """
+    text = as_text(value)
+    if text is None:
+        return "unknown"
+    word = text.lower().replace("-", "_").replace(" ", "_")
+    if word not in CONSENTS:
+        raise CellError(f"{text!r} is no consent (subscribed, unsubscribed, pending, cleaned, transactional, unknown)")
+    return CONSENTS[word]
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

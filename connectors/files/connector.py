@@ -1,0 +1,181 @@
+"""The connector of files: it reads, and never writes.
+
+A stream's cursor is the digest of its file and of the settings that say how to read it: an unchanged file is not
+read again. A file is read as a whole; what an earlier version of it held and this one lacks stays known.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import requests
+
+from connectors.connector import Connection
+from connectors.errors import ContractError, FixSettingsError
+from connectors.files.answers import read_answers
+from connectors.files.columns import find_columns, mapping_keys
+from connectors.files.contacts import read_contacts
+from connectors.files.orders import read_orders
+from connectors.files.rows import Rejects
+from connectors.files.table import digest, read_table
+from connectors.records import (
+    TABLES,
+    Change,
+    Cursor,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+    Traffic,
+)
+
+STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
+PAGE = 10_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+ONLY_READ = "Files are only read; nothing can be written to them."
+
+
+def connect(connection: Connection, *, session: requests.Session | None = None) -> Files:  # noqa: ARG001 - the Protocol's
+    """Return the connector of the files that the settings name.
+
+    Raises:
+        FixSettingsError: The settings name no file at all.
+    """
+    if not any(connection.settings.get(setting) for setting in STREAMS.values()):
+        wanted = ", ".join(STREAMS.values())
+        raise FixSettingsError(
+            f"The connection {connection.name!r} names no file.", mend=f"Give at least one of: {wanted}."
+        )
+    return Files(connection)
+
+
+class Files:
+    """Contacts, orders and answers of one connection.
+
+    Attributes:
+        rejects: What was left out of the files that were read last, or replaced by a later row: a sentence a row.
+    """
+
+    pushes = False
+    result_streams: tuple[str, ...] = ()
+
+    def __init__(self, connection: Connection) -> None:
+        self.name = connection.name
+        self.traffic = Traffic()
+        self._settings = connection.settings
+        self._rejects: dict[str, Rejects] = {}
+
+    @property
+    def streams(self) -> tuple[str, ...]:
+        """The streams that have a file; contacts always, since their age is what tells when a connection was read."""
+        return tuple(name for name in STREAMS if name == "contacts" or self._path(name) is not None)
+
+    @property
+    def rejects(self) -> list[str]:
+        """What was left out, or replaced by a later row, file by file."""
+        return [line for found in self._rejects.values() for line in found.lines]
+
+    def now(self) -> datetime:
+        """Return when the newest of the files was written: files have no other clock."""
+        times = [path.stat().st_mtime for path in self._paths().values() if path.exists()]
+        return datetime.fromtimestamp(max(times), tz=UTC) if times else EPOCH
+
+    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
+        """Yield the whole file if it changed since *cursor*, else one empty page.
+
+        Raises:
+            FixSettingsError: The file is missing, or its structure is broken as a whole.
+        """
+        self._rejects.pop(stream, None)
+        path = self._path(stream)
+        here = {} if path is None else {"digest": self._digest(stream, path)}
+        if path is None or here == dict(cursor):
+            yield Page(stream, TABLES[stream].columns.empty_table(), here)
+            return
+        tables = self._tables(stream, path)
+        for name, rows in tables.items():
+            total = rows.num_rows
+            for start in range(0, total, PAGE):
+                yield Page(name, rows.slice(start, PAGE), None, total)
+        yield Page(stream, TABLES[stream].columns.empty_table(), here, tables[stream].num_rows)
+
+    def _tables(self, stream: str, path: Path) -> dict[str, pa.Table]:
+        kind = STREAMS[stream]
+        table = read_table(path)
+        columns = find_columns(kind, table.headers, self._settings, file=path.name)
+        rejects = self._rejects[stream] = Rejects(path.name)
+        if stream == "orders":
+            orders, lines = read_orders(table, columns, self.name, rejects)
+            return {"orders": orders, "order_lines": lines}
+        reader: Any = {"contacts": read_contacts, "survey_answers": read_answers}[stream]
+        return {stream: reader(table, columns, self.name, rejects)}
+
+    def _digest(self, stream: str, path: Path) -> str:
+        kind = STREAMS[stream]
+        told = [f"{key}={self._settings[key]}" for key in mapping_keys(kind) if key in self._settings]
+        return hashlib.sha256("\n".join([digest(path), *told]).encode()).hexdigest()
+
+    def _path(self, stream: str) -> Path | None:
+        setting = self._settings.get(STREAMS[stream])
+        return Path(setting) if setting else None
+
+    def _paths(self) -> dict[str, Path]:
+        return {name: path for name in STREAMS if (path := self._path(name)) is not None}
+
+    def check(self) -> list[Finding]:
+        """Read every file, and say what was found in it."""
+        return [self._check(stream, path) for stream, path in self._paths().items()]
+
+    def _check(self, stream: str, path: Path) -> Finding:
+        try:
+            tables = self._tables(stream, path)
+        except FixSettingsError as error:
+            return Finding(STREAMS[stream], "fail", str(error), error.mend)
+        told = f"{path.name}: " + ", ".join(
+            f"{rows.num_rows:,} {name.replace('_', ' ')}" for name, rows in tables.items() if rows.num_rows or name == stream
+        )
+        wrong = self._rejects.pop(stream).lines
+        if not wrong:
+            return Finding(STREAMS[stream], "ok", f"{told}.")
+        return Finding(
+            STREAMS[stream], "warn", f"{told}; {len(wrong):,} rows need a look. {wrong[0]}.", "Correct them in the file."
+        )
+
+    def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:  # noqa: ARG002 - the Protocol's
+        """Return nothing: files need nothing."""
+        return []
+
+    def create(self, step: SetupStep) -> None:
+        """Refuse.
+
+        Raises:
+            ContractError: Always.
+        """
+        raise ContractError(f"{ONLY_READ} ({step.name})")
+
+    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+        """Refuse.
+
+        Raises:
+            ContractError: There is a change.
+        """
+        if changes:
+            raise ContractError(ONLY_READ)
+        return iter(())
+
+    def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:  # noqa: ARG002 - the Protocol's
+        """Return nothing: files need no requests."""
+        return {}
+
+    def seconds_for(self, requests: Mapping[str, int]) -> float:  # noqa: ARG002 - the Protocol's
+        """Return nothing."""
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,107 @@
+"""Orders from a file: one row an order, or one row an order line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.files.cells import CellError, as_number, as_time
+from connectors.files.columns import Columns
+from connectors.files.rows import Rejects, Row, rows_of
+from connectors.files.table import FileTable
+from connectors.records import ORDER_LINES, ORDERS
+
+LINE_COLUMNS = ("line_id", "product_id", "title", "category", "quantity", "price")
+STATES = {"": "placed", "placed": "placed", "paid": "placed", "cancelled": "cancelled", "canceled": "cancelled"}
+
+
+def read_orders(
+    table: FileTable, columns: Columns, connection: str, rejects: Rejects
+) -> tuple[pa.Table, pa.Table]:
+    """Return the file's orders and order lines, in the schemas of `ORDERS` and `ORDER_LINES`.
+
+    An order's amount is its `amount`, which every line repeats, or else the sum of its lines. One with a negative
+    amount is a return, and counts as cancelled. A row that can't be read leaves only itself out.
+    """
+    orders: dict[str, dict[str, Any]] = {}
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    numbers: dict[str, int] = {}
+    has_lines = any(name in columns for name in LINE_COLUMNS)
+    for number, row in rows_of(table, columns, rejects):
+        try:
+            order = _order(row, connection)
+            known = orders.get(order["order_id"])
+            _check_same(known, order, row)
+            numbers[order["order_id"]] = place = numbers.get(order["order_id"], 0) + 1
+            line = _line(row, order, place) if has_lines else None
+        except CellError as error:
+            rejects.add(number, f"{error}; the row is left out")
+            continue
+        if line is not None:
+            lines[line["order_id"], line["line_id"]] = line
+        elif known is not None:
+            rejects.add(number, f"the order {order['order_id']!r} came before; this row counts")
+        orders[order["order_id"]] = order
+    if "amount" not in columns:
+        _add_up(orders, lines.values())
+    for order in orders.values():
+        if order["amount"] < 0:
+            order["state"] = "cancelled"
+    return (
+        pa.Table.from_pylist(list(orders.values()), ORDERS.columns),
+        pa.Table.from_pylist(list(lines.values()), ORDER_LINES.columns),
+    )
+
+
+def _order(row: Row, connection: str) -> dict[str, Any]:
+    order_id, at = row.text("id"), row.read("at", as_time)
+    if order_id is None:
+        raise CellError(f"column {row.columns.header('id')!r}: the order has no number")
+    if at is None:
+        raise CellError(f"column {row.columns.header('at')!r}: the order has no time")
+    amount = row.read("amount", as_number)
+    if amount is None and "amount" in row.columns:
+        raise CellError(f"column {row.columns.header('amount')!r}: the order has no amount")
+    state = row.text("state") or ""
+    if state.lower() not in STATES:
+        raise CellError(f"column {row.columns.header('state')!r}: {state!r} is no state (placed, cancelled)")
+    return {
+        "connection": connection,
+        "order_id": order_id,
+        "contact_key": row.contact_key(connection),
+        "at": at,
+        "amount": amount or 0.0,
+        "currency": (row.text("currency") or "").upper() or None,
+        "state": STATES[state.lower()],
+        "campaign_id": row.text("campaign_id"),
+    }
+
+
+def _check_same(known: dict[str, Any] | None, order: dict[str, Any], row: Row) -> None:
+    """The lines of one order are one human's."""
+    if known is not None and known["contact_key"] != order["contact_key"]:
+        header = row.columns.header("id")
+        raise CellError(f"column {header!r}: the order {order['order_id']!r} came before, for somebody else")
+
+
+def _line(row: Row, order: dict[str, Any], place: int) -> dict[str, Any]:
+    quantity = row.read("quantity", as_number)
+    return {
+        "connection": order["connection"],
+        "order_id": order["order_id"],
+        "line_id": row.text("line_id") or str(place),
+        "product_id": row.text("product_id"),
+        "title": row.text("title"),
+        "category": row.text("category"),
+        "quantity": 1.0 if quantity is None else quantity,
+        "price": row.read("price", as_number),
+    }
+
+
+def _add_up(orders: dict[str, dict[str, Any]], lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        orders[line["order_id"]]["amount"] += line["quantity"] * (line["price"] or 0.0)
+    for order in orders.values():
+        order["amount"] = round(order["amount"], 2)
