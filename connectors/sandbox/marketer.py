@@ -1,0 +1,61 @@
+"""What a marketing person does in the platform, done for them: send a campaign, and let days pass.
+
+personasync itself never sends a mail; the demo and tests need somebody who does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+TIMEOUT = 120
+
+
+def send_campaign(url: str, key: str, audience: str, *, title: str, subject: str, variants: Mapping[str, str]) -> str:
+    """Send a multivariate campaign to the whole audience, in equal parts, and return its id.
+
+    Args:
+        url: Of the local Mailchimp's API.
+        key: Its key.
+        audience: Whom to send to.
+        title: How the platform lists it.
+        subject: What recipients see.
+        variants: HTML by label.
+    """
+    body = {
+        "type": "variate",
+        "recipients": {"list_id": audience},
+        "settings": {"title": title, "subject_line": subject, "from_name": "The shop", "reply_to": "shop@people.test"},
+        "variate_settings": {"winner_criteria": "manual", "test_size": 100, "contents": list(variants)},
+    }
+    campaign = str(_post(f"{url}/campaigns", key, body)["id"])
+    contents = [{"content_label": label, "html": html} for label, html in variants.items()]
+    _call("PUT", f"{url}/campaigns/{campaign}/content", key, {"variate_contents": contents})
+    _call("POST", f"{url}/campaigns/{campaign}/actions/send", key, None)
+    return campaign
+
+
+def advance_clock(url: str, *, days: float) -> None:
+    """Let *days* pass on both local platforms at once."""
+    _call("POST", f"{url}/_sandbox/clock", "", {"advance_seconds": days * 86_400})
+
+
+def writes_seen(url: str) -> int:
+    """Return how many requests that could change something a local platform has seen."""
+    platform = "mailchimp" if url.endswith("/3.0") else "hubspot"
+    entries = _call("GET", f"{url}/_sandbox/log", "", None)["entries"]
+    return sum(entry["write"] for entry in entries if entry["platform"] == platform)
+
+
+def _post(url: str, key: str, body: Any) -> Any:
+    return _call("POST", url, key, body)
+
+
+def _call(method: str, url: str, key: str, body: Any) -> Any:
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.request(method, url, json=body, auth=("anybody", key) if key else None, timeout=TIMEOUT)
+        answer.raise_for_status()
+        return answer.json() if answer.content else {}
