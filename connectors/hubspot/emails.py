@@ -1,0 +1,114 @@
+"""Marketing e-mails of HubSpot as campaigns, and their events as deliveries and engagements.
+
+Events come from the one interface that tells them by recipient (v1, PLATFORMS: email events), which has no dated
+path: it is isolated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.errors import ContractError
+from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.operations import EMAIL_EVENTS
+from connectors.hubspot.times import milliseconds, moment
+from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
+
+KINDS = {"OPEN": "open", "CLICK": "click", "STATUSCHANGE": "unsubscribe", "SPAMREPORT": "complaint", "BOUNCE": "bounce"}
+SENT = ("SENT", "DELIVERED")
+HARD = "5"  # SMTP's permanent failures begin with it
+
+
+def campaigns(connection: str, emails: Sequence[Mapping[str, Any]], currency: str) -> pa.Table:
+    """Return *emails* in the schema of `CAMPAIGNS`."""
+    return pa.Table.from_pylist([_campaign(connection, one, currency) for one in emails], schema=CAMPAIGNS.columns)
+
+
+def _campaign(connection: str, email: Mapping[str, Any], currency: str) -> dict[str, Any]:
+    counters = (email.get("stats") or {}).get("counters") or {}
+    testing = email.get("testing") or {}
+    return {
+        "connection": connection,
+        "campaign_id": str(email["id"]),
+        "parent_id": None,
+        "name": email.get("name"),
+        "subject": email.get("subject"),
+        "variant": testing.get("abStatus") if email.get("isAb") else None,
+        "state": "sent",
+        "sent_at": moment(email.get("publishedAt")),
+        "sent": counters.get("sent"),
+        "opened": counters.get("open"),
+        "clicked": counters.get("click"),
+        "unsubscribed": counters.get("unsubscribed"),
+        "bounced": counters.get("bounce"),
+        "complained": counters.get("spamreport"),
+        "ordered": None,
+        "revenue": None,
+        "currency": currency,
+    }
+
+
+def email_of_campaign(emails: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the e-mail's id by the campaign ids that its events carry."""
+    return {str(key): str(email["id"]) for email in emails for key in email.get("allEmailCampaignIds", ())}
+
+
+def events(api: HubSpotApi, *, since: datetime | None, until: datetime, page: int) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Yield events of the window, newest first, page by page."""
+    query: dict[str, Any] = {"endTimestamp": milliseconds(until), "limit": page}
+    if since is not None:
+        query["startTimestamp"] = milliseconds(since)
+    offset = None
+    while True:
+        answer = api.call(EMAIL_EVENTS, query={**query, **({"offset": offset} if offset else {})})
+        yield answer["events"]
+        if not answer["hasMore"]:
+            return
+        if answer["offset"] == offset:
+            raise ContractError("HubSpot's pages of e-mail events do not go on.")
+        offset = answer["offset"]
+
+
+def activity(
+    connection: str, found: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
+) -> tuple[pa.Table, pa.Table]:
+    """Return deliveries and engagements of *found* events; opens by machines are left out.
+
+    A bounce is a delivery that failed, and replaces the row of the sent one, since it comes later.
+    """
+    deliveries: dict[tuple[str, str], dict[str, Any]] = {}
+    engagements = []
+    for event in sorted(found, key=lambda one: (one["created"], one["type"] == "BOUNCE")):
+        address = normalise_email(event.get("recipient"))
+        campaign = email_ids.get(str(event.get("emailCampaignId")))
+        if address is None or campaign is None:
+            continue
+        common = {"connection": connection, "campaign_id": campaign, "contact_key": email_key(address)}
+        at = moment(event["created"])
+        if event["type"] in {*SENT, "BOUNCE"}:
+            status = "sent" if event["type"] in SENT else _bounce(event)
+            deliveries[campaign, address] = {**common, "at": at, "status": status, "variant": None}
+        if event["type"] in KINDS and not event.get("filteredEvent") and _leaves(event):
+            key = {"event_id": str(event["id"]), "kind": KINDS[event["type"]]}
+            engagements.append({**common, **key, "at": at, "url": event.get("url")})
+    return (
+        pa.Table.from_pylist(list(deliveries.values()), schema=DELIVERIES.columns),
+        pa.Table.from_pylist(engagements, schema=ENGAGEMENTS.columns),
+    )
+
+
+def _bounce(event: Mapping[str, Any]) -> str:
+    return "hard" if str(event.get("status", HARD)).startswith(HARD) else "soft"
+
+
+def _leaves(event: Mapping[str, Any]) -> bool:
+    """A change of consent is an unsubscription only where it says so."""
+    return event["type"] != "STATUSCHANGE" or event.get("portalSubscriptionStatus") == "UNSUBSCRIBED"
+
+
+OVERLAP = timedelta(hours=6)
+"""Events are filed a while after they happened: so far back the window begins again."""

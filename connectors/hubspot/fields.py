@@ -1,0 +1,84 @@
+"""The properties that we own in HubSpot: what is missing, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.operations import (
+    PROPERTIES,
+    PROPERTY_CREATE,
+    PROPERTY_GROUP_CREATE,
+    PROPERTY_GROUPS,
+    PROPERTY_UPDATE,
+)
+from connectors.records import FieldDefinition, SetupStep
+
+TYPES = {
+    "text": ("string", "text"),
+    "url": ("string", "text"),
+    "number": ("number", "number"),
+    "date": ("date", "date"),
+    "enumeration": ("enumeration", "select"),
+}
+GROUP_LABEL = "Personasync"
+
+
+def missing(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition]) -> Iterator[SetupStep]:
+    """Yield what has to be created or extended.
+
+    Raises:
+        FixSettingsError: A property of that name exists with another type.
+    """
+    present = {row["name"]: row for row in api.call(PROPERTIES)["results"]}
+    for field in fields:
+        there = present.get(field.name)
+        if there is None:
+            yield SetupStep(connection, "create_field", field.name, f"property {field.label!r}, {field.type}", field)
+            continue
+        if there["type"] != TYPES[field.type][0]:
+            raise FixSettingsError(
+                f"HubSpot has a property {field.name!r} of type {there['type']}, not {TYPES[field.type][0]}.",
+                mend="Rename or archive it there; personasync never changes a property that it did not create.",
+            )
+        lacking = [value for value, _ in field.options if value not in _values(there)]
+        if lacking:
+            yield SetupStep(connection, "extend_field", field.name, f"options {', '.join(lacking)}", field)
+
+
+def create(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
+    """Create the property of *field*, and our group of properties where it is missing."""
+    if group not in {row["name"] for row in api.call(PROPERTY_GROUPS)["results"]}:
+        api.call(PROPERTY_GROUP_CREATE, body={"name": group, "label": GROUP_LABEL, "displayOrder": -1})
+    kind, look = TYPES[field.type]
+    body: dict[str, Any] = {
+        "name": field.name,
+        "label": field.label,
+        "type": kind,
+        "fieldType": look,
+        "groupName": group,
+        "description": field.description or "Written by personasync",
+        "formField": False,
+    }
+    if field.options:
+        body["options"] = [_option(value, label, place) for place, (value, label) in enumerate(field.options)]
+    api.call(PROPERTY_CREATE, body=body)
+
+
+def extend(api: HubSpotApi, field: FieldDefinition) -> None:
+    """Add options that are missing. The update replaces the whole list (PLATFORMS), so those that are there go along."""
+    present = next(row for row in api.call(PROPERTIES)["results"] if row["name"] == field.name)
+    kept = list(present["options"])
+    new = [(value, label) for value, label in field.options if value not in _values(present)]
+    added = [_option(value, label, len(kept) + place) for place, (value, label) in enumerate(new)]
+    api.call(PROPERTY_UPDATE, path={"property_name": field.name}, body={"options": [*kept, *added]})
+
+
+def _values(present: Mapping[str, Any]) -> set[str]:
+    return {str(option["value"]) for option in present.get("options", ())}
+
+
+def _option(value: str, label: str, place: int) -> dict[str, Any]:
+    return {"value": value, "label": label, "displayOrder": place, "hidden": False}

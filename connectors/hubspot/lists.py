@@ -1,0 +1,71 @@
+"""Our lists in HubSpot: one per segment, kept by us alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.errors import FixSettingsError, NotFoundError
+from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, MEMBERS_PAGE
+from connectors.records import MEMBERSHIPS
+
+CONTACT = "0-1"  # HubSpot's object type of contacts
+
+
+class Lists:
+    """Lists by segment name.
+
+    Args:
+        prefix: What our lists' names begin with.
+    """
+
+    def __init__(self, api: HubSpotApi, connection: str, *, prefix: str, page: int) -> None:
+        self._api, self._connection, self._prefix, self._page = api, connection, prefix, page
+        self._ids: dict[str, str] = {}
+
+    def id_of(self, group: str) -> str | None:
+        """Return the id of a segment's list, None where there is none.
+
+        Raises:
+            FixSettingsError: A list of that name fills itself, so that nobody can be put on it.
+        """
+        if group not in self._ids:
+            path = {"list_name": self._prefix + group, "object_type_id": CONTACT}
+            try:
+                found = self._api.call(LIST_BY_NAME, path=path)["list"]
+            except NotFoundError:
+                return None
+            if found["processingType"] == "DYNAMIC":
+                raise FixSettingsError(
+                    f"The HubSpot list {found['name']!r} fills itself by rules.", mend="Rename it; personasync makes its own."
+                )
+            self._ids[group] = str(found["listId"])
+        return self._ids[group]
+
+    def known(self, group: str) -> bool:
+        """Tell whether the id is known without asking."""
+        return group in self._ids
+
+    def create(self, group: str) -> None:
+        """Make the list of a segment."""
+        body = {"name": self._prefix + group, "objectTypeId": CONTACT, "processingType": "MANUAL"}
+        self._ids[group] = str(self._api.call(LIST_CREATE, body=body)["list"]["listId"])
+
+    def members(self, group: str) -> Iterator[pa.Table]:
+        """Yield the members of a segment's list, page by page; nothing where there is no list."""
+        list_id = self.id_of(group)
+        after: str | None = None
+        while list_id is not None:
+            query: dict[str, Any] = {"limit": self._page, **({"after": after} if after else {})}
+            page = self._api.call(MEMBERS_PAGE, path={"list_id": list_id}, query=query)
+            rows = [
+                {"connection": self._connection, "group_name": group, "platform_id": str(one["recordId"]), "member": True}
+                for one in page["results"]
+            ]
+            yield pa.Table.from_pylist(rows, schema=MEMBERSHIPS.columns)
+            after = page.get("paging", {}).get("next", {}).get("after")
+            if after is None:
+                return

@@ -1,0 +1,171 @@
+"""Every request to HubSpot, once: its path in both versions of the API, and the SDK's method for it.
+
+The version moves around in the path (PLATFORMS: path map), so there is a table and no replacing of text. Whatever
+is not in this table can't be asked for: nothing here deletes, archives, subscribes or sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hubspot import HubSpot
+
+NUMBERED, DATED = "v3", "2026-03"
+VERSIONS = (NUMBERED, DATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One request.
+
+    Attributes:
+        numbered: Path before September 2027.
+        dated: Path of 2026-03, "" where there is none: then the numbered one is used.
+        sdk: The SDK's method, None where it has none.
+        body: Name under which that method takes the body.
+        write: Whether it changes something.
+        repeatable: Whether sending it twice has the effect of once.
+        search: Whether it is counted in the lane of search.
+    """
+
+    method: str
+    numbered: str
+    dated: str
+    endpoint: str
+    sdk: Callable[[HubSpot], Any] | None = None
+    body: str = ""
+    write: bool = False
+    repeatable: bool = True
+    search: bool = False
+
+    def path(self, version: str) -> str:
+        """Return the path of *version*, with names in braces."""
+        return self.dated if version == DATED and self.dated else self.numbered
+
+
+def _objects(kind: str, rest: str) -> tuple[str, str]:
+    return f"/crm/v3/objects/{kind}{rest}", f"/crm/objects/2026-03/{kind}{rest}"
+
+
+_PROPERTIES = ("/crm/v3/properties/contacts", "/crm/properties/2026-03/contacts")
+_LISTS = ("/crm/v3/lists", "/crm/lists/2026-03")
+
+
+def _under(family: tuple[str, str], rest: str) -> tuple[str, str]:
+    return family[0] + rest, family[1] + rest
+
+
+CONTACTS_PAGE = Operation(
+    "GET", *_objects("contacts", ""), "contacts", lambda sdk: sdk.crm.contacts.basic_api.get_page
+)
+CONTACTS_SEARCH = Operation(
+    "POST",
+    *_objects("contacts", "/search"),
+    "contacts/search",
+    lambda sdk: sdk.crm.contacts.search_api.do_search,
+    "public_object_search_request",
+    search=True,
+)
+CONTACTS_UPDATE = Operation(
+    "POST",
+    *_objects("contacts", "/batch/update"),
+    "contacts/batch/update",
+    lambda sdk: sdk.crm.contacts.batch_api.update,
+    "batch_input_simple_public_object_batch_input",
+    write=True,
+)
+DEALS_PAGE = Operation("GET", *_objects("deals", ""), "deals", lambda sdk: sdk.crm.deals.basic_api.get_page)
+DEALS_SEARCH = Operation(
+    "POST",
+    *_objects("deals", "/search"),
+    "deals/search",
+    lambda sdk: sdk.crm.deals.search_api.do_search,
+    "public_object_search_request",
+    search=True,
+)
+DEAL_CONTACTS = Operation(
+    "POST",
+    "/crm/v4/associations/deals/contacts/batch/read",
+    "/crm/associations/2026-03/deals/contacts/batch/read",
+    "associations/batch/read",
+    lambda sdk: sdk.crm.associations.v4.batch_api.get_page,
+    "batch_input_public_fetch_associations_batch_request",
+)
+PROPERTIES = Operation("GET", *_PROPERTIES, "properties", lambda sdk: sdk.crm.properties.core_api.get_all)
+PROPERTY_CREATE = Operation(
+    "POST",
+    *_PROPERTIES,
+    "properties",
+    lambda sdk: sdk.crm.properties.core_api.create,
+    "property_create",
+    write=True,
+    repeatable=False,
+)
+PROPERTY_UPDATE = Operation(
+    "PATCH",
+    *_under(_PROPERTIES, "/{property_name}"),
+    "properties/{name}",
+    lambda sdk: sdk.crm.properties.core_api.update,
+    "property_update",
+    write=True,
+)
+PROPERTY_GROUPS = Operation(
+    "GET", *_under(_PROPERTIES, "/groups"), "properties/groups", lambda sdk: sdk.crm.properties.groups_api.get_all
+)
+PROPERTY_GROUP_CREATE = Operation(
+    "POST",
+    *_under(_PROPERTIES, "/groups"),
+    "properties/groups",
+    lambda sdk: sdk.crm.properties.groups_api.create,
+    "property_group_create",
+    write=True,
+    repeatable=False,
+)
+LIST_BY_NAME = Operation(
+    "GET",
+    *_under(_LISTS, "/object-type-id/{object_type_id}/name/{list_name}"),
+    "lists/by name",
+    lambda sdk: sdk.crm.lists.lists_api.get_by_name,
+)
+LIST_CREATE = Operation(
+    "POST",
+    *_LISTS,
+    "lists",
+    lambda sdk: sdk.crm.lists.lists_api.create,
+    "list_create_request",
+    write=True,
+    repeatable=False,
+)
+MEMBERS_PAGE = Operation(
+    "GET",
+    *_under(_LISTS, "/{list_id}/memberships"),
+    "lists/memberships",
+    lambda sdk: sdk.crm.lists.memberships_api.get_page,
+)
+MEMBERS_ADD = Operation(
+    "PUT",
+    *_under(_LISTS, "/{list_id}/memberships/add"),
+    "lists/memberships/add",
+    lambda sdk: sdk.crm.lists.memberships_api.add,
+    "request_body",
+    write=True,
+)
+MEMBERS_REMOVE = Operation(
+    "PUT",
+    *_under(_LISTS, "/{list_id}/memberships/remove"),
+    "lists/memberships/remove",
+    lambda sdk: sdk.crm.lists.memberships_api.remove,
+    "request_body",
+    write=True,
+)
+EMAILS_PAGE = Operation(
+    "GET",
+    "/marketing/v3/emails",
+    "/marketing/emails/2026-03",
+    "emails",
+    lambda sdk: sdk.marketing.emails.marketing_emails_api.get_page,
+)
+EMAIL_EVENTS = Operation("GET", "/email/public/v1/events", "", "email events")
+ACCOUNT = Operation("GET", "/account-info/v3/details", "/account-info/2026-03/details", "account")

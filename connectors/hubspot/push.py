@@ -1,0 +1,129 @@
+"""Write owned properties by record id in batches, and keep lists; an outcome for every change.
+
+By id and never by address: an update by address changes nothing or fails (PLATFORMS, trap H9). A batch that is refused
+as a whole is halved until the bad record stands alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import PlatformDownError, RejectedError
+from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.lists import Lists
+from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
+from connectors.hubspot.refusals import code, words
+from connectors.records import Change, Outcome
+from connectors.transport import in_order
+
+Contact = tuple[str, list[Change]]
+
+
+def by_contact(changes: Sequence[Change]) -> list[Contact]:
+    """Return the field changes of each contact together: an id may stand in a batch only once (trap H7)."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.kind == "field":
+            found.setdefault(change.platform_id, []).append(change)
+    return list(found.items())
+
+
+def by_group(changes: Sequence[Change]) -> dict[tuple[str, bool], list[Change]]:
+    """Return the changes of each list, joining and leaving apart."""
+    found: dict[tuple[str, bool], list[Change]] = {}
+    for change in changes:
+        if change.kind == "group":
+            found.setdefault((change.name, change.after is not None), []).append(change)
+    return found
+
+
+def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """Return *items* in pieces of at most *size*."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def push_fields(api: HubSpotApi, contacts: Sequence[Contact], *, batch: int, workers: int) -> Iterator[list[Outcome]]:
+    """Write the fields of *contacts*, yielding outcomes batch by batch."""
+    yield from in_order(lambda part: _update(api, part), slices(contacts, batch), workers=workers)
+
+
+def _update(api: HubSpotApi, contacts: Sequence[Contact]) -> list[Outcome]:
+    inputs = [
+        {"id": key, "properties": {change.name: change.after or "" for change in changes}} for key, changes in contacts
+    ]
+    try:
+        answer = api.call(CONTACTS_UPDATE, body={"inputs": inputs})
+    except RejectedError as error:
+        if len(contacts) == 1:
+            return [Outcome(change, "rejected", str(error), error.code) for change in contacts[0][1]]
+        middle = len(contacts) // 2
+        return _update(api, contacts[:middle]) + _update(api, contacts[middle:])
+    except PlatformDownError as error:
+        if error.answered:
+            raise
+        return [Outcome(change, "unknown", str(error), "no_answer") for _, changes in contacts for change in changes]
+    return _outcomes(contacts, answer)
+
+
+def _outcomes(contacts: Sequence[Contact], answer: Mapping[str, Any]) -> list[Outcome]:
+    shown = {str(row["id"]): row.get("properties", {}) for row in answer.get("results", ())}
+    refused = dict(_refused(answer.get("errors", ())))
+    found = []
+    for key, changes in contacts:
+        for change in changes:
+            if key in shown:
+                found.append(_kept(change, shown[key]))
+            else:
+                reason, word = refused.get(key, ("HubSpot did not mention this contact in its answer.", "not_mentioned"))
+                found.append(Outcome(change, "rejected", reason, word))
+    return found
+
+
+def _refused(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for error in errors:
+        for key in error.get("context", {}).get("ids", ()):
+            yield str(key), (words(dict(error)), code(dict(error)))
+
+
+def _kept(change: Change, properties: Mapping[str, Any]) -> Outcome:
+    """A success that shows another value is none."""
+    if change.name in properties and (properties[change.name] or "") != (change.after or ""):
+        reason = f"HubSpot answered success but shows {properties[change.name]!r}."
+        return Outcome(change, "rejected", reason, "not_kept")
+    return Outcome(change, "applied")
+
+
+def push_groups(api: HubSpotApi, lists: Lists, changes: Sequence[Change], *, batch: int) -> Iterator[list[Outcome]]:
+    """Put contacts on lists and take them off, yielding outcomes call by call."""
+    for (group, joining), members in by_group(changes).items():
+        list_id = lists.id_of(group)
+        for part in slices(members, batch):
+            if list_id is None:
+                reason = f"There is no list for segment {group!r}; run `personasync setup`."
+                yield [Outcome(change, "rejected", reason, "no_list") for change in part]
+            else:
+                yield _move(api, list_id, part, joining=joining)
+
+
+def _move(api: HubSpotApi, list_id: str, part: Sequence[Change], *, joining: bool) -> list[Outcome]:
+    operation = MEMBERS_ADD if joining else MEMBERS_REMOVE
+    try:
+        answer = api.call(operation, path={"list_id": list_id}, body=[change.platform_id for change in part])
+    except RejectedError as error:
+        if len(part) == 1:
+            return [Outcome(part[0], "rejected", str(error), error.code)]
+        middle = len(part) // 2
+        return _move(api, list_id, part[:middle], joining=joining) + _move(api, list_id, part[middle:], joining=joining)
+    # `recordsIdsAdded` really has that spelling
+    moved = {str(key) for key in answer.get("recordsIdsAdded" if joining else "recordIdsRemoved", ())}
+    gone = {str(key) for key in answer.get("recordIdsMissing", ())}
+    return [_moved(change, moved, gone) for change in part]
+
+
+def _moved(change: Change, moved: set[str], gone: set[str]) -> Outcome:
+    if change.platform_id in moved:
+        return Outcome(change, "applied")
+    if change.platform_id in gone:
+        return Outcome(change, "rejected", "HubSpot does not know this contact any more.", "OBJECT_NOT_FOUND")
+    return Outcome(change, "unchanged", "It was so already.", "already")

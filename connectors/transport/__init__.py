@@ -1,0 +1,7 @@
+"""The one way out: pooled session, allowed hosts, time-outs, pacing, retry, redaction, error translation."""
+
+from connectors.transport.budget import Budget, Slots, Window
+from connectors.transport.in_order import in_order
+from connectors.transport.transport import Call, Transport
+
+__all__ = ["Budget", "Call", "Slots", "Transport", "Window", "in_order"]

@@ -1,0 +1,70 @@
+"""Is this an answer at all? What every platform has in common, whatever its error bodies look like."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+
+from connectors.errors import ContractError, PersonasyncError, PlatformDownError, RateLimitError
+
+OK, REDIRECT, REFUSED, TOO_MANY, BROKEN = 200, 300, 400, 429, 500
+GATEWAY = frozenset({502, 503, 504, 521, 523, 524})
+EXCERPT = 200
+
+
+def document(response: requests.Response) -> Any:
+    """Return the decoded JSON body, {} for an empty one.
+
+    Raises:
+        PlatformDownError: The body is a page, or ends early.
+    """
+    if not response.content.strip():
+        return {}
+    try:
+        return json.loads(response.content)
+    except ValueError:
+        what = "a web page" if b"<html" in response.content[:EXCERPT].lower() else "something that is no JSON"
+        raise PlatformDownError(
+            f"{_asked(response)} was answered with {what} (HTTP {response.status_code}).", answered=True, mend=LATER
+        ) from None
+
+
+LATER = "Nothing is lost; run the command again in some minutes."
+
+
+def object_of(response: requests.Response) -> dict[str, Any]:
+    """Return the body of a refusal, {} where it is no JSON object."""
+    try:
+        body = json.loads(response.content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def common_error(response: requests.Response) -> PersonasyncError | None:
+    """Return the error of an answer that means the same on every platform, None for the platform to judge."""
+    status = response.status_code
+    asked = _asked(response)
+    if REDIRECT <= status < REFUSED:
+        return ContractError(f"{asked} was redirected; no credentials follow a redirection.", mend="Check base_url.")
+    if status == TOO_MANY:
+        wait = response.headers.get("Retry-After", "")
+        return RateLimitError(f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, mend=LATER)
+    if status >= BROKEN:
+        reason = "the platform failed" if status == BROKEN else "the platform can't answer now"
+        return PlatformDownError(f"{asked}: {reason} (HTTP {status}).", answered=status not in GATEWAY, mend=LATER)
+    return None
+
+
+def _asked(response: requests.Response) -> str:
+    request = response.request
+    return f"{request.method} {(request.path_url or '').partition('?')[0]}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return float(text) >= 0
+    except ValueError:
+        return False

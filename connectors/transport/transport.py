@@ -1,0 +1,220 @@
+"""Every request of a connector leaves through here.
+
+Takes care of the traps of both platforms' SDKs (no pool, no time-out, no retry, errors returned as data) and of
+the network itself: an answer that is cut, a page instead of data, a time-out, a refused connection.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from fnmatch import fnmatch
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity.nap import sleep as nap
+
+from connectors.errors import FixSettingsError, PersonasyncError, PlatformDownError, RateLimitError, TryLaterError
+from connectors.records import Traffic
+from connectors.transport.answers import LATER, OK, REDIRECT, common_error, document
+from connectors.transport.budget import Budget
+
+ATTEMPTS = 6
+CONNECT_SECONDS, READ_SECONDS = 5.0, 125.0  # both platforms give up at 100 to 120 s themselves
+FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # HubSpot's own Node client waits 200 ms times the attempt on 5xx
+LONGEST_ASKED = 120.0  # a platform that asks us to wait longer than this ends the run instead
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+HIDDEN = "***"
+
+Translate = Callable[[requests.Response], PersonasyncError | None]
+"""Reads a refusal in the platform's words. None: it is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request.
+
+    Attributes:
+        endpoint: How it is counted and named, without ids: ``contacts/search``.
+        write: Whether it could change something.
+        repeatable: Whether it may be sent again when nobody knows if it took effect.
+        lane: Which budget it waits for.
+        public: True where no credentials are sent (files of results).
+    """
+
+    method: str
+    url: str
+    endpoint: str
+    params: Any = None
+    json: Any = None
+    data: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    write: bool = False
+    repeatable: bool = True
+    lane: str = ""
+    public: bool = False
+
+
+class Transport:
+    """The requests of one connection.
+
+    Args:
+        base_url: Where the API is, as the workspace or plugin.toml says.
+        hosts: Patterns of hosts that may be asked; *base_url* must match one, or be this machine.
+        download_hosts: Patterns of hosts that files are fetched from, without credentials.
+        auth: Headers that prove who we are.
+        secrets: What must never be printed.
+        budgets: By lane; "" is the usual one.
+        translate: Reads the platform's refusals.
+        session: For tests; None makes a pooled one.
+    """
+
+    def __init__(  # noqa: D417 - traffic is the connector's
+        self,
+        *,
+        base_url: str,
+        hosts: Sequence[str],
+        auth: Mapping[str, str],
+        secrets: Sequence[str],
+        budgets: Mapping[str, Budget],
+        translate: Translate,
+        traffic: Traffic,
+        connections: int,
+        download_hosts: Sequence[str] = (),
+        session: requests.Session | None = None,
+        wait: Callable[[float], None] = nap,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.traffic = traffic
+        self.platform_time: datetime | None = None
+        self._hosts, self._download_hosts = tuple(hosts), tuple(download_hosts)
+        self._auth, self._secrets = dict(auth), [secret for secret in secrets if secret]
+        self._budgets, self._translate, self._wait = budgets, translate, wait
+        self._session = session or pooled(connections)
+        self._check_host(self.base_url, self._hosts)
+
+    def send(self, call: Call) -> requests.Response:
+        """Return the answer of the 2xx kind, its body read to the end.
+
+        Raises:
+            PersonasyncError: One of `connectors.errors`, after the retries that make sense.
+        """
+        retrying = Retrying(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=_pause,
+            retry=retry_if_exception(lambda error: _again(error, call)),
+            sleep=self._wait,
+            reraise=True,
+        )
+        return retrying(self._once, call)
+
+    def json(self, call: Call) -> Any:
+        """Return the decoded answer, {} for an empty one. A page instead of data is asked for again."""
+        return document(self.send(call))
+
+    def close(self) -> None:
+        """Give back the sockets."""
+        self._session.close()
+
+    def _once(self, call: Call) -> requests.Response:
+        self._check_host(call.url, self._download_hosts if call.public else self._hosts)
+        budget = self._budgets[call.lane]
+        try:
+            with budget.turn():
+                self.traffic.count(f"{call.method} {call.endpoint}", write=call.write)
+                response = self._session.request(
+                    call.method,
+                    call.url,
+                    params=call.params,
+                    json=call.json,
+                    data=call.data,
+                    headers={**call.headers, **({} if call.public else self._auth)},
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    allow_redirects=False,
+                )
+        except requests.RequestException as error:
+            raise self._lost(call, error) from None
+        budget.follow(response.headers)
+        self._note_time(response)
+        self._refuse(response)
+        if not call.public:
+            document(response)  # HTML or a torn body with status 200 is no answer
+        return response
+
+    def _refuse(self, response: requests.Response) -> None:
+        if OK <= response.status_code < REDIRECT:
+            return
+        error = self._translate(response) or common_error(response)
+        if error is not None:
+            error.args = tuple(self._hide(str(argument)) for argument in error.args)
+            raise error
+
+    def _lost(self, call: Call, error: requests.RequestException) -> PlatformDownError:
+        asked = f"{call.method} {urlsplit(call.url).path}"
+        if isinstance(error, requests.Timeout):
+            what = "took too long"
+        elif isinstance(error, requests.exceptions.SSLError):
+            what = "has no trusted certificate"
+        elif "refused" in str(error) or "resolve" in str(error).lower():
+            what = "could not be reached"
+        else:
+            what = "broke off before the answer was complete"
+        host = urlsplit(call.url).netloc
+        return PlatformDownError(self._hide(f"{asked}: {host} {what}."), answered=False, mend=LATER)
+
+    def _hide(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return re.sub(r"(?i)(bearer|basic)\s+[\w.=+/-]+", rf"\1 {HIDDEN}", text)
+
+    def _note_time(self, response: requests.Response) -> None:
+        try:
+            moment = parsedate_to_datetime(response.headers.get("Date", ""))
+        except ValueError:
+            return
+        self.platform_time = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def _check_host(self, url: str, allowed: Sequence[str]) -> None:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host in LOOPBACK and parts.scheme in {"http", "https"}:
+            return
+        if parts.scheme != "https":
+            raise FixSettingsError(f"{url!r} is no https address.", mend="Only this machine may be asked without it.")
+        if not any(fnmatch(host, pattern) for pattern in allowed):
+            listed = ", ".join(allowed) or "none"
+            raise FixSettingsError(
+                f"{host!r} is not a host that this plugin may talk to.", mend=f"plugin.toml allows: {listed}."
+            )
+
+
+def pooled(connections: int) -> requests.Session:
+    """Return a session that keeps its connections, and takes nothing from the environment (no ~/.netrc, no proxies)."""
+    session = requests.Session()
+    session.trust_env = False
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=connections, pool_block=True, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _again(error: BaseException, call: Call) -> bool:
+    if isinstance(error, RateLimitError):
+        return not error.daily and (error.wait or 0) <= LONGEST_ASKED
+    if isinstance(error, PlatformDownError):
+        return call.repeatable
+    return isinstance(error, TryLaterError)
+
+
+def _pause(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    attempt = state.attempt_number
+    if isinstance(error, RateLimitError) and error.wait is not None:
+        return error.wait
+    return float(min(FIRST_WAIT * 2 ** (attempt - 1) if not isinstance(error, RateLimitError) else attempt, LONGEST_WAIT))
