@@ -1,0 +1,79 @@
+"""Many writes as one job: started, watched, and its answers fetched from a file.
+
+A finished job is no success: every operation's own status counts (PLATFORMS: batches). The file's address lives ten
+minutes and gets no credentials.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import NotFoundError, PersonasyncError, PlatformDownError, RejectedError
+from connectors.mailchimp.api import MailchimpApi
+from connectors.transport import Call
+
+FIRST_LOOK, LONGEST_LOOK = 0.2, 10.0  # seconds between two looks; doubled each time
+PATIENCE = 3600.0  # seconds after which a job that does not end is given up
+
+
+def run(
+    api: MailchimpApi, operations: Sequence[Mapping[str, Any]], *, wait: Callable[[float], None]
+) -> dict[str, tuple[int, Any]]:
+    """Run *operations* as one job and return (status, decoded answer) by operation id.
+
+    Args:
+        api: The account.
+        operations: ``method``, ``path``, ``operation_id``, ``body`` as JSON text (an object is a schema error, trap M8).
+        wait: Waits some seconds.
+
+    Raises:
+        PlatformDownError: The job did not end in an hour.
+    """
+    job = api.call(api.sdk.batches.start, {"operations": list(operations)})
+    pause, waited = FIRST_LOOK, 0.0
+    while job["status"] != "finished":
+        if waited > PATIENCE:
+            raise PlatformDownError(f"Mailchimp's batch {job['id']} did not finish in an hour.", answered=True)
+        wait(pause)
+        waited, pause = waited + pause, min(pause * 2, LONGEST_LOOK)
+        job = api.call(api.sdk.batches.status, job["id"])
+    return dict(_answers(_download(api, job)))
+
+
+def _download(api: MailchimpApi, job: Mapping[str, Any]) -> bytes:
+    try:
+        return _fetch(api, job["response_body_url"])
+    except (NotFoundError, RejectedError):  # its time was up: looking again gives a new address
+        fresh = api.call(api.sdk.batches.status, job["id"])
+        return _fetch(api, fresh["response_body_url"])
+
+
+def _fetch(api: MailchimpApi, url: str) -> bytes:
+    return api.transport.send(Call("GET", url, "batch results", public=True)).content
+
+
+def _answers(archive: bytes) -> Iterator[tuple[str, tuple[int, Any]]]:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
+            for member in files:
+                file = files.extractfile(member)
+                for one in json.loads(file.read()) if file is not None else ():
+                    yield str(one["operation_id"]), (int(one["status_code"]), _decoded(one.get("response")))
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        raise PlatformDownError("Mailchimp's file of batch results is broken.", answered=True) from error
+
+
+def _decoded(text: str | None) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return {}
+
+
+def failure(error: PersonasyncError) -> str:
+    """Return what an outcome says when the whole job got no answer."""
+    return f"{error} Whether it took effect shows at the next pull."

@@ -1,0 +1,252 @@
+"""Mailchimp under the Protocol of `connectors.connector`: one audience of one account."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from math import ceil
+from typing import Any
+
+import requests
+from tenacity.nap import sleep as nap
+
+from connectors.connector import Connection
+from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
+from connectors.mailchimp import fields, members, push
+from connectors.mailchimp.api import MailchimpApi
+from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
+from connectors.mailchimp.refusals import MEND_KEY, translate
+from connectors.mailchimp.shop import Shop
+from connectors.mailchimp.tags import Tags
+from connectors.mailchimp.times import moment
+from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
+from connectors.transport import Slots, Transport
+
+USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
+LOOKS = 3  # at a job until it is finished, usually
+
+
+def connect(connection: Connection, *, session: requests.Session | None = None) -> Mailchimp:
+    """Return the connector of one audience.
+
+    Raises:
+        FixSettingsError: No key or audience, a key without data centre, or a host that plugin.toml does not list.
+    """
+    return Mailchimp(connection, session=session)
+
+
+class Mailchimp:
+    """One audience."""
+
+    streams = ("contacts", "memberships", "orders")
+    result_streams = ("campaigns", "activity")
+    pushes = True
+
+    def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
+        manifest, settings, name = connection.manifest, connection.settings, connection.name
+        key, audience = settings.get("api_key", "").strip(), settings.get("audience", "").strip()
+        if not key:
+            raise CredentialError(f"[connections.{name}] has no API key.", mend=MEND_KEY)
+        if not audience:
+            raise FixSettingsError(
+                f"[connections.{name}] names no audience.", mend='Add audience = "...": Audience, Settings, Audience ID.'
+            )
+        self.name, self.traffic = name, Traffic()
+        self._connection, self._audience, self._limits = connection, audience, manifest["limits"]
+        connections = self._limits["connections"]
+        self._transport = Transport(
+            base_url=_base_url(settings.get("base_url") or manifest["base_url"], key),
+            hosts=manifest["hosts"],
+            download_hosts=manifest["download_hosts"],
+            auth={"Authorization": "Basic " + b64encode(f"personasync:{key}".encode()).decode()},
+            secrets=[key],
+            budgets={"": Slots(connections)},
+            translate=translate,
+            traffic=self.traffic,
+            connections=connections,
+            session=session,
+        )
+        self._api = MailchimpApi(self._transport)
+        size, report_size = self._limits["page"], self._limits["report_page"]
+        self._tags = Tags(self._api, name, audience, prefix=manifest["group_prefix"], size=size)
+        self._shop = Shop(self._api, name, audience, size=size)
+        self._campaigns = Campaigns(self._api, name, audience, size=report_size)
+        self._writer = push.FieldWriter(
+            self._api,
+            audience,
+            skip_merge_validation=manifest["skip_merge_validation"],
+            workers=connections,
+            wait=nap,
+        )
+
+    # -- reading -------------------------------------------------------------------------------------------
+    def now(self) -> datetime:
+        """Return Mailchimp's present, UTC: one small request."""
+        self._api.call(self._api.sdk.ping.get)
+        if self._transport.platform_time is None:
+            raise PersonasyncError("Mailchimp's answer has no Date header.")
+        return self._transport.platform_time
+
+    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
+        """Yield pages of a stream; see the Protocol."""
+        readers = {
+            "contacts": self._read_members,
+            "memberships": self._read_tags,
+            "orders": self._read_orders,
+            "campaigns": self._read_campaigns,
+            "activity": self._read_activity,
+        }
+        try:
+            yield from readers[stream](cursor)
+        except NotFoundError as error:
+            if self._audience in str(error):
+                raise self._no_audience() from error
+            raise
+
+    def _read_members(self, cursor: Cursor) -> Iterator[Page]:
+        until = self.now()
+        wanted = [*self._connection.mapped, *self._connection.owned]
+        following = {"since": until.isoformat()}
+        for page, total in members.changed(
+            self._api, self._audience, since=moment(cursor.get("since")), until=until, size=self._limits["page"]
+        ):
+            yield Page("contacts", members.rows(self.name, page, wanted), None, total)
+        yield Page("contacts", TABLES["contacts"].columns.empty_table(), following)
+
+    def _read_tags(self, cursor: Cursor) -> Iterator[Page]:
+        del cursor  # tags move no time stamp: each time all of them are read
+        for group in self._connection.groups:
+            for rows in self._tags.members(group):
+                yield Page("memberships", rows)
+        yield Page("memberships", TABLES["memberships"].columns.empty_table(), {})
+
+    def _read_orders(self, cursor: Cursor) -> Iterator[Page]:
+        """Orders carry no time of change: a store is read again when its number of orders is another."""
+        known = dict(cursor)
+        for store in self._shop.stores():
+            count = str(self._shop.count(store))
+            if known.get(store) == count:
+                continue
+            for orders, lines in self._shop.orders(store):
+                yield Page("orders", orders, None, int(count))
+                yield Page("order_lines", lines)
+            known[store] = count
+        yield Page("orders", TABLES["orders"].columns.empty_table(), known)
+
+    def _mails(self, cursor: Cursor) -> list[Mail]:
+        return self._campaigns.sent(self.now() - LATEST_ACTIVITY if cursor else None)
+
+    def _read_campaigns(self, cursor: Cursor) -> Iterator[Page]:
+        yield Page("campaigns", self._campaigns.rows(self._mails(cursor)), {"read": "once"})
+
+    def _read_activity(self, cursor: Cursor) -> Iterator[Page]:
+        """All of a mail's activity when its totals moved, none of it when they did not."""
+        mails = self._mails(cursor)
+        parents = {mail.parent for mail in mails}
+        known = {mail.id: cursor[mail.id] for mail in mails if mail.id in cursor}
+        for mail in mails:
+            if mail.id in parents or known.get(mail.id) == mail.figures:
+                continue
+            for rows in self._campaigns.deliveries(mail):
+                yield Page("deliveries", rows)
+            for rows in self._campaigns.engagements(mail):
+                yield Page("engagements", rows)
+            known[mail.id] = mail.figures
+        yield Page("engagements", TABLES["engagements"].columns.empty_table(), {"read": "once", **known})
+
+    # -- writing -------------------------------------------------------------------------------------------
+    def missing(self, fields_wanted: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
+        """Return what the audience lacks; see the Protocol."""
+        try:
+            steps = list(fields.missing(self._api, self.name, self._audience, fields_wanted, self._limits))
+        except NotFoundError as error:
+            raise self._no_audience() from error
+        prefix = self._connection.manifest["group_prefix"]
+        for group in groups:
+            if self._tags.id_of(group) is None:
+                steps.append(SetupStep(self.name, "create_group", group, f"tag {prefix + group!r}"))
+        return steps
+
+    def create(self, step: SetupStep) -> None:
+        """Do one step of `missing`, unless somebody was faster."""
+        if step.action == "create_group":
+            if self._tags.id_of(step.name) is None:
+                self._tags.create(step.name)
+        elif step.field is not None and step.field.name not in fields.present(self._api, self._audience):
+            fields.create(self._api, self._audience, step.field)
+
+    def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
+        """Write *changes*; see the Protocol.
+
+        Raises:
+            FixSettingsError: A change of a field that is not ours.
+        """
+        foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
+        if foreign:
+            raise FixSettingsError(f"Not ours to write: {', '.join(sorted(foreign))}.")
+        written = push.by_member(changes)
+        many = len(written) >= self._limits["batches_from"]
+        yield from self._writer.as_jobs(written) if many else self._writer.one_by_one(written)
+        yield from push.push_tags(
+            self._api,
+            self._audience,
+            self._tags,
+            changes,
+            size=self._limits["segment_batch"],
+            workers=self._limits["connections"],
+        )
+
+    def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
+        """Return the requests of a push by endpoint; how often a job is looked at is an estimate."""
+        count = len(push.by_member(changes))
+        found = {"POST segments/{segment}": len(push.by_tag(changes, self._limits["segment_batch"]))}
+        if count >= self._limits["batches_from"]:
+            jobs = ceil(count / push.OPERATIONS)
+            found |= {"POST batches": jobs, "GET batches/{batch}": LOOKS * jobs, "GET batch results": jobs}
+        else:
+            found["PATCH members/{member}"] = count
+        return {endpoint: number for endpoint, number in found.items() if number}
+
+    def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
+        """Return how long the requests take over all connections, at the usual time of an answer."""
+        return sum(requests_wanted.values()) / self._limits["connections"] * USUAL_ANSWER
+
+    # -- looking -------------------------------------------------------------------------------------------
+    def check(self) -> list[Finding]:
+        """Look at the key, the audience and its merge fields."""
+        try:
+            self.now()
+        except PersonasyncError as error:
+            return [Finding("credentials", "fail", str(error))]
+        found = [Finding("credentials", "ok", "Mailchimp accepts the key.")]
+        try:
+            audience = self._api.call(self._api.sdk.lists.get_list, self._audience)
+        except NotFoundError:
+            error = self._no_audience()
+            return [*found, Finding("audience", "fail", str(error), error.mend)]
+        count, most = len(fields.present(self._api, self._audience)), self._limits["merge_fields"]
+        found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} members."))
+        found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} are in use."))
+        return found
+
+    def _no_audience(self) -> FixSettingsError:
+        return FixSettingsError(
+            f"Mailchimp has no audience {self._audience!r}.",
+            mend=f"Correct `audience` in [connections.{self.name}]: Audience, Settings, Audience ID.",
+        )
+
+    def close(self) -> None:
+        """Give back the sockets."""
+        self._transport.close()
+
+
+def _base_url(pattern: str, key: str) -> str:
+    """Return the account's address: the data centre is what stands behind the last dash of a key."""
+    if "{dc}" not in pattern:
+        return pattern
+    centre = key.rpartition("-")[2]
+    if not re.fullmatch(r"[a-z]{2,3}\d{1,3}", centre):
+        raise CredentialError("The Mailchimp key does not end in a data centre, such as -us6.", mend=MEND_KEY)
+    return pattern.format(dc=centre)

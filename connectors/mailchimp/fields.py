@@ -1,0 +1,70 @@
+"""The merge fields that we own in an audience: what is missing, and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from connectors.mailchimp.api import MailchimpApi
+from connectors.records import FieldDefinition, SetupStep
+
+TYPES = {"text": "text", "url": "url", "number": "number", "date": "date", "enumeration": "text"}
+COMPATIBLE = {"url": {"url", "text", "imageurl"}}
+ALL = 1000  # lists page by ten if nobody says otherwise (trap M5)
+
+
+def present(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
+    """Return the audience's merge fields by tag."""
+    answer = api.call(api.sdk.lists.get_list_merge_fields, audience, count=ALL)
+    return {str(one["tag"]): one for one in answer["merge_fields"]}
+
+
+def missing(
+    api: MailchimpApi, connection: str, audience: str, fields: Sequence[FieldDefinition], limits: Mapping[str, int]
+) -> Iterator[SetupStep]:
+    """Yield what has to be created.
+
+    Raises:
+        FixSettingsError: A field of that tag has another type, a tag is too long, or there is no room for more.
+    """
+    there = present(api, audience)
+    lacking = [field for field in fields if field.name not in there]
+    for field in fields:
+        if len(field.name) > limits["merge_tag_length"]:
+            raise FixSettingsError(
+                f"{field.name!r} has {len(field.name)} characters; Mailchimp cuts merge tags at {limits['merge_tag_length']}.",
+                mend="Choose a shorter name in personas.toml.",
+            )
+        if field.name in there:
+            _check_type(field, str(there[field.name]["type"]))
+    room = limits["merge_fields"] - len(there)
+    if len(lacking) > room:
+        names = ", ".join(field.name for field in lacking)
+        raise FixSettingsError(
+            f"The audience has {len(there)} of {limits['merge_fields']} merge fields; {names} would need {len(lacking)} more.",
+            mend="Delete fields that nobody uses in Mailchimp, or drop template fields from personas.toml.",
+        )
+    for field in lacking:
+        yield SetupStep(connection, "create_field", field.name, f"merge field {field.label!r}, {TYPES[field.type]}", field)
+
+
+def create(api: MailchimpApi, audience: str, field: FieldDefinition) -> None:
+    """Create a merge field; contacts can't see it in forms."""
+    body = {
+        "tag": field.name,
+        "name": field.label,
+        "type": TYPES[field.type],
+        "required": False,
+        "public": False,
+        "default_value": field.default,
+    }
+    api.call(api.sdk.lists.add_list_merge_field, audience, body)
+
+
+def _check_type(field: FieldDefinition, found: str) -> None:
+    if found not in COMPATIBLE.get(TYPES[field.type], {TYPES[field.type]}):
+        raise FixSettingsError(
+            f"Mailchimp has a merge field {field.name!r} of type {found}, not {TYPES[field.type]}.",
+            mend="Rename it there, or choose another name in personas.toml; the type of a field can't change.",
+        )

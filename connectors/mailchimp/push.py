@@ -1,0 +1,205 @@
+"""Write owned merge fields by calls that carry no status, and tags through segment batches; an outcome for every change.
+
+No call here can subscribe anybody: members are updated by PATCH with `merge_fields` alone. Few go one by one over all
+connections, many as one job of the same calls.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.errors import NotFoundError, PlatformDownError, RejectedError
+from connectors.mailchimp import batches
+from connectors.mailchimp.api import MailchimpApi
+from connectors.mailchimp.refusals import words
+from connectors.mailchimp.tags import Tags
+from connectors.records import Change, Outcome, normalise_email
+from connectors.transport import in_order
+
+Member = tuple[str, list[Change]]
+OPERATIONS = 5_000  # of one job: some megabytes, and a kill repeats no more than these
+REPORTED = 50  # outcomes that are handed on together where members are written one by one
+MISSING = "Mailchimp does not know this member any more."
+
+
+def by_member(changes: Sequence[Change]) -> list[Member]:
+    """Return the field changes of each member together."""
+    found: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.kind == "field":
+            found.setdefault(change.platform_id, []).append(change)
+    return list(found.items())
+
+
+def by_tag(changes: Sequence[Change], size: int) -> list[tuple[str, list[Change], list[Change]]]:
+    """Return calls for tags: name, at most *size* who get it, at most *size* who lose it."""
+    joining: dict[str, list[Change]] = {}
+    leaving: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.kind == "group":
+            (leaving if change.after is None else joining).setdefault(change.name, []).append(change)
+    calls = []
+    for name in dict.fromkeys([*joining, *leaving]):
+        adds, removals = joining.get(name, []), leaving.get(name, [])
+        for start in range(0, max(len(adds), len(removals)), size):
+            calls.append((name, adds[start : start + size], removals[start : start + size]))
+    return calls
+
+
+class FieldWriter:
+    """Writes merge fields of one audience.
+
+    Args:
+        skip_merge_validation: Whether a required field of somebody else may not block ours.
+        workers: Connections.
+        wait: Waits some seconds while a job runs.
+    """
+
+    def __init__(
+        self,
+        api: MailchimpApi,
+        audience: str,
+        *,
+        skip_merge_validation: bool,
+        workers: int,
+        wait: Callable[[float], None],
+    ) -> None:
+        self._api, self._audience = api, audience
+        self._skip, self._workers, self._wait = skip_merge_validation, workers, wait
+
+    def one_by_one(self, members: Sequence[Member]) -> Iterator[list[Outcome]]:
+        """Write each member by itself, several at a time."""
+        gathered: list[Outcome] = []
+        for outcomes in in_order(self._patch, members, workers=self._workers):
+            gathered += outcomes
+            if len(gathered) >= REPORTED:
+                yield gathered
+                gathered = []
+        if gathered:
+            yield gathered
+
+    def as_jobs(self, members: Sequence[Member]) -> Iterator[list[Outcome]]:
+        """Write members as jobs of `OPERATIONS` calls."""
+        for start in range(0, len(members), OPERATIONS):
+            yield self._job(members[start : start + OPERATIONS])
+
+    def _patch(self, member: Member) -> list[Outcome]:
+        key, changes = member
+        try:
+            shown = self._api.call(
+                self._api.sdk.lists.update_list_member,
+                self._audience,
+                key,
+                _body(changes),
+                skip_merge_validation=self._skip,
+            )
+        except RejectedError as error:
+            return [Outcome(change, "rejected", str(error), error.code) for change in changes]
+        except NotFoundError:
+            return [Outcome(change, "rejected", MISSING, "not_found") for change in changes]
+        except PlatformDownError as error:
+            if error.answered:
+                raise
+            return [Outcome(change, "unknown", str(error), "no_answer") for change in changes]
+        return _kept(changes, shown)
+
+    def _job(self, members: Sequence[Member]) -> list[Outcome]:
+        operations = [
+            {
+                "method": "PATCH",
+                "path": f"/lists/{self._audience}/members/{key}",
+                "params": {"skip_merge_validation": str(self._skip).lower()},
+                "operation_id": key,
+                "body": json.dumps(_body(changes)),
+            }
+            for key, changes in members
+        ]
+        try:
+            answers = batches.run(self._api, operations, wait=self._wait)
+        except PlatformDownError as error:
+            reason = batches.failure(error)
+            return [Outcome(change, "unknown", reason, "no_answer") for _, changes in members for change in changes]
+        return [outcome for key, changes in members for outcome in _answered(changes, answers.get(key))]
+
+
+def _body(changes: Sequence[Change]) -> dict[str, Any]:
+    return {"merge_fields": {change.name: change.after or "" for change in changes}}
+
+
+def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list[Outcome]:
+    if answer is None:
+        reason = "The job's results do not mention this member."
+        return [Outcome(change, "unknown", reason, "not_mentioned") for change in changes]
+    status, body = answer
+    if status == 404:  # noqa: PLR2004
+        return [Outcome(change, "rejected", MISSING, "not_found") for change in changes]
+    if status >= 500 or status == 429:  # noqa: PLR2004
+        return [Outcome(change, "unknown", f"HTTP {status} inside the job.", "no_answer") for change in changes]
+    if status >= 400:  # noqa: PLR2004
+        said = f"Mailchimp refused: {words(body)}"
+        return [Outcome(change, "rejected", said, str(body.get("title") or "REFUSED")) for change in changes]
+    return _kept(changes, body)
+
+
+def _kept(changes: Sequence[Change], shown: Mapping[str, Any]) -> list[Outcome]:
+    """A success that shows another value is none: text is cut at 255 bytes without a word."""
+    fields = shown.get("merge_fields") or {}
+    found = []
+    for change in changes:
+        present = str(fields.get(change.name, change.after or ""))
+        if present == (change.after or ""):
+            found.append(Outcome(change, "applied"))
+        else:
+            reason = f"Mailchimp answered success but shows {present!r}."
+            found.append(Outcome(change, "rejected", reason, "not_kept"))
+    return found
+
+
+def push_tags(
+    api: MailchimpApi, audience: str, tags: Tags, changes: Sequence[Change], *, size: int, workers: int
+) -> Iterator[list[Outcome]]:
+    """Give and take tags, yielding outcomes call by call."""
+    yield from in_order(lambda one: _move(api, audience, tags.id_of(one[0]), one), by_tag(changes, size), workers=workers)
+
+
+def _move(
+    api: MailchimpApi, audience: str, tag: str | None, call: tuple[str, list[Change], list[Change]]
+) -> list[Outcome]:
+    name, joining, leaving = call
+    changes = [*joining, *leaving]
+    if tag is None:
+        reason = f"There is no tag for segment {name!r}; run `personasync setup`."
+        return [Outcome(change, "rejected", reason, "no_tag") for change in changes]
+    body = {
+        "members_to_add": [change.email for change in joining],
+        "members_to_remove": [change.email for change in leaving],
+    }
+    try:
+        answer = api.call(api.sdk.lists.batch_segment_members, body, audience, tag)
+    except RejectedError as error:
+        return [Outcome(change, "rejected", str(error), error.code) for change in changes]
+    except PlatformDownError as error:
+        if error.answered:
+            raise
+        return [Outcome(change, "unknown", str(error), "no_answer") for change in changes]
+    moved = {_address(one) for key in ("members_added", "members_removed") for one in answer.get(key, ())}
+    refused = {
+        normalise_email(address): str(one.get("error"))
+        for one in answer.get("errors", ())
+        for address in one.get("email_addresses", ())
+    }
+    return [_moved(change, moved, refused) for change in changes]
+
+
+def _address(member: Mapping[str, Any]) -> str | None:
+    return normalise_email(member.get("email_address"))
+
+
+def _moved(change: Change, moved: set[str | None], refused: Mapping[str | None, str]) -> Outcome:
+    if change.email in moved:
+        return Outcome(change, "applied")
+    if change.email in refused:
+        return Outcome(change, "rejected", f"Mailchimp: {refused[change.email]}", "tag_refused")
+    return Outcome(change, "unchanged", "It was so already.", "already")

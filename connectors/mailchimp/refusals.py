@@ -1,0 +1,51 @@
+"""Mailchimp's refusals, as our errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from connectors.errors import (
+    CredentialError,
+    FixSettingsError,
+    MissingScopeError,
+    NotFoundError,
+    PersonasyncError,
+    RateLimitError,
+    RejectedError,
+)
+from connectors.transport.answers import object_of
+
+MEND_KEY = "Create an API key (see docs/how-to/connect-mailchimp.md) and put it where `api_key` points."
+MEND_FIELDS = "A field became required: fill it in Mailchimp, or leave skip_merge_validation on."
+
+
+def translate(response: requests.Response) -> PersonasyncError | None:
+    """Return the error of a refusal; None leaves it to the transport."""
+    status, body = response.status_code, object_of(response)
+    said = words(body)
+    if status == 401:  # noqa: PLR2004
+        return CredentialError("Mailchimp does not accept the API key.", mend=MEND_KEY)
+    if status == 429 or (status == 403 and not response.content.strip()):  # noqa: PLR2004
+        # without a body both mean the same: too much at once (PLATFORMS: limits)
+        return RateLimitError("Mailchimp asks for fewer requests at a time.", wait=1.0)
+    if status == 403:  # noqa: PLR2004
+        return MissingScopeError(f"Mailchimp: {said}", scopes=(), mend="The key's user needs the role Manager or more.")
+    if status == 404:  # noqa: PLR2004
+        path = (response.request.path_url or "").partition("?")[0]
+        return NotFoundError(f"Mailchimp knows nothing at {path}: {said}")
+    if status == 426:  # noqa: PLR2004
+        return FixSettingsError("Mailchimp answers https only.", mend="Write https:// in base_url.")
+    if 400 <= status < 500:  # noqa: PLR2004
+        mend = MEND_FIELDS if "merge fields were invalid" in said else ""
+        code = str(body.get("title") or "REFUSED")
+        return RejectedError(f"Mailchimp refused: {said}", status=status, code=code, body=body, mend=mend)
+    return None
+
+
+def words(body: dict[str, Any]) -> str:
+    """Return what a problem document says, with the fields that it names."""
+    named = [f"{one.get('field')}: {one.get('message')}" for one in body.get("errors", ()) if isinstance(one, dict)]
+    said = str(body.get("detail") or body.get("title") or "no reason given")
+    return f"{said} ({'; '.join(named)})" if named else said
