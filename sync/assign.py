@@ -1,13 +1,134 @@
-"""Give every person a segment and a persona, as of one moment, and keep only what changed."""
+"""Give every person a segment and a persona, as of one moment, and keep only what changed.
+
+An assignment that stays the same is not written again, so that reasons and dates on the platforms stay what they
+were, and the cost of a daily run is that of its changes.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import ibis
 from ibis import Table
 
-from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS
+from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS
+from segmenter import fields as template_fields
+from segmenter import segments as by_segment
+from segmenter.fields import OwnedField
+from segmenter.personas import UNCLASSIFIED
+from segmenter.trait import Inputs
+from segmenter.traits import traits
 from sync.workbench import Workbench, recorded
+
+DECIDING = ("segment", "persona", "confidence", "source", "version")
+"""What makes an assignment another one; reasons and dates follow from these."""
+
+
+@dataclass(slots=True)
+class Assigned:
+    """What one run decided.
+
+    Attributes:
+        as_of: The moment that everybody was looked at, UTC.
+        changed: Persons whose assignment is new or another than before.
+        segments: Persons by segment name.
+        personas: Persons by the persona's name, "unclassified" among them.
+    """
+
+    as_of: datetime
+    persons: int = 0
+    assigned: int = 0
+    unclassified: int = 0
+    changed: int = 0
+    segments: dict[str, int] = field(default_factory=dict)
+    personas: dict[str, int] = field(default_factory=dict)
+
+
+def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
+    """Classify every person who had an active contact at *as_of* (UTC)."""
+    with recorded(bench, "assign") as run:
+        decided = decide(bench, measured(bench, as_of), as_of)
+        rows = decided.to_pyarrow()
+        before = bench.warehouse.current(ASSIGNMENTS.name)
+        fresh = changed(bench.warehouse.memtable(rows), before)
+        found = Assigned(as_of)
+        found.changed = bench.warehouse.append(ASSIGNMENTS.name, fresh.to_pyarrow(), recorded_at=bench.now())
+        _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
+        run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
+    return found
+
+
+def measured(bench: Workbench, as_of: datetime) -> Table:
+    """Return every person's traits as of a moment."""
+    warehouse = bench.warehouse
+    inputs = Inputs(
+        contacts=warehouse.current(CONTACTS.name),
+        links=warehouse.memtable(bench.control.links.load()),
+        orders=warehouse.current(ORDERS.name),
+        order_lines=warehouse.current(ORDER_LINES.name),
+        deliveries=warehouse.current(DELIVERIES.name),
+        engagements=warehouse.current(ENGAGEMENTS.name),
+    )
+    return traits(inputs, bench.workspace.catalogue, as_of)
+
+
+def decide(bench: Workbench, people: Table, as_of: datetime) -> Table:
+    """Return the assignments of *people* by the workspace's waterfall, in the schema of `ASSIGNMENTS`."""
+    steps = bench.workspace.steps
+    told = by_segment.classify_by_rules(people, steps)
+    named = [(told.segment == segment, slug) for segment, slug in bench.workspace.persona_of.items()]
+    nothing = ibis.null("string")
+    moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
+    return told.select(
+        "person_id",
+        "segment",
+        persona=ibis.cases(*named, else_=nothing) if named else nothing,
+        confidence=told.confidence,
+        runner_up=told.runner_up,
+        reasons=told.reasons,
+        source=ibis.literal("rules"),
+        version=ibis.literal(steps.version),
+        as_of=moment,
+        since=moment,
+    )
+
+
+def changed(decided: Table, before: Table) -> Table:
+    """Return those of *decided* that differ from *before*; `since` stays while the segment does."""
+    old = before.rename({f"old_{name}": name for name in before.columns if name != "person_id"}).mutate(known=True)
+    joined = decided.left_join(old, "person_id")
+    same = joined.known.fill_null(False)  # noqa: FBT003 - an expression
+    for name in DECIDING:
+        same &= joined[name].identical_to(joined[f"old_{name}"])
+    stays = joined.known.fill_null(False) & joined.segment.identical_to(joined.old_segment)  # noqa: FBT003
+    kept = joined.mutate(since=ibis.ifelse(stays, joined.old_since, joined.since))
+    return kept.filter(~same).select(*ASSIGNMENTS.columns.names)
+
+
+def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]]) -> None:
+    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    segments = Counter(row["segment"] for row in rows if row["segment"])
+    personas = Counter(names.get(row["persona"] or "", UNCLASSIFIED) for row in rows)
+    found.persons = len(rows)
+    found.assigned = sum(segments.values())
+    found.unclassified = found.persons - found.assigned
+    found.segments = {s.name: segments[s.name] for s in bench.workspace.segments if segments[s.name]}
+    found.personas = dict(personas.most_common())
+
+
+def values_wanted(bench: Workbench, assignments: Table) -> Table:
+    """Return what every person's fields shall show; see `segmenter.fields.values_wanted`."""
+    owned = [
+        OwnedField(name, declared.name, declared.role)
+        for name, connection in bench.workspace.connections.items()
+        for declared in bench.manifest.connectors[connection.connector].fields
+    ]
+    personas = list(bench.workspace.personas.values())
+    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned)
+
+
+def memberships_wanted(bench: Workbench, assignments: Table) -> Table:
+    """Return which groups every person shall be in; see `segmenter.segments.memberships`."""
+    return by_segment.memberships(assignments, bench.workspace.steps)

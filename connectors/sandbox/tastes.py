@@ -43,8 +43,8 @@ TASTES = {
     "gift": Taste(0.20, ("gift",), 1.0, 1.8, 0.28, 0.12, 0.14, 0.004),
     "newcomer": Taste(0.25, ("welcome", "getting started", "first order"), 1.0, 0.8, 0.36, 0.14, 0.06, 0.006),
 }
-MATCHED = 1.7  # factor on clicks where the content is for them; generic content is the base
-MISSED = 0.7  # factor where it is for somebody else
+MATCHED = 2.5  # factor on clicks where the content is for them; generic content is the base
+MISSED = 0.6  # factor where it is for somebody else
 ORDER_VALUE = 30.0  # mean of an order, before the factor `spend`
 
 

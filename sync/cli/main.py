@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from connectors.errors import PersonasyncError
@@ -45,7 +44,7 @@ def personasync(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
 ) -> None:
     """Segments and personas between your CRM and your e-mail platform."""
-    click.get_current_context().obj = {"debug": debug}
+    del debug  # read where errors are printed, which is outside of any command
 
 
 @contextmanager
@@ -69,12 +68,12 @@ def run(arguments: list[str]) -> int:
     """Run the command that *arguments* name, and return its exit status."""
     try:
         status = app(args=arguments, standalone_mode=False)
-    except click.exceptions.Exit as ended:
+    except typer.Exit as ended:
         return ended.exit_code
-    except click.Abort:
+    except typer.Abort:
         sys.stderr.write("Stopped.\n")
         return INTERRUPTED
-    except click.ClickException as error:
+    except typer.TyperException as error:
         error.show()
         return 2
     except PersonasyncError as error:
