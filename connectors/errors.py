@@ -96,9 +96,7 @@ class RejectedError(PersonasyncError):
         body: The decoded body, {} where it was no JSON object.
     """
 
-    def __init__(
-        self, message: str, *, status: int, code: str, body: dict[str, object], mend: str = ""
-    ) -> None:
+    def __init__(self, message: str, *, status: int, code: str, body: dict[str, object], mend: str = "") -> None:
         super().__init__(message, mend=mend)
         self.status = status
         self.code = code

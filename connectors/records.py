@@ -9,6 +9,7 @@ turns either into a person id.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,8 +18,6 @@ import pyarrow as pa
 TIME = pa.timestamp("us", tz="UTC")
 
 Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "unknown"]
-ContactState = Literal["active", "archived", "deleted", "merged"]
-EngagementKind = Literal["open", "click", "bounce", "unsubscribe", "complaint", "visit", "form", "reply"]
 ChangeKind = Literal["field", "group"]
 OutcomeState = Literal["applied", "unchanged", "rejected", "parked", "unknown"]
 FieldType = Literal["text", "number", "enumeration", "date", "url"]
@@ -48,7 +47,7 @@ CONTACTS = TableSchema(
             ("email", pa.string()),  # normalised (see `normalise_email`), null where there is none
             ("additional_emails", pa.list_(pa.string())),
             ("merged_ids", pa.list_(pa.string())),  # platform ids that were merged into this one
-            ("state", pa.string()),  # ContactState
+            ("state", pa.string()),  # active | archived | deleted | merged
             ("consent", pa.string()),  # Consent
             ("created_at", TIME),
             ("updated_at", TIME),
@@ -147,7 +146,7 @@ ENGAGEMENTS = TableSchema(
         [
             ("connection", pa.string()),
             ("event_id", pa.string()),
-            ("kind", pa.string()),  # EngagementKind
+            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply
             ("contact_key", pa.string()),
             ("campaign_id", pa.string()),
             ("at", TIME),
@@ -326,10 +325,8 @@ def normalise_email(address: str | None) -> str | None:
     if not at or not local or not domain or any(c.isspace() for c in address.strip()):
         return None
     folded = domain.casefold().rstrip(".")
-    try:
+    with suppress(UnicodeError):  # compared as it is: a domain that IDNA refuses still equals itself
         folded = folded.encode("idna").decode("ascii")
-    except UnicodeError:
-        pass  # compared as it is: a domain that IDNA refuses still equals itself
     return f"{local.casefold()}@{folded}" if folded else None
 
 

@@ -20,14 +20,20 @@ def _built_in() -> Iterator[Trait]:
     yield Trait("revenue_total", "sum of orders in the person's main currency", "main currency", "number", "orders")
     for days in ORDER_WINDOWS:
         yield Trait(f"orders_{days}d", f"orders placed in the last {days} days", "orders", "number", "orders", days)
-        yield Trait(f"revenue_{days}d", f"sum of orders of the last {days} days", "main currency", "number", "orders", days)
+        yield Trait(
+            f"revenue_{days}d", f"sum of orders of the last {days} days", "main currency", "number", "orders", days
+        )
     yield Trait("average_order", "mean amount of an order", "main currency", "number", "orders")
     yield Trait("days_since_order", "days since the last order", "days", "number", "orders")
     yield Trait("days_since_first_order", "days since the first order", "days", "number", "orders")
-    yield Trait("currencies", "currencies ordered in; only the most used one is summed", "currencies", "number", "orders")
+    yield Trait(
+        "currencies", "currencies ordered in; only the most used one is summed", "currencies", "number", "orders"
+    )
     yield Trait("favourite_category", "category of which most pieces were ordered", "category", "text", "order_lines")
     for days in MAIL_WINDOWS:
-        yield Trait(f"deliveries_{days}d", f"mails delivered in the last {days} days", "mails", "number", "deliveries", days)
+        yield Trait(
+            f"deliveries_{days}d", f"mails delivered in the last {days} days", "mails", "number", "deliveries", days
+        )
         yield Trait(f"opens_{days}d", f"mails opened in the last {days} days", "mails", "number", "engagements", days)
         yield Trait(f"clicks_{days}d", f"mails clicked in the last {days} days", "mails", "number", "engagements", days)
     for kind in ("open", "click"):
@@ -40,7 +46,13 @@ def _built_in() -> Iterator[Trait]:
             RATE_WINDOW,
         )
     yield Trait("days_since_click", "days since the last click in a mail", "days", "number", "engagements")
-    yield Trait("favourite_hour", "hour of the day in which most clicks and opens fell", "hour of the day (UTC)", "number", "engagements")
+    yield Trait(
+        "favourite_hour",
+        "hour of the day in which most clicks and opens fell",
+        "hour of the day (UTC)",
+        "number",
+        "engagements",
+    )
     yield Trait("bounces_365d", "bounced mails of the last 365 days", "mails", "number", "engagements", 365)
     yield Trait("complaints_365d", "spam complaints of the last 365 days", "complaints", "number", "engagements", 365)
     yield Trait("tenure_days", "days since the first contact record was created", "days", "number", "contacts")
@@ -82,7 +94,9 @@ def catalogue(mapped: Sequence[MappedTrait] = ()) -> Catalogue:
     traits = dict(BUILT_IN)
     for trait in mapped:
         if trait.name in BUILT_IN:
-            raise DefinitionError("there is a built-in trait of that name; choose another", where=f"trait {trait.name!r}")
+            raise DefinitionError(
+                "there is a built-in trait of that name; choose another", where=f"trait {trait.name!r}"
+            )
         meaning = trait.meaning or f"property {trait.property} of {trait.connection}"
         traits[trait.name] = Trait(trait.name, meaning, "", trait.type, "contacts", sensitive=trait.sensitive)
     return Catalogue(traits, {trait.name: trait for trait in mapped})

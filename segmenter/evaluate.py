@@ -113,7 +113,10 @@ def _python_operation(node: exp.Expression, parts: Sequence[Any]) -> Any:
     if isinstance(node, exp.In):
         return _among(parts[0], [_like_first(parts[0], part) for part in parts[1:]])
     if isinstance(node, exp.Between):
-        low, high = (_python_operation(exp.GTE(), [parts[0], parts[1]]), _python_operation(exp.LTE(), [parts[0], parts[2]]))
+        low, high = (
+            _python_operation(exp.GTE(), [parts[0], parts[1]]),
+            _python_operation(exp.LTE(), [parts[0], parts[2]]),
+        )
         return _three_valued([low, high], decided=False)
     if any(part is None for part in parts):
         return None

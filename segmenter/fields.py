@@ -102,11 +102,17 @@ def values_wanted(
 
 
 def _column(told: Table, connection: str, name: str, value: Any) -> Table:
-    return told.select("person_id", connection=ibis.literal(connection), name=ibis.literal(name), value=value.cast("string"))
+    return told.select(
+        "person_id", connection=ibis.literal(connection), name=ibis.literal(name), value=value.cast("string")
+    )
 
 
 def _copy(told: Table, template: TemplateField, personas: Sequence[Persona]) -> Any:
-    own = [(told.slug == persona.slug, persona.fields[template.name]) for persona in personas if template.name in persona.fields]
+    own = [
+        (told.slug == persona.slug, persona.fields[template.name])
+        for persona in personas
+        if template.name in persona.fields
+    ]
     return ibis.cases(*own, else_=template.fallback) if own else ibis.literal(template.fallback)
 
 

@@ -136,7 +136,9 @@ def _reached(deliveries: Table, links: Table, campaigns: Table) -> Table:
 
 def _with_persona(reached: Table, assignments: Table) -> Table:
     versions = assignments.select("person_id", "persona", "recorded_at", "sequence")
-    joined = reached.left_join(versions, [reached.person_id == versions.person_id, versions.recorded_at <= reached["at"]])
+    joined = reached.left_join(
+        versions, [reached.person_id == versions.person_id, versions.recorded_at <= reached["at"]]
+    )
     joined = joined.drop("person_id_right")
     place = ibis.row_number().over(
         group_by=[joined[key] for key in KEYS],

@@ -44,7 +44,9 @@ def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[s
             if segment not in known:
                 raise DefinitionError(f"there is no segment {segment!r}", where=where)
             if segment in direct:
-                raise DefinitionError(f"segment {segment!r} belongs to persona {direct[segment]!r} already", where=where)
+                raise DefinitionError(
+                    f"segment {segment!r} belongs to persona {direct[segment]!r} already", where=where
+                )
             direct[segment] = persona.slug
     found = {}
     for name, step in known.items():

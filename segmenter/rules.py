@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import sqlglot
 from sqlglot import exp
@@ -76,7 +77,7 @@ def _parsed(text: str, where: str) -> exp.Expression:
         raise DefinitionError(f"the rule can't be read: {error}", where=where, line=1, column=1) from error
     if len(trees) != 1 or trees[0] is None:
         raise DefinitionError("a rule is one expression, without a semicolon", where=where, line=1, column=1)
-    return trees[0]
+    return cast("exp.Expression", trees[0])
 
 
 class _Checker:
@@ -145,7 +146,8 @@ class _Checker:
 
     def _function(self, node: exp.Expression) -> TraitType | None:
         types = [self.type_of(part) for part in operands(node)]
-        expected = {exp.Abs: "number", exp.Lower: "text"}.get(type(node))
+        wanted: dict[type[exp.Expression], str] = {exp.Abs: "number", exp.Lower: "text"}
+        expected = wanted.get(type(node))
         if expected and types[0] not in {expected, None}:
             raise self.error(node, f"{node.key.upper()} needs {expected}")
         known = [kind for kind in types if kind is not None]
@@ -200,7 +202,7 @@ def describe(rule: Rule) -> list[exp.Expression]:
     tree = rule.tree
     while isinstance(tree, exp.Paren):
         tree = tree.this
-    return list(tree.flatten()) if isinstance(tree, exp.And) else [tree]
+    return cast("list[exp.Expression]", list(tree.flatten())) if isinstance(tree, exp.And) else [tree]
 
 
 def written(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:

@@ -81,7 +81,8 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
         del place
         children.setdefault(segment.parent, []).append(segment)
     ordered = [
-        Checked(s, parse_rule(s.rule, catalogue, where=_where(s)), ancestors[s.name]) for s in _children_first(None, children)
+        Checked(s, parse_rule(s.rule, catalogue, where=_where(s)), ancestors[s.name])
+        for s in _children_first(None, children)
     ]
     told = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
     return Waterfall(tuple(ordered), hashlib.sha256(told.encode()).hexdigest()[:12])
@@ -127,7 +128,11 @@ def classify_by_rules(traits: Table, steps: Waterfall) -> Table:
     if not steps.steps:
         nothing = ibis.null("string")
         return traits.select(
-            "person_id", segment=nothing, confidence=ibis.null("float64"), runner_up=nothing, reasons=ibis.literal(NO_MATCH)
+            "person_id",
+            segment=nothing,
+            confidence=ibis.null("float64"),
+            runner_up=nothing,
+            reasons=ibis.literal(NO_MATCH),
         )
     named = steps.by_name()
     own = {name: as_ibis(step.rule.tree, traits).fill_null(False) for name, step in named.items()}  # noqa: FBT003
@@ -135,7 +140,9 @@ def classify_by_rules(traits: Table, steps: Waterfall) -> Table:
     told = traits.mutate(**matches)
     told = told.mutate(segment=ibis.cases(*((told[f"in_{n}"], n) for n in named), else_=ibis.null("string")))
     others = [(told[f"in_{n}"] & (told.segment != n), n) for n in named]
-    confidence = ibis.cases(*((told.segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64"))
+    confidence = ibis.cases(
+        *((told.segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
+    )
     reasons = ibis.cases(*((told.segment == n, _reason(told, s.rule)) for n, s in named.items()), else_=NO_MATCH)
     return told.select(
         "person_id",
@@ -161,10 +168,14 @@ def _reason(traits: Table, rule: Rule) -> Any:
     parts: list[Any] = []
     for clause in describe(rule):
         names = list(dict.fromkeys(column.name for column in clause.find_all(exp.Column)))
-        values = [ibis.literal(f"{name} is ").concat(_shown(traits[name])) for name in names]
-        joined = reduce(lambda left, right: left.concat(", ", right), values) if values else ibis.literal("always")
-        parts.append(ibis.literal(f"{written(clause)} (").concat(joined, ")"))
+        values: list[Any] = [_text(f"{name} is ").concat(_shown(traits[name])) for name in names]
+        joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
+        parts.append(_text(f"{written(clause)} (").concat(joined, ")"))
     return reduce(lambda left, right: left.concat("; ", right), parts)
+
+
+def _text(text: str) -> Any:
+    return ibis.literal(text)
 
 
 def _shown(value: Any) -> Any:
@@ -177,7 +188,9 @@ def memberships(assignments: Table, steps: Waterfall) -> Table:
     """Return each person's groups: their segment and those it lies in. Columns ``person_id``, ``group_name``."""
     pairs = [(step.segment.name, group) for step in steps.steps for group in (step.segment.name, *step.ancestors)]
     schema = {"segment": "string", "group_name": "string"}
-    known = ibis.memtable([dict(zip(schema, pair, strict=True)) for pair in pairs] or [dict.fromkeys(schema)], schema=schema)
+    known = ibis.memtable(
+        [dict(zip(schema, pair, strict=True)) for pair in pairs] or [dict.fromkeys(schema)], schema=schema
+    )
     return assignments.inner_join(known, "segment").select("person_id", "group_name")
 
 

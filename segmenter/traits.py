@@ -88,7 +88,9 @@ def _text(properties: Any, names: Sequence[str]) -> Any:
 
 
 def _mapped(contacts: Table, properties: Any, trait: MappedTrait) -> Any:
-    text = ibis.ifelse(contacts.connection == trait.connection, properties[trait.property].str.nullif(""), ibis.null("string"))
+    text: Any = ibis.ifelse(
+        contacts.connection == trait.connection, properties[trait.property].str.nullif(""), ibis.null("string")
+    )
     if trait.type == "number":
         return text.try_cast("float64")
     if trait.type == "date":

@@ -109,7 +109,8 @@ def _refuse_stale(bench: Workbench, plan: SavedPlan) -> None:
     if moved:
         bench.control.plans.move(plan.plan_id, "stale")
         raise FixSettingsError(
-            f"Plan {plan.plan_id} is stale: since it was made there was another {', another '.join(moved)}.", mend=NEW_PLAN
+            f"Plan {plan.plan_id} is stale: since it was made there was another {', another '.join(moved)}.",
+            mend=NEW_PLAN,
         )
 
 

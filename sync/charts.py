@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sync.report import CLICKED, CampaignResult, everyone
 from segmenter.lift import wilson
+from sync.report import CLICKED, CampaignResult, everyone
 
 
 def click_chart(result: CampaignResult) -> str:

@@ -174,7 +174,10 @@ def _shown(first: Loop, second: Loop, second_writes: int, *, seconds: float) -> 
         ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
         ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
         ("Campaign lift", compared[0] if compared else "no campaign"),
-        ("Second run", f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes seen by the platforms"),
+        (
+            "Second run",
+            f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes seen by the platforms",
+        ),
         ("Seconds", f"{seconds:.1f}"),
     ]
     return Shown(document, rows, (), second.written.path)

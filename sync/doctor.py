@@ -38,13 +38,22 @@ def _fields(bench: Workbench, name: str) -> Finding:
 
 def _workspace(bench: Workbench) -> list[Finding]:
     workspace = bench.workspace
-    found = [Finding("files", "ok", f"{workspace.name}: {len(workspace.segments)} segments, {len(workspace.personas)} personas.")]
+    found = [
+        Finding(
+            "files", "ok", f"{workspace.name}: {len(workspace.segments)} segments, {len(workspace.personas)} personas."
+        )
+    ]
     if not workspace.segments:
         found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
     unsettled = bench.control.ledger.unsettled()
     if unsettled:
         waiting = sum(len(changes) for changes in unsettled.values())
         found.append(
-            Finding("ledger", "warn", f"{waiting:,} changes have no outcome yet.", "Run `personasync pull` and `plan`: what is missing comes again.")
+            Finding(
+                "ledger",
+                "warn",
+                f"{waiting:,} changes have no outcome yet.",
+                "Run `personasync pull` and `plan`: what is missing comes again.",
+            )
         )
     return found

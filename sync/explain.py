@@ -32,7 +32,9 @@ def explain(bench: Workbench, email: str) -> Explanation:
     links = bench.control.links.mapping()
     person_id = links.get(email_key(address)) if address else None
     if person_id is None:
-        raise FixSettingsError(f"Nobody here has the address {email!r}.", mend="Run `personasync pull`, or look for a typo.")
+        raise FixSettingsError(
+            f"Nobody here has the address {email!r}.", mend="Run `personasync pull`, or look for a typo."
+        )
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
     found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
     if not found:
@@ -43,7 +45,10 @@ def explain(bench: Workbench, email: str) -> Explanation:
     people = measured(bench, as_of)
     known = people.filter(people.person_id == person_id).to_pyarrow().to_pylist()
     traits = known[0] if known else {}
-    tried = [(step, matches(step, traits, bench.workspace.steps), explain_rule(step.rule, traits)) for step in bench.workspace.steps.steps]
+    tried = [
+        (step, matches(step, traits, bench.workspace.steps), explain_rule(step.rule, traits))
+        for step in bench.workspace.steps.steps
+    ]
     contacts = _contacts(bench, [key for key, person in links.items() if person == person_id])
     return Explanation(
         {
@@ -84,22 +89,33 @@ def _sentences(
     else:
         persona = names.get(assignment["persona"], "no persona")
         lines = [
-            f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, "
-            f"with confidence {assignment['confidence']:.2f}, by {assignment['source']}.",
+            (
+                f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, "
+                f"with confidence {assignment['confidence']:.2f}, by {assignment['source']}."
+            ),
             f"Because: {assignment['reasons']}.",
         ]
     if assignment["runner_up"]:
         lines.append(f"Next best: {assignment['runner_up']}.")
-    lines += ["", "Known as: " + "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)]
+    lines += [
+        "",
+        "Known as: "
+        + "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts),
+    ]
     lines += ["", "Segments in the order in which they are tried, looked at now:"]
     for step, held, clauses in tried:
-        lines.append(f"  {'yes' if held else 'no '}  {step.segment.name}" + (f" (within {step.ancestors[0]})" if step.ancestors else ""))
+        lines.append(
+            f"  {'yes' if held else 'no '}  {step.segment.name}"
+            + (f" (within {step.ancestors[0]})" if step.ancestors else "")
+        )
         lines += [f"         {'yes' if clause.held else 'no '}  {clause.text}  {_values(clause)}" for clause in clauses]
     return lines
 
 
 def _values(clause: Clause) -> str:
-    return ", ".join(f"{name} = {'unknown' if value is None else _short(value)}" for name, value in clause.values.items())
+    return ", ".join(
+        f"{name} = {'unknown' if value is None else _short(value)}" for name, value in clause.values.items()
+    )
 
 
 def _short(value: Any) -> str:

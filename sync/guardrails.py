@@ -74,7 +74,8 @@ def _stale(limits: Limits, pulled_at: Mapping[str, datetime | None], now: dateti
             found.append(
                 Breach(
                     "max_data_age_hours",
-                    f"{connection} was last pulled {hours:.0f} hours ago, the limit is {allowed:.0f}; run `personasync pull`.",
+                    f"{connection} was last pulled {hours:.0f} hours ago, the limit is {allowed:.0f}; "
+                    "run `personasync pull`.",
                 )
             )
     return found
@@ -85,7 +86,14 @@ def _changed(counts: Counts, limits: Limits) -> list[Breach]:
     for connection, changed in counts.changed.items():
         again, base = changed - counts.first[connection], counts.allowed[connection]
         if base and again / base > limits.max_changed:
-            found.append(_share("max_changed", f"{connection}: {again:,} of {base:,} contacts would change", again / base, limits.max_changed))
+            found.append(
+                _share(
+                    "max_changed",
+                    f"{connection}: {again:,} of {base:,} contacts would change",
+                    again / base,
+                    limits.max_changed,
+                )
+            )
     return found
 
 
@@ -95,7 +103,12 @@ def _removed(counts: Counts, limits: Limits) -> list[Breach]:
         base = counts.allowed[connection]
         if base and removed / base > limits.max_removed:
             found.append(
-                _share("max_removed", f"{connection}: {removed:,} memberships of {base:,} contacts would be taken back", removed / base, limits.max_removed)
+                _share(
+                    "max_removed",
+                    f"{connection}: {removed:,} memberships of {base:,} contacts would be taken back",
+                    removed / base,
+                    limits.max_removed,
+                )
             )
     return found
 
@@ -105,7 +118,12 @@ def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
     unclassified = counts.by_persona["unclassified"]
     if persons and unclassified / persons > limits.max_unclassified:
         return [
-            _share("max_unclassified", f"{unclassified:,} of {persons:,} persons are unclassified", unclassified / persons, limits.max_unclassified)
+            _share(
+                "max_unclassified",
+                f"{unclassified:,} of {persons:,} persons are unclassified",
+                unclassified / persons,
+                limits.max_unclassified,
+            )
         ]
     return []
 
@@ -114,7 +132,8 @@ def _small(segments: Mapping[str, int], limits: Limits) -> list[Breach]:
     return [
         Breach(
             "min_segment",
-            f"segment {name!r} holds {persons:,} persons, the least is {limits.min_segment:,}; merge it, or lower min_segment.",
+            f"segment {name!r} holds {persons:,} persons, the least is {limits.min_segment:,}; "
+            "merge it, or lower min_segment.",
         )
         for name, persons in segments.items()
         if persons < limits.min_segment
@@ -124,6 +143,7 @@ def _small(segments: Mapping[str, int], limits: Limits) -> list[Breach]:
 def _share(guardrail: str, what: str, share: float, limit: float) -> Breach:
     return Breach(
         guardrail,
-        f"{what} ({share:.1%}), the limit is {limit:.1%}; look at the samples, then raise {guardrail} in personasync.toml "
+        f"{what} ({share:.1%}), the limit is {limit:.1%}; look at the samples, then raise {guardrail} in "
+        "personasync.toml "
         f"or override it for this one plan with `personasync apply --override {guardrail}`.",
     )

@@ -28,11 +28,16 @@ def status(bench: Workbench) -> Status:
     unsettled = sum(len(changes) for changes in bench.control.ledger.unsettled().values())
     document = {
         "streams": [
-            {"connection": line.connection, "stream": line.stream, "rows": line.rows, "read_at": line.at} for line in streams
+            {"connection": line.connection, "stream": line.stream, "rows": line.rows, "read_at": line.at}
+            for line in streams
         ],
         "plan": {"id": plan.plan_id, "state": plan.state, "changes": plan.changes, "path": plan.path} if plan else None,
         "unsettled": unsettled,
     }
     told = f"Newest plan {plan.plan_id}: {plan.state}, {plan.changes:,} changes." if plan else "There is no plan yet."
-    waiting = f"{unsettled:,} changes have no outcome yet; the next pull and plan find out." if unsettled else "Every change has its outcome."
+    waiting = (
+        f"{unsettled:,} changes have no outcome yet; the next pull and plan find out."
+        if unsettled
+        else "Every change has its outcome."
+    )
     return Status(document, streams, told, waiting)

@@ -17,7 +17,6 @@ from sync.results import results
 from sync.setup import create, missing
 from sync.workbench import Progress, Workbench, no_progress
 
-
 Done = TypeVar("Done")
 
 

@@ -132,7 +132,9 @@ def consents(state: State) -> Table:
         Columns ``person_id``, ``consent``.
     """
     linked = _linked(state.contacts.filter(state.contacts.state == "active"), state.links)
-    rank = linked.consent.cases(*((name, place) for place, name in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST))
+    rank = linked.consent.cases(
+        *((name, place) for place, name in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST)
+    )
     strictest = linked.mutate(rank=rank).group_by("person_id").aggregate(rank=lambda t: t["rank"].min())
     named = strictest["rank"].cases(*((place, name) for place, name in enumerate(STRICTEST_FIRST)), else_="unknown")
     return strictest.select("person_id", consent=named)
@@ -153,10 +155,13 @@ def _contacts(state: State, target: Target) -> Table:
     person = consents(state).rename(person_consent="consent")
     linked = _linked(active, state.links).left_join(person, "person_id").drop("person_id_right")
     known = linked.semi_join(state.assignments, "person_id")
-    no_email = known.email.isnull() if target.needs_email else ibis.literal(False)  # noqa: FBT003 - an expression
+    no_email = known.email.isnull() & ibis.literal(target.needs_email)
     blocked = ibis.cases(
         (no_email, "no e-mail address"),
-        (~known.person_consent.isin(sorted(target.consents)), ibis.literal("consent: ").concat(known.person_consent)),
+        (
+            ~known.person_consent.isin(sorted(target.consents)),
+            ibis.literal("consent: ", type="string") + known.person_consent,
+        ),
         else_=ibis.null("string"),
     )
     return known.select("connection", "platform_id", "person_id", "email", "properties", blocked=blocked)
@@ -186,7 +191,10 @@ def _field_changes(allowed: Table, state: State, target: Target, counts: Counts)
     joined = allowed.inner_join(wide, "person_id")
     properties = joined.properties.cast("json")
     shown = joined.mutate(**{f"shown_{place}": properties[name].str for place, name in enumerate(target.fields)})
-    columns = [(shown[f"wanted_{place}"].fill_null(""), shown[f"shown_{place}"].fill_null("")) for place in range(len(target.fields))]
+    columns = [
+        (shown[f"wanted_{place}"].fill_null(""), shown[f"shown_{place}"].fill_null(""))
+        for place in range(len(target.fields))
+    ]
     differing = shown.filter(reduce(or_, (wanted != old for wanted, old in columns))).drop("properties")
     for batch in differing.to_pyarrow_batches():
         for row in batch.to_pylist():

@@ -80,7 +80,11 @@ def read_plan(path: Path) -> SavedPlan:
     first, *lines = text.split("\n")[:-1] or [""]
     try:
         header = json.loads(first)
-        if header["personasync_plan"] != FORMAT or len(lines) != header["changes"] or _digest(lines) != header["digest"]:
+        if (
+            header["personasync_plan"] != FORMAT
+            or len(lines) != header["changes"]
+            or _digest(lines) != header["digest"]
+        ):
             raise FixSettingsError(f"{path} was changed or cut after it was written.", mend=NEW_PLAN)
         changes = tuple(_changes(lines))
         created_at = datetime.fromisoformat(header["created_at"])

@@ -37,9 +37,7 @@ class Pulled:
     rejects: list[str] = field(default_factory=list)
 
 
-def pull(
-    bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress
-) -> Pulled:
+def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
     """Read every connection's contacts, memberships, orders and answers into the warehouse.
 
     Args:
@@ -97,9 +95,7 @@ def read_stream(
 def _keep_snapshot(bench: Workbench, connector: Connector, pages: list[pa.Table], pulled: Pulled) -> None:
     rows = pa.concat_tables(pages) if pages else MEMBERSHIPS.columns.empty_table()
     groups = [segment.name for segment in bench.workspace.segments]
-    kept = bench.warehouse.replace_snapshot(
-        rows, connection=connector.name, groups=groups, recorded_at=bench.now()
-    )
+    kept = bench.warehouse.replace_snapshot(rows, connection=connector.name, groups=groups, recorded_at=bench.now())
     pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
 
 

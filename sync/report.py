@@ -167,8 +167,9 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
     summed = []
     for variant in sorted({row.variant for row in rows}, key=lambda name: name or ""):
         part = [row for row in rows if row.variant == variant]
-        totals = [sum(getattr(row, column) for row in part) for column in ("delivered", *(m.column for m in METRICS))]
-        summed.append(ResultRow(EVERYONE, variant, *totals, revenue=sum(row.revenue for row in part)))
+        columns = ("delivered", *(metric.column for metric in METRICS))
+        totals = {column: sum(int(getattr(row, column)) for row in part) for column in columns}
+        summed.append(ResultRow(EVERYONE, variant, **totals, revenue=sum(row.revenue for row in part)))
     return summed
 
 
@@ -195,22 +196,29 @@ def _compared(persona: str, treated: ResultRow, control: ResultRow, metric: Metr
     points = 100 * (treated.responses(metric).rate - control.responses(metric).rate)
     interval = f"95% interval {100 * found.low:.1f} to {100 * found.high:.1f}"
     if found.low <= 0 <= found.high:
-        return f"{who}: no evidence that “{treated.variant}” and “{control.variant}” differ in clicks ({points:+.1f} points, {interval})."
+        both = f"“{treated.variant}” and “{control.variant}”"
+        return f"{who}: no evidence that {both} differ in clicks ({points:+.1f} points, {interval})."
     more = "more" if points > 0 else "less"
-    return f"{who} {metric.verb} {abs(points):.1f} points {more} with “{treated.variant}” than with “{control.variant}”, {interval}."
+    compared = f"with “{treated.variant}” than with “{control.variant}”"
+    return f"{who} {metric.verb} {abs(points):.1f} points {more} {compared}, {interval}."
 
 
 def differences(result: CampaignResult) -> list[str]:
     """Name every total that the platform itself states otherwise than we counted."""
     ours = {
         "sent": sum(row.delivered for row in result.rows),
-        **{metric.column: sum(int(getattr(row, metric.column)) for row in result.rows) for metric in METRICS if metric.column != "ordered"},
+        **{
+            metric.column: sum(int(getattr(row, metric.column)) for row in result.rows)
+            for metric in METRICS
+            if metric.column != "ordered"
+        },
     }
     found = []
     for name, counted in ours.items():
         stated = result.totals.get(name)
         if stated is not None and stated != counted:
-            found.append(f"The platform states {stated:,} {name}, we counted {counted:,} {name if name != 'sent' else 'delivered'}.")
+            ours_named = "delivered" if name == "sent" else name
+            found.append(f"The platform states {stated:,} {name}, we counted {counted:,} {ours_named}.")
     return found
 
 
@@ -229,6 +237,8 @@ def _shown(row: ResultRow, currency: str) -> ShownRow:
 
 def _chart_text(result: CampaignResult, rows: Sequence[ResultRow]) -> str:
     told = ", ".join(
-        f"{row.persona}{f' ({row.variant})' if row.variant else ''} {row.responses(CLICKED).rate:.1%}" for row in rows if row.delivered
+        f"{row.persona}{f' ({row.variant})' if row.variant else ''} {row.responses(CLICKED).rate:.1%}"
+        for row in rows
+        if row.delivered
     )
     return f"Share of people who clicked in {result.name}: {told}."

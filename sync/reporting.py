@@ -94,8 +94,8 @@ def campaigns(bench: Workbench) -> list[CampaignResult]:
 
 def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
     slug = row["persona"] or UNCLASSIFIED
-    counts = [int(row[name]) for name in ("delivered", "opened", "clicked", "ordered", "unsubscribed")]
-    return ResultRow(names.get(slug, slug), row["variant"], *counts, revenue=float(row["revenue"] or 0))
+    counts = {name: int(row[name]) for name in ("delivered", "opened", "clicked", "ordered", "unsubscribed")}
+    return ResultRow(names.get(slug, slug), row["variant"], **counts, revenue=float(row["revenue"] or 0))
 
 
 def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResult:
@@ -163,5 +163,8 @@ def _sync_sentences(bench: Workbench) -> list[str]:
     applied = next((run for run in bench.control.runs.newest(50) if run.command.startswith("apply ")), None)
     if applied is None:
         return ["Nothing has been written to the platforms yet."]
-    outcomes = ", ".join(f"{count:,} {name}" for name, count in applied.counts.get("outcomes", {}).items()) or "nothing to send"
+    outcomes = (
+        ", ".join(f"{count:,} {name}" for name, count in applied.counts.get("outcomes", {}).items())
+        or "nothing to send"
+    )
     return [f"Last apply {applied.started_at:%Y-%m-%d %H:%M} UTC: {outcomes}."]

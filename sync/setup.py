@@ -44,7 +44,9 @@ def definitions(bench: Workbench, connector: Connector) -> list[FieldDefinition]
         for declared in manifest.fields
     ]
     templates = [
-        FieldDefinition(name=template.targets[connector.name], label=template.label, type=template.type, default=template.fallback)
+        FieldDefinition(
+            name=template.targets[connector.name], label=template.label, type=template.type, default=template.fallback
+        )
         for template in workspace.fields.values()
         if connector.name in template.targets
     ]

@@ -122,9 +122,8 @@ def test_no_page_names_a_command_that_does_not_exist(command_words: dict[str, An
     named = {
         (in_words(page), match.group(1))
         for page in PAGES
-        for match in re.finditer(
-            r"(?:`|^\s*|/)personasync (?:--debug )?([a-z]+)", page.read_text("utf-8"), re.MULTILINE
-        )
+        for code in re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL)
+        for match in re.finditer(r"(?:`|^\s*|/)personasync (?:--debug )?([a-z]+)", code, re.MULTILINE)
     }
 
     assert {(page, word) for page, word in named if word not in first_words} == set()

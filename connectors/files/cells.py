@@ -88,8 +88,8 @@ def as_email(value: Any) -> str | None:
 
 
 CONSENTS = {
-    **{word: "subscribed" for word in ("subscribed", "true", "yes", "1", "opted_in", "opt_in")},
-    **{word: "unsubscribed" for word in ("unsubscribed", "false", "no", "0", "opted_out", "opt_out")},
+    **dict.fromkeys(("subscribed", "true", "yes", "1", "opted_in", "opt_in"), "subscribed"),
+    **dict.fromkeys(("unsubscribed", "false", "no", "0", "opted_out", "opt_out"), "unsubscribed"),
     **{word: word for word in ("cleaned", "pending", "transactional", "unknown")},
 }
 

@@ -101,9 +101,7 @@ def _plain(header: str) -> str:
     return re.sub(r"\W+", "_", words).strip("_").lower()
 
 
-def _chosen(
-    kind: str, headers: Sequence[str], settings: Mapping[str, str], *, file: str
-) -> Iterator[tuple[str, str]]:
+def _chosen(kind: str, headers: Sequence[str], settings: Mapping[str, str], *, file: str) -> Iterator[tuple[str, str]]:
     for name in ALIASES[kind]:
         header = settings.get(f"{kind}_{name}")
         if header is not None and header not in headers:

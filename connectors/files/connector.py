@@ -138,13 +138,18 @@ class Files:
         except FixSettingsError as error:
             return Finding(STREAMS[stream], "fail", str(error), error.mend)
         told = f"{path.name}: " + ", ".join(
-            f"{rows.num_rows:,} {name.replace('_', ' ')}" for name, rows in tables.items() if rows.num_rows or name == stream
+            f"{rows.num_rows:,} {name.replace('_', ' ')}"
+            for name, rows in tables.items()
+            if rows.num_rows or name == stream
         )
         wrong = self._rejects.pop(stream).lines
         if not wrong:
             return Finding(STREAMS[stream], "ok", f"{told}.")
         return Finding(
-            STREAMS[stream], "warn", f"{told}; {len(wrong):,} rows need a look. {wrong[0]}.", "Correct them in the file."
+            STREAMS[stream],
+            "warn",
+            f"{told}; {len(wrong):,} rows need a look. {wrong[0]}.",
+            "Correct them in the file.",
         )
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:  # noqa: ARG002 - the Protocol's

@@ -17,9 +17,7 @@ LINE_COLUMNS = ("line_id", "product_id", "title", "category", "quantity", "price
 STATES = {"": "placed", "placed": "placed", "paid": "placed", "cancelled": "cancelled", "canceled": "cancelled"}
 
 
-def read_orders(
-    table: FileTable, columns: Columns, connection: str, rejects: Rejects
-) -> tuple[pa.Table, pa.Table]:
+def read_orders(table: FileTable, columns: Columns, connection: str, rejects: Rejects) -> tuple[pa.Table, pa.Table]:
     """Return the file's orders and order lines, in the schemas of `ORDERS` and `ORDER_LINES`.
 
     An order's amount is its `amount`, which every line repeats, or else the sum of its lines. One with a negative

@@ -215,10 +215,8 @@ class HubSpot:
         """Return what HubSpot lacks; see the Protocol."""
         steps = list(fields.missing(self._api, self.name, fields_wanted))
         prefix = self._connection.manifest["group_prefix"]
-        for group in groups:
-            if self._lists.id_of(group) is None:
-                steps.append(SetupStep(self.name, "create_group", group, f"list {prefix + group!r}"))
-        return steps
+        absent = [group for group in groups if self._lists.id_of(group) is None]
+        return [*steps, *(SetupStep(self.name, "create_group", group, f"list {prefix + group!r}") for group in absent)]
 
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`. Somebody who was faster is no error."""
@@ -270,7 +268,9 @@ class HubSpot:
             return [Finding("credentials", "fail", str(error))]
         found = [Finding("credentials", "ok", f"HubSpot account {self._account.get('portalId')} answers.")]
         lacking = [finding for finding in map(self._scope_finding, _PROBES) if finding is not None]
-        found += lacking or [Finding("scopes", "ok", "Everything can be read; writing shows when something is written.")]
+        found += lacking or [
+            Finding("scopes", "ok", "Everything can be read; writing shows when something is written.")
+        ]
         found.append(self._version_finding(present.date()))
         return found
 
@@ -278,8 +278,14 @@ class HubSpot:
         try:
             self._api.call(probe, query={"limit": 1})
         except MissingScopeError as error:
-            return Finding("scopes", "fail", f"{probe.endpoint} can't be read: {', '.join(error.scopes)} is missing.", error.mend)
+            wanted = ", ".join(self._reason(scope) for scope in error.scopes)
+            return Finding("scopes", "fail", f"{probe.endpoint} can't be read; missing: {wanted}.", error.mend)
         return None
+
+    def _reason(self, scope: str) -> str:
+        """Return a scope with the reason why plugin.toml asks for it."""
+        whys = {one["name"]: one["why"] for one in self._connection.manifest["scopes"]}
+        return f"{scope} (to {whys[scope]})" if scope in whys else scope
 
     def _version_finding(self, today: date) -> Finding:
         version, ends = self._api.version, date.fromisoformat(self._connection.manifest["api_version_ends"])

@@ -20,7 +20,14 @@ READ = (
     "lifecyclestage",
     "country",
 )
-BOOKKEEPING = {"email", "hs_additional_emails", "hs_merged_object_ids", "lastmodifieddate", "createdate", "hs_object_id"}
+BOOKKEEPING = {
+    "email",
+    "hs_additional_emails",
+    "hs_merged_object_ids",
+    "lastmodifieddate",
+    "createdate",
+    "hs_object_id",
+}
 
 
 def rows(connection: str, records: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
@@ -39,7 +46,11 @@ def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> 
     properties = record["properties"]
     merged = _listed(properties.get("hs_merged_object_ids"))
     kept = {n: v for n in wanted if n not in BOOKKEEPING and (v := properties.get(n)) is not None}
-    common = {"connection": connection, "created_at": moment(record["createdAt"]), "updated_at": moment(record["updatedAt"])}
+    common = {
+        "connection": connection,
+        "created_at": moment(record["createdAt"]),
+        "updated_at": moment(record["updatedAt"]),
+    }
     yield {
         **common,
         "platform_id": str(record["id"]),
@@ -53,7 +64,13 @@ def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> 
         "properties": json.dumps(kept, sort_keys=True),
     }
     for old in merged:
-        gone = {"email": None, "additional_emails": [], "merged_ids": [], "consent": "unknown", "properties": "{}"}
+        gone: dict[str, Any] = {
+            "email": None,
+            "additional_emails": [],
+            "merged_ids": [],
+            "consent": "unknown",
+            "properties": "{}",
+        }
         if old != str(record["id"]):  # where the primary id is preserved, it is its own predecessor
             yield {**common, **gone, "platform_id": old, "state": "merged"}
 

@@ -57,7 +57,9 @@ def email_of_campaign(emails: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {str(key): str(email["id"]) for email in emails for key in email.get("allEmailCampaignIds", ())}
 
 
-def events(api: HubSpotApi, *, since: datetime | None, until: datetime, page: int) -> Iterator[Sequence[Mapping[str, Any]]]:
+def events(
+    api: HubSpotApi, *, since: datetime | None, until: datetime, page: int
+) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Yield events of the window, newest first, page by page."""
     query: dict[str, Any] = {"endTimestamp": milliseconds(until), "limit": page}
     if since is not None:

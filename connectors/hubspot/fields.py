@@ -68,7 +68,7 @@ def create(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
 
 
 def extend(api: HubSpotApi, field: FieldDefinition) -> None:
-    """Add options that are missing. The update replaces the whole list (PLATFORMS), so those that are there go along."""
+    """Add options that are missing. An update replaces the whole list (PLATFORMS), so those that are there go along."""
     present = next(row for row in api.call(PROPERTIES)["results"] if row["name"] == field.name)
     kept = list(present["options"])
     new = [(value, label) for value, label in field.options if value not in _values(present)]

@@ -40,7 +40,8 @@ class Lists:
                 return None
             if found["processingType"] == "DYNAMIC":
                 raise FixSettingsError(
-                    f"The HubSpot list {found['name']!r} fills itself by rules.", mend="Rename it; personasync makes its own."
+                    f"The HubSpot list {found['name']!r} fills itself by rules.",
+                    mend="Rename it; personasync makes its own.",
                 )
             self._ids[group] = str(found["listId"])
         return self._ids[group]
@@ -62,7 +63,12 @@ class Lists:
             query: dict[str, Any] = {"limit": self._page, **({"after": after} if after else {})}
             page = self._api.call(MEMBERS_PAGE, path={"list_id": list_id}, query=query)
             rows = [
-                {"connection": self._connection, "group_name": group, "platform_id": str(one["recordId"]), "member": True}
+                {
+                    "connection": self._connection,
+                    "group_name": group,
+                    "platform_id": str(one["recordId"]),
+                    "member": True,
+                }
                 for one in page["results"]
             ]
             yield pa.Table.from_pylist(rows, schema=MEMBERSHIPS.columns)

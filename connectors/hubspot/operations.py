@@ -57,9 +57,7 @@ def _under(family: tuple[str, str], rest: str) -> tuple[str, str]:
     return family[0] + rest, family[1] + rest
 
 
-CONTACTS_PAGE = Operation(
-    "GET", *_objects("contacts", ""), "contacts", lambda sdk: sdk.crm.contacts.basic_api.get_page
-)
+CONTACTS_PAGE = Operation("GET", *_objects("contacts", ""), "contacts", lambda sdk: sdk.crm.contacts.basic_api.get_page)
 CONTACTS_SEARCH = Operation(
     "POST",
     *_objects("contacts", "/search"),

@@ -75,7 +75,9 @@ def _outcomes(contacts: Sequence[Contact], answer: Mapping[str, Any]) -> list[Ou
             if key in shown:
                 found.append(_kept(change, shown[key]))
             else:
-                reason, word = refused.get(key, ("HubSpot did not mention this contact in its answer.", "not_mentioned"))
+                reason, word = refused.get(
+                    key, ("HubSpot did not mention this contact in its answer.", "not_mentioned")
+                )
                 found.append(Outcome(change, "rejected", reason, word))
     return found
 

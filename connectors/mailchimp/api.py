@@ -1,8 +1,8 @@
 """The official SDK over our transport.
 
-Its own HTTP layer has no pool and no retry, rewrites the word "server" anywhere in an address, and returns an error with
-an empty body as if it were data (PLATFORMS: S1 to S5); ours replaces it. Whatever is not listed in `ENDPOINTS` can't
-be asked for: nothing here subscribes, archives, deletes or sends.
+Its own HTTP layer has no pool and no retry, rewrites the word "server" anywhere in an address, and returns an error
+without a body as if it were data (PLATFORMS: S1 to S5); ours replaces it. What is not in `ENDPOINTS` can't be
+asked for: nothing here subscribes, archives, deletes or sends.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ class MailchimpApi:
         # the SDK hands out the response itself where there is no body (S1)
         return {} if isinstance(answer, requests.Response) else answer
 
-    def pages(self, method: Callable[..., Any], *arguments: Any, key: str, size: int, **query: Any) -> Iterator[list[Any]]:
+    def pages(
+        self, method: Callable[..., Any], *arguments: Any, key: str, size: int, **query: Any
+    ) -> Iterator[list[Any]]:
         """Yield the entries under *key*, page by page, until a short page: some answers carry no total."""
         offset = 0
         while True:
@@ -96,7 +98,9 @@ class MailchimpApi:
 
 
 def _request_of(transport: Transport) -> Callable[..., requests.Response]:
-    def request(_client: Any, method: str, url: str, query_params: Any = None, headers: Any = None, body: Any = None) -> Any:
+    def request(
+        _client: Any, method: str, url: str, query_params: Any = None, headers: Any = None, body: Any = None
+    ) -> Any:
         del headers  # ours are the transport's
         endpoint = endpoint_of(method, url.removeprefix(transport.base_url))
         data = None if method == "GET" else json.dumps(body)

@@ -27,7 +27,7 @@ def run(
 
     Args:
         api: The account.
-        operations: ``method``, ``path``, ``operation_id``, ``body`` as JSON text (an object is a schema error, trap M8).
+        operations: ``method``, ``path``, ``operation_id``, ``body`` as JSON text (an object is an error, trap M8).
         wait: Waits some seconds.
 
     Raises:

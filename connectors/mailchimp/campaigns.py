@@ -124,7 +124,7 @@ class Campaigns:
             yield pa.Table.from_pylist(rows, schema=DELIVERIES.columns)
 
     def engagements(self, mail: Mail) -> Iterator[pa.Table]:
-        """Yield what recipients of *mail* did. All of it each time: asked for what is new, Mailchimp leaves some out."""
+        """Yield what recipients of *mail* did, all of it: asked for what is new, Mailchimp leaves some out."""
         reports = self._api.sdk.reports
         sources = (
             (reports.get_email_activity_for_campaign, "emails", _acts),

@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import ceil
-from typing import Any
 
 import requests
 from tenacity.nap import sleep as nap
@@ -51,7 +50,8 @@ class Mailchimp:
             raise CredentialError(f"[connections.{name}] has no API key.", mend=MEND_KEY)
         if not audience:
             raise FixSettingsError(
-                f"[connections.{name}] names no audience.", mend='Add audience = "...": Audience, Settings, Audience ID.'
+                f"[connections.{name}] names no audience.",
+                mend='Add audience = "...": Audience, Settings, Audience ID.',
             )
         self.name, self.traffic = name, Traffic()
         self._connection, self._audience, self._limits = connection, audience, manifest["limits"]
@@ -164,10 +164,8 @@ class Mailchimp:
         except NotFoundError as error:
             raise self._no_audience() from error
         prefix = self._connection.manifest["group_prefix"]
-        for group in groups:
-            if self._tags.id_of(group) is None:
-                steps.append(SetupStep(self.name, "create_group", group, f"tag {prefix + group!r}"))
-        return steps
+        absent = [group for group in groups if self._tags.id_of(group) is None]
+        return [*steps, *(SetupStep(self.name, "create_group", group, f"tag {prefix + group!r}") for group in absent)]
 
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`, unless somebody was faster."""
@@ -211,7 +209,7 @@ class Mailchimp:
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
         """Return how long the requests take over all connections, at the usual time of an answer."""
-        return sum(requests_wanted.values()) / self._limits["connections"] * USUAL_ANSWER
+        return float(sum(requests_wanted.values()) / self._limits["connections"] * USUAL_ANSWER)
 
     # -- looking -------------------------------------------------------------------------------------------
     def check(self) -> list[Finding]:
@@ -224,8 +222,7 @@ class Mailchimp:
         try:
             audience = self._api.call(self._api.sdk.lists.get_list, self._audience)
         except NotFoundError:
-            error = self._no_audience()
-            return [*found, Finding("audience", "fail", str(error), error.mend)]
+            return [*found, Finding("audience", "fail", str(self._no_audience()))]
         count, most = len(fields.present(self._api, self._audience)), self._limits["merge_fields"]
         found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} members."))
         found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} are in use."))

@@ -33,7 +33,7 @@ def missing(
     for field in fields:
         if len(field.name) > limits["merge_tag_length"]:
             raise FixSettingsError(
-                f"{field.name!r} has {len(field.name)} characters; Mailchimp cuts merge tags at {limits['merge_tag_length']}.",
+                f"{field.name!r} is longer than the {limits['merge_tag_length']} characters that a merge tag may have.",
                 mend="Choose a shorter name in personas.toml.",
             )
         if field.name in there:
@@ -42,11 +42,13 @@ def missing(
     if len(lacking) > room:
         names = ", ".join(field.name for field in lacking)
         raise FixSettingsError(
-            f"The audience has {len(there)} of {limits['merge_fields']} merge fields; {names} would need {len(lacking)} more.",
+            f"The audience has {len(there)} of {limits['merge_fields']} merge fields; no room for {names}.",
             mend="Delete fields that nobody uses in Mailchimp, or drop template fields from personas.toml.",
         )
     for field in lacking:
-        yield SetupStep(connection, "create_field", field.name, f"merge field {field.label!r}, {TYPES[field.type]}", field)
+        yield SetupStep(
+            connection, "create_field", field.name, f"merge field {field.label!r}, {TYPES[field.type]}", field
+        )
 
 
 def create(api: MailchimpApi, audience: str, field: FieldDefinition) -> None:

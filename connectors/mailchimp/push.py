@@ -1,4 +1,4 @@
-"""Write owned merge fields by calls that carry no status, and tags through segment batches; an outcome for every change.
+"""Write owned merge fields by calls that carry no status, and tags through segment batches; each change has an outcome.
 
 No call here can subscribe anybody: members are updated by PATCH with `merge_fields` alone. Few go one by one over all
 connections, many as one job of the same calls.
@@ -40,11 +40,11 @@ def by_tag(changes: Sequence[Change], size: int) -> list[tuple[str, list[Change]
     for change in changes:
         if change.kind == "group":
             (leaving if change.after is None else joining).setdefault(change.name, []).append(change)
-    calls = []
+    calls: list[tuple[str, list[Change], list[Change]]] = []
     for name in dict.fromkeys([*joining, *leaving]):
         adds, removals = joining.get(name, []), leaving.get(name, [])
-        for start in range(0, max(len(adds), len(removals)), size):
-            calls.append((name, adds[start : start + size], removals[start : start + size]))
+        starts = range(0, max(len(adds), len(removals)), size)
+        calls += [(name, adds[start : start + size], removals[start : start + size]) for start in starts]
     return calls
 
 
@@ -161,7 +161,9 @@ def push_tags(
     api: MailchimpApi, audience: str, tags: Tags, changes: Sequence[Change], *, size: int, workers: int
 ) -> Iterator[list[Outcome]]:
     """Give and take tags, yielding outcomes call by call."""
-    yield from in_order(lambda one: _move(api, audience, tags.id_of(one[0]), one), by_tag(changes, size), workers=workers)
+    yield from in_order(
+        lambda one: _move(api, audience, tags.id_of(one[0]), one), by_tag(changes, size), workers=workers
+    )
 
 
 def _move(

@@ -30,7 +30,7 @@ class Tags:
         return self._ids.get(self._prefix + group)
 
     def create(self, group: str) -> None:
-        """Make the tag of a segment, empty. Never for one that exists: an empty list given to it would clear it (M11)."""
+        """Make the empty tag of a segment. Never for one that exists: an empty list would clear it (M11)."""
         body = {"name": self._prefix + group, "static_segment": []}
         made = self._api.call(self._api.sdk.lists.create_segment, self._audience, body)
         if self._ids is not None:

@@ -63,7 +63,9 @@ class Fault:
 
     def hits(self, platform: str, method: str, path: str) -> bool:
         """Tell whether this request fails, and count it."""
-        meant = self.times > 0 and self.match in path and self.method in {"", method} and self.platform in {"", platform}
+        meant = (
+            self.times > 0 and self.match in path and self.method in {"", method} and self.platform in {"", platform}
+        )
         if meant and self.skip:
             self.skip -= 1
             return False
@@ -143,7 +145,9 @@ class Door:
             answer = {"now": self.world.clock.now().isoformat()}
         elif what == "settings":
             for name, value in body.items():
-                setattr(self.world.settings, name, frozenset(value) if name == "scopes" and value is not None else value)
+                setattr(
+                    self.world.settings, name, frozenset(value) if name == "scopes" and value is not None else value
+                )
         elif what == "faults":
             self.journal.faults[:] = [Fault(**one) for one in body]
         elif what == "truth":

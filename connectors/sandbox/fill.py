@@ -59,7 +59,9 @@ def fill(world: World, count: int) -> None:
         if known[1]:
             _into_email(world, email, human, dice, orders=not crm.deals_of.get(crm.by_email.get(human.email, ""), []))
     for number in range(round(count * WITHOUT_ADDRESS)):
-        crm.add_contact({"firstname": "Visitor", "lastname": str(number)}, created_at=world.clock.now() - timedelta(days=30))
+        crm.add_contact(
+            {"firstname": "Visitor", "lastname": str(number)}, created_at=world.clock.now() - timedelta(days=30)
+        )
 
 
 def _into_crm(crm: HubSpotState, human: Human, dice: random.Random, *, orders: bool) -> None:
@@ -94,7 +96,9 @@ def _into_email(world: World, email: MailchimpState, human: Human, dice: random.
     fields = {"FNAME": human.given, "LNAME": human.family, "COUNTRY": human.country}
     email.add_member(AUDIENCE, address, status=status, merge_fields=fields, at=human.since)
     if status in {"unsubscribed", "cleaned"}:
-        email.directory(AUDIENCE).find(address.lower())["compliance"] = True  # type: ignore[index] - added just now
+        member = email.directory(AUDIENCE).find(address.lower())
+        if member is not None:
+            member["compliance"] = True
     for place, order in enumerate(human.orders if orders else ()):
         _shop_order(email, human, address, order, f"{human.number}-{place}")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import mean
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import pyarrow.parquet as pq
 
@@ -131,8 +131,7 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
             for values in zip(*columns.values(), strict=True):
                 yield dict(zip(columns, values, strict=True))
         return
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")
-    with opened as file:
+    with _opened(path) as file:
         if path.name.startswith("CDNOW_master"):
             for line in file:
                 customer, date, _, amount = line.split()
@@ -142,6 +141,12 @@ def _rows(path: Path) -> Iterator[Mapping[str, Any]]:
         names = _named(reader.fieldnames or [], path)
         for row in reader:
             yield {ours: row[theirs] for ours, theirs in names.items()}
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return cast("TextIO", gzip.open(path, "rt", encoding="utf-8"))
+    return path.open(encoding="utf-8-sig")
 
 
 def _named(columns: Sequence[str], path: Path) -> dict[str, str]:
@@ -182,7 +187,7 @@ def _products(orders: Sequence[Order]) -> Iterator[dict[str, str]]:
         yield {"id": key, "title": line.title, "type": line.category, "vendor": ""}
 
 
-def _customer(  # noqa: PLR0917
+def _customer(
     world: World, email: MailchimpState, crm: HubSpotState, customer: str, orders: Sequence[Order], *, orders_as: As
 ) -> None:
     address = customer if "@" in customer else f"customer-{customer}@orders.test"

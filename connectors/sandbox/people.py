@@ -23,8 +23,37 @@ NEWCOMER_WEEKS = 6.0
 LEAD = 0.25  # people who never bought
 GIFT_WEEKS = (47, 51)  # weeks of the year in which gift buyers buy
 
-GIVEN = ("Ada", "Bela", "Chen", "Dina", "Emre", "Femi", "Greta", "Hana", "Ivo", "Jun", "Kofi", "Lena", "Milo", "Noor", "Olga")
-FAMILY = ("Arden", "Brook", "Castell", "Dorn", "Eklund", "Farrow", "Grove", "Hale", "Imber", "Jarvis", "Kestrel", "Lund")
+GIVEN = (
+    "Ada",
+    "Bela",
+    "Chen",
+    "Dina",
+    "Emre",
+    "Femi",
+    "Greta",
+    "Hana",
+    "Ivo",
+    "Jun",
+    "Kofi",
+    "Lena",
+    "Milo",
+    "Noor",
+    "Olga",
+)
+FAMILY = (
+    "Arden",
+    "Brook",
+    "Castell",
+    "Dorn",
+    "Eklund",
+    "Farrow",
+    "Grove",
+    "Hale",
+    "Imber",
+    "Jarvis",
+    "Kestrel",
+    "Lund",
+)
 COUNTRIES = ("GB", "DE", "US", "FR", "NL", "SE")
 
 
@@ -72,7 +101,7 @@ def people(count: int, *, seed: int, now: datetime) -> Iterator[Human]:
 
 
 def _orders(dice: random.Random, taste: str, now: datetime, weeks: float) -> Iterator[Order]:
-    """The first order on the first day, then BG/NBD: an exponential wait, and after each order maybe none ever again."""
+    """The first order on the first day, then BG/NBD: an exponential wait; after each order maybe none ever again."""
     traits = TASTES[taste]
     rate = dice.gammavariate(R, 1 / ALPHA) * traits.pace
     drop = dice.betavariate(A, B)

@@ -65,7 +65,7 @@ class Sandbox:
     async def _serve(self, ready: Callable[[], None] | None) -> None:
         pairs = zip(self._servers, self._sockets, strict=True)
         tasks = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in pairs]
-        while ready is not None and not all(server.started for server in self._servers):
+        while ready is not None and not all(server.started for server in self._servers):  # noqa: ASYNC110 - uvicorn tells no event
             await asyncio.sleep(0.01)
         if ready is not None:
             ready()
@@ -150,5 +150,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _server(app: ASGIApp) -> uvicorn.Server:
-    config: Any = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none", server_header=False, date_header=False)
+    config: Any = uvicorn.Config(
+        app, log_level="critical", lifespan="off", ws="none", server_header=False, date_header=False
+    )
     return uvicorn.Server(config)

@@ -82,7 +82,8 @@ class Store:
         self.file = sqlite3.connect(path, check_same_thread=False)
         self.file.execute("PRAGMA journal_mode=WAL")
         self.file.execute(
-            "CREATE TABLE IF NOT EXISTS document (place INTEGER PRIMARY KEY, name TEXT, key TEXT, body TEXT, UNIQUE (name, key))"
+            "CREATE TABLE IF NOT EXISTS document "
+            "(place INTEGER PRIMARY KEY, name TEXT, key TEXT, body TEXT, UNIQUE (name, key))"
         )
         for name, key, body in self.file.execute("SELECT name, key, body FROM document ORDER BY place"):
             self.table(name).rows[key] = json.loads(body)

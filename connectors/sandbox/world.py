@@ -11,7 +11,7 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.store import Store
 
 HUBSPOT_TOKEN = "pat-sandbox-0000"  # noqa: S105 - the local platform's, worth nothing elsewhere
-MAILCHIMP_KEY = "sandbox-key-us1"  # noqa: S105
+MAILCHIMP_KEY = "sandbox-key-us1"
 
 
 @dataclass(slots=True)

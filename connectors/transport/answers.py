@@ -51,7 +51,9 @@ def common_error(response: requests.Response) -> PersonasyncError | None:
         return ContractError(f"{asked} was redirected; no credentials follow a redirection.", mend="Check base_url.")
     if status == TOO_MANY:
         wait = response.headers.get("Retry-After", "")
-        return RateLimitError(f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, mend=LATER)
+        return RateLimitError(
+            f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, mend=LATER
+        )
     if status >= BROKEN:
         reason = "the platform failed" if status == BROKEN else "the platform can't answer now"
         return PlatformDownError(f"{asked}: {reason} (HTTP {status}).", answered=status not in GATEWAY, mend=LATER)

@@ -75,7 +75,7 @@ class Transport:
         session: For tests; None makes a pooled one.
     """
 
-    def __init__(  # noqa: D417 - traffic is the connector's
+    def __init__(
         self,
         *,
         base_url: str,
@@ -217,4 +217,6 @@ def _pause(state: RetryCallState) -> float:
     attempt = state.attempt_number
     if isinstance(error, RateLimitError) and error.wait is not None:
         return error.wait
-    return float(min(FIRST_WAIT * 2 ** (attempt - 1) if not isinstance(error, RateLimitError) else attempt, LONGEST_WAIT))
+    return float(
+        min(FIRST_WAIT * 2 ** (attempt - 1) if not isinstance(error, RateLimitError) else attempt, LONGEST_WAIT)
+    )

@@ -1,4 +1,4 @@
-"""The command line: `personasync COMMAND`. One module per group of commands; this one starts them and ends in a status."""
+"""The command line: `personasync COMMAND`. One module per group of commands, one that ends in a status."""
 
 from sync.cli.main import app, main
 

@@ -41,7 +41,13 @@ def history(
         runs = bench.control.runs.newest(limit)
     document = {
         "runs": [
-            {"run": r.run_id, "command": r.command, "state": r.state, "started_at": r.started_at, "counts": dict(r.counts)}
+            {
+                "run": r.run_id,
+                "command": r.command,
+                "state": r.state,
+                "started_at": r.started_at,
+                "counts": dict(r.counts),
+            }
             for r in runs
         ]
     }
@@ -51,7 +57,10 @@ def history(
 
 @app.command()
 def explain(
-    email: Annotated[str, typer.Argument(metavar="EMAIL")], *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
 ) -> None:
     """Say why one contact has their persona: every segment that was tried, with the values that decided."""
     from sync import explain as job  # noqa: PLC0415

@@ -74,8 +74,7 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write("Stopped.\n")
         return INTERRUPTED
     except typer.TyperException as error:
-        error.show()
-        return 2
+        return _misused(error)
     except PersonasyncError as error:
         return _failed(error, arguments, status=error.exit_code)
     except KeyboardInterrupt:
@@ -84,6 +83,14 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
         return _failed(error, arguments, status=1)
     return int(status or 0)
+
+
+def _misused(error: typer.TyperException) -> int:
+    """Print how the command is meant, the way Typer itself does."""
+    show = getattr(error, "show", None)
+    if show is not None:
+        show()
+    return 2
 
 
 def _failed(error: Exception, arguments: list[str], *, status: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -44,13 +44,19 @@ def sandbox_up(
     *,
     people: PeopleOption = 1000,
     seed: SeedOption = 20261124,
-    hubspot_port: Annotated[int, typer.Option("--hubspot-port")] = 8100,
-    mailchimp_port: Annotated[int, typer.Option("--mailchimp-port")] = 8200,
+    hubspot_port: Annotated[
+        int, typer.Option("--hubspot-port", help="Where the local HubSpot listens; 0 picks a free port.")
+    ] = 8100,
+    mailchimp_port: Annotated[
+        int, typer.Option("--mailchimp-port", help="Where the local Mailchimp listens; 0 picks a free port.")
+    ] = 8200,
     state: Annotated[Path | None, typer.Option("--state", help="A file that keeps everything over a restart.")] = None,
     orders: Annotated[
         Path | None, typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated people.")
     ] = None,
-    orders_as: Annotated[str, typer.Option("--orders-as", help="ecommerce (Mailchimp) or deals (HubSpot).")] = "ecommerce",
+    orders_as: Annotated[
+        Literal["ecommerce", "deals"], typer.Option("--orders-as", help="ecommerce (Mailchimp) or deals (HubSpot).")
+    ] = "ecommerce",
     latency: Annotated[float, typer.Option("--latency", help="Seconds added to each answer.", min=0)] = 0.0,
     as_json: JsonOption = False,
 ) -> None:

@@ -16,7 +16,8 @@ from sync.cli.main import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption
 from sync.workbench import Workbench
 
 AsOfOption = Annotated[
-    str | None, typer.Option("--as-of", metavar="TIME", help="The moment to look at, ISO 8601 (UTC unless it says). Default: now.")
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="The moment to look at, ISO 8601 (UTC unless it says). Default: now."),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 OverrideOption = Annotated[
@@ -120,12 +121,18 @@ def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         written = job.write_report(bench)
-    console.result({"report": str(written.path), "summary": written.summary}, *written.summary, f"Report: {written.path}")
+    console.result(
+        {"report": str(written.path), "summary": written.summary}, *written.summary, f"Report: {written.path}"
+    )
 
 
 @app.command(name="run")
 def run_all(
-    *, workspace: WorkspaceOption = HERE, as_of: AsOfOption = None, override: OverrideOption = None, as_json: JsonOption = False
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    override: OverrideOption = None,
+    as_json: JsonOption = False,
 ) -> int:
     """Do all steps in order, under the guardrails. For cron."""
     console = console_of(as_json=as_json)
@@ -161,5 +168,7 @@ def moment(text: str | None) -> datetime | None:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
-        raise FixSettingsError(f"{text!r} is no time.", mend="Write it like 2026-11-24 or 2026-11-24T09:00:00+01:00.") from error
+        raise FixSettingsError(
+            f"{text!r} is no time.", mend="Write it like 2026-11-24 or 2026-11-24T09:00:00+01:00."
+        ) from error
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

@@ -76,8 +76,8 @@ def planned(result: Planned) -> Shown:
     if summary["parked"]:
         shown.append(table("Left alone", "Contacts", rows=list(summary["parked"].items())))
     if summary["requests"]:
-        rows = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
-        shown.append(table("Connection", "Request", "Times", rows=rows))
+        sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
+        shown.append(table("Connection", "Request", "Times", rows=sent))
         shown.append(f"About {summary['minutes']:.1f} minutes at this account's limits.")
     shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
     shown.append(f"Saved as {result.path}")
@@ -105,7 +105,8 @@ def applied(result: Applied) -> Shown:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
         shown.append(table("Connection", "Why not", "Changes", rows=rows))
     shown.extend(
-        f"{name} stopped: {message} The rest waits: run `personasync apply` again." for name, message in result.failed.items()
+        f"{name} stopped: {message} The rest waits: run `personasync apply` again."
+        for name, message in result.failed.items()
     )
     return shown
 

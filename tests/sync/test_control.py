@@ -79,10 +79,7 @@ def test_processes_that_open_a_new_store_at_once_all_succeed(url: str) -> None:
         "import sys; from sync.clock import now; from sync.control import open_control\n"
         "control = open_control(sys.argv[1], now=now); print(control.runs.begin('pull')); control.close()"
     )
-    started = [
-        subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
+    started = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(3)]
     ended = [(process.communicate()[0].strip(), process.returncode) for process in started]
 
     assert [status for _, status in ended] == [0, 0, 0]

@@ -16,7 +16,9 @@ from connectors.records import ASSIGNMENTS, CONTACTS, MEMBER, MEMBERSHIPS, Chang
 from sync.plan import Plan, State, Target, make_plan
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
-VALUES = pa.schema([("person_id", pa.string()), ("connection", pa.string()), ("name", pa.string()), ("value", pa.string())])
+VALUES = pa.schema(
+    [("person_id", pa.string()), ("connection", pa.string()), ("name", pa.string()), ("value", pa.string())]
+)
 GROUPS = pa.schema([("person_id", pa.string()), ("group_name", pa.string())])
 OURS = pa.schema([("connection", pa.string()), ("group_name", pa.string()), ("platform_id", pa.string())])
 
@@ -28,7 +30,7 @@ Make = Callable[..., Plan]
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[ibis.BaseBackend]:
-    engine = ibis.duckdb.connect()  # noqa: TID251 - a test's own empty database
+    engine = ibis.duckdb.connect()
     yield engine
     engine.disconnect()
 
@@ -49,10 +51,14 @@ def make(engine: ibis.BaseBackend) -> Make:
             "ours": OURS,
         }
         # on one engine: memtables alone would be executed on the default backend
-        state = State(**{
-            name: engine.create_table(ibis.util.gen_name(name), table(rows.get(name, []), schema).to_pyarrow(), temp=True)
-            for name, schema in tables.items()
-        })
+        state = State(
+            **{
+                name: engine.create_table(
+                    ibis.util.gen_name(name), table(rows.get(name, []), schema).to_pyarrow(), temp=True
+                )
+                for name, schema in tables.items()
+            }
+        )
         return make_plan(state, targets or (CRM,), as_of=None)
 
     return plan
@@ -194,7 +200,9 @@ def test_a_contact_that_shows_nothing_of_ours_yet_counts_as_first(make: Make) ->
     assert (plan.counts.changed["crm"], plan.counts.first["crm"]) == (2, 1)
 
 
-VALUES_SHOWN = st.one_of(st.none(), st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8))
+VALUES_SHOWN = st.one_of(
+    st.none(), st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=8)
+)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

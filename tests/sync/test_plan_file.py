@@ -43,7 +43,12 @@ def test_a_saved_plan_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFa
 
     plan = read_plan(path)
 
-    assert (list(plan.changes), plan.plan_id, plan.created_at, dict(plan.basis)) == (changes, "p", MOMENT, {"pull": "r1"})
+    assert (list(plan.changes), plan.plan_id, plan.created_at, dict(plan.basis)) == (
+        changes,
+        "p",
+        MOMENT,
+        {"pull": "r1"},
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keyring
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keyring.backend import KeyringBackend
 
 from connectors.errors import CredentialError, FixSettingsError
 from sync.manifest import load_manifest
-from sync.secret_references import resolve_secret
 from sync.settings import Workspace, load_workspace
 from sync.toml_places import line_of
 
@@ -305,44 +302,6 @@ def test_a_secret_comes_from_a_file_of_the_workspace(folder: Path) -> None:
     (folder / "key.txt").write_text("abc-us1\n")
 
     assert load_workspace(folder).connection("email", load_manifest(), {}).settings["api_key"] == "abc-us1"
-
-
-class OneKey(KeyringBackend):
-    """A keyring that holds one secret."""
-
-    priority = 1
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return "from the ring" if (service, username) == ("personasync", "hubspot") else None
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        raise NotImplementedError
-
-
-def test_a_secret_comes_from_the_keyring(tmp_path: Path) -> None:
-    def resolved(reference: str) -> str:
-        return resolve_secret(reference, where="[connections.crm]", environment={}, directory=tmp_path)
-
-    before = keyring.get_keyring()
-    keyring.set_keyring(OneKey())  # type: ignore[no-untyped-call] # keyring types a part of itself
-    try:
-        assert resolved("keyring:hubspot") == "from the ring"
-        with pytest.raises(CredentialError, match="the keyring has no 'mailchimp'"):
-            resolved("keyring:mailchimp")
-    finally:
-        keyring.set_keyring(before)
-
-
-def test_a_machine_without_a_keyring_is_told(tmp_path: Path) -> None:
-    from keyring.backends.fail import Keyring  # noqa: PLC0415 - what keyring uses where there is none
-
-    before = keyring.get_keyring()
-    keyring.set_keyring(Keyring())  # type: ignore[no-untyped-call] # keyring types a part of itself
-    try:
-        with pytest.raises(CredentialError, match="Use env:NAME or file:PATH instead"):
-            resolve_secret("keyring:hubspot", where="here", environment={}, directory=tmp_path)
-    finally:
-        keyring.set_keyring(before)
 
 
 PLACES = """\

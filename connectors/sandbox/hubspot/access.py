@@ -51,6 +51,7 @@ def fixed(needs: Needs) -> NeedsOf:
 
 def by_kind(use: str, *parameters: str) -> NeedsOf:
     """Return the needs of *use* on the object types that the path names in *parameters*."""
+
     def needs(path: Mapping[str, str]) -> Needs:
         kinds = [KINDS[path[name].lower()] for name in parameters]
         if not all(kind in _OF_KIND[use] for kind in kinds):

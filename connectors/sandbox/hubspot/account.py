@@ -19,17 +19,19 @@ PEOPLE = ((1, "Mara", "Lind"), (2, "Tomas", "Okoye"), (3, "Ines", "Farrell"))
 
 def details(_call: Call) -> Answer:
     """Answer ``GET /account-info/v3/details``."""
-    return ok({
-        "portalId": PORTAL_ID,
-        "accountType": "DEVELOPER_TEST",
-        "timeZone": "UTC",
-        "companyCurrency": "USD",
-        "additionalCurrencies": [],
-        "utcOffset": "+00:00",
-        "utcOffsetMilliseconds": 0,
-        "uiDomain": "app.hubspot.com",
-        "dataHostingLocation": "na1",
-    })
+    return ok(
+        {
+            "portalId": PORTAL_ID,
+            "accountType": "DEVELOPER_TEST",
+            "timeZone": "UTC",
+            "companyCurrency": "USD",
+            "additionalCurrencies": [],
+            "utcOffset": "+00:00",
+            "utcOffsetMilliseconds": 0,
+            "uiDomain": "app.hubspot.com",
+            "dataHostingLocation": "na1",
+        }
+    )
 
 
 def daily_usage(call: Call) -> Answer:

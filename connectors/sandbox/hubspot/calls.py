@@ -73,7 +73,7 @@ class Call:
             raise invalid(message)
         return int(text)
 
-    def json(self) -> Any:  # noqa: ANN401
+    def json(self) -> Any:
         """Return the parsed body.
 
         Raises:

@@ -117,13 +117,15 @@ def _opt_outs(state: HubSpotState, address: str) -> list[Row]:
     since = consent.of(state, address)["all"]
     if since is None:
         return []
-    return [{
-        "subscriberIdString": address,
-        "channel": "EMAIL",
-        "status": "UNSUBSCRIBED",
-        "wideStatusType": "PORTAL_WIDE",
-        "timestamp": since,
-    }]
+    return [
+        {
+            "subscriberIdString": address,
+            "channel": "EMAIL",
+            "status": "UNSUBSCRIBED",
+            "wideStatusType": "PORTAL_WIDE",
+            "timestamp": since,
+        }
+    ]
 
 
 def _opt_out(state: HubSpotState, address: str) -> list[Row]:

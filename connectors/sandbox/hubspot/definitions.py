@@ -8,7 +8,16 @@ Json = dict[str, Any]
 
 DAY_ONE = "2019-08-06T02:41:08.000Z"
 
-LIFECYCLE = ("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist", "other")
+LIFECYCLE = (
+    "subscriber",
+    "lead",
+    "marketingqualifiedlead",
+    "salesqualifiedlead",
+    "opportunity",
+    "customer",
+    "evangelist",
+    "other",
+)
 LIFECYCLE_LABELS = {"marketingqualifiedlead": "Marketing Qualified Lead", "salesqualifiedlead": "Sales Qualified Lead"}
 PERSONAS = (("persona_1", "Bargain Ben"), ("persona_2", "Regular Rita"))
 
@@ -37,7 +46,14 @@ CONTACT_PROPERTIES = (
     ("hs_object_source", "Record source", "string", "text", "contactinformation", False),
     ("hs_additional_emails", "Additional email addresses", "enumeration", "checkbox", "contactinformation", False),
     ("hs_merged_object_ids", "Merged record IDs", "enumeration", "checkbox", "contactinformation", False),
-    ("hs_calculated_merged_vids", "Merged vids with timestamps of a contact", "string", "text", "contactinformation", False),
+    (
+        "hs_calculated_merged_vids",
+        "Merged vids with timestamps of a contact",
+        "string",
+        "text",
+        "contactinformation",
+        False,
+    ),
     ("hs_all_contact_vids", "All vids for a contact", "enumeration", "checkbox", "contactinformation", False),
     ("hs_email_domain", "Email Domain", "string", "text", "contactinformation", False),
     ("hs_is_contact", "Is a contact", "bool", "booleancheckbox", "contactinformation", False),
@@ -117,8 +133,15 @@ def default_properties(kind: str) -> list[Json]:
     return [_definition(kind, place, *row) for place, row in enumerate(rows)]
 
 
-def _definition(  # noqa: PLR0917 - one row of the tables above
-    kind: str, place: int, name: str, label: str, type_: str, field_type: str, group: str, writable: bool  # noqa: FBT001
+def _definition(
+    kind: str,
+    place: int,
+    name: str,
+    label: str,
+    type_: str,
+    field_type: str,
+    group: str,
+    writable: bool,  # noqa: FBT001
 ) -> Json:
     pairs = BOOLEAN if type_ == "bool" else OPTIONS.get((kind, name), ())
     return {

@@ -74,7 +74,11 @@ def _order(state: HubSpotState, row: Row) -> None:
     contact = _contact(state, row["recipient"])
     email = state.emails[row["email"]]
     at = EPOCH + row["at"] * MILLISECOND
-    properties = {"amount": f"{row['amount']:.2f}", "deal_currency_code": "USD", "description": f"After {email['name']}"}
+    properties = {
+        "amount": f"{row['amount']:.2f}",
+        "deal_currency_code": "USD",
+        "description": f"After {email['name']}",
+    }
     state.add_deal(properties, contact_id=None if contact is None else contact["id"], at=at)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
 from connectors.sandbox.hubspot.errors import invalid, not_found
-from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.figures import figures
+from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso, parse_ms
 
 Row = dict[str, Any]
@@ -15,7 +15,17 @@ Row = dict[str, Any]
 FIRST_EMAIL = 7_001
 FIRST_CAMPAIGN = 555
 PAGE = 100
-GIVEN = ("subject", "campaign", "campaignName", "content", "from", "to", "language", "subscriptionDetails", "subcategory")
+GIVEN = (
+    "subject",
+    "campaign",
+    "campaignName",
+    "content",
+    "from",
+    "to",
+    "language",
+    "subscriptionDetails",
+    "subcategory",
+)
 SORTED_BY = ("createdAt", "updatedAt", "publishedAt", "name", "id")
 
 

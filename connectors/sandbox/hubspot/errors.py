@@ -17,13 +17,13 @@ class Refusal(Exception):  # noqa: N818 - the platform refuses; for this process
         body: All of the answer but the correlation id.
     """
 
-    def __init__(self, status: int, message: str, category: str = "VALIDATION_ERROR", **more: Any) -> None:  # noqa: ANN401
+    def __init__(self, status: int, message: str, category: str = "VALIDATION_ERROR", **more: Any) -> None:
         super().__init__(message)
         self.status = status
         self.body: Json = {"status": "error", "message": message, "category": category, **more}
 
 
-def invalid(message: str, **more: Any) -> Refusal:  # noqa: ANN401
+def invalid(message: str, **more: Any) -> Refusal:
     """Return the refusal of a request that makes no sense."""
     return Refusal(400, message, "VALIDATION_ERROR", **more)
 

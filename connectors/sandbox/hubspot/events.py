@@ -60,7 +60,9 @@ def _show(state: HubSpotState, key: str) -> Row:
         "emailCampaignId": int(event["campaign"]),
         "emailCampaignGroupId": int(event["email"]),
     }
-    more: Row = {name: event[name] for name in ("url", "filteredEvent", "category", "status", "source") if name in event}
+    more: Row = {
+        name: event[name] for name in ("url", "filteredEvent", "category", "status", "source") if name in event
+    }
     if event["type"] == "STATUSCHANGE":
         more["portalSubscriptionStatus"] = event["portalSubscriptionStatus"]
         more["requestedBy"] = event["recipient"]

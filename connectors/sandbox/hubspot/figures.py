@@ -55,11 +55,13 @@ def totals(call: Call) -> Answer:
         and (not wanted or row["id"] in wanted)
     ]
     campaigns = {key: figures(call.state, [key]) for row in emails for key in row["allEmailCampaignIds"]}
-    return ok({
-        "aggregate": figures(call.state, list(campaigns)),
-        "campaignAggregations": campaigns,
-        "emails": [int(row["id"]) for row in emails],
-    })
+    return ok(
+        {
+            "aggregate": figures(call.state, list(campaigns)),
+            "campaignAggregations": campaigns,
+            "emails": [int(row["id"]) for row in emails],
+        }
+    )
 
 
 def histogram(call: Call) -> Answer:

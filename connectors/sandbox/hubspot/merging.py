@@ -14,7 +14,13 @@ from connectors.sandbox.hubspot.times import iso, parse_ms
 Row = dict[str, Any]
 
 MOST_MERGES = 250
-OF_ONE_RECORD = ("hs_object_id", "hs_all_contact_vids", "hs_merged_object_ids", "hs_calculated_merged_vids", "hs_additional_emails")
+OF_ONE_RECORD = (
+    "hs_object_id",
+    "hs_all_contact_vids",
+    "hs_merged_object_ids",
+    "hs_calculated_merged_vids",
+    "hs_additional_emails",
+)
 
 
 def merge(call: Call) -> Answer:

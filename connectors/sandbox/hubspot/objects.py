@@ -21,6 +21,8 @@ def find(state: HubSpotState, kind: str, key: str, id_property: str = "") -> Row
     """Return the record that *key* names, None if there is none (or it is archived).
 
     Args:
+        state: The account.
+        kind: ``contacts`` or ``deals``.
         key: A record id, or the value of *id_property*.
         id_property: ``""``, ``hs_object_id``, ``email``, or a property with unique values.
 
@@ -74,9 +76,7 @@ def batch_read(call: Call) -> Answer:
             missing.append(key)
         else:
             found[row["id"]] = row
-    view = View(
-        call.state, call.kind, body.get("properties") or (), history=body.get("propertiesWithHistory") or ()
-    )
+    view = View(call.state, call.kind, body.get("properties") or (), history=body.get("propertiesWithHistory") or ())
     results = [view.show(found[key]) for key in sorted(found, key=int)]
     return envelope(call.state, results, 200, missing_errors(missing))
 

@@ -22,7 +22,6 @@ from connectors.sandbox.hubspot import (
     properties,
     search,
     sending,
-
 )
 from connectors.sandbox.hubspot.access import NeedsOf, by_kind, fixed
 from connectors.sandbox.hubspot.calls import Handler

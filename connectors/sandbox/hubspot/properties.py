@@ -156,16 +156,21 @@ def archive_group(call: Call) -> Answer:
 def custom_limits(call: Call) -> Answer:
     """Answer ``GET /crm/v3/limits/custom-properties``."""
     rows: list[Row] = []
-    for kind, type_id, singular, plural in (("contacts", "0-1", "Contact", "Contacts"), ("deals", "0-3", "Deal", "Deals")):
+    for kind, type_id, singular, plural in (
+        ("contacts", "0-1", "Contact", "Contacts"),
+        ("deals", "0-3", "Deal", "Deals"),
+    ):
         usage = _custom(call.state, kind)
-        rows.append({
-            "objectTypeId": type_id,
-            "singularLabel": singular,
-            "pluralLabel": plural,
-            "limit": MOST_CUSTOM,
-            "usage": usage,
-            "percentage": 100 * usage / MOST_CUSTOM,
-        })
+        rows.append(
+            {
+                "objectTypeId": type_id,
+                "singularLabel": singular,
+                "pluralLabel": plural,
+                "limit": MOST_CUSTOM,
+                "usage": usage,
+                "percentage": 100 * usage / MOST_CUSTOM,
+            }
+        )
     used, allowed = sum(_custom(call.state, kind) for kind in MODIFIED), MOST_CUSTOM * len(rows)
     return ok(
         {"overallLimit": allowed, "overallUsage": used, "overallPercentage": 100 * used / allowed, "byObjectType": rows}

@@ -59,7 +59,7 @@ class Records:
         for number in self.order:
             yield self.table.rows[str(number)]
 
-    def add(self, number: int, properties: dict[str, str], *, created_ms: int, **more: Any) -> Row:  # noqa: ANN401
+    def add(self, number: int, properties: dict[str, str], *, created_ms: int, **more: Any) -> Row:
         """Add a record; *properties* must have been checked and hold no empty values."""
         created = iso(created_ms)
         properties |= {"createdate": properties.get("createdate", created), "hs_object_id": str(number)}

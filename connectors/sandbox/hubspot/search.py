@@ -159,7 +159,7 @@ def _shown_before(state: HubSpotState, records: Records) -> dict[int, Row | None
     return shown
 
 
-def _sort(found: list[Row], sorts: Any, types: Mapping[str, str]) -> None:  # noqa: ANN401
+def _sort(found: list[Row], sorts: Any, types: Mapping[str, str]) -> None:
     """Order *found*, which comes in order of id, by the one sort that search takes."""
     if not sorts:
         return

@@ -63,9 +63,7 @@ def publish(call: Call) -> Answer:
     return NOTHING
 
 
-def _file(  # noqa: PLR0913, PLR0917
-    state: HubSpotState, email: Row, recipient: str, kind: str, at: datetime, url: str | None = None
-) -> None:
+def _file(state: HubSpotState, email: Row, recipient: str, kind: str, at: datetime, url: str | None = None) -> None:
     state.record_event(email["id"], email["primaryEmailCampaignId"], kind, recipient, at, url)
 
 

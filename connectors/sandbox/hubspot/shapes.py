@@ -15,7 +15,16 @@ Row = dict[str, Any]
 
 SHOWN_UNASKED = {
     "contacts": ("createdate", "email", "firstname", "hs_object_id", "lastmodifieddate", "lastname"),
-    "deals": ("amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate", "hs_object_id", "pipeline"),
+    "deals": (
+        "amount",
+        "closedate",
+        "createdate",
+        "dealname",
+        "dealstage",
+        "hs_lastmodifieddate",
+        "hs_object_id",
+        "pipeline",
+    ),
 }
 ALWAYS_SHOWN = {
     "contacts": ("createdate", "hs_object_id", "lastmodifieddate"),

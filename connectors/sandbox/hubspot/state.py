@@ -102,7 +102,12 @@ class HubSpotState:
         """
         number = self.world.store.next_id("hubspot.deals", FIRST_CONTACT)
         at_ms = to_ms(at)
-        filled = {"dealname": f"Order {number}", "dealstage": "closedwon", "pipeline": "default", "hs_is_closed_won": "true"}
+        filled = {
+            "dealname": f"Order {number}",
+            "dealstage": "closedwon",
+            "pipeline": "default",
+            "hs_is_closed_won": "true",
+        }
         filled |= {"closedate": iso(at_ms), "num_associated_contacts": "0" if contact_id is None else "1", **properties}
         contact = None if contact_id is None else self.contact(contact_id)
         self.deal_records.add(number, filled, created_ms=at_ms, contacts=[] if contact is None else [contact["id"]])
@@ -112,7 +117,7 @@ class HubSpotState:
             self.touch_contact(contact, {"num_associated_deals": str(len(of_contact))}, at_ms=at_ms)
         return str(number)
 
-    def record_event(  # noqa: PLR0913
+    def record_event(
         self, email_id: str, campaign_id: str, kind: str, recipient: str, at: datetime, url: str | None = None
     ) -> None:
         """File what a recipient did with a marketing e-mail; it shows once the clock has passed *at*.
@@ -145,7 +150,9 @@ class HubSpotState:
         """Return the records of *kind*, ``contacts`` or ``deals``."""
         return self.contact_records if kind == "contacts" else self.deal_records
 
-    def touch_contact(self, row: Row, values: dict[str, str | None] | dict[str, str], *, at_ms: int | None = None) -> None:
+    def touch_contact(
+        self, row: Row, values: dict[str, str | None] | dict[str, str], *, at_ms: int | None = None
+    ) -> None:
         """Write *values* to a contact (None clears), with its indexes and with what search still shows of it."""
         at_ms = self.now_ms() if at_ms is None else at_ms
         if self.world.settings.search_lag > 0:

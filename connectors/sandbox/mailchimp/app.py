@@ -39,7 +39,7 @@ def app(world: World) -> Starlette:
 class Gate:
     """Everything under /3.0."""
 
-    def __init__(self, world: World) -> None:  # noqa: D107
+    def __init__(self, world: World) -> None:
         self.world = world
         self.state = MailchimpState.of(world)
         self.state.effects |= sending.EFFECTS
@@ -125,7 +125,7 @@ def parse(content: bytes) -> Json:
     return {} if body is None else body
 
 
-def respond(  # noqa: PLR0917
+def respond(
     request: Request, status: int, document: Document | None, instance: str, schema: str, extra: dict[str, str]
 ) -> Response:
     """Return the answer with Mailchimp's headers; None is an empty body."""

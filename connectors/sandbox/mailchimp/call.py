@@ -134,7 +134,7 @@ class Route:
 class Routes:
     """Endpoints by method and path template; several modules each fill one and the app joins them."""
 
-    def __init__(self) -> None:  # noqa: D107
+    def __init__(self) -> None:
         self.by_length: dict[int, list[Route]] = {}
 
     def on(self, method: str, template: str, schema: str = "") -> Callable[[Handler], Handler]:

@@ -60,7 +60,7 @@ class Directory:
 class Audiences:
     """Audiences with their members, merge fields, segments, webhooks and events."""
 
-    def __init__(self, world: World) -> None:  # noqa: D107
+    def __init__(self, world: World) -> None:
         self.world = world
         self.audiences = world.store.table("mailchimp.audiences")
         self.blocked = world.store.table("mailchimp.blocked")

@@ -20,7 +20,7 @@ DEFINITIONS = "Definitions/Lists/Members"
 class MemberBodies:
     """Shows members of one audience in one call; looks up once what all of them need."""
 
-    def __init__(self, call: Call, list_id: str, prefix: str = "") -> None:  # noqa: D107
+    def __init__(self, call: Call, list_id: str, prefix: str = "") -> None:
         state = call.state
         self.list_id = list_id
         self.url = call.url

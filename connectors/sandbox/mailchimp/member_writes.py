@@ -38,7 +38,7 @@ KINDS: dict[str, type] = {
 class MemberWriter:
     """Writes members of one audience."""
 
-    def __init__(self, state: MailchimpState, list_id: str, *, skip_required: bool, source: str) -> None:  # noqa: D107
+    def __init__(self, state: MailchimpState, list_id: str, *, skip_required: bool, source: str) -> None:
         self.state = state
         self.list_id = list_id
         self.directory: Directory = state.directory(list_id)

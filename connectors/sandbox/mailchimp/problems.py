@@ -13,7 +13,7 @@ JSON_NAMES = {dict: "object", list: "array", str: "string", bool: "boolean", int
 class ProblemError(Exception):
     """One refusal; the app turns it into the answer."""
 
-    def __init__(  # noqa: D107 - the attributes are the body's keys
+    def __init__(
         self,
         status: int,
         title: str,

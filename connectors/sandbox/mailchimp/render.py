@@ -48,7 +48,7 @@ class Choice:
 class Template:
     """A text with merge tags, read once and rendered for each recipient."""
 
-    def __init__(self, text: str) -> None:  # noqa: D107
+    def __init__(self, text: str) -> None:
         self.tokens = TOKEN.split(text)
         self.place = 0
         self.parts = self.read(nested=False)

@@ -11,7 +11,6 @@ from connectors.sandbox.mailchimp.report_totals import deliveries_of
 from connectors.sandbox.mailchimp.reports import REPORT, left_already, report_of, who
 
 ROUTES = Routes()
-TOP_DOMAINS = 5
 
 
 def contact(call: Call, row: Document, delivery: Document) -> Document:

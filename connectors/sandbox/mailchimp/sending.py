@@ -110,7 +110,7 @@ def score(state: MailchimpState, child: Document, criteria: str) -> float:
 class Variant:
     """Subject and content of one combination, or of the whole campaign."""
 
-    def __init__(self, row: Document, combination: Document | None = None) -> None:  # noqa: D107
+    def __init__(self, row: Document, combination: Document | None = None) -> None:
         content, self.subject = row["content"], row["settings"].get("subject_line", "")
         self.html = content.get("html") or content.get("plain_text", "")
         if combination is not None:

@@ -22,7 +22,7 @@ Respond = Callable[..., Any]
 class MailchimpState(Audiences):
     """All of the local Mailchimp. `MailchimpState.of(world)` returns the one of that world."""
 
-    def __init__(self, world: World) -> None:  # noqa: D107
+    def __init__(self, world: World) -> None:
         super().__init__(world)
         self.campaigns = world.store.table("mailchimp.campaigns")
         self.stores = world.store.table("mailchimp.stores")

@@ -35,17 +35,17 @@ class Platform:
     def state(self) -> HubSpotState:
         return HubSpotState.of(self.world)
 
-    def call(self, method: str, path: str, body: object = None, **query: object) -> requests.Response:
+    def call(self, method: str, path: str, body: object = None, **query: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {HUBSPOT_TOKEN}"}
         return self.session.request(method, f"{self.url}{path}", json=body, params=query, headers=headers, timeout=10)
 
-    def get(self, path: str, **query: object) -> Json:
+    def get(self, path: str, **query: Any) -> Json:
         answer = self.call("GET", path, **query)
         assert answer.status_code == 200, answer.text
         result: Json = answer.json()
         return result
 
-    def post(self, path: str, body: object, **query: object) -> requests.Response:
+    def post(self, path: str, body: object, **query: Any) -> requests.Response:
         return self.call("POST", path, body, **query)
 
     def add(self, email: str | None = None, **properties: str) -> str:

@@ -47,7 +47,11 @@ def test_a_read_by_address_is_not_in_the_order_of_its_inputs(hubspot: Platform) 
 
     answer = hubspot.post(
         f"{BATCH}/read",
-        {"idProperty": "email", "properties": ["email"], "inputs": [{"id": "bob@people.test"}, {"id": "ADA@people.test"}]},
+        {
+            "idProperty": "email",
+            "properties": ["email"],
+            "inputs": [{"id": "bob@people.test"}, {"id": "ADA@people.test"}],
+        },
     )
 
     assert (answer.status_code, [row["id"] for row in answer.json()["results"]]) == (200, [ada, bob])

@@ -83,7 +83,9 @@ def test_history_shows_what_a_property_was_before(hubspot: Platform) -> None:
 
 
 def test_a_created_contact_is_answered_with_all_its_properties(hubspot: Platform) -> None:
-    answer = hubspot.post(CONTACTS, {"properties": {"email": "Ada@People.test", "firstname": "Ada"}, "associations": []})
+    answer = hubspot.post(
+        CONTACTS, {"properties": {"email": "Ada@People.test", "firstname": "Ada"}, "associations": []}
+    )
 
     body = answer.json()
     assert answer.status_code == 201
@@ -180,9 +182,7 @@ def test_an_address_finds_its_contact_and_can_be_its_id(hubspot: Platform) -> No
     record_id = hubspot.add("ada@people.test")
 
     found = hubspot.get(f"{CONTACTS}/Ada@people.test", idProperty="email")
-    changed = hubspot.call(
-        "PATCH", f"{CONTACTS}/ada@people.test?idProperty=email", {"properties": {"city": "Bern"}}
-    )
+    changed = hubspot.call("PATCH", f"{CONTACTS}/ada@people.test?idProperty=email", {"properties": {"city": "Bern"}})
 
     assert (found["id"], changed.status_code) == (record_id, 200)
 
@@ -238,7 +238,11 @@ def test_an_additional_address_is_a_unique_identifier_too(hubspot: Platform) -> 
     conflict = hubspot.post(CONTACTS, {"properties": {"email": "ada@work.test"}})
     read = hubspot.post(
         f"{CONTACTS}/batch/read",
-        {"idProperty": "email", "properties": ["email"], "inputs": [{"id": "ada@work.test"}, {"id": "ada@people.test"}]},
+        {
+            "idProperty": "email",
+            "properties": ["email"],
+            "inputs": [{"id": "ada@work.test"}, {"id": "ada@people.test"}],
+        },
     ).json()
 
     assert conflict.json()["message"].endswith(merged)

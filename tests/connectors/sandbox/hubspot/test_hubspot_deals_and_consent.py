@@ -159,12 +159,17 @@ def test_an_opt_out_from_everything_shows_everywhere(hubspot: Platform) -> None:
 
 def test_v4_batches_read_and_write_many(hubspot: Platform) -> None:
     write = {"channel": "EMAIL", "subscriptionId": 71, "statusState": "UNSUBSCRIBED"}
-    inputs = [{**write, "subscriberIdString": ADA}, {**write, "subscriberIdString": "eve@people.test", "subscriptionId": 9}]
+    inputs = [
+        {**write, "subscriberIdString": ADA},
+        {**write, "subscriberIdString": "eve@people.test", "subscriptionId": 9},
+    ]
     written = hubspot.post(f"{V4}/statuses/batch/write", {"inputs": inputs})
     hubspot.post(f"{V4}/statuses/batch/unsubscribe-all?channel=EMAIL", {"inputs": ["bob@people.test"]})
 
     read = hubspot.post(f"{V4}/statuses/batch/read?channel=EMAIL", {"inputs": [ADA]}).json()
-    opted = hubspot.post(f"{V4}/statuses/batch/unsubscribe-all/read?channel=EMAIL", {"inputs": [ADA, "bob@people.test"]})
+    opted = hubspot.post(
+        f"{V4}/statuses/batch/unsubscribe-all/read?channel=EMAIL", {"inputs": [ADA, "bob@people.test"]}
+    )
 
     assert (written.status_code, written.json()["errors"][0]["category"]) == (207, "OBJECT_NOT_FOUND")
     assert read["results"][0]["statuses"][0]["status"] == "UNSUBSCRIBED"

@@ -132,7 +132,13 @@ def test_engagement_moves_the_figures_of_the_contact(hubspot: Platform) -> None:
     before = hubspot.shown(contact)["lastmodifieddate"]
     record(hubspot, new_email(hubspot), ("SENT", ADA, 1), ("DELIVERED", ADA, 1), ("OPEN", ADA, 5), ("CLICK", ADA, 9))
     hubspot.world.clock.advance(timedelta(seconds=10))
-    names = ("hs_email_delivered", "hs_email_open", "hs_email_click", "hs_email_last_open_date", "hs_email_last_email_name")
+    names = (
+        "hs_email_delivered",
+        "hs_email_open",
+        "hs_email_click",
+        "hs_email_last_open_date",
+        "hs_email_last_email_name",
+    )
 
     shown = hubspot.shown(contact, *names)
 

@@ -87,7 +87,11 @@ def test_a_search_answers_as_recorded(hubspot: Platform, recorded: list[Record])
     empty = next(row for row in those(recorded, "search", 200) if not row["response_body"]["results"])
     hubspot.add("ada@people.test", firstname="Ada")
     condition = {"propertyName": "email", "operator": "EQ", "value": "ada@people.test"}
-    body = {"filterGroups": [{"filters": [condition]}], "properties": ["email", "firstname", "lastname"], "limit": 100}
+    body: Record = {
+        "filterGroups": [{"filters": [condition]}],
+        "properties": ["email", "firstname", "lastname"],
+        "limit": 100,
+    }
 
     answer = hubspot.post(f"{CONTACTS}/search", body)
     nothing = hubspot.post(f"{CONTACTS}/search", {"filterGroups": [{"filters": [{**condition, "value": "x"}]}]})

@@ -49,7 +49,9 @@ def test_the_sdk_reads_and_writes_single_contacts(hubspot: Platform, sdk: Api) -
     made = contacts.create({"properties": {"email": "ada@people.test", "firstname": "Ada"}})
     changed = contacts.update(made.id, {"properties": {"city": "Bern"}})
     read = contacts.get_by_id("ada@people.test", id_property="email", properties=["city", "firstname"])
-    page, status, headers = contacts.get_page_with_http_info(limit=100, properties=["city"], properties_with_history=None)
+    page, status, headers = contacts.get_page_with_http_info(
+        limit=100, properties=["city"], properties_with_history=None
+    )
     other = hubspot.add("ada@work.test")
     merged = contacts.merge({"primaryObjectId": made.id, "objectIdToMerge": other})
     contacts.purge({"objectId": merged.id})
@@ -82,9 +84,16 @@ def test_the_sdk_works_in_batches_and_types_a_207_apart(hubspot: Platform, sdk: 
     made = batch.create({"inputs": [{"properties": {"email": "ada@people.test"}, "associations": []}]})
     record_id = made.results[0].id
     read = batch.read(
-        {"idProperty": "email", "properties": ["email"], "propertiesWithHistory": [], "inputs": [{"id": "ada@people.test"}]}
+        {
+            "idProperty": "email",
+            "properties": ["email"],
+            "propertiesWithHistory": [],
+            "inputs": [{"id": "ada@people.test"}],
+        }
     )
-    partial = batch.update({"inputs": [{"id": record_id, "properties": {"city": "Bern"}}, {"id": "999", "properties": {}}]})
+    partial = batch.update(
+        {"inputs": [{"id": record_id, "properties": {"city": "Bern"}}, {"id": "999", "properties": {}}]}
+    )
     upserted = batch.upsert({"inputs": [{"id": "new@people.test", "idProperty": "email", "properties": {"city": "x"}}]})
     batch.archive({"inputs": [{"id": record_id}]})
 

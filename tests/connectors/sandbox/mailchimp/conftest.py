@@ -22,8 +22,9 @@ Json = Any  # a parsed JSON value, or what has no types
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from connectors.sandbox.responses import Recipient, Response
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from connectors.sandbox.responses import Recipient, Response
 
 
 @dataclass
@@ -143,7 +144,7 @@ def send_campaign(platform: Platform) -> Callable[..., str]:
 class Script:
     """What recipients do, by address: pairs of kind and minutes after the mail. Remembers what each one read."""
 
-    acts: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    acts: dict[str, list[tuple[Any, float]]] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
 
     def respond(self, _world: World, recipients: list[Recipient], *, sent_at: datetime) -> list[Response]:

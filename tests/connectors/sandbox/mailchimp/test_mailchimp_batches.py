@@ -31,8 +31,9 @@ def rename(platform: Platform, name: str) -> dict[str, Any]:
 
 def finish(platform: Platform, batch_id: str) -> dict[str, Any]:
     """Let time pass until the batch is done."""
+    batch: dict[str, Any] = {}
     for _ in range(10):
-        batch: dict[str, Any] = platform.get(f"/batches/{batch_id}")
+        batch = platform.get(f"/batches/{batch_id}")
         if batch["status"] == "finished":
             return batch
         platform.world.clock.advance(timedelta(seconds=5))
