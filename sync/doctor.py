@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from connectors.errors import PersonasyncError
 from connectors.records import Finding
 from sync import setup
 from sync.workbench import Workbench
+
+CLOCKS_APART = timedelta(minutes=2)
 
 
 def examine(bench: Workbench, *, only: str | None = None) -> list[tuple[str, Finding]]:
@@ -22,7 +26,7 @@ def _connection(bench: Workbench, name: str) -> list[Finding]:
         connector = bench.connector(name)
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
-            found.append(_fields(bench, name))
+            found += [_fields(bench, name), _clock(bench, name)]
     except PersonasyncError as error:
         return [Finding("settings", "fail", str(error))]
     return found
@@ -34,6 +38,15 @@ def _fields(bench: Workbench, name: str) -> Finding:
         return Finding("fields", "ok", "Every field and group that personasync owns is there.")
     listed = ", ".join(step.name for step in steps)
     return Finding("fields", "warn", f"Not there yet: {listed}.", "Run `personasync setup`.")
+
+
+def _clock(bench: Workbench, name: str) -> Finding:
+    """Our clock decides how old data are, the platform's what has changed: they should agree."""
+    apart = abs(bench.connector(name).now() - bench.now())
+    if apart > CLOCKS_APART:
+        minutes = apart.total_seconds() / 60
+        return Finding("clock", "warn", f"The clocks are {minutes:.0f} minutes apart.", "Set this machine's clock.")
+    return Finding("clock", "ok", "The clocks agree.")
 
 
 def _workspace(bench: Workbench) -> list[Finding]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from connectors.errors import FixSettingsError
 from sync.apply import Applied, apply
 from sync.assign import Assigned, assign
 from sync.planning import Planned, plan
@@ -48,6 +49,7 @@ def run_loop(
     progress: Progress = no_progress,
     tell: Callable[[str], None] = quiet,
     before_results: Callable[[], None] = lambda: None,
+    set_up: bool = False,
 ) -> Loop:
     """Pull, assign, set up, plan, apply, import results, report.
 
@@ -57,9 +59,11 @@ def run_loop(
         override: Guardrails to set aside.
         progress: Told what is being read or written.
         tell: Told each step as it starts.
+        set_up: Create fields and groups that are missing; otherwise they are an error, since people see them first.
         before_results: What happens between apply and results: the demo sends a campaign there.
 
     Raises:
+        FixSettingsError: A field or group is missing, and *set_up* is not set.
         GuardrailError: A guardrail refused the plan; everything before it is done and kept.
     """
     seconds: dict[str, float] = {}
@@ -77,6 +81,9 @@ def run_loop(
     pulled = step("pull", lambda: pull(bench, progress=progress))
     assigned = step("assign", lambda: assign(bench, as_of=as_of or bench.now()))
     steps = step("setup", lambda: missing(bench))
+    if steps and not set_up:
+        listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
+        raise FixSettingsError(f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first.")
     if steps:
         step("create", lambda: create(bench, steps))
     planned = step("plan", lambda: plan(bench))

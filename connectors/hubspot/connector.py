@@ -40,11 +40,12 @@ from connectors.records import (
     SetupStep,
     Traffic,
 )
-from connectors.transport import Transport, Window
+from connectors.transport import Transport, Window, until_silence
 
 OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
 GATHER = 2_000  # rows that are handed on together: the warehouse has a price a page
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
+SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=365)
 
 
@@ -111,7 +112,8 @@ class HubSpot:
             "campaigns": self._campaigns,
             "activity": self._activity,
         }
-        until = self.now()
+        # a Date header has whole seconds: what changed within this one belongs to the window
+        until = self.now() + SECOND
         since = moment(cursor.get("since"))
         yield from readers[stream](since, until)
 
@@ -241,8 +243,10 @@ class HubSpot:
         if foreign:
             raise FixSettingsError(f"Not ours to write: {', '.join(sorted(foreign))}.")
         batch, workers = self._limits["batch"], self._limits["connections"]
-        yield from push.push_fields(self._api, push.by_contact(changes), batch=batch, workers=workers)
-        yield from push.push_groups(self._api, self._lists, changes, batch=self._limits["memberships_batch"])
+        fields_written = push.push_fields(self._api, push.by_contact(changes), batch=batch, workers=workers)
+        yield from until_silence(fields_written)
+        moved = push.push_groups(self._api, self._lists, changes, batch=self._limits["memberships_batch"])
+        yield from until_silence(moved)
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint."""

@@ -15,7 +15,7 @@ from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
 from connectors.hubspot.refusals import code, words
 from connectors.records import Change, Outcome
-from connectors.transport import in_order
+from connectors.transport import NO_ANSWER, in_order
 
 Contact = tuple[str, list[Change]]
 
@@ -62,7 +62,7 @@ def _update(api: HubSpotApi, contacts: Sequence[Contact]) -> list[Outcome]:
     except PlatformDownError as error:
         if error.answered:
             raise
-        return [Outcome(change, "unknown", str(error), "no_answer") for _, changes in contacts for change in changes]
+        return [Outcome(change, "unknown", str(error), NO_ANSWER) for _, changes in contacts for change in changes]
     return _outcomes(contacts, answer)
 
 

@@ -21,7 +21,7 @@ from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import moment
 from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
-from connectors.transport import Slots, Transport
+from connectors.transport import Slots, Transport, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
 LOOKS = 3  # at a job until it is finished, usually
@@ -186,8 +186,8 @@ class Mailchimp:
             raise FixSettingsError(f"Not ours to write: {', '.join(sorted(foreign))}.")
         written = push.by_member(changes)
         many = len(written) >= self._limits["batches_from"]
-        yield from self._writer.as_jobs(written) if many else self._writer.one_by_one(written)
-        yield from push.push_tags(
+        yield from until_silence(self._writer.as_jobs(written) if many else self._writer.one_by_one(written))
+        tagged = push.push_tags(
             self._api,
             self._audience,
             self._tags,
@@ -195,6 +195,7 @@ class Mailchimp:
             size=self._limits["segment_batch"],
             workers=self._limits["connections"],
         )
+        yield from until_silence(tagged)
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint; how often a job is looked at is an estimate."""

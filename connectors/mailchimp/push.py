@@ -16,7 +16,7 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.refusals import words
 from connectors.mailchimp.tags import Tags
 from connectors.records import Change, Outcome, normalise_email
-from connectors.transport import in_order
+from connectors.transport import NO_ANSWER, in_order
 
 Member = tuple[str, list[Change]]
 OPERATIONS = 5_000  # of one job: some megabytes, and a kill repeats no more than these
@@ -102,7 +102,7 @@ class FieldWriter:
         except PlatformDownError as error:
             if error.answered:
                 raise
-            return [Outcome(change, "unknown", str(error), "no_answer") for change in changes]
+            return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in changes]
         return _kept(changes, shown)
 
     def _job(self, members: Sequence[Member]) -> list[Outcome]:
@@ -120,7 +120,7 @@ class FieldWriter:
             answers = batches.run(self._api, operations, wait=self._wait)
         except PlatformDownError as error:
             reason = batches.failure(error)
-            return [Outcome(change, "unknown", reason, "no_answer") for _, changes in members for change in changes]
+            return [Outcome(change, "unknown", reason, NO_ANSWER) for _, changes in members for change in changes]
         return [outcome for key, changes in members for outcome in _answered(changes, answers.get(key))]
 
 
@@ -136,7 +136,7 @@ def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list
     if status == 404:  # noqa: PLR2004
         return [Outcome(change, "rejected", MISSING, "not_found") for change in changes]
     if status >= 500 or status == 429:  # noqa: PLR2004
-        return [Outcome(change, "unknown", f"HTTP {status} inside the job.", "no_answer") for change in changes]
+        return [Outcome(change, "unknown", f"HTTP {status} inside the job.", NO_ANSWER) for change in changes]
     if status >= 400:  # noqa: PLR2004
         said = f"Mailchimp refused: {words(body)}"
         return [Outcome(change, "rejected", said, str(body.get("title") or "REFUSED")) for change in changes]
@@ -185,7 +185,7 @@ def _move(
     except PlatformDownError as error:
         if error.answered:
             raise
-        return [Outcome(change, "unknown", str(error), "no_answer") for change in changes]
+        return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in changes]
     moved = {_address(one) for key in ("members_added", "members_removed") for one in answer.get(key, ())}
     refused = {
         normalise_email(address): str(one.get("error"))

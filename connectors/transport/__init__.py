@@ -2,6 +2,7 @@
 
 from connectors.transport.budget import Budget, Slots, Window
 from connectors.transport.in_order import in_order
+from connectors.transport.silence import NO_ANSWER, until_silence
 from connectors.transport.transport import Call, Transport
 
-__all__ = ["Budget", "Call", "Slots", "Transport", "Window", "in_order"]
+__all__ = ["NO_ANSWER", "Budget", "Call", "Slots", "Transport", "Window", "in_order", "until_silence"]

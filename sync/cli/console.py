@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 
 @dataclass(slots=True)
@@ -81,5 +82,6 @@ def table(*columns: str, rows: Sequence[Sequence[object]], title: str | None = N
     for name, right in zip(columns, numeric, strict=True):
         shown.add_column(name, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(f"{cell:,}" if isinstance(cell, int | float) else str(cell) for cell in row))
+        # as Text: brackets in what people wrote are no markup
+        shown.add_row(*(Text(f"{cell:,}" if isinstance(cell, int | float) else str(cell)) for cell in row))
     return shown
