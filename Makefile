@@ -13,7 +13,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test lock clean
+	wheel-test bench-loop lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ docs-check: $(SETUP)
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
+
+bench-loop: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
+	$(BIN)/python benchmarks/loop.py
 
 lock:  ## resolve the dependencies anew; needs uv; releases of the last week wait
 	uv pip compile -q --universal --python-version 3.11 --exclude-newer "7 days" --generate-hashes \

@@ -44,9 +44,18 @@ def advance_clock(url: str, *, days: float) -> None:
 
 def writes_seen(url: str) -> int:
     """Return how many requests that could change something a local platform has seen."""
+    return sum(bool(entry["write"]) for entry in _entries(url))
+
+
+def requests_seen(url: str) -> int:
+    """Return how many requests a local platform has seen."""
+    return len(_entries(url))
+
+
+def _entries(url: str) -> list[dict[str, Any]]:
     platform = "mailchimp" if url.endswith("/3.0") else "hubspot"
     entries = _call("GET", f"{url}/_sandbox/log", "", None)["entries"]
-    return sum(entry["write"] for entry in entries if entry["platform"] == platform)
+    return [entry for entry in entries if entry["platform"] == platform]
 
 
 def _post(url: str, key: str, body: Any) -> Any:

@@ -1,0 +1,183 @@
+"""What can be wrong outside: each gets one clear sentence with its mend, and the rest goes on where it safely can."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from connectors.sandbox.door import Fault
+from connectors.sandbox.fill import AUDIENCE
+from sync.cli.main import run
+from tests.sync.conftest import Platforms
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def say(platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in the workspace as a person would; status, stdout and stderr."""
+    for name, value in platforms.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run([*arguments, "--workspace", str(platforms.folder)])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return command
+
+
+def edit(platforms: Platforms, old: str, new: str, file: str = "personasync.toml") -> None:
+    path = platforms.folder / file
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def test_an_unknown_key_is_told_with_file_line_and_the_likely_word(platforms: Platforms, say: Run) -> None:
+    edit(platforms, "[guardrails]", "[guardrails]\nmax_chnged = 0.5")
+
+    status, _, told = say("pull")
+
+    assert status == 2
+    assert "personasync.toml, line" in told
+    assert "max_chnged" in told
+    assert "max_changed" in told
+
+
+def test_a_missing_token_is_told_with_the_variable(say: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUBSPOT_TOKEN")
+
+    status, _, told = say("pull")
+
+    assert status == 2
+    assert "environment variable HUBSPOT_TOKEN is not set" in told
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("HUBSPOT_TOKEN", "HubSpot does not accept the access token. Create a token"),
+        ("MAILCHIMP_API_KEY", "Mailchimp does not accept the API key. Create an API key"),
+    ],
+)
+def test_a_wrong_token_is_told_and_never_printed(
+    say: Run, monkeypatch: pytest.MonkeyPatch, variable: str, told: str
+) -> None:
+    monkeypatch.setenv(variable, "not-the-one-us1")
+
+    status, out, error = say("pull")
+
+    assert status == 2
+    assert told in error
+    assert "not-the-one" not in out + error
+
+
+def test_an_audience_that_does_not_exist_is_told_and_the_other_platform_was_read(
+    platforms: Platforms, say: Run
+) -> None:
+    edit(platforms, AUDIENCE, "0000000000")
+
+    status, _, told = say("pull")
+    _, shown, _ = say("status", "--json")
+
+    assert status == 2
+    assert "Mailchimp has no audience '0000000000'. Correct `audience` in [connections.email]" in told
+    rows = {(one["connection"], one["stream"]): one["rows"] for one in json.loads(shown)["streams"]}
+    assert rows["crm", "contacts"] > 0
+
+
+def test_no_room_for_merge_fields_is_told_before_anything_is_made(platforms: Platforms, say: Run) -> None:
+    for number in range(27):
+        platforms.email.add_merge_field(AUDIENCE, f"X{number}", name=f"X {number}")
+
+    status, _, told = say("setup", "--yes")
+
+    assert status == 2
+    assert "30 of 30 merge fields; no room for PERSONA, PS_HEAD, PS_OFFER" in told
+    assert platforms.writes() == []
+
+
+def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Platforms, say: Run) -> None:
+    status, _, told = say("setup")
+
+    assert status == 2
+    assert "personasync_persona" in told
+    assert "Run `personasync setup --yes` to do it." in told
+    assert platforms.writes() == []
+
+
+def test_run_makes_no_field_that_nobody_was_shown(platforms: Platforms, say: Run) -> None:
+    status, _, told = say("run")
+
+    assert status == 2
+    assert "Run `personasync setup`, which shows them first." in told
+    assert platforms.writes() == []
+
+
+def test_contacts_without_an_address_are_kept_and_written_where_that_works(platforms: Platforms, say: Run) -> None:
+    visitor = platforms.crm.add_contact({"firstname": "Visitor"}, created_at=platforms.sandbox.world.clock.now())
+    assert say("setup", "--yes")[0] == 0
+    status, _, told = say("run")
+
+    assert (status, told.count("Error")) == (0, 0)
+    row = platforms.crm.contact(visitor)
+    assert row is not None
+    assert row["properties"]["personasync_persona"] == "nora_new"
+
+
+def test_a_member_in_compliance_state_is_left_alone_and_told(platforms: Platforms, say: Run) -> None:
+    platforms.email.add_member(AUDIENCE, "left@people.test", status="unsubscribed")
+    assert say("setup", "--yes")[0] == 0
+    status, out, _ = say("run", "--json")
+    member = platforms.email.directory(AUDIENCE).find("left@people.test")
+
+    assert status == 0
+    assert member is not None
+    assert (member["status"], member["merge_fields"].get("PERSONA")) == ("unsubscribed", None)
+    assert json.loads(out)["plan"]["parked"]["email: consent: unsubscribed"] >= 1
+
+
+def test_a_platform_that_answers_pages_is_told_and_nothing_is_lost(
+    platforms: Platforms, say: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.transport.transport.FIRST_WAIT", 0.001)
+    platforms.sandbox.journal.faults[:] = [Fault(kind="html", platform="mailchimp", status=502, times=10_000)]
+
+    status, _, told = say("pull")
+    platforms.sandbox.journal.faults[:] = []
+
+    assert status == 1
+    assert "the platform can't answer now (HTTP 502). Nothing is lost; run the command again in some minutes." in told
+    assert say("pull")[0] == 0
+
+
+def test_a_page_with_status_200_is_no_answer(platforms: Platforms, say: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.transport.transport.FIRST_WAIT", 0.001)
+    platforms.sandbox.journal.faults[:] = [Fault(kind="html", platform="hubspot", status=200, times=10_000)]
+
+    status, _, told = say("pull")
+
+    assert status == 1
+    assert "was answered with a web page (HTTP 200)" in told
+
+
+def test_a_wrong_rule_points_at_its_place(platforms: Platforms, say: Run) -> None:
+    edit(platforms, "orders_365d >= 3", "order_365d >= 3", file="segments.toml")
+
+    status, _, told = say("assign")
+
+    assert status == 2
+    assert "segments.toml, line" in told
+    assert "orders_365d" in told
+
+
+def test_json_is_one_document_even_when_it_fails(say: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUBSPOT_TOKEN", "wrong")
+
+    status, out, _ = say("pull", "--json")
+
+    assert status == json.loads(out)["error"]["status"] == 2
