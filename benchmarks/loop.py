@@ -56,7 +56,7 @@ def main() -> None:
         local_platforms(people=options.people, seed=1, orders=options.orders) as access,
     ):
         folder = Path(parent) / "workspace"
-        make_workspace(folder, access)
+        make_workspace(folder, access, samples="shop" if options.orders else "demo")
         as_of = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"], "AS_OF": as_of}
         for name, steps in (("first", STEPS), ("second", SECOND)):

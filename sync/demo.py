@@ -61,7 +61,7 @@ def demo(
     started = time.monotonic()
     tell("Starting both local platforms ...")
     with local_platforms(people=people, seed=seed, orders=orders) as access:
-        make_workspace(directory, access)
+        make_workspace(directory, access, samples="shop" if orders else "demo")
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         with open_workbench(directory, now=now, environment=environment) as bench:
             first, second, written = _twice(bench, access, tell, progress)
@@ -124,8 +124,14 @@ def local_platforms(*, people: int, seed: int, orders: Path | None = None) -> It
             process.stdout.close()
 
 
-def make_workspace(directory: Path, access: Mapping[str, str]) -> None:
-    """Write the demo's workspace: two connections, and segments and personas for its people."""
+def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str = "demo") -> None:
+    """Write the demo's workspace: two connections, and segments and personas for its people.
+
+    Args:
+        directory: Empty, or made by an earlier demo.
+        access: What `local_platforms` yields.
+        samples: ``demo`` for invented people, ``shop`` for an order history.
+    """
     if directory.exists() and any(directory.iterdir()):
         if not (directory / MARKER).exists():
             raise FixSettingsError(f"{directory} is not empty.", mend="Name another folder: `personasync demo DIR`.")
@@ -138,9 +144,9 @@ def make_workspace(directory: Path, access: Mapping[str, str]) -> None:
         "mailchimp",
         {"api_key": "env:MAILCHIMP_API_KEY", "audience": access["audience"], "base_url": access["mailchimp_url"]},
     )
-    samples = resources.files("sync") / "templates" / "demo"
+    folder = resources.files("sync") / "templates" / samples
     for name in ("segments.toml", "personas.toml"):
-        (directory / name).write_text((samples / name).read_text("utf-8"), "utf-8")
+        (directory / name).write_text((folder / name).read_text("utf-8"), "utf-8")
     write_workspace(directory, Answers("Demo shop", (crm, email)))
 
 

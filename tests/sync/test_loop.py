@@ -180,7 +180,7 @@ def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms,
     edited = plan(bench)
     text = edited.path.read_text("utf-8")
     edited.path.write_text(text.replace("Welcome to the shop", "Welcome to the shop!"), "utf-8")
-    with pytest.raises(FixSettingsError, match="edited|changed"):
+    with pytest.raises(FixSettingsError, match=r"edited|changed"):
         apply(bench, edited.path)
     good = plan(bench)
     apply(bench, good.path)

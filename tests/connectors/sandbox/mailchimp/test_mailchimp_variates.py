@@ -12,7 +12,6 @@ import pytest
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 
 if TYPE_CHECKING:
-
     from tests.connectors.sandbox.mailchimp.conftest import Platform, Script
 
 Json = Any  # a parsed JSON value, or what has no types

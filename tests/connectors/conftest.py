@@ -1,0 +1,73 @@
+"""Both local platforms, and connectors that speak to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from connectors import hubspot, mailchimp
+from connectors.connector import Connection
+from connectors.hubspot.connector import HubSpot
+from connectors.mailchimp.connector import Mailchimp
+from connectors.records import Page
+from connectors.sandbox.server import Sandbox
+from connectors.sandbox.world import make_world
+from sync.manifest import load_manifest
+
+OWNED = {
+    "hubspot": ("personasync_persona", "personasync_confidence", "personasync_reason"),
+    "mailchimp": ("PERSONA", "PS_HEAD"),
+}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(make_world()) as running:
+        yield running
+
+
+@pytest.fixture
+def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
+    """Open the connector, with settings or limits that differ from the usual ones."""
+    opened: list[HubSpot] = []
+
+    def connect(*, limits: dict[str, int] | None = None, **settings: str) -> HubSpot:
+        manifest = facts("hubspot", limits)
+        given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
+        opened.append(hubspot.connect(Connection("crm", given, manifest, (), ("champions",), OWNED["hubspot"])))
+        return opened[-1]
+
+    yield connect
+    for connector in opened:
+        connector.close()
+
+
+@pytest.fixture
+def open_mailchimp(sandbox: Sandbox) -> Iterator[Callable[..., Mailchimp]]:
+    """Open the connector, with settings or limits that differ from the usual ones."""
+    opened: list[Mailchimp] = []
+
+    def connect(*, limits: dict[str, int] | None = None, **settings: str) -> Mailchimp:
+        access = sandbox.access
+        given = {"api_key": access["mailchimp_key"], "audience": access["audience"], "base_url": sandbox.mailchimp_url}
+        connection = Connection(
+            "email", {**given, **settings}, facts("mailchimp", limits), (), ("champions",), OWNED["mailchimp"]
+        )
+        opened.append(mailchimp.connect(connection))
+        return opened[-1]
+
+    yield connect
+    for connector in opened:
+        connector.close()
+
+
+def facts(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:
+    manifest = load_manifest().connectors[name].as_mapping()
+    return {**manifest, "limits": {**manifest["limits"], **(limits or {})}}
+
+
+def rows(pages: Iterator[Page], table: str) -> list[dict[str, Any]]:
+    """Return the rows of one table of a stream that was read to its end."""
+    return [row for page in pages if page.table == table for row in page.rows.to_pylist()]

@@ -1,0 +1,91 @@
+"""Windows that slide: never more than the platform allows, as the platform counts."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.transport import Slots, Window
+
+
+@dataclass
+class Time:
+    """A clock that moves only when somebody waits."""
+
+    now: float = 0.0
+    waited: list[float] = field(default_factory=list)
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.waited.append(seconds)
+        self.now += seconds
+
+
+@given(st.lists(st.floats(0, 3), min_size=5, max_size=80), st.integers(1, 10), st.floats(0, 1))
+def test_no_window_of_the_platform_ever_holds_more_than_it_allows(
+    latencies: list[float], allowed: int, share: float
+) -> None:
+    time = Time()
+    window = Window(allowed, 10.0, clock=time.clock, wait=time.wait)
+    arrivals = []
+    for latency in latencies:
+        with window.turn():
+            arrivals.append(time.now + latency * share)  # somewhere between departure and answer
+            time.now += latency
+
+    for start in arrivals:
+        assert sum(start <= arrival < start + 10.0 for arrival in arrivals) <= allowed
+
+
+def test_the_platforms_maximum_replaces_the_first_guess() -> None:
+    time = Time()
+    window = Window(1, 10.0, clock=time.clock, wait=time.wait)
+    window.follow({"X-HubSpot-RateLimit-Max": "190", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"})
+    for _ in range(190):
+        with window.turn():
+            pass
+
+    assert time.waited == []
+
+
+def test_what_others_have_used_is_left_to_them() -> None:
+    time = Time()
+    window = Window(10, 10.0, clock=time.clock, wait=time.wait)
+    with window.turn():
+        window.follow({"X-HubSpot-RateLimit-Max": "10", "X-HubSpot-RateLimit-Remaining": "2"})
+    for _ in range(2):
+        with window.turn():
+            pass
+    assert time.waited == []
+    with window.turn():
+        pass
+
+    assert sum(time.waited) >= 9.9
+
+
+def test_no_more_requests_are_under_way_than_there_are_slots() -> None:
+    slots, most, under_way, lock = Slots(3), 0, 0, threading.Lock()
+    gate = threading.Barrier(3, timeout=5)
+
+    def work() -> None:
+        nonlocal most, under_way
+        with slots.turn():
+            with lock:
+                under_way += 1
+                most = max(most, under_way)
+            gate.wait()
+            with lock:
+                under_way -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert most == 3
