@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.errors import NotFoundError, PersonasyncError, PlatformDownError, RejectedError
+from connectors.errors import MissingScopeError, NotFoundError, PersonasyncError, PlatformDownError, RejectedError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.transport import Call
 
@@ -47,7 +47,7 @@ def run(
 def _download(api: MailchimpApi, job: Mapping[str, Any]) -> bytes:
     try:
         return _fetch(api, job["response_body_url"])
-    except (NotFoundError, RejectedError):  # its time was up: looking again gives a new address
+    except (MissingScopeError, NotFoundError, RejectedError):  # its time was up: looking again gives a new address
         fresh = api.call(api.sdk.batches.status, job["id"])
         return _fetch(api, fresh["response_body_url"])
 
