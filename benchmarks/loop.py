@@ -58,7 +58,8 @@ def main() -> None:
         folder = Path(parent) / "workspace"
         make_workspace(folder, access, samples="shop" if options.orders else "demo")
         as_of = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
-        environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"], "AS_OF": as_of}
+        secrets = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
+        environment = {**secrets, "AS_OF": as_of}
         for name, steps in (("first", STEPS), ("second", SECOND)):
             before = writes(access)
             for step in steps:
@@ -69,7 +70,8 @@ def main() -> None:
                 seconds, peak, document = measure(step, folder, environment)
                 row = {"seconds": round(seconds, 2), "peak_mb": round(peak), "requests": seen(access) - sent}
                 found[name][step.split()[0]] = row
-                print(f"{name:7} {step:12} {seconds:8.2f} s {peak:7.0f} MB {row['requests']:6} requests  {told(document)}")
+                figures = f"{seconds:8.2f} s {peak:7.0f} MB {row['requests']:6} requests"
+                print(f"{name:7} {step:12} {figures}  {told(document)}")
             found[name]["writes"] = writes(access) - before
             print(f"{name:7} writes seen by the platforms: {found[name]['writes']}")
     print(json.dumps(found))
@@ -100,8 +102,8 @@ def writes(access: Mapping[str, str]) -> int:
 
 def told(document: Mapping[str, Any]) -> str:
     """Return the figures of a command's document that fit a line."""
-    shown = {key: value for key, value in document.items() if isinstance(value, int | float) or key in {"personas", "rows"}}
-    return ", ".join(f"{key} {value}" for key, value in shown.items())
+    wanted = {"personas", "rows"}
+    return ", ".join(f"{key} {value}" for key, value in document.items() if isinstance(value, int) or key in wanted)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,12 @@ def _twice(
     as_of = bench.now()
     tell("First run:")
     first = run_loop(
-        bench, as_of=as_of, progress=progress, tell=_indented(tell), before_results=lambda: _campaign(access, tell), set_up=True
+        bench,
+        as_of=as_of,
+        progress=progress,
+        tell=_indented(tell),
+        before_results=lambda: _campaign(access, tell),
+        set_up=True,
     )
     before = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
     tell("Second run, of the same moment:")

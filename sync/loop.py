@@ -83,7 +83,9 @@ def run_loop(
     steps = step("setup", lambda: missing(bench))
     if steps and not set_up:
         listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
-        raise FixSettingsError(f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first.")
+        raise FixSettingsError(
+            f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first."
+        )
     if steps:
         step("create", lambda: create(bench, steps))
     planned = step("plan", lambda: plan(bench))

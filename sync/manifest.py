@@ -56,6 +56,7 @@ class ConnectorFacts(Facts):
     api_version_ends: str = ""
     secret: str = ""
     settings: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
     group_prefix: str = ""
     field_group: str = ""
     skip_merge_validation: bool = False

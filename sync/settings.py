@@ -90,8 +90,8 @@ class Workspace:
             settings[facts.secret] = resolve_secret(
                 reference, where=where, environment=environment, directory=self.directory
             )
-        if facts.kind == "files":  # what people write is meant from their workspace, wherever the command runs
-            settings = {key: str(self.directory / value) for key, value in settings.items()}
+        # what people write is meant from their workspace, wherever the command runs
+        settings |= {key: str(self.directory / settings[key]) for key in facts.paths if key in settings}
         return Connection(
             name=name,
             settings=settings,

@@ -20,6 +20,7 @@ from connectors.errors import ContractError, FixSettingsError
 from connectors.files.answers import read_answers
 from connectors.files.columns import find_columns, mapping_keys
 from connectors.files.contacts import read_contacts
+from connectors.files.customers import customers_of
 from connectors.files.orders import read_orders
 from connectors.files.rows import Rejects
 from connectors.files.table import digest, read_table
@@ -93,8 +94,9 @@ class Files:
             FixSettingsError: The file is missing, or its structure is broken as a whole.
         """
         self._rejects.pop(stream, None)
-        path = self._path(stream)
-        here = {} if path is None else {"digest": self._digest(stream, path)}
+        source = self._source(stream)
+        path = self._path(source)
+        here = {} if path is None else {"digest": self._digest(source, path)}
         if path is None or here == dict(cursor):
             yield Page(stream, TABLES[stream].columns.empty_table(), here)
             return
@@ -105,7 +107,15 @@ class Files:
                 yield Page(name, rows.slice(start, PAGE), None, total)
         yield Page(stream, TABLES[stream].columns.empty_table(), here, tables[stream].num_rows)
 
+    def _source(self, stream: str) -> str:
+        """The stream whose file is read: without a file of contacts, those who ordered are the contacts."""
+        return "orders" if stream == "contacts" and self._path("contacts") is None else stream
+
     def _tables(self, stream: str, path: Path) -> dict[str, pa.Table]:
+        if stream != self._source(stream):
+            orders = self._tables("orders", path)["orders"]
+            self._rejects.pop("orders")  # told when the orders themselves are read
+            return {"contacts": customers_of(orders, self.name)}
         kind = STREAMS[stream]
         table = read_table(path)
         columns = find_columns(kind, table.headers, self._settings, file=path.name)

@@ -101,7 +101,7 @@ def people(count: int, *, seed: int, now: datetime) -> Iterator[Human]:
 
 
 def _orders(dice: random.Random, taste: str, now: datetime, weeks: float) -> Iterator[Order]:
-    """The first order on the first day, then BG/NBD: an exponential wait; after each order maybe none ever again."""
+    """The first order on the first day, then BG/NBD: an exponential wait; after each repeat maybe none ever again."""
     traits = TASTES[taste]
     rate = dice.gammavariate(R, 1 / ALPHA) * traits.pace
     drop = dice.betavariate(A, B)
@@ -111,7 +111,7 @@ def _orders(dice: random.Random, taste: str, now: datetime, weeks: float) -> Ite
         at = now - timedelta(weeks=weeks - elapsed)
         amount = round(max(0.5, dice.gammavariate(P, 1 / worth) * traits.spend), 2)
         yield Order(_in_season(dice, at, now) if taste == "gift" else at, amount)
-        if dice.random() < drop or rate <= 0:
+        if (elapsed > 0 and dice.random() < drop) or rate <= 0:
             return
         elapsed += dice.expovariate(rate)
 

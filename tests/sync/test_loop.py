@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -155,7 +156,8 @@ def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms,
     planned = plan(bench)
     page = Fault(kind="html", match="/members/", method="PATCH", status=502, times=10_000, skip=30)
     platforms.sandbox.journal.faults[:] = [page]
-    bench.connector("email")._transport._wait = lambda _seconds: None
+    email: Any = bench.connector("email")
+    email._transport._wait = lambda _seconds: None
     first = apply(bench, planned.path)
     platforms.sandbox.journal.faults[:] = []
     patched = [one for one in platforms.writes() if one.startswith("PATCH")]

@@ -197,7 +197,7 @@ def test_a_broken_result_file_leaves_outcomes_unknown(
     state.add_member(AUDIENCE, "ada@people.test")
     writer = open_mailchimp(limits={"batches_from": 1})
     sandbox.journal.faults[:] = [Fault(kind="status", match="_files", status=200, body={"no": "archive"})]
-    outcomes = []
+    outcomes: list[Outcome] = []
     with pytest.raises(PlatformDownError, match="broken"):
         outcomes.extend(outcome for batch in writer.push([field(people(writer)[0], "a")]) for outcome in batch)
 

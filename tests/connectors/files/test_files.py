@@ -1,0 +1,209 @@
+"""Files as a connection: what is read, what is left out and told, and that nothing is read twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from connectors import files
+from connectors.connector import Connection
+from connectors.errors import ContractError, FixSettingsError
+from connectors.files.connector import Files
+from connectors.records import Change
+from sync.manifest import load_manifest
+from sync.new_workspace import Answers, NewConnection, write_workspace
+from sync.workbench import open_workbench
+from tests.connectors.conftest import rows
+
+Open = Callable[..., Files]
+
+CONTACTS = """\
+E-Mail;Status;Name
+Ada@People.test;subscribed;Ada
+bob@people.test;unsubscribed;Bob
+no address;subscribed;Nobody
+"""
+ORDERS = """\
+order_id,email,date,amount,currency
+1,ada@people.test,2026-11-01 10:00:00,12.50,usd
+2,ADA@people.test,2026-11-02,7,USD
+3,ada@people.test,yesterday,7,USD
+4,ada@people.test,2026-11-03,seven,USD
+5,ada@people.test,2026-11-04,-7,USD
+"""
+ANSWERS = """\
+email,item,value,date
+ada@people.test,q1,4,2026-11-01
+ada@people.test,q2,,2026-11-01
+"""
+
+
+@pytest.fixture
+def open_files(tmp_path: Path) -> Open:
+    def connect(**texts: str | bytes) -> Files:
+        settings = {}
+        for name, text in texts.items():
+            path = tmp_path / f"{name}.csv"
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+            settings[name] = str(path)
+        return files.connect(Connection("shop", settings, load_manifest().connectors["files"].as_mapping()))
+
+    return connect
+
+
+def test_contacts_are_read_under_usual_names_and_what_is_wrong_is_told(open_files: Open) -> None:
+    shop = open_files(contacts=CONTACTS)
+    found = rows(shop.read("contacts", {}), "contacts")
+
+    assert [(row["email"], row["consent"]) for row in found] == [
+        ("ada@people.test", "subscribed"),
+        ("bob@people.test", "unsubscribed"),
+    ]
+    assert len(shop.rejects) == 1
+    assert "contacts.csv" in shop.rejects[0]
+    assert "4" in shop.rejects[0]  # its line
+
+
+def test_orders_are_read_and_bad_rows_leave_only_themselves_out(open_files: Open) -> None:
+    shop = open_files(orders=ORDERS)
+    found = {row["order_id"]: row for row in rows(shop.read("orders", {}), "orders")}
+
+    assert set(found) == {"1", "2", "5"}
+    assert (found["1"]["amount"], found["1"]["currency"]) == (12.5, "USD")
+    assert found["1"]["at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert found["2"]["contact_key"] == "mailto:ada@people.test"
+    assert found["5"]["state"] == "cancelled"
+    assert len(shop.rejects) == 2
+    assert any("yesterday" in line for line in shop.rejects)
+    assert any("seven" in line for line in shop.rejects)
+
+
+def test_whoever_ordered_is_a_contact_where_there_is_no_file_of_contacts(open_files: Open) -> None:
+    found = rows(open_files(orders=ORDERS).read("contacts", {}), "contacts")
+
+    assert [(row["email"], row["consent"]) for row in found] == [("ada@people.test", "unknown")]
+    assert found[0]["created_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+def test_answers_are_read(open_files: Open) -> None:
+    found = rows(open_files(answers=ANSWERS).read("survey_answers", {}), "survey_answers")
+
+    assert ("q1", "4") in {(row["item"], row["value"]) for row in found}
+
+
+def test_a_file_that_did_not_change_is_not_read_again(open_files: Open, tmp_path: Path) -> None:
+    shop = open_files(orders=ORDERS)
+    cursor = list(shop.read("orders", {}))[-1].cursor or {}
+    same = rows(shop.read("orders", cursor), "orders")
+    (tmp_path / "orders.csv").write_text(ORDERS + "6,eve@people.test,2026-11-05,3,USD\n")
+    more = rows(shop.read("orders", cursor), "orders")
+
+    assert (same, len(more)) == ([], 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("name,city\nAda,Bern\n", "no column 'id' or 'email'; it has: name, city"),
+        ("", "empty|no header|no column|no rows"),
+    ],
+)
+def test_a_file_without_what_is_needed_is_told(open_files: Open, text: str, told: str) -> None:
+    with pytest.raises(FixSettingsError, match=told):
+        list(open_files(contacts=text).read("contacts", {}))
+
+
+def test_a_missing_file_is_told(open_files: Open, tmp_path: Path) -> None:
+    shop = open_files(contacts=CONTACTS)
+    (tmp_path / "contacts.csv").unlink()
+
+    with pytest.raises(FixSettingsError, match=r"contacts\.csv"):
+        list(shop.read("contacts", {}))
+
+
+def test_a_mark_in_front_does_no_harm(open_files: Open) -> None:
+    text = b"\xef\xbb\xbfemail,name\nada@people.test,Ada\n"
+
+    assert [row["email"] for row in rows(open_files(contacts=text).read("contacts", {}), "contacts")] == [
+        "ada@people.test"
+    ]
+
+
+def test_another_encoding_is_told_and_not_guessed(open_files: Open) -> None:
+    with pytest.raises(FixSettingsError, match="UTF-8"):
+        list(open_files(contacts="email,name\nada@people.test,Jürgen\n".encode("latin-1")).read("contacts", {}))
+
+
+def test_settings_may_name_columns(tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    path.write_text("nr,who,wann,sum\n1,ada@people.test,2026-11-01,5\n")
+    named = {"orders_id": "nr", "orders_email": "who", "orders_at": "wann", "orders_amount": "sum"}
+    manifest = load_manifest().connectors["files"].as_mapping()
+
+    shop = files.connect(Connection("shop", {"orders": str(path), **named}, manifest))
+
+    assert [row["amount"] for row in rows(shop.read("orders", {}), "orders")] == [5.0]
+    assert set(named) <= set(manifest["settings"])
+
+
+def test_parquet_is_read_with_its_types(tmp_path: Path) -> None:
+    table = pa.table({"order_id": [1], "email": ["ada@people.test"], "at": [datetime(2026, 11, 1)], "amount": [5.5]})  # noqa: DTZ001
+    pq.write_table(table, tmp_path / "o.parquet")
+    manifest = load_manifest().connectors["files"].as_mapping()
+    shop = files.connect(Connection("shop", {"orders": str(tmp_path / "o.parquet")}, manifest))
+
+    found = rows(shop.read("orders", {}), "orders")[0]
+
+    assert (found["order_id"], found["amount"], found["at"]) == ("1", 5.5, datetime(2026, 11, 1, tzinfo=UTC))
+
+
+def test_a_real_history_is_read_as_it_is(shared: Path) -> None:
+    path = shared / "data" / "online_retail" / "online_retail.parquet"
+    shop = files.connect(Connection("shop", {"orders": str(path)}, load_manifest().connectors["files"].as_mapping()))
+
+    table = {page.table: 0 for page in shop.read("orders", {})}
+    found = rows(shop.read("orders", {}), "orders")
+
+    assert set(table) == {"orders", "order_lines"}
+    assert len({row["contact_key"] for row in found if row["state"] == "placed" and row["amount"] > 0} - {None}) > 4_000
+
+
+def test_files_are_only_read(open_files: Open) -> None:
+    shop = open_files(contacts=CONTACTS)
+    change = Change("shop", "1", "p", None, "field", "x", None, "y")
+
+    assert (shop.pushes, shop.missing([], ["a"]), list(shop.push([])), shop.requests_for([change])) == (
+        False,
+        [],
+        [],
+        {},
+    )
+    with pytest.raises(ContractError):
+        list(shop.push([change]))
+    assert {finding.state for finding in shop.check()} == {"warn"}
+    with pytest.raises(FixSettingsError, match="names no file"):
+        open_files()
+
+
+def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
+    from sync.assign import assign  # noqa: PLC0415
+    from sync.planning import plan  # noqa: PLC0415
+    from sync.pull import pull  # noqa: PLC0415
+
+    folder = tmp_path / "ws"
+    write_workspace(folder, Answers("Files", (NewConnection("shop", "files", {"orders": "orders.csv"}),)))
+    (folder / "orders.csv").write_text(ORDERS)
+    with open_workbench(folder, now=lambda: datetime(2026, 11, 20, tzinfo=UTC), environment=os.environ) as bench:
+        pulled = pull(bench)
+        assigned = assign(bench, as_of=bench.now())
+        planned = plan(bench)
+
+    assert (pulled.persons, len(pulled.rejects)) == (1, 2)
+    assert assigned.segments == {"buyers": 1}
+    assert len(planned.plan.changes) == 0
