@@ -102,12 +102,14 @@ class Door:
             return
         if self.world.settings.latency:
             await asyncio.sleep(self.world.settings.latency)
-        status = 0
+        noted = False
 
         async def sent(message: Message) -> None:
-            nonlocal status
+            nonlocal noted
             if message["type"] == "http.response.start":
-                status = message["status"]
+                # before the client can see the answer: what it has seen is safe, and stands in the log
+                self._note(scope, message["status"])
+                noted = True
                 stamp = format_datetime(self.world.clock.now(), usegmt=True)
                 message = {**message, "headers": [*message["headers"], (b"date", stamp.encode())]}
             await send(message)
@@ -119,8 +121,8 @@ class Door:
             else:
                 await _fail(fault, self.app, scope, receive, sent)
         finally:
-            self._note(scope, status)
-            self.world.store.flush()
+            if not noted:
+                self._note(scope, 0)
 
     def _note(self, scope: Scope, status: int) -> None:
         method, path = scope["method"], scope["path"]
@@ -128,6 +130,7 @@ class Door:
         endpoint = str(scope.get("personasync_endpoint", ""))
         self.journal.entries.append(Entry(self.journal.count, self.platform, method, path, endpoint, status, write))
         self.journal.count += 1
+        self.world.store.flush()
 
     async def _side_door(self, scope: Scope, receive: Receive, send: Send) -> None:
         what = scope["path"].partition(SIDE_DOOR)[2]

@@ -1,7 +1,7 @@
 """What recipients do with a mail: open, click, buy, leave, bounce; by hidden persona and by what they read.
 
-Chances are stated in tastes.py. Everybody's dice depend on the seed, the address and the moment only, so that a
-campaign ends the same in every run of one seed, whatever the order of recipients.
+Chances are stated in tastes.py. Everybody's dice depend on the seed, the address and how many mails came before, so
+that a campaign ends the same in every run of one seed, whatever the order of recipients and the time of day.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def respond(world: World, recipients: list[Recipient], *, sent_at: datetime) -> 
 
 def _one(world: World, recipient: Recipient, sent_at: datetime) -> Iterator[Response]:
     address = recipient.email
-    dice = random.Random(f"{world.seed}/{address.lower()}/{sent_at.isoformat()}")  # noqa: S311 - people, not secrets
+    number = world.store.next_id(f"mails/{address.lower()}")
+    dice = random.Random(f"{world.seed}/{address.lower()}/{number}")  # noqa: S311 - people, not secrets
     lot = dice.random()
     if lot < HARD_BOUNCE + SOFT_BOUNCE:
         yield Response(address, "hard_bounce" if lot < HARD_BOUNCE else "soft_bounce", sent_at + timedelta(minutes=1))

@@ -86,7 +86,7 @@ def test_init_writes_a_workspace_once(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_the_demo_ends_with_one_document(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("personasync")
-    command = [str(program), "demo", str(tmp_path / "demo"), "--people", "150", "--json"]
+    command = [str(program), "demo", str(tmp_path / "demo"), "--people", "500", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
     document = json.loads(done.stdout)
 
