@@ -38,10 +38,10 @@ class Taste:
 
 
 TASTES = {
-    "regular": Taste(0.25, ("early access", "new arrivals", "loyal"), 6.0, 1.0, 0.42, 0.22, 0.20, 0.002),
-    "bargain": Taste(0.30, ("sale", "% off", "bargain", "save"), 2.0, 0.5, 0.32, 0.16, 0.12, 0.005),
-    "gift": Taste(0.20, ("gift",), 1.0, 1.8, 0.28, 0.12, 0.14, 0.004),
-    "newcomer": Taste(0.25, ("welcome", "getting started", "first order"), 1.0, 0.8, 0.36, 0.14, 0.06, 0.006),
+    "regular": Taste(0.25, ("early access", "new arrivals", "loyal"), 6.0, 1.0, 0.42, 0.22, 0.20, 0.004),
+    "bargain": Taste(0.30, ("sale", "% off", "bargain", "save"), 2.0, 0.5, 0.32, 0.16, 0.12, 0.010),
+    "gift": Taste(0.20, ("gift",), 1.0, 1.8, 0.28, 0.12, 0.14, 0.008),
+    "newcomer": Taste(0.25, ("welcome", "getting started", "first order"), 1.0, 0.8, 0.36, 0.14, 0.06, 0.012),
 }
 MATCHED = 2.5  # factor on clicks where the content is for them; generic content is the base
 MISSED = 0.6  # factor where it is for somebody else

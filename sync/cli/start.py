@@ -96,7 +96,7 @@ Ctrl-C ends both platforms."""
 def demo(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", file_okay=False)] = Path("demo-workspace"),
     *,
-    people: PeopleOption = 2000,
+    people: PeopleOption = 3000,
     seed: SeedOption = 20261124,
     orders: Annotated[
         Path | None, typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated people.")

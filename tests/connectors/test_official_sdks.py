@@ -1,0 +1,91 @@
+"""Both official SDKs, unchanged: every method that the product calls works against the local platforms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from importlib.metadata import version
+
+from connectors.connector import Connector
+from connectors.hubspot import operations
+from connectors.hubspot.connector import HubSpot
+from connectors.hubspot.operations import Operation
+from connectors.mailchimp.api import ENDPOINTS
+from connectors.mailchimp.connector import Mailchimp
+from connectors.records import Change, FieldDefinition, Outcome
+from connectors.sandbox import marketer
+from connectors.sandbox.fill import AUDIENCE, fill
+from connectors.sandbox.server import Sandbox
+
+FIRST = {
+    "crm": FieldDefinition("personasync_persona", "Persona", "enumeration", (("a", "A"),)),
+    "email": FieldDefinition("PERSONA", "Persona", "text"),
+}
+THEN = {**FIRST, "crm": FieldDefinition("personasync_persona", "Persona", "enumeration", (("a", "A"), ("b", "B")))}
+
+
+def read_all(connector: Connector) -> list[str]:
+    """Read every stream from its start, and again from where it ended; return the ids of contacts."""
+    ids = []
+    for stream in (*connector.streams, *connector.result_streams):
+        pages = list(connector.read(stream, {}))
+        list(connector.read(stream, {"since": "0"} if connector.name == "crm" else pages[-1].cursor or {}))
+        if stream == "contacts":
+            ids = [row["platform_id"] for page in pages for row in page.rows.to_pylist() if row["email"]]
+    return ids
+
+
+def set_up(connector: Connector, fields: dict[str, FieldDefinition]) -> None:
+    for step in connector.missing([fields[connector.name]], ["champions"]):
+        connector.create(step)
+
+
+def done(outcomes: Iterator[list[Outcome]]) -> set[str]:
+    return {outcome.state for batch in outcomes for outcome in batch}
+
+
+def changes(connector: Connector, rows: Sequence[tuple[str, str]], after: str | None) -> list[Change]:
+    name, member = FIRST[connector.name].name, "member" if after else None
+    fields = [Change(connector.name, key, "p", email, "field", name, None, after) for key, email in rows]
+    return fields + [Change(connector.name, key, "p", email, "group", "champions", None, member) for key, email in rows]
+
+
+def walk(connector: Connector) -> set[str]:
+    """Use everything that *connector* can do, and return the endpoints that it asked."""
+    connector.check()
+    set_up(connector, FIRST)
+    set_up(connector, THEN)
+    ids = read_all(connector)
+    pages = connector.read("contacts", {})
+    emails = {row["platform_id"]: row["email"] for page in pages for row in page.rows.to_pylist()}
+    rows = [(key, emails[key]) for key in ids[:5]]
+    assert done(connector.push(changes(connector, rows, "a"))) == {"applied"}
+    assert done(connector.push(changes(connector, rows, None))) == {"applied"}
+    list(connector.read("memberships", {}))
+    return set(connector.traffic.requests)
+
+
+def test_every_operation_of_hubspot_is_walked(sandbox: Sandbox, open_hubspot: Callable[..., HubSpot]) -> None:
+    fill(sandbox.world, 60)
+    known = {f"{one.method} {one.endpoint}" for one in vars(operations).values() if isinstance(one, Operation)}
+
+    assert walk(open_hubspot(api_version="v3")) == known
+    assert version("hubspot-api-client") == "12.0.0"
+
+
+def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp]) -> None:
+    fill(sandbox.world, 60)
+    access = sandbox.access
+    marketer.send_campaign(
+        access["mailchimp_url"],
+        access["mailchimp_key"],
+        AUDIENCE,
+        title="T",
+        subject="S",
+        variants={"a": "<p>x</p>", "b": "<p>y</p>"},
+    )
+    sandbox.world.clock.advance(timedelta(days=4))
+    found = walk(open_mailchimp()) | walk(open_mailchimp(limits={"batches_from": 1}))
+
+    assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}
+    assert version("mailchimp-marketing") == "3.0.80"
