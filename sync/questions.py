@@ -8,6 +8,7 @@ import typer
 
 from sync.new_workspace import Answers, NewConnection
 
+NO_AUDIENCE = "your-audience-id"  # `doctor` then says that there is no such audience, and where to find its id
 CRM = NewConnection("crm", "hubspot", {"access_token": "env:HUBSPOT_TOKEN"})
 
 
@@ -18,7 +19,7 @@ def email_platform(audience: str) -> NewConnection:
 
 def defaults(directory: Path) -> Answers:
     """Return what a workspace starts with when there is no terminal to ask at."""
-    return Answers(name=directory.resolve().name, connections=(CRM, email_platform("your-audience-id")))
+    return Answers(name=directory.resolve().name, connections=(CRM, email_platform(NO_AUDIENCE)))
 
 
 def ask(directory: Path) -> Answers:
@@ -28,7 +29,8 @@ def ask(directory: Path) -> Answers:
     if typer.confirm("Are the contacts in HubSpot?", default=True, err=True):
         connections.append(CRM)
     if typer.confirm("Do you mail them from Mailchimp?", default=True, err=True):
-        audience = typer.prompt("Audience id (Mailchimp: Audience > Settings > Audience name and defaults)", err=True)
+        where = "Audience id (Mailchimp: Audience > Settings > Audience name and defaults)"
+        audience = typer.prompt(where, default=NO_AUDIENCE, err=True)
         connections.append(email_platform(audience))
     if typer.confirm("Do contacts or orders come from files (CSV or Parquet)?", default=not connections, err=True):
         contacts = typer.prompt("File of contacts", default="contacts.csv", err=True)
