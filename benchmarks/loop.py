@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sandbox import marketer
-from sync.demo import GENERIC, PERSONAL, local_platforms, make_workspace
+from sync.demo import local_platforms, make_workspace, send_campaign
 
 STEPS = ("setup --yes", "pull", "assign", "plan", "apply", "results", "report")
 SECOND = ("pull", "assign", "plan", "apply", "results", "report")
@@ -64,7 +64,7 @@ def main() -> None:
             before = writes(access)
             for step in steps:
                 if step == "results" and name == "first":
-                    campaign(access)
+                    send_campaign(access)
                     before += 3  # what the marketing person did
                 sent = seen(access)
                 seconds, peak, document = measure(step, folder, environment)
@@ -75,19 +75,6 @@ def main() -> None:
             found[name]["writes"] = writes(access) - before
             print(f"{name:7} writes seen by the platforms: {found[name]['writes']}")
     print(json.dumps(found))
-
-
-def campaign(access: Mapping[str, str]) -> None:
-    """Send the demo's campaign and let four days pass."""
-    marketer.send_campaign(
-        access["mailchimp_url"],
-        access["mailchimp_key"],
-        access["audience"],
-        title="Benchmark",
-        subject="This week",
-        variants={"generic": GENERIC, "personal": PERSONAL},
-    )
-    marketer.advance_clock(access["mailchimp_url"], days=4)
 
 
 def seen(access: Mapping[str, str]) -> int:

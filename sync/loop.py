@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from connectors.errors import FixSettingsError
+from connectors.records import SetupStep
 from sync.apply import Applied, apply
 from sync.assign import Assigned, assign
 from sync.planning import Planned, plan
@@ -81,11 +82,8 @@ def run_loop(
     pulled = step("pull", lambda: pull(bench, progress=progress))
     assigned = step("assign", lambda: assign(bench, as_of=as_of or bench.now()))
     steps = step("setup", lambda: missing(bench))
-    if steps and not set_up:
-        listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
-        raise FixSettingsError(
-            f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first."
-        )
+    if not set_up:
+        _refuse_unseen(steps)
     if steps:
         step("create", lambda: create(bench, steps))
     planned = step("plan", lambda: plan(bench))
@@ -96,6 +94,14 @@ def run_loop(
     return Loop(
         pulled, assigned, len(steps), planned, applied, imported, written, seconds, requests, _writes(bench) - writes
     )
+
+
+def _refuse_unseen(steps: Sequence[SetupStep]) -> None:
+    if steps:
+        listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
+        raise FixSettingsError(
+            f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first."
+        )
 
 
 def _sent(bench: Workbench) -> int:
