@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Protocol
+
+import pyarrow as pa
 
 from connectors.errors import FixSettingsError
 from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
 
 ENTRY_POINTS = "personasync.connectors"
+
+
+Known = Callable[[Collection[str]], pa.Array]
+"""Supplies the platform ids (text) of the contacts of a connection whose state, as we know it, is one of these."""
+
+
+def nobody(states: Collection[str]) -> pa.Array:
+    """Know no contact yet."""
+    del states
+    return pa.array([], pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +38,8 @@ class Connection:
         mapped: Platform properties that the workspace's traits use, to be read as well.
         groups: Names of the groups (one per segment) whose members are wanted.
         owned: Names of the fields that we own there; a change of any other is refused.
+        budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
+        service: Whether this process answers webhooks: a share of each budget is then kept free for it.
     """
 
     name: str
@@ -33,6 +48,8 @@ class Connection:
     mapped: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     owned: tuple[str, ...] = ()
+    budgets: Path | None = None
+    service: bool = False
 
 
 class Connector(Protocol):
@@ -56,8 +73,14 @@ class Connector(Protocol):
     def now(self) -> datetime:
         """Return the platform's own clock (UTC), from the Date header of an answer."""
 
-    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
-        """Yield what changed in *stream* since *cursor* ({}: everything), page by page."""
+    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
+        """Yield what changed in *stream* since *cursor* ({}: everything), page by page.
+
+        Args:
+            stream: One of `streams` or `result_streams`.
+            cursor: As the last page of the last reading carried it.
+            known: The contacts as we know them: who of them is gone, and reading them again fast.
+        """
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
         """Compare with what the platform has, and return what would have to be created.
@@ -71,6 +94,14 @@ class Connector(Protocol):
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Write *changes*, yielding the outcomes of each batch before the next one leaves."""
+
+    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what the platform shows now where *changes* were made, without writing.
+
+        Returns:
+            Value (None: empty, or not a member) by (platform id, kind, name). Contacts that are not there any more
+            are left out.
+        """
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return how many requests per endpoint `push` would need for *changes*."""

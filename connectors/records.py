@@ -215,12 +215,14 @@ class Page:
         cursor: Position after this page; None while the stream can't be resumed from here. The last page
             of a stream always carries one.
         total: How many rows of this stream the platform announced, None where it does not say.
+        groups: On the last page of memberships: the groups of which all members were read.
     """
 
     table: str
     rows: pa.Table
     cursor: Cursor | None = None
     total: int | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,18 @@ killed repeats work and never loses any. Writing a page twice changes nothing.
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import pyarrow as pa
 
 from connectors.connector import Connector
 from connectors.errors import ContractError
-from connectors.records import CONTACTS, MEMBERSHIPS
-from sync.identity import contact_keys, resolve
+from connectors.records import MEMBERSHIPS, Cursor
+from sync.identity_map import follow
 from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
+
+MEMORY = "160MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progr
     """
     pulled = Pulled()
     connectors = bench.connectors(only)
-    with recorded(bench, "pull") as run:
+    with recorded(bench, "pull") as run, bench.warehouse.bounded(MEMORY):
         for connector in connectors:
             for stream in connector.streams:
                 read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
@@ -72,9 +74,11 @@ def read_stream(
     """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
     cursor = {} if full else bench.control.cursors.get(connector.name, stream)
     name, done, snapshot = f"{connector.name} {stream}", 0, []
-    last = None
-    for page in connector.read(stream, cursor):
+    last: Cursor | None = None
+    groups: list[str] = []
+    for page in connector.read(stream, cursor, partial(bench.warehouse.known_ids, connector.name)):
         done += page.rows.num_rows
+        groups += page.groups
         if page.table == MEMBERSHIPS.name:
             snapshot.append(page.rows)
         else:
@@ -85,30 +89,23 @@ def read_stream(
         last = page.cursor
         progress(name, done, page.total)
     if stream == MEMBERSHIPS.name:
-        _keep_snapshot(bench, connector, snapshot, pulled)
+        _keep_snapshot(bench, connector, snapshot, groups, pulled)
         bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
         raise ContractError(f"{name} ended without saying where to go on.")
     pulled.rows[name] = done
 
 
-def _keep_snapshot(bench: Workbench, connector: Connector, pages: list[pa.Table], pulled: Pulled) -> None:
+def _keep_snapshot(
+    bench: Workbench, connector: Connector, pages: list[pa.Table], groups: list[str], pulled: Pulled
+) -> None:
+    if not groups:
+        return
     rows = pa.concat_tables(pages) if pages else MEMBERSHIPS.columns.empty_table()
-    groups = [segment.name for segment in bench.workspace.segments]
     kept = bench.warehouse.replace_snapshot(rows, connection=connector.name, groups=groups, recorded_at=bench.now())
     pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
 
 
 def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
-    links = bench.control.links.mapping()
-    contacts = bench.warehouse.current(CONTACTS.name).to_pyarrow()
-    changes = resolve(contact_keys(contacts), links, new_person_id)
-    if changes.links or changes.merged:
-        bench.control.links.write(changes, run.run_id)
-    pulled.joined = len(changes.merged)
-    pulled.persons = len(set({**links, **changes.links}.values()))
-
-
-def new_person_id() -> str:
-    """Return a person id that nobody has. Ids sort by age, so that where persons join the oldest survives."""
-    return f"p-{uuid.uuid1().time:016x}-{uuid.uuid4().hex[:8]}"
+    pulled.joined = follow(bench.warehouse, bench.control, run.run_id)
+    pulled.persons = bench.control.links.persons()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +101,7 @@ class Workspace:
             mapped=tuple(trait.property for trait in self.traits.values() if trait.connection == name),
             groups=tuple(segment.name for segment in self.segments),
             owned=self.owned(name, manifest),
+            budgets=budget_folder(environment),
         )
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
@@ -207,3 +210,12 @@ def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError)
     positions = [position for position, part in enumerate(file.segments) if part.name == name]
     in_rule = ("rule",) if error.line is not None or error.column is not None else ()
     return ("segments", positions[-1], *in_rule) if positions else ()
+
+
+def budget_folder(environment: Mapping[str, str]) -> Path:
+    """Return where the request budgets of this machine's accounts lie: ours alone, and gone with the next start.
+
+    ``PERSONASYNC_BUDGETS`` names another folder.
+    """
+    named = environment.get("PERSONASYNC_BUDGETS")
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"personasync-budgets-{getpass.getuser()}"

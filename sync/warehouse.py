@@ -6,7 +6,8 @@ that equals the version in force is not written again, so writing a batch twice 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
@@ -15,10 +16,11 @@ from urllib.parse import urlsplit
 import ibis
 import pyarrow as pa
 from ibis import Table
+from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
 from connectors.errors import ContractError, FixSettingsError, TryLaterError
-from connectors.records import MEMBERSHIPS, TABLES, TIME, TableSchema
+from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 THREADS = 2  # as fast as four on our queries, a sixth of the memory
@@ -70,14 +72,55 @@ class Warehouse:
         """The incoming rows that differ from the version in force, or have none."""
         keys = list(schema.key)
         others = [column for column in schema.columns.names if column not in keys]
-        versions = self.engine.table(schema.name)
-        touched = versions.semi_join(incoming, keys)  # ranking every version of the table would cost its whole history
-        current = _in_force(touched, schema).rename({f"old_{c}": c for c in others})
+        current = self._current_of(schema, incoming).rename({f"old_{c}": c for c in others})
         joined = incoming.left_join(current.mutate(known=True), keys)
         same = joined.known.fill_null(False)  # noqa: FBT003 - an expression
         for column in others:
             same = same & joined[column].identical_to(joined[f"old_{column}"])
         return joined.filter(~same).order_by("sequence").select(*schema.columns.names, "sequence")
+
+    def _current_of(self, schema: TableSchema, keys: Table) -> Table:
+        # ranking every version of the table would cost its whole history
+        return _in_force(self.engine.table(schema.name).semi_join(keys, list(schema.key)), schema)
+
+    def rows_of(self, name: str, keys: pa.Table) -> Table:
+        """Return the versions in force of the rows that *keys* (the table's key columns) name."""
+        schema = TABLES[name]
+        return self._current_of(schema, self.memtable(keys.select(schema.key).cast(_keys(schema))))
+
+    def written_after(self, name: str, sequence: int, most: int) -> tuple[pa.Table, int]:
+        """Return the keys of rows with a version after *sequence*, at most *most* versions, and how far that goes.
+
+        Returns:
+            Key columns, each row once; the last sequence that was looked at (*sequence* where there is nothing more).
+        """
+        schema, versions = TABLES[name], self.engine.table(name)
+        first = versions.filter(versions.sequence > sequence).sequence.min().to_pyarrow().as_py()
+        if first is None:
+            return _keys(schema).empty_table(), sequence
+        last = int(first) + most - 1
+        some = versions.filter(versions.sequence >= first, versions.sequence <= last)
+        return some.select(*schema.key).distinct().to_pyarrow(), min(last, self._sequence)
+
+    def known_ids(self, connection: str, states: Collection[str]) -> pa.Array:
+        """Return the platform ids of a connection's contacts whose state is one of *states*."""
+        contacts = self.current(CONTACTS.name)
+        found = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
+        return found.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
+
+    @contextmanager
+    def bounded(self, memory: str) -> Iterator[None]:
+        """Keep the embedded engine's memory below *memory* while the block runs; it spills to disk beyond."""
+        if self.engine.name != "duckdb":
+            yield
+            return
+        settings = cast("DuckDB", self.engine).con
+        before = settings.sql("SELECT current_setting('memory_limit')").fetchone()[0]
+        settings.execute(f"SET memory_limit = '{memory}'")
+        try:
+            yield
+        finally:
+            settings.execute(f"SET memory_limit = '{before.replace(' ', '')}'")
 
     def _insert(self, schema: TableSchema, rows: pa.Table, recorded_at: datetime) -> int:
         count = rows.num_rows

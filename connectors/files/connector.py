@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import requests
 
-from connectors.connector import Connection
+from connectors.connector import Connection, Known, nobody
 from connectors.errors import ContractError, FixSettingsError
 from connectors.files.answers import read_answers
 from connectors.files.columns import find_columns, mapping_keys
@@ -87,12 +87,13 @@ class Files:
         times = [path.stat().st_mtime for path in self._paths().values() if path.exists()]
         return datetime.fromtimestamp(max(times), tz=UTC) if times else EPOCH
 
-    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
+    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield the whole file if it changed since *cursor*, else one empty page.
 
         Raises:
             FixSettingsError: The file is missing, or its structure is broken as a whole.
         """
+        del known  # a file is read whole
         self._rejects.pop(stream, None)
         source = self._source(stream)
         path = self._path(source)
@@ -173,6 +174,11 @@ class Files:
             ContractError: Always.
         """
         raise ContractError(f"{ONLY_READ} ({step.name})")
+
+    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Show nothing: nothing is ever written here."""
+        del changes
+        return {}
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Refuse.

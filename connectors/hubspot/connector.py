@@ -10,10 +10,11 @@ from typing import Any
 import pyarrow as pa
 import requests
 
-from connectors.connector import Connection
+from connectors.connector import Connection, Known, nobody
 from connectors.errors import CredentialError, FixSettingsError, MissingScopeError, PersonasyncError, RejectedError
 from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import (
     ACCOUNT,
@@ -24,8 +25,10 @@ from connectors.hubspot.operations import (
     EMAIL_EVENTS,
     EMAILS_PAGE,
     VERSIONS,
+    Operation,
 )
-from connectors.hubspot.reading import list_all, search_window
+from connectors.hubspot.pulling import AllContacts
+from connectors.hubspot.reading import Search, list_all
 from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.times import milliseconds, moment
 from connectors.records import (
@@ -40,10 +43,8 @@ from connectors.records import (
     SetupStep,
     Traffic,
 )
-from connectors.transport import Transport, Window, until_silence
+from connectors.transport import Transport, Window, account_book, until_silence
 
-OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
-GATHER = 2_000  # rows that are handed on together: the warehouse has a price a page
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
 YEAR = timedelta(days=365)
@@ -75,14 +76,25 @@ class HubSpot:
             raise FixSettingsError(f"HubSpot has no API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
         self.name, self.traffic = connection.name, Traffic()
         self._connection, self._limits = connection, manifest["limits"]
-        burst = Window(self._limits["burst_requests"], self._limits["burst_seconds"])
-        self._burst = burst
+        base_url, share = settings.get("base_url") or manifest["base_url"], self._limits["service_percent"] / 100
+        self._burst = Window(
+            self._limits["burst_requests"],
+            self._limits["burst_seconds"],
+            book=account_book(connection, base_url, token, "burst"),
+            share=share,
+        )
+        search = Window(
+            self._limits["search_per_second"],
+            1.0,
+            book=account_book(connection, base_url, token, "search"),
+            share=share,
+        )
         self._transport = Transport(
-            base_url=settings.get("base_url") or manifest["base_url"],
+            base_url=base_url,
             hosts=manifest["hosts"],
             auth={"Authorization": f"Bearer {token}"},
             secrets=[token],
-            budgets={"": burst, "search": Window(self._limits["search_per_second"], 1.0)},
+            budgets={"": self._burst, "search": search},
             translate=translate,
             traffic=self.traffic,
             connections=self._limits["connections"],
@@ -92,8 +104,23 @@ class HubSpot:
         self._lists = Lists(
             self._api, self.name, prefix=manifest["group_prefix"], page=self._limits["memberships_page"]
         )
+        wanted = tuple(dict.fromkeys([*contacts.READ, *connection.mapped, *connection.owned]))
+        self._found = self._search(CONTACTS_SEARCH, "lastmodifieddate", wanted)
+        self._deals = self._search(DEALS_SEARCH, "hs_lastmodifieddate", deals.READ)
+        self._everything = AllContacts(
+            self._api,
+            self._found,
+            page=self._limits["page"],
+            batch=self._limits["batch"],
+            workers=self._limits["connections"],
+            path=settings.get("full_pull") or "auto",
+        )
+        self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
         self._account: Mapping[str, Any] = {}
-        self._wanted = tuple(dict.fromkeys([*contacts.READ, *connection.mapped, *connection.owned]))
+
+    def _search(self, operation: Operation, moved: str, properties: Sequence[str]) -> Search:
+        page, minus = self._limits["search_page"], bool(self._limits["search_falls_by_minus"])
+        return Search(self._api, operation, moved, properties, page, minus)
 
     # -- reading -------------------------------------------------------------------------------------------
     def now(self) -> datetime:
@@ -103,74 +130,53 @@ class HubSpot:
             raise PersonasyncError("HubSpot's answer has no Date header.")
         return self._transport.platform_time
 
-    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
+    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""
+        if stream == "contacts":
+            yield from self._contacts.read(cursor, known)
+            return
         readers = {
-            "contacts": self._contacts,
             "memberships": self._memberships,
             "orders": self._orders,
             "campaigns": self._campaigns,
             "activity": self._activity,
         }
-        # a Date header has whole seconds: what changed within this one belongs to the window
-        until = self.now() + SECOND
-        since = moment(cursor.get("since"))
-        yield from readers[stream](since, until)
+        yield from readers[stream](cursor)
 
-    def _contacts(self, since: datetime | None, until: datetime) -> Iterator[Page]:
-        following = _cursor(until - OVERLAP)
-        gathered: list[Mapping[str, Any]] = []
-        for records, total in self._changed_contacts(since, until):
-            gathered.extend(records)
-            if len(gathered) >= GATHER:
-                yield Page("contacts", contacts.rows(self.name, gathered, self._wanted), None, total)
-                gathered = []
-        yield Page("contacts", contacts.rows(self.name, gathered, self._wanted), following)
+    def _memberships(self, cursor: Cursor) -> Iterator[Page]:
+        """Read the lists about which HubSpot says something else than last time, and now and then all of them."""
+        groups = self._connection.groups
+        facts = self._lists.facts(groups)
+        present = self._transport.platform_time
+        read_at = moment(cursor.get("read_at"))
+        again = timedelta(hours=self._limits["memberships_reread_hours"])
+        old = read_at is None or present is None or present - read_at >= again
+        moved = tuple(group for group in groups if old or facts.get(group) != cursor.get(f"list {group}"))
+        for group in moved:
+            for rows in self._lists.members(group):
+                yield Page("memberships", rows)
+        at = str(milliseconds(present)) if old and present else cursor.get("read_at", "")
+        following = {"read_at": at, **{f"list {group}": text for group, text in facts.items()}}
+        yield Page("memberships", _nothing("memberships"), following, groups=moved)
 
-    def _changed_contacts(
-        self, since: datetime | None, until: datetime
-    ) -> Iterator[tuple[Sequence[Mapping[str, Any]], int | None]]:
-        query = {"limit": self._limits["page"], "properties": list(self._wanted)}
+    def _orders(self, cursor: Cursor) -> Iterator[Page]:
+        since, currency = moment(cursor.get("since")), cursor.get("currency", "")
         if since is None:
-            for records in list_all(self._api, CONTACTS_PAGE, query):
-                yield records, None
-        else:
-            yield from search_window(
-                self._api,
-                CONTACTS_SEARCH,
-                moved="lastmodifieddate",
-                since=since,
-                until=until,
-                properties=self._wanted,
-                page=self._limits["search_page"],
-                rows=self._limits["search_rows"],
-            )
-        # search never finds the archived, and neither does the usual list
-        for records in list_all(self._api, CONTACTS_PAGE, {**query, "archived": True}):
-            yield records, None
-
-    def _memberships(self, since: datetime | None, until: datetime) -> Iterator[Page]:
-        del since
-        for group in self._connection.groups:
-            pages = list(self._lists.members(group))
-            if pages:
-                yield Page("memberships", pa.concat_tables(pages))
-        yield Page("memberships", _nothing("memberships"), _cursor(until))
-
-    def _orders(self, since: datetime | None, until: datetime) -> Iterator[Page]:
-        currency = str(self._account.get("companyCurrency", ""))
+            self.now()
+            currency = str(self._account.get("companyCurrency", ""))
         gathered: list[Mapping[str, Any]] = []
         linked: dict[str, str] = {}
-        for records in self._changed_deals(since, until, linked):
+        until: datetime | None = None
+        for records in self._changed_deals(since, linked):
+            until = until or self._transport.platform_time
             gathered.extend(records)
             if len(gathered) >= GATHER:
                 yield Page("orders", deals.rows(self.name, gathered, linked, currency))
                 gathered = []
-        yield Page("orders", deals.rows(self.name, gathered, linked, currency), _cursor(until - OVERLAP))
+        following = _cursor((until or self.now()) - OVERLAP)
+        yield Page("orders", deals.rows(self.name, gathered, linked, currency), {**following, "currency": currency})
 
-    def _changed_deals(
-        self, since: datetime | None, until: datetime, linked: dict[str, str]
-    ) -> Iterator[Sequence[Mapping[str, Any]]]:
+    def _changed_deals(self, since: datetime | None, linked: dict[str, str]) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Yield deals, and note in *linked* whose they are."""
         if since is None:
             query = {"limit": self._limits["page"], "properties": list(deals.READ), "associations": ["contacts"]}
@@ -178,17 +184,7 @@ class HubSpot:
                 linked |= deals.associated(records)
                 yield records
             return
-        found = search_window(
-            self._api,
-            DEALS_SEARCH,
-            moved="hs_lastmodifieddate",
-            since=since,
-            until=until,
-            properties=deals.READ,
-            page=self._limits["search_page"],
-            rows=self._limits["search_rows"],
-        )
-        for records, _ in found:
+        for records, _ in self._deals.changed(since, self._deals.newest()):
             linked |= deals.look_up(self._api, records)
             yield records
 
@@ -198,12 +194,18 @@ class HubSpot:
             query["updatedAfter"] = (until - LATEST_ACTIVITY).isoformat()  # the SDK knows no `publishedAfter`
         return [row for page in list_all(self._api, EMAILS_PAGE, query) for row in page]
 
-    def _campaigns(self, since: datetime | None, until: datetime) -> Iterator[Page]:
+    def _window(self, cursor: Cursor) -> tuple[datetime | None, datetime]:
+        # a Date header has whole seconds: what changed within this one belongs to the window
+        return moment(cursor.get("since")), self.now() + SECOND
+
+    def _campaigns(self, cursor: Cursor) -> Iterator[Page]:
+        since, until = self._window(cursor)
         found = self._published(since, until)
         currency = str(self._account.get("companyCurrency", ""))
         yield Page(CAMPAIGNS.name, emails.campaigns(self.name, found, currency), _cursor(until))
 
-    def _activity(self, since: datetime | None, until: datetime) -> Iterator[Page]:
+    def _activity(self, cursor: Cursor) -> Iterator[Page]:
+        since, until = self._window(cursor)
         known = emails.email_of_campaign(self._published(since, until))
         gathered: list[Mapping[str, Any]] = []
         for found in emails.events(self._api, since=since, until=until, page=self._limits["events_page"]):
@@ -245,8 +247,14 @@ class HubSpot:
         batch, workers = self._limits["batch"], self._limits["connections"]
         fields_written = push.push_fields(self._api, push.by_contact(changes), batch=batch, workers=workers)
         yield from until_silence(fields_written)
-        moved = push.push_groups(self._api, self._lists, changes, batch=self._limits["memberships_batch"])
+        size = self._limits["memberships_batch"]
+        moved = push.push_groups(self._api, self._lists, changes, batch=size, workers=workers)
         yield from until_silence(moved)
+
+    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what HubSpot shows where *changes* were made; see the Protocol."""
+        batch, workers = self._limits["batch"], self._limits["connections"]
+        return push.look(self._api, self._lists, changes, batch=batch, workers=workers)
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -40,6 +41,28 @@ def rows(connection: str, records: Sequence[Mapping[str, Any]], wanted: Sequence
     """
     found = [row for record in records for row in _rows(connection, record, wanted)]
     return pa.Table.from_pylist(found, schema=CONTACTS.columns)
+
+
+def merged_ids(record: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the records that were merged into *record*, its own left out."""
+    listed = _listed(record["properties"].get("hs_merged_object_ids"))
+    return [old for old in listed if old != str(record["id"])]
+
+
+def erased(connection: str, key: str, at: datetime) -> dict[str, Any]:
+    """Return the row of a contact that the platform erased: its id, and that it is gone."""
+    return {
+        "connection": connection,
+        "platform_id": key,
+        "email": None,
+        "additional_emails": [],
+        "merged_ids": [],
+        "state": "deleted",
+        "consent": "unknown",
+        "created_at": None,
+        "updated_at": at,
+        "properties": "{}",
+    }
 
 
 def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:

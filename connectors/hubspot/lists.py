@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.errors import FixSettingsError, NotFoundError
 from connectors.hubspot.api import HubSpotApi
-from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, MEMBERS_PAGE
+from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, LISTS_SEARCH, MEMBERS_PAGE
 from connectors.records import MEMBERSHIPS
 
+# what moves when somebody enters or leaves a list (?): the wording is HubSpot's, the promise nobody's; so lists
+# are read again from time to time whatever these say
+FACTS = ("hs_list_size", "hs_last_record_added_at", "hs_last_record_removed_at")
+MOST_LISTS = 500  # a search's largest page
 CONTACT = "0-1"  # HubSpot's object type of contacts
 
 
@@ -49,6 +53,29 @@ class Lists:
     def known(self, group: str) -> bool:
         """Tell whether the id is known without asking."""
         return group in self._ids
+
+    def facts(self, groups: Sequence[str]) -> dict[str, str]:
+        """Return what HubSpot says about the lists of *groups*, one text a list: another text, other members."""
+        body: dict[str, Any] = {"query": self._prefix.strip(), "count": MOST_LISTS, "additionalProperties": list(FACTS)}
+        found: dict[str, str] = {}
+        offset = 0
+        while True:
+            answer = self._api.call(LISTS_SEARCH, body={**body, "offset": offset})
+            for one in answer.get("lists", ()):
+                group = str(one["name"]).removeprefix(self._prefix)
+                if group in groups and one["name"] != group:
+                    found[group] = self._fact(group, one)
+            offset += MOST_LISTS
+            if not answer.get("hasMore"):
+                return found
+
+    def _fact(self, group: str, one: Mapping[str, Any]) -> str:
+        if one["processingType"] != "DYNAMIC":  # `id_of` says what is wrong with one that fills itself
+            self._ids[group] = str(one["listId"])
+        more = one.get("additionalProperties", {})
+        return "|".join(
+            str(part) for part in (one["listId"], one.get("updatedAt"), *(more.get(name) for name in FACTS))
+        )
 
     def create(self, group: str) -> None:
         """Make the list of a segment."""

@@ -66,6 +66,13 @@ CONTACTS_SEARCH = Operation(
     "public_object_search_request",
     search=True,
 )
+CONTACTS_READ = Operation(
+    "POST",
+    *_objects("contacts", "/batch/read"),
+    "contacts/batch/read",
+    lambda sdk: sdk.crm.contacts.batch_api.read,
+    "batch_read_input_simple_public_object_id",
+)
 CONTACTS_UPDATE = Operation(
     "POST",
     *_objects("contacts", "/batch/update"),
@@ -126,6 +133,13 @@ LIST_BY_NAME = Operation(
     *_under(_LISTS, "/object-type-id/{object_type_id}/name/{list_name}"),
     "lists/by name",
     lambda sdk: sdk.crm.lists.lists_api.get_by_name,
+)
+LISTS_SEARCH = Operation(
+    "POST",
+    *_under(_LISTS, "/search"),
+    "lists/search",
+    lambda sdk: sdk.crm.lists.lists_api.do_search,
+    "list_search_request",
 )
 LIST_CREATE = Operation(
     "POST",

@@ -13,8 +13,9 @@ from connectors.errors import PlatformDownError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
+from connectors.hubspot.pulling import read_by_ids
 from connectors.hubspot.refusals import code, words
-from connectors.records import Change, Outcome
+from connectors.records import MEMBER, Change, Outcome
 from connectors.transport import NO_ANSWER, in_order
 
 Contact = tuple[str, list[Change]]
@@ -75,11 +76,13 @@ def _outcomes(contacts: Sequence[Contact], answer: Mapping[str, Any]) -> list[Ou
             if key in shown:
                 found.append(_kept(change, shown[key]))
             else:
-                reason, word = refused.get(
-                    key, ("HubSpot did not mention this contact in its answer.", "not_mentioned")
-                )
-                found.append(Outcome(change, "rejected", reason, word))
+                found.append(_silent(change) if key not in refused else Outcome(change, "rejected", *refused[key]))
     return found
+
+
+def _silent(change: Change) -> Outcome:
+    """An answer that does not mention a contact says nothing about it: whoever sent the change has to look."""
+    return Outcome(change, "unknown", "HubSpot did not mention this contact in its answer.", "not_mentioned")
 
 
 def _refused(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -96,16 +99,28 @@ def _kept(change: Change, properties: Mapping[str, Any]) -> Outcome:
     return Outcome(change, "applied")
 
 
-def push_groups(api: HubSpotApi, lists: Lists, changes: Sequence[Change], *, batch: int) -> Iterator[list[Outcome]]:
+def push_groups(
+    api: HubSpotApi, lists: Lists, changes: Sequence[Change], *, batch: int, workers: int
+) -> Iterator[list[Outcome]]:
     """Put contacts on lists and take them off, yielding outcomes call by call."""
-    for (group, joining), members in by_group(changes).items():
-        list_id = lists.id_of(group)
-        for part in slices(members, batch):
-            if list_id is None:
-                reason = f"There is no list for segment {group!r}; run `personasync setup`."
-                yield [Outcome(change, "rejected", reason, "no_list") for change in part]
-            else:
-                yield _move(api, list_id, part, joining=joining)
+    calls = [
+        (lists.id_of(group), group, part)
+        for (group, _), members in by_group(changes).items()
+        for part in slices(members, batch)
+    ]
+    yield from in_order(lambda call: _called(api, *call), calls, workers=workers)
+
+
+def _called(api: HubSpotApi, list_id: str | None, group: str, part: Sequence[Change]) -> list[Outcome]:
+    if list_id is None:
+        reason = f"There is no list for segment {group!r}; run `personasync setup`."
+        return [Outcome(change, "rejected", reason, "no_list") for change in part]
+    try:
+        return _move(api, list_id, part, joining=part[0].after is not None)
+    except PlatformDownError as error:
+        if error.answered:
+            raise
+        return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in part]
 
 
 def _move(api: HubSpotApi, list_id: str, part: Sequence[Change], *, joining: bool) -> list[Outcome]:
@@ -129,3 +144,24 @@ def _moved(change: Change, moved: set[str], gone: set[str]) -> Outcome:
     if change.platform_id in gone:
         return Outcome(change, "rejected", "HubSpot does not know this contact any more.", "OBJECT_NOT_FOUND")
     return Outcome(change, "unchanged", "It was so already.", "already")
+
+
+def look(
+    api: HubSpotApi, lists: Lists, changes: Sequence[Change], *, batch: int, workers: int
+) -> dict[tuple[str, str, str], str | None]:
+    """Return what HubSpot shows where *changes* were made; see `connectors.connector.Connector.look`."""
+    shown: dict[tuple[str, str, str], str | None] = {}
+    contacts = by_contact(changes)
+    names = sorted({change.name for change in changes if change.kind == "field"})
+    parts = [[key for key, _ in part] for part in slices(contacts, batch)]
+    for rows in in_order(lambda ids: read_by_ids(api, ids, names), parts, workers=workers):
+        for row in rows:
+            for name in names:
+                shown[str(row["id"]), "field", name] = row["properties"].get(name) or None
+    groups = by_group(changes)
+    for group in {name for name, _ in groups}:
+        members = {key for page in lists.members(group) for key in page["platform_id"].to_pylist()}
+        for joining in (True, False):
+            for change in groups.get((group, joining), ()):
+                shown[change.platform_id, "group", group] = MEMBER if change.platform_id in members else None
+    return shown

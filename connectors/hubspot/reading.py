@@ -1,83 +1,129 @@
-"""Read every record of a kind, or every one that changed in a window, without losing any.
+"""Read every record of a kind, or every one that changed, without losing any.
 
-List paging has no cap; search has one of 10,000 rows a query (PLATFORMS: traps H5, H6). Sorting by id and starting
-again above the last id crosses it, even where more than 10,000 records share one moment.
+List paging has no cap; search has one of 10,000 rows a query (PLATFORMS: traps H5, H6). Each search begins above
+the last id seen instead of at an offset: rows that leave the set while it is read move no other row out of sight,
+and more than 10,000 records may share one moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import Operation
-from connectors.hubspot.times import milliseconds
+from connectors.hubspot.times import milliseconds, moment
 
 Row = Mapping[str, Any]
+ASK_AGAIN = 3  # times that a page which can't be right is asked for again
+OBJECT_ID = "hs_object_id"
+EVER = datetime.fromtimestamp(0, UTC)
 
 
 def list_all(api: HubSpotApi, operation: Operation, query: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
-    """Yield page after page of a list."""
-    after, seen = None, set()
+    """Yield page after page of a list; a page that comes twice is asked for again."""
+    after: str | None = None
+    seen: set[str] = set()
     while True:
-        page = api.call(operation, query={**query, **({"after": after} if after else {})})
-        yield page["results"]
-        after = page.get("paging", {}).get("next", {}).get("after")
-        if after is None:
+        page, following = _following(api, operation, {**query, **({"after": after} if after else {})}, seen)
+        yield page
+        if following is None:
             return
-        if after in seen:
-            raise ContractError(f"HubSpot's pages of {operation.endpoint} go round in a circle at {after!r}.")
-        seen.add(after)
+        seen.add(following)
+        after = following
 
 
-def search_window(
-    api: HubSpotApi,
-    operation: Operation,
-    *,
-    moved: str,
-    since: datetime,
-    until: datetime,
-    properties: Sequence[str],
-    page: int,
-    rows: int,
-) -> Iterator[tuple[Sequence[Row], int]]:
-    """Yield pages of records whose property *moved* lies in the window, with how many are still to come.
+def _following(
+    api: HubSpotApi, operation: Operation, query: Mapping[str, Any], seen: set[str]
+) -> tuple[Sequence[Row], str | None]:
+    after: str | None = None
+    for _ in range(ASK_AGAIN):
+        page = api.call(operation, query=query)
+        after = page.get("paging", {}).get("next", {}).get("after")
+        if after is None or after not in seen:
+            return page["results"], after
+    raise ContractError(f"HubSpot's pages of {operation.endpoint} go round in a circle at {after!r}.")
 
-    Args:
-        api: The account.
-        operation: A search.
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One kind of record, searched.
+
+    Attributes:
         moved: Name of the property that says when a record changed.
-        since: First moment, UTC.
-        until: Last moment, UTC; fixed before the first page, so that the set does not grow while it is read.
         properties: What to read.
         page: Rows a page.
-        rows: Rows after which a new query must begin.
+        minus: Whether a falling sort is written ``-name`` instead of as an object (?).
     """
-    last, after = "0", 0
-    while True:
+
+    api: HubSpotApi
+    operation: Operation
+    moved: str
+    properties: Sequence[str]
+    page: int
+    minus: bool = False
+
+    def ask(self, filters: Sequence[Mapping[str, str]], sort: str, *, falling: bool = False) -> Mapping[str, Any]:
+        """Return the first page of a query."""
+        order: Any = sort
+        if falling:
+            order = f"-{sort}" if self.minus else {"propertyName": sort, "direction": "DESCENDING"}
         body = {
-            "filterGroups": [{"filters": _filters(moved, since, until, last)}],
-            "sorts": ["hs_object_id"],
-            "properties": list(properties),
-            "limit": page,
-            "after": str(after),
+            "filterGroups": [{"filters": list(filters)}] if filters else [],
+            "sorts": [order],
+            "properties": list(dict.fromkeys([*self.properties, self.moved])),
+            "limit": self.page,
+            "after": "0",
         }
-        answer = api.call(operation, body=body)
-        results = answer["results"]
-        yield results, int(answer.get("total", 0)) - after
-        more = answer.get("paging", {}).get("next", {}).get("after")
-        if not results or more is None:
-            return
-        after = int(more)
-        if after + page > rows:
-            last, after = str(max(int(row["id"]) for row in results)), 0
+        answer: Mapping[str, Any] = self.api.call(self.operation, body=body)
+        return answer
+
+    def newest(self) -> Mapping[str, Any]:
+        """Return the records that changed last, and in ``total`` how many there are at all."""
+        return self.ask((), self.moved, falling=True)
+
+    def highest(self, below: int | None = None) -> Mapping[str, Any]:
+        """Return the records with the highest ids (below one)."""
+        return self.ask(() if below is None else [_filter(OBJECT_ID, "LT", below)], OBJECT_ID, falling=True)
+
+    def upwards(self, filters: Sequence[Mapping[str, str]], above: int = 0) -> Iterator[tuple[Sequence[Row], int]]:
+        """Yield pages of what *filters* leave in order of id, with how many are still to come."""
+        while True:
+            answer = self._above(filters, above)
+            results, total = answer["results"], int(answer.get("total", 0))
+            yield results, total
+            if not results or total <= len(results):
+                return
+            above = max(int(row["id"]) for row in results)
+
+    def _above(self, filters: Sequence[Mapping[str, str]], above: int) -> Mapping[str, Any]:
+        for _ in range(ASK_AGAIN):
+            answer = self.ask([*filters, _filter(OBJECT_ID, "GT", above)], OBJECT_ID)
+            if all(int(row["id"]) > above for row in answer["results"]):
+                return answer
+        raise ContractError(f"HubSpot's {self.operation.endpoint} does not keep to its filter on ids.")
+
+    def changed(self, since: datetime, first: Mapping[str, Any]) -> Iterator[tuple[Sequence[Row], int]]:
+        """Yield what changed at *since* or later, given *first*, the answer of `newest`.
+
+        A record that changes again while this runs may be missed here: it is then in the next window, since the
+        next cursor is a moment before the first answer.
+        """
+        moments = [changed_at(row, self.moved) for row in first["results"]]
+        start = milliseconds(since)
+        fresh = [row for row, at in zip(first["results"], moments, strict=True) if at >= start]
+        yield fresh, len(fresh)
+        if fresh and len(fresh) == len(moments) and len(fresh) < int(first.get("total", 0)):
+            yield from self.upwards([_filter(self.moved, "GTE", start), _filter(self.moved, "LTE", min(moments))])
 
 
-def _filters(moved: str, since: datetime, until: datetime, last: str) -> list[dict[str, str]]:
-    return [
-        {"propertyName": moved, "operator": "GTE", "value": str(milliseconds(since))},
-        {"propertyName": moved, "operator": "LTE", "value": str(milliseconds(until))},
-        {"propertyName": "hs_object_id", "operator": "GT", "value": last},
-    ]
+def changed_at(row: Row, moved: str) -> int:
+    """Return when a record changed, epoch milliseconds."""
+    return milliseconds(moment(row["properties"].get(moved) or row["updatedAt"]) or EVER)
+
+
+def _filter(name: str, operator: str, value: int) -> dict[str, str]:
+    return {"propertyName": name, "operator": operator, "value": str(value)}

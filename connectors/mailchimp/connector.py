@@ -5,23 +5,26 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection
+from connectors.connector import Connection, Known, nobody
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
-from connectors.mailchimp import fields, members, push
+from connectors.mailchimp import fields, push
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
+from connectors.mailchimp.looking import look
+from connectors.mailchimp.member_stream import MemberStream
+from connectors.mailchimp.members import Members
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import moment
 from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
-from connectors.transport import Slots, Transport, until_silence
+from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
 LOOKS = 3  # at a job until it is finished, usually
@@ -56,19 +59,25 @@ class Mailchimp:
         self.name, self.traffic = name, Traffic()
         self._connection, self._audience, self._limits = connection, audience, manifest["limits"]
         connections = self._limits["connections"]
+        base_url = _base_url(settings.get("base_url") or manifest["base_url"], key)
+        book = account_book(connection, base_url, key, "connections")
+        slots = Slots(connections, book=book, share=self._limits["service_percent"] / 100)
         self._transport = Transport(
-            base_url=_base_url(settings.get("base_url") or manifest["base_url"], key),
+            base_url=base_url,
             hosts=manifest["hosts"],
             download_hosts=manifest["download_hosts"],
             auth={"Authorization": "Basic " + b64encode(f"personasync:{key}".encode()).decode()},
             secrets=[key],
-            budgets={"": Slots(connections)},
+            budgets={"": slots},
             translate=translate,
             traffic=self.traffic,
             connections=connections,
             session=session,
         )
         self._api = MailchimpApi(self._transport)
+        self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
+        wanted = [*connection.mapped, *connection.owned]
+        self._stream = MemberStream(self._api, name, self._members, wanted=wanted)
         size, report_size = self._limits["page"], self._limits["report_page"]
         self._tags = Tags(self._api, name, audience, prefix=manifest["group_prefix"], size=size)
         self._shop = Shop(self._api, name, audience, size=size)
@@ -89,51 +98,56 @@ class Mailchimp:
             raise PersonasyncError("Mailchimp's answer has no Date header.")
         return self._transport.platform_time
 
-    def read(self, stream: str, cursor: Cursor) -> Iterator[Page]:
+    def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""
         readers = {
-            "contacts": self._read_members,
             "memberships": self._read_tags,
             "orders": self._read_orders,
             "campaigns": self._read_campaigns,
             "activity": self._read_activity,
         }
         try:
-            yield from readers[stream](cursor)
+            yield from self._stream.read(cursor, known) if stream == "contacts" else readers[stream](cursor)
         except NotFoundError as error:
             if self._audience in str(error):
                 raise self._no_audience() from error
             raise
 
-    def _read_members(self, cursor: Cursor) -> Iterator[Page]:
-        until = self.now()
-        wanted = [*self._connection.mapped, *self._connection.owned]
-        following = {"since": until.isoformat()}
-        for page, total in members.changed(
-            self._api, self._audience, since=moment(cursor.get("since")), until=until, size=self._limits["page"]
-        ):
-            yield Page("contacts", members.rows(self.name, page, wanted), None, total)
-        yield Page("contacts", TABLES["contacts"].columns.empty_table(), following)
+    def _old(self, cursor: Cursor) -> tuple[bool, str]:
+        """Tell whether a stream without time stamps has to be read as a whole, and when it was last or is now."""
+        present, read_at = self._transport.platform_time, moment(cursor.get("read_at"))
+        again = timedelta(hours=self._limits["reread_hours"])
+        if read_at is None or present is None or present - read_at >= again:
+            return True, present.isoformat() if present else ""
+        return False, read_at.isoformat()
 
     def _read_tags(self, cursor: Cursor) -> Iterator[Page]:
-        del cursor  # tags move no time stamp: each time all of them are read
-        for group in self._connection.groups:
+        """Read the tags about which Mailchimp says something else than last time, and now and then all of them."""
+        facts, groups = self._tags.facts(), self._connection.groups
+        old, read_at = self._old(cursor)
+        moved = tuple(group for group in groups if old or facts.get(group) != cursor.get(f"tag {group}"))
+        for group in moved:
             for rows in self._tags.members(group):
                 yield Page("memberships", rows)
-        yield Page("memberships", TABLES["memberships"].columns.empty_table(), {})
+        following = {"read_at": read_at, **{f"tag {group}": facts[group] for group in groups if group in facts}}
+        yield Page("memberships", TABLES["memberships"].columns.empty_table(), following, groups=moved)
 
     def _read_orders(self, cursor: Cursor) -> Iterator[Page]:
-        """Orders carry no time of change: a store is read again when its number of orders is another."""
-        known = dict(cursor)
-        for store in self._shop.stores():
-            count = str(self._shop.count(store))
-            if known.get(store) == count:
-                continue
-            for orders, lines in self._shop.orders(store):
-                yield Page("orders", orders, None, int(count))
-                yield Page("order_lines", lines)
-            known[store] = count
-        yield Page("orders", TABLES["orders"].columns.empty_table(), known)
+        """Orders carry no time of change: a store is read again when its number of orders is another, or daily."""
+        total = str(self._shop.all_orders())
+        old, read_at = self._old(cursor)
+        known = {key: value for key, value in cursor.items() if key.startswith("store ")}
+        if old or total != cursor.get("total"):
+            for store in self._shop.stores():
+                count = str(self._shop.count(store))
+                if not old and known.get(f"store {store}") == count:
+                    continue
+                for orders, lines in self._shop.orders(store):
+                    yield Page("orders", orders, None, int(count))
+                    yield Page("order_lines", lines)
+                known[f"store {store}"] = count
+        following = {"read_at": read_at, "total": total, **known}
+        yield Page("orders", TABLES["orders"].columns.empty_table(), following)
 
     def _mails(self, cursor: Cursor) -> list[Mail]:
         return self._campaigns.sent(self.now() - LATEST_ACTIVITY if cursor else None)
@@ -196,6 +210,10 @@ class Mailchimp:
             workers=self._limits["connections"],
         )
         yield from until_silence(tagged)
+
+    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what Mailchimp shows where *changes* were made; see the Protocol."""
+        return look(self._members, self._tags, changes, workers=self._limits["connections"])
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint; how often a job is looked at is an estimate."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from threading import Event
 from typing import Any, cast, get_args
 
 import pyarrow as pa
 
+from connectors.errors import ContractError, NotFoundError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.times import moment
 from connectors.records import CONTACTS, Consent, normalise_email
+from connectors.transport import in_order, side_by_side
 
 FIELDS = ",".join(
     f"members.{name}"
@@ -28,48 +32,141 @@ FIELDS = ",".join(
     )
 )
 SECOND = timedelta(seconds=1)
+ASK_AGAIN = 3  # times that a page which can't be right is asked for again
+EVER = datetime.fromtimestamp(0, UTC)
+NEWEST = 200  # members that the first look of a reading brings: mostly all that changed
 KEPT_ALWAYS = ("COUNTRY",)
 
 
-def changed(
-    api: MailchimpApi, audience: str, *, since: datetime | None, until: datetime, size: int
-) -> Iterator[tuple[Sequence[Mapping[str, Any]], int]]:
-    """Yield pages of members by the time of their last change, and how many are still to come.
+Row = Mapping[str, Any]
 
-    Offsets over a set that changes skip members (PLATFORMS: reading members). So each page begins at the moment
-    where the last one ended; only within one second that fills a whole page is an offset used. Members that change
-    while we read move to the end, or into the next run.
+
+class Members:
+    """Reads the members of one audience.
 
     Args:
-        api: The account.
-        audience: Its id.
-        since: None for everything.
-        until: Members that changed later belong to the next run.
         size: Rows a page.
+        workers: Connections.
     """
-    offset = 0
-    while True:
-        window = {"since_last_changed": (since - SECOND).isoformat()} if since is not None else {}
-        answer = api.call(
-            api.sdk.lists.get_list_members_info,
-            audience,
-            count=size,
+
+    def __init__(self, api: MailchimpApi, audience: str, *, size: int, workers: int) -> None:
+        self._api, self._audience, self._size, self._workers = api, audience, size, workers
+
+    def newest(self) -> tuple[Sequence[Row], int]:
+        """Return the members that changed last, and how many there are at all."""
+        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC")
+        return answer["members"], int(answer["total_items"])
+
+    def changed(self, since: datetime, newest: Sequence[Row], total: int) -> Iterator[Sequence[Row]]:
+        """Yield members that changed at *since* or later, given what `newest` returned."""
+        fresh = [one for one in newest if (moment(one["last_changed"]) or since) >= since]
+        yield fresh
+        if fresh and len(fresh) == len(newest) and len(fresh) < total:
+            oldest = moment(fresh[-1]["last_changed"])
+            yield from self.between(since, oldest or since)
+
+    def present(self) -> Iterator[Sequence[Row]]:
+        """Yield all members as they are now."""
+        page, total = self.newest()
+        if len(page) >= total:
+            yield page
+        else:
+            yield from self.everyone(moment(page[0]["last_changed"]) or EVER, total)
+
+    def everyone(self, until: datetime, total: int) -> Iterator[Sequence[Row]]:
+        """Yield all members that did not change after *until*, over all connections where there are many."""
+        parts = min(self._workers, total // (2 * self._size))
+        if parts < 2:  # noqa: PLR2004 - one reader then
+            yield from self.between(None, until)
+            return
+        starts = [total * part // parts for part in range(1, parts)]
+        probes = in_order(lambda offset: self._moment_at(offset, until), starts, workers=self._workers)
+        marks = [None, *sorted({mark for mark in probes if mark is not None}), until]
+        ranges = [(lambda pair=pair: self.between(*pair)) for pair in pairwise(marks) if pair[0] != pair[1]]
+        yield from side_by_side(ranges, Event())
+
+    def _moment_at(self, offset: int, until: datetime) -> datetime | None:
+        answer = self._ask(count=1, offset=offset, before_last_changed=(until + SECOND).isoformat())
+        return moment(answer["members"][0]["last_changed"]) if answer["members"] else None
+
+    def between(self, since: datetime | None, until: datetime) -> Iterator[Sequence[Row]]:
+        """Yield members by the time of their last change, both ends included.
+
+        Offsets over a set that changes skip members (PLATFORMS: reading members). So each page begins at the moment
+        where the last one ended; only within one second that fills a whole page is an offset used, which goes back
+        by as many places as members have left that second. Members that change while we read are in the next window.
+        """
+        offset, before = 0, (until + SECOND).isoformat()
+        left: int | None = None
+        page: Sequence[Row] = ()
+        while True:
+            window = {"since_last_changed": (since - SECOND).isoformat()} if since is not None else {}
+            answer = self._page(page, since, count=self._size, offset=offset, before_last_changed=before, **window)
+            total = int(answer["total_items"])
+            if left is not None and total < left:
+                offset, left = max(offset - (left - total), 0), total
+                continue
+            page = answer["members"]
+            yield page
+            if len(page) < self._size:
+                return
+            last = moment(page[-1]["last_changed"])
+            if last is None or (since is not None and last <= since):
+                offset, left = offset + self._size, total
+            else:
+                since, offset, left = last, 0, None
+
+    def _page(self, last: Sequence[Row], since: datetime | None, **query: Any) -> Mapping[str, Any]:
+        """Ask until the answer is none that came before: what it shows must be of the window, and not the last page."""
+        for _ in range(ASK_AGAIN):
+            answer = self._ask(**query)
+            page = answer["members"]
+            moments = (moment(one["last_changed"]) for one in page)
+            early = since is not None and any(at is not None and at < since - SECOND for at in moments)
+            same = len(page) > 1 and query["offset"] and [one["id"] for one in page] == [one["id"] for one in last]
+            if not early and not same:
+                return answer
+        raise ContractError("Mailchimp sends a page of members that was not asked for.")
+
+    def _ask(self, *, count: int, offset: int = 0, sort_dir: str = "ASC", **window: str) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = self._api.call(
+            self._api.sdk.lists.get_list_members_info,
+            self._audience,
+            count=count,
             offset=offset,
             sort_field="last_changed",
-            sort_dir="ASC",
-            before_last_changed=(until + SECOND).isoformat(),
+            sort_dir=sort_dir,
             fields=[FIELDS, "total_items"],
             **window,
         )
-        page = answer["members"]
-        yield page, int(answer["total_items"]) - offset
-        if len(page) < size:
-            return
-        last = moment(page[-1]["last_changed"])
-        if last is None or (since is not None and last <= since):
-            offset += size
-        else:
-            since, offset = last, 0
+        return answer
+
+    def fields_of(self, key: str) -> Mapping[str, Any] | None:
+        """Return the merge fields of one member, None where there is no such member (any more)."""
+        try:
+            shown = self._api.call(
+                self._api.sdk.lists.get_list_member, self._audience, key, fields=["merge_fields", "status"]
+            )
+        except NotFoundError:
+            return None
+        found: Mapping[str, Any] = shown.get("merge_fields") or {}
+        return found
+
+
+def erased(connection: str, key: str, at: datetime) -> dict[str, Any]:
+    """Return the row of a member that was deleted for good: its id, and that it is gone."""
+    return {
+        "connection": connection,
+        "platform_id": key,
+        "email": None,
+        "additional_emails": [],
+        "merged_ids": [],
+        "state": "deleted",
+        "consent": "unknown",
+        "created_at": None,
+        "updated_at": at,
+        "properties": "{}",
+    }
 
 
 def rows(connection: str, members: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:

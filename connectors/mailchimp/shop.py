@@ -25,6 +25,11 @@ class Shop:
         pages = self._api.pages(self._api.sdk.ecommerce.stores, key="stores", size=self._size)
         return [str(one["id"]) for page in pages for one in page if one.get("list_id") == self._audience]
 
+    def all_orders(self) -> int:
+        """Return how many orders all stores of the account have: one small request."""
+        answer = self._api.call(self._api.sdk.ecommerce.orders, count=1, fields=["total_items"])
+        return int(answer["total_items"])
+
     def count(self, store: str) -> int:
         """Return how many orders a store has: one small request."""
         answer = self._api.call(self._api.sdk.ecommerce.get_store_orders, store, count=1, fields=["total_items"])

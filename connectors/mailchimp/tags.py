@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
 
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import platform_id
+from connectors.mailchimp.times import moment
 from connectors.records import MEMBERSHIPS
 
+SETTLED = timedelta(seconds=2)
 MEMBER_FIELDS = ["members.id", "members.contact_id", "total_items"]
 
 
@@ -21,6 +24,31 @@ class Tags:
         self._api, self._connection, self._audience = api, connection, audience
         self._prefix, self._size = prefix, size
         self._ids: dict[str, str] | None = None
+
+    def facts(self) -> dict[str, str]:
+        """Return what Mailchimp says about our tags, one text a tag: another text, other members (?).
+
+        Its moments have whole seconds: of a tag that changed just now nothing is said, so that it is read again.
+        """
+        pages = self._api.pages(
+            self._api.sdk.lists.list_segments,
+            self._audience,
+            key="segments",
+            size=self._size,
+            type="static",
+            fields=["segments.id", "segments.name", "segments.member_count", "segments.updated_at"],
+        )
+        listed = [one for page in pages for one in page]
+        self._ids = {str(one["name"]): str(one["id"]) for one in listed}
+        return {
+            str(one["name"]).removeprefix(self._prefix): f"{one['id']}|{one['member_count']}|{one['updated_at']}"
+            for one in listed
+            if str(one["name"]).startswith(self._prefix) and not self._just_now(one)
+        }
+
+    def _just_now(self, segment: Mapping[str, Any]) -> bool:
+        present, changed = self._api.transport.platform_time, moment(segment["updated_at"])
+        return present is None or changed is None or changed > present - SETTLED
 
     def id_of(self, group: str) -> str | None:
         """Return the id of a segment's tag, None where there is none. All of ours are looked up at once."""

@@ -100,8 +100,17 @@ class Door:
         if SIDE_DOOR in path:
             await self._side_door(scope, receive, send)
             return
+        # a connection is held from the first byte of the question to the last one of the answer
+        self.world.open[self.platform] = self.world.open.get(self.platform, 0) + 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self.world.open[self.platform] -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.world.settings.latency:
             await asyncio.sleep(self.world.settings.latency)
+        path = scope["path"]
         noted = False
 
         async def sent(message: Message) -> None:

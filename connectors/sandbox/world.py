@@ -50,6 +50,7 @@ class World:
     settings: Settings
     seed: int = 20261124
     random: random.Random = field(init=False)
+    open: dict[str, int] = field(init=False, default_factory=dict)  # requests under way by platform
     states: dict[type, object] = field(init=False, default_factory=dict)  # each platform's one state object
 
     def __post_init__(self) -> None:

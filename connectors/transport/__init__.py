@@ -1,8 +1,24 @@
 """The one way out: pooled session, allowed hosts, time-outs, pacing, retry, redaction, error translation."""
 
+from connectors.transport.book import Book, FileBook, MemoryBook, account_book
 from connectors.transport.budget import Budget, Slots, Window
 from connectors.transport.in_order import in_order
+from connectors.transport.side_by_side import side_by_side
 from connectors.transport.silence import NO_ANSWER, until_silence
 from connectors.transport.transport import Call, Transport
 
-__all__ = ["NO_ANSWER", "Budget", "Call", "Slots", "Transport", "Window", "in_order", "until_silence"]
+__all__ = [
+    "NO_ANSWER",
+    "Book",
+    "Budget",
+    "Call",
+    "FileBook",
+    "MemoryBook",
+    "Slots",
+    "Transport",
+    "Window",
+    "account_book",
+    "in_order",
+    "side_by_side",
+    "until_silence",
+]

@@ -2,17 +2,25 @@
 
 A request counts from its answer on, not from its departure: the platform counts when it arrives, which is earlier, so
 what we think is still in the window is never less than what the platform thinks. That is why we earn no 429 by
-our own fault.
+our own fault. Both kinds note their requests in a `Book`, so that all processes of an account keep one budget.
 """
 
 from __future__ import annotations
 
-import threading
+import itertools
+import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
+
+from connectors.errors import RateLimitError
+from connectors.transport.book import UNDER_WAY, Book, Entry, MemoryBook
+
+_NUMBERS = itertools.count(1)
+LOOK_AGAIN = 0.005  # seconds between two looks for a free connection that another process holds
+GIVEN_UP = 130.0  # seconds after which a request without an answer counts no more: both platforms give up before
+NEXT_DAY = "Run the command again after midnight in the account's time zone; it goes on where it stopped."
 
 
 class Budget(Protocol):
@@ -27,16 +35,45 @@ class Budget(Protocol):
 
 
 class Slots:
-    """At most *connections* requests at a time (Mailchimp's limit)."""
+    """At most *connections* requests at a time (Mailchimp's limit).
 
-    def __init__(self, connections: int) -> None:
-        self._slots = threading.BoundedSemaphore(connections)
+    Args:
+        connections: Of the account.
+        book: Shared by the processes of the account.
+        share: Part of the connections that is left free while a service runs.
+    """
+
+    def __init__(
+        self,
+        connections: int,
+        *,
+        book: Book | None = None,
+        share: float = 0.0,
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.connections, self._share = connections, share
+        self._book, self._wait = book or MemoryBook(), wait
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a free connection, and hold it."""
-        with self._slots:
+        number = next(_NUMBERS)
+        while not self._take(number):
+            self._wait(LOOK_AGAIN)
+        try:
             yield
+        finally:
+            with self._book.opened() as entries:
+                entries[:] = [one for one in entries if (one.process, one.number) != (os.getpid(), number)]
+
+    def _take(self, number: int) -> bool:
+        now, most = time.monotonic(), _most(self.connections, self._share, self._book)
+        with self._book.opened() as entries:
+            # a sender that died took its connection with it: the platform sees that at once
+            held = [one for one in entries if one.until == UNDER_WAY and one.began > now - GIVEN_UP]
+            free = len(held) < most
+            entries[:] = [*held, Entry(UNDER_WAY, now, os.getpid(), number)] if free else held
+        return free
 
     def follow(self, headers: Mapping[str, str]) -> None:
         """Mailchimp sends no headers about limits."""
@@ -48,6 +85,8 @@ class Window:
     Args:
         requests: How many; the first answer that names another maximum replaces it.
         seconds: Length of the window.
+        book: Shared by the processes of the account.
+        share: Part of the window that is left free while a service runs.
         clock: Monotonic seconds.
         wait: Waits some seconds.
     """
@@ -57,56 +96,85 @@ class Window:
         requests: int,
         seconds: float,
         *,
+        book: Book | None = None,
+        share: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self.requests, self.seconds = requests, seconds
-        self._clock, self._wait = clock, wait
-        self._answered: deque[float] = deque()
-        self._under_way = 0
-        self._others = 0  # requests in the window that other programs of this account sent, as last seen
+        self.left_today: int | None = None  # as the platform's headers last said
+        self._share, self._clock, self._wait = share, clock, wait
+        self._book = book or MemoryBook()
+        self._others = 0  # requests in the window that programs which are not ours sent, as last seen
         self._others_until = 0.0
-        self._lock = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until the window has room."""
-        while (pause := self._take()) > 0:
+        """Wait until the window has room.
+
+        Raises:
+            RateLimitError: The day's requests are used up.
+        """
+        if self.left_today is not None and self.left_today <= 0:
+            raise RateLimitError("The account's requests of today are used up.", wait=None, daily=True, mend=NEXT_DAY)
+        number = next(_NUMBERS)
+        while (pause := self._take(number)) > 0:
             self._wait(pause)
         try:
             yield
         finally:
-            with self._lock:
-                self._under_way -= 1
-                self._answered.append(self._clock())
+            self._answered(number)
 
-    def _take(self) -> float:
+    def _take(self, number: int) -> float:
         """Take a place and return 0, or return how long to wait before asking again."""
-        with self._lock:
+        most = _most(self.requests, self._share, self._book)
+        with self._book.opened() as entries:
             now = self._clock()
-            while self._answered and self._answered[0] <= now - self.seconds:
-                self._answered.popleft()
+            entries[:] = [one for one in entries if _counts(one, now)]
             others = self._others if now < self._others_until else 0
-            if len(self._answered) + self._under_way + others < self.requests:
-                self._under_way += 1
+            if len(entries) + others < most:
+                entries.append(Entry(UNDER_WAY, now, os.getpid(), number))
                 return 0.0
-            if self._answered:
-                return max(self._answered[0] + self.seconds - now, 0.001)
-            return min(0.05, self.seconds) if self._under_way else max(self._others_until - now, 0.001)
+            ends = [one.until for one in entries if one.until != UNDER_WAY]
+        if ends:
+            return max(min(ends) - now, 0.001)
+        return min(0.05, self.seconds) if entries else max(self._others_until - now, 0.001)
+
+    def _answered(self, number: int) -> None:
+        with self._book.opened() as entries:
+            until = self._clock() + self.seconds
+            for one in entries:
+                if (one.process, one.number) == (os.getpid(), number):
+                    one.until = until
+        if self.left_today is not None:
+            self.left_today -= 1
 
     def follow(self, headers: Mapping[str, str]) -> None:
         """Take over the maximum, and see how much of the window somebody else uses."""
         most, left = _number(headers, "X-HubSpot-RateLimit-Max"), _number(headers, "X-HubSpot-RateLimit-Remaining")
         span = _number(headers, "X-HubSpot-RateLimit-Interval-Milliseconds")
-        with self._lock:
-            if span:
-                self.seconds = span / 1000
-            if most:
-                self.requests = most
-            if most and left is not None:
-                ours = len(self._answered) + self._under_way
-                self._others = max(most - left - ours, 0)
-                self._others_until = self._clock() + self.seconds
+        today = _number(headers, "X-HubSpot-RateLimit-Daily-Remaining")
+        if today is not None:
+            self.left_today = today
+        if span:
+            self.seconds = span / 1000
+        if most:
+            self.requests = most
+        if most and left is not None:
+            with self._book.opened() as entries:
+                now = self._clock()
+                ours = sum(_counts(one, now) for one in entries)
+            self._others = max(most - left - ours, 0)
+            self._others_until = now + self.seconds
+
+
+def _counts(entry: Entry, now: float) -> bool:
+    return entry.began > now - GIVEN_UP if entry.until == UNDER_WAY else entry.until > now
+
+
+def _most(limit: int, share: float, book: Book) -> int:
+    """Return how much of *limit* this process may use: less while a service runs."""
+    return max(int(limit * (1 - share)), 1) if share and book.reserved() else limit
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:

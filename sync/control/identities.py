@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, func, insert, select, update
 
 from sync.control import schema
 from sync.identity import IdentityChanges
@@ -22,14 +22,40 @@ class Links:
 
     def load(self) -> pa.Table:
         """Return all links: columns ``contact_key``, ``person_id``."""
-        found = self.mapping()
-        return pa.table({"contact_key": list(found), "person_id": list(found.values())}, schema=LINKS)
+        query = select(schema.link.c.contact_key, schema.link.c.person_id).execution_options(yield_per=AT_ONCE * 10)
+        batches = []
+        with self.engine.connect() as connection:
+            for rows in connection.execute(query).partitions():
+                columns = list(zip(*rows, strict=True))
+                batches.append(pa.record_batch([pa.array(column, pa.string()) for column in columns], schema=LINKS))
+        return pa.Table.from_batches(batches, schema=LINKS)
 
     def mapping(self) -> dict[str, str]:
-        """Return all links as contact_key -> person_id, as `sync.identity.resolve` takes them."""
+        """Return all links as contact_key -> person_id."""
+        table = self.load()
+        return dict(zip(table["contact_key"].to_pylist(), table["person_id"].to_pylist(), strict=True))
+
+    def of_keys(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the links of some contact keys."""
+        return self._some(schema.link.c.contact_key, keys)
+
+    def of_persons(self, persons: Iterable[str]) -> dict[str, str]:
+        """Return all links of some persons: contact_key -> person_id."""
+        return self._some(schema.link.c.person_id, persons)
+
+    def _some(self, column: Column[str], values: Iterable[str]) -> dict[str, str]:
+        wanted, found = sorted(set(values)), {}
         with self.engine.connect() as connection:
-            rows = connection.execute(select(schema.link.c.contact_key, schema.link.c.person_id))
-            return {key: person for key, person in rows}  # noqa: C416 - a Row is no pair to mypy
+            for start in range(0, len(wanted), AT_ONCE):
+                part = column.in_(wanted[start : start + AT_ONCE])
+                rows = connection.execute(select(schema.link.c.contact_key, schema.link.c.person_id).where(part))
+                found.update({key: person for key, person in rows})  # noqa: C416 - a Row is no pair to mypy
+        return found
+
+    def persons(self) -> int:
+        """Return how many persons there are."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.count(schema.link.c.person_id.distinct()))).scalar_one())
 
     def merged(self) -> dict[str, str]:
         """Return person_id that is no more -> person_id in its place now."""

@@ -145,7 +145,8 @@ def show(state: HubSpotState, row: Row) -> Row:
 def _found(state: HubSpotState, row: Row, additional: Sequence[str]) -> Row:
     shown = show(state, row)
     size = shown.pop("size")
-    extra = {"hs_list_size": str(size), "hs_list_reference_count": "0", "hs_last_record_added_at": row["updatedAt"]}
+    moved = {f"hs_last_record_{what}_at": row["updatedAt"] for what in ("added", "removed")}
+    extra = {"hs_list_size": str(size), "hs_list_reference_count": "0", **moved}
     names = ("hs_list_size", *additional)
     return {**shown, "additionalProperties": {name: extra[name] for name in names if name in extra}}
 

@@ -31,14 +31,32 @@ def search(call: Call) -> Answer:
     limit, after = _paging(body)
     records = call.state.records(call.kind)
     groups = _groups(call.state, call.kind, body)
-    found = _matching(call.state, records, groups, _by_query(body))
-    _sort(found, body.get("sorts"), _types(call.state, call.kind))
-    page = found[after : after + limit]
+    stale = _shown_before(call.state, records)
+    found = _matching(call.state, records, groups, _by_query(body), stale)
+    shown = _Index(records, stale)
+    found = _sorted(found, shown, body.get("sorts"), _types(call.state, call.kind))
     view = View(call.state, call.kind, body.get("properties") or ())
-    answer: Row = {"total": len(found), "results": [view.show(row) for row in page]}
+    page = [view.show(shown.row(number)) for number in found[after : after + limit]]
+    answer: Row = {"total": len(found), "results": page}
     if after + limit < len(found):
         answer["paging"] = {"next": {"after": str(after + limit)}}
     return ok(answer)
+
+
+class _Index:
+    """The records as the index shows them; one that is too fresh as it was before."""
+
+    def __init__(self, records: Records, stale: Mapping[int, Row | None]) -> None:
+        self.records, self._stale = records, stale
+
+    def row(self, number: int) -> Row:
+        """Return a record that the index holds."""
+        return self._stale.get(number) or self.records.table.rows[str(number)]
+
+    def modified(self, number: int) -> int:
+        """Return when a record changed last, as far as the index knows."""
+        before = self._stale.get(number)
+        return (parse_ms(before["updatedAt"]) or 0) if before else self.records.modified[number]
 
 
 def _paging(body: Row) -> tuple[int, int]:
@@ -93,9 +111,9 @@ def _matching(
     records: Records,
     groups: list[list[Condition]],
     by_query: Callable[[Row], bool] | None,
-) -> list[Row]:
-    """Return what is found, in order of id; a record too fresh for the index as it was before."""
-    stale = _shown_before(state, records)
+    stale: Mapping[int, Row | None],
+) -> Sequence[int]:
+    """Return the ids of what is found, ascending."""
     alternatives = groups or [[]]
     rows = records.table.rows
     found: set[int] = set()
@@ -107,14 +125,14 @@ def _matching(
         if tests:
             numbers = [number for number in numbers if all(test(rows[str(number)]) for test in tests)]
         if len(alternatives) == 1 and not stale:
-            return [rows[str(number)] for number in numbers]
+            return numbers
         found.update(numbers)
-    shown = {number: rows[str(number)] for number in found - stale.keys()}
+    found -= stale.keys()
     for number, before in stale.items():
         held = before is not None and any(all(test.holds(before) for test in group) for group in alternatives)
         if before is not None and held and (by_query is None or by_query(before)):
-            shown[number] = before
-    return [shown[number] for number in sorted(shown)]
+            found.add(number)
+    return sorted(found)
 
 
 def _candidates(state: HubSpotState, records: Records, group: list[Condition]) -> Sequence[int]:
@@ -159,10 +177,10 @@ def _shown_before(state: HubSpotState, records: Records) -> dict[int, Row | None
     return shown
 
 
-def _sort(found: list[Row], sorts: Any, types: Mapping[str, str]) -> None:
-    """Order *found*, which comes in order of id, by the one sort that search takes."""
+def _sorted(found: Sequence[int], shown: _Index, sorts: Any, types: Mapping[str, str]) -> Sequence[int]:
+    """Return *found*, which comes in order of id, by the one sort that search takes."""
     if not sorts:
-        return
+        return found
     if not isinstance(sorts, list) or len(sorts) > 1:
         message = "Only one sort is allowed"
         raise invalid(message)
@@ -172,11 +190,11 @@ def _sort(found: list[Row], sorts: Any, types: Mapping[str, str]) -> None:
     if name.startswith("-"):
         name, falling = name[1:], True
     if name == "hs_object_id":
-        if falling:
-            found.reverse()
-        return
+        return found[::-1] if falling else found
+    if name == shown.records.modified_name:
+        return sorted(found, key=shown.modified, reverse=falling)
     read = parse_ms if types.get(name) in {"date", "datetime"} else _number
-    found.sort(key=lambda row: _sort_key(row["properties"].get(name), read), reverse=falling)
+    return sorted(found, key=lambda number: _sort_key(shown.row(number)["properties"].get(name), read), reverse=falling)
 
 
 def _sort_key(value: str | None, read: Callable[[str], float | None]) -> tuple[int, float, str]:

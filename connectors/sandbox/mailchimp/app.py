@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from connectors.sandbox.world import World
 
+NAME = "mailchimp"
 CONNECTIONS = 10  # simultaneous, per user; cannot be raised
 SLOW_COUNT = 500  # reports with a larger count time out at the gateway
 GATEWAY_TIMEOUT = b"<html><head><title>504 Gateway Time-out</title></head><body>504 Gateway Time-out</body></html>"
@@ -43,23 +44,18 @@ class Gate:
         self.world = world
         self.state = MailchimpState.of(world)
         self.state.effects |= sending.EFFECTS
-        self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; it holds a connection until the last byte of the answer is out."""
-        self.open += 1
-        try:
-            response = await self.answer(scope, receive)
-            await response(scope, receive, send)
-        finally:
-            self.open -= 1
+        """Answer one request."""
+        response = await self.answer(scope, receive)
+        await response(scope, receive, send)
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Return the answer; a refusal becomes a problem document."""
         request = Request(scope, receive)
         instance = str(uuid.UUID(int=self.world.random.getrandbits(128), version=4))
         try:
-            if self.open > CONNECTIONS and self.world.settings.enforce_limits:
+            if self.world.open.get(NAME, 0) > CONNECTIONS and self.world.settings.enforce_limits:
                 raise problems.TRIGGERED["TooManyRequests"]
             authenticate(request)
             body = parse(await request.body())

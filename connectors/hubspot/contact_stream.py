@@ -1,0 +1,142 @@
+"""The stream of contacts: all of them once, then what changed, and who is gone.
+
+Search and lists tell who is there, never who went. So HubSpot's count of contacts, which every search for the newest
+changes brings along, is compared with what we know: where it differs, the archived ones are read, and where these
+don't explain it, everything is. A merge shows on the record that took the other in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.connector import Known
+from connectors.errors import ContractError
+from connectors.hubspot import contacts
+from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.operations import CONTACTS_PAGE
+from connectors.hubspot.pulling import AllContacts, Seen
+from connectors.hubspot.reading import Row, Search, list_all
+from connectors.hubspot.times import milliseconds, moment
+from connectors.records import CONTACTS, Cursor, Page
+
+OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
+GATHER = 2_000  # rows that are handed on together: the warehouse has a price a page
+
+
+class ContactStream:
+    """Contacts of one account as pages of the warehouse's table.
+
+    Args:
+        everything: Makes the reader of all contacts.
+        page: Rows a page of the list.
+    """
+
+    def __init__(self, api: HubSpotApi, name: str, search: Search, everything: AllContacts, *, page: int) -> None:
+        self._api, self._name, self._search, self._everything, self._page = api, name, search, everything, page
+        self._rows: list[Row] = []
+        self._merged: list[str] = []
+
+    def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
+        """Yield pages.
+
+        The cursor holds ``since`` (epoch ms), ``gap`` (contacts that HubSpot counts more than we know, for reasons of
+        its own) and ``surplus`` (a difference that is not explained yet).
+        """
+        self._rows, self._merged = [], []
+        since = moment(cursor.get("since"))
+        if since is None:
+            yield from self._all(known(("active",)))
+        else:
+            yield from self._changes(since, cursor, known(("active",)))
+
+    # -- everything ----------------------------------------------------------------------------------------
+    def _all(self, known: pa.Array) -> Iterator[Page]:
+        gone, started = Seen(), None
+        for rows, total in self._everything.read(known):
+            started = started or self._clock()
+            yield from self._gather(rows, total)
+        begun = (started or self._clock()) - OVERLAP
+        for rows in self._archived():
+            gone.note([{**row, "archived": False} for row in rows])
+            yield from self._gather(rows)
+        newest = self._search.newest()
+        for rows, _ in self._search.changed(begun, newest):
+            self._everything.seen.note(rows)
+            yield from self._gather(rows)
+        # a contact that was archived while we read is no contact in use any more
+        seen = _without(_without(self._everything.seen.ids(), gone.ids()), _numbers(self._merged))
+        yield from self._flush()
+        yield from self._erased(_without(_without(known.cast(pa.int64()), seen), gone.ids()), self._clock())
+        yield self._end(begun, int(newest["total"]) - len(seen))
+
+    # -- changes -------------------------------------------------------------------------------------------
+    def _changes(self, since: datetime, cursor: Cursor, known: pa.Array) -> Iterator[Page]:
+        gap, newest = int(cursor.get("gap", 0)), self._search.newest()
+        following, found = self._clock() - OVERLAP, Seen()
+        for rows, total in self._search.changed(since, newest):
+            found.note(rows)
+            yield from self._gather(rows, total)
+        expected = _union(known.cast(pa.int64()), found.ids())
+        expected = _without(expected, _without(_numbers(self._merged), found.ids()))
+        surplus = int(newest["total"]) - len(expected) - gap
+        if surplus:
+            gone = Seen()
+            for rows in self._archived():
+                gone.note([{**row, "archived": False} for row in rows])
+                yield from self._gather(rows)
+            surplus = int(newest["total"]) - len(_without(expected, gone.ids())) - gap
+        yield from self._flush()
+        # what just changed the index may not have counted yet: the next reading decides
+        if surplus and (not found.count() or cursor.get("surplus") == str(surplus)):
+            yield from self._all(known)
+        else:
+            yield self._end(following, gap, surplus)
+
+    def _archived(self) -> Iterator[Sequence[Row]]:
+        # search never finds the archived, and neither does the usual list
+        query = {"limit": self._page, "properties": list(self._search.properties), "archived": True}
+        return list_all(self._api, CONTACTS_PAGE, query)
+
+    def _erased(self, ids: pa.Array, at: datetime) -> Iterator[Page]:
+        """Contacts of which HubSpot knows nothing any more: nothing of them is kept."""
+        gone = [contacts.erased(self._name, str(key), at) for key in ids.to_pylist()]
+        if gone:
+            yield Page("contacts", pa.Table.from_pylist(gone, schema=CONTACTS.columns))
+
+    # -- pages ---------------------------------------------------------------------------------------------
+    def _gather(self, rows: Sequence[Row], total: int | None = None) -> Iterator[Page]:
+        self._rows.extend(rows)
+        self._merged += [old for row in rows for old in contacts.merged_ids(row)]
+        if len(self._rows) >= GATHER:
+            yield from self._flush(total)
+
+    def _flush(self, total: int | None = None) -> Iterator[Page]:
+        rows, self._rows = self._rows, []
+        if rows:
+            yield Page("contacts", contacts.rows(self._name, rows, self._search.properties), None, total)
+
+    def _end(self, following: datetime, gap: int, surplus: int = 0) -> Page:
+        cursor = {"since": str(milliseconds(following)), "gap": str(gap), "surplus": str(surplus)}
+        return Page("contacts", CONTACTS.columns.empty_table(), cursor)
+
+    def _clock(self) -> datetime:
+        at = self._api.transport.platform_time
+        if at is None:
+            raise ContractError("HubSpot's answer has no Date header.")
+        return at
+
+
+def _numbers(texts: Sequence[str]) -> pa.Array:
+    return pa.array([int(text) for text in texts if text.isdigit()], pa.int64())
+
+
+def _union(one: pa.Array, other: pa.Array) -> pa.Array:
+    return pc.unique(pa.concat_arrays([one, other]))
+
+
+def _without(one: pa.Array, other: pa.Array) -> pa.Array:
+    return one.filter(pc.invert(pc.is_in(one, value_set=other)))

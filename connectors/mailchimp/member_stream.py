@@ -1,0 +1,94 @@
+"""The stream of members: all of them once, then what changed, and who was deleted for good.
+
+An archived member still shows, as archived. One that was deleted for good does not show at all; so the number of
+members, which every answer brings along, is compared with what we know, and all are read where it differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.connector import Known
+from connectors.errors import ContractError
+from connectors.mailchimp.api import MailchimpApi
+from connectors.mailchimp.members import Members, Row, erased, platform_id, rows
+from connectors.mailchimp.times import moment
+from connectors.records import CONTACTS, Cursor, Page
+
+OVERLAP = timedelta(minutes=1)  # members that changed while the platform made up its answer
+SHOWN = ("active", "archived")  # states of members that Mailchimp lists
+
+
+class MemberStream:
+    """Members of one audience as pages of the warehouse's table.
+
+    Args:
+        wanted: Merge tags whose values are kept.
+    """
+
+    def __init__(self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str]) -> None:
+        self._api, self._name, self._members, self._wanted = api, name, members, tuple(wanted)
+
+    def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
+        """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
+        since = moment(cursor.get("since"))
+        newest, total = self._members.newest()
+        until = self._clock()
+        if since is None:
+            yield from self._all(newest, total, until, known(SHOWN))
+            return
+        gap, found = int(cursor.get("gap", 0)), known(SHOWN)
+        before = len(found)
+        for page in self._members.changed(since, newest, total):
+            found = _union(found, page)
+            yield self._page(page, total)
+        surplus = total - len(found) - gap
+        # who joined while we asked explains a difference once; what stands at the next reading is a loss
+        if surplus and (len(found) == before or cursor.get("surplus") == str(surplus)):
+            yield from self._all(newest, total, until, known(SHOWN))
+        else:
+            yield self._end(until, gap, surplus)
+
+    def _all(self, newest: Sequence[Row], total: int, until: datetime, known: pa.Array) -> Iterator[Page]:
+        ids: list[pa.Array] = [_ids(newest)]
+        if total > len(newest):
+            for page in self._members.everyone(until, total):
+                ids.append(_ids(page))
+                yield self._page(page, total)
+            newest, total = self._members.newest()
+            for page in self._members.changed(until - OVERLAP, newest, total):  # who moved away under our eyes
+                ids.append(_ids(page))
+                yield self._page(page, total)
+        else:
+            yield self._page(newest, total)
+        seen = pc.unique(pa.concat_arrays(ids))
+        gone = known.filter(pc.invert(pc.is_in(known, value_set=seen)))
+        if len(gone):
+            table = [erased(self._name, key, until) for key in gone.to_pylist()]
+            yield Page("contacts", pa.Table.from_pylist(table, schema=CONTACTS.columns))
+        yield self._end(until, total - len(seen))
+
+    def _page(self, page: Sequence[Row], total: int) -> Page:
+        return Page("contacts", rows(self._name, page, self._wanted), None, total)
+
+    def _end(self, until: datetime, gap: int, surplus: int = 0) -> Page:
+        cursor = {"since": (until - OVERLAP).isoformat(), "gap": str(gap), "surplus": str(surplus)}
+        return Page("contacts", CONTACTS.columns.empty_table(), cursor)
+
+    def _clock(self) -> datetime:
+        at = self._api.transport.platform_time
+        if at is None:
+            raise ContractError("Mailchimp's answer has no Date header.")
+        return at
+
+
+def _ids(page: Sequence[Row]) -> pa.Array:
+    return pa.array([platform_id(one) for one in page], pa.string())
+
+
+def _union(known: pa.Array, page: Sequence[Row]) -> pa.Array:
+    return pc.unique(pa.concat_arrays([known, _ids(page)]))
