@@ -103,6 +103,9 @@ class Connector(Protocol):
             are left out.
         """
 
+    def glance(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what the platform shows now of a few of *changes*, for the price of a request or two; as `look`."""
+
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return how many requests per endpoint `push` would need for *changes*."""
 

@@ -301,10 +301,16 @@ class Finding:
 
 @dataclass(slots=True)
 class Traffic:
-    """Requests that one connection sent, by endpoint (``"POST contacts/batch/update"``)."""
+    """Requests that one connection sent, by endpoint (``"POST contacts/batch/update"``).
+
+    Attributes:
+        writes: Those that could have changed something.
+        budget: How much of the account's limit was in use at the last one: ``"143 of 190"``.
+    """
 
     requests: dict[str, int] = field(default_factory=dict)
     writes: int = 0
+    budget: str = ""
 
     def count(self, endpoint: str, *, write: bool) -> None:
         """Add one request; *write* where it could change something on the platform."""

@@ -1,21 +1,23 @@
 """Send a saved plan, exactly as it was written, and keep what became of every change.
 
-Each change is in the ledger before it leaves and its outcome before the next batch does. The same command
-after a kill sends only what has no final outcome yet; setting a value twice is harmless.
+The same command after a kill sends only what has no final outcome yet; setting a value twice is harmless. A part of
+a plan may go first: one connection, some people, a share of them. The rest waits for the next apply of that plan.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
+from typing import Any
 
-from connectors.connector import Connector
 from connectors.errors import FixSettingsError, PersonasyncError
-from connectors.records import Change, Outcome
+from connectors.records import Change
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
+from sync.sending import SENT_AGAIN, Sent, recover, send
 from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
 
 
@@ -25,26 +27,47 @@ class GuardrailError(PersonasyncError):
     exit_code = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a plan shall be sent.
+
+    Attributes:
+        only: One connection, None for all.
+        limit: At most so many persons, None for all.
+        canary: Share of the persons (0 to 1), None for all.
+    """
+
+    only: str | None = None
+    limit: int | None = None
+    canary: float | None = None
+
+    def of(self, plan: SavedPlan) -> list[Change]:
+        """Return the changes that are meant; whom a sample takes is chance, but always the same for one plan."""
+        meant = [change for change in plan.changes if self.only in {None, change.connection}]
+        if self.limit is None and self.canary is None:
+            return meant
+        persons = sorted({change.person_id for change in meant}, key=lambda person: _chance(plan.plan_id, person))
+        most = len(persons) if self.canary is None else ceil(self.canary * len(persons))
+        chosen = set(persons[: most if self.limit is None else min(most, self.limit)])
+        return [change for change in meant if change.person_id in chosen]
+
+
+ALL = Part()
+
+
 @dataclass(slots=True)
-class Applied:
+class Applied(Sent):
     """What became of a plan.
 
     Attributes:
-        states: Changes by (connection, outcome state).
-        reasons: Changes that were not applied, by (connection, code or reason).
-        failed: By connection: why it stopped before its end; its remaining changes wait for the next apply.
+        waiting: Changes of the plan that were not sent yet.
+        recovered: Changes of earlier, interrupted runs of which it was found out what became of them.
     """
 
-    plan_id: str
+    plan_id: str = ""
     run_id: str = ""
-    states: Counter[tuple[str, str]] = field(default_factory=Counter)
-    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
-    failed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def rejected(self) -> int:
-        """How many changes the platforms refused, or did not answer for."""
-        return sum(count for (_, state), count in self.states.items() if state in {"rejected", "unknown"})
+    waiting: int = 0
+    recovered: int = 0
 
 
 def apply(
@@ -52,6 +75,7 @@ def apply(
     path: Path | None = None,
     *,
     override: frozenset[str] = frozenset(),
+    part: Part = ALL,
     progress: Progress = no_progress,
 ) -> Applied:
     """Send the plan at *path* (None: the newest one).
@@ -60,6 +84,7 @@ def apply(
         bench: The open workspace.
         path: A file that `plan` wrote.
         override: Guardrails that are set aside for this one plan.
+        part: What of it shall be sent.
         progress: Told how many changes have an outcome.
 
     Raises:
@@ -72,27 +97,59 @@ def apply(
         raise FixSettingsError(f"{plan.path} was not made in this workspace.", mend=NEW_PLAN)
     if record.state == "applied":
         raise FixSettingsError(f"Plan {plan.plan_id} was applied already.", mend=NEW_PLAN)
-    if record.state != "applying":
-        _refuse_stale(bench, plan)
+    names = [connector.name for connector in bench.connectors(part.only) if connector.pushes]
+    _refuse_stale(bench, plan)
     _refuse_breaches(bench, plan, override)
-    applied = Applied(plan.plan_id)
+    applied = Applied(plan_id=plan.plan_id)
     with recorded(bench, f"apply {plan.plan_id}") as run:
         applied.run_id = run.run_id
         bench.control.plans.move(plan.plan_id, "applying")
-        for name in bench.workspace.connections:
-            waiting = _waiting(bench, plan, name)
-            if waiting:
-                _push(bench, bench.connector(name), waiting, applied, run, progress)
-        if not applied.failed:
+        meant = part.of(plan)
+        for name in names:
+            applied.recovered += _recovered(bench, name, applied)
+            waiting = [change for change in _waiting(bench, plan, meant) if change.connection == name]
+            if waiting and name not in applied.failed:
+                send(bench, bench.connector(name), waiting, applied, run, progress)
+        applied.waiting = len(_waiting(bench, plan, plan.changes))
+        if not applied.waiting and not applied.failed:
             bench.control.plans.move(plan.plan_id, "applied")
         run.state = "failed" if applied.failed else "rejects" if applied.rejected else "done"
-        run.counts.update(
-            plan=plan.plan_id,
-            outcomes={f"{name} {state}": count for (name, state), count in applied.states.items()},
-            failed=applied.failed,
-            predicted=plan.summary.get("requests", {}),
-        )
+        run.counts.update(_counts(plan, applied))
     return applied
+
+
+def _recovered(bench: Workbench, name: str, sent: Sent) -> int:
+    try:
+        return recover(bench, bench.connector(name))
+    except PersonasyncError as error:
+        sent.failed[name] = str(error)
+        return 0
+
+
+def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
+    """What `history` and `status` tell about an apply."""
+    parked = plan.summary.get("parked", {})
+    refused = sum(plan.summary.get("refused", {}).values())
+    return {
+        "plan": plan.plan_id,
+        "tally": {
+            "total": sum(plan.summary.get("contacts", {}).values()),
+            "changed": sum(plan.summary.get("changed_contacts", {}).values()),
+            "invalid": refused,
+            "parked": sum(parked.values()) - refused,
+            "sent": sum(applied.states.values()),
+            **{state: applied.count(state) for state in ("applied", "rejected", "unchanged", "unknown")},
+            "waiting": applied.waiting,
+        },
+        "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
+        "failed": applied.failed,
+        "predicted": plan.summary.get("requests", {}),
+        "predicted_minutes": plan.summary.get("minutes", 0),
+    }
+
+
+def _chance(plan_id: str, person: str) -> str:
+    return hashlib.sha256(f"{plan_id} {person}".encode()).hexdigest()
 
 
 def _newest(bench: Workbench) -> Path:
@@ -103,8 +160,8 @@ def _newest(bench: Workbench) -> Path:
 
 
 def _refuse_stale(bench: Workbench, plan: SavedPlan) -> None:
-    """A plan holds only in the world that it was made from."""
-    present = basis(bench)
+    """A plan holds only in the world that it was made from; what it did itself is part of that world."""
+    present = basis(bench, own=plan.plan_id)
     moved = [what for what in present if present[what] != plan.basis.get(what)]
     if moved:
         bench.control.plans.move(plan.plan_id, "stale")
@@ -118,45 +175,21 @@ def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]
     standing = [breach for breach in plan.summary["breaches"] if breach["guardrail"] not in override]
     if standing:
         bench.control.plans.move(plan.plan_id, "refused")
+        with recorded(bench, f"apply {plan.plan_id}") as run:
+            run.state = "refused"
+            run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
         raise GuardrailError(" ".join(breach["message"] for breach in standing))
 
 
-def _waiting(bench: Workbench, plan: SavedPlan, connection: str) -> list[Change]:
-    """The plan's changes of one connection that no earlier, interrupted apply of the same plan has settled."""
-    earlier = [run for run in bench.control.runs.newest(100) if run.command == f"apply {plan.plan_id}"]
+def _waiting(bench: Workbench, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:
+    """Those of *meant* that no apply of the plan has settled."""
     settled = {
-        (outcome.change.platform_id, outcome.change.kind, outcome.change.name)
-        for run in earlier
+        (outcome.change.connection, outcome.change.platform_id, outcome.change.kind, outcome.change.name)
+        for run in bench.control.runs.of_command(f"apply {plan.plan_id}")
         for outcome in bench.control.ledger.outcomes(run.run_id)
-        if outcome.change.connection == connection and outcome.state != "unknown"
+        if outcome.state != "unknown" and outcome.code not in SENT_AGAIN
     }
-    return [c for c in plan.changes if c.connection == connection and (c.platform_id, c.kind, c.name) not in settled]
+    return [c for c in meant if (c.connection, c.platform_id, c.kind, c.name) not in settled]
 
 
-def _push(
-    bench: Workbench,
-    connector: Connector,
-    changes: Sequence[Change],
-    applied: Applied,
-    run: RecordedRun,
-    progress: Progress,
-) -> None:
-    bench.control.ledger.intend(run.run_id, changes)
-    done = 0
-    try:
-        for outcomes in connector.push(changes):
-            bench.control.ledger.settle(run.run_id, outcomes)
-            _tally(outcomes, applied)
-            done += len(outcomes)
-            progress(f"{connector.name} changes", done, len(changes))
-    except PersonasyncError as error:
-        # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
-        applied.failed[connector.name] = str(error)
-
-
-def _tally(outcomes: Sequence[Outcome], applied: Applied) -> None:
-    for outcome in outcomes:
-        connection = outcome.change.connection
-        applied.states[connection, outcome.state] += 1
-        if outcome.state not in {"applied", "unchanged"}:
-            applied.reasons[connection, outcome.reason or outcome.code] += 1
+__all__ = ["ALL", "Applied", "GuardrailError", "Part", "RecordedRun", "apply"]

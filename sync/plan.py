@@ -51,6 +51,10 @@ class Parked:
     reason: str
 
 
+Refused = tuple[str, str, str, str, str]
+"""Connection, platform id, kind, name and wanted value ("" for none) of a change that was refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What the plan is made from; each an Ibis table.
@@ -63,6 +67,7 @@ class State:
         values: Columns ``person_id``, ``connection``, ``name``, ``value``: what each person's fields shall show.
         groups: Columns ``person_id``, ``group_name``: the groups each person shall be in.
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
+        refused: Changes that the platform refused, for a reason that still stands: see `sync.refusals`.
     """
 
     contacts: Table
@@ -72,6 +77,7 @@ class State:
     values: Table
     groups: Table
     ours: Table
+    refused: Mapping[Refused, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -87,6 +93,7 @@ class Counts:
     removed: Counter[str] = field(default_factory=Counter)  # by connection: memberships taken back
     foreign: Counter[str] = field(default_factory=Counter)  # by connection: memberships others made, left alone
     parked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # of those parked: refused by the platform
 
 
 @dataclass(slots=True)
@@ -119,10 +126,24 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         plan.counts.contacts[target.connection] = int(contacts.count().execute())
         plan.counts.allowed[target.connection] = int(allowed.count().execute())
         found = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
+        found = [change for change in found if not _refused(change, state, plan)]
         found.sort(key=lambda change: (change.platform_id, change.kind, change.name))
         plan.counts.changed[target.connection] = len({change.platform_id for change in found})
         plan.changes.extend(found)
     return plan
+
+
+def _refused(change: Change, state: State, plan: Plan) -> bool:
+    """Park a change that the platform has refused, as long as nothing is different now."""
+    key = (change.connection, change.platform_id, change.kind, change.name, change.after or "")
+    reason = state.refused.get(key)
+    if reason is None:
+        return False
+    plan.parked.append(Parked(change.connection, change.platform_id, change.email, reason))
+    plan.counts.parked[change.connection, reason] += 1
+    plan.counts.refused[change.connection, reason] += 1
+    plan.counts.by_field[change.connection, change.name] -= 1
+    return True
 
 
 def consents(state: State) -> Table:

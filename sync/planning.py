@@ -11,9 +11,11 @@ from typing import Any
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
 from sync.assign import memberships_wanted, values_wanted
+from sync.control.runs import Run
 from sync.guardrails import Breach, Limits, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
 from sync.plan_file import write_plan
+from sync.refusals import standing
 from sync.workbench import Workbench, recorded
 
 
@@ -38,11 +40,12 @@ class Planned:
             "contacts": dict(counts.contacts),
             "changed_contacts": dict(counts.changed),
             "first_values": dict(counts.first),
-            "by_field": _named(counts.by_field),
+            "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
             "memberships_taken_back": dict(counts.removed),
             "memberships_of_others": dict(counts.foreign),
             "parked": _named(counts.parked),
+            "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
             "parked_samples": [
                 {"connection": p.connection, "email": p.email, "id": p.platform_id, "reason": p.reason}
@@ -82,16 +85,26 @@ def plan(bench: Workbench) -> Planned:
     return planned
 
 
-def basis(bench: Workbench) -> dict[str, str]:
-    """Return what a plan made now would stand on. A plan with another basis is stale."""
-    runs = bench.control.runs
-    newest = {what: runs.latest(what) for what in ("pull", "assign")}
-    applied = next((run for run in runs.newest(50) if run.command.startswith("apply ")), None)
+def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
+    """Return what a plan made now would stand on. A plan with another basis is stale.
+
+    Args:
+        bench: The open workspace.
+        own: A plan whose own applies do not count.
+    """
+    newest = {what: bench.control.runs.latest(what) for what in ("pull", "assign")}
+    wrote = last_write(bench, but=f"apply {own}")
     return {
         **{what: run.run_id if run else "" for what, run in newest.items()},
-        "apply": applied.run_id if applied else "",
+        "apply": wrote.run_id if wrote else "",
         "definition of segments or personas": bench.workspace.digest,
     }
+
+
+def last_write(bench: Workbench, *, but: str = "") -> Run | None:
+    """Return the newest apply or undo, *but* one command."""
+    wrote = (run for run in bench.control.runs.newest(200) if run.command.startswith(("apply ", "undo ")))
+    return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 
 def targets(bench: Workbench) -> list[Target]:
@@ -119,6 +132,7 @@ def gather(bench: Workbench) -> State:
         values=values_wanted(bench, assignments),
         groups=memberships_wanted(bench, assignments),
         ours=warehouse.memtable(bench.control.ledger.groups_made()),
+        refused=standing(bench),
     )
 
 
@@ -145,7 +159,7 @@ def judge(bench: Workbench, decided: Plan) -> list[Breach]:
 def _unread(bench: Workbench) -> list[Breach]:
     """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
     pulled = bench.control.runs.latest("pull")
-    applied = next((run for run in bench.control.runs.newest(50) if run.command.startswith("apply ")), None)
+    applied = last_write(bench)
     if applied and applied.counts.get("writes", 1) and (pulled is None or pulled.run_id < applied.run_id):
         return [Breach("unread_apply", "An apply has written since the last pull; run `personasync pull` first.")]
     return []

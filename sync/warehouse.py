@@ -88,6 +88,12 @@ class Warehouse:
         schema = TABLES[name]
         return self._current_of(schema, self.memtable(keys.select(schema.key).cast(_keys(schema))))
 
+    def versions_of(self, name: str, keys: pa.Table) -> pa.Table:
+        """Return every version of the rows that *keys* name, oldest first, with ``recorded_at``."""
+        schema, versions = TABLES[name], self.engine.table(name)
+        wanted = self.memtable(keys.select(schema.key).cast(_keys(schema)))
+        return versions.semi_join(wanted, list(schema.key)).order_by(["recorded_at", "sequence"]).to_pyarrow()
+
     def written_after(self, name: str, sequence: int, most: int) -> tuple[pa.Table, int]:
         """Return the keys of rows with a version after *sequence*, at most *most* versions, and how far that goes.
 
@@ -115,7 +121,7 @@ class Warehouse:
             yield
             return
         settings = cast("DuckDB", self.engine).con
-        before = settings.sql("SELECT current_setting('memory_limit')").fetchone()[0]
+        (before,) = settings.sql("SELECT current_setting('memory_limit')").fetchone() or ("80%",)
         settings.execute(f"SET memory_limit = '{memory}'")
         try:
             yield

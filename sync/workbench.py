@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 
 from connectors.connector import Connector, find
 from connectors.errors import FixSettingsError
+from connectors.transport.book import is_alive
 from sync.control import Control, open_control
 from sync.manifest import Manifest, load_manifest
 from sync.settings import Workspace, load_workspace
@@ -63,6 +65,11 @@ class Workbench:
             raise FixSettingsError(f"There is no connection {only!r}.", mend=f"personasync.toml has: {known}.")
         return [self.connector(name) for name in self.workspace.connections if only in {None, name}]
 
+    def budget(self, name: str) -> str:
+        """Return how much of its account's limit a connection uses; *name* begins with the connection's."""
+        opened = self.opened.get(name.split(" ", 1)[0])
+        return opened.traffic.budget if opened else ""
+
     def requests(self) -> dict[str, dict[str, int]]:
         """Return the requests sent so far, by connection and endpoint."""
         return {name: dict(connector.traffic.requests) for name, connector in self.opened.items()}
@@ -80,7 +87,9 @@ class RecordedRun:
 @contextmanager
 def recorded(bench: Workbench, command: str) -> Iterator[RecordedRun]:
     """Note in the control store that *command* runs, and how it ended: "failed" where it raised."""
+    bench.control.runs.bury(is_alive)
     run = RecordedRun(bench.control.runs.begin(command))
+    started = time.monotonic()
     before = {name: connector.traffic.writes for name, connector in bench.opened.items()}
     sent = bench.requests()
     try:
@@ -88,9 +97,13 @@ def recorded(bench: Workbench, command: str) -> Iterator[RecordedRun]:
     except BaseException as error:
         bench.control.runs.finish(run.run_id, "failed", {**run.counts, "error": str(error)})
         raise
-    run.counts["requests"] = {
-        name: sum(counts.values()) - sum(sent.get(name, {}).values()) for name, counts in bench.requests().items()
+    endpoints = {
+        name: {end: new for end, count in counts.items() if (new := count - sent.get(name, {}).get(end, 0))}
+        for name, counts in bench.requests().items()
     }
+    run.counts["endpoints"] = endpoints
+    run.counts["requests"] = {name: sum(counts.values()) for name, counts in endpoints.items()}
+    run.counts["seconds"] = round(time.monotonic() - started, 2)
     run.counts["writes"] = sum(
         connector.traffic.writes - before.get(name, 0) for name, connector in bench.opened.items()
     )

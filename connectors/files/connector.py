@@ -180,6 +180,8 @@ class Files:
         del changes
         return {}
 
+    glance = look
+
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Refuse.
 

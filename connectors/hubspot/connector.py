@@ -16,6 +16,7 @@ from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
 from connectors.hubspot.lists import Lists
+from connectors.hubspot.looking import Look
 from connectors.hubspot.operations import (
     ACCOUNT,
     CONTACTS_PAGE,
@@ -47,6 +48,7 @@ from connectors.transport import Transport, Window, account_book, until_silence
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
+USUAL_ANSWER = 0.25  # seconds
 YEAR = timedelta(days=365)
 
 
@@ -116,6 +118,8 @@ class HubSpot:
             path=settings.get("full_pull") or "auto",
         )
         self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
+        batch, workers = self._limits["batch"], self._limits["connections"]
+        self._look = Look(self._api, self._lists, batch=batch, workers=workers)
         self._account: Mapping[str, Any] = {}
 
     def _search(self, operation: Operation, moved: str, properties: Sequence[str]) -> Search:
@@ -253,8 +257,11 @@ class HubSpot:
 
     def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what HubSpot shows where *changes* were made; see the Protocol."""
-        batch, workers = self._limits["batch"], self._limits["connections"]
-        return push.look(self._api, self._lists, changes, batch=batch, workers=workers)
+        return self._look.at(changes)
+
+    def glance(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what HubSpot shows of some of *changes*; see the Protocol."""
+        return self._look.at_some(changes)
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint."""
@@ -264,12 +271,15 @@ class HubSpot:
             endpoint = "PUT lists/memberships/add" if joining else "PUT lists/memberships/remove"
             found[endpoint] = found.get(endpoint, 0) + ceil(len(members) / self._limits["memberships_batch"])
         found["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
+        # a sample is read back
+        found["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
+        found["POST lists/records/memberships/batch/read"] = int(bool(groups))
         return {endpoint: count for endpoint, count in found.items() if count}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
-        """Return how long the window makes us take."""
+        """Return how long the window makes us take: the first one's worth goes at once."""
         windows = max(ceil(sum(requests_wanted.values()) / self._burst.requests) - 1, 0)
-        return windows * self._burst.seconds
+        return windows * self._burst.seconds + USUAL_ANSWER
 
     # -- looking -------------------------------------------------------------------------------------------
     def check(self) -> list[Finding]:

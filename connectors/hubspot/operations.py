@@ -156,6 +156,11 @@ MEMBERS_PAGE = Operation(
     "lists/memberships",
     lambda sdk: sdk.crm.lists.memberships_api.get_page,
 )
+MEMBERSHIPS_READ = Operation(
+    "POST",
+    *_under(_LISTS, "/records/memberships/batch/read"),
+    "lists/records/memberships/batch/read",
+)
 MEMBERS_ADD = Operation(
     "PUT",
     *_under(_LISTS, "/{list_id}/memberships/add"),

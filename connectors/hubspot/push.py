@@ -13,9 +13,8 @@ from connectors.errors import PlatformDownError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
-from connectors.hubspot.pulling import read_by_ids
 from connectors.hubspot.refusals import code, words
-from connectors.records import MEMBER, Change, Outcome
+from connectors.records import Change, Outcome
 from connectors.transport import NO_ANSWER, in_order
 
 Contact = tuple[str, list[Change]]
@@ -144,24 +143,3 @@ def _moved(change: Change, moved: set[str], gone: set[str]) -> Outcome:
     if change.platform_id in gone:
         return Outcome(change, "rejected", "HubSpot does not know this contact any more.", "OBJECT_NOT_FOUND")
     return Outcome(change, "unchanged", "It was so already.", "already")
-
-
-def look(
-    api: HubSpotApi, lists: Lists, changes: Sequence[Change], *, batch: int, workers: int
-) -> dict[tuple[str, str, str], str | None]:
-    """Return what HubSpot shows where *changes* were made; see `connectors.connector.Connector.look`."""
-    shown: dict[tuple[str, str, str], str | None] = {}
-    contacts = by_contact(changes)
-    names = sorted({change.name for change in changes if change.kind == "field"})
-    parts = [[key for key, _ in part] for part in slices(contacts, batch)]
-    for rows in in_order(lambda ids: read_by_ids(api, ids, names), parts, workers=workers):
-        for row in rows:
-            for name in names:
-                shown[str(row["id"]), "field", name] = row["properties"].get(name) or None
-    groups = by_group(changes)
-    for group in {name for name, _ in groups}:
-        members = {key for page in lists.members(group) for key in page["platform_id"].to_pylist()}
-        for joining in (True, False):
-            for change in groups.get((group, joining), ()):
-                shown[change.platform_id, "group", group] = MEMBER if change.platform_id in members else None
-    return shown

@@ -56,6 +56,7 @@ ENDPOINTS = (
     Endpoint("GET", "/reports/{campaign}/email-activity", "reports/email-activity"),
     Endpoint("GET", "/reports/{campaign}/unsubscribed", "reports/unsubscribed"),
     Endpoint("GET", "/reports/{campaign}/abuse-reports", "reports/abuse-reports"),
+    Endpoint("GET", "/batches", "batches"),
     Endpoint("POST", "/batches", "batches", write=True, repeatable=False),
     Endpoint("GET", "/batches/{batch}", "batches/{batch}"),
 )

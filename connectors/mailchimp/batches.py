@@ -17,6 +17,8 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.transport import Call
 
 FIRST_LOOK, LONGEST_LOOK = 0.2, 10.0  # seconds between two looks; doubled each time
+PATIENCE_FOR_OTHERS = 300.0  # seconds
+MOST_JOBS = 1000
 PATIENCE = 3600.0  # seconds after which a job that does not end is given up
 
 
@@ -42,6 +44,18 @@ def run(
         waited, pause = waited + pause, min(pause * 2, LONGEST_LOOK)
         job = api.call(api.sdk.batches.status, job["id"])
     return dict(_answers(_download(api, job)))
+
+
+def wait_for_all(api: MailchimpApi, *, wait: Callable[[float], None]) -> None:
+    """Wait until no job of the account is under way, or `PATIENCE_FOR_OTHERS` is over: they may be somebody else's."""
+    pause, waited = FIRST_LOOK, 0.0
+    while waited < PATIENCE_FOR_OTHERS:
+        # the newest ones come first in no promise, so all that are kept are looked at: they live seven days
+        jobs = api.call(api.sdk.batches.list, count=MOST_JOBS, fields=["batches.id", "batches.status"])
+        if all(job["status"] == "finished" for job in jobs.get("batches", ())):
+            return
+        wait(pause)
+        waited, pause = waited + pause, min(pause * 2, LONGEST_LOOK)
 
 
 def _download(api: MailchimpApi, job: Mapping[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from connectors.errors import CredentialError, FixSettingsError, NotFoundError, 
 from connectors.mailchimp import fields, push
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
-from connectors.mailchimp.looking import look
+from connectors.mailchimp.looking import Look
 from connectors.mailchimp.member_stream import MemberStream
 from connectors.mailchimp.members import Members
 from connectors.mailchimp.refusals import MEND_KEY, translate
@@ -27,6 +27,7 @@ from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding,
 from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
+NOW = "just now"  # what is said about a tag that may still be changing
 LOOKS = 3  # at a job until it is finished, usually
 
 
@@ -82,6 +83,7 @@ class Mailchimp:
         self._tags = Tags(self._api, name, audience, prefix=manifest["group_prefix"], size=size)
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
+        self._look = Look(self._api, self._members, self._tags, workers=connections, wait=nap)
         self._writer = push.FieldWriter(
             self._api,
             audience,
@@ -125,7 +127,7 @@ class Mailchimp:
         """Read the tags about which Mailchimp says something else than last time, and now and then all of them."""
         facts, groups = self._tags.facts(), self._connection.groups
         old, read_at = self._old(cursor)
-        moved = tuple(group for group in groups if old or facts.get(group) != cursor.get(f"tag {group}"))
+        moved = tuple(group for group in groups if old or facts.get(group, NOW) != cursor.get(f"tag {group}"))
         for group in moved:
             for rows in self._tags.members(group):
                 yield Page("memberships", rows)
@@ -213,7 +215,11 @@ class Mailchimp:
 
     def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what Mailchimp shows where *changes* were made; see the Protocol."""
-        return look(self._members, self._tags, changes, workers=self._limits["connections"])
+        return self._look.at(changes)
+
+    def glance(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what Mailchimp shows of some of *changes*; see the Protocol."""
+        return self._look.at_some(changes)
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint; how often a job is looked at is an estimate."""
@@ -224,6 +230,7 @@ class Mailchimp:
             found |= {"POST batches": jobs, "GET batches/{batch}": LOOKS * jobs, "GET batch results": jobs}
         else:
             found["PATCH members/{member}"] = count
+        found["GET members"] = int(bool(changes))  # a sample is read back
         return {endpoint: number for endpoint, number in found.items() if number}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:

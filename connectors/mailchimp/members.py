@@ -31,6 +31,7 @@ FIELDS = ",".join(
         "location.country_code",
     )
 )
+TAGGED = FIELDS + ",members.tags,members.tags_count"
 SECOND = timedelta(seconds=1)
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
 EVER = datetime.fromtimestamp(0, UTC)
@@ -47,14 +48,16 @@ class Members:
     Args:
         size: Rows a page.
         workers: Connections.
+        fields: What to read of each.
     """
 
-    def __init__(self, api: MailchimpApi, audience: str, *, size: int, workers: int) -> None:
+    def __init__(self, api: MailchimpApi, audience: str, *, size: int, workers: int, fields: str = FIELDS) -> None:
         self._api, self._audience, self._size, self._workers = api, audience, size, workers
+        self._fields = fields
 
-    def newest(self) -> tuple[Sequence[Row], int]:
-        """Return the members that changed last, and how many there are at all."""
-        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC")
+    def newest(self, *, tagged: bool = False) -> tuple[Sequence[Row], int]:
+        """Return the members that changed last (with their tags), and how many there are at all."""
+        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC", fields=TAGGED if tagged else FIELDS)
         return answer["members"], int(answer["total_items"])
 
     def changed(self, since: datetime, newest: Sequence[Row], total: int) -> Iterator[Sequence[Row]]:
@@ -66,12 +69,13 @@ class Members:
             yield from self.between(since, oldest or since)
 
     def present(self) -> Iterator[Sequence[Row]]:
-        """Yield all members as they are now."""
-        page, total = self.newest()
+        """Yield all members as they are now, with their tags."""
+        page, total = self.newest(tagged=True)
         if len(page) >= total:
             yield page
         else:
-            yield from self.everyone(moment(page[0]["last_changed"]) or EVER, total)
+            everyone = Members(self._api, self._audience, size=self._size, workers=self._workers, fields=TAGGED)
+            yield from everyone.everyone(moment(page[0]["last_changed"]) or EVER, total)
 
     def everyone(self, until: datetime, total: int) -> Iterator[Sequence[Row]]:
         """Yield all members that did not change after *until*, over all connections where there are many."""
@@ -128,7 +132,9 @@ class Members:
                 return answer
         raise ContractError("Mailchimp sends a page of members that was not asked for.")
 
-    def _ask(self, *, count: int, offset: int = 0, sort_dir: str = "ASC", **window: str) -> Mapping[str, Any]:
+    def _ask(
+        self, *, count: int, offset: int = 0, sort_dir: str = "ASC", fields: str = "", **window: str
+    ) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.call(
             self._api.sdk.lists.get_list_members_info,
             self._audience,
@@ -136,20 +142,18 @@ class Members:
             offset=offset,
             sort_field="last_changed",
             sort_dir=sort_dir,
-            fields=[FIELDS, "total_items"],
+            fields=[fields or self._fields, "total_items"],
             **window,
         )
         return answer
 
-    def fields_of(self, key: str) -> Mapping[str, Any] | None:
-        """Return the merge fields of one member, None where there is no such member (any more)."""
+    def one(self, key: str) -> Row | None:
+        """Return one member, None where there is no such member (any more)."""
+        wanted = [name.removeprefix("members.") for name in TAGGED.split(",")]
         try:
-            shown = self._api.call(
-                self._api.sdk.lists.get_list_member, self._audience, key, fields=["merge_fields", "status"]
-            )
+            found: Row = self._api.call(self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted)
         except NotFoundError:
             return None
-        found: Mapping[str, Any] = shown.get("merge_fields") or {}
         return found
 
 

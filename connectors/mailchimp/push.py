@@ -19,6 +19,8 @@ from connectors.records import Change, Outcome, normalise_email
 from connectors.transport import NO_ANSWER, in_order
 
 Member = tuple[str, list[Change]]
+TagCall = tuple[str, list[Change], list[Change]]
+"""Name of the segment, who gets its tag, who loses it."""
 OPERATIONS = 5_000  # of one job: some megabytes, and a kill repeats no more than these
 REPORTED = 50  # outcomes that are handed on together where members are written one by one
 MISSING = "Mailchimp does not know this member any more."
@@ -33,14 +35,14 @@ def by_member(changes: Sequence[Change]) -> list[Member]:
     return list(found.items())
 
 
-def by_tag(changes: Sequence[Change], size: int) -> list[tuple[str, list[Change], list[Change]]]:
+def by_tag(changes: Sequence[Change], size: int) -> list[TagCall]:
     """Return calls for tags: name, at most *size* who get it, at most *size* who lose it."""
     joining: dict[str, list[Change]] = {}
     leaving: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind == "group":
             (leaving if change.after is None else joining).setdefault(change.name, []).append(change)
-    calls: list[tuple[str, list[Change], list[Change]]] = []
+    calls: list[TagCall] = []
     for name in dict.fromkeys([*joining, *leaving]):
         adds, removals = joining.get(name, []), leaving.get(name, [])
         starts = range(0, max(len(adds), len(removals)), size)
@@ -166,9 +168,7 @@ def push_tags(
     )
 
 
-def _move(
-    api: MailchimpApi, audience: str, tag: str | None, call: tuple[str, list[Change], list[Change]]
-) -> list[Outcome]:
+def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> list[Outcome]:
     name, joining, leaving = call
     changes = [*joining, *leaving]
     if tag is None:
@@ -181,7 +181,9 @@ def _move(
     try:
         answer = api.call(api.sdk.lists.batch_segment_members, body, audience, tag)
     except RejectedError as error:
-        return [Outcome(change, "rejected", str(error), error.code) for change in changes]
+        if len(changes) == 1:
+            return [Outcome(changes[0], "rejected", str(error), error.code)]
+        return [outcome for half in _halves(call) for outcome in _move(api, audience, tag, half)]
     except PlatformDownError as error:
         if error.answered:
             raise
@@ -193,6 +195,18 @@ def _move(
         for address in one.get("email_addresses", ())
     }
     return [_moved(change, moved, refused) for change in changes]
+
+
+def _halves(call: TagCall) -> Iterator[TagCall]:
+    """Two calls that do what one did, so that the bad record stands alone in the end."""
+    name, joining, leaving = call
+    if joining and leaving:
+        yield name, joining, []
+        yield name, [], leaving
+        return
+    middle = (len(joining) + len(leaving)) // 2
+    yield name, joining[:middle], leaving[:middle]
+    yield name, joining[middle:], leaving[middle:]
 
 
 def _address(member: Mapping[str, Any]) -> str | None:

@@ -22,7 +22,7 @@ class Tags:
 
     def __init__(self, api: MailchimpApi, connection: str, audience: str, *, prefix: str, size: int) -> None:
         self._api, self._connection, self._audience = api, connection, audience
-        self._prefix, self._size = prefix, size
+        self.prefix, self._size = prefix, size
         self._ids: dict[str, str] | None = None
 
     def facts(self) -> dict[str, str]:
@@ -41,9 +41,9 @@ class Tags:
         listed = [one for page in pages for one in page]
         self._ids = {str(one["name"]): str(one["id"]) for one in listed}
         return {
-            str(one["name"]).removeprefix(self._prefix): f"{one['id']}|{one['member_count']}|{one['updated_at']}"
+            str(one["name"]).removeprefix(self.prefix): f"{one['id']}|{one['member_count']}|{one['updated_at']}"
             for one in listed
-            if str(one["name"]).startswith(self._prefix) and not self._just_now(one)
+            if str(one["name"]).startswith(self.prefix) and not self._just_now(one)
         }
 
     def _just_now(self, segment: Mapping[str, Any]) -> bool:
@@ -53,16 +53,16 @@ class Tags:
     def id_of(self, group: str) -> str | None:
         """Return the id of a segment's tag, None where there is none. All of ours are looked up at once."""
         if self._ids is None:
-            answer = self._api.call(self._api.sdk.lists.tag_search, self._audience, name=self._prefix)
+            answer = self._api.call(self._api.sdk.lists.tag_search, self._audience, name=self.prefix)
             self._ids = {str(tag["name"]): str(tag["id"]) for tag in answer.get("tags", ())}
-        return self._ids.get(self._prefix + group)
+        return self._ids.get(self.prefix + group)
 
     def create(self, group: str) -> None:
         """Make the empty tag of a segment. Never for one that exists: an empty list would clear it (M11)."""
-        body = {"name": self._prefix + group, "static_segment": []}
+        body = {"name": self.prefix + group, "static_segment": []}
         made = self._api.call(self._api.sdk.lists.create_segment, self._audience, body)
         if self._ids is not None:
-            self._ids[self._prefix + group] = str(made["id"])
+            self._ids[self.prefix + group] = str(made["id"])
 
     def members(self, group: str) -> Iterator[pa.Table]:
         """Yield who has a segment's tag, whatever their consent; nothing where there is no such tag."""

@@ -100,17 +100,7 @@ class Door:
         if SIDE_DOOR in path:
             await self._side_door(scope, receive, send)
             return
-        # a connection is held from the first byte of the question to the last one of the answer
-        self.world.open[self.platform] = self.world.open.get(self.platform, 0) + 1
-        try:
-            await self._answer(scope, receive, send)
-        finally:
-            self.world.open[self.platform] -= 1
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.world.settings.latency:
-            await asyncio.sleep(self.world.settings.latency)
-        path = scope["path"]
+        await self._hold_up(self.world.settings.latency)
         noted = False
 
         async def sent(message: Message) -> None:
@@ -132,6 +122,15 @@ class Door:
         finally:
             if not noted:
                 self._note(scope, 0)
+
+    async def _hold_up(self, seconds: float) -> None:
+        """Keep a request waiting; it holds its connection all the while."""
+        if seconds:
+            self.world.held_up[self.platform] = self.world.held_up.get(self.platform, 0) + 1
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self.world.held_up[self.platform] -= 1
 
     def _note(self, scope: Scope, status: int) -> None:
         method, path = scope["method"], scope["path"]

@@ -50,7 +50,7 @@ class World:
     settings: Settings
     seed: int = 20261124
     random: random.Random = field(init=False)
-    open: dict[str, int] = field(init=False, default_factory=dict)  # requests under way by platform
+    held_up: dict[str, int] = field(init=False, default_factory=dict)  # requests by platform, not yet with its app
     states: dict[type, object] = field(init=False, default_factory=dict)  # each platform's one state object
 
     def __post_init__(self) -> None:

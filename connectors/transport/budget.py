@@ -33,6 +33,9 @@ class Budget(Protocol):
     def follow(self, headers: Mapping[str, str]) -> None:
         """Learn from an answer's headers."""
 
+    def in_use(self) -> str:
+        """Return how much of the budget was in use at the last look, in words."""
+
 
 class Slots:
     """At most *connections* requests at a time (Mailchimp's limit).
@@ -53,6 +56,7 @@ class Slots:
     ) -> None:
         self.connections, self._share = connections, share
         self._book, self._wait = book or MemoryBook(), wait
+        self._held = 0
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -72,11 +76,16 @@ class Slots:
             # a sender that died took its connection with it: the platform sees that at once
             held = [one for one in entries if one.until == UNDER_WAY and one.began > now - GIVEN_UP]
             free = len(held) < most
+            self._held = min(len(held) + 1, most)
             entries[:] = [*held, Entry(UNDER_WAY, now, os.getpid(), number)] if free else held
         return free
 
     def follow(self, headers: Mapping[str, str]) -> None:
         """Mailchimp sends no headers about limits."""
+
+    def in_use(self) -> str:
+        """Return the connections that were in use at the last look."""
+        return f"{self._held} of {self.connections} connections"
 
 
 class Window:
@@ -107,6 +116,11 @@ class Window:
         self._book = book or MemoryBook()
         self._others = 0  # requests in the window that programs which are not ours sent, as last seen
         self._others_until = 0.0
+        self._used = 0
+
+    def in_use(self) -> str:
+        """Return the requests of the present window, others' included, at the last look."""
+        return f"{self._used} of {self.requests} requests in {self.seconds:.0f} s"
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -132,6 +146,7 @@ class Window:
             now = self._clock()
             entries[:] = [one for one in entries if _counts(one, now)]
             others = self._others if now < self._others_until else 0
+            self._used = min(len(entries) + others + 1, most)
             if len(entries) + others < most:
                 entries.append(Entry(UNDER_WAY, now, os.getpid(), number))
                 return 0.0

@@ -141,6 +141,7 @@ class Transport:
         except requests.RequestException as error:
             raise self._lost(call, error) from None
         budget.follow(response.headers)
+        self.traffic.budget = budget.in_use()
         self._note_time(response)
         self._refuse(response)
         if not call.public:

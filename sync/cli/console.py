@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,12 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+
+def no_budget(name: str) -> str:
+    """Know nothing of a limit."""
+    del name
+    return ""
 
 
 @dataclass(slots=True)
@@ -46,33 +52,41 @@ class Console:
         sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False) + "\n")
 
     @contextmanager
-    def progress(self) -> Iterator[Bars]:
-        """Show bars on stderr while the block runs; none where stderr is no terminal."""
+    def progress(self, budget: Callable[[str], str] = no_budget) -> Iterator[Bars]:
+        """Show bars on stderr while the block runs: done, rate, time left, budget in use. None where it is no terminal.
+
+        Args:
+            budget: Returns how much of a connection's limit is in use, given a bar's name.
+        """
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[budget]}"),
             console=self.err,
             transient=True,
             disable=not self.err.is_terminal,
         ) as shown:
-            yield Bars(shown)
+            yield Bars(shown, budget)
 
 
 class Bars:
     """Progress by name: `bars("crm contacts", done, total)`, as often as one likes."""
 
-    def __init__(self, shown: Progress) -> None:
-        self.shown = shown
+    def __init__(self, shown: Progress, budget: Callable[[str], str] = no_budget) -> None:
+        self.shown, self.budget = shown, budget
         self.tasks: dict[str, Any] = {}
 
     def __call__(self, name: str, done: int, total: int | None) -> None:
         """Set the bar *name* to *done* of *total* (None: unknown)."""
         if name not in self.tasks:
-            self.tasks[name] = self.shown.add_task(name, total=total)
-        self.shown.update(self.tasks[name], completed=done, total=total)
+            self.tasks[name] = self.shown.add_task(name, total=total, rate="", budget="")
+        task = self.shown.tasks[self.tasks[name]]
+        rate = f"{done / task.elapsed:,.0f}/s" if task.elapsed else ""
+        self.shown.update(self.tasks[name], completed=done, total=total, rate=rate, budget=self.budget(name))
 
 
 def table(*columns: str, rows: Sequence[Sequence[object]], title: str | None = None) -> Table:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from connectors.errors import FixSettingsError
 from sync.cli import words
 from sync.cli.console import table
 from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
@@ -20,38 +22,55 @@ def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
     with bench_of(workspace) as bench:
         found = job.status(bench)
     fresh = [(line.connection, line.stream, line.rows, line.shown) for line in found.streams]
-    console.result(
-        found.document,
-        table("Connection", "Stream", "Rows", "Last read", rows=fresh),
-        found.plan_sentence,
-        found.ledger_sentence,
-    )
+    shown: list[Any] = [table("Connection", "Stream", "Rows", "Last read", rows=fresh), *found.sentences]
+    if found.compared:
+        shown.append(table("Connection", "Request of the last apply", "Predicted", "Sent", rows=found.compared))
+    console.result(found.document, *shown)
 
 
 @app.command()
 def history(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run only.")] = None,
     *,
     workspace: WorkspaceOption = HERE,
     limit: Annotated[int, typer.Option(help="How many runs.", min=1)] = 20,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write what the platforms refused in RUN to FILE (.csv or .json).", dir_okay=False
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the newest runs, with what each did."""
+    from sync import history as job  # noqa: PLC0415
+
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
-        runs = bench.control.runs.newest(limit)
+        if run is None and rejects is not None:
+            raise FixSettingsError("--rejects needs a run.", mend="`personasync history` lists them.")
+        if run is not None and rejects is not None:
+            console.say(f"{job.rejects(bench, run, rejects):,} changes in {rejects}")
+        found = bench.control.runs.newest(limit) if run is None else [bench.control.runs.get(run)]
+    runs = [one for one in found if one is not None]
+    if not runs and run is not None:
+        raise FixSettingsError(f"There is no run {run!r}.", mend="`personasync history` lists them.")
     document = {
         "runs": [
             {
                 "run": r.run_id,
                 "command": r.command,
-                "state": r.state,
+                "state": words.state(r.state),
                 "started_at": r.started_at,
                 "counts": dict(r.counts),
             }
             for r in runs
         ]
     }
-    rows = [(r.run_id, f"{r.started_at:%Y-%m-%d %H:%M}", r.command, r.state, words.counts(r.counts)) for r in runs]
+    rows = [
+        (r.run_id, f"{r.started_at:%Y-%m-%d %H:%M}", r.command, words.state(r.state), words.counts(r.counts))
+        for r in runs
+    ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 
 

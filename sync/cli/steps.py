@@ -55,7 +55,7 @@ def pull(
     from sync import pull as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress() as progress:
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
         pulled = job.pull(bench, only=only, full=full, progress=progress)
     console.result(words.as_document(pulled), *words.pulled(pulled))
     return REJECTS if pulled.rejects else 0
@@ -90,16 +90,48 @@ def apply(
     *,
     workspace: WorkspaceOption = HERE,
     override: OverrideOption = None,
+    only: OnlyOption = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="Only N persons, as a first small sample.", min=1)
+    ] = None,
+    canary: Annotated[
+        str | None, typer.Option("--canary", metavar="SHARE", help="Only a share of the persons, like 1%.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Send a saved plan to the platforms."""
+    """Send a saved plan to the platforms, or a part of it; the rest waits for the next apply of the plan."""
     from sync import apply as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress() as progress:
-        applied = job.apply(bench, plan_file, override=frozenset(override or ()), progress=progress)
+    part = job.Part(only, limit, None if canary is None else share(canary))
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        applied = job.apply(bench, plan_file, override=frozenset(override or ()), part=part, progress=progress)
     console.result(words.applied_document(applied), *words.applied(applied))
     return _status(applied)
+
+
+@app.command()
+def undo(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run that `history` shows, or: last.")],
+    *,
+    workspace: WorkspaceOption = HERE,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Take back what a run wrote, except what was changed since. Shows first what it would do."""
+    from sync import undo as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        found = job.intended(bench, run)
+        if found.count and not yes:
+            console.say(words.undo_shown(found))
+            if not sys.stdin.isatty():
+                raise FixSettingsError("undo would do the above.", mend="Run it again with --yes.")
+            typer.confirm("Do it?", abort=True, err=True)
+        undone = job.undo(bench, found, progress=progress)
+    console.result(words.undone_document(undone), *words.undone(undone))
+    return _status(undone)
 
 
 @app.command()
@@ -108,7 +140,7 @@ def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_js
     from sync import results as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress() as progress:
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
         imported = job.results(bench, only=only, progress=progress)
     console.result(words.as_document(imported), *words.pulled(imported))
 
@@ -136,7 +168,7 @@ def run_all(
 ) -> int:
     """Do all steps in order, under the guardrails. For cron."""
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress() as progress:
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
         document, shown, status = _loop(bench, console, moment(as_of), frozenset(override or ()), progress)
     console.result(document, *shown)
     return status
@@ -155,6 +187,21 @@ def _status(applied: Any) -> int:
     if applied.failed:
         return 1
     return REJECTS if applied.rejected else 0
+
+
+def share(text: str) -> float:
+    """Return the share that *text* names, 0 to 1.
+
+    Raises:
+        FixSettingsError: It is none.
+    """
+    try:
+        found = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0 < found <= 1:
+        raise FixSettingsError(f"{text!r} is no share.", mend="Write it like 1% or 0.01.")
+    return found
 
 
 def moment(text: str | None) -> datetime | None:

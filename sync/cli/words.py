@@ -15,6 +15,8 @@ from sync.cli.console import table
 from sync.loop import Loop
 from sync.planning import Planned
 from sync.pull import Pulled
+from sync.sending import Sent
+from sync.undo import Intended, Undone
 
 Shown = list[str | Table]
 
@@ -92,22 +94,61 @@ def applied_document(result: Applied) -> dict[str, Any]:
         "outcomes": {f"{name} {state}": count for (name, state), count in sorted(result.states.items())},
         "reasons": {f"{name}: {reason}": count for (name, reason), count in sorted(result.reasons.items())},
         "failed": result.failed,
+        "waiting": result.waiting,
+        "recovered": result.recovered,
     }
 
 
 def applied(result: Applied) -> Shown:
     """Return what became of a plan."""
+    shown: Shown = []
+    if result.recovered:
+        shown.append(f"{result.recovered:,} changes of an interrupted run were looked for, and have their outcome now.")
     if not result.states and not result.failed:
-        return ["Nothing to send."]
+        return [*shown, "Nothing to send."]
+    shown += _outcomes(result)
+    shown.extend(
+        f"{name} stopped: {message} The rest waits: run `personasync apply` again."
+        for name, message in result.failed.items()
+    )
+    if result.waiting:
+        shown.append(f"{result.waiting:,} changes of the plan wait: `personasync apply` sends them.")
+    return shown
+
+
+def _outcomes(result: Sent) -> Shown:
     rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
     shown: Shown = [table("Connection", "Outcome", "Changes", rows=rows)]
     if result.reasons:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
         shown.append(table("Connection", "Why not", "Changes", rows=rows))
-    shown.extend(
-        f"{name} stopped: {message} The rest waits: run `personasync apply` again."
-        for name, message in result.failed.items()
-    )
+    return shown
+
+
+def undo_shown(found: Intended) -> str:
+    """Return what an undo would do, in lines."""
+    lines = [f"  {name}: {len(changes):,} values and groups go back" for name, changes in found.restore.items()]
+    told = f"  left alone: {found.changed_since:,} changed since, {found.gone:,} of contacts that are gone"
+    return "\n".join([f"personasync would undo `{found.run.command}`:", *lines, told])
+
+
+def undone_document(result: Undone) -> dict[str, Any]:
+    """Return what an undo did, for scripts."""
+    return {
+        "run": result.run_id,
+        "undone": result.undone_run,
+        "restored": result.restored,
+        "left": result.left,
+        "outcomes": {f"{name} {state}": count for (name, state), count in sorted(result.states.items())},
+        "failed": result.failed,
+    }
+
+
+def undone(result: Undone) -> Shown:
+    """Return what an undo did."""
+    shown: Shown = _outcomes(result) if result.states else []
+    shown.append(f"{result.restored:,} values and groups are as before, {result.left:,} were changed since and stay.")
+    shown.extend(f"{name} stopped: {message} Run the same undo again." for name, message in result.failed.items())
     return shown
 
 
@@ -139,7 +180,20 @@ def loop(done: Loop) -> Shown:
     ]
 
 
+STATES = {"running": "working", "rejects": "done with rejects"}
+
+
+def state(name: str) -> str:
+    """Return how people call the state of a run."""
+    return STATES.get(name, name)
+
+
 def counts(document: Mapping[str, Any]) -> str:
     """Return a run's counts in one line."""
-    shown = {key: value for key, value in document.items() if isinstance(value, int | str) and value != ""}
+    listed = {**document, **document.get("tally", {})}
+    shown = {
+        key: value
+        for key, value in listed.items()
+        if isinstance(value, int | str) and value != "" and key not in {"process", "plan"}
+    }
     return ", ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in shown.items())

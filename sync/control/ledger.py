@@ -100,6 +100,19 @@ class Ledger:
                 found.setdefault(row.run_id, []).append(_change(row))
         return found
 
+    def refusals(self) -> list[tuple[Outcome, datetime]]:
+        """Return the changes whose newest outcome is a refusal, with when it came (UTC)."""
+        table, later = schema.ledger, schema.ledger.alias()
+        newer = (
+            select(later.c.entry)
+            .where(*(later.c[name] == table.c[name] for name in KEY[1:]), later.c.entry > table.c.entry)
+            .exists()
+        )
+        query = select(table).where(table.c.state == "rejected", ~newer).order_by(table.c.entry)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [(Outcome(_change(row), row.state, row.reason, row.code), row.settled_at) for row in rows]
+
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
         """Return how many changes of a run there are by (connection, state, code); state "" is unsettled."""
         table = schema.ledger

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +41,8 @@ class Runs:
         """Note that *command* starts, and return the id of the run (sorts by time)."""
         started = self.now()
         run_id = f"{started:%Y%m%dT%H%M%S.%f}-{next(_COUNTER):04x}{uuid4().hex[:4]}"
-        values = {"run_id": run_id, "command": command, "state": "running", "started_at": started, "counts": {}}
+        counts = {"process": os.getpid()}
+        values = {"run_id": run_id, "command": command, "state": "running", "started_at": started, "counts": counts}
         with self.engine.begin() as connection:
             connection.execute(insert(schema.run).values(values))
         return run_id
@@ -61,6 +63,27 @@ class Runs:
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
         return _run(row) if row else None
+
+    def get(self, run_id: str) -> Run | None:
+        """Return a run, or None."""
+        with self.engine.connect() as connection:
+            row = connection.execute(select(schema.run).where(schema.run.c.run_id == run_id)).first()
+        return _run(row) if row else None
+
+    def of_command(self, command: str) -> list[Run]:
+        """Return every run of *command*, oldest first."""
+        query = select(schema.run).where(schema.run.c.command == command).order_by(schema.run.c.run_id)
+        with self.engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
+    def bury(self, alive: Callable[[int], bool]) -> None:
+        """Note runs whose process is no more as failed: they were killed."""
+        query = select(schema.run).where(schema.run.c.state == "running")
+        with self.engine.connect() as connection:
+            running = [_run(row) for row in connection.execute(query)]
+        for run in running:
+            if not alive(int(run.counts.get("process", 0))):
+                self.finish(run.run_id, "failed", {**run.counts, "error": "It was killed before its end."})
 
     def newest(self, limit: int = 20) -> list[Run]:
         """Return the newest runs, newest first."""

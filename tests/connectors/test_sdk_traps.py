@@ -114,8 +114,8 @@ def test_h3_contacts_come_in_pages_and_never_all_at_once(sandbox: Sandbox, open_
         state.add_contact({"email": f"p{number}@people.test"}, created_at=sandbox.world.clock.now())
     pages = open_hubspot().read("contacts", {})
 
-    assert next(pages).rows.num_rows == 2_000
-    assert sum(one.path.endswith("/contacts") for one in sandbox.journal.entries) == 20
+    assert 2_000 <= next(pages).rows.num_rows < 2_150
+    assert sum(one.path.endswith(("/contacts", "/search")) for one in sandbox.journal.entries) < 22
 
 
 def test_h11_one_client_serves_every_call(open_hubspot: OpenHubSpot) -> None:

@@ -44,18 +44,24 @@ class Gate:
         self.world = world
         self.state = MailchimpState.of(world)
         self.state.effects |= sending.EFFECTS
+        self.open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        response = await self.answer(scope, receive)
-        await response(scope, receive, send)
+        """Answer one request; it holds a connection until the last byte of the answer is out."""
+        self.open += 1
+        try:
+            response = await self.answer(scope, receive)
+            await response(scope, receive, send)
+        finally:
+            self.open -= 1
 
     async def answer(self, scope: Scope, receive: Receive) -> Response:
         """Return the answer; a refusal becomes a problem document."""
         request = Request(scope, receive)
         instance = str(uuid.UUID(int=self.world.random.getrandbits(128), version=4))
         try:
-            if self.world.open.get(NAME, 0) > CONNECTIONS and self.world.settings.enforce_limits:
+            busy = self.open + self.world.held_up.get(NAME, 0)
+            if busy > CONNECTIONS and self.world.settings.enforce_limits:
                 raise problems.TRIGGERED["TooManyRequests"]
             authenticate(request)
             body = parse(await request.body())

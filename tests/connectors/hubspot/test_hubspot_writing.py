@@ -58,7 +58,7 @@ def test_fields_are_written_by_id_a_hundred_at_a_time(sandbox: Sandbox, hubspot:
     outcomes = pushed(hubspot, *changes)
 
     assert Counter(outcome.state for outcome in outcomes) == {"applied": 500}
-    assert wanted == {"POST contacts/batch/update": 3}
+    assert wanted == {"POST contacts/batch/update": 3, "POST contacts/batch/read": 1}
     assert hubspot.traffic.requests["POST contacts/batch/update"] == 3
     assert before.get("POST contacts/batch/update") is None
     assert {shown(sandbox, key) for key in ids} == {"a"}
