@@ -67,11 +67,16 @@ class ContactStream:
         for rows, _ in self._search.changed(begun, newest):
             self._everything.seen.note(rows)
             yield from self._gather(rows)
+        if self._everything.by_ids and self._everything.seen.count() + len(set(self._merged)) < int(newest["total"]):
+            for rows, total in self._everything.listed():  # some came back that we thought gone
+                yield from self._gather(rows, total)
         # a contact that was archived while we read is no contact in use any more
         seen = _without(_without(self._everything.seen.ids(), gone.ids()), _numbers(self._merged))
         yield from self._flush()
         yield from self._erased(_without(_without(known.cast(pa.int64()), seen), gone.ids()), self._clock())
-        yield self._end(begun, int(newest["total"]) - len(seen))
+        # somebody may have come or gone between the count and the pages: the next reading decides what it means
+        surplus = int(newest["total"]) - len(seen)
+        yield self._end(begun, 0, surplus, all_read=True)
 
     # -- changes -------------------------------------------------------------------------------------------
     def _changes(self, since: datetime, cursor: Cursor, known: pa.Array) -> Iterator[Page]:
@@ -90,6 +95,8 @@ class ContactStream:
                 yield from self._gather(rows)
             surplus = int(newest["total"]) - len(_without(expected, gone.ids())) - gap
         yield from self._flush()
+        if surplus and cursor.get("all_read"):
+            gap, surplus = gap + surplus, 0  # all were read, and the difference stays: HubSpot counts otherwise
         # what just changed the index may not have counted yet: the next reading decides
         if surplus and (not found.count() or cursor.get("surplus") == str(surplus)):
             yield from self._all(known)
@@ -119,8 +126,10 @@ class ContactStream:
         if rows:
             yield Page("contacts", contacts.rows(self._name, rows, self._search.properties), None, total)
 
-    def _end(self, following: datetime, gap: int, surplus: int = 0) -> Page:
+    def _end(self, following: datetime, gap: int, surplus: int, *, all_read: bool = False) -> Page:
         cursor = {"since": str(milliseconds(following)), "gap": str(gap), "surplus": str(surplus)}
+        if all_read and surplus:
+            cursor["all_read"] = "yes"
         return Page("contacts", CONTACTS.columns.empty_table(), cursor)
 
     def _clock(self) -> datetime:

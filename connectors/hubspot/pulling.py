@@ -63,23 +63,25 @@ class AllContacts:
         self._api, self._search = api, search
         self._page, self._batch, self._workers, self._path = page, batch, workers, path
         self.seen = Seen()
+        self.by_ids = False  # whether the last reading was of known ids
 
     def read(self, known: pa.Array) -> Iterator[tuple[Sequence[Row], int | None]]:
         """Yield pages of contacts, with how many there are in all; `seen` then holds who was read."""
-        self.seen = Seen()
+        self.seen, self.by_ids = Seen(), False
         if self._path == "list":
-            yield from self._noted(self._list(), None)
+            yield from self.listed()
             return
-        first = self._search.highest()
-        total = int(first["total"])
-        if total <= FEW and self._path == "auto":
-            yield from self._noted(self._list(), total)
-        elif self._path == "known" or (self._path == "auto" and len(known) >= MOSTLY_KNOWN * total):
-            yield from self._noted(self._by_id(known), total)
-            if self.seen.count() < int(self._search.highest()["total"]):  # some came back that we thought gone
-                yield from self._noted(self._list(), total)
+        first = self._search.highest() if len(known) else None
+        total = None if first is None else int(first["total"])
+        if first and (self._path == "known" or len(known) >= MOSTLY_KNOWN * int(first["total"])):
+            self.by_ids = True
+            yield from self._noted(self._by_id(known, first), total)
         else:
-            yield from self._noted(self._side_by_side(first), total)
+            yield from self._noted(self._side_by_side(), total)
+
+    def listed(self) -> Iterator[tuple[Sequence[Row], int | None]]:
+        """Yield all pages of the list."""
+        yield from self._noted(self._list(), None)
 
     def _noted(self, pages: Iterator[Sequence[Row]], total: int | None) -> Iterator[tuple[Sequence[Row], int | None]]:
         for rows in pages:
@@ -90,19 +92,21 @@ class AllContacts:
         query = {"limit": self._page, "properties": list(self._search.properties)}
         return list_all(self._api, CONTACTS_PAGE, query)
 
-    def _by_id(self, known: pa.Array) -> Iterator[Sequence[Row]]:
-        ids = pc.sort_indices(known.cast(pa.int64()))
-        ordered = known.take(ids)
+    def _by_id(self, known: pa.Array, first: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
+        ordered = known.take(pc.sort_indices(known.cast(pa.int64())))
         parts = (ordered[start : start + self._batch].to_pylist() for start in range(0, len(ordered), self._batch))
         wanted = [*self._search.properties, self._search.moved]
         yield from in_order(lambda ids: read_by_ids(self._api, ids, wanted), parts, workers=self._workers)
         highest = int(ordered[-1].as_py()) if len(ordered) else 0
-        for rows, _ in self._search.upwards((), highest):
-            yield rows
+        new = [row for row in first["results"] if int(row["id"]) > highest]
+        yield new
+        if len(new) == len(first["results"]):
+            for rows, _ in self._search.upwards((), highest):
+                yield rows
 
-    def _side_by_side(self, first: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
+    def _side_by_side(self) -> Iterator[Sequence[Row]]:
         meeting = _Meeting()
-        legs = (lambda: self._upwards(meeting), lambda: self._downwards(meeting, first))
+        legs = (lambda: self._upwards(meeting), lambda: self._downwards(meeting))
         yield from side_by_side(legs, meeting.ended)
 
     def _upwards(self, meeting: _Meeting) -> Iterator[Sequence[Row]]:
@@ -111,8 +115,10 @@ class AllContacts:
             if meeting.reached(high=max((int(row["id"]) for row in rows), default=0)):
                 return
 
-    def _downwards(self, meeting: _Meeting, first: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
-        answer = first
+    def _downwards(self, meeting: _Meeting) -> Iterator[Sequence[Row]]:
+        answer = self._search.highest()
+        if int(answer["total"]) <= FEW and self._path == "auto":
+            return  # the list is there first
         while answer["results"]:
             yield answer["results"]
             low = min(int(row["id"]) for row in answer["results"])

@@ -5,7 +5,7 @@ personasync itself never sends a mail; the demo and tests need somebody who does
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -42,6 +42,16 @@ def advance_clock(url: str, *, days: float) -> None:
     _call("POST", f"{url}/_sandbox/clock", "", {"advance_seconds": days * 86_400})
 
 
+def change_members(url: str, key: str, audience: str, members: Sequence[Mapping[str, Any]]) -> None:
+    """Change up to 500 members as a list import does: each names its ``email_address``, and what shall be different."""
+    _post(f"{url}/lists/{audience}", key, {"members": list(members), "update_existing": True})
+
+
+def side_door(url: str, what: str, body: Any = None) -> Any:
+    """Use the side door of the local platforms: ``log``, ``settings``, ``faults``, ``truth``."""
+    return _call("GET" if body is None else "POST", f"{url}/_sandbox/{what}", "", body)
+
+
 def writes_seen(url: str) -> int:
     """Return how many requests that could change something a local platform has seen."""
     return sum(bool(entry["write"]) for entry in _entries(url))
@@ -54,7 +64,7 @@ def requests_seen(url: str) -> int:
 
 def _entries(url: str) -> list[dict[str, Any]]:
     platform = "mailchimp" if url.endswith("/3.0") else "hubspot"
-    entries = _call("GET", f"{url}/_sandbox/log", "", None)["entries"]
+    entries = side_door(url, "log")["entries"]
     return [entry for entry in entries if entry["platform"] == platform]
 
 

@@ -6,50 +6,73 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 Page = TypeVar("Page")
+PATIENCE = 0.05  # seconds between two looks at whether all is done
+END: Any = object()
 BUFFERED = 8  # pages that wait for the warehouse: what is read is bounded by what is kept
 
 
 def side_by_side(legs: Sequence[Callable[[], Iterator[Page]]], ended: threading.Event) -> Iterator[Page]:
-    """Yield the pages of several readers as they come; an error of one ends all."""
-    pages: queue.Queue[Page | None] = queue.Queue(BUFFERED)
+    """Yield the pages of several readers as they come; an error of one ends all.
 
-    def run(leg: Callable[[], Iterator[Page]]) -> None:
-        try:
-            for rows in leg():
-                while not _put(pages, rows):
-                    if stopped.is_set():
-                        return
-        except BaseException:
-            ended.set()
-            raise
-        finally:
-            while not stopped.is_set() and not _put(pages, None):
-                pass
-
-    stopped = threading.Event()
-    with ThreadPoolExecutor(len(legs)) as pool:
-        futures = [pool.submit(run, leg) for leg in legs]
-        try:
-            open_legs = len(legs)
-            while open_legs:
-                rows = pages.get()
-                if rows is None:
-                    open_legs -= 1
-                else:
-                    yield rows
-            for future in futures:
-                future.result()
-        finally:
-            stopped.set()
-            ended.set()
-
-
-def _put(pages: queue.Queue[Page | None], rows: Page | None) -> bool:
+    Args:
+        legs: The readers.
+        ended: Set by a reader when what it has handed on completes the whole: nobody waits for the others then.
+    """
+    belt: _Belt[Page] = _Belt(ended, len(legs))
+    pool = ThreadPoolExecutor(len(legs))
     try:
-        pages.put(rows, timeout=0.1)
-    except queue.Full:
+        for leg in legs:
+            pool.submit(belt.carry, leg)
+        yield from belt.pages()
+    finally:
+        belt.stopped.set()
+        ended.set()
+        pool.shutdown(wait=False)
+
+
+class _Belt(Generic[Page]):
+    """Carries pages from the readers to the one who takes them."""
+
+    def __init__(self, ended: threading.Event, legs: int) -> None:
+        self.ended, self.stopped = ended, threading.Event()
+        self._legs = legs
+        self._pages: queue.Queue[Page] = queue.Queue(BUFFERED)
+        self._errors: list[BaseException] = []
+
+    def carry(self, leg: Callable[[], Iterator[Page]]) -> None:
+        """Put the pages of a reader on the belt, then the sign that it has ended."""
+        try:
+            for page in leg():
+                if not self._put(page):
+                    return
+        except BaseException as error:  # noqa: BLE001 - it is raised where the pages are taken
+            self._errors.append(error)
+            self.ended.set()
+        finally:
+            self._put(END)
+
+    def _put(self, page: Page) -> bool:
+        while not self.stopped.is_set():
+            try:
+                self._pages.put(page, timeout=PATIENCE)
+            except queue.Full:
+                continue
+            return True
         return False
-    return True
+
+    def pages(self) -> Iterator[Page]:
+        """Yield pages until every reader has ended, or what was handed on is enough."""
+        while self._legs and not (self.ended.is_set() and self._pages.empty()):
+            try:
+                page = self._pages.get(timeout=PATIENCE)
+            except queue.Empty:
+                continue
+            if page is END:
+                self._legs -= 1
+            else:
+                yield page
+        if self._errors:
+            raise self._errors[0]

@@ -1,0 +1,373 @@
+"""How fast the sync engine is against the alternatives, in the same run, on local platforms with their real limits.
+
+::
+
+    python benchmarks/engine.py                      # everything; about a quarter of an hour
+    python benchmarks/engine.py --only pull,push     # some of it
+    python benchmarks/engine.py --million 0          # without the pull of a million contacts
+
+Latency is added to every answer. Between two measurements the ten-second window is left to run empty, so that each
+begins with a full one. The last line is one JSON document; its keys:
+
+pull_vs_sdk              seconds of the official SDK's `get_all` for one of ours, by latency in ms
+repull_window_use        least seconds that the window allows for our requests, for one of ours
+push_window_use          the same for batches of updates
+push_vs_sequential       seconds of the SDK's batches, one after the other, for one of ours, by latency
+push_vs_one_by_one       seconds of the SDK's single updates for one of ours, by latency
+incremental_requests     requests of a pull of contacts after 1% of 100,000 changed, the larger platform's
+idle_requests            requests of a whole pull without changes, the larger platform's
+requests_over_least      share of requests beyond the least that the paths of a push allow
+pull_rss_mb              peak of resident memory of a pull of a million contacts
+own_429                  refusals for too many requests that we earned, over all of it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from hubspot import HubSpot
+from urllib3.util.retry import Retry
+
+from connectors import hubspot, mailchimp
+from connectors.connector import Connection
+from connectors.hubspot import contacts
+from connectors.records import Change
+from connectors.sandbox import marketer
+from connectors.sandbox.fill import AUDIENCE, prepare
+from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.mailchimp.state import MailchimpState
+from connectors.sandbox.server import Sandbox
+from connectors.sandbox.world import make_world
+from sync.demo import make_workspace
+from sync.manifest import load_manifest
+from sync.settings import load_workspace
+
+CONTACTS = 20_000
+MANY = 100_000
+LATENCIES = (0.06, 0.2)
+SOME = 40  # calls of the slow alternatives, scaled up to all
+WINDOW, WINDOW_SECONDS = 190, 10.0
+COMMAND = Path(sys.executable).with_name("personasync")
+
+
+def serve(count: int, members: int, settings: dict[str, Any], pipe: Any) -> None:
+    """Fill both platforms with bare contacts, serve them, and say where."""
+    world = make_world()
+    prepare(world)
+    crm, email = HubSpotState.of(world), MailchimpState.of(world)
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(count):
+        crm.add_contact({"email": f"p{number}@people.test"}, created_at=start + timedelta(seconds=number))
+    for number in range(members):
+        email.add_member(AUDIENCE, f"p{number}@people.test", at=start + timedelta(seconds=number))
+    for name, value in settings.items():
+        setattr(world.settings, name, value)
+    with Sandbox(world) as sandbox:
+        pipe.send(sandbox.access)
+        pipe.recv()
+
+
+@dataclass
+class Platforms:
+    """Running platforms, and a workspace that is connected to them."""
+
+    access: dict[str, str]
+    folder: Path
+    budgets: Path
+    ours: list[int] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Secrets and the folder of budgets, as the commands read them."""
+        secrets = {"HUBSPOT_TOKEN": self.access["hubspot_token"], "MAILCHIMP_API_KEY": self.access["mailchimp_key"]}
+        return {**secrets, "PERSONASYNC_BUDGETS": str(self.budgets)}
+
+    def connection(self, name: str, **settings: str) -> Connection:
+        """Return what a connector of the workspace is told."""
+        found = load_workspace(self.folder).connection(name, load_manifest(), self.environment)
+        return replace(found, settings={**found.settings, **settings})
+
+    def command(self, *arguments: str) -> tuple[float, float, dict[str, Any]]:
+        """Run a command; return its seconds, its peak of memory in MB and its document."""
+        started = time.monotonic()
+        command = [str(COMMAND), *arguments, "--workspace", str(self.folder), "--json"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **self.environment}, text=True)
+        assert process.stdout is not None
+        out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise SystemExit(f"{arguments} ended with {process.returncode}: {out}")
+        return time.monotonic() - started, usage.ru_maxrss / 1024, json.loads(out)
+
+    def set(self, **settings: Any) -> None:
+        """Change how the platforms behave."""
+        marketer.side_door(self.access["hubspot_url"], "settings", settings)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return every request that both platforms saw."""
+        entries: list[dict[str, Any]] = marketer.side_door(self.access["hubspot_url"], "log")["entries"]
+        return entries
+
+    @contextmanager
+    def watched(self) -> Iterator[list[dict[str, Any]]]:
+        """Yield a list that holds the requests of the block once it has ended; they are ours."""
+        before, seen = len(self.log()), []
+        yield seen
+        seen += self.log()[before:]
+        self.ours += [one["status"] for one in seen]
+
+    def client(self) -> HubSpot:
+        """Return the official SDK as its documentation opens it, at the local platform."""
+        url = self.access["hubspot_url"]
+        return HubSpot(access_token=self.access["hubspot_token"], host=url, base_url=url, retry=Retry(0))
+
+
+@contextmanager
+def platforms(count: int, members: int, **settings: Any) -> Iterator[Platforms]:
+    """Run platforms with *count* contacts and *members* members in a process of their own."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=serve, args=(count, members, settings, there), daemon=True)
+    process.start()
+    with tempfile.TemporaryDirectory() as parent:
+        access = here.recv()
+        folder = Path(parent) / "workspace"
+        make_workspace(folder, access)
+        text = (folder / "personasync.toml").read_text("utf-8")
+        (folder / "personasync.toml").write_text(text.replace("max_changed = ", "max_changed = 1.0 # "), "utf-8")
+        try:
+            yield Platforms(access, folder, Path(parent) / "budgets")
+        finally:
+            here.send("end")
+            process.join(timeout=30)
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Return the seconds of *work*, after the window has run empty."""
+    time.sleep(WINDOW_SECONDS + 0.5)
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def least(count: int) -> float:
+    """Return the least seconds that the ten-second window allows for *count* requests."""
+    return max(ceil(count / WINDOW) - 1, 0) * WINDOW_SECONDS
+
+
+def read(platform: Platforms, name: str, **settings: str) -> dict[str, Any]:
+    """Read all contacts of a connection; return them by id."""
+    module = {"crm": hubspot, "email": mailchimp}[name]
+    connector = module.connect(platform.connection(name, **settings))
+    found = {}
+    for page in connector.read("contacts", {}):
+        found.update(zip(page.rows["platform_id"].to_pylist(), page.rows["email"].to_pylist(), strict=True))
+    connector.close()
+    assert len(found) == CONTACTS
+    return found
+
+
+def pulls(platform: Platforms, found: dict[str, Any]) -> None:
+    """A first pull against the SDK's `get_all`, and a second one of ids that are known."""
+    found["pull_vs_sdk"], found["pull_seconds"] = {}, {}
+    for latency in LATENCIES:
+        platform.set(latency=latency)
+        sdk = timed(lambda: all_by_sdk(platform))
+        with platform.watched():
+            ours = timed(lambda: read(platform, "crm"))
+        with platform.watched():
+            alone = timed(lambda: read(platform, "crm", full_pull="list"))
+        name = f"{latency * 1000:.0f}"
+        found["pull_vs_sdk"][name] = round(sdk / ours, 2)
+        found["pull_seconds"][name] = {"sdk": round(sdk, 2), "ours": round(ours, 2), "ours_list": round(alone, 2)}
+        say(f"pull {CONTACTS:,} at {name} ms", sdk=sdk, ours=ours, our_list_alone=alone)
+    platform.set(latency=LATENCIES[0])
+    repull(platform, found)
+
+
+def all_by_sdk(platform: Platforms) -> None:
+    """Read all contacts as the SDK's documentation shows it, with the properties that ours reads."""
+    connection = platform.connection("crm")
+    wanted = [*contacts.READ, *connection.mapped, *connection.owned]
+    assert len(platform.client().crm.contacts.get_all(properties=wanted)) == CONTACTS
+
+
+def repull(platform: Platforms, found: dict[str, Any]) -> None:
+    """Read again contacts whose ids are known."""
+    import pyarrow as pa  # noqa: PLC0415 - only here
+
+    ids = pa.array(list(read(platform, "crm")), pa.string())
+    connector = hubspot.connect(platform.connection("crm"))
+    rows = 0
+
+    def again() -> None:
+        nonlocal rows
+        rows = sum(page.rows.num_rows for page in connector.read("contacts", {}, lambda _states: ids))
+
+    with platform.watched() as seen:
+        seconds = timed(again)
+    lane = sum(not one["path"].endswith("/search") for one in seen)
+    found["repull_window_use"] = round((least(lane) + LATENCIES[0]) / seconds, 3)
+    assert rows >= CONTACTS
+    say(f"read {CONTACTS:,} known ids again", ours=seconds, least=least(lane))
+
+
+def pushes(platform: Platforms, found: dict[str, Any]) -> None:
+    """Updates of one property of every contact, against the SDK's batches and single updates."""
+    ids = list(read(platform, "crm", full_pull="list"))
+    for name in ("push_vs_sequential", "push_vs_one_by_one", "push_seconds"):
+        found[name] = {}
+    uses = []
+    for turn, latency in enumerate(LATENCIES):
+        platform.set(latency=latency)
+        changes = [Change("crm", key, "p", None, "field", "personasync_reason", None, f"{turn}") for key in ids]
+        ours, use = ours_pushed(platform, changes, latency)
+        uses.append(use)
+        sequential = timed(lambda: batched(platform.client(), ids[: SOME * 100])) / SOME * (CONTACTS / 100)
+        single = timed(lambda: one_by_one(platform.client(), ids[:SOME])) / SOME * CONTACTS
+        name = f"{latency * 1000:.0f}"
+        found["push_vs_sequential"][name] = round(sequential / ours, 2)
+        found["push_vs_one_by_one"][name] = round(single / ours, 1)
+        found["push_seconds"][name] = {"ours": round(ours, 2), "sequential": round(sequential), "single": round(single)}
+        say(f"push {CONTACTS:,} at {name} ms", ours=ours, sdk_batches=sequential, sdk_one_by_one=single)
+    found["push_window_use"] = round(min(uses), 3)
+
+
+def ours_pushed(platform: Platforms, changes: list[Change], latency: float) -> tuple[float, float]:
+    """Push *changes*; return the seconds, and the share of the window that was used."""
+    connector = hubspot.connect(platform.connection("crm"))
+    with platform.watched() as seen:
+        seconds = timed(lambda: list(connector.push(changes)))
+    connector.close()
+    return seconds, (least(len(seen)) + latency) / seconds
+
+
+def batched(client: HubSpot, ids: list[str]) -> None:
+    """Update contacts as the SDK's documentation shows it: a hundred at a time, one call after the other."""
+    for start in range(0, len(ids), 100):
+        inputs = [{"id": key, "properties": {"personasync_reason": "x"}} for key in ids[start : start + 100]]
+        client.crm.contacts.batch_api.update({"inputs": inputs})
+
+
+def one_by_one(client: HubSpot, ids: list[str]) -> None:
+    """Update contacts one by one."""
+    for key in ids:
+        client.crm.contacts.basic_api.update(key, {"properties": {"personasync_reason": "y"}})
+
+
+def counts(found: dict[str, Any]) -> list[int]:
+    """Requests of an incremental pull, of one without changes, and of a push; nothing is timed here."""
+    with platforms(MANY, MANY, enforce_limits=True, burst_requests=100_000) as platform:
+        platform.command("setup", "--yes")
+        platform.command("pull")
+        time.sleep(3)  # Mailchimp's moments have whole seconds: what changed just now is read twice
+        platform.command("pull")
+        with platform.watched() as seen:
+            platform.command("pull")
+        found["idle_requests"] = larger(seen)
+        change(platform, MANY // 100)
+        with platform.watched() as seen:
+            platform.command("pull")
+        read_contacts = [one for one in seen if "contacts" in one["path"] or one["path"].endswith("/members")]
+        found["incremental_requests"] = larger(read_contacts)
+        found["incremental_requests_all_streams"] = larger(seen)
+        platform.command("assign")
+        _, _, plan = platform.command("plan")
+        with platform.watched() as seen:
+            _, _, applied = platform.command("apply")
+        found["requests_over_least"] = round(len(seen) / fewest(plan["requests"]) - 1, 4)
+        found["push_requests"] = {"sent": len(seen), "least": fewest(plan["requests"]), "outcomes": applied["outcomes"]}
+        say(f"requests at {MANY:,}", **{k: found[k] for k in ("idle_requests", "incremental_requests")})
+        return platform.ours
+
+
+def fewest(planned: dict[str, dict[str, int]]) -> int:
+    """Return the least requests of a push: no sample read back, no id looked up, one look at each job and one more."""
+    left_out = {
+        "POST contacts/batch/read",
+        "POST lists/records/memberships/batch/read",
+        "GET members",
+        "GET lists/by name",
+    }
+    sent = {end: n for ends in planned.values() for end, n in ends.items() if end not in left_out}
+    jobs = sent.get("POST batches", 0)
+    return sum(sent.values()) - sent.get("GET batches/{batch}", 0) + 2 * jobs
+
+
+def change(platform: Platforms, count: int) -> None:
+    """Change contacts on both platforms, as people there would."""
+    client = platform.client()
+    ids = [row.id for row in client.crm.contacts.basic_api.get_page(limit=100).results]
+    first = int(ids[0])
+    for start in range(0, count, 100):
+        inputs = [{"id": str(first + 7 * n), "properties": {"country": "DE"}} for n in range(start, start + 100)]
+        client.crm.contacts.batch_api.update({"inputs": inputs})
+    for start in range(0, count, 500):
+        numbers = range(start, start + 500)
+        members = [{"email_address": f"p{7 * n}@people.test", "merge_fields": {"FNAME": "X"}} for n in numbers]
+        access = platform.access
+        marketer.change_members(access["mailchimp_url"], access["mailchimp_key"], access["audience"], members)
+
+
+def million(found: dict[str, Any], count: int) -> None:
+    """Peak memory of a pull."""
+    with platforms(count, 1_000, enforce_limits=False) as platform:
+        text = (platform.folder / "personasync.toml").read_text("utf-8")
+        (platform.folder / "personasync.toml").write_text(text, "utf-8")
+        platform.command("setup", "--yes")
+        seconds, peak, document = platform.command("pull")
+        assert document["rows"]["crm contacts"] >= count
+        found["pull_rss_mb"], found["pull_of"] = round(peak), count
+        say(f"pull of {count:,} contacts into the warehouse", seconds=seconds, peak_mb=peak)
+
+
+def larger(seen: list[dict[str, Any]]) -> int:
+    """Return how many requests the platform got that got more."""
+    return max(sum(one["platform"] == name for one in seen) for name in ("hubspot", "mailchimp"))
+
+
+def say(what: str, **figures: float) -> None:
+    """Print a line of the table."""
+    print(f"{what:40}", *(f"{name} {value:10,.2f}" for name, value in figures.items()), flush=True)
+
+
+def main() -> None:
+    """Measure, and print a table and a document."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default="pull,push,counts,million")
+    parser.add_argument("--million", type=int, default=1_000_000)
+    options = parser.parse_args()
+    wanted, found, ours = options.only.split(","), {}, []
+    if {"pull", "push"} & set(wanted):
+        with platforms(CONTACTS, 0) as platform:
+            platform.command("setup", "--yes")
+            if "pull" in wanted:
+                pulls(platform, found)
+            if "push" in wanted:
+                pushes(platform, found)
+            ours += platform.ours
+    if "counts" in wanted:
+        ours += counts(found)
+    if "million" in wanted and options.million:
+        million(found, options.million)
+    found["own_429"] = ours.count(429)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
