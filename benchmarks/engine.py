@@ -57,6 +57,20 @@ from sync.manifest import load_manifest
 from sync.settings import load_workspace
 
 CONTACTS = 20_000
+USUAL = {  # what a contact that is mailed shows
+    "firstname": "Robin",
+    "lastname": "Winter",
+    "country": "United States",
+    "lifecyclestage": "customer",
+    "hs_email_last_open_date": "2026-11-02T09:12:00.000Z",
+    "hs_email_last_click_date": "2026-10-02T09:12:00.000Z",
+    "hs_email_last_send_date": "2026-11-20T09:12:00.000Z",
+    "hs_email_open": "17",
+    "hs_email_click": "4",
+    "hs_email_delivered": "40",
+    "hs_email_bounce": "0",
+    "num_associated_deals": "2",
+}
 MANY = 100_000
 LATENCIES = (0.06, 0.2)
 SOME = 40  # calls of the slow alternatives, scaled up to all
@@ -64,14 +78,15 @@ WINDOW, WINDOW_SECONDS = 190, 10.0
 COMMAND = Path(sys.executable).with_name("personasync")
 
 
-def serve(count: int, members: int, settings: dict[str, Any], pipe: Any) -> None:
-    """Fill both platforms with bare contacts, serve them, and say where."""
+def serve(count: int, members: int, lively: bool, settings: dict[str, Any], pipe: Any) -> None:  # noqa: FBT001
+    """Fill both platforms with contacts (*lively*: with the usual properties), serve them, and say where."""
     world = make_world()
     prepare(world)
     crm, email = HubSpotState.of(world), MailchimpState.of(world)
     start = datetime(2026, 1, 1, tzinfo=UTC)
     for number in range(count):
-        crm.add_contact({"email": f"p{number}@people.test"}, created_at=start + timedelta(seconds=number))
+        properties = {"email": f"p{number}@people.test", **(USUAL if lively else {})}
+        crm.add_contact(properties, created_at=start + timedelta(seconds=number))
     for number in range(members):
         email.add_member(AUDIENCE, f"p{number}@people.test", at=start + timedelta(seconds=number))
     for name, value in settings.items():
@@ -99,7 +114,8 @@ class Platforms:
     def connection(self, name: str, **settings: str) -> Connection:
         """Return what a connector of the workspace is told."""
         found = load_workspace(self.folder).connection(name, load_manifest(), self.environment)
-        return replace(found, settings={**found.settings, **settings})
+        mapped = tuple(dict.fromkeys([*found.mapped, *USUAL])) if name == "crm" else found.mapped
+        return replace(found, mapped=mapped, settings={**found.settings, **settings})
 
     def command(self, *arguments: str) -> tuple[float, float, dict[str, Any]]:
         """Run a command; return its seconds, its peak of memory in MB and its document."""
@@ -138,11 +154,11 @@ class Platforms:
 
 
 @contextmanager
-def platforms(count: int, members: int, **settings: Any) -> Iterator[Platforms]:
+def platforms(count: int, members: int, *, lively: bool = False, **settings: Any) -> Iterator[Platforms]:
     """Run platforms with *count* contacts and *members* members in a process of their own."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=serve, args=(count, members, settings, there), daemon=True)
+    process = context.Process(target=serve, args=(count, members, lively, settings, there), daemon=True)
     process.start()
     with tempfile.TemporaryDirectory() as parent:
         access = here.recv()
@@ -203,7 +219,7 @@ def pulls(platform: Platforms, found: dict[str, Any]) -> None:
 def all_by_sdk(platform: Platforms) -> None:
     """Read all contacts as the SDK's documentation shows it, with the properties that ours reads."""
     connection = platform.connection("crm")
-    wanted = [*contacts.READ, *connection.mapped, *connection.owned]
+    wanted = list(dict.fromkeys([*contacts.READ, *connection.mapped, *connection.owned]))
     assert len(platform.client().crm.contacts.get_all(properties=wanted)) == CONTACTS
 
 
@@ -354,7 +370,7 @@ def main() -> None:
     options = parser.parse_args()
     wanted, found, ours = options.only.split(","), {}, []
     if {"pull", "push"} & set(wanted):
-        with platforms(CONTACTS, 0) as platform:
+        with platforms(CONTACTS, 0, lively=True) as platform:
             platform.command("setup", "--yes")
             if "pull" in wanted:
                 pulls(platform, found)

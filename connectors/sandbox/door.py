@@ -161,6 +161,8 @@ class Door:
                 )
         elif what == "faults":
             self.journal.faults[:] = [Fault(**one) for one in body]
+        elif what == "tables":
+            answer = {name: table.rows for name, table in self.world.store.tables.items()}
         elif what == "truth":
             answer = {email: row["taste"] for email, row in self.world.store.table(TRUTH).items()}
         await _send(send, 200, json.dumps(answer).encode(), {"content-type": "application/json"})

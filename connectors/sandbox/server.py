@@ -1,7 +1,7 @@
 """Both local platforms behind real sockets, with a side door to move the clock, cause faults and read the log.
 
 Under ``/_sandbox/`` of either platform: ``GET log?since=N``, ``POST clock {"advance_seconds"}``, ``POST settings``,
-``POST faults``, ``GET truth``. Nothing there is HubSpot's or Mailchimp's.
+``POST faults``, ``GET truth``, ``GET tables``. Nothing there is HubSpot's or Mailchimp's.
 """
 
 from __future__ import annotations

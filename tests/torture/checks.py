@@ -1,0 +1,148 @@
+"""What must hold after a command was stopped and run again: nothing lost, nothing twice, nobody's consent touched."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, ORDERS
+from sync.clock import now
+from sync.plan_file import read_plan
+from sync.workbench import Workbench, open_workbench
+
+TIMES = {"lastmodifieddate", "updatedAt", "last_changed", "updated_at", "hs_lastmodifieddate", "at", "used", "polled"}
+IDS = {"id", "listId", "web_id", "created_at", "createdAt", "member_id"}
+PLATFORM = (
+    "hubspot.contacts", "hubspot.lists", "hubspot.memberships", "hubspot.properties", "hubspot.consent",
+    "hubspot.groups", "hubspot.merged", "mailchimp.members", "mailchimp.segments", "mailchimp.merge_fields",
+    "mailchimp.blocked", "mailchimp.campaigns",
+)  # fmt: skip
+
+Found = dict[str, Any]
+
+
+def platform(tables: Mapping[str, Mapping[str, Any]]) -> Found:
+    """Return what both platforms show, without the times at which it came about."""
+    return {
+        name: {key: _timeless(row) for key, row in rows.items()}
+        for name, rows in sorted(tables.items())
+        if name.startswith(PLATFORM)
+    }
+
+
+def _timeless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _timeless(one) for key, one in sorted(value.items()) if key not in TIMES}
+    return [_timeless(one) for one in value] if isinstance(value, list) else value
+
+
+def consents(tables: Mapping[str, Mapping[str, Any]]) -> Found:
+    """Return every consent that both platforms know."""
+    members = {
+        f"{name} {key}": row["status"]
+        for name, rows in tables.items()
+        if name.startswith("mailchimp.members")
+        for key, row in rows.items()
+    }
+    optouts = {key: row["properties"].get("hs_email_optout") for key, row in tables["hubspot.contacts"].items()}
+    return {"members": members, "optouts": optouts, "choices": _timeless(tables["hubspot.consent"])}
+
+
+def workspace(folder: Path) -> Found:
+    """Return what a workspace knows, without ids and times that differ between two runs."""
+    with open_workbench(folder, now=now, environment=os.environ) as bench:
+        return {
+            **{table.name: _rows(bench, table.name) for table in (CONTACTS, MEMBERSHIPS, ORDERS)},
+            "versions": {name: _versions(bench, name) for name in (CONTACTS.name, MEMBERSHIPS.name, ORDERS.name)},
+            "persons": _persons(bench),
+            "assigned": Counter(str(row[3]) for row in _rows(bench, ASSIGNMENTS.name)),
+            "cursors": {
+                f"{name} {stream}": bool(bench.control.cursors.get(name, stream))
+                for name in bench.workspace.connections
+                for stream in ("contacts", "memberships", "orders")
+            },
+            "ledger": _ledger(bench),
+            "twice": _twice(bench),
+            "plan": _plan(bench),
+        }
+
+
+def _rows(bench: Workbench, name: str) -> list[list[Any]]:
+    rows = bench.warehouse.current(name).to_pyarrow().to_pylist()
+    kept = [[str(value) for key, value in row.items() if key not in {"updated_at", "person_id"}] for row in rows]
+    return sorted(kept)
+
+
+def _versions(bench: Workbench, name: str) -> int:
+    return int(bench.warehouse.history(name).count().execute())
+
+
+def _persons(bench: Workbench) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for key, person in bench.control.links.mapping().items():
+        groups.setdefault(person, []).append(key)
+    return sorted(sorted(keys) for keys in groups.values())
+
+
+def _ledger(bench: Workbench) -> list[list[str]]:
+    """The newest entry of each change: what the platforms shall show if nobody else wrote."""
+    newest: dict[tuple[str, ...], list[str]] = {}
+    for run in reversed(bench.control.runs.newest(10_000)):
+        for outcome in bench.control.ledger.outcomes(run.run_id):
+            change = outcome.change
+            key = (change.connection, change.platform_id, change.kind, change.name)
+            if outcome.state in {"applied", "unchanged"}:
+                newest[key] = [*key, change.after or ""]
+    return sorted(newest.values())
+
+
+def _twice(bench: Workbench) -> list[list[str]]:
+    """Changes that the ledger says were applied more than once to the same value in a row, and open ones."""
+    seen: dict[tuple[str, ...], str | None] = {}
+    found = [["open", str(change)] for changes in bench.control.ledger.unsettled().values() for change in changes]
+    for run in reversed(bench.control.runs.newest(10_000)):
+        for outcome in bench.control.ledger.outcomes(run.run_id, state="applied"):
+            change = outcome.change
+            key = (change.connection, change.platform_id, change.kind, change.name)
+            if key in seen and seen[key] == change.after:
+                found.append(["twice", *key, str(change.after)])
+            seen[key] = change.after
+    return found
+
+
+def _plan(bench: Workbench) -> list[list[str]]:
+    newest = bench.control.plans.latest()
+    if newest is None:
+        return []
+    plan = read_plan(bench.workspace.directory / newest.path)
+    return sorted([c.connection, c.platform_id, c.kind, c.name, str(c.before), str(c.after)] for c in plan.changes)
+
+
+def differences(expected: Found, found: Found) -> dict[str, list[str]]:
+    """Return what is missing, too much, or different, in words, by kind: lost, duplicated."""
+    told: dict[str, list[str]] = {"lost": [], "duplicated": []}
+    for name in sorted({*expected, *found}):
+        before, after = expected.get(name), found.get(name)
+        if before == after:
+            continue
+        more = _size(after) > _size(before)
+        told["duplicated" if more or name in {"twice", "versions"} else "lost"].append(f"{name}: {_shown(before, after)}")
+    return told
+
+
+def _size(value: Any) -> int:
+    return len(json.dumps(value, default=str))
+
+
+def _shown(before: Any, after: Any) -> str:
+    if isinstance(before, list) and isinstance(after, list):
+        left, right = Counter(map(json.dumps, before)), Counter(map(json.dumps, after))
+        return f"missing {list((left - right))[:3]}, more {list((right - left))[:3]}"
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+        return "; ".join(f"{key}: {str(before.get(key))[:300]} -> {str(after.get(key))[:300]}" for key in sorted(keys)[:3])
+    return f"{str(before)[:200]} -> {str(after)[:200]}"

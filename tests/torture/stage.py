@@ -1,0 +1,227 @@
+"""Platforms and a workspace as they stood before a command, to be had anew for each point at which it is stopped.
+
+Everything heavy is imported once; platforms and commands are forks of this process, so that a point costs tenths of a
+second. The platforms answer on the same two ports each time, which the workspace's settings name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import mmap
+import os
+import shutil
+import signal
+import socket
+import struct
+import time
+import traceback
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from connectors.sandbox.fill import fill
+from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.mailchimp.state import MailchimpState
+from connectors.sandbox.server import Sandbox
+from connectors.sandbox.world import World, make_world
+from sync.cli.main import run
+from sync.demo import make_workspace
+
+PEOPLE = 14
+PATIENCE = 90.0  # seconds after which a command is stuck
+KILLED, STUCK = -signal.SIGKILL, -999
+
+
+class Control:
+    """The page of memory that `killer.c` reads."""
+
+    LAYOUT = struct.Struct("<qqqq")
+
+    def __init__(self, path: Path) -> None:
+        with path.open("r+b") as file:
+            self._page = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    def arm(self, process: int, at: int, error: int) -> None:
+        """Count the calls of *process*, and stop it at call *at* (0: never)."""
+        self._page[: self.LAYOUT.size] = self.LAYOUT.pack(process, at, error, 0)
+
+    @property
+    def calls(self) -> int:
+        """How many calls there were."""
+        return int(self.LAYOUT.unpack(self._page[: self.LAYOUT.size])[3])
+
+
+class Stage:
+    """One workspace on two ports, and snapshots of it and of the platforms.
+
+    Args:
+        folder: Where everything lies; best in memory.
+        control: None where nothing is ever stopped.
+    """
+
+    def __init__(self, folder: Path, control: Control | None) -> None:
+        self.folder, self.control = folder, control
+        self.workspace = folder / "workspace"
+        self.ports = (_free_port(), _free_port())
+        self._worlds: dict[str, World] = {}
+        self._platform = 0
+        self._number = 0
+
+    @property
+    def url(self) -> str:
+        """The local HubSpot's address, which has the side door."""
+        return f"http://127.0.0.1:{self.ports[0]}"
+
+    def build(self, steps: Mapping[str, list[list[str]]]) -> None:
+        """Fill platforms, make the workspace, run the steps of each snapshot in order, and keep both after each."""
+        file = self.folder / "world.db"
+        world = make_world(file)
+        world.settings.enforce_limits = False
+        fill(world, PEOPLE)
+        world.store.flush()
+        self.workspace.mkdir()
+        access = Sandbox(world).access
+        access |= {"hubspot_url": self.url, "mailchimp_url": f"http://127.0.0.1:{self.ports[1]}/3.0"}
+        make_workspace(self.workspace, access)
+        settings = self.workspace / "personasync.toml"
+        text = settings.read_text("utf-8").replace("min_segment = 20", "min_segment = 1")
+        settings.write_text(text.replace("max_changed = ", "max_changed = 1.0 # "), "utf-8")
+        os.environ |= {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
+        for name, commands in steps.items():
+            with self.platforms(world):
+                for command in commands:
+                    status = self.command(command)
+                    assert status == 0, (command, status, self.said)
+                tables = self.tables()
+            world = _world_of(tables, self.folder / f"{name}.db")
+            self._worlds[name] = world
+            shutil.copytree(self.workspace, self.folder / f"workspace.{name}")
+
+    @contextmanager
+    def at(self, name: str, before: Callable[[World], None] | None = None) -> Iterator[None]:
+        """Serve the platforms as they stood at snapshot *name*, with the workspace of that moment."""
+        shutil.rmtree(self.workspace)
+        shutil.copytree(self.folder / f"workspace.{name}", self.workspace)
+        with self.platforms(self._worlds[name], before):
+            yield
+
+    @contextmanager
+    def platforms(self, world: World, before: Callable[[World], None] | None = None) -> Iterator[None]:
+        """Serve *world* from a fork; what happens to it there is gone afterwards."""
+        pid = os.fork()
+        if pid == 0:
+            _serve(world, self.ports, before)
+        self._platform = pid
+        try:
+            _wait_for(self.ports)
+            yield
+        finally:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+    def command(self, arguments: list[str], *, at: int = 0, error: int = 0) -> int:
+        """Run a command in a fork; return its exit status, `KILLED` or `STUCK`."""
+        return self.fork(lambda: run([*arguments, "--workspace", str(self.workspace), "--json"]), at=at, error=error)
+
+    def fork(self, work: Callable[[], int], *, at: int = 0, error: int = 0) -> int:
+        """Do *work* in a fork; what it prints is in `said` afterwards."""
+        self._number += 1
+        os.environ["PERSONASYNC_BUDGETS"] = str(self.folder / f"budgets{self._number % 50}.{os.getpid()}")
+        shutil.rmtree(os.environ["PERSONASYNC_BUDGETS"], ignore_errors=True)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            _work(work, writing, lambda: self.control and self.control.arm(os.getpid(), at, error))
+        os.close(writing)
+        status = _ended(pid)
+        with os.fdopen(reading) as told:
+            self.said = told.read()
+        return status
+
+    def tables(self) -> dict[str, dict[str, Any]]:
+        """Return everything that both platforms hold."""
+        found: dict[str, dict[str, Any]] = self._side_door("tables")
+        return found
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return every request that both platforms saw."""
+        entries: list[dict[str, Any]] = self._side_door("log")["entries"]
+        return entries
+
+    def _side_door(self, what: str) -> Any:
+        with urllib.request.urlopen(f"{self.url}/_sandbox/{what}", timeout=60) as answer:
+            return json.loads(answer.read())
+
+
+def _work(work: Callable[[], int], writing: int, arm: Callable[[], Any]) -> None:
+    """The child's whole life."""
+    status, out = 70, io.StringIO()
+    try:
+        arm()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            status = work()
+    except BaseException:  # noqa: BLE001 - nothing may leave a fork
+        traceback.print_exc(file=out)
+    finally:
+        os.write(writing, out.getvalue()[-60_000:].encode())
+        os._exit(status)
+
+
+def _ended(pid: int) -> int:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.004)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return STUCK
+
+
+def _serve(world: World, ports: tuple[int, int], before: Callable[[World], None] | None) -> None:
+    try:
+        if world.store.file is not None:
+            world.store.file = None
+        if before is not None:
+            before(world)
+        Sandbox(world, hubspot_port=ports[0], mailchimp_port=ports[1]).run()
+    finally:
+        os._exit(0)
+
+
+def _world_of(tables: Mapping[str, Mapping[str, Any]], path: Path) -> World:
+    """Return a world that holds *tables*, kept in memory."""
+    world = make_world()
+    for name, rows in tables.items():
+        world.store.table(name).rows.update(rows)
+    clock = tables.get("world", {}).get("clock")
+    del clock, path
+    world.settings.enforce_limits = False
+    HubSpotState.of(world)
+    MailchimpState.of(world)
+    return world
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_for(ports: tuple[int, int]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    for port in ports:
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if time.monotonic() > deadline:
+                raise TimeoutError(port)
+            time.sleep(0.002)
