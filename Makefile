@@ -13,7 +13,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test bench-loop lock clean
+	wheel-test torture torture-part bench-sync bench-loop lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,15 @@ docs-check: $(SETUP)
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
+
+torture: $(SETUP)  ## kill every command before each of its writes; needs Linux and gcc; about an hour
+	$(BIN)/python -m tests.torture --workers $(WORKERS)
+
+torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
+	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034
+
+bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
+	$(BIN)/python benchmarks/engine.py
 
 bench-loop: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
 	$(BIN)/python benchmarks/loop.py

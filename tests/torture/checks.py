@@ -14,8 +14,24 @@ from sync.clock import now
 from sync.plan_file import read_plan
 from sync.workbench import Workbench, open_workbench
 
-TIMES = {"lastmodifieddate", "updatedAt", "last_changed", "updated_at", "hs_lastmodifieddate", "at", "used", "polled"}
-IDS = {"id", "listId", "web_id", "created_at", "createdAt", "member_id"}
+TIMES = {
+    "history",
+    "timestamp_opt",
+    "timestamp_signup",
+    "createdate",
+    "hs_createdate",
+    "lastmodifieddate",
+    "updatedAt",
+    "last_changed",
+    "updated_at",
+    "hs_lastmodifieddate",
+    "at",
+    "used",
+    "polled",
+    "created_at",
+    "createdAt",
+}
+NOT_COMPARED = {"created_at", "updated_at", "person_id"}
 PLATFORM = (
     "hubspot.contacts", "hubspot.lists", "hubspot.memberships", "hubspot.properties", "hubspot.consent",
     "hubspot.groups", "hubspot.merged", "mailchimp.members", "mailchimp.segments", "mailchimp.merge_fields",
@@ -66,6 +82,7 @@ def workspace(folder: Path) -> Found:
                 for stream in ("contacts", "memberships", "orders")
             },
             "ledger": _ledger(bench),
+            "ours": sorted(map(list, zip(*bench.control.ledger.groups_made().to_pydict().values(), strict=True))),
             "twice": _twice(bench),
             "plan": _plan(bench),
         }
@@ -73,7 +90,7 @@ def workspace(folder: Path) -> Found:
 
 def _rows(bench: Workbench, name: str) -> list[list[Any]]:
     rows = bench.warehouse.current(name).to_pyarrow().to_pylist()
-    kept = [[str(value) for key, value in row.items() if key not in {"updated_at", "person_id"}] for row in rows]
+    kept = [[str(value) for key, value in row.items() if key not in NOT_COMPARED] for row in rows]
     return sorted(kept)
 
 
@@ -130,7 +147,9 @@ def differences(expected: Found, found: Found) -> dict[str, list[str]]:
         if before == after:
             continue
         more = _size(after) > _size(before)
-        told["duplicated" if more or name in {"twice", "versions"} else "lost"].append(f"{name}: {_shown(before, after)}")
+        told["duplicated" if more or name in {"twice", "versions"} else "lost"].append(
+            f"{name}: {_shown(before, after)}"
+        )
     return told
 
 
@@ -141,8 +160,10 @@ def _size(value: Any) -> int:
 def _shown(before: Any, after: Any) -> str:
     if isinstance(before, list) and isinstance(after, list):
         left, right = Counter(map(json.dumps, before)), Counter(map(json.dumps, after))
-        return f"missing {list((left - right))[:3]}, more {list((right - left))[:3]}"
+        return f"missing {list(left - right)[:3]}, more {list(right - left)[:3]}"
     if isinstance(before, dict) and isinstance(after, dict):
         keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
-        return "; ".join(f"{key}: {str(before.get(key))[:300]} -> {str(after.get(key))[:300]}" for key in sorted(keys)[:3])
+        return "; ".join(
+            f"{key}: {str(before.get(key))[:300]} -> {str(after.get(key))[:300]}" for key in sorted(keys)[:3]
+        )
     return f"{str(before)[:200]} -> {str(after)[:200]}"

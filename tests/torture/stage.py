@@ -7,6 +7,7 @@ second. The platforms answer on the same two ports each time, which the workspac
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import json
 import mmap
@@ -15,6 +16,7 @@ import shutil
 import signal
 import socket
 import struct
+import sys
 import time
 import traceback
 import urllib.request
@@ -33,6 +35,7 @@ from sync.demo import make_workspace
 
 PEOPLE = 14
 PATIENCE = 90.0  # seconds after which a command is stuck
+LEFT_OUT = {"__main__", "antigravity", "this"}
 KILLED, STUCK = -signal.SIGKILL, -999
 
 
@@ -97,9 +100,30 @@ class Stage:
                     status = self.command(command)
                     assert status == 0, (command, status, self.said)
                 tables = self.tables()
+                if not self._worlds:
+                    self._import_what_it_needs()
             world = _world_of(tables, self.folder / f"{name}.db")
             self._worlds[name] = world
             shutil.copytree(self.workspace, self.folder / f"workspace.{name}")
+
+    def _import_what_it_needs(self) -> None:
+        """Import here what commands import late: each fork would spend most of its time on it."""
+
+        copy = self.folder / "warm"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.workspace, copy)
+
+        def loaded() -> int:
+            for command in (["pull"], ["assign"], ["plan"], ["history"]):
+                run([*command, "--workspace", str(copy), "--json"])
+            print("\n" + "\n".join(sys.modules))
+            return 0
+
+        self.fork(loaded)
+        for name in self.said.splitlines():
+            if name.isascii() and " " not in name and name not in sys.modules and name not in LEFT_OUT:
+                with contextlib.suppress(Exception):
+                    importlib.import_module(name)
 
     @contextmanager
     def at(self, name: str, before: Callable[[World], None] | None = None) -> Iterator[None]:
@@ -136,7 +160,9 @@ class Stage:
         pid = os.fork()
         if pid == 0:
             os.close(reading)
-            _work(work, writing, lambda: self.control and self.control.arm(os.getpid(), at, error))
+            if self.control is not None:
+                self.control.arm(os.getpid(), at, error)
+            _work(work, writing)
         os.close(writing)
         status = _ended(pid)
         with os.fdopen(reading) as told:
@@ -158,11 +184,10 @@ class Stage:
             return json.loads(answer.read())
 
 
-def _work(work: Callable[[], int], writing: int, arm: Callable[[], Any]) -> None:
+def _work(work: Callable[[], int], writing: int) -> None:
     """The child's whole life."""
     status, out = 70, io.StringIO()
     try:
-        arm()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
             status = work()
     except BaseException:  # noqa: BLE001 - nothing may leave a fork

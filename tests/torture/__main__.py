@@ -1,0 +1,100 @@
+"""``python -m tests.torture``: see `make torture`. The last line is one JSON document.
+
+kill_points       times that a command was killed before a write, sync, connect or send, recoveries included
+error_points      times that the disk was full or broken from such a call on
+lost, duplicated, stuck, consent_changed
+                  points after which the same command did not end where the undisturbed one does
+planted_bugs_caught
+                  of the bugs of `planted.py`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.torture.kills import SCENES, STEPS, examine, told
+from tests.torture.planted import BUGS, caught
+from tests.torture.stage import Control, Stage
+
+HERE = Path(__file__).parent
+MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, a thousand workspaces cost no disk
+
+
+def main() -> int:
+    """Run the workers and add up what they found."""
+    parser = argparse.ArgumentParser(prog="tests.torture")
+    parser.add_argument("--share", type=float, default=1.0, help="of the points; 0.1 takes every tenth")
+    parser.add_argument("--offset", type=int, default=0, help="where every tenth begins")
+    parser.add_argument("--errors", type=float, default=0.25, help="share of the points at which the disk fails too")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--no-bugs", action="store_true", help="plant none")
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker is not None:
+        return work(options)
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        library = Path(folder) / "killer.so"
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library, HERE / "killer.c", "-ldl"], check=True)
+        workers = [start(number, library, Path(folder), sys.argv[1:]) for number in range(options.workers)]
+        found: Counter[str] = Counter()
+        status = 0
+        for worker in workers:
+            lines = worker.communicate()[0].splitlines()
+            status = status or worker.returncode
+            for line in lines:
+                found.update(json.loads(line))
+    document = {name: found[name] for name in (*RESULTS, "planted_bugs", "planted_bugs_caught")}
+    print(json.dumps(document))
+    bad = any(found[name] for name in RESULTS[2:]) or found["planted_bugs_caught"] < found["planted_bugs"]
+    return status or int(bad)
+
+
+RESULTS = ("kill_points", "error_points", "lost", "duplicated", "stuck", "consent_changed")
+
+
+def start(number: int, library: Path, folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """Start one worker, with the library loaded."""
+    page = folder / f"control{number}"
+    page.write_bytes(bytes(4096))
+    environment = {**os.environ, "LD_PRELOAD": str(library), "PERSONASYNC_TORTURE": str(page)}
+    command = [sys.executable, "-m", "tests.torture", *arguments, "--worker", str(number)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True)
+
+
+def work(options: argparse.Namespace) -> int:
+    """Do every n-th scene's share of the points; one line of JSON for each."""
+    control = Control(Path(os.environ["PERSONASYNC_TORTURE"]))
+    folder = Path(os.environ["PERSONASYNC_TORTURE"]).with_suffix(".d")
+    folder.mkdir()
+    stage = Stage(folder, control)
+    stage.build(STEPS)
+    bugs = () if options.no_bugs else BUGS[options.worker :: options.workers]
+    for bug in bugs:
+        how = caught(stage, bug)
+        say({"planted_bugs": 1, "planted_bugs_caught": int(bool(how))}, f"planted: {bug.name}: {how or 'NOT FOUND'}")
+    share, offset = options.share / options.workers, options.offset * options.workers + options.worker
+    for scene in SCENES:
+        verdict = examine(stage, scene, share=share, offset=offset, errors=options.errors)
+        say(told(verdict), scene.name)
+        for line in (verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed)[:10]:
+            print(line[:1500], file=sys.stderr, flush=True)
+    return 0
+
+
+def say(figures: dict[str, Any], what: str) -> None:
+    """Tell figures to the one who adds up, and people what they are of."""
+    print(f"{what}: {figures}", file=sys.stderr, flush=True)
+    print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Bugs that are planted to see whether the torture finds them: each is one that somebody could have written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from unittest import mock
+
+from connectors.mailchimp import push as mailchimp_push
+from connectors.records import CONTACTS, Change, Outcome
+from sync import apply as apply_module
+from sync import identity_map, pull, sending, undo, warehouse
+from sync.control.ledger import Ledger
+from tests.torture.kills import SCENES, Expected, Scene, Verdict, killed, undisturbed
+from tests.torture.stage import Stage
+
+MOST_POINTS = 120  # after which a planted bug counts as not found
+SCENE = {scene.name: scene for scene in SCENES}
+
+
+@dataclass(frozen=True)
+class Bug:
+    """What is planted, and in which scene it should show."""
+
+    name: str
+    scene: Scene
+    target: Any
+    attribute: str
+    replacement: Any
+
+
+def _cursor_first(bench: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, progress: Any) -> None:
+    """Move the cursor before the rows are safe."""
+    del full, progress
+    known = partial(bench.warehouse.known_ids, connector.name)
+    pages = list(connector.read(stream, bench.control.cursors.get(connector.name, stream), known))
+    bench.control.cursors.move(connector.name, stream, pages[-1].cursor or {}, run.run_id)
+    for page in pages:
+        if page.table != "memberships":
+            bench.warehouse.append(page.table, page.rows, recorded_at=bench.now())
+    groups = [group for page in pages for group in page.groups]
+    rows = [page.rows for page in pages if page.table == "memberships"]
+    pull._keep_snapshot(bench, connector, rows, groups, pulled)
+
+
+def _outcome_first(
+    bench: Any, connector: Any, changes: Sequence[Change], outcomes: Any, run: Any, progress: Any
+) -> None:
+    """Note the outcome before the request."""
+    del progress
+    settled = [Outcome(change, "applied") for change in changes]
+    bench.control.ledger.settle(run.run_id, settled)
+    outcomes.update({sending.key(one.change): one for one in settled})
+    for _ in connector.push(changes):
+        pass
+
+
+def _position_first(store: Any, control: Any, run_id: str) -> int:
+    """Move the position of identities before the links are written."""
+    position = int(control.cursors.get(*identity_map.POSITION).get("sequence", 0))
+    keys, reached = store.written_after(CONTACTS.name, position, identity_map.AT_ONCE)
+    control.cursors.move(*identity_map.POSITION, {"sequence": str(reached)}, run_id)
+    return identity_map._follow(store, control, keys, run_id)
+
+
+def _blind_recovery(bench: Any, connector: Any) -> int:
+    """Take for granted that what was sent took effect."""
+    for run_id, changes in bench.control.ledger.unsettled().items():
+        mine = [Outcome(change, "applied") for change in changes if change.connection == connector.name]
+        bench.control.ledger.settle(run_id, mine)
+    return 0
+
+
+def _unintended(self: Ledger, run_id: str, changes: Sequence[Change]) -> None:
+    """Note nothing before it leaves."""
+
+
+def _subscribing(changes: Sequence[Change]) -> dict[str, Any]:
+    """Write the status along with the fields."""
+    return {"merge_fields": {change.name: change.after or "" for change in changes}, "status": "subscribed"}
+
+
+def _versions_twice(self: Any, schema: Any, incoming: Any) -> Any:
+    """Keep every row that comes in as a new version."""
+    return incoming.select(*schema.columns.names, "sequence")
+
+
+def _blind_undo(bench: Any, name: str, changes: Sequence[Change], found: Any) -> list[Change]:
+    """Put back what was there before, whatever is there now."""
+    del bench, name, found
+    return [
+        Change(c.connection, c.platform_id, c.person_id, c.email, c.kind, c.name, c.after, c.before) for c in changes
+    ]
+
+
+BUGS = (
+    Bug("the cursor moves before the rows are safe", SCENE["first pull"], pull, "read_stream", _cursor_first),
+    Bug("an outcome is noted before the request", SCENE["apply"], sending, "_push", _outcome_first),
+    Bug("identities are skipped after a kill", SCENE["first pull"], pull, "follow", _position_first),
+    Bug("what was interrupted counts as done", SCENE["apply"], apply_module, "recover", _blind_recovery),
+    Bug("nothing is noted before it leaves", SCENE["apply"], Ledger, "intend", _unintended),
+    Bug("a status goes along with the fields", SCENE["apply"], mailchimp_push, "_body", _subscribing),
+    Bug("rows that are known become versions", SCENE["first pull"], warehouse.Warehouse, "_changed", _versions_twice),
+    Bug("an undo does not look", SCENE["undo after people edited"], undo, "_taken_back", _blind_undo),
+)
+
+
+@contextmanager
+def planted(bug: Bug) -> Iterator[None]:
+    """Have the bug in every command while the block runs."""
+    with mock.patch.object(bug.target, bug.attribute, bug.replacement):
+        yield
+
+
+def caught(stage: Stage, bug: Bug) -> str:
+    """Return how the torture found the bug, "" where it did not."""
+    expected = undisturbed(stage, bug.scene)
+    with planted(bug):
+        for turn, at in enumerate(_spread(expected)):
+            verdict = Verdict()
+            killed(stage, bug.scene, expected, at, 0, verdict)
+            if not verdict.clean:
+                found = verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed
+                return found[0][:200]
+            if turn > MOST_POINTS:
+                return ""
+    return ""
+
+
+def _spread(expected: Expected) -> Iterator[int]:
+    """Calls from everywhere, early."""
+    step = 7919
+    for turn in range(expected.calls):
+        yield 1 + turn * step % expected.calls
