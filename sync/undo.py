@@ -24,6 +24,7 @@ class Intended:
     """What an undo would do.
 
     Attributes:
+        run: The run that is taken back, the newest one where it took several.
         restore: By connection: the changes that take it back.
         restored: Changes that are back already.
         changed_since: Changes that show something else by now; left alone.
@@ -63,18 +64,18 @@ def intended(bench: Workbench, run_id: str) -> Intended:
 
     Args:
         bench: The open workspace.
-        run_id: As `history` shows it; "last" is the newest apply or undo.
+        run_id: As `history` shows it; "last" is the newest plan that was applied, in as many runs as it took.
 
     Raises:
         FixSettingsError: There is no such run, or it wrote nothing.
     """
-    run = _run(bench, run_id)
-    found = Intended(run)
+    runs = _runs(bench, run_id)
+    found = Intended(runs[-1])
     for name in bench.workspace.connections:
         if not bench.connector(name).pushes:
             continue
         recover(bench, bench.connector(name))
-        applied = bench.control.ledger.outcomes(run.run_id, state="applied")
+        applied = [one for run in runs for one in bench.control.ledger.outcomes(run.run_id, state="applied")]
         mine = [outcome.change for outcome in applied if outcome.change.connection == name]
         if mine:
             found.restore[name] = _taken_back(bench, name, mine, found)
@@ -100,16 +101,20 @@ def undo(bench: Workbench, found: Intended, *, progress: Progress = no_progress)
     return undone
 
 
-def _run(bench: Workbench, run_id: str) -> Run:
-    newest = (run for run in bench.control.runs.newest(1000) if run.command.startswith(UNDOABLE))
-    run = next(newest, None) if run_id == NEWEST else bench.control.runs.get(run_id)
+def _runs(bench: Workbench, run_id: str) -> list[Run]:
+    if run_id == NEWEST:
+        applies = (run for run in bench.control.runs.newest(1000) if run.command.startswith("apply "))
+        newest = next((run for run in applies if run.state != "refused"), None)
+        if newest is not None:
+            return bench.control.runs.of_command(newest.command)
+    run = bench.control.runs.get(run_id)
     if run is None:
         raise FixSettingsError(f"There is no run {run_id!r} that wrote anything.", mend="See `personasync history`.")
     if not run.command.startswith(UNDOABLE):
         raise FixSettingsError(
             f"Run {run.run_id} was `{run.command}`, which writes nothing to undo.", mend="See `personasync history`."
         )
-    return run
+    return [run]
 
 
 def _taken_back(bench: Workbench, name: str, changes: Sequence[Change], found: Intended) -> list[Change]:

@@ -112,7 +112,9 @@ def apply(
 
 @app.command()
 def undo(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run that `history` shows, or: last.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run that `history` shows; last: the newest plan that was applied.")
+    ],
     *,
     workspace: WorkspaceOption = HERE,
     yes: YesOption = False,

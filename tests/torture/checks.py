@@ -52,7 +52,8 @@ def platform(tables: Mapping[str, Mapping[str, Any]]) -> Found:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(one) for key, one in sorted(value.items()) if key not in TIMES}
+        kept = {key: _timeless(one) for key, one in sorted(value.items()) if key not in TIMES}
+        return {**kept, "tags": sorted(kept["tags"])} if isinstance(kept.get("tags"), dict) else kept
     return [_timeless(one) for one in value] if isinstance(value, list) else value
 
 
@@ -162,8 +163,6 @@ def _shown(before: Any, after: Any) -> str:
         left, right = Counter(map(json.dumps, before)), Counter(map(json.dumps, after))
         return f"missing {list(left - right)[:3]}, more {list(right - left)[:3]}"
     if isinstance(before, dict) and isinstance(after, dict):
-        keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
-        return "; ".join(
-            f"{key}: {str(before.get(key))[:300]} -> {str(after.get(key))[:300]}" for key in sorted(keys)[:3]
-        )
+        keys = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+        return "; ".join(f"{key}: {_shown(before.get(key), after.get(key))}" for key in keys[:3])
     return f"{str(before)[:200]} -> {str(after)[:200]}"
