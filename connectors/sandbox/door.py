@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.sandbox.stirring import stir
 from connectors.sandbox.tastes import TRUTH
 from connectors.sandbox.world import World
 
@@ -43,7 +44,9 @@ class Fault:
     Attributes:
         kind: status (with *status* and *body*), html (502 with a page), empty (*status* without a body), reset
             (the connection is cut before an answer), lost (the request takes effect, then the connection is cut),
-            truncate (the answer ends half-way).
+            truncate (the answer ends half-way), hang (nothing for *seconds*, then a cut), drip (the answer comes in
+            pieces over *seconds*), idle (HubSpot's batches: 207 and "COMPLETE" with nothing done), again (the answer
+            before this one of the same path), move (records change places while they are read).
         match: Text that the path must contain.
         method: Which requests; "" any.
         times: How many requests fail.
@@ -60,6 +63,7 @@ class Fault:
     skip: int = 0
     platform: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    seconds: float = 1.0
 
     def hits(self, platform: str, method: str, path: str) -> bool:
         """Tell whether this request fails, and count it."""
@@ -80,6 +84,7 @@ class Journal:
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
     faults: list[Fault] = field(default_factory=list)
     count: int = 0
+    answers: dict[str, list[Message]] = field(default_factory=dict)  # by path, while a fault wants them again
 
     def fault_for(self, platform: str, method: str, path: str) -> Fault | None:
         """Return the fault of this request, if any."""
@@ -115,8 +120,8 @@ class Door:
 
         fault = self.journal.fault_for(self.platform, scope["method"], path)
         try:
-            if fault is None:
-                await self.app(scope, receive, sent)
+            if fault is None or fault.kind in {"again", "move", "drip"}:
+                await self._answer_oddly(fault, scope, receive, sent)
             else:
                 await _fail(fault, self.app, scope, receive, sent)
         finally:
@@ -131,6 +136,30 @@ class Door:
                 await asyncio.sleep(seconds)
             finally:
                 self.world.held_up[self.platform] -= 1
+
+    async def _answer_oddly(self, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as usual, but late, from memory, or after records have moved."""
+        kind, path = fault.kind if fault else "", f"{scope['method']} {scope['path']}"
+        if kind == "move":
+            stir(self.world)
+        if kind == "again" and path in self.journal.answers:
+            for message in self.journal.answers[path]:
+                await send(message)
+            return
+        kept: list[Message] = []
+        wanted = any(one.kind == "again" for one in self.journal.faults)
+
+        async def sent(message: Message) -> None:
+            if wanted:
+                kept.append(dict(message))
+            if fault is not None and kind == "drip" and message["type"] == "http.response.body":
+                await _drip(message, send, fault.seconds)
+            else:
+                await send(message)
+
+        await self.app(scope, receive, sent)
+        if wanted:
+            self.journal.answers[path] = kept
 
     def _note(self, scope: Scope, status: int) -> None:
         method, path = scope["method"], scope["path"]
@@ -169,8 +198,12 @@ class Door:
 
 
 async def _fail(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    if fault.kind == "reset":
+    if fault.kind in {"reset", "hang"}:
+        await asyncio.sleep(fault.seconds if fault.kind == "hang" else 0)
         await _cut(send)
+    elif fault.kind == "idle":
+        done = {"status": "COMPLETE", "results": [], "errors": [], "numErrors": 0}
+        await _send(send, 207, json.dumps(done).encode(), {"content-type": "application/json"})
     elif fault.kind == "lost":
         await app(scope, receive, _nowhere)
         await _cut(send)
@@ -184,6 +217,18 @@ async def _fail(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send
     else:
         text = json.dumps(fault.body or {"status": "error", "message": "fault"}).encode()
         await _send(send, fault.status, text, {"content-type": "application/json", **fault.headers})
+
+
+PIECES = 5
+
+
+async def _drip(message: Message, send: Send, seconds: float) -> None:
+    body = message.get("body", b"")
+    size = max(len(body) // PIECES, 1)
+    for start in range(0, len(body), size):
+        await asyncio.sleep(seconds / PIECES)
+        await send({"type": "http.response.body", "body": body[start : start + size], "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": bool(message.get("more_body"))})
 
 
 async def _cut(send: Send) -> None:

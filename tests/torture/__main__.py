@@ -1,6 +1,7 @@
 """``python -m tests.torture``: see `make torture`. The last line is one JSON document.
 
 kill_points       times that a command was killed before a write, sync, connect or send, recoveries included
+faults            times that a platform failed in one of the ways of `faults.py`
 error_points      times that the disk was full or broken from such a call on
 lost, duplicated, stuck, consent_changed
                   points after which the same command did not end where the undisturbed one does
@@ -21,7 +22,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.torture.kills import SCENES, STEPS, examine, told
+from tests.torture import faults
+from tests.torture.kills import SCENES, STEPS, Verdict, examine, told
 from tests.torture.planted import BUGS, caught
 from tests.torture.stage import Control, Stage
 
@@ -35,6 +37,7 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="of the points; 0.1 takes every tenth")
     parser.add_argument("--offset", type=int, default=0, help="where every tenth begins")
     parser.add_argument("--errors", type=float, default=0.25, help="share of the points at which the disk fails too")
+    parser.add_argument("--faults", type=float, default=1.0, help="share of the platforms' faults; 0 for none")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--no-bugs", action="store_true", help="plant none")
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
@@ -54,11 +57,11 @@ def main() -> int:
                 found.update(json.loads(line))
     document = {name: found[name] for name in (*RESULTS, "planted_bugs", "planted_bugs_caught")}
     print(json.dumps(document))
-    bad = any(found[name] for name in RESULTS[2:]) or found["planted_bugs_caught"] < found["planted_bugs"]
+    bad = any(found[name] for name in RESULTS[3:]) or found["planted_bugs_caught"] < found["planted_bugs"]
     return status or int(bad)
 
 
-RESULTS = ("kill_points", "error_points", "lost", "duplicated", "stuck", "consent_changed")
+RESULTS = ("kill_points", "error_points", "faults", "lost", "duplicated", "stuck", "consent_changed")
 
 
 def start(number: int, library: Path, folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
@@ -82,12 +85,21 @@ def work(options: argparse.Namespace) -> int:
         how = caught(stage, bug)
         say({"planted_bugs": 1, "planted_bugs_caught": int(bool(how))}, f"planted: {bug.name}: {how or 'NOT FOUND'}")
     share, offset = options.share / options.workers, options.offset * options.workers + options.worker
-    for scene in SCENES:
+    if options.faults:
+        for name, verdict in faults.examine(stage, share=options.faults / options.workers, offset=offset):
+            say(faults.figures(verdict), f"faults: {name}")
+            tell(verdict)
+    for scene in SCENES if options.share else ():
         verdict = examine(stage, scene, share=share, offset=offset, errors=options.errors)
         say(told(verdict), scene.name)
-        for line in (verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed)[:10]:
-            print(line[:1500], file=sys.stderr, flush=True)
+        tell(verdict)
     return 0
+
+
+def tell(verdict: Verdict) -> None:
+    """Tell people what went wrong."""
+    for line in (verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed)[:20]:
+        print(line[:1200], file=sys.stderr, flush=True)
 
 
 def say(figures: dict[str, Any], what: str) -> None:

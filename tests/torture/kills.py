@@ -6,7 +6,7 @@ import errno
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot.state import HubSpotState
@@ -17,6 +17,7 @@ from tests.torture.stage import KILLED, STUCK, Stage
 
 AS_OF = ["--as-of", "2027-01-01T12:00:00+00:00"]  # the demo's people have bought by then
 STEPS = {
+    "bare": [],
     "new": [["setup", "--yes"]],
     "pulled": [["pull"], ["assign", *AS_OF]],
     "planned": [["plan"]],
@@ -52,6 +53,14 @@ def people_are_busy(world: World) -> None:
     email.add_member(AUDIENCE, "late@people.test")
 
 
+def people_leave(world: World) -> None:
+    """Let people unsubscribe after the plan was made: nothing that we send may bring them back."""
+    email = MailchimpState.of(world)
+    for member in list(email.members(AUDIENCE).values())[:8]:
+        member["status"], member["last_changed"] = "unsubscribed", email.now()
+        email.directory(AUDIENCE).save(member)
+
+
 def people_edit_ours(world: World) -> None:
     """Let people change what we wrote: an undo has to leave it."""
     crm, email = HubSpotState.of(world), MailchimpState.of(world)
@@ -72,6 +81,7 @@ SCENES = (
     Scene(
         "undo after people edited", "applied", ("undo", "last", "--yes"), ("ledger", "ours", "twice"), people_edit_ours
     ),
+    Scene("apply after people left", "planned", ("apply",), ("ledger", "ours", "twice"), people_leave),
     Scene("undo", "applied", ("undo", "last", "--yes"), ("ledger", "ours", "twice", *DATA)),
 )
 
@@ -114,7 +124,15 @@ def undisturbed(stage: Stage, scene: Scene) -> Expected:
         return Expected(calls, checks.platform(stage.tables()), _known(stage, scene), consents)
 
 
-def _known(stage: Stage, scene: Scene) -> checks.Found:
+class Looked(Protocol):
+    """What says which parts of the workspace are compared."""
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """Names of `checks.workspace`."""
+
+
+def _known(stage: Stage, scene: Looked) -> checks.Found:
     def tell() -> int:
         print(json.dumps(checks.workspace(stage.workspace), default=str))
         return 0

@@ -102,7 +102,7 @@ BUGS = (
     Bug("identities are skipped after a kill", SCENE["first pull"], pull, "follow", _position_first),
     Bug("what was interrupted counts as done", SCENE["apply"], apply_module, "recover", _blind_recovery),
     Bug("nothing is noted before it leaves", SCENE["apply"], Ledger, "intend", _unintended),
-    Bug("a status goes along with the fields", SCENE["apply"], mailchimp_push, "_body", _subscribing),
+    Bug("a status goes along with the fields", SCENE["apply after people left"], mailchimp_push, "_body", _subscribing),
     Bug("rows that are known become versions", SCENE["first pull"], warehouse.Warehouse, "_changed", _versions_twice),
     Bug("an undo does not look", SCENE["undo after people edited"], undo, "_taken_back", _blind_undo),
 )

@@ -77,6 +77,8 @@ def batch_of(call: Call) -> Document:
 def list_batches(call: Call) -> Document:
     """Page through the batches."""
     rows = list(call.state.batches.values())
+    for row in rows:
+        row["polled"] = True
     return {
         "batches": [show(call, row) for row in call.page(rows)],
         "total_items": len(rows),

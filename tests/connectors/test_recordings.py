@@ -1,0 +1,122 @@
+"""Every answer that the real platforms gave to others, at endpoints that we ask: parsed, and told what to do."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import responses
+
+from connectors.errors import (
+    CredentialError,
+    NotFoundError,
+    PersonasyncError,
+    PlatformDownError,
+    RateLimitError,
+    RejectedError,
+)
+from connectors.hubspot import contacts
+from connectors.hubspot import refusals as hubspot_refusals
+from connectors.mailchimp import members
+from connectors.mailchimp import refusals as mailchimp_refusals
+from connectors.mailchimp.api import ENDPOINTS
+from connectors.records import Traffic
+from connectors.transport import Call, Slots, Transport
+
+ASKED = re.compile(r"/crm/v3/objects/[^/]+(/search|/batch/(read|update))?$|/crm/v3/(properties|lists)")
+WANTED = {400: RejectedError, 401: CredentialError, 404: NotFoundError, 405: RejectedError, 429: RateLimitError}
+HOSTS = ["api.hubapi.com", "*.api.mailchimp.com", "api.mailchimp.com"]
+
+
+def recorded(shared: Path, name: str) -> Iterator[dict[str, Any]]:
+    with gzip.open(shared / "recorded" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def replay(one: dict[str, Any], translate: Any) -> tuple[str, Any]:
+    """Put a recorded answer through our transport; return "ok" and its document, or the error's class and the error."""
+    host = one["host"].removeprefix("https://")
+    url = f"https://{host}{one['path']}"
+    transport = Transport(
+        base_url=f"https://{host}",
+        hosts=HOSTS,
+        auth={},
+        secrets=[],
+        budgets={"": Slots(1)},
+        translate=translate,
+        traffic=Traffic(),
+        connections=1,
+        wait=lambda _seconds: None,
+    )
+    body = one["response_body"]
+    content = body if isinstance(body, str) else "" if body is None else json.dumps(body)
+    headers = {
+        key: value
+        for key, value in one.get("response_headers") or ()
+        if key.lower() not in {"content-length", "content-encoding", "transfer-encoding", "content-type"}
+    }
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mocked:
+        mocked.add(one["method"], url, body=content, status=one["status"], headers=headers)
+        try:
+            return "ok", transport.json(Call(one["method"], url, "recorded"))
+        except PersonasyncError as error:
+            return type(error).__name__, error
+        finally:
+            transport.close()
+
+
+def test_every_recorded_answer_of_hubspot_is_classified(shared: Path) -> None:
+    seen: Counter[tuple[int, str]] = Counter()
+    for one in recorded(shared, "hubspot"):
+        if one["method"] == "DELETE" or not ASKED.match(one["path"]):
+            continue
+        kind, found = replay(one, hubspot_refusals.translate)
+        seen[one["status"], kind] += 1
+        wanted = WANTED.get(one["status"])
+        assert kind == ("ok" if wanted is None else wanted.__name__), (one["path"], found)
+        if kind == "ok" and "CONTACT" in one["path"] and found.get("results"):
+            assert contacts.rows("crm", found["results"], contacts.READ).num_rows >= len(found["results"])
+
+    assert sum(count for (status, _), count in seen.items() if status == 429) > 90
+    assert seen[200, "ok"] > 1_000
+
+
+def test_a_refusal_for_too_many_requests_names_its_wait_or_none(shared: Path) -> None:
+    """None of 140 recorded ones has a Retry-After; search words its refusal in its own way."""
+    refused = [one for one in recorded(shared, "hubspot") if one["status"] == 429]
+    errors = [replay(one, hubspot_refusals.translate)[1] for one in refused]
+
+    assert len(refused) > 90
+    assert all(isinstance(error, RateLimitError) and not error.daily for error in errors)
+
+
+def test_every_recorded_answer_of_mailchimp_is_classified(shared: Path) -> None:
+    seen: Counter[tuple[int, str]] = Counter()
+    for one in recorded(shared, "mailchimp"):
+        path = one["path"].removeprefix("/3.0")
+        asked = any(end.method == one["method"] and end.pattern.match(path) for end in ENDPOINTS)
+        if not asked and one["method"] != "PUT":  # PUT answers what PATCH does, in the same words
+            continue
+        kind, found = replay(one, mailchimp_refusals.translate)
+        seen[one["status"], kind] += 1
+        wanted = WANTED.get(one["status"])
+        assert kind == ("ok" if wanted is None else wanted.__name__), (one["path"], found)
+        if kind == "ok" and "/members" in path and "email_address" in found:
+            assert members.rows("email", [found], ["FNAME"]).num_rows == 1
+
+    assert seen[404, "NotFoundError"] > 100
+    assert seen[400, "RejectedError"] > 20
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 521, 523, 524])
+def test_a_broken_platform_is_tried_again(status: int) -> None:
+    one = {"method": "GET", "host": "api.hubapi.com", "path": "/crm/v3/objects/contacts", "status": status}
+    kind, error = replay({**one, "response_body": "<html>"}, hubspot_refusals.translate)
+
+    assert (kind, isinstance(error, PlatformDownError)) == ("PlatformDownError", True)

@@ -1,0 +1,180 @@
+"""Every way in which a platform fails, at every endpoint that we ask: the end is that of a run in which nothing did.
+
+A command that gives up under a fault is run again once the fault is over, as a person or cron would.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+from unittest import mock
+
+from connectors.hubspot import pulling
+from connectors.sandbox.door import Fault
+from connectors.transport import transport
+from connectors.transport.transport import Transport
+from sync import workbench
+from sync.manifest import Manifest, load_manifest
+from tests.torture import checks
+from tests.torture.kills import DATA, Verdict, _known, told
+from tests.torture.stage import STUCK, Stage
+
+EXPIRED = {"status": "error", "category": "EXPIRED_AUTHENTICATION", "message": "The OAuth token is expired."}
+LIMIT = {"status": "error", "message": "Too many.", "errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING"}
+MENU: Mapping[str, dict[str, Any]] = {
+    "429 with Retry-After": {"kind": "status", "status": 429, "body": LIMIT, "headers": {"Retry-After": "1"}},
+    "429 without": {"kind": "status", "status": 429, "body": LIMIT},
+    "empty 429": {"kind": "empty", "status": 429},
+    "empty 403": {"kind": "empty", "status": 403},
+    "empty 500": {"kind": "empty", "status": 500},
+    "502 page": {"kind": "html", "status": 502},
+    "423": {"kind": "status", "status": 423, "body": {"status": "error", "message": "The record is locked."}},
+    "477": {"kind": "status", "status": 477, "body": {"message": "Migration"}, "headers": {"Retry-After": "1"}},
+    "reset before the effect": {"kind": "reset"},
+    "reset after the effect": {"kind": "lost"},
+    "twice lost": {"kind": "lost", "times": 2},
+    "lost for good": {"kind": "lost", "times": 8},
+    "cut JSON": {"kind": "truncate"},
+    "hang": {"kind": "hang", "seconds": 1.5},
+    "slow drip": {"kind": "drip", "seconds": 0.4},
+    "expired token": {"kind": "status", "status": 401, "body": EXPIRED},
+    "nothing done": {"kind": "idle"},
+    "the page before": {"kind": "again"},
+    "records move": {"kind": "move", "times": 3},
+}
+SMALL = {  # pages so small that a dozen people fill several
+    "hubspot": {"page": 5, "search_page": 4, "memberships_page": 3, "batch": 4, "memberships_batch": 4},
+    "mailchimp": {"page": 5, "report_page": 5, "segment_batch": 3},
+}
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class FaultScene:
+    """A command under faults."""
+
+    name: str
+    snapshot: str
+    command: tuple[str, ...]
+    looks: tuple[str, ...]
+    jobs: bool = False
+
+
+SCENES = (
+    FaultScene("setup", "bare", ("setup", "--yes"), ()),
+    FaultScene("pull", "new", ("pull",), DATA),
+    FaultScene("apply", "planned", ("apply",), ("ledger", "ours", "twice")),
+    FaultScene("apply in jobs", "planned", ("apply",), ("ledger", "ours", "twice"), jobs=True),
+    FaultScene("undo", "applied", ("undo", "last", "--yes"), ("ledger", "ours", "twice")),
+)
+
+
+@contextmanager
+def small_pages(*, jobs: bool) -> Iterator[None]:
+    """Small pages and batches, no waiting before another try, a short patience, and all paths for few contacts."""
+    defaults = {**(Transport.__init__.__kwdefaults__ or {}), "wait": lambda _seconds: None}
+    manifest = _manifest(jobs=jobs)
+    with (
+        mock.patch.object(workbench, "load_manifest", return_value=manifest),
+        mock.patch.object(Transport.__init__, "__kwdefaults__", defaults),
+        mock.patch.object(transport, "READ_SECONDS", 1.0),
+        mock.patch.object(pulling, "FEW", 0),
+    ):
+        yield
+
+
+def _manifest(*, jobs: bool) -> Manifest:
+    found = load_manifest()
+    more = {"mailchimp": {"batches_from": 1 if jobs else 10_000}, "hubspot": {"search_per_second": 10_000}}
+    changed = {
+        name: found.connectors[name].model_copy(
+            update={"limits": {**found.connectors[name].limits, **SMALL[name], **more[name]}}
+        )
+        for name in SMALL
+    }
+    return found.model_copy(update={"connectors": {**found.connectors, **changed}})
+
+
+def examine(stage: Stage, *, share: float, offset: int) -> Iterator[tuple[str, Verdict]]:
+    """Try the menu at every endpoint of every scene, each scene's verdict apart: seeds hit different calls."""
+    turn = 0
+    for scene in SCENES:
+        verdict = Verdict()
+        with small_pages(jobs=scene.jobs):
+            expected, calls = _undisturbed(stage, scene)
+            for path, method, count in calls:
+                for name, fault in MENU.items():
+                    if fault["kind"] == "idle" and "/batch/" not in path:
+                        continue
+                    for seed in SEEDS:
+                        turn += 1
+                        if turn % max(round(1 / share), 1) == offset % max(round(1 / share), 1):
+                            skip = seed * 7919 % count
+                            hit = Fault(**{**fault, "match": path, "method": method, "skip": skip})
+                            where = f"{scene.name}, {method} {path} ({skip}), {name}"
+                            _under_fault(stage, scene, hit, expected, where, verdict)
+        yield scene.name, verdict
+
+
+def _undisturbed(stage: Stage, scene: FaultScene) -> tuple[dict[str, Any], list[tuple[str, str, int]]]:
+    with stage.at(scene.snapshot):
+        consents = checks.consents(stage.tables())
+        before = len(stage.log())
+        assert stage.command(list(scene.command)) == 0, stage.said
+        counted: dict[tuple[str, str], int] = {}
+        for entry in stage.log()[before:]:
+            key = _pattern(entry["path"]), entry["method"]
+            counted[key] = counted.get(key, 0) + 1
+        found = {**checks.platform(stage.tables()), **_known(stage, scene), "consents": consents}
+    return found, [(path, method, count) for (path, method), count in sorted(counted.items())]
+
+
+def _pattern(path: str) -> str:
+    """The part of a path that all calls of an endpoint share."""
+    parts = path.split("/")
+    if "members" in parts and len(parts[-1]) == 32:
+        return "/members/"
+    if "_files" in parts:
+        return "/_files/"
+    if parts[-2:-1] == ["batches"]:
+        return "/batches/"
+    return path
+
+
+def _under_fault(
+    stage: Stage, scene: FaultScene, fault: Fault, expected: Mapping[str, Any], where: str, verdict: Verdict
+) -> None:
+    with stage.at(scene.snapshot):
+        _set_faults(stage, [asdict(fault)])
+        status = stage.command(list(scene.command))
+        verdict.error_points += 1
+        if status == STUCK or "Traceback" in stage.said or "did not foresee" in stage.said:
+            verdict.stuck.append(f"{where}: ended with {status}: {stage.said[-300:]}")
+        _set_faults(stage, [])
+        if status != 0:
+            again = stage.command(list(scene.command))
+            if again != 0 and "was applied already" not in stage.said:
+                verdict.stuck.append(f"{where}: {status}, and again {again}: {stage.said[-300:]}")
+                return
+        tables = stage.tables()
+        if checks.consents(tables) != expected["consents"]:
+            verdict.consent_changed.append(where)
+        found = {**checks.platform(tables), **_known(stage, scene), "consents": expected["consents"]}
+        differing = checks.differences(dict(expected), found)
+        verdict.lost += [f"{where}: {one}" for one in differing["lost"]]
+        verdict.duplicated += [f"{where}: {one}" for one in differing["duplicated"]]
+
+
+def _set_faults(stage: Stage, faults: list[dict[str, Any]]) -> None:
+    body = json.dumps(faults).encode()
+    request = urllib.request.Request(f"{stage.url}/_sandbox/faults", data=body, method="POST")
+    urllib.request.urlopen(request, timeout=30).close()
+
+
+def figures(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict for the last line."""
+    return {**told(verdict), "error_points": 0, "faults": verdict.error_points}
