@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+STEPS ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -13,7 +14,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test torture torture-part bench-sync bench-loop lock clean
+	wheel-test torture torture-part simulation bench-sync bench-loop lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -73,8 +74,11 @@ wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty e
 torture: $(SETUP)  ## kill every command before each of its writes; needs Linux and gcc; about an hour
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
 
+simulation: $(SETUP)  ## STEPS of people at work on both platforms while we sync; ten thousand take some minutes
+	PERSONASYNC_SIMULATION=$(STEPS) $(BIN)/pytest tests/sync/test_simulation.py
+
 torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
-	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034
+	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03
 
 bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
 	$(BIN)/python benchmarks/engine.py

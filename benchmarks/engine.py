@@ -165,7 +165,9 @@ def platforms(count: int, members: int, *, lively: bool = False, **settings: Any
         folder = Path(parent) / "workspace"
         make_workspace(folder, access)
         text = (folder / "personasync.toml").read_text("utf-8")
-        (folder / "personasync.toml").write_text(text.replace("max_changed = ", "max_changed = 1.0 # "), "utf-8")
+        for name in ("max_changed", "max_unclassified"):  # everybody is new here
+            text = text.replace(f"{name} = ", f"{name} = 1.0 # ")
+        (folder / "personasync.toml").write_text(text, "utf-8")
         try:
             yield Platforms(access, folder, Path(parent) / "budgets")
         finally:

@@ -32,18 +32,18 @@ class Part:
     """Which part of a plan shall be sent.
 
     Attributes:
-        only: One connection, None for all.
+        only: Some connections, none for all.
         limit: At most so many persons, None for all.
         canary: Share of the persons (0 to 1), None for all.
     """
 
-    only: str | None = None
+    only: frozenset[str] = frozenset()
     limit: int | None = None
     canary: float | None = None
 
     def of(self, plan: SavedPlan) -> list[Change]:
         """Return the changes that are meant; whom a sample takes is chance, but always the same for one plan."""
-        meant = [change for change in plan.changes if self.only in {None, change.connection}]
+        meant = [change for change in plan.changes if not self.only or change.connection in self.only]
         if self.limit is None and self.canary is None:
             return meant
         persons = sorted({change.person_id for change in meant}, key=lambda person: _chance(plan.plan_id, person))
@@ -97,7 +97,8 @@ def apply(
         raise FixSettingsError(f"{plan.path} was not made in this workspace.", mend=NEW_PLAN)
     if record.state == "applied":
         raise FixSettingsError(f"Plan {plan.plan_id} was applied already.", mend=NEW_PLAN)
-    names = [connector.name for connector in bench.connectors(part.only) if connector.pushes]
+    wanted = part.only or frozenset(bench.workspace.connections)
+    names = [name for name in bench.workspace.connections if name in wanted and bench.connector(name).pushes]
     _refuse_stale(bench, plan)
     _refuse_breaches(bench, plan, override)
     applied = Applied(plan_id=plan.plan_id)

@@ -55,15 +55,19 @@ class Workbench:
         return self.opened[name]
 
     def connectors(self, only: str | None = None) -> list[Connector]:
-        """Return every connector of the workspace, or the one named *only*.
+        """Return every connector of the workspace, or the one named *only*: a connection, or its kind of platform.
 
         Raises:
             FixSettingsError: There is no connection *only*.
         """
-        if only is not None and only not in self.workspace.connections:
-            known = ", ".join(self.workspace.connections) or "none"
+        connections = self.workspace.connections
+        named = [name for name, part in connections.items() if only in {None, name, part.connector}]
+        if only in connections:
+            named = [name for name in named if name == only]
+        if not named and only is not None:
+            known = ", ".join(connections) or "none"
             raise FixSettingsError(f"There is no connection {only!r}.", mend=f"personasync.toml has: {known}.")
-        return [self.connector(name) for name in self.workspace.connections if only in {None, name}]
+        return [self.connector(name) for name in named]
 
     def budget(self, name: str) -> str:
         """Return how much of its account's limit a connection uses; *name* begins with the connection's."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT, Lists
 from connectors.hubspot.operations import MEMBERSHIPS_READ
-from connectors.hubspot.pulling import read_by_ids
+from connectors.hubspot.pulling import ids_of, read_by_ids
 from connectors.records import MEMBER, Change
 from connectors.transport import in_order
 
@@ -49,7 +49,8 @@ class Look:
             lambda ids: read_by_ids(self._api, ids, names), self._parts(changes), workers=self._workers
         ):
             for row in rows:
-                shown |= {(str(row["id"]), "field", name): row["properties"].get(name) or None for name in names}
+                for key in ids_of(row):  # a contact that was merged away shows what the one shows that took it in
+                    shown |= {(key, "field", name): row["properties"].get(name) or None for name in names}
         return shown
 
     def _groups(self, changes: Sequence[Change]) -> Shown:

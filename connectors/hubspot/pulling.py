@@ -28,6 +28,7 @@ from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_READ
 from connectors.hubspot.reading import ASK_AGAIN, Row, Search, list_all
 from connectors.transport import in_order, side_by_side
 
+MERGED = "hs_merged_object_ids"
 FEW = 1_000  # contacts up to which the list alone is as fast, and knows of no lag
 MOSTLY_KNOWN = 0.8  # share of the contacts from which on reading by id beats reading all
 
@@ -144,14 +145,20 @@ def read_by_ids(api: HubSpotApi, ids: Sequence[str], properties: Sequence[str]) 
     waiting = list(ids)
     for _ in range(ASK_AGAIN):
         inputs = [{"id": key} for key in waiting]
-        body = {"properties": list(properties), "propertiesWithHistory": [], "inputs": inputs}
-        answer = api.call(CONTACTS_READ, body=body)
+        wanted = list(dict.fromkeys([*properties, MERGED]))
+        answer = api.call(CONTACTS_READ, body={"properties": wanted, "propertiesWithHistory": [], "inputs": inputs})
         found += answer.get("results", ())
-        told = {str(row["id"]) for row in answer.get("results", ())} | set(not_found(answer))
+        told = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(not_found(answer))
         waiting = [key for key in waiting if key not in told]
         if not waiting:
             return found
     raise ContractError(f"HubSpot does not say whether the contacts {', '.join(waiting[:3])} exist.")
+
+
+def ids_of(row: Row) -> list[str]:
+    """Return the ids to which a record answers: its own, and those of the records that were merged into it."""
+    listed = str(row["properties"].get(MERGED) or "").split(";")
+    return [str(row["id"]), *(key.strip() for key in listed if key.strip())]
 
 
 def not_found(answer: Mapping[str, Any]) -> Iterator[str]:

@@ -134,12 +134,14 @@ def _move(api: HubSpotApi, list_id: str, part: Sequence[Change], *, joining: boo
     # `recordsIdsAdded` really has that spelling
     moved = {str(key) for key in answer.get("recordsIdsAdded" if joining else "recordIdsRemoved", ())}
     gone = {str(key) for key in answer.get("recordIdsMissing", ())}
-    return [_moved(change, moved, gone) for change in part]
+    return [_moved(change, moved, gone, again=api.transport.repeated) for change in part]
 
 
-def _moved(change: Change, moved: set[str], gone: set[str]) -> Outcome:
+def _moved(change: Change, moved: set[str], gone: set[str], *, again: bool) -> Outcome:
     if change.platform_id in moved:
         return Outcome(change, "applied")
     if change.platform_id in gone:
         return Outcome(change, "rejected", "HubSpot does not know this contact any more.", "OBJECT_NOT_FOUND")
+    if again:
+        return Outcome(change, "applied", "The first request took effect, though its answer was lost.", "seen")
     return Outcome(change, "unchanged", "It was so already.", "already")

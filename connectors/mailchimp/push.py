@@ -194,7 +194,7 @@ def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> l
         for one in answer.get("errors", ())
         for address in one.get("email_addresses", ())
     }
-    return [_moved(change, moved, refused) for change in changes]
+    return [_moved(change, moved, refused, again=api.transport.repeated) for change in changes]
 
 
 def _halves(call: TagCall) -> Iterator[TagCall]:
@@ -213,9 +213,11 @@ def _address(member: Mapping[str, Any]) -> str | None:
     return normalise_email(member.get("email_address"))
 
 
-def _moved(change: Change, moved: set[str | None], refused: Mapping[str | None, str]) -> Outcome:
+def _moved(change: Change, moved: set[str | None], refused: Mapping[str | None, str], *, again: bool) -> Outcome:
     if change.email in moved:
         return Outcome(change, "applied")
     if change.email in refused:
         return Outcome(change, "rejected", f"Mailchimp: {refused[change.email]}", "tag_refused")
+    if again:
+        return Outcome(change, "applied", "The first request took effect, though its answer was lost.", "seen")
     return Outcome(change, "unchanged", "It was so already.", "already")

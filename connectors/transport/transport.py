@@ -7,6 +7,7 @@ the network itself: an answer that is cut, a page instead of data, a time-out, a
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,6 +98,7 @@ class Transport:
         self._auth, self._secrets = dict(auth), [secret for secret in secrets if secret]
         self._budgets, self._translate, self._wait = budgets, translate, wait
         self._session = session or pooled(connections)
+        self._local = threading.local()
         self._check_host(self.base_url, self._hosts)
 
     def send(self, call: Call) -> requests.Response:
@@ -105,14 +107,25 @@ class Transport:
         Raises:
             PersonasyncError: One of `connectors.errors`, after the retries that make sense.
         """
+        self._local.repeated = False
+
+        def again(error: BaseException) -> bool:
+            self._local.repeated = self._local.repeated or isinstance(error, PlatformDownError)
+            return _again(error, call)
+
         retrying = Retrying(
             stop=stop_after_attempt(ATTEMPTS),
             wait=_pause,
-            retry=retry_if_exception(lambda error: _again(error, call)),
+            retry=retry_if_exception(again),
             sleep=self._wait,
             reraise=True,
         )
         return retrying(self._once, call)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether this thread's last request was sent again after one that may have taken effect."""
+        return bool(getattr(self._local, "repeated", False))
 
     def json(self, call: Call) -> Any:
         """Return the decoded answer, {} for an empty one. A page instead of data is asked for again."""

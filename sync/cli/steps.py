@@ -103,8 +103,9 @@ def apply(
     from sync import apply as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    part = job.Part(only, limit, None if canary is None else share(canary))
     with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        names = frozenset(one.name for one in bench.connectors(only)) if only else frozenset()
+        part = job.Part(names, limit, None if canary is None else share(canary))
         applied = job.apply(bench, plan_file, override=frozenset(override or ()), part=part, progress=progress)
     console.result(words.applied_document(applied), *words.applied(applied))
     return _status(applied)

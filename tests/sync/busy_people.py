@@ -15,7 +15,6 @@ from connectors.sandbox.hubspot.times import iso
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.world import World
 
-NUMBERS = itertools.count(1)
 WORDS = ("", "by hand", "vip")
 
 
@@ -24,6 +23,7 @@ class BusyPeople:
 
     def __init__(self, world: World) -> None:
         self.world, self.crm, self.email = world, HubSpotState.of(world), MailchimpState.of(world)
+        self.numbers = itertools.count(1)
         self.deeds: tuple[Callable[[int], None], ...] = (
             self.edit_contact, self.edit_ours_in_crm, self.edit_member, self.edit_ours_in_email, self.unsubscribe,
             self.resubscribe, self.opt_out, self.add_to_both, self.add_contact, self.add_member, self.archive_contact,
@@ -96,17 +96,17 @@ class BusyPeople:
 
     def add_to_both(self, number: int) -> None:
         del number
-        address = f"new{next(NUMBERS)}@people.test"
+        address = f"new{next(self.numbers)}@people.test"
         self.crm.add_contact({"email": address}, created_at=self.world.clock.now())
         self.email.add_member(AUDIENCE, address)
 
     def add_contact(self, number: int) -> None:
-        address = {} if number % 3 == 0 else {"email": f"new{next(NUMBERS)}@people.test"}
+        address = {} if number % 3 == 0 else {"email": f"new{next(self.numbers)}@people.test"}
         self.crm.add_contact({"firstname": "New", **address}, created_at=self.world.clock.now())
 
     def add_member(self, number: int) -> None:
         status = ("subscribed", "unsubscribed", "cleaned", "pending")[number % 4]
-        self.email.add_member(AUDIENCE, f"new{next(NUMBERS)}@people.test", status=status)
+        self.email.add_member(AUDIENCE, f"new{next(self.numbers)}@people.test", status=status)
 
     def archive_contact(self, number: int) -> None:
         row = self._contact(number)
@@ -131,7 +131,7 @@ class BusyPeople:
     def change_address(self, number: int) -> None:
         member = self._member(number)
         if member is not None:
-            self.email.rename_member(AUDIENCE, member, f"moved{next(NUMBERS)}@people.test")
+            self.email.rename_member(AUDIENCE, member, f"moved{next(self.numbers)}@people.test")
 
     def join_list(self, number: int) -> None:
         self._list(number, joining=True)
@@ -169,7 +169,7 @@ class BusyPeople:
         member = self._member(number)
         if member is not None:
             order = {
-                "id": f"o{next(NUMBERS)}",
+                "id": f"o{next(self.numbers)}",
                 "customer": {"id": f"c{number}", "email_address": member["email_address"]},
                 "order_total": 10 + number % 90,
                 "currency_code": "USD",

@@ -120,7 +120,7 @@ def test_a_sample_goes_first_and_the_rest_waits(platforms: Platforms, ready: Wor
 
     sample = apply(ready, planned.path, part=Part(limit=3))
     sent = {outcome.change.person_id for outcome in ready.control.ledger.outcomes(sample.run_id)}
-    email = apply(ready, planned.path, part=Part(only="email"))
+    email = apply(ready, planned.path, part=Part(only=frozenset({"email"})))
     rest = apply(ready, planned.path)
 
     assert len(sent) == 3

@@ -35,6 +35,7 @@ from tests.sync.busy_people import BusyPeople
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))
 STEPS_AT_ONCE = 250
 PEOPLE = 8
+SYNC_EVERY = 100  # times that we might: people do much between two runs
 GUARDRAILS = frozenset(
     {"max_changed", "max_removed", "max_unclassified", "min_segment", "max_data_age", "unread_apply"}
 )
@@ -48,6 +49,7 @@ class Platforms(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.turns = 0
         self.folder = Path(tempfile.mkdtemp())
         world = make_world()
         world.settings.enforce_limits = False
@@ -85,11 +87,12 @@ class Platforms(RuleBasedStateMachine):
     def somebody_does_something(self, number: int) -> None:
         self.people.do(number)
 
-    @rule(numbers=st.lists(NUMBER, max_size=6), turn=st.integers(0, 149), back=st.integers(0, 3))
-    def we_sync(self, numbers: list[int], turn: int, back: int) -> None:
+    @rule(numbers=st.lists(NUMBER, max_size=6), back=st.integers(0, 3))
+    def we_sync(self, numbers: list[int], back: int) -> None:
         """Now and then: a run while people go on, and another that finds the platforms quiet."""
-        if turn:
-            self.people.do(turn * 37 + back)
+        self.turns += 1
+        if self.turns % SYNC_EVERY:
+            self.people.do(sum(numbers) + back)
             return
         self.sync(numbers)
         if back == 0:

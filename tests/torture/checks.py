@@ -31,6 +31,7 @@ TIMES = {
     "created_at",
     "createdAt",
 }
+TIMES |= {"filtersUpdatedAt"}  # of a list
 NOT_COMPARED = {"created_at", "updated_at", "person_id"}
 PLATFORM = (
     "hubspot.contacts", "hubspot.lists", "hubspot.memberships", "hubspot.properties", "hubspot.consent",
