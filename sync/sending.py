@@ -66,6 +66,9 @@ def send(
     except PersonasyncError as error:
         # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
         sent.failed[connector.name] = str(error)
+    if any(one.state == "unchanged" and one.change.kind == "group" for one in outcomes.values()):
+        # our picture of its groups is not what is there: the next pull reads all of them, whatever the platform says
+        bench.control.cursors.move(connector.name, "memberships", {}, run.run_id)
     for outcome in outcomes.values():
         sent.states[connector.name, outcome.state] += 1
         if outcome.state not in {"applied", "unchanged"}:

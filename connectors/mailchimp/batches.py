@@ -22,28 +22,39 @@ MOST_JOBS = 1000
 PATIENCE = 3600.0  # seconds after which a job that does not end is given up
 
 
-def run(
-    api: MailchimpApi, operations: Sequence[Mapping[str, Any]], *, wait: Callable[[float], None]
-) -> dict[str, tuple[int, Any]]:
-    """Run *operations* as one job and return (status, decoded answer) by operation id.
+class Jobs:
+    """Runs jobs one after the other, and learns how long they take: looking too early is a request for nothing.
 
     Args:
         api: The account.
-        operations: ``method``, ``path``, ``operation_id``, ``body`` as JSON text (an object is an error, trap M8).
         wait: Waits some seconds.
-
-    Raises:
-        PlatformDownError: The job did not end in an hour.
     """
-    job = api.call(api.sdk.batches.start, {"operations": list(operations)})
-    pause, waited = FIRST_LOOK, 0.0
-    while job["status"] != "finished":
-        if waited > PATIENCE:
-            raise PlatformDownError(f"Mailchimp's batch {job['id']} did not finish in an hour.", answered=True)
-        wait(pause)
-        waited, pause = waited + pause, min(pause * 2, LONGEST_LOOK)
-        job = api.call(api.sdk.batches.status, job["id"])
-    return dict(_answers(_download(api, job)))
+
+    def __init__(self, api: MailchimpApi, wait: Callable[[float], None]) -> None:
+        self._api, self._wait = api, wait
+        self._seconds_each = 0.0  # that an operation took, as the last job showed
+
+    def run(self, operations: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, Any]]:
+        """Run *operations* as one job and return (status, decoded answer) by operation id.
+
+        Args:
+            operations: ``method``, ``path``, ``operation_id``, ``body`` as JSON text (an object is an error, trap M8).
+
+        Raises:
+            PlatformDownError: The job did not end in an hour.
+        """
+        job = self._api.call(self._api.sdk.batches.start, {"operations": list(operations)})
+        pause, waited = FIRST_LOOK, 0.0
+        first = min(self._seconds_each * len(operations), LONGEST_LOOK)
+        while job["status"] != "finished":
+            if waited > PATIENCE:
+                raise PlatformDownError(f"Mailchimp's batch {job['id']} did not finish in an hour.", answered=True)
+            now = first if first > pause and not waited else pause
+            self._wait(now)
+            waited, pause = waited + now, pause if now == first else min(pause * 2, LONGEST_LOOK)
+            job = self._api.call(self._api.sdk.batches.status, job["id"])
+        self._seconds_each = waited / max(len(operations), 1)
+        return dict(_answers(_download(self._api, job)))
 
 
 def wait_for_all(api: MailchimpApi, *, wait: Callable[[float], None]) -> None:

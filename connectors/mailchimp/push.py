@@ -69,7 +69,7 @@ class FieldWriter:
         wait: Callable[[float], None],
     ) -> None:
         self._api, self._audience = api, audience
-        self._skip, self._workers, self._wait = skip_merge_validation, workers, wait
+        self._skip, self._workers, self._jobs = skip_merge_validation, workers, batches.Jobs(api, wait)
 
     def one_by_one(self, members: Sequence[Member]) -> Iterator[list[Outcome]]:
         """Write each member by itself, several at a time."""
@@ -119,7 +119,7 @@ class FieldWriter:
             for key, changes in members
         ]
         try:
-            answers = batches.run(self._api, operations, wait=self._wait)
+            answers = self._jobs.run(operations)
         except PlatformDownError as error:
             reason = batches.failure(error)
             return [Outcome(change, "unknown", reason, NO_ANSWER) for _, changes in members for change in changes]

@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -33,7 +34,8 @@ from sync.workbench import Workbench, open_workbench
 from tests.sync.busy_people import BusyPeople
 
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))
-STEPS_AT_ONCE = 250
+STEPS_AT_ONCE = 500
+PARTS = 4  # for as many processes
 PEOPLE = 8
 SYNC_EVERY = 100  # times that we might: people do much between two runs
 GUARDRAILS = frozenset(
@@ -161,11 +163,12 @@ class Platforms(RuleBasedStateMachine):
         return str(member["merge_fields"].get(change.name) or "") or None
 
 
-def test_whatever_people_do_the_promises_hold() -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_people_do_the_promises_hold(part: int) -> None:
     run_state_machine_as_test(
         Platforms,
         settings=settings(
-            max_examples=max(STEPS // STEPS_AT_ONCE, 1),
+            max_examples=max(STEPS // STEPS_AT_ONCE // PARTS, 1),
             stateful_step_count=STEPS_AT_ONCE,
             deadline=None,
             suppress_health_check=list(HealthCheck),
