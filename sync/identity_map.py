@@ -16,7 +16,7 @@ from sync.control import Control
 from sync.identity import ContactKeys, contact_keys, resolve
 from sync.warehouse import Warehouse
 
-AT_ONCE = 20_000  # changed contacts a step; some tens of megabytes
+AT_ONCE = 10_000  # changed contacts a step; some tens of megabytes
 POSITION = ("*", "identity")  # in the store of cursors: how far the versions of contacts were followed
 
 
@@ -41,7 +41,7 @@ def _follow(warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str)
     links: dict[str, str] = {}
     asked: set[str] = set()
     while keys.num_rows:
-        found = {one.records[0]: one for one in contact_keys(warehouse.rows_of(CONTACTS.name, keys).to_pyarrow())}
+        found = {one.records[0]: one for one in contact_keys(warehouse.rows_of(CONTACTS.name, keys))}
         known |= found
         asked |= found.keys()
         named = {key for one in found.values() for key in (*one.records, *one.addresses)} - links.keys()

@@ -17,7 +17,7 @@ from connectors.records import MEMBERSHIPS, Cursor
 from sync.identity_map import follow
 from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
 
-MEMORY = "160MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
+MEMORY = "96MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
 
 
 @dataclass(slots=True)

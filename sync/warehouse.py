@@ -83,10 +83,17 @@ class Warehouse:
         # ranking every version of the table would cost its whole history
         return _in_force(self.engine.table(schema.name).semi_join(keys, list(schema.key)), schema)
 
-    def rows_of(self, name: str, keys: pa.Table) -> Table:
+    def rows_of(self, name: str, keys: pa.Table) -> pa.Table:
         """Return the versions in force of the rows that *keys* (the table's key columns) name."""
         schema = TABLES[name]
-        return self._current_of(schema, self.memtable(keys.select(schema.key).cast(_keys(schema))))
+        # a table that is dropped: what Ibis keeps in memory for itself stays there until nobody knows when
+        wanted = self.engine.create_table(
+            INCOMING, keys.select(schema.key).cast(_keys(schema)), temp=True, overwrite=True
+        )
+        try:
+            return self._current_of(schema, wanted).to_pyarrow()
+        finally:
+            self.engine.drop_table(INCOMING, force=True)
 
     def versions_of(self, name: str, keys: pa.Table) -> pa.Table:
         """Return every version of the rows that *keys* name, oldest first, with ``recorded_at``."""
@@ -120,7 +127,7 @@ class Warehouse:
         if self.engine.name != "duckdb":
             yield
             return
-        settings = cast("DuckDB", self.engine).con
+        settings = cast(DuckDB, self.engine).con
         (before,) = settings.sql("SELECT current_setting('memory_limit')").fetchone() or ("80%",)
         settings.execute(f"SET memory_limit = '{memory}'")
         try:

@@ -144,8 +144,8 @@ def _numbers(texts: Sequence[str]) -> pa.Array:
 
 
 def _union(one: pa.Array, other: pa.Array) -> pa.Array:
-    return pc.unique(pa.concat_arrays([one, other]))
+    return pc.unique(pa.concat_arrays([one, other])) if len(other) else one
 
 
 def _without(one: pa.Array, other: pa.Array) -> pa.Array:
-    return one.filter(pc.invert(pc.is_in(one, value_set=other)))
+    return one.filter(pc.invert(pc.is_in(one, value_set=other))) if len(one) and len(other) else one

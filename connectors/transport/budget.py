@@ -38,6 +38,9 @@ class Budget(Protocol):
     def follow(self, headers: Mapping[str, str]) -> None:
         """Learn from an answer's headers."""
 
+    def refused(self) -> None:
+        """Learn that the platform said "too many"."""
+
     def in_use(self) -> str:
         """Return how much of the budget was in use at the last look, in words."""
 
@@ -88,6 +91,9 @@ class Slots:
     def follow(self, headers: Mapping[str, str]) -> None:
         """Mailchimp sends no headers about limits."""
 
+    def refused(self) -> None:
+        """Somebody else holds connections: nothing can be learned from it."""
+
     def in_use(self) -> str:
         """Return the connections that were in use at the last look."""
         return f"{self._held} of {self.connections} connections"
@@ -122,7 +128,12 @@ class Window:
         self._others = 0  # requests in the window that programs which are not ours sent, as last seen
         self._others_until = 0.0
         self._used = 0
+        self._taken_off = TAKEN_OFF
         self._ways: deque[float] = deque(maxlen=SOME_WAYS)  # seconds from departure to answer
+
+    def refused(self) -> None:
+        """Count on no way at all from now on: it may have become shorter."""
+        self._taken_off = 0.0
 
     def in_use(self) -> str:
         """Return the requests of the present window, others' included, at the last look."""
@@ -167,7 +178,7 @@ class Window:
             now = self._clock()
             self._ways.append(now - left)
             fastest = min(self._ways) if len(self._ways) >= FEW_WAYS else 0.0
-            until = now + self.seconds - min(TAKEN_OFF * fastest, self.seconds / 2)
+            until = now + self.seconds - min(self._taken_off * fastest, self.seconds / 2)
             for one in entries:
                 if (one.process, one.number) == (os.getpid(), number):
                     one.until = until

@@ -23,7 +23,7 @@ from tenacity.nap import sleep as nap
 
 from connectors.errors import FixSettingsError, PersonasyncError, PlatformDownError, RateLimitError, TryLaterError
 from connectors.records import Traffic
-from connectors.transport.answers import LATER, OK, REDIRECT, common_error, document
+from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, document
 from connectors.transport.budget import Budget
 
 ATTEMPTS = 6
@@ -155,6 +155,8 @@ class Transport:
             raise self._lost(call, error) from None
         budget.follow(response.headers)
         self.traffic.budget = budget.in_use()
+        if response.status_code == TOO_MANY:
+            budget.refused()
         self._note_time(response)
         self._refuse(response)
         if not call.public:
