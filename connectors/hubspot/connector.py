@@ -28,7 +28,7 @@ from connectors.hubspot.operations import (
     VERSIONS,
     Operation,
 )
-from connectors.hubspot.pulling import AllContacts
+from connectors.hubspot.pulling import PATHS, AllContacts
 from connectors.hubspot.reading import Search, list_all
 from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.times import milliseconds, moment
@@ -76,6 +76,11 @@ class HubSpot:
         version = settings.get("api_version") or manifest["api_version"]
         if version not in VERSIONS:
             raise FixSettingsError(f"HubSpot has no API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
+        path = settings.get("full_pull") or PATHS[0]
+        if path not in PATHS:
+            raise FixSettingsError(
+                f"[connections.{connection.name}] has full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
+            )
         self.name, self.traffic = connection.name, Traffic()
         self._connection, self._limits = connection, manifest["limits"]
         base_url, share = settings.get("base_url") or manifest["base_url"], self._limits["service_percent"] / 100
@@ -115,7 +120,7 @@ class HubSpot:
             page=self._limits["page"],
             batch=self._limits["batch"],
             workers=self._limits["connections"],
-            path=settings.get("full_pull") or "auto",
+            path=path,
         )
         self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
         batch, workers = self._limits["batch"], self._limits["connections"]

@@ -28,6 +28,7 @@ from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_READ
 from connectors.hubspot.reading import ASK_AGAIN, Row, Search, list_all
 from connectors.transport import in_order, side_by_side
 
+PATHS = ("auto", "list", "side_by_side", "known")
 MERGED = "hs_merged_object_ids"
 FEW = 1_000  # contacts up to which the list alone is as fast, and knows of no lag
 MOSTLY_KNOWN = 0.8  # share of the contacts from which on reading by id beats reading all

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from connectors.errors import ContractError
+from connectors.errors import ContractError, FixSettingsError
 from connectors.hubspot import pulling
 from connectors.hubspot.connector import HubSpot
 from connectors.sandbox.door import Fault
@@ -194,3 +194,8 @@ def test_an_error_of_one_reader_ends_both(sandbox: Sandbox, state: HubSpotState,
     sandbox.journal.faults[:] = [Fault(kind="status", match="/search", status=400, skip=1, times=99)]
     with pytest.raises(Exception, match="fault"):
         ends(open_hubspot(full_pull="side_by_side", limits=SMALL), "contacts")
+
+
+def test_a_path_that_there_is_not_is_a_wrong_setting(open_hubspot: Open) -> None:
+    with pytest.raises(FixSettingsError, match="Known: auto, list, side_by_side, known"):
+        open_hubspot(full_pull="fast")
