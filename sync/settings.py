@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
@@ -218,4 +219,5 @@ def budget_folder(environment: Mapping[str, str]) -> Path:
     ``PERSONASYNC_BUDGETS`` names another folder.
     """
     named = environment.get("PERSONASYNC_BUDGETS")
-    return Path(named) if named else Path(tempfile.gettempdir()) / f"personasync-budgets-{getpass.getuser()}"
+    who = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"personasync-budgets-{who}"

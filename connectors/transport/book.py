@@ -168,8 +168,13 @@ def account_book(connection: Connection, base_url: str, secret: str, lane: str) 
 
 
 def book_at(folder: Path | None, name: str) -> Book:
-    """Return the book *name* in *folder*, one in memory where there is no folder or no file lock."""
+    """Return the book *name* in *folder*; one in memory where there is no folder that is ours alone, or no file lock."""
     if folder is None or fcntl is None:
         return MemoryBook()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return FileBook(folder / f"{name}.book")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.stat().st_uid != os.getuid():  # somebody else made it: nothing in it can be trusted
+            return MemoryBook()
+        return FileBook(folder / f"{name}.book")
+    except OSError:
+        return MemoryBook()

@@ -120,5 +120,12 @@ def test_without_a_folder_each_process_keeps_its_own_book(tmp_path: Path) -> Non
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
 
 
+def test_a_folder_that_can_not_be_used_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert isinstance(book_at(tmp_path / "file", "x"), MemoryBook)
+    monkeypatch.setattr("os.getuid", lambda: 4_294_967)
+    assert isinstance(book_at(tmp_path / "theirs", "x"), MemoryBook)
+
+
 def _never(_seconds: float) -> None:
     raise AssertionError("waited")
