@@ -168,7 +168,7 @@ def account_book(connection: Connection, base_url: str, secret: str, lane: str) 
 
 
 def book_at(folder: Path | None, name: str) -> Book:
-    """Return the book *name* in *folder*; one in memory where there is no folder that is ours alone, or no file lock."""
+    """Return the book *name* in *folder*; one in memory where no folder is ours alone, or there is no file lock."""
     if folder is None or fcntl is None:
         return MemoryBook()
     try:
