@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -55,6 +56,15 @@ CONTACTS = TableSchema(
         ]
     ),
 )
+
+
+def erased_contact(connection: str, platform_id: str, at: datetime) -> dict[str, Any]:
+    """Return the row of a contact that its platform deleted for good: its id, and that it is gone since *at* (UTC)."""
+    nothing = dict.fromkeys(CONTACTS.columns.names)
+    known = {"connection": connection, "platform_id": platform_id, "state": "deleted", "updated_at": at}
+    return {**nothing, **known, "additional_emails": [], "merged_ids": [], "consent": "unknown", "properties": "{}"}
+
+
 MEMBERSHIPS = TableSchema(
     "memberships",
     ("connection", "group_name", "platform_id"),

@@ -21,7 +21,7 @@ from connectors.hubspot.operations import CONTACTS_PAGE
 from connectors.hubspot.pulling import AllContacts, Seen
 from connectors.hubspot.reading import Row, Search, list_all
 from connectors.hubspot.times import milliseconds, moment
-from connectors.records import CONTACTS, Cursor, Page
+from connectors.records import CONTACTS, Cursor, Page, erased_contact
 
 OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
 GATHER = 2_000  # rows that are handed on together: the warehouse has a price a page
@@ -110,7 +110,7 @@ class ContactStream:
 
     def _erased(self, ids: pa.Array, at: datetime) -> Iterator[Page]:
         """Contacts of which HubSpot knows nothing any more: nothing of them is kept."""
-        gone = [contacts.erased(self._name, str(key), at) for key in ids.to_pylist()]
+        gone = [erased_contact(self._name, str(key), at) for key in ids.to_pylist()]
         if gone:
             yield Page("contacts", pa.Table.from_pylist(gone, schema=CONTACTS.columns))
 

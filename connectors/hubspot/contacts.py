@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -47,22 +46,6 @@ def merged_ids(record: Mapping[str, Any]) -> list[str]:
     """Return the ids of the records that were merged into *record*, its own left out."""
     listed = _listed(record["properties"].get("hs_merged_object_ids"))
     return [old for old in listed if old != str(record["id"])]
-
-
-def erased(connection: str, key: str, at: datetime) -> dict[str, Any]:
-    """Return the row of a contact that the platform erased: its id, and that it is gone."""
-    return {
-        "connection": connection,
-        "platform_id": key,
-        "email": None,
-        "additional_emails": [],
-        "merged_ids": [],
-        "state": "deleted",
-        "consent": "unknown",
-        "created_at": None,
-        "updated_at": at,
-        "properties": "{}",
-    }
 
 
 def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 from connectors.connector import Known
 from connectors.errors import ContractError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import Members, Row, erased, platform_id, rows
+from connectors.mailchimp.members import Members, Row, platform_id, rows
 from connectors.mailchimp.times import moment
-from connectors.records import CONTACTS, Cursor, Page
+from connectors.records import CONTACTS, Cursor, Page, erased_contact
 
 OVERLAP = timedelta(minutes=1)  # members that changed while the platform made up its answer
 SHOWN = ("active", "archived")  # states of members that Mailchimp lists
@@ -68,7 +68,7 @@ class MemberStream:
         seen = pc.unique(pa.concat_arrays(ids))
         gone = known.filter(pc.invert(pc.is_in(known, value_set=seen)))
         if len(gone):
-            table = [erased(self._name, key, until) for key in gone.to_pylist()]
+            table = [erased_contact(self._name, key, until) for key in gone.to_pylist()]
             yield Page("contacts", pa.Table.from_pylist(table, schema=CONTACTS.columns))
         yield self._end(until, total - len(seen))
 

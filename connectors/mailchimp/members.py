@@ -157,22 +157,6 @@ class Members:
         return found
 
 
-def erased(connection: str, key: str, at: datetime) -> dict[str, Any]:
-    """Return the row of a member that was deleted for good: its id, and that it is gone."""
-    return {
-        "connection": connection,
-        "platform_id": key,
-        "email": None,
-        "additional_emails": [],
-        "merged_ids": [],
-        "state": "deleted",
-        "consent": "unknown",
-        "created_at": None,
-        "updated_at": at,
-        "properties": "{}",
-    }
-
-
 def rows(connection: str, members: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
     """Return *members* in the schema of `CONTACTS`.
 
