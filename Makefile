@@ -71,7 +71,7 @@ docs-check: $(SETUP)
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
 
-torture: $(SETUP)  ## kill every command before each of its writes; needs Linux and gcc; about an hour
+torture: $(SETUP)  ## kill every command before each of its writes; needs Linux and gcc, and takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
 
 simulation: $(SETUP)  ## STEPS of people at work on both platforms while we sync; ten thousand take some minutes

@@ -18,7 +18,7 @@ from connectors.records import Change
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
 from sync.sending import SENT_AGAIN, Sent, recover, send
-from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
+from sync.workbench import Progress, Workbench, no_progress, recorded
 
 
 class GuardrailError(PersonasyncError):
@@ -191,6 +191,3 @@ def _waiting(bench: Workbench, plan: SavedPlan, meant: Sequence[Change]) -> list
         if outcome.state != "unknown" and outcome.code not in SENT_AGAIN
     }
     return [c for c in meant if (c.connection, c.platform_id, c.kind, c.name) not in settled]
-
-
-__all__ = ["ALL", "Applied", "GuardrailError", "Part", "RecordedRun", "apply"]

@@ -70,17 +70,7 @@ class HubSpot:
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
         manifest, settings = connection.manifest, connection.settings
-        token = settings.get("access_token", "").strip()
-        if not token or any(character.isspace() for character in token):
-            raise CredentialError(f"[connections.{connection.name}] has no usable access token.", mend=MEND_TOKEN)
-        version = settings.get("api_version") or manifest["api_version"]
-        if version not in VERSIONS:
-            raise FixSettingsError(f"HubSpot has no API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
-        path = settings.get("full_pull") or PATHS[0]
-        if path not in PATHS:
-            raise FixSettingsError(
-                f"[connections.{connection.name}] has full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
-            )
+        token, version, path = _checked(connection)
         self.name, self.traffic = connection.name, Traffic()
         self._connection, self._limits = connection, manifest["limits"]
         base_url, share = settings.get("base_url") or manifest["base_url"], self._limits["service_percent"] / 100
@@ -135,9 +125,7 @@ class HubSpot:
     def now(self) -> datetime:
         """Return HubSpot's present, UTC: one request for the account's details."""
         self._account = self._api.call(ACCOUNT)
-        if self._transport.platform_time is None:
-            raise PersonasyncError("HubSpot's answer has no Date header.")
-        return self._transport.platform_time
+        return self._transport.present()
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""
@@ -324,6 +312,27 @@ class HubSpot:
     def close(self) -> None:
         """Give back the sockets."""
         self._transport.close()
+
+
+def _checked(connection: Connection) -> tuple[str, str, str]:
+    """Return token, version of the API and path of a full pull.
+
+    Raises:
+        FixSettingsError: One of them can't be used.
+    """
+    manifest, settings = connection.manifest, connection.settings
+    token = settings.get("access_token", "").strip()
+    if not token or any(character.isspace() for character in token):
+        raise CredentialError(f"[connections.{connection.name}] has no usable access token.", mend=MEND_TOKEN)
+    version = settings.get("api_version") or manifest["api_version"]
+    if version not in VERSIONS:
+        raise FixSettingsError(f"HubSpot has no API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
+    path = settings.get("full_pull") or PATHS[0]
+    if path not in PATHS:
+        raise FixSettingsError(
+            f"[connections.{connection.name}] has full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
+        )
+    return token, version, path
 
 
 _PROBES = (CONTACTS_PAGE, DEALS_PAGE, EMAILS_PAGE, EMAIL_EVENTS)

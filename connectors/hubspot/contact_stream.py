@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.connector import Known
-from connectors.errors import ContractError
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_PAGE
-from connectors.hubspot.pulling import AllContacts, Seen
+from connectors.hubspot.pulling import AllContacts, Seen, ids_of, read_by_ids
 from connectors.hubspot.reading import Row, Search, list_all
 from connectors.hubspot.times import milliseconds, moment
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
@@ -49,17 +48,18 @@ class ContactStream:
         self._rows, self._merged = [], []
         since = moment(cursor.get("since"))
         if since is None:
-            yield from self._all(known(("active",)))
+            yield from self._all(known(("active",)), None)
         else:
             yield from self._changes(since, cursor, known(("active",)))
 
     # -- everything ----------------------------------------------------------------------------------------
-    def _all(self, known: pa.Array) -> Iterator[Page]:
+    def _all(self, known: pa.Array, before: int | None) -> Iterator[Page]:
+        """Read everything. *before* is the difference for which it is done; if it stays, HubSpot counts otherwise."""
         gone, started = Seen(), None
         for rows, total in self._everything.read(known):
-            started = started or self._clock()
+            started = started or self._api.transport.present()
             yield from self._gather(rows, total)
-        begun = (started or self._clock()) - OVERLAP
+        begun = (started or self._api.transport.present()) - OVERLAP
         for rows in self._archived():
             gone.note([{**row, "archived": False} for row in rows])
             yield from self._gather(rows)
@@ -71,17 +71,19 @@ class ContactStream:
             for rows, total in self._everything.listed():  # some came back that we thought gone
                 yield from self._gather(rows, total)
         # a contact that was archived while we read is no contact in use any more
-        seen = _without(_without(self._everything.seen.ids(), gone.ids()), _numbers(self._merged))
+        away = _union(gone.ids(), _numbers(self._merged))
+        seen = _without(self._everything.seen.ids(), away)
         yield from self._flush()
-        yield from self._erased(_without(_without(known.cast(pa.int64()), seen), gone.ids()), self._clock())
+        yield from self._erased(_without(_without(known.cast(pa.int64()), seen), away))
+        surplus = int(newest["total"]) - len(_without(self._everything.seen.ids(), away))
+        accepted = surplus == before
         # somebody may have come or gone between the count and the pages: the next reading decides what it means
-        surplus = int(newest["total"]) - len(seen)
-        yield self._end(begun, 0, surplus, all_read=True)
+        yield self._end(begun, surplus if accepted else 0, 0 if accepted else surplus)
 
     # -- changes -------------------------------------------------------------------------------------------
     def _changes(self, since: datetime, cursor: Cursor, known: pa.Array) -> Iterator[Page]:
         gap, newest = int(cursor.get("gap", 0)), self._search.newest()
-        following, found = self._clock() - OVERLAP, Seen()
+        following, found = self._api.transport.present() - OVERLAP, Seen()
         for rows, total in self._search.changed(since, newest):
             found.note(rows)
             yield from self._gather(rows, total)
@@ -95,11 +97,9 @@ class ContactStream:
                 yield from self._gather(rows)
             surplus = int(newest["total"]) - len(_without(expected, gone.ids())) - gap
         yield from self._flush()
-        if surplus and cursor.get("all_read"):
-            gap, surplus = gap + surplus, 0  # all were read, and the difference stays: HubSpot counts otherwise
         # what just changed the index may not have counted yet: the next reading decides
         if surplus and (not found.count() or cursor.get("surplus") == str(surplus)):
-            yield from self._all(known)
+            yield from self._all(known, gap + surplus)
         else:
             yield self._end(following, gap, surplus)
 
@@ -108,11 +108,19 @@ class ContactStream:
         query = {"limit": self._page, "properties": list(self._search.properties), "archived": True}
         return list_all(self._api, CONTACTS_PAGE, query)
 
-    def _erased(self, ids: pa.Array, at: datetime) -> Iterator[Page]:
-        """Contacts of which HubSpot knows nothing any more: nothing of them is kept."""
-        gone = [erased_contact(self._name, str(key), at) for key in ids.to_pylist()]
-        if gone:
-            yield Page("contacts", pa.Table.from_pylist(gone, schema=CONTACTS.columns))
+    def _erased(self, ids: pa.Array) -> Iterator[Page]:
+        """Contacts of which HubSpot knows nothing any more, and says so: nothing of them is kept."""
+        at, keys = self._api.transport.present(), [str(key) for key in ids.to_pylist()]
+        for start in range(0, len(keys), self._page):
+            part = keys[start : start + self._page]
+            rows = read_by_ids(self._api, part, self._search.properties)
+            here = {key for row in rows for key in ids_of(row)}
+            self._everything.seen.note(rows)
+            yield from self._gather(rows)
+            gone = [erased_contact(self._name, key, at) for key in part if key not in here]
+            if gone:
+                yield Page("contacts", pa.Table.from_pylist(gone, schema=CONTACTS.columns))
+        yield from self._flush()
 
     # -- pages ---------------------------------------------------------------------------------------------
     def _gather(self, rows: Sequence[Row], total: int | None = None) -> Iterator[Page]:
@@ -126,17 +134,9 @@ class ContactStream:
         if rows:
             yield Page("contacts", contacts.rows(self._name, rows, self._search.properties), None, total)
 
-    def _end(self, following: datetime, gap: int, surplus: int, *, all_read: bool = False) -> Page:
+    def _end(self, following: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": str(milliseconds(following)), "gap": str(gap), "surplus": str(surplus)}
-        if all_read and surplus:
-            cursor["all_read"] = "yes"
         return Page("contacts", CONTACTS.columns.empty_table(), cursor)
-
-    def _clock(self) -> datetime:
-        at = self._api.transport.platform_time
-        if at is None:
-            raise ContractError("HubSpot's answer has no Date header.")
-        return at
 
 
 def _numbers(texts: Sequence[str]) -> pa.Array:

@@ -96,9 +96,7 @@ class Mailchimp:
     def now(self) -> datetime:
         """Return Mailchimp's present, UTC: one small request."""
         self._api.call(self._api.sdk.ping.get)
-        if self._transport.platform_time is None:
-            raise PersonasyncError("Mailchimp's answer has no Date header.")
-        return self._transport.platform_time
+        return self._transport.present()
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""

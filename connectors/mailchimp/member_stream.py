@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.connector import Known
-from connectors.errors import ContractError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import Members, Row, platform_id, rows
 from connectors.mailchimp.times import moment
@@ -37,9 +36,9 @@ class MemberStream:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
         since = moment(cursor.get("since"))
         newest, total = self._members.newest()
-        until = self._clock()
+        until = self._api.transport.present()
         if since is None:
-            yield from self._all(newest, total, until, known(SHOWN))
+            yield from self._all(newest, total, until, known(SHOWN), None)
             return
         gap, found = int(cursor.get("gap", 0)), known(SHOWN)
         before = len(found)
@@ -49,11 +48,14 @@ class MemberStream:
         surplus = total - len(found) - gap
         # who joined while we asked explains a difference once; what stands at the next reading is a loss
         if surplus and (len(found) == before or cursor.get("surplus") == str(surplus)):
-            yield from self._all(newest, total, until, known(SHOWN))
+            yield from self._all(newest, total, until, known(SHOWN), gap + surplus)
         else:
             yield self._end(until, gap, surplus)
 
-    def _all(self, newest: Sequence[Row], total: int, until: datetime, known: pa.Array) -> Iterator[Page]:
+    def _all(
+        self, newest: Sequence[Row], total: int, until: datetime, known: pa.Array, before: int | None
+    ) -> Iterator[Page]:
+        """Read everything. *before* is the difference for which it is done; if it stays, Mailchimp counts otherwise."""
         ids: list[pa.Array] = [_ids(newest)]
         if total > len(newest):
             for page in self._members.everyone(until, total):
@@ -66,24 +68,25 @@ class MemberStream:
         else:
             yield self._page(newest, total)
         seen = pc.unique(pa.concat_arrays(ids))
-        gone = known.filter(pc.invert(pc.is_in(known, value_set=seen)))
-        if len(gone):
-            table = [erased_contact(self._name, key, until) for key in gone.to_pylist()]
+        missing = known.filter(pc.invert(pc.is_in(known, value_set=seen))).to_pylist()
+        surplus = total - len(seen)
+        # where the count does not add up, absence is no proof: each is asked for
+        here = [one for key in missing if (one := self._members.one(key)) is not None] if surplus else []
+        gone = set(missing) - {platform_id(one) for one in here}
+        yield self._page(here, total)
+        if gone:
+            table = [erased_contact(self._name, key, until) for key in sorted(gone)]
             yield Page("contacts", pa.Table.from_pylist(table, schema=CONTACTS.columns))
-        yield self._end(until, total - len(seen))
+        surplus -= len(here)
+        accepted = surplus == before
+        yield self._end(until, surplus if accepted else 0, 0 if accepted else surplus)
 
     def _page(self, page: Sequence[Row], total: int) -> Page:
         return Page("contacts", rows(self._name, page, self._wanted), None, total)
 
-    def _end(self, until: datetime, gap: int, surplus: int = 0) -> Page:
+    def _end(self, until: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": (until - OVERLAP).isoformat(), "gap": str(gap), "surplus": str(surplus)}
         return Page("contacts", CONTACTS.columns.empty_table(), cursor)
-
-    def _clock(self) -> datetime:
-        at = self._api.transport.platform_time
-        if at is None:
-            raise ContractError("Mailchimp's answer has no Date header.")
-        return at
 
 
 def _ids(page: Sequence[Row]) -> pa.Array:

@@ -92,7 +92,6 @@ class FileBook:
         self.path, self._alive = path, alive or is_alive
         self._lock = threading.Lock()  # a file lock is the process's: its threads need one of their own
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._owner = os.getpid()
 
     @contextmanager
     def opened(self) -> Iterator[list[Entry]]:

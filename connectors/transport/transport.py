@@ -21,7 +21,14 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.nap import sleep as nap
 
-from connectors.errors import FixSettingsError, PersonasyncError, PlatformDownError, RateLimitError, TryLaterError
+from connectors.errors import (
+    ContractError,
+    FixSettingsError,
+    PersonasyncError,
+    PlatformDownError,
+    RateLimitError,
+    TryLaterError,
+)
 from connectors.records import Traffic
 from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, document
 from connectors.transport.budget import Budget
@@ -121,6 +128,16 @@ class Transport:
             reraise=True,
         )
         return retrying(self._once, call)
+
+    def present(self) -> datetime:
+        """Return the platform's own time (UTC, whole seconds), as its last answer's Date header told it.
+
+        Raises:
+            ContractError: There was no answer yet, or it had no such header.
+        """
+        if self.platform_time is None:
+            raise ContractError(f"{urlsplit(self.base_url).netloc} answers without a Date header.")
+        return self.platform_time
 
     @property
     def repeated(self) -> bool:

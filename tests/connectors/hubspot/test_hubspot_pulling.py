@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -158,6 +158,35 @@ def test_known_ids_are_read_by_the_hundred_and_new_ones_found(state: HubSpotStat
 
     assert hubspot.traffic.requests["POST contacts/batch/read"] == 3
     assert {row["platform_id"] for page in rows for row in page.rows.to_pylist()} == {*ids, *late}
+
+
+def test_a_full_reading_knows_the_merged_from_the_deleted(state: HubSpotState, open_hubspot: Open) -> None:
+    ids = add(state, 30)
+    hubspot = open_hubspot(full_pull="list", limits=SMALL)
+    read_on(hubspot, "contacts")
+    _merge(state, state.contact_records.table[ids[3]], state.contact_records.table[ids[4]])
+    _forget(state, state.contact_records.table[ids[9]])
+    rows, _ = ends(hubspot, "contacts")
+    states = {row["platform_id"]: row["state"] for row in rows}
+
+    assert [states[ids[place]] for place in (3, 4, 9)] == ["merged", "merged", "deleted"]
+
+
+def test_a_contact_that_no_page_showed_is_not_thought_deleted(
+    state: HubSpotState, open_hubspot: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = add(state, 30)
+    hubspot = open_hubspot(full_pull="list", limits=SMALL)
+    read_on(hubspot, "contacts")
+    listed = pulling.AllContacts._list
+
+    def short(self: pulling.AllContacts) -> Iterator[Any]:
+        return ([row for row in page if row["id"] != ids[7]] for page in listed(self))
+
+    monkeypatch.setattr(pulling.AllContacts, "_list", short)
+    rows, _ = ends(hubspot, "contacts")
+
+    assert ids[7] in active(rows)
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -105,6 +105,24 @@ def test_more_members_than_a_page_in_one_second_are_all_read(
     assert contacts(open_mailchimp(), cursor)[0] == []
 
 
+def test_a_member_that_was_deleted_for_good_is_known_as_deleted(
+    sandbox: Sandbox, state: MailchimpState, open_mailchimp: Open
+) -> None:
+    keys = add(state, 25, at=sandbox.world.clock.now() - timedelta(hours=1))
+    mailchimp = open_mailchimp(limits={"page": 4})
+    _, cursor = contacts(mailchimp)
+    _, cursor = contacts(mailchimp, cursor)
+    gone = state.directory(AUDIENCE).find(keys[3])
+    assert gone is not None
+    state.remove_member(AUDIENCE, gone)
+    found, cursor = contacts(mailchimp, cursor)
+    quiet, _ = contacts(mailchimp, cursor)
+
+    deleted = [(row["platform_id"], row["email"], row["properties"]) for row in found if row["state"] == "deleted"]
+    assert deleted == [(gone["contact_id"], None, "{}")]
+    assert [row for row in quiet if row["state"] == "deleted"] == []
+
+
 def test_a_changed_address_keeps_its_id(state: MailchimpState, open_mailchimp: Open) -> None:
     key = state.add_member(AUDIENCE, "old@people.test")
     mailchimp = open_mailchimp()
