@@ -229,6 +229,8 @@ class Mailchimp:
         else:
             found["PATCH members/{member}"] = count
         found["GET members"] = int(bool(changes))  # a sample is read back
+        tagged = any(change.kind == "group" for change in changes)
+        found["GET tag-search"] = int(tagged and not self._tags.known)
         return {endpoint: number for endpoint, number in found.items() if number}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:

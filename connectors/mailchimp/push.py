@@ -163,9 +163,8 @@ def push_tags(
     api: MailchimpApi, audience: str, tags: Tags, changes: Sequence[Change], *, size: int, workers: int
 ) -> Iterator[list[Outcome]]:
     """Give and take tags, yielding outcomes call by call."""
-    yield from in_order(
-        lambda one: _move(api, audience, tags.id_of(one[0]), one), by_tag(changes, size), workers=workers
-    )
+    calls = [(tags.id_of(call[0]), call) for call in by_tag(changes, size)]  # here: threads would look them up each
+    yield from in_order(lambda one: _move(api, audience, *one), calls, workers=workers)
 
 
 def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> list[Outcome]:

@@ -57,6 +57,11 @@ class Tags:
             self._ids = {str(tag["name"]): str(tag["id"]) for tag in answer.get("tags", ())}
         return self._ids.get(self.prefix + group)
 
+    @property
+    def known(self) -> bool:
+        """Whether the ids are known without asking."""
+        return self._ids is not None
+
     def create(self, group: str) -> None:
         """Make the empty tag of a segment. Never for one that exists: an empty list would clear it (M11)."""
         body = {"name": self.prefix + group, "static_segment": []}

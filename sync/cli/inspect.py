@@ -21,7 +21,10 @@ def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         found = job.status(bench)
-    fresh = [(line.connection, line.stream, line.rows, line.shown) for line in found.streams]
+    fresh = [
+        (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
+        for line in found.streams
+    ]
     shown: list[Any] = [table("Connection", "Stream", "Rows", "Last read", rows=fresh), *found.sentences]
     if found.compared:
         shown.append(table("Connection", "Request of the last apply", "Predicted", "Sent", rows=found.compared))
