@@ -11,10 +11,13 @@
     │   ├── RateLimitError        a limit of the platform, with the wait it asks for
     │   └── PlatformDownError     no answer, or one that is no answer (5xx, HTML, cut, time-out)
     ├── RejectedError             the platform refused this request for good (4xx)
+    ├── SignatureError            a webhook that is not, or no longer, theirs: answer 401 and forget it
     └── ContractError             the platform broke its own contract; going on could lose data
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class PersonasyncError(Exception):
@@ -105,3 +108,16 @@ class RejectedError(PersonasyncError):
 
 class ContractError(PersonasyncError):
     """The platform broke its own contract; going on could lose or repeat data."""
+
+
+class SignatureError(PersonasyncError):
+    """A webhook that is not, or no longer, the platform's own; answer 401 and forget it.
+
+    Attributes:
+        reason: ``missing``, ``malformed``, ``window`` (too old or too new), ``wrong``, or ``secret`` (we know none);
+            a word for metrics, of no use to whoever sent it.
+    """
+
+    def __init__(self, message: str, *, reason: Literal["missing", "malformed", "window", "wrong", "secret"]) -> None:
+        super().__init__(message)
+        self.reason = reason
