@@ -63,10 +63,9 @@ class Warehouse:
         numbered = numbered.append_column("sequence", pa.array(range(1, rows.num_rows + 1), pa.int64()))
         incoming = self.engine.create_table(INCOMING, numbered, temp=True, overwrite=True)
         try:
-            changed = self._changed(schema, _last_of_key(incoming, schema)).to_pyarrow()
+            return self._insert(schema, self._changed(schema, _last_of_key(incoming, schema)), recorded_at)
         finally:
             self.engine.drop_table(INCOMING, force=True)
-        return self._insert(schema, changed.drop_columns(["sequence"]), recorded_at)
 
     def _changed(self, schema: TableSchema, incoming: Table) -> Table:
         """The incoming rows that differ from the version in force, or have none."""
@@ -77,7 +76,7 @@ class Warehouse:
         same = joined.known.fill_null(False)  # noqa: FBT003 - an expression
         for column in others:
             same = same & joined[column].identical_to(joined[f"old_{column}"])
-        return joined.filter(~same).order_by("sequence").select(*schema.columns.names, "sequence")
+        return joined.filter(~same).select(*schema.columns.names, "sequence")
 
     def _current_of(self, schema: TableSchema, keys: Table) -> Table:
         # ranking every version of the table would cost its whole history
@@ -135,15 +134,18 @@ class Warehouse:
         finally:
             settings.execute(f"SET memory_limit = '{before.replace(' ', '')}'")
 
-    def _insert(self, schema: TableSchema, rows: pa.Table, recorded_at: datetime) -> int:
-        count = rows.num_rows
-        if count:
-            first = self._sequence + 1
-            stamped = rows.append_column("recorded_at", pa.array([recorded_at] * count, TIME))
-            stamped = stamped.append_column("sequence", pa.array(range(first, first + count), pa.int64()))
-            self.engine.insert(schema.name, stamped.select(_stored(schema).names).cast(_stored(schema)))
-            self._sequence += count
-        return int(count)
+    def _insert(self, schema: TableSchema, rows: Table, recorded_at: datetime) -> int:
+        # inside the engine: rows that are handed to Ibis' insert stay in memory as long as the engine is open
+        first = self._sequence + 1
+        stamped = rows.mutate(
+            recorded_at=ibis.literal(recorded_at).cast("timestamp('UTC', 6)"),
+            sequence=ibis.row_number().over(order_by=rows.sequence) + first,
+        )
+        self.engine.insert(schema.name, stamped.select(_stored(schema).names))
+        versions = self.engine.table(schema.name)
+        count = int(versions.filter(versions.sequence >= first).count().to_pyarrow().as_py())
+        self._sequence += count
+        return count
 
     def replace_snapshot(
         self, rows: pa.Table, *, connection: str, groups: Collection[str], recorded_at: datetime

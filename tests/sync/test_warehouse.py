@@ -281,3 +281,17 @@ def test_what_is_in_force_is_what_was_written_last(
     opened.close()
 
     assert found == expected
+
+
+def test_a_page_leaves_nothing_in_memory_once_it_is_written(warehouse: Warehouse) -> None:
+    def write(turn: int) -> int:
+        rows = contacts(*({"platform_id": f"{turn}.{number}"} for number in range(500)))
+        return warehouse.append("contacts", rows, recorded_at=day(0))
+
+    write(0)
+    before = pa.total_allocated_bytes()
+    written = [write(turn) for turn in range(1, 6)]
+
+    assert written == [500] * 5
+    assert pa.total_allocated_bytes() - before < 500  # one row of the first page alone holds more
+    assert set(warehouse.engine.list_tables()) == set(TABLES)
