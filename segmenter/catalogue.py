@@ -1,4 +1,4 @@
-"""The traits that there are, by name: those built in, and those that a workspace maps from platform properties."""
+"""The traits that there are, by name: those built in, and those that a workspace maps from platforms and surveys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from segmenter.errors import DefinitionError
-from segmenter.trait import MappedTrait, Trait
+from segmenter.trait import MappedTrait, SurveyTrait, Trait
 
 ORDER_WINDOWS = (30, 90, 365)
 MAIL_WINDOWS = (7, 30, 90, 365)
@@ -73,30 +73,44 @@ class Catalogue:
     """Traits by name.
 
     Attributes:
-        mapped: The workspace's own, by name.
+        mapped: The workspace's own that a platform's property tells, by name.
+        surveyed: The workspace's own that a survey's item tells, by name.
     """
 
     traits: Mapping[str, Trait]
     mapped: Mapping[str, MappedTrait]
+    surveyed: Mapping[str, SurveyTrait]
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
-        told = json.dumps([asdict(trait) for trait in self.traits.values()], sort_keys=True)
+        defined = [asdict(trait) for trait in self.traits.values()]
+        defined += [asdict(trait) for trait in self.mapped.values()]
+        defined += [asdict(trait) for trait in self.surveyed.values()]
+        told = json.dumps(defined, sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def catalogue(mapped: Sequence[MappedTrait] = ()) -> Catalogue:
-    """Return the built-in traits together with *mapped* ones.
+def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
+    """Return the built-in traits together with the workspace's *own*.
 
     Raises:
-        DefinitionError: A mapped trait takes the name of a built-in one.
+        DefinitionError: A trait takes the name of a built-in one.
     """
     traits = dict(BUILT_IN)
-    for trait in mapped:
+    for trait in own:
         if trait.name in BUILT_IN:
             raise DefinitionError(
                 "there is a built-in trait of that name; choose another", where=f"trait {trait.name!r}"
             )
-        meaning = trait.meaning or f"property {trait.property} of {trait.connection}"
-        traits[trait.name] = Trait(trait.name, meaning, "", trait.type, "contacts", sensitive=trait.sensitive)
-    return Catalogue(traits, {trait.name: trait for trait in mapped})
+        traits[trait.name] = _described(trait)
+    mapped = {trait.name: trait for trait in own if isinstance(trait, MappedTrait)}
+    surveyed = {trait.name: trait for trait in own if isinstance(trait, SurveyTrait)}
+    return Catalogue(traits, mapped, surveyed)
+
+
+def _described(trait: MappedTrait | SurveyTrait) -> Trait:
+    if isinstance(trait, MappedTrait):
+        meaning, source = f"property {trait.property} of {trait.connection}", "contacts"
+    else:
+        meaning, source = f"latest answer to {trait.item} of the survey {trait.survey}", "survey_answers"
+    return Trait(trait.name, trait.meaning or meaning, "", trait.type, source, sensitive=trait.sensitive)

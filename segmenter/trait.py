@@ -43,11 +43,24 @@ class MappedTrait:
 
 
 @dataclass(frozen=True, slots=True)
+class SurveyTrait:
+    """A trait that is a person's latest answer to one item of a survey."""
+
+    name: str
+    survey: str
+    item: str
+    type: TraitType = "text"
+    meaning: str = ""
+    sensitive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """The tables that traits are measured from: versions in force, in the schemas of `connectors.records`.
 
     Attributes:
         links: Columns ``contact_key``, ``person_id``.
+        answers: Survey answers.
     """
 
     contacts: Table
@@ -56,3 +69,4 @@ class Inputs:
     order_lines: Table
     deliveries: Table
     engagements: Table
+    answers: Table

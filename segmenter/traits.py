@@ -5,7 +5,7 @@ Nothing after the moment counts: neither orders and engagements, nor contacts th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import ibis
 from ibis import Table
 
 from segmenter.catalogue import MAIL_WINDOWS, ORDER_WINDOWS, PROPERTIES, RATE_WINDOW, Catalogue
-from segmenter.trait import Inputs, MappedTrait
+from segmenter.trait import Inputs, MappedTrait, SurveyTrait, TraitType
 
 STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
 """Of several consents of one person the first of these decides; "unknown" says nothing, so anything known beats it."""
@@ -40,6 +40,7 @@ def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
         _delivery_traits(_by_person(inputs.deliveries, inputs.links), moment),
         _engagement_traits(_by_person(inputs.engagements, inputs.links), moment),
         _hour_traits(_by_person(inputs.engagements, inputs.links), moment),
+        _answer_traits(_by_person(inputs.answers, inputs.links), catalogue.surveyed, moment),
     )
     joined = people
     for part in parts:
@@ -91,13 +92,44 @@ def _mapped(contacts: Table, properties: Any, trait: MappedTrait) -> Any:
     text: Any = ibis.ifelse(
         contacts.connection == trait.connection, properties[trait.property].str.nullif(""), ibis.null("string")
     )
-    if trait.type == "number":
+    return _typed(text, trait.type)
+
+
+def _typed(text: Any, type_: TraitType) -> Any:
+    """What a platform or a respondent wrote, as a value; null where it can't be one. Booleans are 0 and 1."""
+    if type_ == "number":
         return text.try_cast("float64")
-    if trait.type == "date":
+    if type_ == "date":
         return text.substr(0, 10).try_cast("date")
-    if trait.type == "boolean":
+    if type_ == "boolean":
         return text.lower().isin(["true", "yes", "1"]).cast("int8")
     return text
+
+
+def _answer_traits(answers: Table, surveyed: Mapping[str, SurveyTrait], moment: Any) -> Table:
+    """The latest answer that was given until the moment; one without a time came before all others.
+
+    Of answers of one moment the last in the alphabet counts, so that every engine takes the same.
+    """
+    given = answers.filter(answers.at.isnull() | (answers.at <= moment), answers.value.nullif("").notnull())
+    dated = given.mutate(dated=_dated(given.at, given.value))
+    latest = {
+        name: dated.dated.max(where=(dated.survey == trait.survey) & (dated["item"] == trait.item))
+        for name, trait in surveyed.items()
+    }
+    grouped = dated.group_by("person_id").aggregate(answers=dated.count(), **latest)
+    typed = {name: _typed(grouped[name].substr(DATED), trait.type) for name, trait in surveyed.items()}
+    return grouped.mutate(**typed).drop("answers")
+
+
+DATED = 18  # digits before the text
+BEFORE_ALL = 10**17  # microseconds; makes every moment of the calendar a positive number of at most 18 digits
+
+
+def _dated(at: Any, text: Any) -> Any:
+    """Text behind its moment, so that the largest is the latest."""
+    microseconds = at.epoch_seconds().cast("int64") * 1_000_000 + at.microsecond().cast("int64")
+    return (microseconds + BEFORE_ALL).fill_null(0).cast("string").lpad(DATED, "0").concat(text)
 
 
 def _order_traits(orders: Table, moment: Any) -> Table:

@@ -13,7 +13,7 @@ from datetime import datetime
 import ibis
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS
+from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
 from segmenter import fields as template_fields
 from segmenter import segments as by_segment
 from segmenter.fields import OwnedField
@@ -70,6 +70,7 @@ def measured(bench: Workbench, as_of: datetime) -> Table:
         order_lines=warehouse.current(ORDER_LINES.name),
         deliveries=warehouse.current(DELIVERIES.name),
         engagements=warehouse.current(ENGAGEMENTS.name),
+        answers=warehouse.current(SURVEY_ANSWERS.name),
     )
     return traits(inputs, bench.workspace.catalogue, as_of)
 

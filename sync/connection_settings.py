@@ -26,7 +26,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
             raise _wrong(path, (*place, "connector"), message)
         _check_keys(path, place, part, facts)
     for name, trait in main.traits.items():
-        if trait.connection not in main.connections:
+        if trait.connection is not None and trait.connection not in main.connections:
             listed = ", ".join(main.connections) or "none"
             message = f"there is no connection {trait.connection!r}; known: {listed}."
             raise _wrong(path, ("traits", name, "connection"), message)

@@ -19,7 +19,7 @@ from segmenter.errors import DefinitionError
 from segmenter.fields import TemplateField, check_copy
 from segmenter.personas import Persona, persona_of_segments
 from segmenter.segments import Segment, Waterfall, waterfall
-from segmenter.trait import MappedTrait
+from segmenter.trait import MappedTrait, SurveyTrait
 from sync.connection_settings import check_connections, check_targets
 from sync.manifest import Manifest, load_manifest
 from sync.secret_references import resolve_secret
@@ -99,7 +99,7 @@ class Workspace:
             name=name,
             settings=settings,
             manifest=facts.as_mapping(),
-            mapped=tuple(trait.property for trait in self.traits.values() if trait.connection == name),
+            mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
             groups=tuple(segment.name for segment in self.segments),
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
@@ -123,7 +123,7 @@ def load_workspace(directory: Path) -> Workspace:
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(_mapped(main)))
+    known = _defined(directory / MAIN, main, lambda: catalogue(_own(main)))
     segments = _segments(segments_file)
     steps = _defined(directory / SEGMENTS, segments_file, lambda: waterfall(segments, known))
     personas = _personas(personas_file)
@@ -161,9 +161,11 @@ def _digest(segments: SegmentsFile, personas: PersonasFile, steps: Waterfall) ->
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _mapped(main: MainFile) -> list[MappedTrait]:
+def _own(main: MainFile) -> list[MappedTrait | SurveyTrait]:
     return [
-        MappedTrait(name, part.connection, part.property, part.type, part.meaning, part.sensitive)
+        SurveyTrait(name, part.survey, part.item, part.type, part.meaning, part.sensitive)
+        if part.survey and part.item
+        else MappedTrait(name, part.connection or "", part.property or "", part.type, part.meaning, part.sensitive)
         for name, part in main.traits.items()
     ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from connectors.records import Consent
 
@@ -61,13 +61,29 @@ class ConnectionPart(OpenPart):
 
 
 class TraitPart(Part):
-    """[traits.NAME]: a platform's property as a trait."""
+    """[traits.NAME]: a platform's property, or an item of a survey, as a trait."""
 
-    connection: str = Field(description="The connection that has the property.")
-    property: str = Field(description="The platform's name of the property or merge field.")
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["connection", "property"]}, {"required": ["survey", "item"]}]}
+    )
+
+    connection: str | None = Field(default=None, min_length=1, description="The connection that has the property.")
+    property: str | None = Field(
+        default=None, min_length=1, description="The platform's name of the property or merge field."
+    )
+    survey: str | None = Field(default=None, min_length=1, description="Instead of a property: the survey's name.")
+    item: str | None = Field(default=None, min_length=1, description="The item of the survey whose answer counts.")
     type: Literal["number", "text", "boolean", "date"] = "text"
     meaning: str = ""
     sensitive: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        told = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
+        if told not in ({"connection", "property"}, {"survey", "item"}):
+            message = "a trait names either connection and property, or survey and item"
+            raise ValueError(message)
+        return self
 
 
 class GuardrailsPart(Part):

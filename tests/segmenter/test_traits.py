@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from connectors.records import TABLES, TIME
 from connectors.sandbox.orders import read_orders
 from segmenter.catalogue import catalogue
-from segmenter.trait import Inputs, MappedTrait
+from segmenter.trait import Inputs, MappedTrait, SurveyTrait
 from segmenter.traits import traits
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -31,10 +32,12 @@ def inputs(**rows: Rows) -> Inputs:
     links += [{"contact_key": f"mailto:{row['email']}", "person_id": row["platform_id"]} for row in rows["contacts"]]
     made = {
         name: ibis.memtable(pa.Table.from_pylist(rows.get(name, []), schema=TABLES[name].columns))
-        for name in ("contacts", "orders", "order_lines", "deliveries", "engagements")
+        for name in ("contacts", "orders", "order_lines", "deliveries", "engagements", "survey_answers")
     }
     keys = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
-    return Inputs(links=ibis.memtable(pa.Table.from_pylist(links, schema=keys)), **made)
+    return Inputs(
+        links=ibis.memtable(pa.Table.from_pylist(links, schema=keys)), answers=made.pop("survey_answers"), **made
+    )
 
 
 def contact(key: str, **more: Any) -> dict[str, Any]:
@@ -81,9 +84,9 @@ def mail(key: str, campaign: str, days_ago: float, kind: str | None = None) -> d
 
 
 def measured(
-    given_inputs: Inputs, as_of: datetime = NOW, mapped: tuple[MappedTrait, ...] = ()
+    given_inputs: Inputs, as_of: datetime = NOW, own: tuple[MappedTrait | SurveyTrait, ...] = ()
 ) -> dict[str, dict[str, Any]]:
-    rows = traits(given_inputs, catalogue(mapped), as_of).to_pyarrow().to_pylist()
+    rows = traits(given_inputs, catalogue(own), as_of).to_pyarrow().to_pylist()
     return {row["person_id"]: row for row in rows}
 
 
@@ -140,11 +143,36 @@ def test_what_platforms_say_becomes_traits() -> None:
         MappedTrait("renewal", "crm", "renewal", "date"),
         MappedTrait("vip", "crm", "vip", "boolean"),
     )
-    found = measured(inputs(contacts=[contact("a", properties=json.dumps(properties))]), mapped=mapped)["a"]
+    found = measured(inputs(contacts=[contact("a", properties=json.dumps(properties))]), own=mapped)["a"]
 
     assert (found["lifecycle_stage"], found["country"], found["tier"]) == ("lead", "GB", 3.0)
     assert (str(found["renewal"]), bool(found["vip"])) == ("2027-01-05", True)
     assert found["tenure_days"] == pytest.approx(400)
+
+
+def answer(key: str, item: str, value: str, days_ago: float | None) -> dict[str, Any]:
+    at = None if days_ago is None else NOW - timedelta(days=days_ago)
+    common = {"connection": "files", "survey": "needs", "contact_key": f"mailto:{key}@people.test"}
+    return {**common, "item": item, "value": value, "at": at}
+
+
+def test_the_latest_answer_until_the_moment_is_the_trait() -> None:
+    own = (
+        SurveyTrait("price_matters", "needs", "q1", "number"),
+        SurveyTrait("cooks", "needs", "q2", "boolean"),
+        SurveyTrait("why", "needs", "q3"),
+        SurveyTrait("elsewhere", "other", "q1"),
+    )
+    answers = [answer("a", "q1", "4", 30), answer("a", "q2", "Yes", None), answer("a", "q3", "because", 3)]
+    later = [
+        {**answer("a", "q1", "2", 10), "contact_key": "crm:a"},
+        {**answer("a", "q1", "5", -1), "connection": "crm"},
+        answer("b", "q1", "a lot", 5),
+    ]
+    found = measured(inputs(contacts=[contact("a"), contact("b")], survey_answers=[*answers, *later]), own=own)
+
+    assert [found["a"][trait.name] for trait in own] == [2.0, True, "because", None]
+    assert [found["b"][trait.name] for trait in own] == [None, None, None, None]
 
 
 def test_the_strictest_consent_of_a_person_counts() -> None:
@@ -152,9 +180,7 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
     made = inputs(contacts=[one, two])
     links = made.links.mutate(person_id=ibis.literal("a"))
 
-    found = traits(
-        Inputs(made.contacts, links, made.orders, made.order_lines, made.deliveries, made.engagements), catalogue(), NOW
-    )
+    found = traits(replace(made, links=links), catalogue(), NOW)
 
     assert [row["consent"] for row in found.to_pyarrow().to_pylist()] == ["unsubscribed"]
 

@@ -182,6 +182,12 @@ WRONG = [
         "line 14: 'connections.mailto': this name is kept",
     ),
     ("personasync.toml", "[connections.shop]", "[connections.Shop]", "line 14: 'connections.Shop' must be lower-case"),
+    (
+        "personasync.toml",
+        'property = "loyalty_tier"',
+        'survey = "needs"',
+        "line 18: 'traits.tier': a trait names either connection and property, or survey and item.",
+    ),
     ("personasync.toml", "[traits.tier]", "[traits.consent]", "line 18: trait 'consent': there is a built-in trait"),
     (
         "personasync.toml",
@@ -369,3 +375,17 @@ def test_a_damaged_file_gives_a_workspace_or_one_clear_error(
         problem = str(error)
 
     assert not problem or problem.startswith(tuple(FILES))
+
+
+def test_an_item_of_a_survey_becomes_a_trait_that_rules_can_use(folder: Path) -> None:
+    file = folder / "personasync.toml"
+    file.write_text(
+        file.read_text("utf-8") + '[traits.price]\nsurvey = "needs"\nitem = "q1"\ntype = "number"\n', "utf-8"
+    )
+    rules = folder / "segments.toml"
+    rules.write_text(rules.read_text("utf-8") + '[[segments]]\nname = "savers"\nrule = "price >= 4"\n', "utf-8")
+
+    loaded = load_workspace(folder)
+
+    assert loaded.catalogue.surveyed["price"].item == "q1"
+    assert loaded.catalogue.traits["price"].source == "survey_answers"
