@@ -31,6 +31,7 @@ from sync.workspace_files import (
     MainFile,
     PersonasFile,
     SegmentsFile,
+    ServePart,
     TraitPart,
 )
 
@@ -56,6 +57,7 @@ class Workspace:
         persona_of: Segment name -> persona slug.
         fields: Template fields by name.
         digest: Of the definitions that decide: segments, personas, fields, traits.
+        serve: [serve], None where there is no webhook service.
     """
 
     directory: Path
@@ -74,6 +76,7 @@ class Workspace:
     persona_of: Mapping[str, str]
     fields: Mapping[str, TemplateField]
     digest: str
+    serve: ServePart | None = None
 
     def connection(self, name: str, manifest: Manifest, environment: Mapping[str, str]) -> Connection:
         """Return what the connector of connection *name* is told, secrets resolved.
@@ -149,6 +152,7 @@ def load_workspace(directory: Path) -> Workspace:
         persona_of=persona_of,
         fields=fields,
         digest=_digest(segments_file, personas_file, steps),
+        serve=main.serve,
     )
 
 

@@ -105,6 +105,27 @@ class ConsentPart(Part):
     )
 
 
+class ServePart(Part):
+    """[serve]: the webhook service. Secrets are references, as in [connections.NAME]."""
+
+    host: str = Field(default="127.0.0.1", description="The address to listen at.")
+    port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free one.")
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="Where platforms reach the service from outside: what HubSpot's signatures are made over.",
+    )
+    hubspot_secret: str = Field(default="", description="The HubSpot app's client secret.")
+    mailchimp_secret: str = Field(default="", description="The secret that Mailchimp showed when the webhook was made.")
+    mailchimp_path: str = Field(
+        default="", description="A secret last part of Mailchimp's address, for a webhook that is not signed."
+    )
+    workers: int = Field(default=1, ge=0, le=16, description="Workers within the service; 0: `serve --worker` apart.")
+    body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest body of a delivery.")
+    requests_per_second: int = Field(default=500, ge=1, description="Deliveries that are taken in a second.")
+    tries: int = Field(default=5, ge=1, description="Times that a contact is tried before it is parked.")
+
+
 class MainFile(Part):
     """personasync.toml."""
 
@@ -113,6 +134,7 @@ class MainFile(Part):
     traits: dict[Slug, TraitPart] = Field(default_factory=dict)
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
+    serve: ServePart | None = None
 
 
 class SegmentPart(Part):

@@ -101,4 +101,74 @@ ledger = Table(
     Index("ledger_change", "run_id", "connection", "platform_id", "kind", "name", unique=True),
     Index("ledger_state", "state"),
     Index("ledger_group", "connection", "kind", "name", "platform_id"),
+    Index("ledger_contact", "connection", "platform_id"),
+)
+
+inbox_event = Table(
+    "inbox_event",
+    metadata,
+    Column("event_key", String(400), primary_key=True),
+    Column("contact", String(400), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("occurred_at", Utc, nullable=False),
+    Column("received_at", Utc, nullable=False),
+    Column("detail", JSON, nullable=False),  # emptied when it is settled
+    Column("state", String(20), nullable=False),  # waiting | done | echo | gone
+    Column("settled_at", Utc),
+    Column("settled_by", String(100)),
+    Column("answer", JSON(none_as_null=True)),
+    Index("inbox_event_contact", "contact", "state"),
+    Index("inbox_event_settled", "settled_at"),
+)
+
+inbox_contact = Table(
+    "inbox_contact",
+    metadata,
+    Column("contact", String(400), primary_key=True),
+    Column("state", String(20), nullable=False),  # waiting | parked
+    Column("first_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),
+    Column("arrivals", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("owner", String(100), nullable=False),  # "" while nobody is at it
+    Column("lease_until", Utc),
+    Column("reason", Text, nullable=False),
+    Index("inbox_contact_due", "state", "due_at"),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("holder", String(100), nullable=False),
+    Column("until", Utc, nullable=False),
+)
+
+published_person = Table(
+    "published_person",
+    metadata,
+    Column("person_id", String(60), primary_key=True),
+    Column("base", JSON, nullable=False),
+    Column("assignment", JSON(none_as_null=True)),
+    Column("digest", String(32), nullable=False),
+    Column("as_of", Utc, nullable=False),
+)
+
+seen_contact = Table(
+    "seen_contact",
+    metadata,
+    Column("contact_key", String(400), primary_key=True),
+    Column("shown", JSON, nullable=False),
+    Column("seen_at", Utc, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("entry", NUMBER, primary_key=True, autoincrement=True),
+    Column("person_id", String(60), nullable=False),
+    Column("assignment", JSON, nullable=False),
+    Column("recorded_at", Utc, nullable=False),
+    Column("taken_at", Utc),
+    Index("outbox_recorded", "recorded_at"),
 )

@@ -17,7 +17,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError
 from sync.control.identities import Links
+from sync.control.inbox import Inbox
+from sync.control.leases import Leases
 from sync.control.ledger import Ledger
+from sync.control.people import People
 from sync.control.plans import Plans
 from sync.control.runs import Cursors, Runs
 
@@ -34,6 +37,9 @@ class Control:
     links: Links
     plans: Plans
     ledger: Ledger
+    inbox: Inbox
+    leases: Leases
+    people: People
     close: Callable[[], None]
 
 
@@ -61,6 +67,9 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         links=Links(engine),
         plans=Plans(engine, now),
         ledger=Ledger(engine, now),
+        inbox=Inbox(engine, now),
+        leases=Leases(engine, now),
+        people=People(engine, now),
         close=engine.dispose,
     )
 

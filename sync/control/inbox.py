@@ -1,0 +1,300 @@
+"""The webhook inbox: events that are safely on disk, and the contacts that wait for a worker because of them.
+
+An event is kept once, whatever happens to its deliveries. Each contact with events stands in one row, which a worker
+leases; events that arrive meanwhile count the row's `arrivals` up, so that a worker that ends knows whether it has
+seen everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, delete, func, or_, select, update
+
+from sync.control import schema
+from sync.control.writing import insert_for, writing
+
+EVENT, CONTACT = schema.inbox_event, schema.inbox_contact
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a delivery.
+
+    Attributes:
+        key: The same for every delivery of the event.
+        contact: Which contact it is about: ``<connection>:<platform id>``, or ``<connection>:#<digest of address>``.
+        kind: The platform's word: ``contact.creation``, ``upemail``.
+        occurred_at: UTC, as the platform says.
+        detail: What the worker needs to know of it; kept until the event is settled.
+    """
+
+    key: str
+    contact: str
+    kind: str
+    occurred_at: datetime
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A contact that is leased, with its events that wait, oldest first."""
+
+    contact: str
+    arrivals: int
+    tries: int
+    first_at: datetime
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a claimed contact's events.
+
+    Attributes:
+        states: done | echo | gone, by event key.
+        answer: For who asked, such as a workflow action.
+    """
+
+    claimed: Claimed
+    states: Mapping[str, str]
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How the inbox stands. `oldest_at`: when the oldest event that waits came, UTC."""
+
+    waiting: int
+    parked: int
+    oldest_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedContact:
+    """A contact whose events nobody tries any more, and why."""
+
+    contact: str
+    tries: int
+    first_at: datetime
+    reason: str
+
+
+class Inbox:
+    """Events and who works on them."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self.engine, self.now = engine, now
+
+    # -- taking in -----------------------------------------------------------------------------------------
+    def take(self, events: Iterable[Event]) -> int:
+        """Keep events in one transaction, each once; they are on disk when this returns.
+
+        Returns:
+            How many were new.
+        """
+        known = {event.key: event for event in events}
+        if not known:
+            return 0
+        moment = self.now()
+        rows = [_event_row(known[key], moment) for key in sorted(known)]
+        with writing(self.engine) as connection:
+            kept = insert_for(self.engine, EVENT).on_conflict_do_nothing().returning(EVENT.c.event_key)
+            fresh = [key for (key,) in connection.execute(kept, rows)]
+            self._announce(connection, sorted({known[key].contact for key in fresh}), moment)
+        return len(fresh)
+
+    def _announce(self, connection: Connection, contacts: Sequence[str], moment: datetime) -> None:
+        if not contacts:
+            return
+        new = insert_for(self.engine, CONTACT)
+        # locking the row that is there makes a worker that is about to delete it look again
+        counted = new.on_conflict_do_update(
+            index_elements=[CONTACT.c.contact], set_={"arrivals": CONTACT.c.arrivals + 1}
+        )
+        rows = [
+            {
+                "contact": contact,
+                "state": "waiting",
+                "first_at": moment,
+                "due_at": moment,
+                "arrivals": 1,
+                "tries": 0,
+                "owner": "",
+                "lease_until": None,
+                "reason": "",
+            }
+            for contact in contacts
+        ]
+        connection.execute(counted, rows)
+
+    # -- working -------------------------------------------------------------------------------------------
+    def claim(self, owner: str, *, most: int, seconds: float, tried: int | None = None) -> list[Claimed]:
+        """Lease contacts that wait, those that wait longest first, at most *most*.
+
+        Args:
+            owner: Who leases.
+            most: How many.
+            seconds: How long the lease holds unless it is renewed.
+            tried: Only contacts that were tried so often before (0: never); None for all.
+        """
+        moment = self.now()
+        free = or_(CONTACT.c.lease_until.is_(None), CONTACT.c.lease_until < moment)
+        query = select(CONTACT).where(CONTACT.c.state == "waiting", CONTACT.c.due_at <= moment, free)
+        if tried is not None:
+            query = query.where(CONTACT.c.tries == tried)
+        query = query.order_by(CONTACT.c.due_at).limit(most).with_for_update(skip_locked=True)
+        with writing(self.engine) as connection:
+            rows = {row.contact: row for row in connection.execute(query)}
+            if not rows:
+                return []
+            leased = update(CONTACT).where(CONTACT.c.contact.in_(rows))
+            until = moment + timedelta(seconds=seconds)
+            connection.execute(leased.values(owner=owner, lease_until=until, tries=CONTACT.c.tries + 1))
+            events = self._waiting_of(connection, rows)
+        return [
+            Claimed(row.contact, row.arrivals, row.tries + 1, row.first_at, tuple(events.get(row.contact, ())))
+            for row in rows.values()
+        ]
+
+    @staticmethod
+    def _waiting_of(connection: Connection, contacts: Collection[str]) -> dict[str, list[Event]]:
+        query = select(EVENT).where(EVENT.c.contact.in_(contacts), EVENT.c.state == "waiting")
+        found: dict[str, list[Event]] = {}
+        for row in connection.execute(query.order_by(EVENT.c.occurred_at, EVENT.c.event_key)):
+            event = Event(row.event_key, row.contact, row.kind, row.occurred_at, row.detail)
+            found.setdefault(row.contact, []).append(event)
+        return found
+
+    def renew(self, owner: str, seconds: float) -> None:
+        """Hold every lease of *owner* for *seconds* from now."""
+        until = self.now() + timedelta(seconds=seconds)
+        with writing(self.engine) as connection:
+            connection.execute(update(CONTACT).where(CONTACT.c.owner == owner).values(lease_until=until))
+
+    def settle(self, owner: str, settled: Sequence[Settled]) -> int:
+        """Note what became of claimed contacts, and let go of them. One whose lease was lost is left as it is.
+
+        Returns:
+            How many events were settled now.
+        """
+        moment = self.now()
+        with writing(self.engine) as connection:
+            mine = self._held(connection, owner, [one.claimed.contact for one in settled])
+            kept = sorted((one for one in settled if one.claimed.contact in mine), key=lambda one: one.claimed.contact)
+            rows = [
+                {"k": key, "s": state, "at": moment, "by": owner, "a": one.answer, "d": {}}
+                for one in kept
+                for key, state in one.states.items()
+            ]
+            count = self._settle_events(connection, rows)
+            if kept:
+                self._let_go(connection, owner, kept, moment)
+        return count
+
+    @staticmethod
+    def _held(connection: Connection, owner: str, contacts: Sequence[str]) -> set[str]:
+        query = select(CONTACT.c.contact).where(CONTACT.c.owner == owner, CONTACT.c.contact.in_(contacts))
+        return set(connection.execute(query.order_by(CONTACT.c.contact).with_for_update()).scalars())
+
+    @staticmethod
+    def _settle_events(connection: Connection, rows: list[dict[str, Any]]) -> int:
+        if not rows:
+            return 0
+        ended = (
+            update(EVENT)
+            .where(EVENT.c.event_key == bindparam("k"), EVENT.c.state == "waiting")
+            .values(
+                state=bindparam("s"),
+                settled_at=bindparam("at"),
+                settled_by=bindparam("by"),
+                answer=bindparam("a"),
+                detail=bindparam("d"),
+            )
+        )
+        return connection.execute(ended, rows).rowcount
+
+    @staticmethod
+    def _let_go(connection: Connection, owner: str, settled: Sequence[Settled], moment: datetime) -> None:
+        finished = delete(CONTACT).where(CONTACT.c.contact == bindparam("c"), CONTACT.c.arrivals == bindparam("n"))
+        connection.execute(finished, [{"c": one.claimed.contact, "n": one.claimed.arrivals} for one in settled])
+        again = update(CONTACT).where(
+            CONTACT.c.owner == owner, CONTACT.c.contact.in_([one.claimed.contact for one in settled])
+        )
+        free = {"owner": "", "lease_until": None, "tries": 0, "first_at": moment, "due_at": moment, "reason": ""}
+        connection.execute(again.values(free))
+
+    def postpone(self, owner: str, contacts: Collection[str], *, due_at: datetime, counts: bool, reason: str) -> None:
+        """Let go of claimed contacts until *due_at*; unless it *counts*, the try does not count."""
+        values: dict[str, Any] = {"owner": "", "lease_until": None, "due_at": due_at, "reason": reason}
+        if not counts:
+            values["tries"] = CONTACT.c.tries - 1
+        self._move(owner, contacts, values)
+
+    def park(self, owner: str, contacts: Collection[str], *, reason: str) -> None:
+        """Try these contacts no more until somebody says so."""
+        self._move(owner, contacts, {"owner": "", "lease_until": None, "state": "parked", "reason": reason})
+
+    def _move(self, owner: str, contacts: Collection[str], values: Mapping[str, Any]) -> None:
+        mine = update(CONTACT).where(CONTACT.c.owner == owner, CONTACT.c.contact.in_(sorted(contacts)))
+        with writing(self.engine) as connection:
+            connection.execute(mine.values(values))
+
+    # -- looking -------------------------------------------------------------------------------------------
+    def backlog(self) -> Backlog:
+        """Return how many contacts wait and are parked, and since when the oldest waits."""
+        query = select(CONTACT.c.state, func.count(), func.min(CONTACT.c.first_at)).group_by(CONTACT.c.state)
+        with self.engine.connect() as connection:
+            found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
+        waiting, oldest = found.get("waiting", (0, None))
+        return Backlog(waiting, found.get("parked", (0, None))[0], oldest)
+
+    def parked(self) -> list[ParkedContact]:
+        """Return the parked contacts, the oldest first."""
+        query = select(CONTACT).where(CONTACT.c.state == "parked").order_by(CONTACT.c.first_at)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [ParkedContact(row.contact, row.tries, row.first_at, row.reason) for row in rows]
+
+    def release(self) -> int:
+        """Let the parked contacts be tried again, and return how many there are."""
+        values = {"state": "waiting", "tries": 0, "due_at": self.now(), "reason": ""}
+        with writing(self.engine) as connection:
+            return connection.execute(update(CONTACT).where(CONTACT.c.state == "parked").values(values)).rowcount
+
+    def answer(self, event_key: str) -> tuple[str, Mapping[str, Any] | None] | None:
+        """Return an event's state and answer; None where there is no such event."""
+        query = select(EVENT.c.state, EVENT.c.answer).where(EVENT.c.event_key == event_key)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return (row.state, row.answer) if row else None
+
+    def last_delivery(self) -> datetime | None:
+        """Return when an event last came, UTC."""
+        with self.engine.connect() as connection:
+            found: datetime | None = connection.execute(select(func.max(EVENT.c.received_at))).scalar()
+        return found
+
+    def forget(self, before: datetime) -> int:
+        """Drop events that were settled before a moment: no platform sends them again. Return how many."""
+        old = delete(EVENT).where(EVENT.c.settled_at < before)
+        with writing(self.engine) as connection:
+            return connection.execute(old).rowcount
+
+
+def _event_row(event: Event, moment: datetime) -> dict[str, Any]:
+    return {
+        "event_key": event.key,
+        "contact": event.contact,
+        "kind": event.kind,
+        "occurred_at": event.occurred_at,
+        "received_at": moment,
+        "detail": dict(event.detail),
+        "state": "waiting",
+        "settled_at": None,
+        "settled_by": None,
+        "answer": None,
+    }

@@ -1,0 +1,62 @@
+"""Leases: who may do something alone for a while, over all processes and machines that share the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, or_
+
+from connectors.errors import TryLaterError
+from sync.control import schema
+from sync.control.writing import insert_for, writing
+
+LOOK_AGAIN = 0.02  # seconds between two tries at a lease that somebody else holds
+LEASE = schema.lease
+
+
+class Leases:
+    """Leases by name."""
+
+    def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
+        self.engine, self.now = engine, now
+
+    def take(self, names: Collection[str], holder: str, *, seconds: float) -> set[str]:
+        """Take those of *names* that are free, ended, or held by *holder* already, and return them."""
+        moment = self.now()
+        new = insert_for(self.engine, LEASE)
+        free = or_(LEASE.c.until < moment, LEASE.c.holder == holder)
+        taken = new.on_conflict_do_update(
+            index_elements=[LEASE.c.name], set_={"holder": new.excluded.holder, "until": new.excluded.until}, where=free
+        )
+        rows = [
+            {"name": name, "holder": holder, "until": moment + timedelta(seconds=seconds)} for name in sorted(names)
+        ]
+        if not rows:
+            return set()
+        with writing(self.engine) as connection:
+            return set(connection.execute(taken.returning(LEASE.c.name), rows).scalars())
+
+    def give_back(self, names: Collection[str], holder: str) -> None:
+        """End the leases that *holder* has."""
+        with writing(self.engine) as connection:
+            connection.execute(delete(LEASE).where(LEASE.c.holder == holder, LEASE.c.name.in_(sorted(names))))
+
+    @contextmanager
+    def alone(self, name: str, holder: str, *, seconds: float) -> Iterator[None]:
+        """Hold one lease while the block runs; wait for whoever holds it, whose lease ends by itself at last.
+
+        Raises:
+            TryLaterError: It was not free for twice *seconds*.
+        """
+        given_up = time.monotonic() + 2 * seconds
+        while not self.take([name], holder, seconds=seconds):
+            if time.monotonic() > given_up:
+                raise TryLaterError(f"Somebody else keeps holding the lease {name!r}.")
+            time.sleep(LOOK_AGAIN)
+        try:
+            yield
+        finally:
+            self.give_back([name], holder)
