@@ -18,8 +18,7 @@ from segmenter.catalogue import Catalogue
 from segmenter.errors import DefinitionError
 from segmenter.evaluate import as_ibis, holds, value_of
 from segmenter.rules import Rule, describe, parse_rule, written
-
-DECIMALS = 1  # of the values in a reason
+from segmenter.shown import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ def _reason(traits: Table, rule: Rule) -> Any:
     parts: list[Any] = []
     for clause in describe(rule):
         names = list(dict.fromkeys(column.name for column in clause.find_all(exp.Column)))
-        values: list[Any] = [_text(f"{name} is ").concat(_shown(traits[name])) for name in names]
+        values: list[Any] = [_text(f"{name} is ").concat(shown(traits[name])) for name in names]
         joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
         parts.append(_text(f"{written(clause)} (").concat(joined, ")"))
     return reduce(lambda left, right: left.concat("; ", right), parts)
@@ -176,12 +175,6 @@ def _reason(traits: Table, rule: Rule) -> Any:
 
 def _text(text: str) -> Any:
     return ibis.literal(text)
-
-
-def _shown(value: Any) -> Any:
-    if value.type().is_floating():
-        value = value.round(DECIMALS).cast("string").re_replace(r"\.0$", "")
-    return value.cast("string").fill_null("unknown")
 
 
 def memberships(assignments: Table, steps: Waterfall) -> Table:

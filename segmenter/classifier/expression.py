@@ -1,0 +1,119 @@
+"""A linear model as an Ibis expression: the same answers on every engine, with a number a million times."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from segmenter.classifier.linear import LARGEST, LinearModel
+
+
+def as_expression(people: Table, model: LinearModel, prefix: str = "") -> Table:
+    """Add to the trait table what *model* says of each person. See `segmenter.classifier.linear.Score`.
+
+    Args:
+        people: A column a trait.
+        model: The model.
+        prefix: Before the names of the new columns.
+
+    Returns:
+        All columns of *people*, ``p0`` to ``pn`` in the order of the labels, ``segment``, ``confidence``,
+        ``runner_up``, ``second``, and ``known``; confidence and second are null for k-means.
+    """
+    told = scored(people, model, prefix)
+    return told.drop(*(name for name in told.columns if name in internals(model, prefix)))
+
+
+def internals(model: LinearModel, prefix: str) -> frozenset[str]:
+    """Return the names of the columns that only lead to others."""
+    singles = ("top", "best", "after", "whole", "next")
+    by_label = (f"{name}{i}" for name in "ze" for i in range(len(model.labels)))
+    by_feature = (f"x{i}" for i in range(len(model.features)))
+    return frozenset(f"{prefix}{name}" for name in (*singles, *by_label, *by_feature))
+
+
+def scored(people: Table, model: LinearModel, prefix: str) -> Table:
+    """Do `as_expression`, but keep `internals`. A view a step keeps Ibis from writing each step out in each use."""
+    told = _with_totals(people, model, prefix)
+    places = range(len(model.labels))
+    top = ibis.greatest(*(told[f"{prefix}z{i}"] for i in places))
+    best = ibis.cases(*((told[f"{prefix}z{i}"] == top, ibis.literal(i, "int64")) for i in places))
+    told = told.mutate(**{f"{prefix}top": top, f"{prefix}best": best}).view()
+    after = ibis.greatest(*(_others(told, prefix, i) for i in places))
+    told = told.mutate(
+        **{f"{prefix}after": after},
+        **{f"{prefix}e{i}": (told[f"{prefix}z{i}"] - told[f"{prefix}top"]).exp() for i in places},
+    ).view()
+    whole = reduce(add, (told[f"{prefix}e{i}"] for i in places))
+    second = ibis.cases(
+        *((_others(told, prefix, i) == told[f"{prefix}after"], ibis.literal(i, "int64")) for i in places)
+    )
+    told = told.mutate(**{f"{prefix}whole": whole, f"{prefix}next": second}).view()
+    told = told.mutate(**{f"{prefix}p{i}": told[f"{prefix}e{i}"] / told[f"{prefix}whole"] for i in places}).view()
+    return _named(told, model, prefix)
+
+
+def _others(told: Table, prefix: str, place: int) -> Any:
+    """One label's z, far below all where it is the best one."""
+    return ibis.ifelse(told[f"{prefix}best"] == place, ibis.literal(float("-inf")), told[f"{prefix}z{place}"])
+
+
+def _named(told: Table, model: LinearModel, prefix: str) -> Table:
+    places = range(len(model.labels))
+    best, following = told[f"{prefix}best"], told[f"{prefix}next"]
+    nothing = ibis.null("float64")
+
+    def likely(place: Any) -> Any:
+        return (
+            ibis.cases(*((place == i, told[f"{prefix}p{i}"]) for i in places)) if model.tells_probabilities else nothing
+        )
+
+    return told.mutate(
+        **{
+            f"{prefix}segment": ibis.cases(*((best == i, model.labels[i]) for i in places)),
+            f"{prefix}confidence": likely(best),
+            f"{prefix}runner_up": ibis.cases(*((following == i, model.labels[i]) for i in places)),
+            f"{prefix}second": likely(following),
+        }
+    ).view()
+
+
+def _with_totals(people: Table, model: LinearModel, prefix: str) -> Table:
+    """Add features ``x``, totals ``z`` and ``known``."""
+    values = {f"{prefix}x{i}": _feature(people, *read) for i, read in enumerate(model.reads)}
+    known = reduce(add, (_known(people, trait, model).cast("float64") for trait in model.traits))
+    told = people.mutate(**values, **{f"{prefix}known": known / float(len(model.traits))}).view()
+    return told.mutate(**{f"{prefix}z{i}": _total(told, model, prefix, i) for i in range(len(model.labels))}).view()
+
+
+def _total(told: Table, model: LinearModel, prefix: str, place: int) -> Any:
+    """Add up b, w0 x0, w1 x1 and so on, in this order: see `segmenter.classifier.linear`."""
+    total: Any = ibis.literal(float(model.intercepts[place]))
+    for number, weight in enumerate(model.weights[place]):
+        total = total + told[f"{prefix}x{number}"] * ibis.literal(float(weight))
+    return total
+
+
+def _feature(people: Table, trait: str, option: str | None, fill: float) -> Any:
+    value: Any = people[trait]
+    if option is not None:
+        return (value == option).cast("float64").fill_null(float(fill))
+    number: Any = ibis.ifelse(_is_number(value), value.cast("float64"), ibis.null("float64"))
+    return number.fill_null(float(fill))
+
+
+def _is_number(value: Any) -> Any:
+    """NaN is larger than every number on DuckDB and Spark, so it counts as unknown here too."""
+    kind = value.type()
+    if not (kind.is_numeric() or kind.is_boolean()):
+        return ibis.literal(value=False)
+    return (value.cast("float64").abs() <= LARGEST).fill_null(False)  # noqa: FBT003 - an expression
+
+
+def _known(people: Table, trait: str, model: LinearModel) -> Any:
+    named = any(name == trait and option is not None for name, option, _ in model.reads)
+    return people[trait].notnull() if named else _is_number(people[trait])

@@ -1,0 +1,263 @@
+"""The one form of every model that classifies: p = softmax(z), z_l = b_l + sum_j w_lj x_j.
+
+LDA, multinomial logit, k-means and binary latent classes all have it (SCIENCE.md 4.5). Sums run in the order of the
+features wherever they are made, so that one person, an array and an Ibis expression reach the same z bit by bit, and
+with it the same label, ties included: of equal z the first label wins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from segmenter.errors import DefinitionError
+
+Kind = Literal["lda", "logit", "kmeans", "lca"]
+
+LARGEST = 1e100
+"""What is larger, or no number, counts as unknown: an infinity in one trait would decide for everybody."""
+CHUNK = 8_192  # rows at a time: what is worked on stays in the processor's cache
+FEWEST = 2  # labels: one class needs no model
+
+
+def trait_of(feature: str) -> str:
+    """Return the trait that *feature* reads: ``country`` of ``country=de``."""
+    return feature.partition("=")[0]
+
+
+def option_of(feature: str) -> str | None:
+    """Return the value that *feature* asks for, ``de`` of ``country=de``; None where it is the number itself."""
+    _, equals, option = feature.partition("=")
+    return option if equals else None
+
+
+@dataclass(frozen=True, slots=True)
+class LinearModel:
+    """A fitted model as plain numbers.
+
+    Attributes:
+        kind: What it was fitted as. The softmax of k-means is no probability: such a model answers labels only.
+        labels: Segment names.
+        features: A trait's name for its number, or ``trait=value``: 1 where the trait has that value, else 0.
+        weights: A row a label, a column a feature; the temperature is divided in already.
+        intercepts: One a label.
+        fill: What stands for an unknown feature.
+        mean: Of each feature, for reasons.
+        temperature: By which weights and intercepts were divided; 1 is uncalibrated.
+    """
+
+    kind: Kind
+    labels: tuple[str, ...]
+    features: tuple[str, ...]
+    weights: tuple[tuple[float, ...], ...]
+    intercepts: tuple[float, ...]
+    fill: tuple[float, ...]
+    mean: tuple[float, ...]
+    temperature: float = 1.0
+    reads: tuple[tuple[str, str | None, float], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that fit no model.
+
+        Raises:
+            DefinitionError: Shapes differ, a number is missing or huge, a name comes twice, there is one label only.
+        """
+        _check(self)
+        reads = tuple(
+            (trait_of(name), option_of(name), fill) for name, fill in zip(self.features, self.fill, strict=True)
+        )
+        object.__setattr__(self, "reads", reads)
+
+    @property
+    def traits(self) -> tuple[str, ...]:
+        """The traits that the features read, each once, in order."""
+        return tuple(dict.fromkeys(name for name, _, _ in self.reads))
+
+    @property
+    def tells_probabilities(self) -> bool:
+        """Whether its softmax is a probability."""
+        return self.kind != "kmeans"
+
+
+def _check(model: LinearModel) -> None:
+    where = f"a model of kind {model.kind!r}"
+    many, wide = len(model.labels), len(model.features)
+    if many < FEWEST or len(set(model.labels)) != many:
+        raise DefinitionError("it needs two segments or more, each named once", where=where)
+    if not wide or len(set(model.features)) != wide or not all(model.features):
+        raise DefinitionError("it needs one feature or more, each named once", where=where)
+    named = {trait_of(feature) for feature in model.features if option_of(feature) is not None}
+    if named & set(model.features):
+        raise DefinitionError("it reads a trait both as a number and by its values", where=where)
+    shapes = [len(model.intercepts) == many, len(model.weights) == many, len(model.fill) == wide]
+    shapes += [len(model.mean) == wide, *(len(row) == wide for row in model.weights)]
+    if not all(shapes):
+        raise DefinitionError(
+            f"weights, intercepts, fill values and means do not fit {many} segments by {wide} features", where=where
+        )
+    numbers = [*model.intercepts, *model.fill, *model.mean, *(weight for row in model.weights for weight in row)]
+    if not all(abs(number) <= LARGEST for number in numbers) or not 0 < model.temperature <= LARGEST:
+        raise DefinitionError("a coefficient is no number, or beyond all measure", where=where)
+
+
+class Score(NamedTuple):
+    """What a model says of one person.
+
+    Attributes:
+        probabilities: One a label.
+        segment: The likeliest label.
+        confidence: Its probability; None where the model tells none (k-means).
+        runner_up: The second likeliest label.
+        second: Its probability; None as `confidence`.
+        known: Share of the model's traits that are known for the person.
+    """
+
+    probabilities: tuple[float, ...]
+    segment: str
+    confidence: float | None
+    runner_up: str
+    second: float | None
+    known: float
+
+
+def features_of(model: LinearModel, person: Mapping[str, Any]) -> tuple[list[float], float]:
+    """Return the person's features, fill values where nothing is known, and the share of traits that are known."""
+    values: list[float] = []
+    known: dict[str, bool] = {}
+    for trait, option, fill in model.reads:
+        value = person.get(trait)
+        number = _number(value) if option is None else _indicator(value, option)
+        known[trait] = number is not None
+        values.append(fill if number is None else number)
+    return values, sum(known.values()) / len(known)
+
+
+def _number(value: Any) -> float | None:
+    """A number, None for what is none. NaN is not <= anything, so it is unknown as well."""
+    if isinstance(value, int | float) and abs(value) <= LARGEST:
+        return float(value)
+    return None
+
+
+def _indicator(value: Any, option: str) -> float | None:
+    return None if value is None or value != value else float(value == option)  # noqa: PLR0124 - NaN is no value
+
+
+def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
+    """Score one person, given traits as Python values (None: nothing known); some microseconds.
+
+    Args:
+        model: The model.
+        person: Trait name -> value; names that the model does not read are ignored.
+    """
+    values, known = features_of(model, person)
+    totals = []
+    for total, row in zip(model.intercepts, model.weights, strict=True):
+        for weight, value in zip(row, values, strict=True):
+            total += weight * value  # noqa: PLW2901 - in the order of the features, as everywhere
+        totals.append(total)
+    top = max(totals)
+    best = totals.index(top)
+    after = max(totals[:best] + totals[best + 1 :])
+    second = next(place for place, total in enumerate(totals) if total == after and place != best)
+    grown = [math.exp(total - top) for total in totals]
+    whole = sum(grown)
+    likely = tuple([one / whole for one in grown])
+    told = model.tells_probabilities
+    return Score(
+        likely,
+        model.labels[best],
+        likely[best] if told else None,
+        model.labels[second],
+        likely[second] if told else None,
+        known,
+    )
+
+
+class Scores(NamedTuple):
+    """What a model says of many people; arrays with a row a person.
+
+    Attributes:
+        probabilities: Shape (people, labels).
+        best: Place of the likeliest label, shape (people,).
+        second: Place of the second likeliest label.
+        known: Share of the model's traits that are known.
+    """
+
+    probabilities: NDArray[np.float64]
+    best: NDArray[np.intp]
+    second: NDArray[np.intp]
+    known: NDArray[np.float64]
+
+
+def score_rows(model: LinearModel, rows: NDArray[np.float64]) -> Scores:
+    """Score many people.
+
+    Args:
+        model: The model.
+        rows: Shape (people, features), in the order of the model's features; NaN is unknown. See `design`.
+    """
+    people, labels = len(rows), len(model.labels)
+    likely = np.empty((people, labels))
+    best, second = np.empty(people, np.intp), np.empty(people, np.intp)
+    known = np.empty(people)
+    for start in range(0, people, CHUNK):
+        part = slice(start, min(start + CHUNK, people))
+        columns = np.ascontiguousarray(rows[part].T)
+        unknown = ~(np.abs(columns) <= LARGEST)
+        known[part] = _known_share(model, unknown)
+        totals = _totals(model, np.where(unknown, np.array(model.fill)[:, None], columns))
+        best[part] = totals.argmax(axis=0)
+        everybody = np.arange(totals.shape[1])
+        top = totals[best[part], everybody]
+        grown = np.exp(totals - top)
+        totals[best[part], everybody] = -np.inf
+        second[part] = totals.argmax(axis=0)
+        likely[part] = (grown / grown.sum(axis=0)).T
+    return Scores(likely, best, second, known)
+
+
+def _totals(model: LinearModel, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shape (labels, people). Not a matrix product: that would add up in an order of its own."""
+    totals = np.repeat(np.array(model.intercepts)[:, None], columns.shape[1], axis=1)
+    product = np.empty_like(totals)
+    for weights, column in zip(np.array(model.weights).T, columns, strict=True):
+        np.multiply(weights[:, None], column, out=product)
+        totals += product
+    return totals
+
+
+def _known_share(model: LinearModel, unknown: NDArray[np.bool_]) -> NDArray[np.float64]:
+    places = {trait: place for place, (trait, _, _) in enumerate(model.reads)}
+    share: NDArray[np.float64] = (~unknown[list(places.values())]).sum(axis=0) / len(places)
+    return share
+
+
+def design(people: pa.Table, features: Sequence[str]) -> NDArray[np.float64]:
+    """Return the features of many people as `score_rows` and fitting take them: shape (people, features), NaN unknown.
+
+    Args:
+        people: A column a trait, as `segmenter.traits.traits` measures them.
+        features: As in `LinearModel`.
+    """
+    found = np.full((people.num_rows, len(features)), np.nan)
+    for place, feature in enumerate(features):
+        column, option = people[trait_of(feature)], option_of(feature)
+        if option is not None:
+            column = pc.equal(column, option)
+        elif not _holds_numbers(column.type):
+            continue
+        found[:, place] = pc.cast(column, pa.float64()).to_numpy(zero_copy_only=False)
+    found[~(np.abs(found) <= LARGEST)] = np.nan
+    return found
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
