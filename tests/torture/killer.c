@@ -1,4 +1,5 @@
-/* Stops a process before its n-th write, sync, connect or send, from outside its code.
+/* Stops a process before its n-th write, sync, connect or send, from outside its code. What makes, names or removes a
+   file counts as a write. `seen.py` compares with strace: none of the process' calls passes by unseen.
 
    Loaded with LD_PRELOAD. A page of shared memory, named by PERSONASYNC_TORTURE, says which process is meant, at which
    call it shall end, and how: killed, or refused with an error from that call on (a full or a broken disk). */
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -98,6 +100,54 @@ int unlink(const char *a) {
     REAL(int, "unlink", const char *);
     return counted(1) ? -1 : real(a);
 }
+int renameat(int d, const char *a, int e, const char *b) {
+    REAL(int, "renameat", int, const char *, int, const char *);
+    return counted(1) ? -1 : real(d, a, e, b);
+}
+int unlinkat(int d, const char *a, int f) {
+    REAL(int, "unlinkat", int, const char *, int);
+    return counted(1) ? -1 : real(d, a, f);
+}
+int remove(const char *a) { /* the library's own calls unlink from inside, where nobody stands between */
+    REAL(int, "remove", const char *);
+    return counted(1) ? -1 : real(a);
+}
+int rmdir(const char *a) {
+    REAL(int, "rmdir", const char *);
+    return counted(1) ? -1 : real(a);
+}
+int mkdir(const char *a, mode_t m) {
+    REAL(int, "mkdir", const char *, mode_t);
+    return counted(1) ? -1 : real(a, m);
+}
+int mkdirat(int d, const char *a, mode_t m) {
+    REAL(int, "mkdirat", int, const char *, mode_t);
+    return counted(1) ? -1 : real(d, a, m);
+}
+int posix_fallocate(int d, off_t o, off_t n) {
+    REAL(int, "posix_fallocate", int, off_t, off_t);
+    return counted(1) ? errno : real(d, o, n);
+}
+
+/* An open that makes a file or empties one. */
+#define OPENING(name, first, ...) \
+    mode_t mode = 0; \
+    if (flags & (O_CREAT | __O_TMPFILE)) { \
+        va_list more; \
+        va_start(more, flags); \
+        mode = va_arg(more, mode_t); \
+        va_end(more); \
+    } \
+    static int (*real)(first, int, ...); \
+    if (!real) real = dlsym(RTLD_NEXT, name); \
+    return (flags & (O_CREAT | O_TRUNC)) && counted(1) ? -1 : real(__VA_ARGS__, flags, mode)
+#define AT int, const char *
+
+int open(const char *path, int flags, ...) { OPENING("open", const char *, path); }
+int open64(const char *path, int flags, ...) { OPENING("open64", const char *, path); }
+int openat(int d, const char *path, int flags, ...) { OPENING("openat", AT, d, path); }
+int openat64(int d, const char *path, int flags, ...) { OPENING("openat64", AT, d, path); }
+
 int connect(int d, const struct sockaddr *a, socklen_t n) {
     REAL(int, "connect", int, const struct sockaddr *, socklen_t);
     return counted(0) ? -1 : real(d, a, n);
