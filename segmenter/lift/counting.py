@@ -1,14 +1,6 @@
-"""What a campaign did, per persona: counts of people, rates with intervals, differences with intervals.
-
-Estimators see sufficient statistics, never rows. Sources: Wilson 1927 (interval of one proportion); Newcombe 1998,
-method 10 (difference of two independent proportions from their Wilson intervals).
-"""
+"""Count what campaigns did: people per campaign, variant and the persona that was in force when the mail was sent."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from math import sqrt
-from statistics import NormalDist
 
 import ibis
 from ibis import Table
@@ -17,61 +9,6 @@ ORDER_WINDOW_DAYS = 7
 """An order without a campaign of its own is credited to a delivery up to this many days before it."""
 
 BEFORE_ANY = "before any assignment"
-
-
-@dataclass(frozen=True, slots=True)
-class Responses:
-    """How many people were reached, and how many of them responded."""
-
-    people: int
-    converted: int
-
-    def __post_init__(self) -> None:
-        """Refuse what can't be counted."""
-        if not 0 <= self.converted <= self.people:
-            raise ValueError(f"{self.converted} of {self.people} people is no count")
-
-    def __add__(self, other: Responses) -> Responses:
-        """Pool two groups."""
-        return Responses(self.people + other.people, self.converted + other.converted)
-
-    @property
-    def rate(self) -> float:
-        """Share of people who responded; 0 where nobody was reached (ask `people` first)."""
-        return self.converted / self.people if self.people else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """From *low* to *high*, both included."""
-
-    low: float
-    high: float
-
-
-def wilson(responses: Responses, *, level: float = 0.95) -> Interval:
-    """Return Wilson's score interval of a rate; 0 to 1 where nobody was reached."""
-    n = responses.people
-    if n == 0:
-        return Interval(0.0, 1.0)
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    p = responses.rate
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    # at the ends the formula is exactly 0 or 1, but for rounding
-    low = 0.0 if responses.converted == 0 else centre - half
-    return Interval(low, 1.0 if responses.converted == n else centre + half)
-
-
-def newcombe(treated: Responses, control: Responses, *, level: float = 0.95) -> Interval:
-    """Return the interval of ``treated.rate - control.rate`` (Newcombe's hybrid of two Wilson intervals)."""
-    if treated.people == 0 or control.people == 0:
-        return Interval(-1.0, 1.0)
-    one, two = wilson(treated, level=level), wilson(control, level=level)
-    difference = treated.rate - control.rate
-    low = difference - sqrt((treated.rate - one.low) ** 2 + (two.high - control.rate) ** 2)
-    high = difference + sqrt((one.high - treated.rate) ** 2 + (control.rate - two.low) ** 2)
-    return Interval(low, high)
 
 
 def campaign_results(

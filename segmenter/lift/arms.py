@@ -1,0 +1,144 @@
+"""Arms and holdouts: who is in which, by a hash that every engine computes alike, and whether the counts are as meant.
+
+The arm of a person follows from the experiment's salt and the person's id alone: nobody moves when segments are
+refitted, and nothing has to be remembered to find it again. Source of the cut: the first eight hexadecimal digits of
+MD5, compared as text (SCIENCE: equal for 100,000 ids in Python, DuckDB and Spark).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from segmenter.errors import DefinitionError
+
+HOLDOUT = "holdout"
+DIGITS = 8
+MISMATCH = 0.001
+"""Below this p-value of the counts something is wrong with who is in which arm, and nothing else is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """Who gets what, so that the difference can be told.
+
+    Attributes:
+        name: In file names and group names: lower case letters, digits, underscores.
+        salt: What the hash starts with; another salt deals anew.
+        arms: Share of the people who are not held out, by arm; they sum to 1. The first one is what others are
+            compared with, unless there is a holdout.
+        holdout: Share of all people who get nothing, 0 to less than 1.
+        personas: Slugs of those who take part; empty: all.
+        holdouts: Another holdout for some personas, by slug.
+        metric: What decides: clicked, ordered, opened or revenue; named before the start.
+        worth: The least rise of its rate that would be worth knowing.
+    """
+
+    name: str
+    salt: str
+    arms: Mapping[str, float]
+    holdout: float = 0.0
+    personas: tuple[str, ...] = ()
+    holdouts: Mapping[str, float] = field(default_factory=dict)
+    metric: str = "clicked"
+    worth: float = 0.01
+
+    def share(self, persona: str | None) -> float:
+        """Return the share of one persona's people who are held out."""
+        return self.holdouts.get(persona or "", self.holdout)
+
+    def shares(self, persona: str | None) -> dict[str, float]:
+        """Return the share of one persona's people in each arm, the holdout first (where there is one)."""
+        held = self.share(persona)
+        rest = {arm: share * (1 - held) for arm, share in self.arms.items()}
+        return {HOLDOUT: held, **rest} if held > 0 else rest
+
+
+def check_experiment(experiment: Experiment) -> None:
+    """Look at an experiment's definition.
+
+    Raises:
+        DefinitionError: Shares do not sum to 1, an arm takes the holdout's name, or a holdout leaves nobody.
+    """
+    where = f"experiment {experiment.name!r}"
+    if not experiment.arms:
+        raise DefinitionError("it has no arms", where=where)
+    if HOLDOUT in experiment.arms:
+        raise DefinitionError("'holdout' is no arm; write holdout = 0.1 beside the arms", where=where)
+    if any(share <= 0 for share in experiment.arms.values()):
+        raise DefinitionError("each arm needs a share above 0", where=where)
+    total = sum(experiment.arms.values())
+    if abs(total - 1) > 1e-6:  # noqa: PLR2004 - what decimals of shares lose
+        raise DefinitionError(f"the shares of its arms sum to {total:g}, not to 1", where=where)
+    for share in (experiment.holdout, *experiment.holdouts.values()):
+        if not 0 <= share < 1:
+            raise DefinitionError(f"a holdout of {share:g} leaves nobody; write a share below 1", where=where)
+    if len(experiment.arms) == 1 and not experiment.holdout and not experiment.holdouts:
+        raise DefinitionError("one arm without a holdout has nothing to be compared with", where=where)
+
+
+def arm_of(person_id: str, experiment: Experiment, persona: str | None = None) -> str:
+    """Return the arm of one person."""
+    digest = hashlib.md5((experiment.salt + person_id).encode(), usedforsecurity=False).hexdigest()[:DIGITS]
+    arms = _cuts(experiment.shares(persona))
+    return next((arm for arm, cut in arms[:-1] if digest < cut), arms[-1][0])
+
+
+def with_arms(people: Table, experiment: Experiment) -> Table:
+    """Add the column ``arm`` to *people* (columns ``person_id``, ``persona``); those of other personas are left out."""
+    if experiment.personas:
+        people = people.filter(people.persona.isin(experiment.personas))
+    digest = (ibis.literal(experiment.salt) + people.person_id).hexdigest("md5").substr(0, DIGITS)
+    usual = _dealt(digest, experiment.shares(None))
+    special = [(people.persona == slug, _dealt(digest, experiment.shares(slug))) for slug in experiment.holdouts]
+    return people.mutate(arm=ibis.cases(*special, else_=usual) if special else usual)
+
+
+def _dealt(digest: Any, shares: Mapping[str, float]) -> Any:
+    arms = _cuts(shares)
+    below = [(digest < cut, arm) for arm, cut in arms[:-1]]
+    return ibis.cases(*below, else_=arms[-1][0]) if below else ibis.literal(arms[-1][0])
+
+
+def _cuts(shares: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Arms in order, each with the hexadecimal text that its digests are below."""
+    found, total = [], 0.0
+    for arm, share in shares.items():
+        total += share
+        found.append((arm, format(min(int(total * 16**DIGITS), 16**DIGITS - 1), f"0{DIGITS}x")))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """Whether the counts of the arms are what their shares promise.
+
+    Attributes:
+        p: Of the counts, by chi-squared; 1 where there is nobody.
+        expected: People per arm by the shares, in the order of the counts.
+    """
+
+    p: float
+    expected: tuple[float, ...]
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing may be concluded from this experiment."""
+        return self.p < MISMATCH
+
+
+def sample_ratio(counts: Sequence[int], shares: Sequence[float]) -> SampleRatio:
+    """Compare the people of each arm with the shares that were meant (chi-squared, one degree less than arms)."""
+    total, whole = sum(counts), sum(shares)
+    expected = tuple(total * share / whole for share in shares)
+    if not total or len(counts) < 2:  # noqa: PLR2004 - one arm has no ratio
+        return SampleRatio(1.0, expected)
+    from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
+
+    statistic = sum((count - mean) ** 2 / mean for count, mean in zip(counts, expected, strict=True))
+    return SampleRatio(float(chi2.sf(statistic, len(counts) - 1)), expected)

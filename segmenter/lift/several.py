@@ -1,0 +1,92 @@
+"""Several personas at once: do they differ at all, how far to believe each, and which findings stand.
+
+Sources: Cochran 1954 (Q); DerSimonian & Laird 1986 (the variance between groups, which the shrinkage uses);
+Benjamini & Hochberg 1995.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DIFFER = 0.1
+"""Above this p-value of Q the sentence is: no evidence that personas differ."""
+
+FALSE_SHARE = 0.05
+"""Of the findings of a campaign at most this share may be false (Benjamini-Hochberg)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A difference of one persona, and its variance."""
+
+    difference: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heterogeneity:
+    """Whether the differences of several personas differ more than chance explains.
+
+    Attributes:
+        q: Cochran's statistic.
+        freedom: Personas minus one.
+        p: Of Q under the same effect for all; 1 for fewer than two personas.
+        between: The variance of the true effects between personas.
+        pooled: Their mean effect.
+    """
+
+    q: float
+    freedom: int
+    p: float
+    between: float
+    pooled: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether there is evidence that personas differ."""
+        return self.p <= DIFFER
+
+
+def heterogeneity(found: Sequence[Measured]) -> Heterogeneity:
+    """Compare the effects of several personas; those without a variance take no part."""
+    usable = [one for one in found if one.variance > 0.0]
+    if not usable:
+        return Heterogeneity(0.0, 0, 1.0, 0.0, 0.0)
+    weights = [1 / one.variance for one in usable]
+    total = sum(weights)
+    mean = sum(w * one.difference for w, one in zip(weights, usable, strict=True)) / total
+    freedom = len(usable) - 1
+    if freedom == 0:
+        return Heterogeneity(0.0, 0, 1.0, 0.0, mean)
+    from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
+
+    q = sum(w * (one.difference - mean) ** 2 for w, one in zip(weights, usable, strict=True))
+    between = max(0.0, (q - freedom) / (total - sum(w * w for w in weights) / total))
+    again = [1 / (between + one.variance) for one in usable]
+    pooled = sum(w * one.difference for w, one in zip(again, usable, strict=True)) / sum(again)
+    return Heterogeneity(q, freedom, float(chi2.sf(q, freedom)), between, pooled)
+
+
+def shrunken(found: Sequence[Measured], common: Heterogeneity) -> list[float]:
+    """Pull each difference towards the common one, the further the noisier it is (empirical Bayes).
+
+    A persona without a variance (nobody compared) takes the common difference.
+    """
+    return [
+        common.pooled
+        if one.variance <= 0.0
+        else common.pooled + common.between / (common.between + one.variance) * (one.difference - common.pooled)
+        for one in found
+    ]
+
+
+def standing(p_values: Sequence[float], *, share: float = FALSE_SHARE) -> list[bool]:
+    """Return which findings stand when at most *share* of them may be false (Benjamini-Hochberg's step up)."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    last = -1
+    for rank, place in enumerate(order):
+        if p_values[place] <= share * (rank + 1) / len(order):
+            last = rank
+    stands = {order[rank] for rank in range(last + 1)}
+    return [place in stands for place in range(len(p_values))]
