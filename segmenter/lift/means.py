@@ -6,15 +6,13 @@ Sources: Welch 1947 (unequal variances, Satterthwaite's degrees of freedom); Den
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from math import sqrt
-
-import numpy as np
+from operator import add
 
 from segmenter.lift.rates import Interval
-
-CUT = 0.999
-"""Amounts above this quantile are cut to it, so that one order decides nothing."""
 
 LEAST = 2  # values from which a variance can be told
 
@@ -50,16 +48,6 @@ class Amounts:
         return max(0.0, (self.squares - self.total * self.mean) / (self.people - 1))
 
 
-def amounts(values: np.ndarray) -> Amounts:
-    """Return the sufficient statistics of *values* (shape ``(people,)``)."""
-    return Amounts(len(values), float(values.sum()), float((values**2).sum()))
-
-
-def cut(values: np.ndarray, *, share: float = CUT) -> np.ndarray:
-    """Return *values* with all above their quantile *share* cut to it; both groups together, before they are compared."""
-    return np.minimum(values, np.quantile(values, share)) if len(values) else values
-
-
 def welch(treated: Amounts, control: Amounts, *, level: float = 0.95) -> Interval:
     """Return the interval of ``treated.mean - control.mean`` for groups of unequal variance.
 
@@ -82,31 +70,54 @@ def _error(group: Amounts) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Adjusted:
-    """Outcomes after CUPED, in the order of the people, and how much of the variance went.
+class Paired:
+    """An outcome and a covariate of the same people, as sums.
 
     Attributes:
-        values: Shape ``(people,)``.
-        theta: The slope that was taken off.
+        outcome: What they did after they were mailed.
+        before: What they had done before anybody was mailed.
+        products: Sum over people of outcome times covariate.
+    """
+
+    outcome: Amounts
+    before: Amounts
+    products: float
+
+    def __add__(self, other: Paired) -> Paired:
+        """Pool two groups."""
+        return Paired(self.outcome + other.outcome, self.before + other.before, self.products + other.products)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """Outcomes after CUPED.
+
+    Attributes:
+        groups: In the order given.
+        theta: The slope that was taken off; one for all groups, so that it can't depend on the arm.
         less: Share of the variance that went, 0 to 1: the squared correlation of outcome and covariate.
     """
 
-    values: np.ndarray
+    groups: tuple[Amounts, ...]
     theta: float
     less: float
 
 
-def cuped(outcome: np.ndarray, before: np.ndarray) -> Adjusted:
-    """Take off *outcome* what *before*, measured before anybody was mailed, tells already.
+def cuped(groups: Sequence[Paired]) -> Adjusted:
+    """Take off each group's outcomes what the covariate, measured before anybody was mailed, tells already."""
+    pooled = reduce(add, groups)
+    n, mean = pooled.outcome.people, pooled.before.mean
+    spread, noise = pooled.before.variance, pooled.outcome.variance
+    if n < LEAST or spread <= 0.0 or noise <= 0.0:
+        return Adjusted(tuple(group.outcome for group in groups), 0.0, 0.0)
+    covariance = (pooled.products - pooled.outcome.total * mean) / (n - 1)
+    theta = covariance / spread
+    return Adjusted(tuple(_without(group, theta, mean) for group in groups), theta, covariance**2 / (spread * noise))
 
-    Args:
-        outcome: Shape ``(people,)``: all arms together, so that one slope serves all.
-        before: The same shape; a person without a value counts as average.
-    """
-    known = np.where(np.isnan(before), np.nanmean(before) if not np.isnan(before).all() else 0.0, before)
-    variance = float(known.var())
-    if len(outcome) < LEAST or variance <= 0.0 or float(outcome.var()) <= 0.0:
-        return Adjusted(outcome.astype(float), 0.0, 0.0)
-    covariance = float(((outcome - outcome.mean()) * (known - known.mean())).mean())
-    theta = covariance / variance
-    return Adjusted(outcome - theta * (known - known.mean()), theta, covariance**2 / (variance * float(outcome.var())))
+
+def _without(group: Paired, theta: float, mean: float) -> Amounts:
+    """The sums of ``y - theta (x - mean)``, from the sums of x and y."""
+    y, x, n = group.outcome, group.before, group.outcome.people
+    crossed = group.products - mean * y.total
+    centred = x.squares - 2 * mean * x.total + n * mean * mean
+    return Amounts(n, y.total - theta * (x.total - n * mean), y.squares - 2 * theta * crossed + theta**2 * centred)

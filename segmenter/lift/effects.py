@@ -1,0 +1,208 @@
+"""Effects of one arm against another, per persona: differences with intervals, and what may be said of them.
+
+The difference of everybody is post-stratified: each persona's, weighted by its share of the people, so that arms whose
+personas differ by chance are compared fairly. Its interval puts the personas' intervals together (Zou & Donner 2008,
+MOVER).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from statistics import NormalDist
+from typing import Literal
+
+from segmenter.lift.looking import always_valid, confidence_sequence, look
+from segmenter.lift.outcomes import Stratum
+from segmenter.lift.power import more_needed
+from segmenter.lift.rates import Interval, Responses, newcombe
+from segmenter.lift.several import Heterogeneity, Measured, heterogeneity, shrunken, standing
+
+EVERYONE = "everyone"
+LEAST_EACH = 5
+"""Below so many responders and so many others in both groups together, a rate's approximation is not believed."""
+
+Verdict = Literal["more", "less", "none", "too_few", "nobody"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One metric of one persona: *treated* less *control*.
+
+    Attributes:
+        difference: Of rates (a share) or of means (the currency).
+        interval: 95%, or of the confidence sequence where the end has not come.
+        p: Of no difference; always valid where the end has not come.
+        shrunken: The difference pulled towards that of all personas: what to expect next time.
+        stands: Whether it stays a finding when all personas and metrics are looked at together.
+        more: People per arm that are missing to see a rise worth knowing; 0 where there are enough.
+    """
+
+    persona: str
+    metric: str
+    treated: Responses
+    control: Responses
+    difference: float
+    interval: Interval
+    p: float
+    variance: float
+    shrunken: float
+    stands: bool = False
+    more: int = 0
+
+    @property
+    def verdict(self) -> Verdict:
+        """What may be said."""
+        if not self.treated.people or not self.control.people:
+            return "nobody"
+        if self.stands and not self.interval.low <= 0 <= self.interval.high:
+            return "more" if self.difference > 0 else "less"
+        return "too_few" if self.more else "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is compared, and how.
+
+    Attributes:
+        metric: A count of `Stratum`: clicked, ordered, opened, unsubscribed, complained.
+        treated: Arm.
+        control: Arm that it is compared with.
+        worth: The least rise worth knowing.
+        early: Whether the end has not come: then p and interval hold at every look.
+        planned: People per arm at the end; tells the confidence sequence where to be tight.
+    """
+
+    metric: str
+    treated: str
+    control: str
+    worth: float
+    early: bool = False
+    planned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything about one metric: everybody, each persona, and whether personas differ."""
+
+    question: Question
+    everyone: Effect
+    personas: tuple[Effect, ...]
+    common: Heterogeneity
+
+
+def compare(strata: Sequence[Stratum], question: Question) -> Comparison:
+    """Compare two arms, for each persona and for everybody."""
+    found = []
+    for persona in sorted({stratum.persona for stratum in strata}):
+        sides = [_side(strata, persona, arm, question.metric) for arm in (question.treated, question.control)]
+        found.append(_effect(persona, sides[0], sides[1], question))
+    usable = [one for one in found if one.verdict != "nobody"]
+    common = heterogeneity([Measured(one.difference, one.variance) for one in usable])
+    pulled = shrunken([Measured(one.difference, one.variance) for one in usable], common)
+    better = dict(zip((one.persona for one in usable), pulled, strict=True))
+    personas = tuple(replace(one, shrunken=better.get(one.persona, common.pooled)) for one in found)
+    return Comparison(question, _everyone(usable, question), personas, common)
+
+
+def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
+    """Let findings stand: the primary metric of everybody by itself, all others together (Benjamini-Hochberg)."""
+    others = [e for c in comparisons for e in c.personas if e.verdict != "nobody"]
+    others += [c.everyone for c in comparisons if c.question.metric != primary]
+    stands = {(e.persona, e.metric): stood for e, stood in zip(others, standing([e.p for e in others]), strict=True)}
+    return [
+        replace(
+            one,
+            everyone=replace(
+                one.everyone,
+                stands=one.everyone.p <= 0.05  # noqa: PLR2004 - the level of every interval here
+                if one.question.metric == primary
+                else stands[EVERYONE, one.question.metric],
+            ),
+            personas=tuple(replace(e, stands=stands.get((e.persona, e.metric), False)) for e in one.personas),
+        )
+        for one in comparisons
+    ]
+
+
+def _side(strata: Sequence[Stratum], persona: str, arm: str, metric: str) -> Responses:
+    found = [one.responses(metric) for one in strata if one.persona == persona and one.arm == arm]
+    return sum(found, Responses(0, 0))
+
+
+def _effect(persona: str, treated: Responses, control: Responses, question: Question) -> Effect:
+    difference = treated.rate - control.rate
+    seen = look(treated, control)
+    if question.early:
+        interval = confidence_sequence(treated, control, planned=question.planned)
+        p = always_valid([seen], tau=question.worth)
+    else:
+        interval, p = newcombe(treated, control), p_value(treated, control)
+    more = _missing(treated, control, interval, question.worth)
+    return Effect(
+        persona,
+        question.metric,
+        treated,
+        control,
+        difference,
+        interval,
+        p,
+        seen.variance or _smallest(treated, control),
+        difference,
+        more=more,
+    )
+
+
+def _missing(treated: Responses, control: Responses, interval: Interval, worth: float) -> int:
+    """How many are missing: none where a rise worth knowing is seen, or can be excluded."""
+    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < worth:
+        return 0
+    return more_needed(treated, control, worth=worth)
+
+
+def _smallest(treated: Responses, control: Responses) -> float:
+    """A variance for groups in which nobody, or everybody, responded: that of half a responder in each."""
+    sides = [group for group in (treated, control) if group.people]
+    return sum(0.5 * (group.people + 0.5) / (group.people + 1) ** 2 / group.people for group in sides)
+
+
+def p_value(treated: Responses, control: Responses) -> float:
+    """Return the two-sided p of equal rates: pooled z, or Fisher's exact test where responders are few."""
+    pooled = treated + control
+    if not treated.people or not control.people or pooled.converted in {0, pooled.people}:
+        return 1.0
+    if min(pooled.converted, pooled.people - pooled.converted) < 2 * LEAST_EACH:
+        from scipy.stats import fisher_exact  # noqa: PLC0415 - half a second that most commands need not wait
+
+        table = [[group.converted, group.people - group.converted] for group in (treated, control)]
+        return float(fisher_exact(table).pvalue)
+    error = sqrt(pooled.rate * (1 - pooled.rate) * (1 / treated.people + 1 / control.people))
+    return 2 * (1 - NormalDist().cdf(abs(treated.rate - control.rate) / error))
+
+
+def _everyone(found: Sequence[Effect], question: Question) -> Effect:
+    people = sum(one.treated.people + one.control.people for one in found)
+    treated = sum((one.treated for one in found), Responses(0, 0))
+    control = sum((one.control for one in found), Responses(0, 0))
+    if not people:
+        return _effect(EVERYONE, treated, control, question)
+    weights = [(one.treated.people + one.control.people) / people for one in found]
+    difference = sum(w * one.difference for w, one in zip(weights, found, strict=True))
+    variance = sum(w * w * one.variance for w, one in zip(weights, found, strict=True))
+    if question.early:
+        pooled = _effect(EVERYONE, treated, control, question)
+        half = (pooled.interval.high - pooled.interval.low) / 2
+        interval, p = Interval(max(-1.0, difference - half), min(1.0, difference + half)), pooled.p
+    else:
+        interval = _together(found, weights, difference)
+        p = 2 * (1 - NormalDist().cdf(abs(difference) / sqrt(variance))) if variance else 1.0
+    more = _missing(treated, control, interval, question.worth)
+    return Effect(EVERYONE, question.metric, treated, control, difference, interval, p, variance, difference, more=more)
+
+
+def _together(found: Sequence[Effect], weights: Sequence[float], difference: float) -> Interval:
+    """The interval of a weighted sum from the intervals of its parts (MOVER)."""
+    low = sqrt(sum((w * (one.difference - one.interval.low)) ** 2 for w, one in zip(weights, found, strict=True)))
+    high = sqrt(sum((w * (one.interval.high - one.difference)) ** 2 for w, one in zip(weights, found, strict=True)))
+    return Interval(difference - low, difference + high)

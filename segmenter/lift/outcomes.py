@@ -1,0 +1,143 @@
+"""What people did after they were mailed, or were meant to be: counts and sums per persona and arm, Ibis in, Ibis out.
+
+Everybody who was assigned to an arm counts, whether the mail arrived or not (intention to treat), so that arms stay
+comparable. Orders count whoever is credited with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from segmenter.lift.means import Amounts, Paired
+from segmenter.lift.rates import Responses
+from segmenter.personas import UNCLASSIFIED
+
+COVARIATE_DAYS = 90
+CUT = 0.999
+"""Amounts above this quantile of the buyers are cut to it, so that one order decides nothing."""
+
+KINDS = {"opened": "open", "clicked": "click", "unsubscribed": "unsubscribe", "complained": "complaint"}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What counts.
+
+    Attributes:
+        until: UTC; nothing later counts.
+        order_days: Orders up to so many days after the mail count; None: all until the end.
+        currency: Of the amounts; orders in others are counted, and their amounts left out.
+    """
+
+    until: datetime
+    order_days: int | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """What the people of one persona in one arm did.
+
+    Attributes:
+        counts: People by metric: opened, clicked, unsubscribed, complained, ordered.
+        revenue: Amounts after the mail, paired with those of the time before.
+    """
+
+    persona: str
+    arm: str
+    people: int
+    counts: dict[str, int]
+    revenue: Paired
+
+    def responses(self, metric: str) -> Responses:
+        """Return the sufficient statistics of one metric."""
+        return Responses(self.people, self.counts[metric])
+
+
+def outcomes(
+    population: Table, *, mails: Table, engagements: Table, orders: Table, links: Table, window: Window
+) -> Table:
+    """Count what *population* did, per persona and arm.
+
+    Args:
+        population: Columns ``person_id, persona, arm, at``: one row a person; *at* is when they were mailed, or would
+            have been (UTC).
+        mails: Columns ``connection, campaign_id``: of whom opens, clicks, unsubscriptions and complaints count.
+        engagements: Versions in force.
+        orders: Versions in force.
+        links: Columns ``contact_key``, ``person_id``.
+        window: What counts.
+
+    Returns:
+        Columns ``persona, arm, people, opened, clicked, unsubscribed, complained, ordered``, and the sums ``y, yy``
+        (amounts after), ``x, xx`` (before) and ``xy``.
+    """
+    told = _with_reactions(population, mails, engagements, links, window)
+    told = _with_amounts(told, orders.filter(orders.state == "placed"), links, window)
+    return told.group_by("persona", "arm").aggregate(
+        people=told.count(),
+        **{name: told[name].cast("int64").sum() for name in (*KINDS, "ordered")},
+        y=told.after.sum(),
+        yy=(told.after * told.after).sum(),
+        x=told.before.sum(),
+        xx=(told.before * told.before).sum(),
+        xy=(told.after * told.before).sum(),
+    )
+
+
+def _with_reactions(population: Table, mails: Table, engagements: Table, links: Table, window: Window) -> Table:
+    mine = engagements.semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
+    mine = mine.filter(mine.at <= moment(window.until), ~mine.machine.fill_null(False))  # noqa: FBT003 - an expression
+    did = mine.group_by("person_id").aggregate(**{name: (mine.kind == kind).any() for name, kind in KINDS.items()})
+    joined = population.left_join(did, "person_id").drop("person_id_right")
+    return joined.mutate(**{name: joined[name].fill_null(False) for name in KINDS})  # noqa: FBT003 - an expression
+
+
+def _with_amounts(told: Table, placed: Table, links: Table, window: Window) -> Table:
+    bought = placed.inner_join(links, "contact_key").select("person_id", "amount", "currency", placed_at="at")
+    exposed = told.select("person_id", exposed_at="at")
+    bought = bought.inner_join(exposed, "person_id").drop("person_id_right")
+    last = moment(window.until)
+    if window.order_days is not None:
+        last = ibis.least(last, bought.exposed_at + ibis.interval(days=window.order_days))
+    after = (bought.placed_at >= bought.exposed_at) & (bought.placed_at <= last)
+    begin = bought.exposed_at - ibis.interval(days=COVARIATE_DAYS)
+    before = (bought.placed_at < bought.exposed_at) & (bought.placed_at >= begin)
+    counted = bought.currency.identical_to(ibis.literal(window.currency, "string"))
+    sums = bought.group_by("person_id").aggregate(
+        ordered=after.any(),
+        after=ibis.ifelse(after & counted, bought.amount, 0.0).sum(),
+        before=ibis.ifelse(before & counted, bought.amount, 0.0).sum(),
+    )
+    limits = sums.aggregate(
+        most_after=sums.after.nullif(0.0).quantile(CUT), most_before=sums.before.nullif(0.0).quantile(CUT)
+    )
+    joined = told.left_join(sums, "person_id").drop("person_id_right").cross_join(limits)
+    return joined.mutate(
+        ordered=joined.ordered.fill_null(False),  # noqa: FBT003 - an expression
+        after=ibis.least(joined.after.fill_null(0.0), joined.most_after.fill_null(0.0)),
+        before=ibis.least(joined.before.fill_null(0.0), joined.most_before.fill_null(0.0)),
+    )
+
+
+def moment(at: datetime) -> Any:
+    """Return *at* (UTC) as the engines compare it."""
+    return ibis.literal(at).cast("timestamp('UTC', 6)")
+
+
+def strata(counted: list[dict[str, Any]]) -> list[Stratum]:
+    """Turn the rows of `outcomes` into values, by persona and arm."""
+    found = []
+    for row in sorted(counted, key=lambda one: (one["persona"] or "", one["arm"])):
+        people = int(row["people"])
+        after = Amounts(people, float(row["y"]), float(row["yy"]))
+        before = Amounts(people, float(row["x"]), float(row["xx"]))
+        counts = {name: int(row[name]) for name in (*KINDS, "ordered")}
+        revenue = Paired(after, before, float(row["xy"]))
+        found.append(Stratum(row["persona"] or UNCLASSIFIED, row["arm"], people, counts, revenue))
+    return found
