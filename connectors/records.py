@@ -161,6 +161,7 @@ ENGAGEMENTS = TableSchema(
             ("campaign_id", pa.string()),
             ("at", TIME),
             ("url", pa.string()),
+            ("machine", pa.bool_()),  # done by a mail program, not a human; null: the platform does not tell
         ]
     ),
 )
@@ -196,6 +197,19 @@ ASSIGNMENTS = TableSchema(
         ]
     ),
 )
+ARMS = TableSchema(
+    "arms",
+    ("experiment", "person_id"),
+    pa.schema(
+        [
+            ("experiment", pa.string()),  # "holdout": the global one, of which only those held out have a row
+            ("person_id", pa.string()),
+            ("arm", pa.string()),
+            ("persona", pa.string()),  # when the person was dealt in; null: unclassified
+            ("at", TIME),  # when the person was dealt in
+        ]
+    ),
+)
 TABLES = {
     table.name: table
     for table in (
@@ -208,6 +222,7 @@ TABLES = {
         ENGAGEMENTS,
         SURVEY_ANSWERS,
         ASSIGNMENTS,
+        ARMS,
     )
 }
 

@@ -20,6 +20,7 @@ from segmenter.fields import OwnedField
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
+from sync.arms import arm_groups, deal
 from sync.workbench import Workbench, recorded
 
 DECIDING = ("segment", "persona", "confidence", "source", "version")
@@ -35,6 +36,7 @@ class Assigned:
         changed: Persons whose assignment is new or another than before.
         segments: Persons by segment name.
         personas: Persons by the persona's name, "unclassified" among them.
+        dealt: Persons who came into an arm or the global holdout, by experiment.
     """
 
     as_of: datetime
@@ -44,6 +46,7 @@ class Assigned:
     changed: int = 0
     segments: dict[str, int] = field(default_factory=dict)
     personas: dict[str, int] = field(default_factory=dict)
+    dealt: dict[str, int] = field(default_factory=dict)
 
 
 def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
@@ -56,6 +59,7 @@ def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
         found = Assigned(as_of)
         found.changed = bench.warehouse.append(ASSIGNMENTS.name, fresh.to_pyarrow(), recorded_at=bench.now())
         _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
+        found.dealt = deal(bench, as_of)
         run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
     return found
 
@@ -131,5 +135,5 @@ def values_wanted(bench: Workbench, assignments: Table) -> Table:
 
 
 def memberships_wanted(bench: Workbench, assignments: Table) -> Table:
-    """Return which groups every person shall be in; see `segmenter.segments.memberships`."""
-    return by_segment.memberships(assignments, bench.workspace.steps)
+    """Return which groups every person shall be in: segments (`segmenter.segments.memberships`) and arms."""
+    return by_segment.memberships(assignments, bench.workspace.steps).union(arm_groups(bench), distinct=True)

@@ -114,7 +114,7 @@ def targets(bench: Workbench) -> list[Target]:
         manifest = bench.manifest.connectors[connection.connector]
         if bench.connector(name).pushes:
             owned = bench.workspace.connection(name, bench.manifest, bench.environment).owned
-            groups = tuple(segment.name for segment in bench.workspace.segments)
+            groups = bench.workspace.groups
             consents = frozenset(bench.workspace.consent.push)
             found.append(Target(name, owned, groups, consents, needs_email=manifest.kind == "email"))
     return found

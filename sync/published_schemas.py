@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sync.manifest import ConnectorFacts, Manifest, load_manifest
-from sync.workspace_files import MainFile, PersonasFile, SegmentsFile
+from sync.workspace_files import ExperimentsFile, MainFile, PersonasFile, SegmentsFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "^(env|keyring|file):.+$"
@@ -27,6 +27,7 @@ def schemas(manifest: Manifest) -> dict[str, dict[str, Any]]:
         "personasync": main,
         "segments": _titled(SegmentsFile.model_json_schema(), "segments.toml"),
         "personas": personas,
+        "experiments": _titled(ExperimentsFile.model_json_schema(), "experiments.toml"),
     }
 
 

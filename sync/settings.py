@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,10 +18,12 @@ from connectors.errors import FixSettingsError
 from segmenter.catalogue import Catalogue, catalogue
 from segmenter.errors import DefinitionError
 from segmenter.fields import TemplateField, check_copy
+from segmenter.lift.arms import HOLDOUT, Experiment
 from segmenter.personas import Persona, persona_of_segments
 from segmenter.segments import Segment, Waterfall, waterfall
 from segmenter.trait import MappedTrait, SurveyTrait
 from sync.connection_settings import check_connections, check_targets
+from sync.experiments_file import load_experiments
 from sync.manifest import Manifest, load_manifest
 from sync.secret_references import resolve_secret
 from sync.toml_places import Place, at_line, read_text, read_toml
@@ -30,6 +33,7 @@ from sync.workspace_files import (
     GuardrailsPart,
     MainFile,
     PersonasFile,
+    ResultsPart,
     SegmentsFile,
     ServePart,
     TraitPart,
@@ -56,6 +60,8 @@ class Workspace:
         personas: By slug.
         persona_of: Segment name -> persona slug.
         fields: Template fields by name.
+        experiments: Of experiments.toml, by name.
+        everybody: The global holdout, as an experiment with one arm; None where nobody is held out.
         digest: Of the definitions that decide: segments, personas, fields, traits.
         serve: [serve], None where there is no webhook service.
     """
@@ -75,8 +81,18 @@ class Workspace:
     personas: Mapping[str, Persona]
     persona_of: Mapping[str, str]
     fields: Mapping[str, TemplateField]
+    results: ResultsPart
+    experiments: Mapping[str, Experiment]
+    everybody: Experiment | None
     digest: str
     serve: ServePart | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of all groups that we own on the platforms: of segments, arms and the global holdout."""
+        arms = [group for one in self.experiments.values() for group in one.groups.values()]
+        held = [HOLDOUT] if self.everybody else []
+        return (*(segment.name for segment in self.segments), *arms, *held)
 
     def connection(self, name: str, manifest: Manifest, environment: Mapping[str, str]) -> Connection:
         """Return what the connector of connection *name* is told, secrets resolved.
@@ -103,7 +119,7 @@ class Workspace:
             settings=settings,
             manifest=facts.as_mapping(),
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
-            groups=tuple(segment.name for segment in self.segments),
+            groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
         )
@@ -151,9 +167,18 @@ def load_workspace(directory: Path) -> Workspace:
         personas=personas,
         persona_of=persona_of,
         fields=fields,
+        results=main.results,
+        experiments=load_experiments(directory, segments=segments, personas=personas),
+        everybody=_everybody(main),
         digest=_digest(segments_file, personas_file, steps),
         serve=main.serve,
     )
+
+
+def _everybody(main: MainFile) -> Experiment | None:
+    held = main.holdout
+    begins = datetime(1970, 1, 1, tzinfo=UTC)
+    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share) if held.share else None
 
 
 def _state_url(state_dir: Path, state: str) -> str:

@@ -13,7 +13,7 @@ UNCLASSIFIED = "unclassified"
 
 def missing(bench: Workbench, *, only: str | None = None) -> list[SetupStep]:
     """Return what would have to be created on the platforms, without creating anything."""
-    groups = [segment.name for segment in bench.workspace.segments]
+    groups = bench.workspace.groups
     steps = []
     for connector in bench.connectors(only):
         if connector.pushes:

@@ -49,6 +49,13 @@ def read_text(path: Path) -> str:
         raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Save it as UTF-8 text.") from error
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write *text* to *path* as a whole: whoever reads it finds the old text or the new one, never a part."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, "utf-8")
+    unfinished.replace(path)
+
+
 def unknown_key(key: str, known: Sequence[str]) -> str:
     """Return the sentence about a key that nobody knows: the nearest known one, else all of them."""
     near = difflib.get_close_matches(key, known, n=1)

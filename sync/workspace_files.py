@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -126,6 +127,24 @@ class ServePart(Part):
     tries: int = Field(default=5, ge=1, description="Times that a contact is tried before it is parked.")
 
 
+class HoldoutPart(Part):
+    """[holdout]: people who are never mailed, so that the worth of all campaigns together can be told."""
+
+    share: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, description="Of all persons; 0.05 to 0.1 is usual.")
+    salt: str = Field(default="everybody", description="Another one draws other people; leave it once it is in use.")
+
+
+class ResultsPart(Part):
+    """[results]: what counts as an answer to a campaign."""
+
+    order_days: int = Field(default=7, ge=1, description="Orders up to so many days after a mail count.")
+    machine_open_seconds: float = Field(
+        default=120,
+        ge=0,
+        description="Opens so soon after sending count as a machine's where the platform does not tell; 0: none do.",
+    )
+
+
 class MainFile(Part):
     """personasync.toml."""
 
@@ -135,6 +154,8 @@ class MainFile(Part):
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
     serve: ServePart | None = None
+    holdout: HoldoutPart = HoldoutPart()
+    results: ResultsPart = ResultsPart()
 
 
 class SegmentPart(Part):
@@ -179,3 +200,27 @@ class PersonasFile(Part):
 
     personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
     fields: dict[Slug, FieldPart] = Field(default_factory=dict)
+
+
+class ExperimentPart(Part):
+    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
+
+    arms: dict[Slug, float] = Field(description="Share of the people who are not held out, by arm; they sum to 1.")
+    holdout: float = Field(default=0.0, description="Share of the people who get no mail.")
+    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Another holdout for some personas.")
+    personas: tuple[Slug, ...] = Field(default=(), description="Who takes part; empty: all personas.")
+    metric: Literal["clicked", "ordered", "opened"] = Field(
+        default="clicked", description="What decides; named before the start."
+    )
+    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.01, description="The least rise of its rate worth knowing: 0.01 is one point."
+    )
+    salt: str = Field(description="What the dealing hash starts with.")
+    begins: datetime = Field(description="UTC.")
+    ends: datetime | None = Field(default=None, description="Until then every look counts as an early one.")
+
+
+class ExperimentsFile(Part):
+    """experiments.toml."""
+
+    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)

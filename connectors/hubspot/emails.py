@@ -78,7 +78,7 @@ def events(
 def activity(
     connection: str, found: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
 ) -> tuple[pa.Table, pa.Table]:
-    """Return deliveries and engagements of *found* events; opens by machines are left out.
+    """Return deliveries and engagements of *found* events; those that HubSpot filters as a machine's are marked.
 
     A bounce is a delivery that failed, and replaces the row of the sent one, since it comes later.
     """
@@ -94,9 +94,10 @@ def activity(
         if event["type"] in {*SENT, "BOUNCE"}:
             status = "sent" if event["type"] in SENT else _bounce(event)
             deliveries[campaign, address] = {**common, "at": at, "status": status, "variant": None}
-        if event["type"] in KINDS and not event.get("filteredEvent") and _leaves(event):
+        if event["type"] in KINDS and _leaves(event):
             key = {"event_id": str(event["id"]), "kind": KINDS[event["type"]]}
-            engagements.append({**common, **key, "at": at, "url": event.get("url")})
+            machine = bool(event.get("filteredEvent"))
+            engagements.append({**common, **key, "at": at, "url": event.get("url"), "machine": machine})
     return (
         pa.Table.from_pylist(list(deliveries.values()), schema=DELIVERIES.columns),
         pa.Table.from_pylist(engagements, schema=ENGAGEMENTS.columns),

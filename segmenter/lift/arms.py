@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import ibis
@@ -37,16 +38,32 @@ class Experiment:
         holdouts: Another holdout for some personas, by slug.
         metric: What decides: clicked, ordered, opened or revenue; named before the start.
         worth: The least rise of its rate that would be worth knowing.
+        begins: UTC.
+        ends: UTC; None: open. Before it every look is an early one.
     """
 
     name: str
     salt: str
     arms: Mapping[str, float]
+    begins: datetime
+    ends: datetime | None = None
     holdout: float = 0.0
     personas: tuple[str, ...] = ()
     holdouts: Mapping[str, float] = field(default_factory=dict)
     metric: str = "clicked"
     worth: float = 0.01
+
+    @property
+    def control(self) -> str:
+        """The arm that others are compared with."""
+        held = self.holdout > 0 or any(share > 0 for share in self.holdouts.values())
+        return HOLDOUT if held else next(iter(self.arms))
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """The name of the group (tag, list) of each arm on the platforms, by arm; the holdout's too."""
+        names = [HOLDOUT, *self.arms] if self.control == HOLDOUT else list(self.arms)
+        return {arm: f"{self.name}_{arm}" for arm in names}
 
     def share(self, persona: str | None) -> float:
         """Return the share of one persona's people who are held out."""
@@ -68,6 +85,8 @@ def check_experiment(experiment: Experiment) -> None:
     where = f"experiment {experiment.name!r}"
     if not experiment.arms:
         raise DefinitionError("it has no arms", where=where)
+    if experiment.ends is not None and experiment.ends <= experiment.begins:
+        raise DefinitionError("it ends before it begins", where=where)
     if HOLDOUT in experiment.arms:
         raise DefinitionError("'holdout' is no arm; write holdout = 0.1 beside the arms", where=where)
     if any(share <= 0 for share in experiment.arms.values()):

@@ -37,8 +37,7 @@ def campaign_results(
         Columns ``connection, campaign_id, variant, persona, delivered, opened, clicked, ordered, unsubscribed,
         revenue``; a persona of null is unclassified.
     """
-    reached = _reached(deliveries, links, campaigns)
-    told = _with_persona(reached, assignments)
+    told = reached(deliveries, links, campaigns, assignments)
     told = _with_engagements(told, engagements, links)
     told = _with_orders(told, orders, links, order_window_days)
     grouped = told.group_by("connection", "campaign_id", "variant", "persona")
@@ -50,6 +49,16 @@ def campaign_results(
         unsubscribed=told.person_id.nunique(where=told.unsubscribes > 0),
         revenue=told.revenue.sum(),
     )
+
+
+def reached(deliveries: Table, links: Table, campaigns: Table, assignments: Table) -> Table:
+    """Return one row a mail and person that it was delivered to, with the persona in force when it was sent.
+
+    Returns:
+        Columns ``connection, mail`` (the variant's own id), ``campaign_id`` (that it is filed under), ``person_id, at,
+        variant, persona``.
+    """
+    return _with_persona(_reached(deliveries, links, campaigns), assignments)
 
 
 KEYS = ["connection", "mail", "person_id"]
@@ -88,7 +97,8 @@ def _with_persona(reached: Table, assignments: Table) -> Table:
 
 
 def _with_engagements(told: Table, engagements: Table, links: Table) -> Table:
-    known = engagements.inner_join(links, "contact_key")
+    human = engagements.filter(~engagements.machine.fill_null(False))  # noqa: FBT003 - an expression
+    known = human.inner_join(links, "contact_key")
     kinds = {"opens": "open", "clicks": "click", "unsubscribes": "unsubscribe"}
     counted = known.group_by("connection", "campaign_id", "person_id").aggregate(
         **{name: (known.kind == kind).cast("int64").sum() for name, kind in kinds.items()}

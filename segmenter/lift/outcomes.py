@@ -111,8 +111,8 @@ def _with_amounts(told: Table, placed: Table, links: Table, window: Window) -> T
     counted = bought.currency.identical_to(ibis.literal(window.currency, "string"))
     sums = bought.group_by("person_id").aggregate(
         ordered=after.any(),
-        after=ibis.ifelse(after & counted, bought.amount, 0.0).sum(),
-        before=ibis.ifelse(before & counted, bought.amount, 0.0).sum(),
+        after=bought.amount.sum(where=after & counted).fill_null(0.0),
+        before=bought.amount.sum(where=before & counted).fill_null(0.0),
     )
     limits = sums.aggregate(
         most_after=sums.after.nullif(0.0).quantile(CUT), most_before=sums.before.nullif(0.0).quantile(CUT)

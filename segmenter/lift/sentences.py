@@ -1,0 +1,61 @@
+"""What was found, in plain sentences: with the interval, and without more than the figures carry."""
+
+from __future__ import annotations
+
+from segmenter.lift.arms import HOLDOUT
+from segmenter.lift.effects import EVERYONE, Comparison, Effect
+
+VERBS = {
+    "clicked": "clicked",
+    "ordered": "ordered",
+    "opened": "opened",
+    "unsubscribed": "unsubscribed",
+    "complained": "complained",
+}
+
+
+def sentences(found: Comparison) -> list[str]:
+    """Return a sentence for everybody, whether personas differ, and one for each persona."""
+    told = [sentence(found.everyone, found)]
+    if len(found.personas) > 1:
+        told.append(differ(found))
+        told += [sentence(one, found) for one in found.personas]
+    return told
+
+
+def differ(found: Comparison) -> str:
+    """Say whether there is evidence that personas differ."""
+    if found.common.differ:
+        return f"Personas differ in this (Q = {found.common.q:.1f}, p = {found.common.p:.3f})."
+    return f"No evidence that personas differ in this (p = {found.common.p:.2f}): expect the same of each."
+
+
+def sentence(one: Effect, found: Comparison) -> str:
+    """Say what may be said of one persona, or of everybody."""
+    who = "Everyone" if one.persona == EVERYONE else one.persona
+    than = "the holdout" if found.question.control == HOLDOUT else f"with “{found.question.control}”"
+    with_what = "" if found.question.control == HOLDOUT else f" with “{found.question.treated}”"
+    if one.verdict == "nobody":
+        return f"{who}: nothing to compare, one side has nobody."
+    points = (
+        f"{100 * one.difference:+.1f} points, 95% interval {_points(one.interval.low)} to {_points(one.interval.high)}"
+    )
+    verb = VERBS[one.metric]
+    if one.verdict in {"more", "less"}:
+        much = f"{abs(100 * one.difference):.1f} points {one.verdict}"
+        interval = f"95% interval {_points(one.interval.low)} to {_points(one.interval.high)}"
+        return f"{who} {verb} {much}{with_what} than {than}, {interval}{_early(found)}."
+    if one.verdict == "too_few":
+        return (
+            f"{who}: not enough data ({points}); needs {one.more:,} more people an arm to see a rise of "
+            f"{100 * found.question.worth:g} points{_early(found)}."
+        )
+    return f"{who}: no evidence of a difference in who {verb} ({points}{_early(found)})."
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _early(found: Comparison) -> str:
+    return ", valid at every look" if found.question.early else ""

@@ -1,0 +1,137 @@
+"""What a campaign or an experiment did, per persona: `lift`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli.console import table
+from sync.cli.experiments import RATIO_BROKEN
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+
+
+@app.command()
+def lift(
+    campaign: Annotated[
+        str | None, typer.Argument(metavar="[CAMPAIGN]", help="Name or id. Default: the newest one.")
+    ] = None,
+    *,
+    workspace: WorkspaceOption = HERE,
+    experiment: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The arms of an experiment instead of a campaign's variants.")
+    ] = None,
+    control: Annotated[
+        str | None, typer.Option(metavar="VARIANT", help="What others are compared with. Default: the first by name.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a campaign did for each persona, against the holdout or between arms, with intervals."""
+    from sync import lifting as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    if experiment is not None and (campaign is not None or control is not None):
+        raise FixSettingsError("An experiment names its own arms.", mend="Leave out CAMPAIGN and --control.")
+    with bench_of(workspace) as bench:
+        if experiment is not None:
+            found = job.lift_of_experiment(bench, experiment)
+        else:
+            found = job.lift_of_campaign(bench, campaign, control=control)
+    console.result(document(found), *shown(found))
+
+
+def shown(found: Any) -> list[Any]:
+    """Return the lift for people."""
+    from segmenter.lift.sentences import sentences  # noqa: PLC0415
+
+    lines: list[Any] = [f"{found.about}{' (early: its end has not come)' if found.early else ''}"]
+    if found.ratio is not None and found.ratio.broken:
+        return [*lines, RATIO_BROKEN, *found.notes]
+    for one in found.comparisons:
+        rows = [
+            (
+                effect.persona,
+                effect.treated.people,
+                effect.control.people,
+                f"{effect.treated.rate:.1%}",
+                f"{effect.control.rate:.1%}",
+                f"{100 * effect.difference:+.1f}",
+                f"{100 * effect.shrunken:+.1f}",
+            )
+            for effect in (one.everyone, *one.personas)
+        ]
+        asked = one.question
+        headed = f"{asked.metric}: “{asked.treated}” against “{asked.control}”"
+        columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected again")
+        lines += [table(*columns, rows=rows, title=headed), *sentences(one), ""]
+    lines += [spent(one) for one in found.spend]
+    return [*lines, *found.notes]
+
+
+def spent(one: Any) -> str:
+    """Say what the revenue per person did."""
+    if one.interval.high == float("inf"):
+        return f"Revenue: not enough orders to compare “{one.treated}” with “{one.control}”."
+    told = (
+        f"Revenue per person: {one.difference:+.2f} {one.currency} with “{one.treated}” against “{one.control}”, "
+        f"95% interval {one.interval.low:.2f} to {one.interval.high:.2f}"
+    )
+    told += f"; earlier spending explained {one.less:.0%} of the noise." if one.less else "."
+    left = f" {one.left_out:,} orders in other currencies are left out." if one.left_out else ""
+    return told + left
+
+
+def document(found: Any) -> dict[str, Any]:
+    """Return the lift for scripts: rates and differences as shares."""
+    from segmenter.lift.sentences import sentences  # noqa: PLC0415
+
+    return {
+        "about": found.about,
+        "primary": found.primary,
+        "early": found.early,
+        "sample_ratio_p": None if found.ratio is None else found.ratio.p,
+        "sample_ratio_broken": bool(found.ratio and found.ratio.broken),
+        "comparisons": [
+            {
+                "metric": one.question.metric,
+                "treated": one.question.treated,
+                "control": one.question.control,
+                "heterogeneity_p": one.common.p,
+                "personas_differ": one.common.differ,
+                "everyone": effect_document(one.everyone),
+                "personas": [effect_document(effect) for effect in one.personas],
+                "sentences": sentences(one),
+            }
+            for one in found.comparisons
+        ],
+        "revenue": [
+            {
+                "treated": one.treated,
+                "control": one.control,
+                "difference": one.difference,
+                "interval": [one.interval.low, one.interval.high] if one.interval.high != float("inf") else None,
+                "currency": one.currency,
+                "variance_explained": one.less,
+                "orders_left_out": one.left_out,
+            }
+            for one in found.spend
+        ],
+        "notes": list(found.notes),
+    }
+
+
+def effect_document(one: Any) -> dict[str, Any]:
+    """Return one effect for scripts."""
+    return {
+        "persona": one.persona,
+        "treated": {"people": one.treated.people, "converted": one.treated.converted},
+        "control": {"people": one.control.people, "converted": one.control.converted},
+        "difference": one.difference,
+        "interval": [one.interval.low, one.interval.high],
+        "p": one.p,
+        "shrunken": one.shrunken,
+        "stands": one.stands,
+        "more_people_needed": one.more,
+        "verdict": one.verdict,
+    }
