@@ -93,8 +93,9 @@ def _keys(shape: Mapping[str, Any], shapes: Mapping[str, Any], *, path: str) -> 
 
 
 def _key(path: str, value: Mapping[str, Any], shapes: Mapping[str, Any], *, required: bool) -> Iterator[Sequence[str]]:
-    if "$ref" in value:
-        yield from _keys(shapes[value["$ref"].rsplit("/", 1)[1]], shapes, path=path)
+    referred = next((one["$ref"] for one in (value, *value.get("anyOf", ())) if "$ref" in one), None)
+    if referred:
+        yield from _keys(shapes[referred.rsplit("/", 1)[1]], shapes, path=path)
         return
     inner = next(iter(value.get("patternProperties", {}).values()), None) or value.get("items", {})
     if "$ref" in inner:
@@ -113,9 +114,11 @@ def _kind(value: Mapping[str, Any]) -> str:
     if "enum" in value:
         return ", ".join(f"`{one}`" for one in value["enum"])
     if "anyOf" in value:
-        return " or ".join(_kind(one) for one in value["anyOf"] if one["type"] != "null")
+        return " or ".join(_kind(one) for one in value["anyOf"] if one.get("type") != "null")
     if value.get("pattern", "").startswith("^(env|"):
         return "`env:NAME`, `keyring:NAME` or `file:PATH`"
+    if value.get("type") == "object" and value.get("patternProperties"):
+        return "table of " + _kind(next(iter(value["patternProperties"].values()))) + "s"
     return str(value.get("type", "text")).replace("object", "table of text").replace("string", "text")
 
 
