@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--orders", type=Path)
     parser.add_argument("--orders-as", choices=["ecommerce", "deals"], default="ecommerce")
     parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--webhooks", default="")
     options = parser.parse_args()
     try:
         serve(
@@ -33,6 +34,7 @@ def main() -> int:
             orders=options.orders,
             orders_as=options.orders_as,
             latency=options.latency,
+            webhooks=options.webhooks,
             ready=lambda access: print(json.dumps(access), flush=True),  # noqa: T201 - the one line that is the answer
         )
     except (OrderFileError, OSError) as error:

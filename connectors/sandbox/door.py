@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.sandbox import side
 from connectors.sandbox.stirring import stir
 from connectors.sandbox.tastes import TRUTH
 from connectors.sandbox.world import World
@@ -173,7 +174,7 @@ class Door:
         what = scope["path"].partition(SIDE_DOOR)[2]
         body = json.loads(await _body(receive) or b"{}")
         query = parse_qs(scope["query_string"].decode())
-        answer: Any = {}
+        status, answer = 200, cast("Any", {})
         if what == "log":
             since = int(query.get("since", ["0"])[0])
             first = self.journal.count - len(self.journal.entries)
@@ -194,7 +195,10 @@ class Door:
             answer = {name: table.rows for name, table in self.world.store.tables.items()}
         elif what == "truth":
             answer = {email: row["taste"] for email, row in self.world.store.table(TRUTH).items()}
-        await _send(send, 200, json.dumps(answer).encode(), {"content-type": "application/json"})
+        elif what in side.TOPICS:
+            status, answer = side.answer(self.world, what, query, body)
+            self.world.store.flush()
+        await _send(send, status, json.dumps(answer).encode(), {"content-type": "application/json"})
 
 
 async def _fail(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,7 +1,8 @@
 """Both local platforms behind real sockets, with a side door to move the clock, cause faults and read the log.
 
 Under ``/_sandbox/`` of either platform: ``GET log?since=N``, ``POST clock {"advance_seconds"}``, ``POST settings``,
-``POST faults``, ``GET truth``, ``GET tables``. Nothing there is HubSpot's or Mailchimp's.
+``POST faults``, ``GET truth``, ``GET tables``, and what side.py answers about webhooks. Nothing there is HubSpot's or
+Mailchimp's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from connectors.sandbox import hubspot, mailchimp
 from connectors.sandbox.door import Door, Journal
 from connectors.sandbox.fill import AUDIENCE, fill, prepare
 from connectors.sandbox.orders import As, fill_from_orders
+from connectors.sandbox.post import PostOffice
+from connectors.sandbox.side import point_to
 from connectors.sandbox.tastes import TRUTH
-from connectors.sandbox.world import HUBSPOT_TOKEN, MAILCHIMP_KEY, World, make_world
+from connectors.sandbox.world import HUBSPOT_APP_SECRET, HUBSPOT_TOKEN, MAILCHIMP_KEY, World, make_world
 
 BACKLOG = 256
 
@@ -53,6 +56,7 @@ class Sandbox:
         return {
             "hubspot_url": self.hubspot_url,
             "hubspot_token": HUBSPOT_TOKEN,
+            "hubspot_secret": HUBSPOT_APP_SECRET,
             "mailchimp_url": self.mailchimp_url,
             "mailchimp_key": MAILCHIMP_KEY,
             "audience": AUDIENCE,
@@ -95,6 +99,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Give back the sockets and the file."""
+        PostOffice.of(self.world).close()
         for listening in self._sockets:
             listening.close()
         self.world.store.close()
@@ -110,6 +115,7 @@ def serve(
     orders: Path | None,
     orders_as: As,
     latency: float,
+    webhooks: str,
     ready: Callable[[dict[str, str]], None],
 ) -> None:
     """Fill both platforms unless *state* brings them, and serve until a signal ends it.
@@ -123,6 +129,7 @@ def serve(
         orders: An order history instead of invented people.
         orders_as: Where its orders go.
         latency: Seconds added to every answer.
+        webhooks: Base address of a running `personasync serve` on this machine, "" for nobody.
         ready: Told the tokens and addresses once both platforms answer.
     """
     world = make_world(state, seed=seed)
@@ -133,6 +140,9 @@ def serve(
         else:
             fill(world, people)
         world.store.flush()
+    if webhooks:
+        world.settings.webhook_via = webhooks
+        point_to(world, webhooks)
     sandbox = Sandbox(world, hubspot_port=hubspot_port, mailchimp_port=mailchimp_port)
     try:
         sandbox.run(lambda: ready(sandbox.access))

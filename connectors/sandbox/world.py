@@ -11,6 +11,7 @@ from connectors.sandbox.clock import Clock
 from connectors.sandbox.store import Store
 
 HUBSPOT_TOKEN = "pat-sandbox-0000"  # noqa: S105 - the local platform's, worth nothing elsewhere
+HUBSPOT_APP_SECRET = "5a4db0c5-0000-4000-8000-5a4db0c50000"  # noqa: S105 - of the app that gets webhooks; worth as much
 MAILCHIMP_KEY = "sandbox-key-us1"
 
 
@@ -28,6 +29,15 @@ class Settings:
         merge_keeps_primary_id: HubSpot's "primary ID preservation" beta.
         gdpr: Whether the HubSpot account demands a legal basis for consent writes.
         merge_field_limit: Mailchimp's merge fields per audience.
+        webhook_via: Address on this machine to which every webhook goes, whatever host it is meant for: a proxy.
+        webhook_signatures: Which of HubSpot's versions its subscriptions carry.
+        webhook_gather: Seconds for which HubSpot gathers events before it sends them.
+        webhook_delay: Seconds by which deliveries come late.
+        webhook_disorder: Seconds by which some deliveries overtake others; within one, events are always shuffled.
+        webhook_duplicates: Share of events that are sent twice.
+        webhook_drops: Share of deliveries that break: half never arrive, half arrive and their answer does not.
+        webhook_retry_scale: Factor on the waits before a retry.
+        webhook_skew: Seconds by which the platforms' clock is ahead where a signature says the time.
     """
 
     latency: float = 0.0
@@ -39,6 +49,15 @@ class Settings:
     merge_keeps_primary_id: bool = False
     gdpr: bool = False
     merge_field_limit: int = 30
+    webhook_via: str = ""
+    webhook_signatures: tuple[str, ...] = ("v1", "v3")
+    webhook_gather: float = 0.05
+    webhook_delay: float = 0.0
+    webhook_disorder: float = 0.0
+    webhook_duplicates: float = 0.01
+    webhook_drops: float = 0.0
+    webhook_retry_scale: float = 1.0
+    webhook_skew: float = 0.0
 
 
 @dataclass(slots=True)

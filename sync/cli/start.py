@@ -58,12 +58,18 @@ def sandbox_up(
         Literal["ecommerce", "deals"], typer.Option("--orders-as", help="ecommerce (Mailchimp) or deals (HubSpot).")
     ] = "ecommerce",
     latency: Annotated[float, typer.Option("--latency", help="Seconds added to each answer.", min=0)] = 0.0,
+    webhooks: Annotated[
+        str, typer.Option("--webhooks", help="Address of a running `personasync serve` on this machine.", metavar="URL")
+    ] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Start both local platforms, filled, and serve until Ctrl-C. Prints the tokens and the URLs."""
-    from connectors.sandbox import server  # noqa: PLC0415
+    from connectors.errors import FixSettingsError  # noqa: PLC0415
+    from connectors.sandbox import post, server  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
+    if webhooks and not post.is_here(webhooks):
+        raise FixSettingsError(f"--webhooks {webhooks}: the local platforms send to this machine only.", mend=WEBHOOKS)
 
     def ready(access: dict[str, str]) -> None:
         rows = list(access.items())
@@ -78,14 +84,18 @@ def sandbox_up(
         orders=orders,
         orders_as=orders_as,
         latency=latency,
+        webhooks=webhooks,
         ready=ready,
     )
 
+
+WEBHOOKS = "Give the address at which `personasync serve` listens, such as http://127.0.0.1:8080."
 
 EXPORTS = """
 In another terminal:
   export HUBSPOT_TOKEN={hubspot_token}
   export MAILCHIMP_API_KEY={mailchimp_key}
+  export HUBSPOT_APP_SECRET={hubspot_secret}
 and in personasync.toml:
   [connections.crm]    base_url = "{hubspot_url}"
   [connections.email]  base_url = "{mailchimp_url}"   audience = "{audience}"

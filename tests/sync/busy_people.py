@@ -9,7 +9,7 @@ from typing import Any
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot import memberships
 from connectors.sandbox.hubspot.contacts import archive_contact
-from connectors.sandbox.hubspot.merging import _forget, _merge
+from connectors.sandbox.hubspot.merging import erase, join
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
 from connectors.sandbox.mailchimp.state import MailchimpState
@@ -116,7 +116,7 @@ class BusyPeople:
     def erase_contact(self, number: int) -> None:
         row = self._contact(number)
         if row is not None:
-            _forget(self.crm, row)
+            erase(self.crm, row)
 
     def erase_member(self, number: int) -> None:
         member = self._member(number)
@@ -126,7 +126,7 @@ class BusyPeople:
     def merge(self, number: int) -> None:
         one, other = self._contact(number), self._contact(number + 1)
         if one is not None and other is not None and one["id"] != other["id"]:
-            _merge(self.crm, one, other)
+            join(self.crm, one, other)
 
     def change_address(self, number: int) -> None:
         member = self._member(number)

@@ -32,6 +32,9 @@ CONSENT_READ: Needs = (("communication_preferences.read", "communication_prefere
 CONSENT_WRITE: Needs = (("communication_preferences.write", "communication_preferences.read_write"),)
 CONSENT_BATCH_READ: Needs = (("communication_preferences.statuses.batch.read",),)
 CONSENT_BATCH_WRITE: Needs = (("communication_preferences.statuses.batch.write",),)
+APP_READ: Needs = (("developers-read", "developers-write"),)
+APP_WRITE: Needs = (("developers-write",),)
+AUTOMATION: Needs = (("automation",),)
 OWNERS_READ: Needs = (("crm.objects.owners.read",),)
 
 _OF_KIND: dict[str, dict[str, Needs]] = {

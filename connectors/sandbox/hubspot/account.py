@@ -9,8 +9,8 @@ from connectors.sandbox.hubspot.calls import Answer, Call, ok
 from connectors.sandbox.hubspot.definitions import DAY_ONE
 from connectors.sandbox.hubspot.errors import not_found
 from connectors.sandbox.hubspot.shapes import page_of_ids
-from connectors.sandbox.hubspot.state import PORTAL_ID
 from connectors.sandbox.hubspot.times import iso, to_ms
+from connectors.sandbox.hubspot.webhooks import PORTAL_ID
 
 Row = dict[str, Any]
 

@@ -86,7 +86,8 @@ def _answer(endpoint: Endpoint, state: HubSpotState, limits: Limits, request: Re
             raise Refusal(404, message, "OBJECT_NOT_FOUND")
     check_scopes(endpoint.needs(request.path_params), state.world.settings.scopes)
     settle(state)
-    return endpoint.handler(_call(state, request, body))
+    with state.webhooks.by_api():
+        return endpoint.handler(_call(state, request, body))
 
 
 def _call(state: HubSpotState, request: Request, body: bytes) -> Call:

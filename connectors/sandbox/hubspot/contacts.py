@@ -87,6 +87,18 @@ def archive_contact(state: HubSpotState, record_id: str) -> None:
     state.unindex_contact(row)
     state.contact_records.archive(row, at_ms=state.now_ms())
     leave_lists(state, row["id"])
+    state.webhooks.tell("deletion", row["id"], state.now_ms())
+
+
+def restore_contact(state: HubSpotState, record_id: str) -> bool:
+    """Bring an archived contact back, as somebody does in HubSpot's recycling bin; False where there is none."""
+    row = state.contacts.get(record_id)
+    if row is None or not row["archived"]:
+        return False
+    state.contact_records.restore(row, at_ms=state.now_ms())
+    state.index_contact(row)
+    state.webhooks.tell("restore", record_id, state.now_ms())
+    return True
 
 
 def leave_lists(state: HubSpotState, record_id: str) -> list[str]:

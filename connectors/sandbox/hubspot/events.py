@@ -10,7 +10,8 @@ from typing import Any
 
 from connectors.sandbox.hubspot.calls import Answer, Call, ok
 from connectors.sandbox.hubspot.errors import invalid
-from connectors.sandbox.hubspot.state import PORTAL_ID, HubSpotState
+from connectors.sandbox.hubspot.state import HubSpotState
+from connectors.sandbox.hubspot.webhooks import PORTAL_ID
 
 Row = dict[str, Any]
 Place = tuple[int, str]

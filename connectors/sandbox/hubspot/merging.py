@@ -36,7 +36,7 @@ def merge(call: Call) -> Answer:
     if len(_merged_ids(primary)) + len(_merged_ids(other)) >= MOST_MERGES:
         message = "The record has been merged too often"
         raise Refusal(414, message)
-    return ok(all_of(_merge(call.state, primary, other)))
+    return ok(all_of(join(call.state, primary, other)))
 
 
 def gdpr_delete(call: Call) -> Answer:
@@ -48,7 +48,7 @@ def gdpr_delete(call: Call) -> Answer:
     if row is None and not id_property:
         row = call.state.contacts.get(key)  # an archived contact can be deleted for good, too
     if row is not None:
-        _forget(call.state, row)
+        erase(call.state, row)
     elif id_property == "email":
         call.state.blocked[key.strip().lower()] = {"at": iso(call.state.now_ms())}
     else:
@@ -56,7 +56,8 @@ def gdpr_delete(call: Call) -> Answer:
     return NOTHING
 
 
-def _merge(state: HubSpotState, primary: Row, other: Row) -> Row:
+def join(state: HubSpotState, primary: Row, other: Row) -> Row:
+    """Make one contact of two, and return it."""
     at_ms = state.now_ms()
     keep = state.world.settings.merge_keeps_primary_id
     number = int(primary["id"]) if keep else state.world.store.next_id("hubspot.contacts", FIRST_CONTACT)
@@ -74,6 +75,9 @@ def _merge(state: HubSpotState, primary: Row, other: Row) -> Row:
     state.contact_records.change(merged, {}, at_ms=at_ms)
     state.index_contact(merged)
     _hand_over(state, merged, lists, deals, iso(at_ms))
+    told = {"primaryObjectId": int(primary["id"]), "mergedObjectIds": [int(other["id"])], "newObjectId": number}
+    moved = sum(primary["properties"].get(name) != value for name, value in properties.items())
+    state.webhooks.tell("merge", str(number), at_ms, **told, numberOfPropertiesMoved=moved)
     return merged
 
 
@@ -107,7 +111,8 @@ def _hand_over(state: HubSpotState, merged: Row, lists: set[str], deals: list[st
         merged["properties"]["num_associated_deals"] = str(len(deals))
 
 
-def _forget(state: HubSpotState, row: Row) -> None:
+def erase(state: HubSpotState, row: Row) -> None:
+    """Forget a contact for good."""
     if not row["archived"]:
         state.unindex_contact(row)
         leave_lists(state, row["id"])
@@ -116,6 +121,8 @@ def _forget(state: HubSpotState, row: Row) -> None:
     for address in addresses(row):
         state.consent.pop(address, None)
     state.contact_records.drop(row)
+    for kind in ("privacyDeletion", "deletion"):
+        state.webhooks.tell(kind, row["id"], state.now_ms())
 
 
 def _merged_ids(row: Row) -> list[str]:

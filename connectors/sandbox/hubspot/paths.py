@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from connectors.sandbox.hubspot import (
     access,
     account,
+    app_settings,
     associations,
     batch,
     consent,
@@ -39,6 +40,8 @@ CONSENT = ("/communication-preferences/v3", None)
 CONSENT_V4 = ("/communication-preferences/v4", "/communication-preferences/2026-03")
 ACCOUNT = ("/account-info/v3", "/account-info/2026-03")
 EVENTS = ("/email/public/v1/events", None)
+APP = ("/webhooks/v3/{appId}", None)
+CALLBACKS = ("/automation/v4/actions/callbacks", None)
 
 Family = tuple[str, str | None]
 
@@ -133,6 +136,16 @@ ENDPOINTS = (
     at("DELETE", EMAILS, "/{emailId}", access.EMAILS_WRITE, emails.archive),
     at("POST", EMAILS, "/{emailId}/publish", access.EMAILS_PUBLISH, sending.publish),
     at("GET", EVENTS, "", access.EVENTS_READ, events.list_page),
+    at("GET", APP, "/settings", access.APP_READ, app_settings.get_settings),
+    at("PUT", APP, "/settings", access.APP_WRITE, app_settings.put_settings),
+    at("DELETE", APP, "/settings", access.APP_WRITE, app_settings.delete_settings),
+    at("GET", APP, "/subscriptions", access.APP_READ, app_settings.list_subscriptions),
+    at("POST", APP, "/subscriptions", access.APP_WRITE, app_settings.create_subscription),
+    at("POST", APP, "/subscriptions/batch/update", access.APP_WRITE, app_settings.change_subscriptions),
+    at("PATCH", APP, "/subscriptions/{subscriptionId}", access.APP_WRITE, app_settings.change_subscription),
+    at("DELETE", APP, "/subscriptions/{subscriptionId}", access.APP_WRITE, app_settings.delete_subscription),
+    at("POST", CALLBACKS, "/complete", access.AUTOMATION, app_settings.complete_actions),
+    at("POST", CALLBACKS, "/{callbackId}/complete", access.AUTOMATION, app_settings.complete_action),
     at("GET", CONSENT, "/definitions", access.CONSENT_READ, consent.definitions),
     at("GET", CONSENT, "/status/email/{address:path}", access.CONSENT_READ, consent.status),
     at("POST", CONSENT, "/subscribe", access.CONSENT_WRITE, consent.subscribe),

@@ -106,6 +106,17 @@ class Records:
         del self.order[bisect_left(self.order, number)]
         insort(self.archived, number)
 
+    def restore(self, row: Row, *, at_ms: int) -> None:
+        """Take the record out of the archived ones."""
+        number = int(row["id"])
+        del row["archivedAt"]
+        row |= {"archived": False, "updatedAt": iso(at_ms)}
+        row["properties"][self.modified_name] = iso(at_ms)
+        self.modified[number] = at_ms
+        self.table[row["id"]] = row
+        del self.archived[bisect_left(self.archived, number)]
+        insort(self.order, number)
+
     def drop(self, row: Row) -> None:
         """Forget the record altogether, as a merge or a privacy deletion does."""
         number = int(row["id"])

@@ -9,11 +9,11 @@ from typing import Any
 from connectors.sandbox.hubspot.definitions import GROUPS, default_properties
 from connectors.sandbox.hubspot.records import Records
 from connectors.sandbox.hubspot.times import iso, to_ms
+from connectors.sandbox.hubspot.webhooks import Webhooks
 from connectors.sandbox.world import World
 
 Row = dict[str, Any]
 
-PORTAL_ID = 4_711_000
 FIRST_CONTACT = 101
 
 
@@ -27,6 +27,7 @@ class HubSpotState:
         unique: Property name -> value -> contact id, for properties with unique values.
         deals_of: Contact id -> ids of its deals.
         members: List id -> contact id -> ISO time at which it joined.
+        webhooks: Who is told of changes.
         due: Heap of (epoch milliseconds, key into the table of things that are still to happen).
     """
 
@@ -48,6 +49,7 @@ class HubSpotState:
         self.events = store.table("hubspot.events")
         self.upcoming = store.table("hubspot.upcoming")
         self.usage = store.table("hubspot.usage")
+        self.webhooks = Webhooks(world)
         self.by_email: dict[str, str] = {}
         self.unique: dict[str, dict[str, str]] = {}
         self.deals_of: dict[str, list[str]] = {}
@@ -87,6 +89,8 @@ class HubSpotState:
         if opted_out:
             row["properties"]["hs_email_optout"] = "true"
             self.consent[row["properties"]["email"]] = {"statuses": {}, "all": iso(to_ms(created_at)), "own": True}
+        self.webhooks.tell("creation", row["id"], to_ms(created_at), changeFlag="NEW")
+        self.webhooks.tell_changes(row["id"], to_ms(created_at), row["properties"])
         return str(number)
 
     def add_deal(self, properties: dict[str, str], *, contact_id: str | None, at: datetime) -> str:
@@ -163,7 +167,9 @@ class HubSpotState:
         if "email" in values:
             address = values["email"]
             values = {**values, "hs_email_domain": address.rpartition("@")[2] if address else None}
+        changed = {name: value for name, value in values.items() if row["properties"].get(name) != value}
         self.contact_records.change(row, dict(values), at_ms=at_ms)
+        self.webhooks.tell_changes(row["id"], at_ms, changed)
         if indexed:
             self.index_contact(row)
 

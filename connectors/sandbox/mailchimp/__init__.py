@@ -4,7 +4,7 @@ It remembers, refuses what Mailchimp refuses, and answers 404 to what it does no
 customer journeys, templates, file manager, landing pages, surveys, interest groups, notes, goals, growth history,
 signup forms, locations of an audience, advanced segments, account exports, batch webhooks, carts, promo rules,
 product variants and images, A/B campaigns of the old kind (`absplit`), RSS campaigns, timewarp, SMS,
-`/audiences/{id}/contacts`, conversations, feedback, verified domains. Webhook settings are kept; nothing is delivered.
+`/audiences/{id}/contacts`, conversations, feedback, verified domains.
 
 Where the facts are open it takes the side that is harder on a client: `since_…` filters exclude their moment, tag
 changes do not move `last_changed`, archived members stay in the member list, members without activity are missing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import uuid
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from connectors.sandbox.mailchimp import batch_runs, endpoints, problems, sending
+from connectors.sandbox.mailchimp import batch_runs, endpoints, problems, sending, webhooks
 from connectors.sandbox.mailchimp.call import Call, Document, Json, select
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.world import MAILCHIMP_KEY
@@ -65,6 +66,8 @@ class Gate:
                 raise problems.TRIGGERED["TooManyRequests"]
             authenticate(request)
             body = parse(await request.body())
+            if request.method == "POST" and request.url.path.endswith("/webhooks"):
+                await asyncio.to_thread(webhooks.visit, self.world, body)
             return self.perform(request, body, instance)
         except problems.ProblemError as problem:
             return respond(request, problem.status, problem.body(instance), instance, PROBLEM_LINK, problem.headers)
@@ -83,7 +86,8 @@ class Gate:
             return Response(GATEWAY_TIMEOUT, 504, media_type="text/html")
         self.state.settle()
         batch_runs.advance(self.state, endpoints.ROUTES)
-        document = route.handler(call)
+        with self.state.told.by("api"):
+            document = route.handler(call)
         if document is not None:
             document = select(document, call.query)
         return respond(request, 204 if document is None else 200, document, instance, route.schema, {})

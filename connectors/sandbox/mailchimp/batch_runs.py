@@ -101,7 +101,8 @@ def perform(
         route, names = routes.find(operation["method"], path)
         body = json.loads(operation.get("body") or "{}")
         call = Call(state.world, state, operation["method"], query, body, base, names)
-        document = route.handler(call)
+        with state.told.by("api"):
+            document = route.handler(call)
     except json.JSONDecodeError:
         problem = problems.TRIGGERED["JSONParseError"]
         return problem.status, problem.body(state.token("instance", 32))

@@ -10,6 +10,7 @@ from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
 
 from connectors.sandbox.mailchimp.call import Document, Json, stamp
+from connectors.sandbox.mailchimp.deliveries import Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Directory:
 
     list_id: str
     members: Table
+    told: Deliveries
     by_hash: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, dict[str, None]] = field(default_factory=dict)
     version: int = 0
@@ -48,6 +50,7 @@ class Directory:
         """Keep a member that changed."""
         self.members[member["contact_id"]] = member
         self.version += 1
+        self.told.look(self.list_id, member)
 
     def find(self, reference: str) -> Document | None:
         """Return the member by hash, contact id or address."""
@@ -65,6 +68,7 @@ class Audiences:
         self.audiences = world.store.table("mailchimp.audiences")
         self.blocked = world.store.table("mailchimp.blocked")
         self.directories: dict[str, Directory] = {}
+        self.told = Deliveries(world)
 
     def now(self) -> str:
         """Return the platform's present as a stamp."""
@@ -104,8 +108,9 @@ class Audiences:
         """Return the members of an audience with their indexes."""
         directory = self.directories.get(list_id)
         if directory is None:
-            directory = Directory(list_id, self.world.store.table(f"mailchimp.members.{list_id}"))
+            directory = Directory(list_id, self.world.store.table(f"mailchimp.members.{list_id}"), self.told)
             directory.index()
+            self.told.watch(list_id, directory.members)
             self.directories[list_id] = directory
         return directory
 
@@ -191,6 +196,7 @@ class Audiences:
         del directory.by_hash[member["id"]]
         member["email_address"], member["id"] = email, subscriber_hash(email)
         directory.by_hash[member["id"]] = member["contact_id"]
+        directory.save(member)
 
     def remove_member(self, list_id: str, member: Document) -> None:
         """Erase a member and everything that points at it."""
@@ -200,6 +206,7 @@ class Audiences:
         del directory.by_hash[member["id"]]
         del directory.members[member["contact_id"]]
         directory.version += 1
+        self.told.erased(list_id, member)
 
     # -- tags ----------------------------------------------------------------------------------------------
     def tag(self, list_id: str, name: str, *, create: bool = True) -> str | None:

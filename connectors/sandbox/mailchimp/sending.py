@@ -81,6 +81,8 @@ def send(state: MailchimpState, row: Document) -> None:
             state.plan_effect(at, "winner", campaign_id=row["id"], contacts=rest)
     row["status"] = "sending" if row["emails_sent"] < len(members) else "sent"
     state.campaigns[row["id"]] = row
+    if row["status"] == "sent":
+        state.told.sent(row)
 
 
 def send_rest(state: MailchimpState, effect: Document) -> None:
@@ -97,6 +99,7 @@ def send_rest(state: MailchimpState, effect: Document) -> None:
     deliver(state, row, child["id"], Variant(row, best), rest)
     row["status"] = "sent"
     state.campaigns[row["id"]] = row
+    state.told.sent(row)
 
 
 def score(state: MailchimpState, child: Document, criteria: str) -> float:
@@ -233,7 +236,8 @@ def change_status(state: MailchimpState, effect: Document) -> None:
     member |= {"status": effect["status"], "compliance": True, "last_changed": effect["at"]}
     if effect["reason"]:
         member["unsubscribe_reason"] = effect["reason"]
-    directory.save(member)
+    with state.told.by("user"):
+        directory.save(member)
 
 
 def send_scheduled(state: MailchimpState, effect: Document) -> None:

@@ -1,4 +1,4 @@
-"""Webhook settings of an audience. They are kept; this platform delivers nothing yet."""
+"""Webhook settings of an audience; deliveries.py sends what they ask for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Document, Json, Routes
 from connectors.sandbox.mailchimp.links import collection_links, item_links
+from connectors.sandbox.post import PostOffice
+from connectors.sandbox.world import World
 
 ROUTES = Routes()
 HOOKS = "/lists/{list_id}/webhooks"
@@ -41,7 +43,7 @@ def add_hook(call: Call) -> Document:
     if any(row["url"] == body["url"] for row in hooks.values()):
         message = "Sorry, you can't set up multiple WebHooks for one URL"
         raise problems.bad_request(message)
-    row = {
+    row: Document = {
         "id": call.state.token("webhook"),
         "url": body["url"],
         "events": {name: bool(body.get("events", {}).get(name, False)) for name in EVENTS},
@@ -50,7 +52,15 @@ def add_hook(call: Call) -> Document:
         "signing_secret": f"whsec_{call.state.token('webhook_secret', 32)}",
     }
     hooks[row["id"]] = row
+    call.state.told.watch(list_id, call.state.members(list_id))
     return show(call, row) | {"signing_secret": row["signing_secret"]}
+
+
+def visit(world: World, body: Json) -> None:
+    """Look whether somebody answers at the address of a new webhook. It takes its time: never on the loop's thread."""
+    url = body.get("url") if isinstance(body, dict) else None
+    if isinstance(url, str) and not PostOffice.of(world).visit(url):
+        raise problems.invalid_fields(("url", "We could not reach this URL; it must answer a GET request with 200."))
 
 
 def check(body: Document) -> None:
@@ -96,5 +106,5 @@ def show(call: Call, row: Document) -> Document:
     """Return the body of a webhook, without its secret."""
     list_id = call.names["list_id"]
     href = f"{call.url}/lists/{list_id}/webhooks/{row['id']}"
-    shown = {key: value for key, value in row.items() if key != "signing_secret"}
+    shown = {key: value for key, value in row.items() if key not in {"signing_secret", "off"}}
     return {**shown, "list_id": list_id, "_links": item_links(href, "Lists/Webhooks")}
