@@ -190,10 +190,15 @@ ASSIGNMENTS = TableSchema(
             ("confidence", pa.float64()),  # 0 to 1; null: unclassified
             ("runner_up", pa.string()),
             ("reasons", pa.string()),  # in words
-            ("source", pa.string()),  # rules | survey | model | declared
-            ("version", pa.string()),  # digest of the definitions that decided
+            ("source", pa.string()),  # declared | survey | rules | model; null: unclassified
+            ("version", pa.string()),  # of the rules or the model that decided; of all together where none did
             ("as_of", TIME),
             ("since", TIME),  # as_of of the first assignment in an unbroken run of the same segment
+            ("moved_at", TIME),  # when the person last came from another segment, or from none; null: never
+            ("pending", pa.string()),  # where the person goes if the answer stays, with pending_since; null: out of all
+            ("pending_since", TIME),  # since when another answer waits; null: none waits
+            ("pending_sure", pa.bool_()),  # whether that answer had a lead when it was last given
+            ("expires_at", TIME),  # nothing confirms the segment any more: it is kept until then; null: confirmed
         ]
     ),
 )

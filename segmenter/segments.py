@@ -18,7 +18,7 @@ from segmenter.catalogue import Catalogue
 from segmenter.errors import DefinitionError
 from segmenter.evaluate import as_ibis, holds, value_of
 from segmenter.rules import Rule, describe, parse_rule, written
-from segmenter.shown import shown
+from segmenter.shown import shown, shown_one
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,32 +124,38 @@ def classify_by_rules(traits: Table, steps: Waterfall) -> Table:
         Columns ``person_id, segment, confidence, runner_up, reasons``; segment, confidence and runner_up are
         null for the unclassified. The runner-up is the next segment that matches as well.
     """
+    told = with_rules(traits, steps, "")
+    return told.select("person_id", "segment", "confidence", "runner_up", "reasons")
+
+
+def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
+    """Add what `classify_by_rules` says to the trait table; *prefix* stands before the new columns."""
+    nothing = ibis.null("string")
     if not steps.steps:
-        nothing = ibis.null("string")
-        return traits.select(
-            "person_id",
-            segment=nothing,
-            confidence=ibis.null("float64"),
-            runner_up=nothing,
-            reasons=ibis.literal(NO_MATCH),
-        )
+        silent = {"segment": nothing, "confidence": ibis.null("float64"), "runner_up": nothing}
+        said = {**silent, "reasons": ibis.literal(NO_MATCH)}
+        return traits.mutate(**{f"{prefix}{name}": value for name, value in said.items()})
     named = steps.by_name()
     own = {name: as_ibis(step.rule.tree, traits).fill_null(False) for name, step in named.items()}  # noqa: FBT003
-    matches = {f"in_{n}": reduce(and_, (own[a] for a in (*step.ancestors,)), own[n]) for n, step in named.items()}
-    told = traits.mutate(**matches)
-    told = told.mutate(segment=ibis.cases(*((told[f"in_{n}"], n) for n in named), else_=ibis.null("string")))
-    others = [(told[f"in_{n}"] & (told.segment != n), n) for n in named]
+    matches = {
+        f"{prefix}in_{n}": reduce(and_, (own[a] for a in (*step.ancestors,)), own[n]) for n, step in named.items()
+    }
+    told = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
+    inside = {n: told[f"{prefix}in_{n}"] for n in named}
+    told = told.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
+    segment = told[f"{prefix}segment"]
+    others = [(told[f"{prefix}in_{n}"] & (segment != n), n) for n in named]
     confidence = ibis.cases(
-        *((told.segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
+        *((segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
     )
-    reasons = ibis.cases(*((told.segment == n, _reason(told, s.rule)) for n, s in named.items()), else_=NO_MATCH)
-    return told.select(
-        "person_id",
-        "segment",
-        confidence=confidence,
-        runner_up=ibis.cases(*others, else_=ibis.null("string")),
-        reasons=reasons,
-    )
+    reasons = ibis.cases(*((segment == n, _reason(told, s.rule)) for n, s in named.items()), else_=NO_MATCH)
+    return told.mutate(
+        **{
+            f"{prefix}confidence": confidence,
+            f"{prefix}runner_up": ibis.cases(*others, else_=nothing),
+            f"{prefix}reasons": reasons,
+        }
+    ).drop(*matches)
 
 
 NO_MATCH = "no segment matches"
@@ -175,6 +181,25 @@ def _reason(traits: Table, rule: Rule) -> Any:
 
 def _text(text: str) -> Any:
     return ibis.literal(text)
+
+
+def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None, float | None, str | None, str]:
+    """Return for one person what `classify_by_rules` returns for everybody: segment, confidence, runner-up, reasons."""
+    own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
+    found = [step for step in steps.steps if all(own[name] for name in (step.segment.name, *step.ancestors))]
+    if not found:
+        return None, None, None, NO_MATCH
+    rule = found[0].rule
+    known = [value_of(exp.column(name), person) is not None for name in rule.names]
+    confidence = sum(known) / len(known) if known else 1.0
+    reasons = "; ".join(_reason_one(clause, person) for clause in describe(rule))
+    return found[0].segment.name, confidence, found[1].segment.name if found[1:] else None, reasons
+
+
+def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
+    names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
+    values = [f"{name} is {shown_one(value_of(exp.column(name), person))}" for name in names]
+    return f"{written(clause)} ({', '.join(values) or 'always'})"
 
 
 def memberships(assignments: Table, steps: Waterfall) -> Table:

@@ -25,19 +25,16 @@ def as_expression(people: Table, model: LinearModel, prefix: str = "") -> Table:
         ``runner_up``, ``second``, and ``known``; confidence and second are null for k-means.
     """
     told = scored(people, model, prefix)
-    return told.drop(*(name for name in told.columns if name in internals(model, prefix)))
+    return told.drop(*(name for name in told.columns if name in feature_columns(model, prefix)))
 
 
-def internals(model: LinearModel, prefix: str) -> frozenset[str]:
-    """Return the names of the columns that only lead to others."""
-    singles = ("top", "best", "after", "whole", "next")
-    by_label = (f"{name}{i}" for name in "ze" for i in range(len(model.labels)))
-    by_feature = (f"x{i}" for i in range(len(model.features)))
-    return frozenset(f"{prefix}{name}" for name in (*singles, *by_label, *by_feature))
+def feature_columns(model: LinearModel, prefix: str) -> frozenset[str]:
+    """Return the names of the model's features in the table, of which `scored` and the reasons are made."""
+    return frozenset(f"{prefix}x{i}" for i in range(len(model.features)))
 
 
 def scored(people: Table, model: LinearModel, prefix: str) -> Table:
-    """Do `as_expression`, but keep `internals`. A view a step keeps Ibis from writing each step out in each use."""
+    """Do `as_expression`, keeping `feature_columns`. A view a step keeps Ibis from writing steps out in each use."""
     told = _with_totals(people, model, prefix)
     places = range(len(model.labels))
     top = ibis.greatest(*(told[f"{prefix}z{i}"] for i in places))
@@ -53,7 +50,9 @@ def scored(people: Table, model: LinearModel, prefix: str) -> Table:
         *((_others(told, prefix, i) == told[f"{prefix}after"], ibis.literal(i, "int64")) for i in places)
     )
     told = told.mutate(**{f"{prefix}whole": whole, f"{prefix}next": second}).view()
-    told = told.mutate(**{f"{prefix}p{i}": told[f"{prefix}e{i}"] / told[f"{prefix}whole"] for i in places}).view()
+    likely = {f"{prefix}p{i}": told[f"{prefix}e{i}"] / told[f"{prefix}whole"] for i in places}
+    done = (f"{prefix}{name}{i}" for name in "ze" for i in places)
+    told = told.mutate(**likely).drop(*done, f"{prefix}whole", f"{prefix}top", f"{prefix}after").view()
     return _named(told, model, prefix)
 
 
@@ -72,14 +71,18 @@ def _named(told: Table, model: LinearModel, prefix: str) -> Table:
             ibis.cases(*((place == i, told[f"{prefix}p{i}"]) for i in places)) if model.tells_probabilities else nothing
         )
 
-    return told.mutate(
-        **{
-            f"{prefix}segment": ibis.cases(*((best == i, model.labels[i]) for i in places)),
-            f"{prefix}confidence": likely(best),
-            f"{prefix}runner_up": ibis.cases(*((following == i, model.labels[i]) for i in places)),
-            f"{prefix}second": likely(following),
-        }
-    ).view()
+    return (
+        told.mutate(
+            **{
+                f"{prefix}segment": ibis.cases(*((best == i, model.labels[i]) for i in places)),
+                f"{prefix}confidence": likely(best),
+                f"{prefix}runner_up": ibis.cases(*((following == i, model.labels[i]) for i in places)),
+                f"{prefix}second": likely(following),
+            }
+        )
+        .drop(f"{prefix}best", f"{prefix}next")
+        .view()
+    )
 
 
 def _with_totals(people: Table, model: LinearModel, prefix: str) -> Table:

@@ -7,7 +7,6 @@ in Ibis, letter by letter the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Any
 
 import ibis
@@ -49,40 +48,33 @@ def _mean(model: LinearModel, place: int) -> str:
 
 
 def with_reasons(told: Table, model: LinearModel, prefix: str) -> Table:
-    """Add ``reasons`` to what `segmenter.classifier.expression.scored` made.
-
-    Each round takes the largest part that is left; of equal ones the first.
-    """
-    told = _with_parts(told, model, prefix)
-    places = range(len(model.features))
-    texts: list[Any] = []
-    for number in range(min(MOST, len(model.features))):
-        left = ibis.greatest(*(told[f"{prefix}c{i}"] for i in places), 0.0)
-        told = told.mutate(**{f"{prefix}most{number}": left}).view()
-        most = told[f"{prefix}most{number}"]
-        taken = ibis.cases(*((told[f"{prefix}c{i}"] == most, ibis.literal(i, "int64")) for i in places))
-        told = told.mutate(**{f"{prefix}taken{number}": ibis.ifelse(most > 0, taken, ibis.null("int64"))}).view()
-        place = told[f"{prefix}taken{number}"]
-        gone = {f"{prefix}c{i}": ibis.ifelse((place == i).fill_null(False), 0.0, told[f"{prefix}c{i}"]) for i in places}  # noqa: FBT003
-        before = "; " if number else ""
-        phrase = ibis.cases(*((place == i, _phrase(told, model, prefix, i, before)) for i in places))
-        told = told.mutate(**{f"{prefix}phrase{number}": phrase}, **gone).view()
-        texts.append(f"{prefix}phrase{number}")
-    joined = reduce(lambda left, right: left.concat(told[right].fill_null("")), texts[1:], told[texts[0]])
-    return told.mutate(**{f"{prefix}reasons": joined.fill_null(NOTHING)})
+    """Add ``reasons`` to what `segmenter.classifier.expression.scored` made; of equal parts the first wins."""
+    parts = _parts(told, model, prefix)
+    pairs = [ibis.struct({"part": -part, "place": ibis.literal(place, "int64")}) for place, part in enumerate(parts)]
+    told = told.mutate(**{f"{prefix}strongest": ibis.array(pairs).sort()}).view()
+    text: Any = ibis.literal("")
+    for number in range(min(MOST, len(parts))):
+        pair = told[f"{prefix}strongest"][number]
+        place, before = pair["place"], "; " if number else ""
+        phrases = ((place == i, _phrase(told, model, prefix, i, before)) for i in range(len(parts)))
+        text = text.concat(ibis.ifelse(pair["part"] < 0, ibis.cases(*phrases), ""))
+    return told.mutate(
+        **{f"{prefix}reasons": ibis.ifelse(told[f"{prefix}strongest"][0]["part"] < 0, text, NOTHING)}
+    ).drop(f"{prefix}strongest")
 
 
-def _with_parts(told: Table, model: LinearModel, prefix: str) -> Table:
+def _parts(told: Table, model: LinearModel, prefix: str) -> list[Any]:
+    """What each feature adds to the lead of the segment over its runner-up."""
+
     def weight(label: Any, feature: int) -> Any:
         rows = zip(model.labels, model.weights, strict=True)
         return ibis.cases(*((label == name, float(row[feature])) for name, row in rows))
 
     segment, runner_up = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
-    parts = {
-        f"{prefix}c{i}": (weight(segment, i) - weight(runner_up, i)) * (told[f"{prefix}x{i}"] - float(model.mean[i]))
+    return [
+        (weight(segment, i) - weight(runner_up, i)) * (told[f"{prefix}x{i}"] - float(model.mean[i]))
         for i in range(len(model.features))
-    }
-    return told.mutate(**parts).view()
+    ]
 
 
 def _phrase(told: Table, model: LinearModel, prefix: str, place: int, before: str) -> Any:

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from stepmix.stepmix import StepMix
 
-from segmenter.classifier.expression import as_expression, internals, scored
+from segmenter.classifier.expression import as_expression, feature_columns, scored
 from segmenter.classifier.linear import LinearModel, design, score_one, score_rows
 from segmenter.classifier.makers import at_temperature, from_discriminant, from_kmeans, from_latent_classes
 from segmenter.classifier.reasons import reasons_one, with_reasons
@@ -253,7 +253,7 @@ def test_what_leads_to_the_answer_is_not_part_of_it() -> None:
 
     told = as_expression(table, model)
 
-    assert not internals(model, "") & set(told.columns)
+    assert not feature_columns(model, "") & set(told.columns)
     assert set(told.columns) - set(table.columns) == {
         "p0",
         "p1",

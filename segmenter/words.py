@@ -1,0 +1,59 @@
+"""The sentences about a source that answered, or did not: as parts, which Python and an engine put together alike.
+
+A part is text, or a value of one person: a Python string for one, an Ibis expression for everybody.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import ibis
+
+NAMES = {"survey": "the survey", "model": "the model"}
+NOBODY_ASKED = "nothing was asked"
+
+Parts = Sequence[Any]
+
+
+def said(trait: str, value: Any) -> Parts:
+    """A person said what they are."""
+    return [f"said so: {trait} is ", value]
+
+
+def not_a_segment(trait: str, value: Any) -> Parts:
+    """A person said something that nothing is called."""
+    return [f"{trait} says '", value, "', which is no segment and no persona"]
+
+
+def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
+    """Too little is known of a person to ask a model."""
+    return [f"{NAMES[source]} needs {percent_one(needed)} of its {traits} traits, ", known, " known"]
+
+
+def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:
+    """A model is not sure enough."""
+    return [f"{NAMES[source]} is not sure: ", best, " ", confidence, ", ", second, " ", chance]
+
+
+def percent_one(share: float) -> str:
+    """Return a share as ``62%``; half is rounded up."""
+    return f"{math.floor(share * 100 + 0.5)}%"
+
+
+def percent(share: Any) -> Any:
+    """Return an Ibis share as `percent_one` does."""
+    return (share * 100.0 + 0.5).floor().cast("int64").cast("string").concat("%")
+
+
+def put_together(parts: Parts) -> str:
+    """Return the sentence about one person."""
+    return "".join(parts)
+
+
+def as_expression(parts: Parts) -> Any:
+    """Return the sentence about everybody."""
+    values: list[Any] = [ibis.literal(part) if isinstance(part, str) else part for part in parts]
+    first, *others = values
+    return first.concat(*others) if others else first

@@ -1,0 +1,405 @@
+"""The waterfall of sources, and when its answer is followed: the same for one person and for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from connectors.records import ASSIGNMENTS
+from segmenter.catalogue import catalogue
+from segmenter.classifier.linear import LinearModel
+from segmenter.decide import decide_all, decide_one
+from segmenter.definitions import SOURCES, Definitions, Holding, Scorer, Source, Thresholds, declared_values
+from segmenter.errors import DefinitionError
+from segmenter.personas import Persona
+from segmenter.segments import Segment, waterfall
+from segmenter.trait import MappedTrait
+
+SEGMENTS = (
+    Segment("champions", "Champions", "orders_365d >= 3 and days_since_order < 60", parent="buyers"),
+    Segment("buyers", "Buyers", "orders_total >= 1 or revenue_total > 0"),
+    Segment("lapsed", "Long gone", "days_since_order / orders_total > 20 and not country = 'de'"),
+    Segment("hikers", "Hikers", "false"),
+    Segment("campers", "Campers", "false"),
+)
+CATALOGUE = catalogue([MappedTrait("says", "crm", "persona"), MappedTrait("likes", "crm", "likes", "number")])
+STEPS = waterfall(SEGMENTS, CATALOGUE)
+PERSONAS = (Persona("rita", "Rita", ("champions", "buyers")), Persona("hugo", "Hugo", ("hikers",)))
+PERSONA_OF = {"champions": "rita", "buyers": "rita", "hikers": "hugo"}
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def model(scale: float = 1.0, kind: Any = "logit") -> LinearModel:
+    return LinearModel(
+        kind,
+        ("hikers", "campers", "buyers"),
+        ("tenure_days", "likes", "country=de"),
+        ((0.0, 0.0, 0.0), (scale, 0.0, -scale), (0.1 * scale, 0.2 * scale, 0.0)),
+        (0.0, -1.0, 0.0),
+        (1.0, 0.0, 0.3),
+        (1.0, 0.0, 0.3),
+    )
+
+
+def tool() -> LinearModel:
+    return LinearModel("lda", ("hikers", "campers"), ("likes",), ((0.0,), (2.0,)), (0.0, -1.0), (0.5,), (0.5,))
+
+
+def made(**other: Any) -> Definitions:
+    given: dict[str, Any] = {
+        "declared": "says",
+        "declared_values": declared_values(PERSONAS, SEGMENTS, PERSONA_OF),
+        "tools": (Scorer(tool(), "tool-1"),),
+        "model": Scorer(model(), "model-1"),
+    }
+    return Definitions(STEPS, PERSONA_OF, **{**given, **other})
+
+
+SCHEMA = pa.schema(
+    [("person_id", pa.string())]
+    + [(n, pa.float64()) for n in ("orders_365d", "days_since_order", "orders_total", "revenue_total")]
+    + [("country", pa.string()), ("says", pa.string()), ("likes", pa.float64()), ("tenure_days", pa.float64())]
+)
+
+
+def table(people: Sequence[Mapping[str, Any]]) -> ibis.Table:
+    return ibis.memtable(pa.Table.from_pylist(list(people), schema=SCHEMA))
+
+
+def assignments(rows: Sequence[Mapping[str, Any]]) -> ibis.Table:
+    return ibis.memtable(pa.Table.from_pylist(list(rows), schema=ASSIGNMENTS.columns))
+
+
+def person(**traits: Any) -> dict[str, Any]:
+    return {"person_id": "p1", **traits}
+
+
+def decide(
+    traits: dict[str, Any], definitions: Definitions, previous: dict[str, Any] | None, at: datetime
+) -> dict[str, Any]:
+    return decide_one(person(**traits), definitions, previous=previous, as_of=at)
+
+
+def same(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    exact = all(left[n] == right[n] for n in ASSIGNMENTS.columns.names if n != "confidence")
+    return exact and left["confidence"] == pytest.approx(right["confidence"], abs=1e-12)
+
+
+some = st.one_of(st.none(), st.floats(-50, 500), st.integers(0, 5).map(float), st.just(float("nan")))
+people_ = st.fixed_dictionaries(
+    {
+        **dict.fromkeys([*SCHEMA.names[1:5], "likes", "tenure_days"], some),
+        "country": st.sampled_from([None, "de", "it"]),
+        "says": st.sampled_from([None, "", "RITA ", " hikers", "Long gone", "nobody", "İ", "campers\t"]),
+    }
+)
+times = st.integers(-12, 0).map(lambda days: NOON + days * DAY)
+maybe = st.one_of(st.none(), times)
+segment = st.sampled_from([None, "champions", "buyers", "hikers", "campers", "forgotten"])
+old = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {
+            "segment": segment,
+            "persona": st.sampled_from([None, "rita", "hugo"]),
+            "confidence": st.one_of(st.none(), st.floats(0, 1), st.just(1.0)),
+            "runner_up": segment,
+            "reasons": st.just("as before"),
+            "source": st.sampled_from([None, "rules", "model", "survey", "declared"]),
+            "version": st.sampled_from([STEPS.version, "model-1", "tool-1", "another"]),
+            "as_of": st.one_of(times, st.just(NOON + DAY)),
+            "since": times,
+            "moved_at": maybe,
+            "pending": segment,
+            "pending_since": maybe,
+            "pending_sure": st.sampled_from([None, True, False]),
+            "expires_at": st.one_of(maybe, st.just(NOON + DAY)),
+        }
+    ),
+)
+orders: st.SearchStrategy[tuple[Source, ...]] = st.permutations(SOURCES).flatmap(
+    lambda order: st.integers(0, 4).map(lambda count: tuple(order[:count]))
+)
+limits = st.sampled_from([Thresholds(), Thresholds(0.4, 0.05, 0.3), Thresholds(0.9, 0.6, 1.0), Thresholds(0, 0, 0)])
+
+
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@given(
+    cases=st.lists(st.tuples(people_, old), min_size=30, max_size=80),
+    order=orders,
+    thresholds=limits,
+    holding=st.sampled_from([Holding(), Holding(0.5, timedelta(0), timedelta(days=3))]),
+    declared=st.sampled_from(["says", None]),
+)
+def test_one_person_is_decided_as_everybody_is(
+    cases: list[tuple[dict[str, Any], dict[str, Any] | None]],
+    order: tuple[Source, ...],
+    thresholds: Thresholds,
+    holding: Holding,
+    declared: str | None,
+) -> None:
+    definitions = made(
+        order=order,
+        declared=declared,
+        holding=holding,
+        tools=(Scorer(tool(), "tool-1", thresholds),),
+        model=Scorer(model(0.01), "model-1", thresholds),
+    )
+    people = [{"person_id": f"p{place}", **traits} for place, (traits, _) in enumerate(cases)]
+    before = [{"person_id": f"p{place}", **row} if row else None for place, (_, row) in enumerate(cases)]
+    told = decide_all(
+        table(people), definitions, previous=assignments([row for row in before if row]), as_of=NOON
+    ).to_pyarrow()
+    rows = {row["person_id"]: row for row in told.cast(ASSIGNMENTS.columns).to_pylist()}
+
+    assert len(rows) == len(people)
+    for traits, row in zip(people, before, strict=True):
+        one = decide_one(traits, definitions, previous=row, as_of=NOON)
+        assert same(rows[traits["person_id"]], one), (rows[traits["person_id"]], one)
+
+
+def test_the_first_source_in_the_order_that_answers_decides() -> None:
+    traits = {"says": "Hugo", "likes": 3.0, "orders_total": 1.0, "days_since_order": 80.0, "tenure_days": 400.0}
+    by_order: dict[tuple[Source, ...], tuple[str | None, str | None]] = {
+        ("declared", "survey", "rules", "model"): ("hikers", "declared"),
+        ("survey", "declared", "rules", "model"): ("campers", "survey"),
+        ("rules", "survey", "declared", "model"): ("buyers", "rules"),
+        ("model", "declared"): ("campers", "model"),
+        (): (None, None),
+    }
+
+    for order, expected in by_order.items():
+        told = decide(traits, made(order=order), None, NOON)
+        assert (told["segment"], told["source"]) == expected
+
+
+def test_what_people_say_is_a_segment_or_a_persona_by_any_of_its_names() -> None:
+    definitions = made(order=("declared",))
+
+    said = {text: decide({"says": text}, definitions, None, NOON) for text in ("LONG gone", "rita", "Rita", " hikers ")}
+
+    assert [row["segment"] for row in said.values()] == ["lapsed", "champions", "champions", "hikers"]
+    assert said["rita"]["reasons"] == "said so: says is rita"
+    assert (said["rita"]["confidence"], said["rita"]["persona"]) == (1.0, "rita")
+    nobody = decide({"says": "Bob"}, definitions, None, NOON)
+    assert nobody["reasons"] == "says says 'Bob', which is no segment and no persona"
+
+
+def test_who_is_unclassified_reads_why_each_source_gave_no_answer() -> None:
+    told = decide({"likes": 0.5, "tenure_days": 1.0}, made(model=Scorer(model(0.01), "m")), None, NOON)
+
+    assert told["segment"] is None
+    assert told["reasons"] == (
+        "the survey is not sure: hikers 50%, campers 50%; no segment matches; "
+        "the model is not sure: buyers 42%, hikers 42%"
+    )
+    assert told["version"] == made(model=Scorer(model(0.01), "m")).version
+
+
+@pytest.mark.parametrize(
+    ("limits", "told"),
+    [
+        (Thresholds(confidence=0.96), "the model is not sure: campers 95%, buyers 3%"),
+        (Thresholds(margin=0.93), "the model is not sure: campers 95%, buyers 3%"),
+        (Thresholds(known=0.7), "the model needs 70% of its 3 traits, 2 known"),
+        (Thresholds(confidence=0.94, margin=0.9, known=0.6), None),
+    ],
+)
+def test_below_a_threshold_nobody_is_classified(limits: Thresholds, told: str | None) -> None:
+    definitions = made(order=("model",), model=Scorer(model(), "m", limits))
+
+    row = decide({"likes": 0.0, "tenure_days": 5.2}, definitions, None, NOON)
+
+    assert row["segment"] == (None if told else "campers")
+    assert told in {None, row["reasons"]}
+
+
+def test_a_person_without_data_is_unclassified_however_sure_the_fill_values_are() -> None:
+    sure = Scorer(model(50.0), "m")
+
+    row = decide({"tenure_days": float("nan")}, made(order=("model",), model=sure), None, NOON)
+
+    assert (row["segment"], row["reasons"]) == (None, "nothing was asked")
+
+
+HIKES, CAMPS, UNSURE = (
+    {"likes": 0.0, "tenure_days": -9.0},
+    {"likes": 0.0, "tenure_days": 9.0},
+    {"likes": 0.0, "tenure_days": 1.0},
+)
+BY_MODEL = made(order=("declared", "model"))
+
+
+def days(states: Sequence[dict[str, Any]], definitions: Definitions = BY_MODEL) -> list[dict[str, Any]]:
+    """Decide day after day."""
+    row: dict[str, Any] | None = None
+    rows = []
+    for day, traits in enumerate(states):
+        row = decide_one(person(**traits), definitions, previous=row, as_of=NOON + day * DAY)
+        rows.append(row)
+    return rows
+
+
+def pushes(rows: Sequence[dict[str, Any]]) -> list[int]:
+    """The days on which another segment would be pushed."""
+    return [day for day in range(1, len(rows)) if rows[day]["segment"] != rows[day - 1]["segment"]]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        (HIKES, CAMPS),
+        (HIKES, HIKES, CAMPS, CAMPS),
+        (HIKES, UNSURE, CAMPS, CAMPS, UNSURE),
+        (HIKES,) * 5 + (CAMPS,) * 5,
+        ({"orders_total": 1.0}, {"orders_total": 0.0}),
+        ({"orders_total": 1.0}, {"orders_365d": 3.0, "days_since_order": 3.0, "orders_total": 3.0}, {}),
+    ],
+)
+def test_who_oscillates_around_the_border_causes_at_most_one_push_a_week(pattern: Sequence[dict[str, Any]]) -> None:
+    states = [pattern[day % len(pattern)] for day in range(120)]
+
+    moved = pushes(days(states, made(order=("rules", "model"))))
+
+    assert all(later - earlier >= 7 for earlier, later in pairwise(moved))
+
+
+def test_a_model_is_followed_when_it_says_so_twice_in_a_row() -> None:
+    rows = days([HIKES, CAMPS, CAMPS, CAMPS])
+
+    assert [row["segment"] for row in rows] == ["hikers", "hikers", "campers", "campers"]
+    assert (rows[1]["pending"], rows[1]["pending_since"], rows[1]["pending_sure"]) == ("campers", NOON + DAY, True)
+    assert (rows[2]["pending"], rows[2]["since"], rows[2]["moved_at"]) == (None, NOON + 2 * DAY, NOON + 2 * DAY)
+    assert pushes(days([HIKES, CAMPS, HIKES, CAMPS, HIKES])) == []
+
+
+def test_the_same_moment_looked_at_twice_is_one_evaluation() -> None:
+    (first,) = days([HIKES])
+    waiting = decide(CAMPS, BY_MODEL, first, NOON + DAY)
+
+    again = decide(CAMPS, BY_MODEL, waiting, NOON + DAY)
+
+    assert again == waiting
+    assert again["segment"] == "hikers"
+
+
+def test_a_weak_lead_is_followed_after_a_week() -> None:
+    near = {"likes": 0.0, "tenure_days": 1.2}  # campers by a little
+    loose = Scorer(model(), "m", Thresholds(0.0, 0.0, 0.0))
+    definitions = made(order=("model",), model=loose, holding=Holding(lead=0.5))
+
+    rows = days([HIKES, *[near] * 9], definitions)
+
+    assert pushes(rows) == [8]
+    assert rows[7]["pending_sure"] is False
+    assert pushes(days([HIKES, *[near] * 9], made(order=("model",), model=loose, holding=Holding(lead=0.01)))) == [2]
+
+
+def test_what_people_say_and_rules_are_followed_at_once() -> None:
+    assert pushes(days([HIKES, {**HIKES, "says": "buyers"}])) == [1]
+    assert pushes(days([{"orders_total": 1.0}, {}], made(order=("rules",)))) == [1]
+
+
+def test_who_moved_by_a_rule_moves_again_after_the_rest_and_the_rest_matters() -> None:
+    states = [{"orders_total": 1.0}, {}, *[{"orders_total": 1.0}] * 8]
+
+    assert pushes(days(states, made(order=("rules",)))) == [1, 8]
+    assert pushes(days(states, made(order=("rules",), holding=Holding(rest=2 * DAY)))) == [1, 3]
+
+
+def test_who_no_source_is_sure_of_stays_until_the_segment_expires() -> None:
+    rows = days(
+        [HIKES, *[UNSURE] * 9], made(order=("model",), model=Scorer(model(), "m"), holding=Holding(expiry=5 * DAY))
+    )
+
+    assert [row["segment"] for row in rows] == ["hikers"] * 6 + [None] * 4
+    assert rows[1]["expires_at"] == rows[5]["expires_at"] == NOON + 6 * DAY
+
+
+def test_a_segment_that_is_confirmed_again_does_not_expire() -> None:
+    rows = days([HIKES, UNSURE, HIKES], made(order=("model",), model=Scorer(model(), "m")))
+
+    assert rows[2]["expires_at"] is None
+    assert rows[2] == rows[0]
+
+
+def test_another_version_of_what_decided_is_followed_at_once() -> None:
+    (row,) = days([HIKES])
+    refitted = made(order=("model",), model=Scorer(model(), "model-2"))
+
+    assert decide(CAMPS, refitted, row, NOON + DAY)["segment"] == "campers"
+
+
+def test_a_segment_that_is_gone_is_not_kept() -> None:
+    (row,) = days([HIKES])
+
+    told = decide(UNSURE, made(order=("rules",)), {**row, "segment": "forgotten"}, NOON + DAY)
+
+    assert told["segment"] is None
+
+
+def test_a_small_step_of_confidence_is_not_told_anew() -> None:
+    first, near, far = days([{"likes": 0.0, "tenure_days": t} for t in (5.0, 5.1, 4.0)], made(order=("model",)))
+
+    assert near == first
+    assert far["confidence"] < first["confidence"] - 0.05
+    assert (far["as_of"], far["since"]) == (NOON + 2 * DAY, NOON)
+
+
+def test_looking_back_starts_anew() -> None:
+    (row,) = days([HIKES])
+
+    told = decide(CAMPS, BY_MODEL, row, NOON - DAY)
+
+    assert (told["segment"], told["since"], told["moved_at"]) == ("campers", NOON - DAY, None)
+
+
+def test_the_longer_typing_tool_that_knows_enough_answers_first() -> None:
+    short = LinearModel("lda", ("hikers", "campers"), ("likes",), ((0.0,), (-9.0,)), (0.0, 0.0), (0.5,), (0.5,))
+    longer = LinearModel(
+        "lda",
+        ("hikers", "campers"),
+        ("likes", "tenure_days"),
+        ((0.0, 0.0), (9.0, 0.0)),
+        (0.0, 0.0),
+        (0.5, 1.0),
+        (0.5, 1.0),
+    )
+    definitions = made(order=("survey",), tools=(Scorer(longer, "long", Thresholds(known=1.0)), Scorer(short, "short")))
+
+    answered = [
+        decide(traits, definitions, None, NOON) for traits in ({"likes": 1.0, "tenure_days": 1.0}, {"likes": 1.0})
+    ]
+
+    assert [(row["segment"], row["version"]) for row in answered] == [("campers", "long"), ("hikers", "short")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"order": ("rules", "rules")}, "a source comes twice"),
+        ({"model": Scorer(model(kind="kmeans"), "m")}, "tells no probabilities"),
+        (
+            {
+                "tools": (
+                    Scorer(
+                        LinearModel("lda", ("x", "y"), ("likes",), ((0.0,), (1.0,)), (0.0, 0.0), (0.0,), (0.0,)), "t"
+                    ),
+                )
+            },
+            "there is no segment 'x'",
+        ),
+    ],
+)
+def test_definitions_that_can_not_decide_are_refused(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(DefinitionError, match=told):
+        made(**wrong)
