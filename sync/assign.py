@@ -10,21 +10,19 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-import ibis
 from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
 from segmenter import fields as template_fields
 from segmenter import segments as by_segment
+from segmenter.decide import decide_all
 from segmenter.fields import OwnedField
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
 from sync.arms import arm_groups, deal
+from sync.definitions import definitions_of
 from sync.workbench import Workbench, recorded
-
-DECIDING = ("segment", "persona", "confidence", "source", "version")
-"""What makes an assignment another one; reasons and dates follow from these."""
 
 
 @dataclass(slots=True)
@@ -52,9 +50,8 @@ class Assigned:
 def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
     """Classify every person who had an active contact at *as_of* (UTC)."""
     with recorded(bench, "assign") as run:
-        decided = decide(bench, measured(bench, as_of), as_of)
-        rows = decided.to_pyarrow()
         before = bench.warehouse.current(ASSIGNMENTS.name)
+        rows = decide(bench, measured(bench, as_of), as_of).to_pyarrow()
         fresh = changed(bench.warehouse.memtable(rows), before)
         found = Assigned(as_of)
         found.changed = bench.warehouse.append(ASSIGNMENTS.name, fresh.to_pyarrow(), recorded_at=bench.now())
@@ -80,36 +77,19 @@ def measured(bench: Workbench, as_of: datetime) -> Table:
 
 
 def decide(bench: Workbench, people: Table, as_of: datetime) -> Table:
-    """Return the assignments of *people* by the workspace's waterfall, in the schema of `ASSIGNMENTS`."""
-    steps = bench.workspace.steps
-    told = by_segment.classify_by_rules(people, steps)
-    named = [(told.segment == segment, slug) for segment, slug in bench.workspace.persona_of.items()]
-    nothing = ibis.null("string")
-    moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
-    return told.select(
-        "person_id",
-        "segment",
-        persona=ibis.cases(*named, else_=nothing) if named else nothing,
-        confidence=told.confidence,
-        runner_up=told.runner_up,
-        reasons=told.reasons,
-        source=ibis.literal("rules"),
-        version=ibis.literal(steps.version),
-        as_of=moment,
-        since=moment,
-    )
+    """Return the assignments of *people* by the workspace's sources, in the schema of `ASSIGNMENTS`."""
+    before = bench.warehouse.current(ASSIGNMENTS.name)
+    return decide_all(people, definitions_of(bench.workspace), previous=before, as_of=as_of)
 
 
 def changed(decided: Table, before: Table) -> Table:
-    """Return those of *decided* that differ from *before*; `since` stays while the segment does."""
+    """Return those of *decided* that differ from *before* in any way."""
     old = before.rename({f"old_{name}": name for name in before.columns if name != "person_id"}).mutate(known=True)
     joined = decided.left_join(old, "person_id")
     same = joined.known.fill_null(False)  # noqa: FBT003 - an expression
-    for name in DECIDING:
-        same &= joined[name].identical_to(joined[f"old_{name}"])
-    stays = joined.known.fill_null(False) & joined.segment.identical_to(joined.old_segment)  # noqa: FBT003
-    kept = joined.mutate(since=ibis.ifelse(stays, joined.old_since, joined.since))
-    return kept.filter(~same).select(*ASSIGNMENTS.columns.names)
+    for name in ASSIGNMENTS.columns.names:
+        same &= joined[name].identical_to(joined[f"old_{name}"]) if name != "person_id" else same
+    return joined.filter(~same).select(*ASSIGNMENTS.columns.names)
 
 
 def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]]) -> None:

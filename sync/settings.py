@@ -28,6 +28,7 @@ from sync.manifest import Manifest, load_manifest
 from sync.secret_references import resolve_secret
 from sync.toml_places import Place, at_line, read_text, read_toml
 from sync.workspace_files import (
+    ClassifyPart,
     ConnectionPart,
     ConsentPart,
     GuardrailsPart,
@@ -75,6 +76,7 @@ class Workspace:
     traits: Mapping[str, TraitPart]
     guardrails: GuardrailsPart
     consent: ConsentPart
+    classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
     steps: Waterfall
@@ -161,6 +163,7 @@ def load_workspace(directory: Path) -> Workspace:
         traits=main.traits,
         guardrails=main.guardrails,
         consent=main.consent,
+        classify=main.classify,
         catalogue=known,
         segments=segments,
         steps=steps,
@@ -170,7 +173,7 @@ def load_workspace(directory: Path) -> Workspace:
         results=main.results,
         experiments=load_experiments(directory, segments=segments, personas=personas),
         everybody=_everybody(main),
-        digest=_digest(segments_file, personas_file, steps),
+        digest=_digest(main, segments_file, personas_file, steps),
         serve=main.serve,
     )
 
@@ -185,8 +188,8 @@ def _state_url(state_dir: Path, state: str) -> str:
     return f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state
 
 
-def _digest(segments: SegmentsFile, personas: PersonasFile, steps: Waterfall) -> str:
-    told = segments.model_dump_json() + personas.model_dump_json() + steps.version
+def _digest(main: MainFile, segments: SegmentsFile, personas: PersonasFile, steps: Waterfall) -> str:
+    told = main.classify.model_dump_json() + segments.model_dump_json() + personas.model_dump_json() + steps.version
     return hashlib.sha256(told.encode()).hexdigest()
 
 

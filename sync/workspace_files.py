@@ -97,6 +97,28 @@ class GuardrailsPart(Part):
     max_data_age_hours: float = Field(default=48, gt=0, description="Oldest data that may decide.")
 
 
+class ClassifyPart(Part):
+    """[classify]: which sources say what a person is, in which order, and how sure they must be."""
+
+    order: tuple[Literal["declared", "survey", "rules", "model"], ...] = Field(
+        default=("declared", "survey", "rules", "model"),
+        description="The first source that answers decides; one that is left out is not asked.",
+    )
+    declared: Slug | None = Field(default=None, description="The trait in which people say themselves what they are.")
+    min_confidence: Share = Field(default=0.6, description="Least probability of the best segment.")
+    min_margin: Share = Field(default=0.15, description="Least lead of its probability over the runner-up's.")
+    min_known: Share = Field(default=0.5, description="Least share of a model's traits that are known for the person.")
+    min_lead: Share = Field(
+        default=0.15, description="Least lead over the segment that a person is in, twice in a row, to change it."
+    )
+    rest_days: float = Field(
+        default=7, ge=0, description="Nobody moves twice within so many days, unless they said so themselves."
+    )
+    expiry_days: float = Field(
+        default=90, gt=0, description="How long a segment is kept of which no source is sure any more."
+    )
+
+
 class ConsentPart(Part):
     """[consent]: who may be written to. The strictest consent over a person's contacts decides."""
 
@@ -153,6 +175,7 @@ class MainFile(Part):
     traits: dict[Slug, TraitPart] = Field(default_factory=dict)
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
+    classify: ClassifyPart = ClassifyPart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()
@@ -163,7 +186,11 @@ class SegmentPart(Part):
 
     name: Slug
     title: str = ""
-    rule: str = Field(description="A condition over traits: orders_365d >= 3 and days_since_order < 60")
+    rule: str = Field(
+        default="false",
+        description="A condition over traits: orders_365d >= 3 and days_since_order < 60. Without it nobody is in the "
+        "segment by rule, only by what they say, by a survey or by a model.",
+    )
     parent: Slug | None = Field(default=None, description="The segment that this one is a part of.")
     priority: int | None = Field(default=None, description="Smaller is tried first; default: the order of the file.")
 

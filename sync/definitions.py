@@ -1,0 +1,45 @@
+"""What decides in this workspace: its rules, what people may say, its typing tools and its model, as one value."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connectors.errors import FixSettingsError
+from segmenter.definitions import Definitions, Holding, declared_values
+from segmenter.errors import DefinitionError
+from sync.settings import MAIN, Workspace
+
+
+def definitions_of(workspace: Workspace) -> Definitions:
+    """Return what decides: `segmenter.decide` takes it, for everybody and for one person.
+
+    Raises:
+        FixSettingsError: [classify] names a trait that can't be what people say.
+    """
+    settings = workspace.classify
+    _check_declared(workspace)
+    personas = list(workspace.personas.values())
+    try:
+        return Definitions(
+            workspace.steps,
+            workspace.persona_of,
+            order=settings.order,
+            declared=settings.declared,
+            declared_values=declared_values(personas, workspace.segments, workspace.persona_of),
+            holding=Holding(
+                settings.min_lead, timedelta(days=settings.rest_days), timedelta(days=settings.expiry_days)
+            ),
+        )
+    except DefinitionError as error:
+        raise FixSettingsError(f"{MAIN}, [classify]: {error}", mend="Mend it there.") from error
+
+
+def _check_declared(workspace: Workspace) -> None:
+    name = workspace.classify.declared
+    if name is None:
+        return
+    trait = workspace.catalogue.traits.get(name)
+    if trait is None or trait.type != "text":
+        what = "is no trait" if trait is None else f"is a trait of type {trait.type}, not text"
+        mend = f"Map the property in which people say what they are: [traits.{name}]."
+        raise FixSettingsError(f"{MAIN}, [classify] declared: {name!r} {what}.", mend=mend)
