@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
+.PHONY: help setup demo test proofs check format-check lint types contracts dependencies dead-code coverage docs docs-check \
 	wheel-test proofs torture torture-part simulation bench-sync bench-loop lock clean
 
 help:  ## list the targets
@@ -35,6 +35,9 @@ test: $(SETUP)  ## all tests, in random order
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not wheel and not proof"
 	$(BIN)/coverage combine --quiet
+
+proofs: $(SETUP)  ## simulations of many repetitions, and published tables that take long
+	$(BIN)/pytest -n $(WORKERS) -m proof
 
 check: format-check lint types contracts dependencies dead-code docs-check coverage  ## the quality gate
 

@@ -1,0 +1,221 @@
+"""What segments are looked for in: one row a person, one column an item or trait; checked, coded, scaled."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.errors import DefinitionError
+
+Matrix = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Kind = Literal["binary", "categorical", "metric"]
+
+YES = frozenset({"yes", "y", "true", "1", "1.0", "agree", "ja", "oui", "si"})
+NO = frozenset({"no", "n", "false", "0", "0.0", "disagree", "nein", "non"})
+ONE_TWO = frozenset({"1", "2", "1.0", "2.0"})  # no and yes, as statistics programs write them
+FEWEST_PEOPLE = 20
+MOST_CATEGORIES = 12  # more different texts than that are names or remarks, no answers
+MOST_EMPTY = 0.5  # share of answers that may be missing in an item
+SKEWED = 1.0  # a count with a larger skewness is told by its logarithm
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The base of a segmentation.
+
+    Attributes:
+        kind: "binary" (0 and 1), "categorical" (codes from 0), "metric".
+        names: One a column.
+        values: (people, items); NaN where an answer is missing.
+        categories: Of a categorical item its answers in the order of the codes; empty for the others.
+    """
+
+    kind: Kind
+    names: tuple[str, ...]
+    values: Matrix
+    categories: tuple[tuple[str, ...], ...] = ()
+
+    def rows(self, chosen: NDArray[Any]) -> Items:
+        """Return the same items of some people."""
+        return Items(self.kind, self.names, self.values[chosen], self.categories)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Items as distances are measured in: value -> (f(value) - shift) / scale, f being log1p or nothing.
+
+    Attributes:
+        features: ``item``, ``log1p(item)`` or ``item=answer``, as `segmenter.classifier.linear` names them.
+        values: (people, features); missing answers are the feature's mean.
+        fill: What a missing answer was replaced with, before shift and scale.
+    """
+
+    features: tuple[str, ...]
+    values: Matrix
+    shift: Matrix
+    scale: Matrix
+    fill: Matrix
+
+
+def answers(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
+    """Read survey answers that are text: all yes/no makes them binary, all numbers of a scale metric, else categorical.
+
+    Args:
+        columns: Item -> the answer of each respondent; None or blank is missing.
+        most: Segments that will be asked for at most; there have to be more respondents.
+
+    Raises:
+        DefinitionError: Names the item (and the respondent) and what to do about it.
+    """
+    told = {name: [_clean(value) for value in column] for name, column in columns.items()}
+    _check_shape(told, most)
+    for name, column in told.items():
+        _check_column(name, column)
+    if all(_is_binary(column) for column in told.values()):
+        return Items("binary", tuple(told), np.array([_zero_one(column) for column in told.values()]).T)
+    if all(v is None or _is_number(v) for column in told.values() for v in column):
+        read = [[float("nan") if v is None else float(v) for v in column] for column in told.values()]
+        return Items("metric", tuple(told), np.array(read).T)
+    _check_no_mix(told)
+    known = {name: tuple(sorted({v for v in column if v is not None})) for name, column in told.items()}
+    codes = [
+        [float("nan") if v is None else float(known[name].index(v)) for v in column] for name, column in told.items()
+    ]
+    return Items("categorical", tuple(told), np.array(codes).T, tuple(known.values()))
+
+
+def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
+    """Take traits that are numbers; NaN is missing.
+
+    Raises:
+        DefinitionError: A trait is constant or nearly always missing, or there are too few people.
+    """
+    values = np.column_stack(list(columns.values())) if columns else np.empty((0, 0))
+    values = np.where(np.isfinite(values), values, np.nan)
+    _check_people(len(values), values.shape[1] if columns else 0, most)
+    for name, column in zip(columns, values.T, strict=True):
+        known = column[~np.isnan(column)]
+        _check_known(name, len(known), len(column), "trait")
+        if np.ptp(known) == 0:
+            raise DefinitionError(f"every person has {known[0]:g}; leave it out", where=f"trait {name!r}")
+    return Items("metric", tuple(columns), values)
+
+
+def _clean(value: str | None) -> str | None:
+    text = (value or "").strip()
+    return text or None
+
+
+def _check_shape(columns: Mapping[str, Sequence[str | None]], most: int) -> None:
+    lengths = {len(column) for column in columns.values()}
+    _check_people(max(lengths, default=0), len(columns), most)
+
+
+def _check_people(people: int, items: int, most: int) -> None:
+    if items < 2:  # noqa: PLR2004 - two make a relation
+        raise DefinitionError(f"{items} items are too few: segments need two or more", where="the base")
+    needed = max(FEWEST_PEOPLE, most + 1)
+    if people < needed:
+        raise DefinitionError(
+            f"{people} people are too few for up to {most} segments: at least {needed}, better {70 * items}",
+            where="the base",
+        )
+
+
+def _check_known(name: str, known: int, people: int, what: str) -> None:
+    if known == 0:
+        raise DefinitionError("nobody has a value; leave it out", where=f"{what} {name!r}")
+    if known < people * (1 - MOST_EMPTY):
+        raise DefinitionError(
+            f"{people - known:,} of {people:,} values are missing; leave it out, or ask more people",
+            where=f"{what} {name!r}",
+        )
+
+
+def _check_column(name: str, column: Sequence[str | None]) -> None:
+    counts = Counter(value for value in column if value is not None)
+    _check_known(name, sum(counts.values()), len(column), "item")
+    if len(counts) == 1:
+        (only,) = counts
+        raise DefinitionError(f"everybody answered {only!r}; leave it out", where=f"item {name!r}")
+
+
+def _check_no_mix(columns: Mapping[str, Sequence[str | None]]) -> None:
+    """Text among numbers is a mistake of typing; many different texts are no answers."""
+    for name, column in columns.items():
+        known = [value for value in column if value is not None]
+        strange = [(place, v) for place, v in enumerate(column, 1) if v is not None and not _is_number(v)]
+        if strange and len(strange) <= len(known) * 0.2:
+            place, text = strange[0]
+            raise DefinitionError(
+                f"answer {place} is {text!r}, the others are numbers; write a number there or leave it empty",
+                where=f"item {name!r}",
+            )
+        if len(set(known)) > MOST_CATEGORIES:
+            raise DefinitionError(
+                f"{len(set(known))} different answers are no categories (at most {MOST_CATEGORIES}); leave it out",
+                where=f"item {name!r}",
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _is_binary(column: Sequence[str | None]) -> bool:
+    known = {value.casefold() for value in column if value is not None}
+    return known <= YES | NO or known <= ONE_TWO
+
+
+def _zero_one(column: Sequence[str | None]) -> list[float]:
+    known = {value.casefold() for value in column if value is not None}
+    yes = {"2", "2.0"} if known <= ONE_TWO else YES
+    return [float("nan") if value is None else float(value.casefold() in yes) for value in column]
+
+
+def coded(items: Items) -> Coded:
+    """Return *items* as distances are measured in.
+
+    Yes/no stays 0 and 1; a category becomes a yes/no a category; numbers are standardised, those that are never
+    negative and skewed by their logarithm.
+    """
+    if items.kind == "binary":
+        return _with_fill(items.names, items.values, np.zeros(len(items.names)), np.ones(len(items.names)))
+    if items.kind == "categorical":
+        return _indicators(items)
+    names, columns = [], []
+    for name, column in zip(items.names, items.values.T, strict=True):
+        logged = _is_skewed(column)
+        names.append(f"log1p({name})" if logged else name)
+        columns.append(np.log1p(column) if logged else column)
+    values = np.column_stack(columns)
+    return _with_fill(tuple(names), values, np.nanmean(values, axis=0), np.nanstd(values, axis=0))
+
+
+def _is_skewed(column: Matrix) -> bool:
+    known = column[~np.isnan(column)]
+    spread = known.std()
+    return bool(known.min() >= 0 and spread > 0 and np.mean(((known - known.mean()) / spread) ** 3) > SKEWED)
+
+
+def _indicators(items: Items) -> Coded:
+    names, columns = [], []
+    for name, column, answers_ in zip(items.names, items.values.T, items.categories, strict=True):
+        for code, answer in enumerate(answers_):
+            names.append(f"{name}={answer}")
+            columns.append(np.where(np.isnan(column), np.nan, column == code))
+    return _with_fill(tuple(names), np.column_stack(columns), np.zeros(len(names)), np.ones(len(names)))
+
+
+def _with_fill(features: tuple[str, ...], values: Matrix, shift: Matrix, scale: Matrix) -> Coded:
+    fill = np.nanmean(values, axis=0)
+    return Coded(features, (np.where(np.isnan(values), fill, values) - shift) / scale, shift, scale, fill)

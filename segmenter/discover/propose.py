@@ -1,0 +1,280 @@
+"""Propose segments, or say why there are none: the evidence in its order, a light, and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from threadpoolctl import threadpool_limits
+
+from segmenter.discover import choice
+from segmenter.discover.choice import Light
+from segmenter.discover.describe import Marker, centred, is_a_way_of_answering
+from segmenter.discover.items import Items, Labels
+from segmenter.discover.latent import CLEAR, SURE, Classes, by_number, upper_bound
+from segmenter.discover.noise import LEVEL, NullTest, null_test, same_ranks, shuffled
+from segmenter.discover.solutions import Method, Solution, solutions
+from segmenter.discover.stability import Effort
+
+REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is looked for, and how hard.
+
+    Attributes:
+        most: Largest number of segments that is tried; 2 is the least.
+        method: "kmeans", or "lca" (answers only).
+        report: Effort for the stability that is reported.
+        test: Effort for the tests against copies without segments.
+        class_starts: Fits of each number of latent classes.
+        rows: People in the tests and the classes at most; the others are left out by lot.
+        rows_of_numbers: The same for numbers, where no two people are one row.
+    """
+
+    most: int = 6
+    method: Method = "kmeans"
+    report: Effort = REPORTED
+    test: Effort = TESTED
+    class_starts: int = 20
+    rows: int = 2_000
+    rows_of_numbers: int = 1_000
+
+    def tested(self, items: Items) -> int:
+        """Return how many people the tests look at."""
+        return self.rows_of_numbers if items.kind == "metric" else self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One proposed segment.
+
+    Attributes:
+        stability: SLSw; the least of those that were merged.
+        posterior: How sure the latent classes are of its people; None by k-means.
+        style: Whether it looks like a way of answering.
+    """
+
+    size: int
+    share: float
+    stability: float
+    markers: tuple[Marker, ...]
+    posterior: float | None
+    style: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What was found.
+
+    Attributes:
+        sentence: The light in words.
+        notes: What to know beside it, a sentence each.
+        test: Against shuffled copies.
+        second: Against copies with the same rank correlations; None where it was not made.
+        bound: Most segments by the BIC; None where it was not computed.
+        bic: By number of classes.
+        tried: The solution of each number.
+        refused: Why a number is not proposed.
+        k: Segments before the merging; None: nothing is proposed.
+        labels: (people,) proposed segment; empty where there is none.
+        centred_p: p of the test on answers without each person's own level; None where it was not made.
+    """
+
+    light: Light
+    sentence: str
+    notes: tuple[str, ...]
+    test: NullTest
+    second: NullTest | None
+    bound: int | None
+    bic: Mapping[int, float]
+    entropy: float | None
+    tried: Mapping[int, Solution]
+    refused: Mapping[int, tuple[str, ...]]
+    k: int | None
+    segments: tuple[Found, ...]
+    labels: Labels
+    centred_p: float | None
+
+    @property
+    def natural(self) -> bool | None:
+        """Whether the segments beat the second null too; None where it was not tried."""
+        return None if self.second is None or self.k is None else self.second.candidate(self.k)
+
+
+def propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
+    """Look for segments in *items*: few, stable, different, large enough; or say why there are none."""
+    with threadpool_limits(1):  # many small fits: threads would wait for each other
+        return _propose(items, asked, rng)
+
+
+def _propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
+    ks = tuple(range(2, asked.most + 1))
+    items_tested = items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
+    test = null_test(items_tested, ks, shuffled, asked.test, rng)
+    if not test.beaten:
+        return _nothing(test, _noise(test))
+    base = items if asked.method == "kmeans" else items_tested
+    classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
+    bound = upper_bound(classes)
+    bic = {k: one.bic for k, one in classes.items()}
+    if bound == 1:
+        return _nothing(test, "One group explains the data best (BIC): there are no segments in them.", bound, bic)
+    found = solutions(base, ks, asked.method, asked.report, rng, classes)
+    chosen = choice.choose(found, test, bound)
+    if chosen.k is None:
+        return _nothing(test, _why_none(found, chosen), bound, bic, found, chosen.refused)
+    return _proposed(base, asked, rng, test, classes, found, chosen)
+
+
+def _class_starts(items: Items, asked: Asked) -> int:
+    # of numbers only the bound is wanted, and a mixture of normals takes long
+    return max(1, asked.class_starts // 4) if items.kind == "metric" else asked.class_starts
+
+
+def _noise(test: NullTest) -> str:
+    if test.p <= LEVEL:
+        return "The data are one group: segments in copies whose columns were shuffled are just as tight. No segments."
+    return (
+        "This looks like noise: copies whose columns were shuffled have segments that are just as stable "
+        f"(p {test.p:.2f}). No segments."
+    )
+
+
+def _why_none(found: Mapping[int, Solution], chosen: choice.Choice) -> str:
+    nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -found[k].stability.agreement))
+    return f"No number of segments holds. {nearest} come nearest, but: {'; '.join(chosen.refused[nearest])}."
+
+
+def _nothing(
+    test: NullTest,
+    sentence: str,
+    bound: int | None = None,
+    bic: Mapping[int, float] | None = None,
+    tried: Mapping[int, Solution] | None = None,
+    refused: Mapping[int, tuple[str, ...]] | None = None,
+) -> Proposal:
+    return Proposal(
+        light="red",
+        sentence=sentence,
+        notes=(),
+        test=test,
+        second=None,
+        bound=bound,
+        bic=bic or {},
+        entropy=None,
+        tried=tried or {},
+        refused=refused or {},
+        k=None,
+        segments=(),
+        labels=np.empty(0, np.int64),
+        centred_p=None,
+    )
+
+
+def _proposed(
+    items: Items,
+    asked: Asked,
+    rng: Generator,
+    test: NullTest,
+    classes: Mapping[int, Classes],
+    found: Mapping[int, Solution],
+    chosen: choice.Choice,
+) -> Proposal:
+    k = chosen.k or 0
+    solution, tested = found[k], items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
+    second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" else None
+    styled = choice.flagged(solution)
+    again = null_test(centred(tested), test.ks, shuffled, asked.test, rng) if styled else None
+    own = classes[k] if asked.method == "lca" else None
+    groups = choice.merge(items, solution.labels, choice.messages(solution))
+    notes = (
+        *_style_notes(styled, again, k),
+        *_class_notes(own),
+        *_base_notes(items),
+        *(("Segments that would get the same message were made one.",) if len(set(groups)) < k else ()),
+    )
+    light = choice.light_of(solution, notes=notes)
+    return Proposal(
+        light=light,
+        sentence=_sentence(len(set(groups)), solution, second, k),
+        notes=notes,
+        test=test,
+        second=second,
+        bound=upper_bound(dict(classes)),
+        bic={number: one.bic for number, one in classes.items()},
+        entropy=None if own is None else own.entropy,
+        tried=found,
+        refused=chosen.refused,
+        k=k,
+        segments=_segments(solution, groups, own),
+        labels=np.array(groups, np.int64)[solution.labels],
+        centred_p=None if again is None else again.p,
+    )
+
+
+def _sentence(many: int, solution: Solution, second: NullTest | None, k: int) -> str:
+    level = min(solution.stability.agreement, solution.stability.median)
+    again = "come again" if level >= choice.REPRODUCIBLE else "come again in part"
+    if second is not None and second.candidate(k):
+        kind = "they are natural: more than correlations explain them"
+    elif second is not None:
+        kind = "they are constructed: useful to address, but correlations alone would give the like"
+    else:
+        kind = "whether they are natural can't be tested on answers of this kind: call them constructed"
+    return f"{many} segments that {again} when the people are drawn anew (agreement {level:.2f}); {kind}."
+
+
+def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple[str, ...]:
+    if again is None:
+        return ()
+    named = " and ".join(str(j + 1) for j in styled)
+    after = max(again.agreement[again.ks.index(k)], 0.0)
+    left = again.candidate(k) and after >= choice.FRAGILE
+    holds = "they still hold" if left else "nothing is left of them"
+    note = (
+        f"Segment {named} is up or down on nearly every item: probably a way of answering, not a need. "
+        f"Without each person's own level {holds} (A {after:.2f}, p {again.p:.2f})."
+    )
+    return (note,)
+
+
+def _class_notes(classes: Classes | None) -> tuple[str, ...]:
+    if classes is None:
+        return ()
+    told = []
+    if classes.entropy < CLEAR:
+        told.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, {CLEAR} is wanted.")
+    if (least := min(classes.mean_posteriors())) < SURE:
+        told.append(f"People of one class are doubtful: mean posterior {least:.2f}, {SURE} is wanted.")
+    return tuple(told)
+
+
+def _base_notes(items: Items) -> tuple[str, ...]:
+    people, wanted = len(items.values), choice.PER_ITEM * len(items.names)
+    told = []
+    if people < wanted:
+        told.append(f"{people:,} people for {len(items.names)} items; {wanted:,} are wanted.")
+    return tuple(told)
+
+
+def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None) -> tuple[Found, ...]:
+    posteriors = None if classes is None else classes.mean_posteriors()
+    found = []
+    for group in range(max(groups) + 1):
+        own = [j for j, place in enumerate(groups) if place == group]
+        size = sum(solution.sizes[j] for j in own)
+        found.append(
+            Found(
+                size=size,
+                share=size / len(solution.labels),
+                stability=min(solution.stability.segments[j] for j in own),
+                markers=solution.markers[own[0]],
+                posterior=None if posteriors is None else min(posteriors[j] for j in own),
+                style=any(is_a_way_of_answering(solution.up[j]) for j in own),
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,117 @@
+"""How much of a segmentation comes again when the people are drawn anew (SCIENCE: bootstrap stability).
+
+Dolnicar & Leisch 2010 (all of it, A), 2017 (one segment: SLSw within a solution, SLSa across solutions).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from segmenter.discover.clustering import EXACT, Rows, kmeans
+from segmenter.discover.items import Labels, Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is computed.
+
+    Attributes:
+        pairs: Pairs of bootstrap samples; 100 for figures that are reported.
+        starts: Runs a sample; 10 for figures that are reported.
+    """
+
+    pairs: int = 100
+    starts: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How one number of segments behaves.
+
+    Attributes:
+        agreement: Mean adjusted Rand index over the pairs, A(k).
+        median: Its median.
+        segments: SLSw of each segment.
+    """
+
+    agreement: float
+    median: float
+    segments: tuple[float, ...]
+
+
+def bootstrap_labels(rows: Rows, k: int, effort: Effort, rng: Generator) -> Labels:
+    """Return the segment of every row by each of ``2 * pairs`` bootstrap solutions, (samples, rows)."""
+    weights = rows.bootstrap(2 * effort.pairs, rng)
+    return kmeans(rows.values, weights, k, starts=effort.starts, rng=rng).labels(rows.values)
+
+
+def agreements(labels: Labels, counts: Matrix, k: int) -> Matrix:
+    """Return the adjusted Rand index (Hubert & Arabie 1985) of each pair of neighbouring labelings, (pairs,).
+
+    Args:
+        labels: (2 * pairs, rows).
+        counts: (rows,) people of each row.
+        k: Segments.
+    """
+    table = crossed(labels[::2], labels[1::2], counts, k, k)
+    people = counts.sum()
+    both = _couples(table).sum(axis=(1, 2))
+    first, second = _couples(table.sum(axis=2)).sum(axis=1), _couples(table.sum(axis=1)).sum(axis=1)
+    expected = first * second / _couples(people)
+    largest = (first + second) / 2
+    spread = largest - expected
+    return np.where(spread > 0, (both - expected) / np.where(spread > 0, spread, 1.0), 1.0)
+
+
+def crossed(first: Labels, second: Labels, counts: Matrix, k: int, m: int) -> Matrix:
+    """Return how many people are in segment i of one labeling and j of the other, (labelings, k, m)."""
+    many = len(second)
+    cell = (np.arange(many)[:, None] * k + first) * m + second
+    weights = np.broadcast_to(counts, cell.shape)
+    found: Matrix = np.bincount(cell.ravel(), weights.ravel(), minlength=many * k * m).astype(np.float64)
+    return found.reshape(many, k, m)
+
+
+def _couples(people: Matrix) -> Matrix:
+    return people * (people - 1) / 2
+
+
+def within(reference: Labels, labels: Labels, counts: Matrix, k: int) -> tuple[float, ...]:
+    """Return SLSw of each segment of *reference* (rows,): mean over samples of the best Jaccard (Hennig 2007)."""
+    table = crossed(np.broadcast_to(reference, labels.shape), labels, counts, k, k)
+    own, other = table.sum(axis=2, keepdims=True), table.sum(axis=1, keepdims=True)
+    union = own + other - table
+    jaccard = np.divide(table, union, out=np.zeros_like(table), where=union > 0)
+    return tuple(float(value) for value in jaccard.max(axis=2).mean(axis=0))
+
+
+def across(before: Labels, after: Labels, counts: Matrix, k: int) -> tuple[float, ...]:
+    """Return SLSa of each segment of *after* (k + 1 segments): 1 has one parent in *before*, low is pieced together.
+
+    1 + sum p ln p / ln k, with p the shares of the segment's people by their segment before.
+    """
+    if k < 2:  # noqa: PLR2004 - everything has one parent
+        return (1.0,) * (k + 1)
+    table = crossed(after[None], before[None], counts, k + 1, k)[0]
+    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1.0)
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    return tuple(float(value) for value in 1 + (shares * logs).sum(axis=1) / np.log(k))
+
+
+def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Labels, Matrix, float]:
+    """Return the best solution for everybody: labels (rows,) by falling size, centres (k, features), inertia."""
+    found = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=EXACT)
+    labels = found.labels(rows.values)[0]
+    order = np.argsort(-np.bincount(labels, rows.counts, minlength=k), kind="stable")
+    renamed = np.empty(k, np.int64)
+    renamed[order] = np.arange(k)
+    return renamed[labels], found.centres[0][order], float(found.inertia[0])
+
+
+def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> Stability:
+    """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions."""
+    found = agreements(labels, rows.counts, k)
+    return Stability(float(found.mean()), float(np.median(found)), within(reference, labels, rows.counts, k))
