@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from connectors.errors import FixSettingsError
-from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
+from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic, Webhook
 
 ENTRY_POINTS = "personasync.connectors"
 
@@ -91,6 +91,16 @@ class Connector(Protocol):
 
     def create(self, step: SetupStep) -> None:
         """Do one step that `missing` returned."""
+
+    def webhooks(self) -> list[Webhook] | None:
+        """Return where the account sends events; None where the platform tells nobody, or sends none."""
+
+    def add_webhook(self, webhook: Webhook) -> str:
+        """Let the account send events to us, and return the secret with which it signs them ("": it does not).
+
+        Raises:
+            RejectedError: Nobody answers at that address, or the platform will not have it.
+        """
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Write *changes*, yielding the outcomes of each batch before the next one leaves."""

@@ -277,10 +277,26 @@ class SetupStep:
     """One thing that `setup` would create or extend on a platform, shown before it is done."""
 
     connection: str
-    action: Literal["create_field", "extend_field", "create_group"]
+    action: Literal["create_field", "extend_field", "create_group", "add_webhook", "write_files"]
     name: str
     detail: str
     field: FieldDefinition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a platform sends events, and which.
+
+    Attributes:
+        events: The platform's words.
+        sources: Whose doings are told: ``user``, ``admin``, ``api``.
+        signed: Whether deliveries carry a signature.
+    """
+
+    url: str
+    events: tuple[str, ...]
+    sources: tuple[str, ...]
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,10 @@ def _platform(facts: ConnectorFacts) -> Iterator[str]:
     if facts.fields:
         rows = [(f"`{field.name}`", field.role, field.type, field.label) for field in facts.fields]
         yield _table(("field that it writes", "holds", "type", "label"), rows)
+    if facts.webhooks:
+        told = [f"`{one.type}`" + (f" of `{one.property}`" if one.property else "") for one in facts.webhooks]
+        by = f" by {', '.join(facts.webhook_sources)}" if facts.webhook_sources else ""
+        yield f"`setup` subscribes to {', '.join(told)}{by}.\n"
     if facts.limits:
         yield _table(("limit", "value"), [(f"`{limit}`", f"{value:,}") for limit, value in facts.limits.items()])
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from connectors.errors import PersonasyncError
 from connectors.records import Finding
-from sync import setup
+from sync import hooks, setup
 from sync.workbench import Workbench
 
 CLOCKS_APART = timedelta(minutes=2)
@@ -26,7 +26,7 @@ def _connection(bench: Workbench, name: str) -> list[Finding]:
         connector = bench.connector(name)
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
-            found += [_fields(bench, name), _clock(bench, name)]
+            found += [_fields(bench, name), _clock(bench, name), *hooks.findings(bench, name)]
     except PersonasyncError as error:
         return [Finding("settings", "fail", str(error))]
     return found

@@ -44,6 +44,22 @@ class DeclaredField(Facts):
     type: FieldType
 
 
+class WebhookFacts(Facts):
+    """Something that the platform shall tell the webhook service."""
+
+    type: str
+    property: str = ""
+
+
+class ActionFacts(Facts):
+    """The action that HubSpot's workflows can run."""
+
+    uid: str
+    name: str
+    description: str
+    outputs: tuple[str, ...]
+
+
 class ConnectorFacts(Facts):
     """[connectors.NAME]."""
 
@@ -62,6 +78,9 @@ class ConnectorFacts(Facts):
     skip_merge_validation: bool = False
     scopes: tuple[Scope, ...] = ()
     fields: tuple[DeclaredField, ...] = ()
+    webhooks: tuple[WebhookFacts, ...] = ()
+    webhook_sources: tuple[str, ...] = ()
+    action: ActionFacts | None = None
     limits: Mapping[str, int] = {}
 
     def as_mapping(self) -> dict[str, Any]:

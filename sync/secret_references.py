@@ -53,6 +53,29 @@ def resolve_secret(reference: str, *, where: str, environment: Mapping[str, str]
     return found.strip()
 
 
+def add_secret(reference: str, secret: str, *, directory: Path) -> bool:
+    """Put a secret where *reference* points; False where that is not for us to write: an environment variable."""
+    kind, _, name = reference.partition(":")
+    if kind == "file":
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secret + "\n", "utf-8")
+        return True
+    return kind == "keyring" and _into_keyring(name, secret)
+
+
+def _into_keyring(name: str, secret: str) -> bool:
+    import keyring  # noqa: PLC0415 - asks the desktop; only those who use it should wait for it
+    from keyring.errors import KeyringError  # noqa: PLC0415
+
+    try:
+        keyring.set_password(SERVICE, name, secret)
+    except KeyringError:
+        return False
+    return True
+
+
 def _from_keyring(name: str, where: str) -> str | None:
     import keyring  # noqa: PLC0415 - asks the desktop; only those who use it should wait for it
     from keyring.errors import KeyringError  # noqa: PLC0415

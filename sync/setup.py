@@ -1,4 +1,4 @@
-"""Create the fields and groups that we own, after showing them."""
+"""Create the fields and groups that we own, and let events reach our service, after showing it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from connectors.connector import Connector
 from connectors.records import FieldDefinition, SetupStep
+from sync import hooks
 from sync.workbench import Workbench, recorded
 
+OF_WEBHOOKS = {"add_webhook", "write_files"}
 UNCLASSIFIED = "unclassified"
 
 
@@ -21,12 +23,22 @@ def missing(bench: Workbench, *, only: str | None = None) -> list[SetupStep]:
     return steps
 
 
-def create(bench: Workbench, steps: Sequence[SetupStep]) -> None:
-    """Do what `missing` returned."""
+def unheard(bench: Workbench) -> list[SetupStep]:
+    """Return what has to be done that the platforms' events reach the webhook service; a run does without it."""
+    return [step for connector in bench.connectors() for step in hooks.missing(bench, connector.name)]
+
+
+def create(bench: Workbench, steps: Sequence[SetupStep]) -> list[str]:
+    """Do what `missing` and `unheard` returned, and return what a person has to know or do now."""
+    notes = []
     with recorded(bench, "setup") as run:
         for step in steps:
-            bench.connector(step.connection).create(step)
+            if step.action in OF_WEBHOOKS:
+                notes.append(hooks.create(bench, step))
+            else:
+                bench.connector(step.connection).create(step)
         run.counts["created"] = len(steps)
+    return [note for note in notes if note]
 
 
 def definitions(bench: Workbench, connector: Connector) -> list[FieldDefinition]:

@@ -152,9 +152,14 @@ def facts_keys() -> set[str]:
     with (ROOT / "plugin.toml").open("rb") as file:
         document = tomllib.load(file)
     connectors = list(document["connectors"].values())
-    lists = [entry for connector in connectors for kind in ("scopes", "fields") for entry in connector.get(kind, [])]
-    limits = [connector.get("limits", {}) for connector in connectors]
-    return {key for table in (document["plugin"], *connectors, *lists, *limits) for key in table}
+    lists = [
+        entry
+        for connector in connectors
+        for kind in ("scopes", "fields", "webhooks")
+        for entry in connector.get(kind, [])
+    ]
+    parts = [connector.get(part, {}) for connector in connectors for part in ("limits", "action")]
+    return {key for table in (document["plugin"], *connectors, *lists, *parts) for key in table}
 
 
 def test_every_key_of_plugin_toml_is_read_by_somebody() -> None:

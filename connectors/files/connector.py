@@ -34,6 +34,7 @@ from connectors.records import (
     Page,
     SetupStep,
     Traffic,
+    Webhook,
 )
 
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
@@ -174,6 +175,17 @@ class Files:
             ContractError: Always.
         """
         raise ContractError(f"{ONLY_READ} ({step.name})")
+
+    def webhooks(self) -> None:
+        """Say nothing: files send no events."""
+
+    def add_webhook(self, webhook: Webhook) -> str:
+        """Refuse.
+
+        Raises:
+            ContractError: Always.
+        """
+        raise ContractError(f"Files send no events. ({webhook.url})")
 
     def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Show nothing: nothing is ever written here."""

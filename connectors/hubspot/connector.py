@@ -11,7 +11,14 @@ import pyarrow as pa
 import requests
 
 from connectors.connector import Connection, Known, nobody
-from connectors.errors import CredentialError, FixSettingsError, MissingScopeError, PersonasyncError, RejectedError
+from connectors.errors import (
+    ContractError,
+    CredentialError,
+    FixSettingsError,
+    MissingScopeError,
+    PersonasyncError,
+    RejectedError,
+)
 from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
@@ -43,6 +50,7 @@ from connectors.records import (
     Page,
     SetupStep,
     Traffic,
+    Webhook,
 )
 from connectors.transport import Transport, Window, account_book, until_silence
 
@@ -247,6 +255,17 @@ class HubSpot:
         size = self._limits["memberships_batch"]
         moved = push.push_groups(self._api, self._lists, changes, batch=size, workers=workers)
         yield from until_silence(moved)
+
+    def webhooks(self) -> None:
+        """Say nothing: HubSpot tells nobody where an app sends events; the app's project files do."""
+
+    def add_webhook(self, webhook: Webhook) -> str:
+        """Refuse.
+
+        Raises:
+            ContractError: Always.
+        """
+        raise ContractError(f"HubSpot's app is configured by its project files. ({webhook.url})")
 
     def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what HubSpot shows where *changes* were made; see the Protocol."""

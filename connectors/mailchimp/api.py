@@ -40,6 +40,8 @@ ENDPOINTS = (
     Endpoint("PATCH", "/lists/{list}/members/{member}", "members/{member}", write=True),
     Endpoint("GET", "/lists/{list}/merge-fields", "merge-fields"),
     Endpoint("POST", "/lists/{list}/merge-fields", "merge-fields", write=True, repeatable=False),
+    Endpoint("GET", "/lists/{list}/webhooks", "webhooks"),
+    Endpoint("POST", "/lists/{list}/webhooks", "webhooks", write=True, repeatable=False),
     Endpoint("GET", "/lists/{list}/tag-search", "tag-search"),
     Endpoint("GET", "/lists/{list}/segments", "segments"),
     Endpoint("POST", "/lists/{list}/segments", "segments", write=True, repeatable=False),

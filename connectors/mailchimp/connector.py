@@ -13,7 +13,7 @@ from tenacity.nap import sleep as nap
 
 from connectors.connector import Connection, Known, nobody
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
-from connectors.mailchimp import fields, push
+from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
 from connectors.mailchimp.looking import Look
@@ -23,7 +23,18 @@ from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import moment
-from connectors.records import TABLES, Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic
+from connectors.records import (
+    TABLES,
+    Change,
+    Cursor,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+    Traffic,
+    Webhook,
+)
 from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
@@ -188,6 +199,14 @@ class Mailchimp:
                 self._tags.create(step.name)
         elif step.field is not None and step.field.name not in fields.present(self._api, self._audience):
             fields.create(self._api, self._audience, step.field)
+
+    def webhooks(self) -> list[Webhook]:
+        """Return where the audience sends events; see the Protocol."""
+        return webhooks.present(self._api, self._audience)
+
+    def add_webhook(self, webhook: Webhook) -> str:
+        """Add a webhook and return its secret, which Mailchimp shows this once; see the Protocol."""
+        return webhooks.add(self._api, self._audience, webhook)
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Write *changes*; see the Protocol.

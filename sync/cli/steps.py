@@ -27,20 +27,20 @@ OverrideOption = Annotated[
 
 @app.command()
 def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Create the fields and groups that personasync owns. Shows them first."""
+    """Create the fields and groups that personasync owns, and let events reach `serve`. Shows it first."""
     from sync import setup as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
-        steps = job.missing(bench)
+        steps = [*job.missing(bench), *job.unheard(bench)]
         if steps and not yes:
             console.say(words.setup_shown(steps))
             if not sys.stdin.isatty():
                 raise FixSettingsError("setup would create the above.", mend="Run `personasync setup --yes` to do it.")
             typer.confirm("Create these?", abort=True, err=True)
-        job.create(bench, steps)
-    document = {"created": [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]}
-    console.result(document, words.setup_done(steps))
+        notes = job.create(bench, steps)
+    created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
+    console.result({"created": created, "notes": notes}, words.setup_done(steps), *notes)
 
 
 @app.command()

@@ -20,7 +20,13 @@ from sync.undo import Intended, Undone
 
 Shown = list[str | Table]
 
-ACTIONS = {"create_field": "create field", "extend_field": "add options to field", "create_group": "create group"}
+ACTIONS = {
+    "create_field": "create field",
+    "extend_field": "add options to field",
+    "create_group": "create group",
+    "add_webhook": "add webhook",
+    "write_files": "write files",
+}
 
 
 def as_document(result: Any) -> dict[str, Any]:
@@ -36,7 +42,7 @@ def setup_shown(steps: Sequence[SetupStep]) -> str:
 
 def setup_done(steps: Sequence[SetupStep]) -> str:
     """Return what setup did, in a sentence."""
-    return f"Created {len(steps)} fields and groups." if steps else "Everything that personasync owns is there already."
+    return f"{len(steps)} steps were done." if steps else "Everything that personasync owns is there already."
 
 
 def pulled(result: Pulled) -> Shown:

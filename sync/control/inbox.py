@@ -272,10 +272,13 @@ class Inbox:
             row = connection.execute(query).first()
         return (row.state, row.answer) if row else None
 
-    def last_delivery(self) -> datetime | None:
-        """Return when an event last came, UTC."""
+    def last_delivery(self, connection_name: str) -> datetime | None:
+        """Return when an event of a connection last came, UTC."""
+        query = select(func.max(EVENT.c.received_at)).where(
+            EVENT.c.contact.startswith(f"{connection_name}:", autoescape=True)
+        )
         with self.engine.connect() as connection:
-            found: datetime | None = connection.execute(select(func.max(EVENT.c.received_at))).scalar()
+            found: datetime | None = connection.execute(query).scalar()
         return found
 
     def forget(self, before: datetime) -> int:

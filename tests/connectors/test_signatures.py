@@ -171,7 +171,9 @@ def means_the_same(one: Message, other: Message) -> bool:
     for known in headers:
         if known.get(version, b"v2") != b"v2":
             known[version] = b"v1"
-    bare = [replace(message, headers=(), secret=message.secret.rstrip("\0")) for message in (one, other)]
+    bare = [
+        replace(message, headers=(), secret=message.secret.strip().rstrip("\0").strip()) for message in (one, other)
+    ]
     return headers[0] == headers[1] and bare[0] == bare[1]
 
 
@@ -310,6 +312,14 @@ def test_a_header_that_came_twice_is_refused() -> None:
     message = signed_v3()
 
     assert not replace(message, headers=(*message.headers, message.headers[0])).passes()
+
+
+def test_each_audience_may_have_a_secret_of_its_own(published: list[Message]) -> None:
+    message = published[-1]
+
+    assert replace(message, secret=f"whsec_other\n{message.secret}\n").passes()
+    assert not replace(message, secret="whsec_other whsec_third").passes()
+    assert not replace(message, secret=" \n").passes()
 
 
 ROOTS = [n for n in range(2, 312) if all(n % d for d in range(2, n))]

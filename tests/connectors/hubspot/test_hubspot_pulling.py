@@ -15,7 +15,7 @@ from connectors.hubspot import pulling
 from connectors.hubspot.connector import HubSpot
 from connectors.sandbox.door import Fault
 from connectors.sandbox.hubspot.contacts import archive_contact
-from connectors.sandbox.hubspot.merging import _forget, _merge
+from connectors.sandbox.hubspot.merging import erase, join
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
 from tests.connectors.conftest import read_on
@@ -54,8 +54,8 @@ def test_every_path_brings_the_same(state: HubSpotState, open_hubspot: Open, pat
     ids = add(state, 130)
     for key in ids[10:20]:
         archive_contact(state, key)
-    _forget(state, state.contact_records.table[ids[30]])
-    _merge(state, state.contact_records.table[ids[40]], state.contact_records.table[ids[41]])
+    erase(state, state.contact_records.table[ids[30]])
+    join(state, state.contact_records.table[ids[40]], state.contact_records.table[ids[41]])
     plain, _ = ends(open_hubspot(full_pull="list", limits=SMALL), "contacts")
 
     fast, _ = ends(open_hubspot(full_pull=path, limits=SMALL), "contacts")
@@ -83,7 +83,7 @@ def test_nobody_is_lost_who_changes_comes_or_goes_meanwhile(
             busy.set()
             state.touch_contact(state.contact_records.table[ids[100]], {"country": "DE"})
             archive_contact(state, ids[101])
-            _merge(state, state.contact_records.table[ids[3]], state.contact_records.table[ids[140]])
+            join(state, state.contact_records.table[ids[3]], state.contact_records.table[ids[140]])
             add(state, 2, start=500)
     known = active(rows)
     for _ in range(3):
@@ -104,7 +104,7 @@ def test_an_erased_contact_is_known_as_deleted_and_nothing_of_it_is_kept(
     _, cursor = ends(hubspot, "contacts")
     _, cursor = ends(hubspot, "contacts", cursor)
     sandbox.world.clock.advance(timedelta(minutes=10))
-    _forget(state, state.contact_records.table[ids[4]])
+    erase(state, state.contact_records.table[ids[4]])
 
     rows, cursor = ends(hubspot, "contacts", cursor)
     gone = [row for row in rows if row["state"] == "deleted"]
@@ -164,8 +164,8 @@ def test_a_full_reading_knows_the_merged_from_the_deleted(state: HubSpotState, o
     ids = add(state, 30)
     hubspot = open_hubspot(full_pull="list", limits=SMALL)
     read_on(hubspot, "contacts")
-    _merge(state, state.contact_records.table[ids[3]], state.contact_records.table[ids[4]])
-    _forget(state, state.contact_records.table[ids[9]])
+    join(state, state.contact_records.table[ids[3]], state.contact_records.table[ids[4]])
+    erase(state, state.contact_records.table[ids[9]])
     rows, _ = ends(hubspot, "contacts")
     states = {row["platform_id"]: row["state"] for row in rows}
 

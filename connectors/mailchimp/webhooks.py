@@ -1,0 +1,33 @@
+"""The webhooks of an audience: which there are, and one more. None is ever changed or deleted: others may need them."""
+
+from __future__ import annotations
+
+from connectors.mailchimp.api import MailchimpApi
+from connectors.records import Webhook
+
+EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
+SOURCES = ("user", "admin", "api")
+
+
+def present(api: MailchimpApi, audience: str) -> list[Webhook]:
+    """Return the audience's webhooks; one that says nothing of signatures is not signed."""
+    answer = api.call(api.sdk.lists.get_list_webhooks, audience)
+    return [
+        Webhook(
+            url=str(one["url"]),
+            events=tuple(name for name in EVENTS if (one.get("events") or {}).get(name)),
+            sources=tuple(name for name in SOURCES if (one.get("sources") or {}).get(name)),
+            signed=bool(one.get("signing_enabled")),
+        )
+        for one in answer["webhooks"]
+    ]
+
+
+def add(api: MailchimpApi, audience: str, webhook: Webhook) -> str:
+    """Add a webhook and return the secret of its signatures, "" where it has none."""
+    body = {
+        "url": webhook.url,
+        "events": {name: name in webhook.events for name in EVENTS},
+        "sources": {name: name in webhook.sources for name in SOURCES},  # all three, or Mailchimp chooses
+    }
+    return str(api.call(api.sdk.lists.create_list_webhook, audience, body).get("signing_secret") or "")
