@@ -15,7 +15,6 @@ from segmenter.lift.power import least_lift, people_needed
 from segmenter.personas import UNCLASSIFIED
 from sync.arms import counts, deal
 from sync.experiments_file import EXPERIMENTS, load_experiments, with_end, with_experiment
-from sync.settings import load_workspace
 from sync.toml_places import read_text, replace_text
 from sync.workbench import Workbench, recorded
 
@@ -91,7 +90,7 @@ def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -
         else:
             path.unlink()
         raise
-    bench.workspace = load_workspace(bench.workspace.directory)
+    bench.reload()
     with recorded(bench, "experiment create") as run:
         run.counts.update(experiment=one.name, dealt=deal(bench, one.begins))
     return show(bench, one.name, base=base)
@@ -138,7 +137,7 @@ def end(bench: Workbench, name: str, at: datetime) -> Experiment:
         raise FixSettingsError(ended, mend=f"`personasync lift --experiment {name}` tells its result.")
     path = bench.workspace.directory / EXPERIMENTS
     replace_text(path, with_end(read_text(path), name, at))
-    bench.workspace = load_workspace(bench.workspace.directory)
+    bench.reload()
     return find(bench, name)
 
 

@@ -43,6 +43,17 @@ class Workbench:
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
 
+    def reload(self) -> None:
+        """Read the workspace's files again; connectors are opened anew, since they were told of the old ones.
+
+        Raises:
+            FixSettingsError: A file is wrong now.
+        """
+        self.workspace = load_workspace(self.workspace.directory)
+        for connector in self.opened.values():
+            connector.close()
+        self.opened.clear()
+
     def connector(self, name: str) -> Connector:
         """Return the connector of connection *name*, opened on first use.
 

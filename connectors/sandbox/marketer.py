@@ -37,6 +37,21 @@ def send_campaign(url: str, key: str, audience: str, *, title: str, subject: str
     return campaign
 
 
+def send_to_tag(url: str, key: str, audience: str, *, title: str, subject: str, html: str, tag: str) -> str:
+    """Send one mail to the members with *tag*, and return the campaign's id."""
+    found = _call("GET", f"{url}/lists/{audience}/tag-search?name={tag}", key, None)["tags"]
+    segment = next(int(one["id"]) for one in found if one["name"] == tag)
+    body = {
+        "type": "regular",
+        "recipients": {"list_id": audience, "segment_opts": {"saved_segment_id": segment}},
+        "settings": {"title": title, "subject_line": subject, "from_name": "The shop", "reply_to": "shop@people.test"},
+    }
+    campaign = str(_post(f"{url}/campaigns", key, body)["id"])
+    _call("PUT", f"{url}/campaigns/{campaign}/content", key, {"html": html})
+    _call("POST", f"{url}/campaigns/{campaign}/actions/send", key, None)
+    return campaign
+
+
 def advance_clock(url: str, *, days: float) -> None:
     """Let *days* pass on both local platforms at once."""
     _call("POST", f"{url}/_sandbox/clock", "", {"advance_seconds": days * 86_400})

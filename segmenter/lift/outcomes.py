@@ -101,7 +101,7 @@ def _with_reactions(population: Table, mails: Table, engagements: Table, links: 
 def _with_amounts(told: Table, placed: Table, links: Table, window: Window) -> Table:
     bought = placed.inner_join(links, "contact_key").select("person_id", "amount", "currency", placed_at="at")
     exposed = told.select("person_id", exposed_at="at")
-    bought = bought.inner_join(exposed, "person_id").drop("person_id_right")
+    bought = bought.inner_join(exposed, "person_id")
     last = moment(window.until)
     if window.order_days is not None:
         last = ibis.least(last, bought.exposed_at + ibis.interval(days=window.order_days))
