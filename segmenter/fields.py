@@ -77,7 +77,11 @@ def _check_text(text: str, template: TemplateField, *, where: str) -> None:
 
 
 def values_wanted(
-    assignments: Table, personas: Sequence[Persona], fields: Mapping[str, TemplateField], owned: Sequence[OwnedField]
+    assignments: Table,
+    personas: Sequence[Persona],
+    fields: Mapping[str, TemplateField],
+    owned: Sequence[OwnedField],
+    copies: Table | None = None,
 ) -> Table:
     """Return what every assigned or unclassified person's fields shall show, on every connection.
 
@@ -86,11 +90,16 @@ def values_wanted(
         personas: All personas.
         fields: Template fields by name.
         owned: The fields of plugin.toml, by connection.
+        copies: Columns ``person_id``, ``copy_of``: people who get the copy of this persona instead of their own's, for
+            an experiment. Fields that tell of the assignment itself stay true.
 
     Returns:
         Columns ``person_id, connection, name, value``; value "" clears the field.
     """
     told = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
+    if copies is not None:
+        told = told.left_join(copies, "person_id").drop("person_id_right")
+    told = told.mutate(copy_slug=told.slug if copies is None else told.copy_of.coalesce(told.slug))
     parts = [_column(told, o.connection, o.name, ROLES[o.role](told)) for o in owned]
     for template in fields.values():
         for connection, name in template.targets.items():
@@ -109,7 +118,7 @@ def _column(told: Table, connection: str, name: str, value: Any) -> Table:
 
 def _copy(told: Table, template: TemplateField, personas: Sequence[Persona]) -> Any:
     own = [
-        (told.slug == persona.slug, persona.fields[template.name])
+        (told.copy_slug == persona.slug, persona.fields[template.name])
         for persona in personas
         if template.name in persona.fields
     ]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import reduce
 
 import ibis
 from ibis import Table
 
 from connectors.records import ARMS, ASSIGNMENTS
-from segmenter.lift.arms import HOLDOUT, Experiment, with_arms
+from segmenter.lift.arms import HOLDOUT, Experiment, copy_of, with_arms
+from segmenter.personas import UNCLASSIFIED
 from sync.workbench import Workbench
 
 
@@ -64,6 +66,28 @@ def arm_groups(bench: Workbench) -> Table:
     cases = [((arms.experiment == name) & (arms.arm == arm), group) for (name, arm), group in names.items()]
     told = arms.mutate(group_name=ibis.cases(*cases) if cases else ibis.null("string"))
     return told.filter(told.group_name.notnull()).select("person_id", "group_name")
+
+
+def copies(bench: Workbench) -> Table | None:
+    """Return whose copy people get instead of their own persona's: see `segmenter.lift.arms.copy_of`.
+
+    Where a person is in several such arms, the experiment that begins last decides. None where no experiment asks.
+    """
+    asking = [one for one in bench.workspace.experiments.values() if one.generic or one.placebo]
+    asking = [one for one in asking if one.ends is None or bench.now() < one.ends]
+    if not asking:
+        return None
+    arms = bench.warehouse.current(ARMS.name)
+    parts = [
+        copy_of(
+            arms.filter(arms.experiment == one.name), one, list(bench.workspace.personas), fallback=UNCLASSIFIED
+        ).mutate(begins=ibis.literal(one.begins).cast("timestamp('UTC', 6)"))
+        for one in asking
+    ]
+    every = reduce(lambda left, right: left.union(right), parts)
+    place = ibis.row_number().over(group_by=every.person_id, order_by=[every.begins.desc(), every.copy_of])
+    newest = every.mutate(place=place)
+    return newest.filter(newest.place == 0).select("person_id", "copy_of")
 
 
 def counts(bench: Workbench, name: str) -> Mapping[tuple[str | None, str], int]:

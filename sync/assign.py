@@ -20,7 +20,7 @@ from segmenter.fields import OwnedField
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
-from sync.arms import arm_groups, deal
+from sync.arms import arm_groups, copies, deal
 from sync.definitions import definitions_of
 from sync.workbench import Workbench, recorded
 
@@ -111,7 +111,7 @@ def values_wanted(bench: Workbench, assignments: Table) -> Table:
         for declared in bench.manifest.connectors[connection.connector].fields
     ]
     personas = list(bench.workspace.personas.values())
-    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned)
+    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copies(bench))
 
 
 def memberships_wanted(bench: Workbench, assignments: Table) -> Table:

@@ -66,6 +66,8 @@ def _experiment(name: str, part: ExperimentPart) -> Experiment:
         holdouts=part.holdouts,
         metric=part.metric,
         worth=part.worth,
+        generic=part.generic,
+        placebo=part.placebo,
     )
 
 
@@ -76,10 +78,12 @@ def _utc(at: datetime) -> datetime:
 def as_toml(one: Experiment) -> str:
     """Return an experiment as its part of the file."""
     lines = [f"[experiments.{one.name}]", f"arms = {_table(one.arms)}"]
-    lines += [f"holdout = {one.holdout:g}"] if one.holdout else []
+    lines += [f"holdout = {one.holdout!r}"] if one.holdout else []
     lines += [f"holdouts = {_table(one.holdouts)}"] if one.holdouts else []
-    lines += [f"personas = [{', '.join(_quoted(slug) for slug in one.personas)}]"] if one.personas else []
-    lines += [f"metric = {_quoted(one.metric)}", f"worth = {one.worth:g}", f"salt = {_quoted(one.salt)}"]
+    for key in ("personas", "generic", "placebo"):
+        named = getattr(one, key)
+        lines += [f"{key} = [{', '.join(_quoted(slug) for slug in named)}]"] if named else []
+    lines += [f"metric = {_quoted(one.metric)}", f"worth = {one.worth!r}", f"salt = {_quoted(one.salt)}"]
     lines += [f"begins = {one.begins.isoformat()}"]
     lines += [f"ends = {one.ends.isoformat()}"] if one.ends else []
     return "\n".join(lines) + "\n"
@@ -87,7 +91,7 @@ def as_toml(one: Experiment) -> str:
 
 def _table(shares: object) -> str:
     items = dict(shares).items() if isinstance(shares, dict) else ()
-    return "{ " + ", ".join(f"{name} = {share:.10g}" for name, share in items) + " }"
+    return "{ " + ", ".join(f"{name} = {share!r}" for name, share in items) + " }"
 
 
 def _quoted(text: str) -> str:

@@ -153,6 +153,7 @@ def load_workspace(directory: Path) -> Workspace:
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
+    experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
         state_dir=directory / STATE,
@@ -171,9 +172,9 @@ def load_workspace(directory: Path) -> Workspace:
         persona_of=persona_of,
         fields=fields,
         results=main.results,
-        experiments=load_experiments(directory, segments=segments, personas=personas),
+        experiments=experiments,
         everybody=_everybody(main),
-        digest=_digest(main, segments_file, personas_file, steps),
+        digest=_digest(main, segments_file, personas_file, steps, experiments),
         serve=main.serve,
     )
 
@@ -188,8 +189,15 @@ def _state_url(state_dir: Path, state: str) -> str:
     return f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state
 
 
-def _digest(main: MainFile, segments: SegmentsFile, personas: PersonasFile, steps: Waterfall) -> str:
-    told = main.classify.model_dump_json() + segments.model_dump_json() + personas.model_dump_json() + steps.version
+def _digest(
+    main: MainFile,
+    segments: SegmentsFile,
+    personas: PersonasFile,
+    steps: Waterfall,
+    experiments: Mapping[str, Experiment],
+) -> str:
+    files = (main.classify, main.holdout, segments, personas)
+    told = "".join(file.model_dump_json() for file in files) + steps.version + repr(sorted(experiments.items()))
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -242,6 +242,10 @@ class ExperimentPart(Part):
     worth: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.01, description="The least rise of its rate worth knowing: 0.01 is one point."
     )
+    generic: tuple[Slug, ...] = Field(default=(), description="Arms whose people get the fallback copy everywhere.")
+    placebo: tuple[Slug, ...] = Field(
+        default=(), description="Arms whose people get the copy of a persona drawn at random."
+    )
     salt: str = Field(description="What the dealing hash starts with.")
     begins: datetime = Field(description="UTC.")
     ends: datetime | None = Field(default=None, description="Until then every look counts as an early one.")

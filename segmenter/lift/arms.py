@@ -38,6 +38,9 @@ class Experiment:
         holdouts: Another holdout for some personas, by slug.
         metric: What decides: clicked, ordered, opened or revenue; named before the start.
         worth: The least rise of its rate that would be worth knowing.
+        generic: Arms whose people get the fallback copy in every template field.
+        placebo: Arms whose people get the copy of a persona drawn at random: what a persona's own copy does more than
+            that is the worth of knowing who a person is.
         begins: UTC.
         ends: UTC; None: open. Before it every look is an early one.
     """
@@ -52,6 +55,8 @@ class Experiment:
     holdouts: Mapping[str, float] = field(default_factory=dict)
     metric: str = "clicked"
     worth: float = 0.01
+    generic: tuple[str, ...] = ()
+    placebo: tuple[str, ...] = ()
 
     @property
     def control(self) -> str:
@@ -85,6 +90,7 @@ def check_experiment(experiment: Experiment) -> None:
     where = f"experiment {experiment.name!r}"
     if not experiment.arms:
         raise DefinitionError("it has no arms", where=where)
+    _check_copy(experiment, where)
     if experiment.ends is not None and experiment.ends <= experiment.begins:
         raise DefinitionError("it ends before it begins", where=where)
     if HOLDOUT in experiment.arms:
@@ -99,6 +105,14 @@ def check_experiment(experiment: Experiment) -> None:
             raise DefinitionError(f"a holdout of {share:g} leaves nobody; write a share below 1", where=where)
     if len(experiment.arms) == 1 and not experiment.holdout and not experiment.holdouts:
         raise DefinitionError("one arm without a holdout has nothing to be compared with", where=where)
+
+
+def _check_copy(experiment: Experiment, where: str) -> None:
+    for arm in (*experiment.generic, *experiment.placebo):
+        if arm not in experiment.arms:
+            raise DefinitionError(f"{arm!r} is none of its arms", where=where)
+    if set(experiment.generic) & set(experiment.placebo):
+        raise DefinitionError("an arm gets either the fallback copy or that of a random persona", where=where)
 
 
 def arm_of(person_id: str, experiment: Experiment, persona: str | None = None) -> str:
@@ -116,6 +130,25 @@ def with_arms(people: Table, experiment: Experiment) -> Table:
     usual = _dealt(digest, experiment.shares(None))
     special = [(people.persona == slug, _dealt(digest, experiment.shares(slug))) for slug in experiment.holdouts]
     return people.mutate(arm=ibis.cases(*special, else_=usual) if special else usual)
+
+
+def copy_of(arms: Table, experiment: Experiment, personas: Sequence[str], *, fallback: str) -> Table:
+    """Return whose copy the people of generic and placebo arms get instead of their own persona's.
+
+    Args:
+        arms: Columns ``person_id``, ``arm``: who is in which arm of *experiment*.
+        experiment: The experiment.
+        personas: Slugs to draw from, in an order that stays.
+        fallback: Stands for nobody's copy.
+
+    Returns:
+        Columns ``person_id``, ``copy_of``; people of other arms are absent.
+    """
+    chosen = arms.filter(arms.arm.isin([*experiment.generic, *experiment.placebo]))
+    drawn = (ibis.literal(f"{experiment.salt}/copy/") + chosen.person_id).hexdigest("md5").substr(0, DIGITS)
+    persona = _dealt(drawn, dict.fromkeys(personas, 1 / max(len(personas), 1))) if personas else fallback
+    generic = chosen.arm.isin([*experiment.generic]) if experiment.generic else ibis.literal(value=False)
+    return chosen.select("person_id", copy_of=ibis.ifelse(generic, fallback, persona))
 
 
 def _dealt(digest: Any, shares: Mapping[str, float]) -> Any:

@@ -32,6 +32,10 @@ def create(
         list[str] | None, typer.Option("--holdout-of", metavar="PERSONA=SHARE", help="Another one for a persona.")
     ] = None,
     persona: Annotated[list[str] | None, typer.Option(help="Only this persona; repeat it for more.")] = None,
+    generic: Annotated[list[str] | None, typer.Option(metavar="ARM", help="This arm gets the fallback copy.")] = None,
+    placebo: Annotated[
+        list[str] | None, typer.Option(metavar="ARM", help="This arm gets the copy of a random persona.")
+    ] = None,
     metric: Annotated[str, typer.Option(help="What decides: clicked, ordered or opened.")] = "clicked",
     worth: Annotated[str, typer.Option(metavar="SHARE", help="The least rise worth knowing, like 1%.")] = "1%",
     base: Annotated[str | None, typer.Option(metavar="SHARE", help="The rate to plan with, like 3%.")] = None,
@@ -57,6 +61,8 @@ def create(
             holdouts={slug: share(text) for slug, text in map(_pair, holdout_of or ())},
             metric=metric,
             worth=share(worth),
+            generic=tuple(generic or ()),
+            placebo=tuple(placebo or ()),
         )
         found = job.create(bench, wanted, base=None if base is None else share(base))
     console.result(document(found), *shown(found), *next_steps(found))

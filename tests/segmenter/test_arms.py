@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from segmenter.errors import DefinitionError
-from segmenter.lift.arms import HOLDOUT, Experiment, arm_of, check_experiment, sample_ratio, with_arms
+from segmenter.lift.arms import HOLDOUT, Experiment, arm_of, check_experiment, copy_of, sample_ratio, with_arms
 
 BEGINS = datetime(2026, 11, 1, tzinfo=UTC)
 SPRING = Experiment("spring", "a salt", {"old": 0.5, "new": 0.5}, BEGINS, holdout=0.1)
@@ -81,6 +81,8 @@ def test_the_control_is_the_holdout_where_there_is_one() -> None:
         (replace(SPRING, holdouts={"gus": -0.1}), "below 1"),
         (replace(SPRING, arms={"new": 1.0}, holdout=0.0), "nothing to be compared"),
         (replace(SPRING, ends=BEGINS), "before it begins"),
+        (replace(SPRING, generic=("other",)), "'other' is none of its arms"),
+        (replace(SPRING, generic=("old",), placebo=("old",)), "either the fallback copy"),
     ],
 )
 def test_an_experiment_that_can_tell_nothing_is_refused(wrong: Experiment, message: str) -> None:
@@ -102,3 +104,14 @@ def test_a_broken_ratio_is_called_broken() -> None:
     assert not sample_ratio([5000, 5100], [0.5, 0.5]).broken
     assert sample_ratio([0, 0], [0.5, 0.5]).p == 1.0
     assert sample_ratio([7], [1.0]).p == 1.0
+
+
+def test_generic_arms_get_nobodys_copy_and_placebo_arms_that_of_a_persona_drawn_at_random() -> None:
+    one = replace(SPRING, generic=("old",), placebo=("new",))
+    table = ibis.memtable([{"person_id": f"p-{n}", "arm": arm_of(f"p-{n}", one)} for n in range(6000)])
+    found = copy_of(table, one, ["rita", "gus", "bo"], fallback="unclassified").to_pyarrow().to_pylist()
+    drawn = [row["copy_of"] for row in found if arm_of(row["person_id"], one) == "new"]
+
+    assert {row["copy_of"] for row in found if arm_of(row["person_id"], one) == "old"} == {"unclassified"}
+    assert HOLDOUT not in {arm_of(row["person_id"], one) for row in found}
+    assert sample_ratio([drawn.count(slug) for slug in ("rita", "gus", "bo")], [1, 1, 1]).p > 0.001

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from connectors.sandbox.fill import AUDIENCE
 from segmenter.lift.arms import HOLDOUT, Experiment, arm_of
 from sync import experiments, lifting
 from sync.assign import assign
-from sync.experiments_file import as_toml, with_end, with_experiment
+from sync.experiments_file import as_toml, load_experiments, with_end, with_experiment
 from sync.loop import run_loop
 from sync.pull import pull
 from sync.results import results
@@ -173,7 +174,7 @@ def test_a_name_is_taken_once(assigned: Workbench) -> None:
     assert (assigned.workspace.directory / "experiments.toml").read_text("utf-8") == text
 
 
-def test_the_file_reads_back_as_what_was_written() -> None:
+def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
     one = Experiment(
         "spring",
         'a "salt" \\ of',
@@ -185,9 +186,14 @@ def test_the_file_reads_back_as_what_was_written() -> None:
         holdouts={"gus": 0.2},
         metric="ordered",
         worth=0.02,
+        generic=("old",),
+        placebo=("new",),
     )
     text = with_experiment("", one)
 
+    (tmp_path / "experiments.toml").write_text(text, "utf-8")
+
+    assert load_experiments(tmp_path, segments=(), personas=["gus"]) == {"spring": one}
     assert as_toml(one) in text
     assert with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC)).count("ends = ") == 1
     assert "2026-11-20" in with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC))
@@ -198,3 +204,26 @@ def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> N
         lifting.lift_of_campaign(assigned, None)
     with pytest.raises(FixSettingsError, match="no experiment 'spring'"):
         lifting.lift_of_experiment(assigned, "spring")
+
+
+def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_true(
+    platforms: Platforms, bench: Workbench
+) -> None:
+    run_loop(bench, as_of=bench.now(), set_up=True)
+    arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
+    experiments.create(bench, wanted(bench, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+
+    shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}
+    heads = {"rita_regular": "Early access for you", "nora_new": "Welcome to the shop"}
+    own = {
+        shown[one]["PS_HEAD"] == heads[shown[one]["PERSONA"]]
+        for one in tagged(platforms, "spring_own")
+        if shown[one]["PERSONA"] in heads
+    }
+    generic = {shown[one]["PS_HEAD"] for one in tagged(platforms, "spring_generic")}
+    drawn = [(shown[one]["PERSONA"], shown[one]["PS_HEAD"]) for one in tagged(platforms, "spring_random")]
+    assert own == {True}
+    assert generic == {"News from the shop"}
+    assert any(persona in heads and head != heads[persona] for persona, head in drawn)
+    assert "News from the shop" not in {head for _, head in drawn}
