@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from connectors.errors import FixSettingsError
-from connectors.records import Change, Cursor, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic, Webhook
+from connectors.records import Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic, Webhook
 
 ENTRY_POINTS = "personasync.connectors"
 
@@ -70,6 +70,10 @@ class Connector(Protocol):
     def pushes(self) -> bool:
         """Whether fields and groups can be written here."""
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the properties or fields that a contact's row is made from, our own among them."""
+
     def now(self) -> datetime:
         """Return the platform's own clock (UTC), from the Date header of an answer."""
 
@@ -81,6 +85,9 @@ class Connector(Protocol):
             cursor: As the last page of the last reading carried it.
             known: The contacts as we know them: who of them is gone, and reading them again fast.
         """
+
+    def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
+        """Return the contacts that answer to platform *ids* or normalised *addresses*, as they are now."""
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
         """Compare with what the platform has, and return what would have to be created.

@@ -8,7 +8,7 @@ turns either into a person id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -58,7 +58,7 @@ CONTACTS = TableSchema(
 )
 
 
-def erased_contact(connection: str, platform_id: str, at: datetime) -> dict[str, Any]:
+def erased_contact(connection: str, platform_id: str, at: datetime | None) -> dict[str, Any]:
     """Return the row of a contact that its platform deleted for good: its id, and that it is gone since *at* (UTC)."""
     nothing = dict.fromkeys(CONTACTS.columns.names)
     known = {"connection": connection, "platform_id": platform_id, "state": "deleted", "updated_at": at}
@@ -230,6 +230,29 @@ TABLES = {
         ARMS,
     )
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Contacts as a platform shows them now.
+
+    Attributes:
+        contacts: In the schema of `CONTACTS`; one that was asked for by id and is not there any more has the row of
+            `erased_contact`.
+        groups: Platform id and group of each membership of one of our groups.
+    """
+
+    contacts: pa.Table
+    groups: frozenset[tuple[str, str]] = frozenset()
+
+
+def fetched(
+    connection: str, contacts: pa.Table, gone: Iterable[str], groups: frozenset[tuple[str, str]] = frozenset()
+) -> Fetched:
+    """Return *contacts* together with the rows of those ids that are *gone*."""
+    rows = [erased_contact(connection, key, None) for key in gone]
+    return Fetched(pa.concat_tables([contacts, pa.Table.from_pylist(rows, schema=CONTACTS.columns)]), groups)
+
 
 Cursor = Mapping[str, str]
 """How far a stream has been read: a small JSON object that only its connector understands. {} is "from the start"."""

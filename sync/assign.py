@@ -22,7 +22,7 @@ from segmenter.trait import Inputs
 from segmenter.traits import traits
 from sync.arms import arm_groups, copies, deal
 from sync.definitions import definitions_of
-from sync.workbench import Workbench, recorded
+from sync.workbench import Definitions, Workbench, recorded
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]])
     found.personas = dict(personas.most_common())
 
 
-def values_wanted(bench: Workbench, assignments: Table) -> Table:
+def values_wanted(bench: Definitions, assignments: Table) -> Table:
     """Return what every person's fields shall show; see `segmenter.fields.values_wanted`."""
     owned = [
         OwnedField(name, declared.name, declared.role)

@@ -103,7 +103,7 @@ def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
 
 def last_write(bench: Workbench, *, but: str = "") -> Run | None:
     """Return the newest apply or undo, *but* one command."""
-    wrote = (run for run in bench.control.runs.newest(200) if run.command.startswith(("apply ", "undo ")))
+    wrote = (run for run in bench.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
     return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from connectors.connector import Connector
 from connectors.errors import PersonasyncError, TryLaterError
 from connectors.records import Change, Outcome
-from sync.workbench import Progress, RecordedRun, Workbench
+from sync.workbench import Progress, RecordedRun, Recording
 
 INTERRUPTED = "interrupted"  # code of a change whose run ended before it took effect
 NOT_KEPT = "not_kept"
@@ -49,20 +49,33 @@ class Sent:
 
 
 def send(
-    bench: Workbench,
+    bench: Recording,
     connector: Connector,
     changes: Sequence[Change],
     sent: Sent,
     run: RecordedRun,
     progress: Progress,
+    *,
+    sample: bool = True,
 ) -> None:
-    """Write *changes* through *connector*; outcomes are in the ledger of *run*, and counted in *sent*."""
+    """Write *changes* through *connector*; outcomes are in the ledger of *run*, and counted in *sent*.
+
+    Args:
+        bench: Where the ledger is.
+        connector: Where to.
+        changes: What.
+        sent: What became of them, counted on.
+        run: Whose ledger.
+        progress: Told how far it is.
+        sample: Whether some of what was said to be applied is looked at.
+    """
     bench.control.ledger.intend(run.run_id, changes)
     outcomes: dict[tuple[str, str, str], Outcome] = {}
     try:
         _push(bench, connector, changes, outcomes, run, progress)
         _send_again(bench, connector, outcomes, run, progress)
-        _look_at_some(bench, connector, outcomes, run)
+        if sample:
+            _look_at_some(bench, connector, outcomes, run)
     except PersonasyncError as error:
         # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
         sent.failed[connector.name] = str(error)
@@ -75,7 +88,7 @@ def send(
             sent.reasons[connector.name, outcome.reason or outcome.code] += 1
 
 
-def recover(bench: Workbench, connector: Connector) -> int:
+def recover(bench: Recording, connector: Connector) -> int:
     """Find out what became of changes of earlier runs that have no outcome, and note it in their ledger.
 
     Returns:
@@ -94,7 +107,7 @@ def recover(bench: Workbench, connector: Connector) -> int:
 
 
 def _push(
-    bench: Workbench,
+    bench: Recording,
     connector: Connector,
     changes: Sequence[Change],
     outcomes: dict[tuple[str, str, str], Outcome],
@@ -110,7 +123,7 @@ def _push(
 
 
 def _send_again(
-    bench: Workbench,
+    bench: Recording,
     connector: Connector,
     outcomes: dict[tuple[str, str, str], Outcome],
     run: RecordedRun,
@@ -134,7 +147,7 @@ def _send_again(
 
 
 def _look_at_some(
-    bench: Workbench, connector: Connector, outcomes: dict[tuple[str, str, str], Outcome], run: RecordedRun
+    bench: Recording, connector: Connector, outcomes: dict[tuple[str, str, str], Outcome], run: RecordedRun
 ) -> None:
     """Read a sample back; where one of it did not last, read all of them."""
     applied = [one.change for one in outcomes.values() if one.state == "applied"]

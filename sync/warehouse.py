@@ -187,6 +187,25 @@ class Warehouse:
         self.engine.disconnect()
 
 
+class Memory:
+    """An engine of its own for a few rows at a time, with nothing on disk; of one thread."""
+
+    def __init__(self) -> None:
+        self._engine: SQLBackend = ibis.duckdb.connect(threads=1)  # noqa: TID251 - this is the door
+
+    def keep(self, name: str, rows: pa.Table) -> Table:
+        """Return Arrow rows as a table of the engine, in place of those that had the *name* before."""
+        return self._engine.create_table(name, rows, temp=True, overwrite=True)
+
+    def rows(self, wanted: Table) -> pa.Table:
+        """Return the rows of an expression over kept tables."""
+        return self._engine.to_pyarrow(wanted)
+
+    def close(self) -> None:
+        """Give back the memory."""
+        self._engine.disconnect()
+
+
 def _stored(table: TableSchema) -> pa.Schema:
     return pa.schema([*table.columns, *(pa.field(name, kind) for name, kind in VERSION_COLUMNS)])
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.connector import Connector, find
 from connectors.errors import FixSettingsError
@@ -24,6 +24,19 @@ Progress = Callable[[str, int, int | None], None]
 
 def no_progress(name: str, done: int, total: int | None) -> None:
     """Show nothing."""
+
+
+class Definitions(Protocol):
+    """What decides: the workspace's segments, personas and fields, and what the plugin declares."""
+
+    workspace: Workspace
+    manifest: Manifest
+
+
+class Recording(Protocol):
+    """Where runs and changes are recorded."""
+
+    control: Control
 
 
 @dataclass(slots=True)

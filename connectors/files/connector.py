@@ -28,6 +28,7 @@ from connectors.records import (
     TABLES,
     Change,
     Cursor,
+    Fetched,
     FieldDefinition,
     Finding,
     Outcome,
@@ -66,6 +67,7 @@ class Files:
 
     pushes = False
     result_streams: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
     def __init__(self, connection: Connection) -> None:
         self.name = connection.name
@@ -203,6 +205,10 @@ class Files:
         if changes:
             raise ContractError(ONLY_READ)
         return iter(())
+
+    def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:  # noqa: ARG002 - the Protocol's
+        """Return nothing: a file tells everything at once, or nothing."""
+        return Fetched(TABLES["contacts"].columns.empty_table())
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:  # noqa: ARG002 - the Protocol's
         """Return nothing: files need no requests."""

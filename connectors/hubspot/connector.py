@@ -22,6 +22,7 @@ from connectors.errors import (
 from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
+from connectors.hubspot.fetching import Fetch
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.looking import Look
 from connectors.hubspot.operations import (
@@ -44,6 +45,7 @@ from connectors.records import (
     TABLES,
     Change,
     Cursor,
+    Fetched,
     FieldDefinition,
     Finding,
     Outcome,
@@ -110,6 +112,7 @@ class HubSpot:
             self._api, self.name, prefix=manifest["group_prefix"], page=self._limits["memberships_page"]
         )
         wanted = tuple(dict.fromkeys([*contacts.READ, *connection.mapped, *connection.owned]))
+        self.reads = wanted
         self._found = self._search(CONTACTS_SEARCH, "lastmodifieddate", wanted)
         self._deals = self._search(DEALS_SEARCH, "hs_lastmodifieddate", deals.READ)
         self._everything = AllContacts(
@@ -123,6 +126,15 @@ class HubSpot:
         self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
         batch, workers = self._limits["batch"], self._limits["connections"]
         self._look = Look(self._api, self._lists, batch=batch, workers=workers)
+        self._fetch = Fetch(
+            self._api,
+            self.name,
+            self._lists,
+            groups=connection.groups,
+            properties=wanted,
+            batch=batch,
+            workers=workers,
+        )
         self._account: Mapping[str, Any] = {}
 
     def _search(self, operation: Operation, moved: str, properties: Sequence[str]) -> Search:
@@ -147,6 +159,10 @@ class HubSpot:
             "activity": self._activity,
         }
         yield from readers[stream](cursor)
+
+    def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
+        """Return some contacts as they are now; see the Protocol."""
+        return self._fetch.some(ids, addresses)
 
     def _memberships(self, cursor: Cursor) -> Iterator[Page]:
         """Read the lists about which HubSpot says something else than last time, and now and then all of them."""

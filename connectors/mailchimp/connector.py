@@ -16,9 +16,10 @@ from connectors.errors import CredentialError, FixSettingsError, NotFoundError, 
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
+from connectors.mailchimp.fetching import Fetch
 from connectors.mailchimp.looking import Look
 from connectors.mailchimp.member_stream import MemberStream
-from connectors.mailchimp.members import Members
+from connectors.mailchimp.members import KEPT_ALWAYS, Members
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags
@@ -27,6 +28,7 @@ from connectors.records import (
     TABLES,
     Change,
     Cursor,
+    Fetched,
     FieldDefinition,
     Finding,
     Outcome,
@@ -89,12 +91,16 @@ class Mailchimp:
         self._api = MailchimpApi(self._transport)
         self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
         wanted = [*connection.mapped, *connection.owned]
+        self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
         self._stream = MemberStream(self._api, name, self._members, wanted=wanted)
         size, report_size = self._limits["page"], self._limits["report_page"]
         self._tags = Tags(self._api, name, audience, prefix=manifest["group_prefix"], size=size)
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
         self._look = Look(self._api, self._members, self._tags, workers=connections, wait=nap)
+        self._fetch = Fetch(
+            name, self._members, self._tags, groups=connection.groups, wanted=wanted, workers=connections
+        )
         self._writer = push.FieldWriter(
             self._api,
             audience,
@@ -123,6 +129,10 @@ class Mailchimp:
             if self._audience in str(error):
                 raise self._no_audience() from error
             raise
+
+    def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
+        """Return some members as they are now; see the Protocol."""
+        return self._fetch.some(ids, addresses)
 
     def _old(self, cursor: Cursor) -> tuple[bool, str]:
         """Tell whether a stream without time stamps has to be read as a whole, and when it was last or is now."""

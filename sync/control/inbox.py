@@ -132,20 +132,19 @@ class Inbox:
         connection.execute(counted, rows)
 
     # -- working -------------------------------------------------------------------------------------------
-    def claim(self, owner: str, *, most: int, seconds: float, tried: int | None = None) -> list[Claimed]:
+    def claim(self, owner: str, *, most: int, seconds: float, tried: bool) -> list[Claimed]:
         """Lease contacts that wait, those that wait longest first, at most *most*.
 
         Args:
             owner: Who leases.
             most: How many.
             seconds: How long the lease holds unless it is renewed.
-            tried: Only contacts that were tried so often before (0: never); None for all.
+            tried: Those whose try failed before, or those that were not tried yet.
         """
         moment = self.now()
         free = or_(CONTACT.c.lease_until.is_(None), CONTACT.c.lease_until < moment)
-        query = select(CONTACT).where(CONTACT.c.state == "waiting", CONTACT.c.due_at <= moment, free)
-        if tried is not None:
-            query = query.where(CONTACT.c.tries == tried)
+        kind = CONTACT.c.tries > 0 if tried else CONTACT.c.tries == 0
+        query = select(CONTACT).where(CONTACT.c.state == "waiting", CONTACT.c.due_at <= moment, free, kind)
         query = query.order_by(CONTACT.c.due_at).limit(most).with_for_update(skip_locked=True)
         with writing(self.engine) as connection:
             rows = {row.contact: row for row in connection.execute(query)}

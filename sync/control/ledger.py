@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,14 @@ from sync.control import schema
 AT_ONCE = 5000  # rows a statement
 GROUPS = pa.schema([("connection", pa.string()), ("group_name", pa.string()), ("platform_id", pa.string())])
 KEY = ("run_id", "connection", "platform_id", "kind", "name")
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An entry: the outcome of a change, state "" while there is none, and whose run sent it."""
+
+    run_id: str
+    outcome: Outcome
 
 
 class Ledger:
@@ -112,6 +120,24 @@ class Ledger:
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return [(Outcome(_change(row), row.state, row.reason, row.code), row.settled_at) for row in rows]
+
+    def newest_of(self, connection: str, platform_ids: Collection[str]) -> dict[tuple[str, str, str], Noted]:
+        """Return the newest entry of each field and group of some contacts, by platform id, kind and name.
+
+        What was refused or parked left nothing there, and does not count.
+        """
+        table = schema.ledger
+        found: dict[tuple[str, str, str], Noted] = {}
+        listed = sorted(set(platform_ids))
+        with self.engine.connect() as opened:
+            for start in range(0, len(listed), AT_ONCE):
+                part = table.c.platform_id.in_(listed[start : start + AT_ONCE])
+                took = table.c.state.in_(["applied", "unknown", ""])
+                query = select(table).where(table.c.connection == connection, part, took).order_by(table.c.entry)
+                for row in opened.execute(query):
+                    noted = Noted(row.run_id, Outcome(_change(row), row.state, row.reason, row.code))
+                    found[row.platform_id, row.kind, row.name] = noted
+        return found
 
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
         """Return how many changes of a run there are by (connection, state, code); state "" is unsettled."""

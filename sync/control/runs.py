@@ -76,6 +76,13 @@ class Runs:
         with self.engine.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 
+    def since(self, command: str, moment: datetime) -> list[Run]:
+        """Return the runs of *command* that began at *moment* (UTC) or later, oldest first."""
+        began = schema.run.c.started_at >= moment
+        query = select(schema.run).where(schema.run.c.command == command, began).order_by(schema.run.c.run_id)
+        with self.engine.connect() as connection:
+            return [_run(row) for row in connection.execute(query)]
+
     def bury(self, alive: Callable[[int], bool]) -> None:
         """Note runs whose process is no more as failed: they were killed."""
         query = select(schema.run).where(schema.run.c.state == "running")
@@ -85,9 +92,11 @@ class Runs:
             if not alive(int(run.counts.get("process", 0))):
                 self.finish(run.run_id, "failed", {**run.counts, "error": "It was killed before its end."})
 
-    def newest(self, limit: int = 20) -> list[Run]:
-        """Return the newest runs, newest first."""
+    def newest(self, limit: int = 20, *, but: str | None = None) -> list[Run]:
+        """Return the newest runs (*but* those of one command), newest first."""
         query = select(schema.run).order_by(schema.run.c.run_id.desc()).limit(limit)
+        if but is not None:
+            query = query.where(schema.run.c.command != but)
         with self.engine.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 

@@ -1,0 +1,1 @@
+"""The webhook service: deliveries in, the contact classified and pushed to both platforms within seconds."""

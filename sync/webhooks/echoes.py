@@ -1,0 +1,66 @@
+"""Events that tell us what we know: our own writes coming back, and what was read already. They cause no work.
+
+What we wrote is known from the ledger, what a contact showed besides from when it was last read; an event is an echo
+only when every value that it tells is known in one of these ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sync.control.inbox import Claimed, Event
+from sync.webhooks.events import values_shown
+from sync.webhooks.service import Service
+
+TELLS_VALUES = ("contact.propertyChange", "profile")  # anything else is about more than values
+
+
+def echoes(service: Service, claimed: Sequence[Claimed]) -> set[str]:
+    """Return the keys of those events of *claimed* that say nothing new."""
+    asked = [one for one in claimed if any(event.kind in TELLS_VALUES for event in one.events)]
+    seen = service.control.people.seen([one.contact for one in asked])
+    wrote = _written(service, asked, seen)
+    return {
+        event.key
+        for one in asked
+        for event in one.events
+        if event.kind in TELLS_VALUES and _known(service, event, seen.get(one.contact, {}), wrote)
+    }
+
+
+def _id_of(contact: str, seen: Mapping[str, Mapping[str, object]]) -> tuple[str, str]:
+    connection, _, platform_id = contact.partition(":")
+    return connection, str(seen.get(contact, {}).get("id") or platform_id)
+
+
+def _written(
+    service: Service, asked: Sequence[Claimed], seen: Mapping[str, Mapping[str, object]]
+) -> dict[tuple[str, str], str]:
+    """Return what we last wrote to each field of these contacts, by contact as the inbox names it, and field."""
+    by_connection: dict[str, dict[str, str]] = {}
+    for one in asked:
+        connection, platform_id = _id_of(one.contact, seen)
+        by_connection.setdefault(connection, {})[platform_id] = one.contact
+    found: dict[tuple[str, str], str] = {}
+    for connection, contacts in by_connection.items():
+        for (key, kind, name), noted in service.control.ledger.newest_of(connection, contacts).items():
+            if kind == "field":
+                found[contacts[key], name] = noted.outcome.change.after or ""
+    return found
+
+
+def _known(service: Service, event: Event, seen: Mapping[str, object], wrote: Mapping[tuple[str, str], str]) -> bool:
+    connection = event.contact.partition(":")[0]
+    if connection not in service.workspace.connections:
+        return False
+    owned = service.workspace.owned(connection, service.manifest)
+    values = seen.get("values")
+    shown: Mapping[str, object] = values if isinstance(values, Mapping) else {}
+    used = {*service.connector(connection).reads, *owned}
+    if not event.detail.get("shows"):
+        return False
+    return all(  # of what nobody uses nothing can be new
+        wrote.get((event.contact, name)) == value if name in owned else bool(shown) and shown.get(name, "") == value
+        for name, value in values_shown([event])
+        if name in used
+    )

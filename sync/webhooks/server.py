@@ -1,0 +1,149 @@
+"""The process: uvicorn in front, intake and workers behind, started and stopped in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from connectors.errors import FixSettingsError
+from sync.webhooks.app import make_app
+from sync.webhooks.intake import Intake
+from sync.webhooks.logs import tell
+from sync.webhooks.metrics import Metrics
+from sync.webhooks.service import Service
+from sync.webhooks.worker import Worker
+
+HEAD_SECONDS = 5.0  # from a connection, or the end of an answer that is followed by something, to a whole head
+MOST_CONNECTIONS = 1_000  # beyond, the one that has kept us waiting longest is closed
+GRACE_SECONDS = 10
+BACKLOG = 512
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that gives a client some seconds for its request's head, and no more connections than we can hold."""
+
+    waiting: dict[PatientProtocol, asyncio.TimerHandle] = {}  # noqa: RUF012 - of all connections of the process
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._await_head()
+        if len(self.connections) > MOST_CONNECTIONS and self.waiting:
+            next(iter(self.waiting)).give_up()
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes; a head that they complete ends the wait."""
+        super().data_received(data)
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if under_way:
+            self._stop_waiting()
+        elif self not in self.waiting:
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def give_up(self) -> None:
+        """Close a connection that did not say what it wants."""
+        self._stop_waiting()
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+    def _await_head(self) -> None:
+        self.waiting[self] = self.loop.call_later(HEAD_SECONDS, self.give_up)
+
+    def _stop_waiting(self) -> None:
+        timer = self.waiting.pop(self, None)
+        if timer is not None:
+            timer.cancel()
+
+
+def serve(
+    service: Service,
+    *,
+    takes: bool,
+    workers: int,
+    listening: socket.socket | None,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until a signal ends it; what is under way is finished.
+
+    Args:
+        service: The open service.
+        takes: Whether deliveries are taken, or only worked off.
+        workers: Of this process.
+        listening: Where to listen; None for a process without addresses.
+        ready: Called once it listens and works.
+    """
+    metrics = Metrics()
+    team = [Worker(service, metrics) for _ in range(workers)]
+
+    def kept(new: int) -> None:
+        metrics.events.inc(new)
+        for worker in team:
+            worker.woken.set()
+
+    intake = Intake(service.control.inbox, kept=kept) if takes else None
+    for worker in team:
+        worker.start()
+    tell("started", takes=takes, workers=workers, port=listening.getsockname()[1] if listening else None)
+    try:
+        asyncio.run(_serve(make_app(service, intake, metrics, team), listening, ready))
+    finally:
+        tell("stopping")
+        if intake is not None:
+            intake.close()
+        for worker in team:
+            worker.stop()
+        for worker in team:
+            worker.join()
+        tell("stopped")
+
+
+async def _serve(app: Any, listening: socket.socket | None, ready: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        proxy_headers=False,
+    )
+    server = uvicorn.Server(config)
+    own = listening or socket.socketpair()[0]
+    task = asyncio.create_task(server.serve(sockets=[own]))
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells no event
+        await asyncio.sleep(0.01)
+    ready()
+    await task
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at *host* and *port*; 0 picks a free one.
+
+    Raises:
+        FixSettingsError: Somebody else listens there, or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        # asyncio turns Nagle's algorithm off only where the socket says that it is TCP
+        listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        raise FixSettingsError(
+            f"Nothing can listen at {host} port {port}: {error.strerror}.", mend="Look at [serve] host and port."
+        ) from error
+    return listening

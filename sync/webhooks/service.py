@@ -1,0 +1,119 @@
+"""What the service works with: the workspace, the control store and the platforms. Never the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from connectors.connector import Connector, find
+from connectors.errors import FixSettingsError
+from sync.control import Control, open_control
+from sync.manifest import Manifest, load_manifest
+from sync.secret_references import resolve_secret
+from sync.settings import MAIN, Workspace, load_workspace
+from sync.workspace_files import ServePart
+
+NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/serve-webhooks.md shows one."
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What deliveries are checked with; "" where the workspace names none."""
+
+    hubspot: str = field(default="", repr=False)
+    mailchimp: str = field(default="", repr=False)
+    mailchimp_path: str = field(default="", repr=False)
+
+
+@dataclass(slots=True)
+class Service:
+    """A workspace as the service sees it.
+
+    Attributes:
+        settings: [serve].
+        now: The wall clock, UTC.
+    """
+
+    workspace: Workspace
+    settings: ServePart
+    secrets: Secrets
+    manifest: Manifest
+    control: Control
+    now: Callable[[], datetime]
+    environment: Mapping[str, str]
+    opened: dict[str, Connector] = field(default_factory=dict)
+
+    def connector(self, name: str) -> Connector:
+        """Return the connector of a connection, opened on first use as the account's service."""
+        if name not in self.opened:
+            connection = self.workspace.connection(name, self.manifest, self.environment)
+            made: Connector = find(self.workspace.connections[name].connector)(replace(connection, service=True))
+            self.opened[name] = made
+        return self.opened[name]
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """The connections whose contacts can be read and written one by one."""
+        kinds = self.workspace.connections.items()
+        return tuple(name for name, part in kinds if self.manifest.connectors[part.connector].kind != "files")
+
+    @property
+    def hubspot(self) -> str | None:
+        """The connection whose webhooks come from HubSpot."""
+        return next(iter(self._of("hubspot")), None)
+
+    @property
+    def audiences(self) -> dict[str, str]:
+        """Connection by Mailchimp audience."""
+        parts = self.workspace.connections
+        return {parts[name].settings().get("audience", ""): name for name in self._of("mailchimp")}
+
+    def _of(self, connector: str) -> list[str]:
+        return [name for name, part in self.workspace.connections.items() if part.connector == connector]
+
+    def reload(self) -> None:
+        """Read the workspace's files again, for definitions that changed; connections stay as they were opened.
+
+        Raises:
+            FixSettingsError: A file is wrong.
+        """
+        self.workspace = load_workspace(self.workspace.directory)
+
+
+@contextmanager
+def open_service(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Service]:
+    """Open the workspace in *directory* for the service, and close all of it when the block ends.
+
+    Raises:
+        FixSettingsError: There is no [serve], a secret can't be found, or HubSpot is connected twice.
+    """
+    workspace = load_workspace(directory)
+    if workspace.serve is None:
+        raise FixSettingsError(f"{MAIN} has no section [serve].", mend=NO_SECTION)
+    secrets = _secrets(workspace, workspace.serve, environment)
+    control = open_control(workspace.state_url, now=now)
+    service = Service(workspace, workspace.serve, secrets, load_manifest(), control, now, environment)
+    try:
+        if len(service._of("hubspot")) > 1:  # noqa: SLF001 - of this module
+            raise FixSettingsError(
+                "The service can't tell two HubSpot connections apart.", mend="Serve each from a workspace of its own."
+            )
+        yield service
+    finally:
+        for connector in service.opened.values():
+            connector.close()
+        control.close()
+
+
+def _secrets(workspace: Workspace, settings: ServePart, environment: Mapping[str, str]) -> Secrets:
+    def secret(key: str) -> str:
+        reference = getattr(settings, key)
+        where = f"{MAIN}, [serve] {key}"
+        if not reference:
+            return ""
+        return resolve_secret(reference, where=where, environment=environment, directory=workspace.directory)
+
+    return Secrets(secret("hubspot_secret"), secret("mailchimp_secret"), secret("mailchimp_path"))

@@ -1,0 +1,226 @@
+"""The worker: takes contacts from the inbox, a group at a time, and never gives one up without saying why."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import uuid4
+
+from connectors.errors import FixSettingsError, TryLaterError
+from sync.control.inbox import Claimed
+from sync.warehouse import Memory
+from sync.webhooks import guarding
+from sync.webhooks.deciding import Decider
+from sync.webhooks.handling import Handled, Handler
+from sync.webhooks.logs import tell, without_addresses
+from sync.webhooks.metrics import IN_USE, Metrics
+from sync.webhooks.service import Service
+
+TOGETHER = 100  # contacts of a group: one batch of HubSpot's
+LEASE_SECONDS = 60.0
+LOOK_SECONDS = 0.25  # between two looks into the inbox while nobody says that something came
+REFUSED_SECONDS = 10.0  # until a platform that refused us, or definitions that are not in force, are looked at again
+LATER = timedelta(seconds=1)
+TIDY_SECONDS = 3600.0
+KEPT = timedelta(days=3)  # settled events: HubSpot delivers again for 24 hours, Mailchimp for 75 minutes
+CALM = 0.9  # of a budget's pace
+
+
+class Worker:
+    """One thread that works contacts off.
+
+    Args:
+        service: The service.
+        metrics: Told what happened.
+    """
+
+    def __init__(self, service: Service, metrics: Metrics) -> None:
+        self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid4().hex[:6]}"
+        self.woken = threading.Event()
+        self.trouble: str | None = None  # why nothing is worked off at present
+        self._service, self._metrics = service, metrics
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker")
+        self._pulse = threading.Thread(target=self._renew, name="leases", daemon=True)
+        self._tidied = float("-inf")
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+        self._pulse.start()
+
+    def stop(self) -> None:
+        """Finish the group that is under way, and take no other."""
+        self._stopping.set()
+        self.woken.set()
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
+        self._pulse.join()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still works."""
+        return self._thread.is_alive()
+
+    # -- threads -------------------------------------------------------------------------------------------
+    def _run(self) -> None:
+        memory = Memory()
+        handler = Handler(self._service, Decider(self._service, memory), self.name)
+        try:
+            while not self._stopping.is_set():
+                self._round(handler)
+        finally:
+            memory.close()
+
+    def _renew(self) -> None:
+        """Hold the leases of what is under way for as long as this process lives."""
+        while not self._stopping.wait(LEASE_SECONDS / 4):
+            try:
+                self._service.control.inbox.renew(self.name, LEASE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - the next pulse tries again; a lease that ends costs no event
+                tell("lease_not_renewed", level=logging.WARNING, error=type(error).__name__)
+
+    def _round(self, handler: Handler) -> None:
+        try:
+            worked = self._work(handler)
+        except Exception as error:  # noqa: BLE001 - the outer edge: a worker lives as long as the service
+            self._be_in_trouble(f"{type(error).__name__}: {error}")
+            worked = False
+        if not worked:
+            self.woken.wait(LOOK_SECONDS)
+            self.woken.clear()
+
+    # -- one round -----------------------------------------------------------------------------------------
+    def _work(self, handler: Handler) -> bool:
+        """Work one group off, and one contact that failed before; return whether there was anything."""
+        self._tidy()
+        if (reason := self._not_in_force()) is not None:
+            self._be_in_trouble(reason)
+            return False
+        self.trouble = None
+        found = False
+        for tried, most in ((False, TOGETHER), (True, 1)):
+            claimed = self._service.control.inbox.claim(self.name, most=most, seconds=LEASE_SECONDS, tried=tried)
+            if claimed:
+                found = True
+                began, sent = time.monotonic(), self._requests()
+                self._try(handler, self._without_deadly(claimed))
+                self._pace(began, sent)
+        return found
+
+    def _not_in_force(self) -> str | None:
+        """Return why nobody may be classified; definitions that changed are read anew first."""
+        reason = guarding.not_in_force(self._service)
+        if reason is not None:
+            try:
+                self._service.reload()
+            except FixSettingsError as error:
+                return str(error)
+            reason = guarding.not_in_force(self._service)
+        return reason
+
+    def _be_in_trouble(self, reason: str) -> None:
+        if reason != self.trouble:
+            tell("worker_waits", level=logging.WARNING, reason=reason)
+        self.trouble = reason
+        self._stopping.wait(LOOK_SECONDS * 4)
+
+    def _without_deadly(self, claimed: Sequence[Claimed]) -> list[Claimed]:
+        """Leave out contacts during which workers ended again and again without saying why."""
+        deadly = {one.contact for one in claimed if one.tries > self._service.settings.tries}
+        if deadly:
+            self._park(deadly, f"workers ended {self._service.settings.tries} times while they were at it")
+        return [one for one in claimed if one.contact not in deadly]
+
+    def _try(self, handler: Handler, claimed: Sequence[Claimed]) -> None:
+        """Handle a group; where that fails, each of its contacts alone, so that one of them can't hold up the others."""
+        if not claimed:
+            return
+        try:
+            handled = handler.handle(claimed)
+        except TryLaterError as error:
+            self._postpone(claimed, str(error), seconds=LOOK_SECONDS * 4)
+        except FixSettingsError as error:
+            self._be_in_trouble(str(error))
+            self._postpone(claimed, str(error), seconds=REFUSED_SECONDS)
+        except Exception as error:  # noqa: BLE001 - whatever a contact can cause, it is that contact's matter
+            if len(claimed) > 1:
+                tell("group_split", level=logging.WARNING, contacts=len(claimed), error=type(error).__name__)
+                for one in claimed:
+                    self._try(handler, [one])
+            else:
+                self._failed(claimed[0], error)
+        else:
+            self._finish(claimed, handled)
+
+    def _finish(self, claimed: Sequence[Claimed], handled: Handled) -> None:
+        inbox, now = self._service.control.inbox, self._service.now()
+        count = inbox.settle(self.name, handled.settled)
+        for reason in dict.fromkeys(handled.later.values()):
+            mine = [one for one in claimed if handled.later.get(one.contact) == reason]
+            self._postpone(mine, reason, seconds=LATER.total_seconds())
+        for contact, reason in handled.parked.items():
+            self._park([contact], reason)
+        for one in handled.settled:
+            for state in one.states.values():
+                self._metrics.settled.labels(state).inc()
+            if one.claimed.contact in handled.pushed:
+                self._metrics.pushed.observe((now - one.claimed.first_at).total_seconds())
+        for (name, state), changes in handled.sent.states.items():
+            self._metrics.changes.labels(name, state).inc(changes)
+        tell(
+            "worked",
+            contacts=len(claimed),
+            events=count,
+            later=len(handled.later),
+            parked=len(handled.parked),
+            **{f"{name}_{state}": changes for (name, state), changes in sorted(handled.sent.states.items())},
+            age=max((now - one.first_at).total_seconds() for one in claimed),
+        )
+
+    def _failed(self, one: Claimed, error: Exception) -> None:
+        reason = without_addresses(f"{type(error).__name__}: {error}")
+        if one.tries >= self._service.settings.tries:
+            self._park([one.contact], reason)
+            return
+        due_at = self._service.now() + timedelta(seconds=2.0**one.tries)
+        self._service.control.inbox.postpone(self.name, [one.contact], due_at=due_at, counts=True, reason=reason)
+        tell("failed", level=logging.WARNING, contact=one.contact, tries=one.tries, reason=reason)
+
+    def _postpone(self, claimed: Sequence[Claimed], reason: str, *, seconds: float) -> None:
+        due_at = self._service.now() + timedelta(seconds=seconds)
+        contacts, reason = [one.contact for one in claimed], without_addresses(reason)
+        self._service.control.inbox.postpone(self.name, contacts, due_at=due_at, counts=False, reason=reason)
+        tell("postponed", contacts=len(contacts), reason=reason)
+
+    def _park(self, contacts: Sequence[str] | set[str], reason: str) -> None:
+        self._service.control.inbox.park(self.name, contacts, reason=reason)
+        for contact in contacts:
+            tell("parked", level=logging.WARNING, contact=contact, reason=reason)
+
+    # -- pace and housekeeping -----------------------------------------------------------------------------
+    def _requests(self) -> dict[str, int]:
+        return {name: sum(one.traffic.requests.values()) for name, one in self._service.opened.items()}
+
+    def _pace(self, began: float, sent: dict[str, int]) -> None:
+        """Let groups follow each other as slowly as the budgets ask: fewer and larger groups need fewer requests."""
+        pause = 0.0
+        for name, connector in self._service.opened.items():
+            facts = self._service.manifest.connectors[self._service.workspace.connections[name].connector]
+            limit, seconds = IN_USE.match(connector.traffic.budget), facts.limits.get("burst_seconds")
+            if limit and seconds:
+                used = self._requests()[name] - sent.get(name, 0)
+                pause = max(pause, used * seconds / (int(limit.group(2)) * CALM))
+        self._stopping.wait(max(began + pause - time.monotonic(), 0))
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied > TIDY_SECONDS:
+            self._tidied = time.monotonic()
+            self._service.control.inbox.forget(self._service.now() - KEPT)
