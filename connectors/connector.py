@@ -12,7 +12,18 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from connectors.errors import FixSettingsError
-from connectors.records import Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep, Traffic, Webhook
+from connectors.records import (
+    Change,
+    Cursor,
+    Fetched,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+    Traffic,
+    Webhook,
+)
 
 ENTRY_POINTS = "personasync.connectors"
 

@@ -20,6 +20,7 @@ from segmenter.fields import OwnedField
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
+from sync import publishing
 from sync.arms import arm_groups, copies, deal
 from sync.definitions import definitions_of
 from sync.workbench import Definitions, Workbench, recorded
@@ -50,14 +51,17 @@ class Assigned:
 def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
     """Classify every person who had an active contact at *as_of* (UTC)."""
     with recorded(bench, "assign") as run:
+        publishing.take_in(bench)
         before = bench.warehouse.current(ASSIGNMENTS.name)
         rows = decide(bench, measured(bench, as_of), as_of).to_pyarrow()
         fresh = changed(bench.warehouse.memtable(rows), before)
         found = Assigned(as_of)
-        found.changed = bench.warehouse.append(ASSIGNMENTS.name, fresh.to_pyarrow(), recorded_at=bench.now())
+        ours = publishing.left_alone(bench, fresh.to_pyarrow())
+        found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
         _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
         found.dealt = deal(bench, as_of)
         run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
+        publishing.publish(bench, measured(bench, as_of), as_of)
     return found
 
 
@@ -103,15 +107,20 @@ def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]])
     found.personas = dict(personas.most_common())
 
 
-def values_wanted(bench: Definitions, assignments: Table) -> Table:
+def values_wanted(bench: Workbench, assignments: Table) -> Table:
     """Return what every person's fields shall show; see `segmenter.fields.values_wanted`."""
+    return fields_wanted(bench, assignments, copies(bench))
+
+
+def fields_wanted(bench: Definitions, assignments: Table, copied: Table | None) -> Table:
+    """Return what fields shall show, given whose copy (`sync.arms.copies`) people get."""
     owned = [
         OwnedField(name, declared.name, declared.role)
         for name, connection in bench.workspace.connections.items()
         for declared in bench.manifest.connectors[connection.connector].fields
     ]
     personas = list(bench.workspace.personas.values())
-    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copies(bench))
+    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copied)
 
 
 def memberships_wanted(bench: Workbench, assignments: Table) -> Table:

@@ -19,6 +19,8 @@ from sync.warehouse import Warehouse
 
 AT_ONCE = 10_000  # changed contacts a step; some tens of megabytes
 GREGORIAN = 0x01B21DD213814000  # 100 ns from 1582 to 1970: ids count as uuid1 does, which asks a daemon each time
+ALONE = "identity"  # the lease under which links are read, decided and written: the webhook service does so too
+ALONE_SECONDS = 60.0
 POSITION = ("*", "identity")  # in the store of cursors: how far the versions of contacts were followed
 
 
@@ -33,7 +35,8 @@ def follow(warehouse: Warehouse, control: Control, run_id: str) -> int:
         keys, reached = warehouse.written_after(CONTACTS.name, position, AT_ONCE)
         if reached == position:
             return joined
-        joined += _follow(warehouse, control, keys, run_id)
+        with control.leases.alone(ALONE, run_id, seconds=ALONE_SECONDS):
+            joined += _follow(warehouse, control, keys, run_id)
         position = reached
         control.cursors.move(*POSITION, {"sequence": str(position)}, run_id)
 

@@ -15,6 +15,7 @@ from connectors.connector import Connector
 from connectors.errors import ContractError
 from connectors.records import MEMBERSHIPS, Cursor
 from sync.identity_map import follow
+from sync.publishing import take_in
 from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
 
 MEMORY = "96MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
@@ -56,6 +57,7 @@ def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progr
                 read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
             pulled.rejects.extend(getattr(connector, "rejects", ()))
         _follow_identities(bench, pulled, run)
+        take_in(bench)
         run.counts.update(asdict(pulled))
         run.state = "rejects" if pulled.rejects else "done"
     return pulled

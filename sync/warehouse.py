@@ -134,13 +134,27 @@ class Warehouse:
         finally:
             settings.execute(f"SET memory_limit = '{before.replace(' ', '')}'")
 
-    def _insert(self, schema: TableSchema, rows: Table, recorded_at: datetime) -> int:
+    def take_over(self, name: str, rows: pa.Table) -> int:
+        """Add versions that were made elsewhere, each at the moment of its ``recorded_at``.
+
+        Returns:
+            How many there are that the table did not have yet.
+        """
+        schema = TABLES[name]
+        numbered = rows.append_column("sequence", pa.array(range(1, rows.num_rows + 1), pa.int64()))
+        incoming = self.engine.create_table(INCOMING, numbered, temp=True, overwrite=True)
+        try:
+            known = self.engine.table(schema.name)
+            return self._insert(schema, incoming.anti_join(known, [*schema.key, "recorded_at"]))
+        finally:
+            self.engine.drop_table(INCOMING, force=True)
+
+    def _insert(self, schema: TableSchema, rows: Table, recorded_at: datetime | None = None) -> int:
         # inside the engine: rows that are handed to Ibis' insert stay in memory as long as the engine is open
         first = self._sequence + 1
-        stamped = rows.mutate(
-            recorded_at=ibis.literal(recorded_at).cast("timestamp('UTC', 6)"),
-            sequence=ibis.row_number().over(order_by=rows.sequence) + first,
-        )
+        stamped = rows.mutate(sequence=ibis.row_number().over(order_by=rows.sequence) + first)
+        if recorded_at is not None:
+            stamped = stamped.mutate(recorded_at=ibis.literal(recorded_at).cast("timestamp('UTC', 6)"))
         self.engine.insert(schema.name, stamped.select(_stored(schema).names))
         versions = self.engine.table(schema.name)
         count = int(versions.filter(versions.sequence >= first).count().to_pyarrow().as_py())

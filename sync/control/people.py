@@ -102,7 +102,7 @@ class People:
 
     def since(self, moment: datetime) -> set[str]:
         """Return the persons whom the service gave an assignment at *moment* (UTC) or later."""
-        query = select(OUTBOX.c.person_id.distinct()).where(OUTBOX.c.recorded_at >= moment)
+        query = select(OUTBOX.c.person_id).distinct().where(OUTBOX.c.recorded_at >= moment)
         with self.engine.connect() as connection:
             return set(connection.execute(query).scalars())
 

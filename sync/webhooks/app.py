@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from connectors.errors import SignatureError
 from connectors.signatures import (
     ACTION_VERSIONS,
-    SignatureError,
     check_hubspot,
     check_mailchimp,
     check_secret_path,
@@ -92,9 +92,7 @@ class Reception:
         if path or not secrets.mailchimp:
             self._check_path(path)
         if secrets.mailchimp:
-            check_mailchimp(
-                request.scope["headers"], body=body, secret=secrets.mailchimp, now=self._service.now()
-            )
+            check_mailchimp(request.scope["headers"], body=body, secret=secrets.mailchimp, now=self._service.now())
         await self._keep(mailchimp_events(body, self._service.audiences))
         return PlainTextResponse("kept")
 
@@ -114,7 +112,9 @@ class Reception:
         event = hubspot_action(body, connection)
         await self._keep([event])
         told = await self._answer_to(event)
-        fields = {name: "" if told.get(name) is None else str(told[name]) for name in ("persona", "segment", "confidence")}
+        fields = {
+            name: "" if told.get(name) is None else str(told[name]) for name in ("persona", "segment", "confidence")
+        }
         return JSONResponse({"outputFields": {**fields, "hs_execution_state": "SUCCESS"}})
 
     async def _answer_to(self, event: Event) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Traits, segment and persona of a few persons at a time: the expressions of the batch, on an engine in memory."""
+"""Traits, segment and persona of a few persons at a time: the expressions of the batch, on an engine in memory.
+
+What decides between sources has a form for one person that decides the same (`segmenter.decide`).
+"""
 
 from __future__ import annotations
 
@@ -10,16 +13,20 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
+from segmenter.decide import decide_one
 from segmenter.trait import Inputs
 from segmenter.traits import traits
-from sync.assign import DECIDING, decide, values_wanted
+from sync.assign import fields_wanted
+from sync.bases import with_base
 from sync.control.people import Published
+from sync.definitions import definitions_of
+from sync.publishing import as_assignment
 from sync.warehouse import Memory
-from sync.webhooks.bases import with_base
 from sync.webhooks.gathering import Row
 from sync.webhooks.service import Service
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
+COPIES = pa.schema([("person_id", pa.string()), ("copy_of", pa.string())])
 WITHOUT = (ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 
 
@@ -68,11 +75,10 @@ class Decider:
             with_base(row, published[row["person_id"]].base if row["person_id"] in published else {}, catalogue, as_of)
             for row in measured.to_pylist()
         ]
-        people = self._memory.keep("people", pa.Table.from_pylist(rows, schema=measured.schema))
-        decided = self._memory.rows(decide(self._service, people, as_of))
-        before = {person: one.assignment for person, one in published.items() if one.assignment}
-        assigned = [_kept(row, before.get(row["person_id"])) for row in decided.to_pylist()]
-        return self._wanted(assigned)
+        before = {person: as_assignment(one.assignment) for person, one in published.items() if one.assignment}
+        definitions = definitions_of(self._service.workspace)
+        assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
+        return self._wanted(assigned, before, published)
 
     def _measured(self, contacts: Sequence[Row], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
         keep = self._memory.keep
@@ -84,40 +90,27 @@ class Decider:
         )
         return self._memory.rows(traits(inputs, self._service.workspace.catalogue, as_of))
 
-    def _wanted(self, assigned: Sequence[tuple[Row, bool]]) -> list[Decision]:
-        rows = [row for row, _ in assigned]
-        table = self._memory.keep("assignments", pa.Table.from_pylist(rows, schema=ASSIGNMENTS.columns))
+    def _wanted(
+        self, assigned: Sequence[Row], before: Mapping[str, Row], published: Mapping[str, Published]
+    ) -> list[Decision]:
+        table = self._memory.keep("assignments", pa.Table.from_pylist(list(assigned), schema=ASSIGNMENTS.columns))
         values: dict[str, dict[tuple[str, str], str]] = {}
-        for one in self._memory.rows(values_wanted(self._service, table)).to_pylist():
+        copied = [
+            {"person_id": one.person_id, "copy_of": one.base["copy_of"]}
+            for one in published.values()
+            if "copy_of" in one.base
+        ]
+        copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
+        for one in self._memory.rows(fields_wanted(self._service, table, copies)).to_pylist():
             values.setdefault(one["person_id"], {})[one["connection"], one["name"]] = one["value"] or ""
         within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
         return [
             Decision(
                 row["person_id"],
                 row,
-                new,
+                row != before.get(row["person_id"]),
                 values.get(row["person_id"], {}),
                 frozenset(within.get(row["segment"], ())),
             )
-            for row, new in assigned
+            for row in assigned
         ]
-
-
-def _kept(row: Row, before: Mapping[str, Any] | None) -> tuple[Row, bool]:
-    """Return the assignment that shall stand, and whether it is another one than before, as `sync.assign.changed`."""
-    if before is None:
-        return row, True
-    old = as_assignment(before)
-    if all(old[name] == row[name] for name in DECIDING):
-        return old, False
-    return ({**row, "since": old["since"]} if old["segment"] == row["segment"] else row), True
-
-
-def as_assignment(plain: Mapping[str, Any]) -> Row:
-    """Return an assignment that was kept as JSON: its moments are text there."""
-    return {**plain, **{name: datetime.fromisoformat(plain[name]) for name in ("as_of", "since") if plain[name]}}
-
-
-def plain_assignment(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment as JSON keeps it."""
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

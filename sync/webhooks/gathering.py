@@ -16,13 +16,11 @@ import pyarrow as pa
 
 from connectors.records import CONTACTS, Fetched, email_key, normalise_email, platform_key
 from sync.identity import ContactKeys, contact_keys, resolve
-from sync.identity_map import new_person_id
+from sync.identity_map import ALONE, ALONE_SECONDS, new_person_id
 from sync.webhooks.service import Service
 
 ROUNDS = 4  # a person's contacts lead to further addresses; nobody has more than a few
 ADDRESS = email_key("")
-IDENTITY = "identity"  # the lease under which links are read, decided and written
-IDENTITY_SECONDS = 30.0
 
 Row = dict[str, Any]
 
@@ -59,7 +57,7 @@ def gather(service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, 
     """
     reader = _Reader(service)
     reader.read(set(ids), set(addresses))
-    with service.control.leases.alone(IDENTITY, holder, seconds=IDENTITY_SECONDS):
+    with service.control.leases.alone(ALONE, holder, seconds=ALONE_SECONDS):
         links = _links(service, reader)
         changes = resolve(reader.known(), links, new_person_id)
         if changes.links or changes.merged:

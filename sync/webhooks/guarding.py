@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from connectors.records import Change
 from sync.control import Control
 from sync.control.people import Published
+from sync.publishing import PUBLISHED
 from sync.webhooks.service import Service
 
 DAY = timedelta(days=1)
 FEW = 20  # contacts a day that no share can forbid: of a hundred people one is a percent
 COMMAND = "serve"  # of the runs that the service records
-PUBLISHED = ("*", "published")  # in the store of cursors: what `assign` published last
 
 
 def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dict[str, str]:

@@ -18,10 +18,11 @@ from sync.control.inbox import Claimed, Settled
 from sync.control.ledger import Noted
 from sync.control.people import Published
 from sync.plan import Target
+from sync.publishing import plain_assignment
 from sync.sending import Sent, send
 from sync.webhooks import guarding
 from sync.webhooks.changing import changes_of
-from sync.webhooks.deciding import Decider, Decision, plain_assignment
+from sync.webhooks.deciding import Decider, Decision
 from sync.webhooks.echoes import echoes
 from sync.webhooks.events import address_key
 from sync.webhooks.gathering import Gathered, Row, gather

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -39,8 +43,8 @@ class PatientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take some bytes; a head that they complete ends the wait."""
         super().data_received(data)
-        under_way = self.cycle is not None and not self.cycle.response_complete
-        if under_way:
+        cycle: Any = self.cycle  # None before the first request, whatever uvicorn's annotation says
+        if cycle is not None and not cycle.response_complete:
             self._stop_waiting()
         elif self not in self.waiting:
             self._await_head()
@@ -70,8 +74,8 @@ def serve(
     *,
     takes: bool,
     workers: int,
-    listening: socket.socket | None,
-    ready: Callable[[], None] = lambda: None,
+    listening: socket.socket,
+    ready: Callable[[Callable[[], None]], None] = lambda stop: None,  # noqa: ARG005 - nobody asked
 ) -> None:
     """Serve until a signal ends it; what is under way is finished.
 
@@ -79,8 +83,8 @@ def serve(
         service: The open service.
         takes: Whether deliveries are taken, or only worked off.
         workers: Of this process.
-        listening: Where to listen; None for a process without addresses.
-        ready: Called once it listens and works.
+        listening: Where to listen; one that only works tells there how it stands.
+        ready: Told, once it listens and works, how to end it from another thread.
     """
     metrics = Metrics()
     team = [Worker(service, metrics) for _ in range(workers)]
@@ -93,7 +97,7 @@ def serve(
     intake = Intake(service.control.inbox, kept=kept) if takes else None
     for worker in team:
         worker.start()
-    tell("started", takes=takes, workers=workers, port=listening.getsockname()[1] if listening else None)
+    tell("started", takes=takes, workers=workers, port=listening.getsockname()[1])
     try:
         asyncio.run(_serve(make_app(service, intake, metrics, team), listening, ready))
     finally:
@@ -107,7 +111,19 @@ def serve(
         tell("stopped")
 
 
-async def _serve(app: Any, listening: socket.socket | None, ready: Callable[[], None]) -> None:
+class _Server(uvicorn.Server):
+    """uvicorn that ends when it is told to, instead of ending the process: what stands behind it is closed then."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let the loop take the signals."""
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+async def _serve(app: Any, listening: socket.socket, ready: Callable[[Callable[[], None]], None]) -> None:
     config = uvicorn.Config(
         app,
         http=PatientProtocol,
@@ -120,13 +136,16 @@ async def _serve(app: Any, listening: socket.socket | None, ready: Callable[[], 
         timeout_graceful_shutdown=GRACE_SECONDS,
         proxy_headers=False,
     )
-    server = uvicorn.Server(config)
-    own = listening or socket.socketpair()[0]
-    task = asyncio.create_task(server.serve(sockets=[own]))
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn tells no event
         await asyncio.sleep(0.01)
-    ready()
+    ready(partial(_end, server, asyncio.get_running_loop()))
     await task
+
+
+def _end(server: uvicorn.Server, loop: asyncio.AbstractEventLoop) -> None:
+    loop.call_soon_threadsafe(server.handle_exit, signal.SIGTERM, None)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -140,7 +140,7 @@ class Worker:
         return [one for one in claimed if one.contact not in deadly]
 
     def _try(self, handler: Handler, claimed: Sequence[Claimed]) -> None:
-        """Handle a group; where that fails, each of its contacts alone, so that one of them can't hold up the others."""
+        """Handle a group; where that fails, each of its contacts alone, so that none can hold up the others."""
         if not claimed:
             return
         try:

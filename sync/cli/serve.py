@@ -1,0 +1,71 @@
+"""The webhook service, and what it could not do."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, console_of
+from sync.clock import now
+
+PortOption = Annotated[
+    int | None, typer.Option("--port", help="Listen here instead of at [serve] port; 0: a free one.")
+]
+
+
+@app.command()
+def serve(
+    *,
+    workspace: WorkspaceOption = HERE,
+    worker: Annotated[bool, typer.Option("--worker", help="Only work events off; take no deliveries.")] = False,
+    port: PortOption = None,
+) -> None:
+    """Take webhooks, and give contacts their persona within seconds. Ends with a signal, after the work under way."""
+    from sync.webhooks import logs, server  # noqa: PLC0415 - heavy imports only where needed
+    from sync.webhooks.service import open_service  # noqa: PLC0415
+
+    logs.to_stderr()
+    with open_service(workspace, now=now, environment=os.environ) as service:
+        settings = service.settings
+        chosen = (0 if worker else settings.port) if port is None else port
+        listening = server.listen(settings.host, chosen)
+        workers = max(settings.workers, 1) if worker else settings.workers
+        server.serve(service, takes=not worker, workers=workers, listening=listening)
+
+
+@app.command()
+def inbox(
+    *,
+    workspace: WorkspaceOption = HERE,
+    retry: Annotated[bool, typer.Option("--retry", help="Let the service try the parked contacts again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what waits in the webhook inbox, and which contacts are parked and why."""
+    from sync.control import open_control  # noqa: PLC0415
+    from sync.settings import load_workspace  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    control = open_control(load_workspace(workspace).state_url, now=now)
+    try:
+        released = control.inbox.release() if retry else 0
+        backlog, parked = control.inbox.backlog(), control.inbox.parked()
+    finally:
+        control.close()
+    document = {
+        "waiting": backlog.waiting,
+        "oldest_at": backlog.oldest_at.isoformat() if backlog.oldest_at else None,
+        "released": released,
+        "parked": [
+            {"contact": one.contact, "tries": one.tries, "since": one.first_at.isoformat(), "reason": one.reason}
+            for one in parked
+        ],
+    }
+    since = f", the oldest since {backlog.oldest_at:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest_at else ""
+    told = [f"{backlog.waiting:,} contacts wait{since}; {len(parked):,} are parked."]
+    if released:
+        told.insert(0, f"{released:,} contacts will be tried again.")
+    rows = [(one.contact, str(one.tries), one.reason) for one in parked]
+    console.result(document, *told, *([table("Contact", "Tries", "Reason", rows=rows)] if rows else []))
