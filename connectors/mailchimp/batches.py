@@ -17,6 +17,7 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.transport import Call
 
 FIRST_LOOK, LONGEST_LOOK = 0.2, 10.0  # seconds between two looks; doubled each time
+USUAL_SECONDS = 0.0004  # of an operation, before a job has shown how fast they go; a guess that costs a look at most
 PATIENCE_FOR_OTHERS = 300.0  # seconds
 MOST_JOBS = 1000
 PATIENCE = 3600.0  # seconds after which a job that does not end is given up
@@ -32,7 +33,7 @@ class Jobs:
 
     def __init__(self, api: MailchimpApi, wait: Callable[[float], None]) -> None:
         self._api, self._wait = api, wait
-        self._seconds_each = 0.0  # that an operation took, as the last job showed
+        self._seconds_each = USUAL_SECONDS  # that an operation takes, as the last job showed
 
     def run(self, operations: Sequence[Mapping[str, Any]]) -> dict[str, tuple[int, Any]]:
         """Run *operations* as one job and return (status, decoded answer) by operation id.
@@ -44,17 +45,24 @@ class Jobs:
             PlatformDownError: The job did not end in an hour.
         """
         job = self._api.call(self._api.sdk.batches.start, {"operations": list(operations)})
-        pause, waited = FIRST_LOOK, 0.0
-        first = min(self._seconds_each * len(operations), LONGEST_LOOK)
+        return dict(_answers(_download(self._api, self._finished(job, len(operations)))))
+
+    def _finished(self, job: Mapping[str, Any], count: int) -> Mapping[str, Any]:
+        """Look at a job of *count* operations until it has ended: when it should have, by its own progress."""
+        waited, pause, due = 0.0, FIRST_LOOK, self._seconds_each * count
         while job["status"] != "finished":
             if waited > PATIENCE:
                 raise PlatformDownError(f"Mailchimp's batch {job['id']} did not finish in an hour.", answered=True)
-            now = first if first > pause and not waited else pause
+            now = min(max(due - waited, pause), LONGEST_LOOK)
             self._wait(now)
-            waited, pause = waited + now, pause if now == first else min(pause * 2, LONGEST_LOOK)
+            waited += now
             job = self._api.call(self._api.sdk.batches.status, job["id"])
-        self._seconds_each = waited / max(len(operations), 1)
-        return dict(_answers(_download(self._api, job)))
+            done, pause = int(job.get("finished_operations") or 0), min(pause * 2, LONGEST_LOOK)
+            if due and done >= count:  # only the results are still to be put together
+                self._seconds_each, due, pause = waited / count, 0.0, FIRST_LOOK
+            elif done:
+                due = waited * count / done
+        return job
 
 
 def wait_for_all(api: MailchimpApi, *, wait: Callable[[float], None]) -> None:

@@ -41,7 +41,7 @@ from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
 NOW = "just now"  # what is said about a tag that may still be changing
-LOOKS = 3  # at a job until it is finished, usually
+LOOKS = 2  # at a job until it is finished, usually
 
 
 def connect(connection: Connection, *, session: requests.Session | None = None) -> Mailchimp:

@@ -35,7 +35,8 @@ def submit(call: Call) -> Document:
         "errored_operations": 0,
         "submitted_at": call.state.now(),
         "completed_at": "",
-        "begun": None,
+        # the first of the queue begins at once, whoever looks; the next one when it has ended
+        "begun": None if call.state.unfinished else call.world.clock.now().timestamp(),
         "polled": False,
         "base": call.base,
         "operations": operations,

@@ -19,6 +19,7 @@ from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Change, FieldDefinition, Outcome
 from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.mailchimp import batch_runs
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
 
@@ -192,6 +193,39 @@ def test_a_result_file_whose_time_is_up_is_asked_for_again(
     writer._transport._wait = lambda _seconds: sandbox.world.clock.advance(timedelta(minutes=11))
 
     assert [outcome.state for outcome in pushed(writer, field(people(writer)[0], "a"))] == ["applied"]
+
+
+def test_a_job_is_looked_at_when_it_should_be_done(sandbox: Sandbox, open_mailchimp: Open) -> None:
+    """Two looks are the least: the local platform shows nobody a finished job at the first one."""
+    connector = open_mailchimp()
+    ping = {"method": "GET", "path": "/ping", "params": {"count": "1"}}
+    jobs = batches.Jobs(connector._api, lambda seconds: sandbox.world.clock.advance(timedelta(seconds=seconds)))
+    counts = (1_000, 200, 1_000)
+    answers = [jobs.run([{**ping, "operation_id": str(number)} for number in range(count)]) for count in counts]
+
+    assert [len(found) for found in answers] == list(counts)
+    looks = Counter(entry.path for entry in sandbox.journal.entries if "batches/" in entry.path)
+    assert list(looks.values()) == [2, 2, 2]
+
+
+def test_a_job_that_is_slower_than_thought_is_looked_at_by_its_own_progress(
+    sandbox: Sandbox, open_mailchimp: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_runs, "SPEED", 40)
+    connector = open_mailchimp()
+    ping = {"method": "GET", "path": "/ping", "params": {"count": "1"}}
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        sandbox.world.clock.advance(timedelta(seconds=seconds))
+
+    jobs = batches.Jobs(connector._api, wait)
+    for _ in range(2):
+        jobs.run([{**ping, "operation_id": str(number)} for number in range(200)])
+
+    looks = Counter(entry.path for entry in sandbox.journal.entries if "batches/" in entry.path)
+    assert [count <= most for count, most in zip(looks.values(), (6, 3), strict=True)] == [True, True], (looks, waits)
 
 
 def test_a_broken_result_file_leaves_outcomes_unknown(
