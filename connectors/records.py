@@ -398,12 +398,14 @@ def normalise_email(address: str | None) -> str | None:
     """
     if address is None:
         return None
-    local, at, domain = address.strip().rpartition("@")
-    if not at or not local or not domain or any(c.isspace() for c in address.strip()):
+    words = address.split()
+    local, at, domain = words[0].rpartition("@") if len(words) == 1 else ("", "", "")
+    if not at or not local or not domain:
         return None
     folded = domain.casefold().rstrip(".")
-    with suppress(UnicodeError):  # compared as it is: a domain that IDNA refuses still equals itself
-        folded = folded.encode("idna").decode("ascii")
+    if not folded.isascii():
+        with suppress(UnicodeError):  # compared as it is: a domain that IDNA refuses still equals itself
+            folded = folded.encode("idna").decode("ascii")
     return f"{local.casefold()}@{folded}" if folded else None
 
 

@@ -144,9 +144,15 @@ class Transport:
         """Whether this thread's last request was sent again after one that may have taken effect."""
         return bool(getattr(self._local, "repeated", False))
 
+    @property
+    def answered(self) -> Any:
+        """What this thread's last answer decodes to; it is decoded once, to see whether it is an answer at all."""
+        return getattr(self._local, "answered", {})
+
     def json(self, call: Call) -> Any:
         """Return the decoded answer, {} for an empty one. A page instead of data is asked for again."""
-        return document(self.send(call))
+        self.send(call)
+        return self.answered
 
     def close(self) -> None:
         """Give back the sockets."""
@@ -177,7 +183,7 @@ class Transport:
         self._note_time(response)
         self._refuse(response)
         if not call.public:
-            document(response)  # HTML or a torn body with status 200 is no answer
+            self._local.answered = document(response)  # HTML or a torn body with status 200 is no answer
         return response
 
     def _refuse(self, response: requests.Response) -> None:
