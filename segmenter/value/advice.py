@@ -1,0 +1,75 @@
+"""Which segments to keep, merge or let go, and why: the knock-out criteria before any ranking.
+
+Of the criteria of Dolnicar, Grün & Leisch 2018 (chapter 4) these can be read from data: large enough, reachable,
+distinct (another message), and worth more than nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from segmenter.value.ranking import Ranked
+
+Verdict = Literal["keep", "merge", "let go"]
+LEAST_PEOPLE = 50
+LEAST_SHARE = 0.05
+LEAST_REACHABLE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What to do with a segment.
+
+    Attributes:
+        reasons: In words, one a criterion; why to keep it where none speaks against it.
+        merge_with: The segment that gets the same message; "" unless the verdict is "merge".
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    merge_with: str = ""
+
+
+def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bool) -> dict[str, Advice]:
+    """Return what to do with each ranked segment.
+
+    Args:
+        ranking: The most valuable first.
+        messages: What each segment's people are told, as text that is equal where the message is.
+        valued: Whether values are known; otherwise nothing is said of them.
+    """
+    people = sum(one.people for one in ranking)
+    least = max(LEAST_PEOPLE, round(LEAST_SHARE * people))
+    first: dict[str, str] = {}
+    found = {}
+    for one in ranking:
+        against = [*_small(one, least), *_unreachable(one), *(_worthless(one) if valued else ())]
+        twin = first.setdefault(messages[one.name], one.name) if one.name in messages else one.name
+        if twin != one.name:
+            reasons = (f"its people get the same message as those of {twin}", *against)
+            found[one.name] = Advice("merge", reasons, twin)
+        elif against:
+            found[one.name] = Advice("let go", tuple(against))
+        else:
+            found[one.name] = Advice("keep", ("large enough, reachable, and told something of its own",))
+    return found
+
+
+def _small(one: Ranked, least: int) -> list[str]:
+    if one.people >= least:
+        return []
+    return [f"too small: {one.people:,} people, {least:,} are needed (the larger of {LEAST_PEOPLE} and 5% of all)"]
+
+
+def _unreachable(one: Ranked) -> list[str]:
+    if one.reachable >= LEAST_REACHABLE:
+        return []
+    return [f"not reachable: only {one.reachable:,} may be written to and get mail, {LEAST_REACHABLE} are needed"]
+
+
+def _worthless(one: Ranked) -> list[str]:
+    if one.interval.low > 0:
+        return []
+    return ["it may be worth nothing: the interval of its value reaches down to zero"]

@@ -1,0 +1,265 @@
+"""Which segments are worth most, and how sure that is.
+
+V_j = N_j r_j (CLV_j + L_j m - c): people, reachable share, mean value of a person's coming orders, incremental orders a
+contact, what an order earns, what a contact costs. Ranks have intervals by Mogstad, Romano, Shaikh & Wilhelm 2024
+("Inference for ranks", section 3): a segment surely stands below those that beat it by more than chance explains, and
+above those that it beats; the quantile is that of the largest of its comparisons, by bootstrap over people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.lift import Interval
+
+Array = NDArray[np.float64]
+DRAWS = 2000
+LEVEL = 0.95
+BINS = 512  # of a segment's values in the bootstrap
+EXACT = 64  # of the largest values stand for themselves: they carry the variance
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a contact of the segment gains, as campaigns measured it.
+
+    Attributes:
+        gain: Orders a contact more than without (or with the other arms).
+        variance: Of *gain*.
+        against: What it was compared with, in words: "holdout".
+    """
+
+    gain: float
+    variance: float
+    against: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPeople:
+    """One segment with its people.
+
+    Attributes:
+        values: What each person's coming orders are worth; 0 for who never ordered.
+        reachable: Whether each may be written to, and mail arrives.
+        spent: What each spent so far.
+        response: None where no campaign measured it.
+    """
+
+    name: str
+    values: Array
+    reachable: NDArray[np.bool_]
+    spent: Array
+    response: Response | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a further order earns (margin times its amount), and what a contact costs; in money."""
+
+    earned: float = 0.0
+    contact: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One segment's place.
+
+    Attributes:
+        mean_value: A person's, pulled towards the mean of all segments the further the noisier it is.
+        gain: Incremental orders a contact, pulled likewise; None where nothing was measured.
+        value: V_j.
+        interval: 95%, of *value*.
+        ranks: 95%, of its place; 1 is the most valuable.
+        tie: Number of the group of segments that can't be told apart, from 1.
+        naive: Its place by what its reachable people spent so far.
+    """
+
+    name: str
+    people: int
+    reachable: int
+    mean_value: float
+    gain: float | None
+    value: float
+    interval: Interval
+    ranks: tuple[int, int]
+    tie: int
+    naive: int
+
+
+def rank(segments: Sequence[SegmentPeople], costs: Costs, rng: np.random.Generator) -> list[Ranked]:
+    """Rank segments that have people, the most valuable first."""
+    filled = [segment for segment in segments if len(segment.values)]
+    if not filled:
+        return []
+    found = _draws(filled, rng)
+    values = _worth(found, costs, np.arange(1))[0]
+    draws = _worth(found, costs, np.arange(1, DRAWS + 1))
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    ranks, apart = rank_intervals(values, draws)
+    ties = _ties(values, apart)
+    naive = _places(np.array([float(s.spent[s.reachable].sum()) for s in filled]))
+    made = [
+        Ranked(
+            segment.name,
+            len(segment.values),
+            int(segment.reachable.sum()),
+            float(found.means[0, j]),
+            float(found.gains[0, j]) if any(s.response for s in filled) else None,
+            float(values[j]),
+            Interval(float(low[j]), float(high[j])),
+            (int(ranks[j, 0]), int(ranks[j, 1])),
+            int(ties[j]),
+            int(naive[j]),
+        )
+        for j, segment in enumerate(filled)
+    ]
+    return sorted(made, key=lambda one: (-one.value, one.name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """Row 0 as measured, rows 1 to `DRAWS` bootstrapped; one column a segment."""
+
+    reached: Array
+    means: Array
+    gains: Array
+
+
+def _worth(found: _Drawn, costs: Costs, rows: NDArray[np.int64]) -> Array:
+    worth = found.means[rows] + found.gains[rows] * costs.earned - costs.contact
+    return np.asarray(found.reached[rows] * worth)
+
+
+def _draws(segments: Sequence[SegmentPeople], rng: np.random.Generator) -> _Drawn:
+    """Draw the people again: who is in which segment, who is reachable, and what they are worth."""
+    sizes = np.array([len(s.values) for s in segments], dtype=np.float64)
+    reachable = np.array([float(s.reachable.sum()) for s in segments])
+    total = int(sizes.sum())
+    chances = np.append(reachable, total - reachable.sum()) / total
+    reached = rng.multinomial(total, chances, size=DRAWS)[:, :-1].astype(np.float64)
+    means = np.stack([_mean_draws(s.values, rng) for s in segments], axis=1)
+    errors = np.array([float(s.values.var(ddof=1)) / len(s.values) if len(s.values) > 1 else 0.0 for s in segments])
+    alone = np.array([len(s.values) <= 1 for s in segments])
+    measured = np.array([s.values.mean() for s in segments])[None, :]
+    if alone.any() and not alone.all():
+        errors[alone] = float(np.mean([s.values.var() for s in segments if len(s.values) > 1]))
+    return _Drawn(
+        np.vstack([reachable, reached]),
+        shrunken(np.vstack([measured, means]), errors),
+        _gains([s.response for s in segments], rng),
+    )
+
+
+def _mean_draws(values: Array, rng: np.random.Generator) -> Array:
+    """Means of `DRAWS` bootstrap samples of *values*, shape (draws,).
+
+    Beyond some hundred people, neighbours in size are drawn as one: a multinomial over bins in place of people.
+    """
+    ordered = np.sort(values)
+    if len(ordered) <= BINS + EXACT:
+        bins, counts = ordered, np.ones(len(ordered))
+    else:
+        parts = [*np.array_split(ordered[:-EXACT], BINS), *ordered[-EXACT:, None]]
+        bins = np.array([part.mean() for part in parts])
+        counts = np.array([float(len(part)) for part in parts])
+    drawn = rng.multinomial(len(ordered), counts / counts.sum(), size=DRAWS)
+    return np.asarray(drawn @ bins / len(ordered))
+
+
+def _gains(responses: Sequence[Response | None], rng: np.random.Generator) -> Array:
+    """Gains (row 0 measured, then drawn); a segment that no campaign measured takes the common one, with its error."""
+    known = [response for response in responses if response is not None]
+    found = np.zeros((DRAWS + 1, len(responses)))
+    if not known:
+        return found
+    gains = np.array([r.gain for r in known])
+    errors = np.array([max(r.variance, 1e-12) for r in known])
+    drawn = np.vstack([gains, rng.normal(gains, np.sqrt(errors), size=(DRAWS, len(known)))])
+    pulled = shrunken(drawn, errors)
+    columns = [place for place, response in enumerate(responses) if response is not None]
+    found[:, columns] = pulled
+    others = [place for place, response in enumerate(responses) if response is None]
+    found[:, others] = pulled.mean(axis=1, keepdims=True)
+    return found
+
+
+def shrunken(draws: Array, variances: Array) -> Array:
+    """Pull each row's values towards their common mean, the further the noisier they are.
+
+    DerSimonian & Laird 1986 for the variance between groups, which row 0 (as measured) decides for all rows.
+
+    Args:
+        draws: Shape (rows, groups).
+        variances: Of each group's value, shape (groups,); 0 where it is known exactly.
+    """
+    between = _between(draws[0], variances)
+    if between is None:
+        return draws
+    weights = 1 / (between + variances)
+    kept = between / (between + variances)
+    common = (draws * weights).sum(axis=1, keepdims=True) / weights.sum()
+    return np.asarray(common + kept * (draws - common))
+
+
+def _between(values: Array, variances: Array) -> float | None:
+    """The variance of the true values between groups; None where there is nothing to pull."""
+    if len(values) < 2 or not (variances > 0).all():  # noqa: PLR2004 - one group is its own mean
+        return None
+    weights = 1 / variances
+    centre = (weights * values).sum() / weights.sum()
+    q = float((weights * (values - centre) ** 2).sum())
+    spread = weights.sum() - (weights**2).sum() / weights.sum()
+    return max(0.0, (q - (len(values) - 1)) / float(spread))
+
+
+def rank_intervals(values: Array, draws: Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the interval of each place, and who is surely above whom.
+
+    Args:
+        values: As measured, shape (segments,).
+        draws: The same by bootstrap, shape (draws, segments).
+
+    Returns:
+        Best and worst place, shape (segments, 2), 1 is the most valuable; a matrix: row j surely above column k.
+    """
+    segments = len(values)
+    ranks = np.empty((segments, 2), dtype=np.int64)
+    apart = np.zeros((segments, segments), dtype=bool)
+    centred = draws - values
+    for j in range(segments):
+        differences = centred[:, [j]] - centred
+        error = differences.std(axis=0)
+        usable = error > 0
+        largest = (np.abs(differences[:, usable]) / error[usable]).max(axis=1) if usable.any() else np.zeros(1)
+        reach = np.quantile(largest, LEVEL) * error
+        above = values - values[j] > reach
+        below = values[j] - values > reach
+        apart[j] = below
+        ranks[j] = 1 + above.sum(), segments - below.sum()
+    return ranks, apart
+
+
+def _ties(values: Array, apart: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Number the groups from the top: a segment joins the group whose first one does not surely stand above it."""
+    ties = np.zeros(len(values), dtype=np.int64)
+    first, group = None, 0
+    for j in np.argsort(-values, kind="stable"):
+        if first is None or apart[first, j]:
+            first, group = j, group + 1
+        ties[j] = group
+    return ties
+
+
+def _places(scores: Array) -> NDArray[np.int64]:
+    """Places from 1, the largest score first; equal scores share the better place."""
+    return np.asarray([1 + int((scores > score).sum()) for score in scores], dtype=np.int64)
+
+
+def chosen(ranking: Sequence[Ranked], number: int, before: Sequence[str] = ()) -> list[str]:
+    """Return the *number* most valuable segments; among those that can't be told apart, who was chosen before stays."""
+    kept = sorted(ranking, key=lambda one: (one.tie, one.name not in before, -one.value, one.name))
+    return [one.name for one in kept[:number]]
