@@ -1,0 +1,254 @@
+"""The whole way over real sockets: `setup` registers, the local platforms deliver, the service pushes to both."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from sync.webhooks.server import listen, serve
+from sync.webhooks.service import Service, open_service
+
+from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.post import PostOffice
+from connectors.sandbox.world import HUBSPOT_APP_SECRET
+from sync import hooks, setup
+from sync.clock import now
+from sync.doctor import examine
+from sync.loop import run_loop
+from sync.workbench import Workbench, open_workbench
+from tests.sync.conftest import Platforms
+
+PATIENCE = 30.0
+SECTION = """
+[serve]
+port = 0
+public_url = "{url}"
+hubspot_secret = "env:HUBSPOT_APP_SECRET"
+mailchimp_secret = "file:secrets/mailchimp"
+"""
+
+
+@dataclass
+class RealTime:
+    """A running service that both platforms know, because `setup` told them."""
+
+    platforms: Platforms
+    service: Service
+    url: str
+
+    def deed(self, deed: str, email: str, **more: Any) -> dict[str, Any]:
+        """Let somebody do something by hand, and wait until the service is done with what the platforms told."""
+        document = side(self.platforms, "deed", {"deed": deed, "email": email, **more})
+        self.settle()
+        return document
+
+    def settle(self) -> None:
+        assert PostOffice.of(self.platforms.sandbox.world).wait_until_idle(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while self.service.control.inbox.backlog().waiting:
+            assert time.monotonic() < end, self.service.control.inbox.parked()
+            threading.Event().wait(0.02)
+        # what the service wrote may have come back
+        assert PostOffice.of(self.platforms.sandbox.world).wait_until_idle(PATIENCE)
+
+    def shown(self, email: str) -> tuple[str | None, str | None]:
+        """Return the persona as HubSpot and as Mailchimp show it; None where nobody has that address."""
+        crm, member = self.platforms.crm, self.platforms.email.directory(AUDIENCE).find(email)
+        contact = crm.contact(crm.by_email.get(email, ""))
+        return (
+            None if contact is None else str(contact["properties"].get("personasync_persona", "")),
+            None if member is None else str(member["merge_fields"].get("PERSONA", "")),
+        )
+
+
+def side(platforms: Platforms, what: str, body: Any = None) -> Any:
+    with requests.Session() as session:
+        url = f"{platforms.sandbox.hubspot_url}/_sandbox/{what}"
+        answer = session.request("GET" if body is None else "POST", url, json=body, timeout=20)
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@contextmanager
+def served(platforms: Platforms, environment: Mapping[str, str], port: int) -> Iterator[tuple[Service, int]]:
+    """Run the service; 0 picks a port."""
+    with open_service(platforms.folder, now=now, environment=environment) as service:
+        listening = listen("127.0.0.1", port)
+        started: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        options = {"takes": True, "workers": 1, "listening": listening, "ready": started.put}
+        thread = threading.Thread(target=serve, args=(service,), kwargs=options)
+        thread.start()
+        stop = started.get(timeout=PATIENCE)
+        try:
+            yield service, listening.getsockname()[1]
+        finally:
+            stop()
+            thread.join()
+            listening.close()
+
+
+def free_port() -> int:
+    listening = listen("127.0.0.1", 0)
+    port = int(listening.getsockname()[1])
+    listening.close()
+    return port
+
+
+def upload(platforms: Platforms) -> None:
+    """Do what `hs project upload` does."""
+    root = platforms.folder / hooks.PROJECT
+    side(
+        platforms,
+        "project",
+        {path.relative_to(root).as_posix(): json.loads(path.read_bytes()) for path in root.rglob("*.json")},
+    )
+
+
+@pytest.fixture
+def environment(platforms: Platforms) -> dict[str, str]:
+    budgets = str(platforms.folder.parent / "budgets")
+    return {**platforms.environment, "HUBSPOT_APP_SECRET": HUBSPOT_APP_SECRET, "PERSONASYNC_BUDGETS": budgets}
+
+
+@contextmanager
+def benched(platforms: Platforms, environment: Mapping[str, str]) -> Iterator[Workbench]:
+    with open_workbench(platforms.folder, now=now, environment=environment) as bench:
+        yield bench
+
+
+@pytest.fixture
+def real_time(platforms: Platforms, environment: dict[str, str]) -> Iterator[RealTime]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    file = platforms.folder / "personasync.toml"
+    file.write_text(file.read_text("utf-8") + SECTION.format(url=url), "utf-8")
+    with benched(platforms, environment) as bench:
+        run_loop(bench, set_up=True)
+        with served(platforms, environment, port):  # Mailchimp looks whether somebody is there
+            setup.create(bench, setup.unheard(bench))
+    upload(platforms)
+    with served(platforms, environment, port) as (service, _):
+        yield RealTime(platforms, service, url)
+
+
+def deliveries(real_time: RealTime) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = side(real_time.platforms, "webhooks")["log"]
+    return found
+
+
+def test_a_subscriber_shows_their_persona_on_both_platforms(real_time: RealTime) -> None:
+    real_time.platforms.crm.add_contact({"email": "ada@new.test"}, created_at=now())
+    real_time.deed("subscribe", "ada@new.test")
+
+    crm, email = real_time.shown("ada@new.test")
+    assert crm == email
+    assert email
+    assert {one["status"] for one in deliveries(real_time)} <= {200, 204}
+
+
+def test_a_contact_created_in_hubspot_shows_their_persona_on_both_platforms(real_time: RealTime) -> None:
+    real_time.platforms.email.add_member(AUDIENCE, "bo@new.test")
+    real_time.deed("create contact", "bo@new.test")
+
+    crm, email = real_time.shown("bo@new.test")
+    assert crm == email
+    assert crm
+
+
+def test_nobody_is_created_or_subscribed_where_they_were_not(real_time: RealTime) -> None:
+    real_time.deed("subscribe", "only@email.test")
+    real_time.deed("create contact", "only@crm.test")
+
+    assert real_time.shown("only@email.test")[0] is None
+    assert real_time.shown("only@crm.test")[1] is None
+    assert all(any(real_time.shown(email)) for email in ("only@email.test", "only@crm.test"))
+
+
+def test_our_own_writes_come_back_as_no_event(real_time: RealTime) -> None:
+    real_time.platforms.crm.add_contact({"email": "cy@new.test"}, created_at=now())
+    real_time.deed("subscribe", "cy@new.test")
+    before = len(deliveries(real_time))
+    with benched(real_time.platforms, {**real_time.service.environment}) as bench:
+        run_loop(bench)
+    real_time.settle()
+
+    assert real_time.shown("cy@new.test")[0]
+    assert len(deliveries(real_time)) == before
+
+
+def test_a_changed_address_keeps_its_persona_on_both_platforms(real_time: RealTime) -> None:
+    real_time.platforms.crm.add_contact({"email": "di@new.test"}, created_at=now())
+    real_time.deed("subscribe", "di@new.test")
+    real_time.deed("change address", "di@new.test", to="di@moved.test")
+    real_time.platforms.crm.touch_contact(
+        real_time.platforms.crm.contacts[real_time.platforms.crm.by_email["di@new.test"]], {"email": "di@moved.test"}
+    )
+    real_time.settle()
+
+    crm, email = real_time.shown("di@moved.test")
+    assert crm == email
+    assert crm
+
+
+def test_merged_contacts_are_one_person_afterwards(real_time: RealTime) -> None:
+    real_time.platforms.email.add_member(AUDIENCE, "ed@new.test")
+    for name in ("ed@new.test", "edward@new.test"):
+        real_time.deed("create contact", name)
+    real_time.deed("merge contacts", "ed@new.test", **{"with": "edward@new.test"})
+
+    crm, email = real_time.shown("ed@new.test")
+    assert crm == email
+    assert crm
+    assert real_time.shown("edward@new.test")[0] == crm
+
+
+def test_a_privacy_deletion_is_followed_and_nothing_is_parked(real_time: RealTime) -> None:
+    real_time.platforms.email.add_member(AUDIENCE, "fay@new.test")
+    real_time.deed("create contact", "fay@new.test")
+    real_time.deed("erase contact", "fay@new.test")
+
+    assert real_time.shown("fay@new.test")[0] is None
+    assert real_time.service.control.inbox.parked() == []
+
+
+def test_a_workflow_gets_the_persona_as_its_answer(real_time: RealTime) -> None:
+    real_time.deed("create contact", "gus@new.test")
+    callback = side(real_time.platforms, "action", {"email": "gus@new.test"})["callback"]
+    real_time.settle()
+    run = side(real_time.platforms, f"action?callback={callback}")
+
+    assert run["status"] == 200
+    assert run["outputFields"]["hs_execution_state"] == "SUCCESS"
+    assert run["outputFields"]["persona"] == real_time.shown("gus@new.test")[0]
+
+
+def test_with_all_faults_of_the_platforms_everybody_is_served_and_nobody_twice(real_time: RealTime) -> None:
+    faults = {"webhook_duplicates": 0.3, "webhook_drops": 0.3, "webhook_disorder": 0.3, "webhook_retry_scale": 0.0005}
+    side(real_time.platforms, "settings", faults)
+    names = [f"n{number}@new.test" for number in range(30)]
+    for name in names:
+        real_time.platforms.crm.add_contact({"email": name}, created_at=now())
+        side(real_time.platforms, "deed", {"deed": "subscribe", "email": name})
+    real_time.settle()
+    written = [line for line in real_time.platforms.writes() if line.startswith("PATCH") and "/members/" in line]
+
+    assert [name for name in names if not all(real_time.shown(name))] == []
+    assert len(written) == len(set(written))
+
+
+def test_doctor_is_content_with_all_of_it(real_time: RealTime) -> None:
+    real_time.deed("subscribe", "hal@new.test")
+    real_time.deed("create contact", "hal@new.test")
+    with benched(real_time.platforms, {**real_time.service.environment}) as bench:
+        found = {(name, one.check): one.state for name, one in examine(bench)}
+
+    for name in ("crm", "email"):
+        assert [found[name, check] for check in ("webhooks", "signatures", "deliveries")] == ["ok"] * 3
