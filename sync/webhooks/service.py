@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,11 +10,12 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.connector import Connector, find
-from connectors.errors import FixSettingsError
+from connectors.errors import CredentialError, FixSettingsError
 from sync.control import Control, open_control
 from sync.manifest import Manifest, load_manifest
 from sync.secret_references import resolve_secret
 from sync.settings import MAIN, Workspace, load_workspace
+from sync.webhooks.logs import tell
 from sync.workspace_files import ServePart
 
 NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/serve-webhooks.md shows one."
@@ -116,4 +118,18 @@ def _secrets(workspace: Workspace, settings: ServePart, environment: Mapping[str
             return ""
         return resolve_secret(reference, where=where, environment=environment, directory=workspace.directory)
 
-    return Secrets(secret("hubspot_secret"), secret("mailchimp_secret"), secret("mailchimp_path"))
+    def not_made_yet() -> str:
+        """Return Mailchimp's secret; it is made with the webhook, and for that the service has to answer already."""
+        try:
+            return secret("mailchimp_secret")
+        except CredentialError as error:
+            if settings.mailchimp_path:
+                raise
+            tell(
+                "no_secret",
+                level=logging.WARNING,
+                reason=f"Mailchimp's deliveries are refused until it is there. {error}",
+            )
+            return ""
+
+    return Secrets(secret("hubspot_secret"), not_made_yet(), secret("mailchimp_path"))
