@@ -21,8 +21,6 @@ from connectors.records import (
     Outcome,
     Page,
     SetupStep,
-    Traffic,
-    Webhook,
 )
 
 ENTRY_POINTS = "personasync.connectors"
@@ -36,6 +34,41 @@ def nobody(states: Collection[str]) -> pa.Array:
     """Know no contact yet."""
     del states
     return pa.array([], pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where a platform sends events, and which.
+
+    Attributes:
+        events: The platform's words.
+        sources: Whose doings are told: ``user``, ``admin``, ``api``.
+        signed: Whether deliveries carry a signature.
+    """
+
+    url: str
+    events: tuple[str, ...]
+    sources: tuple[str, ...]
+    signed: bool = True
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Requests that one connection sent, by endpoint (``"POST contacts/batch/update"``).
+
+    Attributes:
+        writes: Those that could have changed something.
+        budget: How much of the account's limit was in use at the last one: ``"143 of 190"``.
+    """
+
+    requests: dict[str, int] = field(default_factory=dict)
+    writes: int = 0
+    budget: str = ""
+
+    def count(self, endpoint: str, *, write: bool) -> None:
+        """Add one request; *write* where it could change something on the platform."""
+        self.requests[endpoint] = self.requests.get(endpoint, 0) + 1
+        self.writes += write
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -307,22 +307,6 @@ class SetupStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
-    """Where a platform sends events, and which.
-
-    Attributes:
-        events: The platform's words.
-        sources: Whose doings are told: ``user``, ``admin``, ``api``.
-        signed: Whether deliveries carry a signature.
-    """
-
-    url: str
-    events: tuple[str, ...]
-    sources: tuple[str, ...]
-    signed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """One value of one contact that shall be different: wanted minus shown.
 
@@ -366,25 +350,6 @@ class Finding:
     state: Literal["ok", "warn", "fail"]
     message: str
     mend: str = ""
-
-
-@dataclass(slots=True)
-class Traffic:
-    """Requests that one connection sent, by endpoint (``"POST contacts/batch/update"``).
-
-    Attributes:
-        writes: Those that could have changed something.
-        budget: How much of the account's limit was in use at the last one: ``"143 of 190"``.
-    """
-
-    requests: dict[str, int] = field(default_factory=dict)
-    writes: int = 0
-    budget: str = ""
-
-    def count(self, endpoint: str, *, write: bool) -> None:
-        """Add one request; *write* where it could change something on the platform."""
-        self.requests[endpoint] = self.requests.get(endpoint, 0) + 1
-        self.writes += write
 
 
 def normalise_email(address: str | None) -> str | None:

@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from connectors.connector import Webhook
 from connectors.errors import FixSettingsError, PersonasyncError, RejectedError
-from connectors.records import Finding, SetupStep, Webhook
+from connectors.records import Finding, SetupStep
 from sync.hubspot_project import project_files
 from sync.secret_references import add_secret, resolve_secret
 from sync.settings import MAIN

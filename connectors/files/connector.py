@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import requests
 
-from connectors.connector import Connection, Known, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import ContractError, FixSettingsError
 from connectors.files.answers import read_answers
 from connectors.files.columns import find_columns, mapping_keys
@@ -24,19 +24,7 @@ from connectors.files.customers import customers_of
 from connectors.files.orders import read_orders
 from connectors.files.rows import Rejects
 from connectors.files.table import digest, read_table
-from connectors.records import (
-    TABLES,
-    Change,
-    Cursor,
-    Fetched,
-    FieldDefinition,
-    Finding,
-    Outcome,
-    Page,
-    SetupStep,
-    Traffic,
-    Webhook,
-)
+from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
 
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
 PAGE = 10_000

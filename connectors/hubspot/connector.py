@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import requests
 
-from connectors.connector import Connection, Known, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import (
     ContractError,
     CredentialError,
@@ -51,8 +51,6 @@ from connectors.records import (
     Outcome,
     Page,
     SetupStep,
-    Traffic,
-    Webhook,
 )
 from connectors.transport import Transport, Window, account_book, until_silence
 

@@ -11,7 +11,7 @@ from math import ceil
 import requests
 from tenacity.nap import sleep as nap
 
-from connectors.connector import Connection, Known, nobody
+from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
@@ -24,19 +24,7 @@ from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import moment
-from connectors.records import (
-    TABLES,
-    Change,
-    Cursor,
-    Fetched,
-    FieldDefinition,
-    Finding,
-    Outcome,
-    Page,
-    SetupStep,
-    Traffic,
-    Webhook,
-)
+from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from connectors.connector import Webhook
 from connectors.mailchimp.api import MailchimpApi
-from connectors.records import Webhook
 
 EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
 SOURCES = ("user", "admin", "api")

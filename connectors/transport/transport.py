@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.nap import sleep as nap
 
+from connectors.connector import Traffic
 from connectors.errors import (
     ContractError,
     FixSettingsError,
@@ -29,7 +30,6 @@ from connectors.errors import (
     RateLimitError,
     TryLaterError,
 )
-from connectors.records import Traffic
 from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, document
 from connectors.transport.budget import Budget
 

@@ -18,7 +18,7 @@ from sync.settings import MAIN, Workspace, load_workspace
 from sync.webhooks.logs import tell
 from sync.workspace_files import ServePart
 
-NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/serve-webhooks.md shows one."
+NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/deploy-webhooks.md shows one."
 
 
 @dataclass(frozen=True, slots=True)

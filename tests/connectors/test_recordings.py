@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import responses
 
+from connectors.connector import Traffic
 from connectors.errors import (
     CredentialError,
     NotFoundError,
@@ -26,7 +27,6 @@ from connectors.hubspot import refusals as hubspot_refusals
 from connectors.mailchimp import members
 from connectors.mailchimp import refusals as mailchimp_refusals
 from connectors.mailchimp.api import ENDPOINTS
-from connectors.records import Traffic
 from connectors.transport import Call, Slots, Transport
 
 ASKED = re.compile(r"/crm/v3/objects/[^/]+(/search|/batch/(read|update))?$|/crm/v3/(properties|lists)")

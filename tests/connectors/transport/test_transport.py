@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import responses
 
+from connectors.connector import Traffic
 from connectors.errors import (
     ContractError,
     FixSettingsError,
@@ -19,7 +20,6 @@ from connectors.errors import (
     RejectedError,
 )
 from connectors.hubspot.refusals import translate
-from connectors.records import Traffic
 from connectors.sandbox.door import Fault
 from connectors.sandbox.server import Sandbox
 from connectors.transport import Call, Slots, Transport, in_order

@@ -49,7 +49,7 @@ class RealTime:
 
     def deed(self, deed: str, email: str, **more: Any) -> dict[str, Any]:
         """Let somebody do something by hand, and wait until the service is done with what the platforms told."""
-        document = side(self.platforms, "deed", {"deed": deed, "email": email, **more})
+        document: dict[str, Any] = side(self.platforms, "deed", {"deed": deed, "email": email, **more})
         self.settle()
         return document
 
@@ -245,9 +245,8 @@ def test_with_all_faults_of_the_platforms_everybody_is_served_and_nobody_twice(r
         real_time.platforms.crm.add_contact({"email": name}, created_at=now())
         side(real_time.platforms, "deed", {"deed": "subscribe", "email": name})
     real_time.settle()
-    written = [
-        line for line in real_time.platforms.writes()[before:] if line.startswith("PATCH") and "/members/" in line
-    ]
+    since = real_time.platforms.writes()[before:]
+    written = [line for line in since if line.startswith("PATCH") and "/members/" in line]
     side(real_time.platforms, "settings", dict.fromkeys(faults, 0.0) | {"webhook_retry_scale": 1.0})
 
     assert [name for name in names if not all(real_time.shown(name))] == []
