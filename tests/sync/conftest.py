@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import pickle
+import shutil
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,14 @@ from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
-from connectors.sandbox.world import make_world
+from connectors.sandbox.world import World, make_world
+from sync.apply import apply
+from sync.assign import assign
 from sync.clock import now
 from sync.demo import make_workspace
+from sync.planning import plan
+from sync.pull import pull
+from sync.setup import create, missing
 from sync.workbench import Workbench, open_workbench
 
 PEOPLE = 120
@@ -49,21 +56,113 @@ class Platforms:
         return [f"{one.method} {one.path}" for one in self.sandbox.journal.entries if one.write]
 
 
-@pytest.fixture
-def platforms(tmp_path: Path) -> Iterator[Platforms]:
+@dataclass(frozen=True)
+class Moment:
+    """Platforms and a workspace as they stood once: tests that begin there need not do it all again.
+
+    Attributes:
+        tables: What the platforms hold, pickled.
+        state: The workspace's ``.personasync``.
+        told: What the steps before gave back.
+    """
+
+    tables: bytes
+    state: Path
+    told: str = ""
+
+    def world(self) -> World:
+        """Return platforms that hold the same."""
+        world = make_world()
+        for name, rows in pickle.loads(self.tables).items():  # noqa: S301 - our own, made in this process
+            world.store.table(name).rows.update(rows)
+        return world
+
+
+def get_ready(bench: Workbench) -> str:
+    """Read everything, assign everybody, make what is ours."""
+    pull(bench)
+    assign(bench, as_of=bench.now())
+    create(bench, missing(bench))
+    return ""
+
+
+def apply_it(bench: Workbench) -> str:
+    """Plan and apply; return the run."""
+    plan(bench)
+    return apply(bench).run_id
+
+
+def moment_after(
+    step: Callable[[Workbench], str], folder: Path, *, world: World, before: Moment | None = None
+) -> Moment:
+    """Do a step on *world*, from a new workspace or from that of *before*."""
+    with Sandbox(world) as sandbox:
+        platforms = connected(sandbox, folder / "workspace", before)
+        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
+            told = step(bench)
+        tables = pickle.dumps({name: table.rows for name, table in world.store.tables.items()})
+    return Moment(tables, platforms.folder / ".personasync", told)
+
+
+def connected(sandbox: Sandbox, folder: Path, moment: Moment | None = None) -> Platforms:
+    """Return running platforms with a workspace that is connected to them."""
+    make_workspace(folder, sandbox.access)
+    file = folder / "personasync.toml"
+    # a hundred people are too few for shares that fit thousands
+    file.write_text(file.read_text("utf-8").replace("min_segment = 20", "min_segment = 1"), "utf-8")
+    if moment is not None:
+        shutil.copytree(moment.state, folder / ".personasync", dirs_exist_ok=True)
+    return Platforms(sandbox, folder)
+
+
+def filled() -> World:
+    """Return platforms with some people."""
     world = make_world()
     fill(world, PEOPLE)
-    with Sandbox(world) as sandbox:
-        folder = tmp_path / "workspace"
-        make_workspace(folder, sandbox.access)
-        file = folder / "personasync.toml"
-        text = file.read_text("utf-8")
-        # a hundred people are too few for shares that fit thousands
-        file.write_text(text.replace("min_segment = 20", "min_segment = 1"), "utf-8")
-        yield Platforms(sandbox, folder)
+    return world
+
+
+@pytest.fixture(scope="session")
+def ready_moment(tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    return moment_after(get_ready, tmp_path_factory.mktemp("ready"), world=filled())
+
+
+@pytest.fixture(scope="session")
+def applied_moment(tmp_path_factory: pytest.TempPathFactory, ready_moment: Moment) -> Moment:
+    folder = tmp_path_factory.mktemp("applied")
+    return moment_after(apply_it, folder, world=ready_moment.world(), before=ready_moment)
+
+
+@pytest.fixture
+def moment(request: pytest.FixtureRequest) -> Moment | None:
+    """Where the test begins: it names `applied` or `ready`, or begins with nothing."""
+    for name in ("applied", "ready"):
+        if name in request.fixturenames:
+            found: Moment = request.getfixturevalue(f"{name}_moment")
+            return found
+    return None
+
+
+@pytest.fixture
+def platforms(tmp_path: Path, moment: Moment | None) -> Iterator[Platforms]:
+    with Sandbox(moment.world() if moment else filled()) as sandbox:
+        yield connected(sandbox, tmp_path / "workspace", moment)
 
 
 @pytest.fixture
 def bench(platforms: Platforms) -> Iterator[Workbench]:
     with open_workbench(platforms.folder, now=now, environment=platforms.environment) as opened:
         yield opened
+
+
+@pytest.fixture
+def ready(bench: Workbench) -> Workbench:
+    """A workspace that has pulled and assigned, on platforms that have what is ours."""
+    return bench
+
+
+@pytest.fixture
+def applied(bench: Workbench, applied_moment: Moment) -> str:
+    """The run that applied the first plan of *bench*."""
+    del bench
+    return applied_moment.told

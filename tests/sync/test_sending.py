@@ -22,17 +22,8 @@ from sync.plan_file import read_plan
 from sync.planning import plan
 from sync.pull import pull
 from sync.sending import recover
-from sync.setup import create, missing
 from sync.workbench import Workbench
 from tests.sync.conftest import Platforms
-
-
-@pytest.fixture
-def ready(bench: Workbench) -> Workbench:
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    create(bench, missing(bench))
-    return bench
 
 
 def test_what_an_interrupted_run_sent_is_looked_for(platforms: Platforms, ready: Workbench) -> None:

@@ -34,10 +34,10 @@ from sync.workbench import Workbench, open_workbench
 from tests.sync.busy_people import BusyPeople
 
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))
-STEPS_AT_ONCE = 500
-PARTS = 4  # for as many processes
+STEPS_AT_ONCE = 1_000
+PARTS = 2  # for as many processes
 PEOPLE = 8
-SYNC_EVERY = 100  # times that we might: people do much between two runs
+SYNC_EVERY = 200  # times that we might: people do much between two runs
 GUARDRAILS = frozenset(
     {"max_changed", "max_removed", "max_unclassified", "min_segment", "max_data_age", "unread_apply"}
 )

@@ -21,15 +21,6 @@ from sync.workbench import Workbench
 from tests.sync.conftest import Platforms
 
 
-@pytest.fixture
-def applied(bench: Workbench) -> str:
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    create(bench, missing(bench))
-    plan(bench)
-    return apply(bench).run_id
-
-
 def shown(platforms: Platforms) -> dict[str, Any]:
     """Everything of ours on both platforms."""
     crm = {
