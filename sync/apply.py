@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,16 @@ class Applied(Sent):
     Attributes:
         waiting: Changes of the plan that were not sent yet.
         recovered: Changes of earlier, interrupted runs of which it was found out what became of them.
+        predicted: Requests that this apply should take, by connection and endpoint: a part of a plan takes fewer.
+        predicted_seconds: What they should take at the accounts' limits.
     """
 
     plan_id: str = ""
     run_id: str = ""
     waiting: int = 0
     recovered: int = 0
+    predicted: dict[str, dict[str, int]] = field(default_factory=dict)
+    predicted_seconds: float = 0.0
 
 
 def apply(
@@ -110,6 +114,8 @@ def apply(
             applied.recovered += _recovered(bench, name, applied)
             waiting = [change for change in _waiting(bench, plan, meant) if change.connection == name]
             if waiting and name not in applied.failed:
+                requests = applied.predicted[name] = dict(bench.connector(name).requests_for(waiting))
+                applied.predicted_seconds += bench.connector(name).seconds_for(requests)
                 send(bench, bench.connector(name), waiting, applied, run, progress)
         applied.waiting = len(_waiting(bench, plan, plan.changes))
         if not applied.waiting and not applied.failed:
@@ -144,8 +150,8 @@ def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
         },
         "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
         "failed": applied.failed,
-        "predicted": plan.summary.get("requests", {}),
-        "predicted_minutes": plan.summary.get("minutes", 0),
+        "predicted": applied.predicted,
+        "predicted_minutes": round(applied.predicted_seconds / 60, 2),
     }
 
 

@@ -93,6 +93,14 @@ def rejects(bench: Workbench, run_id: str, path: Path) -> int:
         raise FixSettingsError(f"{path.name} is neither .csv nor .json.", mend="Name it rejects.csv or rejects.json.")
     found = [one for state in REJECTED for one in bench.control.ledger.outcomes(run_id, state=state)]
     rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in found]
+    try:
+        _write(rows, path)
+    except OSError as error:
+        raise FixSettingsError(f"{path} can't be written: {error.strerror}.", mend="Name another file.") from error
+    return len(rows)
+
+
+def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".json":
             json.dump(rows, file, ensure_ascii=False, indent=1)
@@ -100,7 +108,6 @@ def rejects(bench: Workbench, run_id: str, path: Path) -> int:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(rows)
-    return len(rows)
 
 
 def _row(one: Outcome) -> tuple[str | None, ...]:

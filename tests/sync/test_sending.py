@@ -170,6 +170,8 @@ def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready:
         rejects(ready, done.run_id, tmp_path / "rejects.txt")
     with pytest.raises(FixSettingsError, match="no run"):
         rejects(ready, "nonsense", as_csv)
+    with pytest.raises(FixSettingsError, match="can't be written"):
+        rejects(ready, done.run_id, tmp_path / "nowhere" / "rejects.csv")
 
 
 def test_status_compares_what_was_predicted_with_what_was_sent(ready: Workbench) -> None:
@@ -181,6 +183,20 @@ def test_status_compares_what_was_predicted_with_what_was_sent(ready: Workbench)
     assert sent["crm", "POST contacts/batch/update"][0] == sent["crm", "POST contacts/batch/update"][1] > 0
     assert any("minutes" in sentence for sentence in found.sentences)
     assert found.document["last_write"]["tally"]["applied"] > 0
+
+
+def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Workbench) -> None:
+    whole = plan(ready).plan.changes
+    apply(ready, part=Part(limit=5))
+    sample = status(ready)
+    apply(ready, part=Part(only=frozenset({"email"})))
+    rest = status(ready)
+
+    assert len({change.person_id for change in whole}) > 5
+    for found in (sample, rest):
+        assert found.compared
+        assert all(predicted == real for _, _, predicted, real in found.compared), found.compared
+    assert {name for name, *_ in rest.compared} == {"email"}
 
 
 def test_a_run_whose_process_died_is_not_working_any_more(bench: Workbench) -> None:
