@@ -19,7 +19,7 @@ from sync.planning import plan
 from sync.pull import pull
 from sync.report import differences
 from sync.reporting import campaigns
-from sync.setup import create, missing
+from sync.setup import missing
 from sync.workbench import Workbench
 from tests.sync.conftest import Platforms
 
@@ -149,45 +149,39 @@ def merge(platforms: Platforms, keep: str, other: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, bench: Workbench) -> None:
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    create(bench, missing(bench))
-    planned = plan(bench)
+def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, ready: Workbench) -> None:
+    planned = plan(ready)
     page = Fault(kind="html", match="/members/", method="PATCH", status=502, times=10_000, skip=30)
     platforms.sandbox.journal.faults[:] = [page]
-    email: Any = bench.connector("email")
+    email: Any = ready.connector("email")
     email._transport._wait = lambda _seconds: None
-    first = apply(bench, planned.path)
+    first = apply(ready, planned.path)
     platforms.sandbox.journal.faults[:] = []
     patched = [one for one in platforms.writes() if one.startswith("PATCH")]
-    second = apply(bench, planned.path)
+    second = apply(ready, planned.path)
     again = [one for one in platforms.writes() if one.startswith("PATCH")][len(patched) :]
-    pull(bench)
+    pull(ready)
 
     assert "email" in first.failed
     assert second.failed == {}
     assert len(again) < len({change.platform_id for change in planned.plan.changes if change.connection == "email"})
-    assert len(plan(bench).plan.changes) == 0
+    assert len(plan(ready).plan.changes) == 0
 
 
-def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, bench: Workbench) -> None:
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    create(bench, missing(bench))
-    stale = plan(bench)
-    pull(bench)
+def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, ready: Workbench) -> None:
+    stale = plan(ready)
+    pull(ready)
     with pytest.raises(FixSettingsError, match=r"stale: since it was made there was another pull"):
-        apply(bench, stale.path)
-    edited = plan(bench)
+        apply(ready, stale.path)
+    edited = plan(ready)
     text = edited.path.read_text("utf-8")
     edited.path.write_text(text.replace("Welcome to the shop", "Welcome to the shop!"), "utf-8")
     with pytest.raises(FixSettingsError, match=r"edited|changed"):
-        apply(bench, edited.path)
-    good = plan(bench)
-    apply(bench, good.path)
+        apply(ready, edited.path)
+    good = plan(ready)
+    apply(ready, good.path)
     with pytest.raises(FixSettingsError, match="applied already"):
-        apply(bench, good.path)
+        apply(ready, good.path)
 
 
 def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, bench: Workbench) -> None:
