@@ -143,13 +143,13 @@ class Reception:
         return public_uri(base, scope["raw_path"], scope["query_string"])
 
     async def _body(self, request: Request) -> bytes:
-        if not self._bucket.take():
-            raise RefusedError(429, "too many requests", {"Retry-After": "1"})
         return await body_of(request, most=self._service.settings.body_bytes)
 
     async def _keep(self, events: Sequence[Event]) -> None:
         if self._intake is None:
             raise RefusedError(404, "this process only works")
+        if not self._bucket.take():  # only now: what strangers send must not use up what the platforms may
+            raise RefusedError(429, "too many requests", {"Retry-After": "1"})
         if events:
             await self._intake.keep(events)
 
