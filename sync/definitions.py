@@ -5,18 +5,25 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connectors.errors import FixSettingsError
-from segmenter.definitions import Definitions, Holding, declared_values
+from segmenter.definitions import Definitions, Holding, Scorer, Thresholds, declared_values
 from segmenter.errors import DefinitionError
+from sync.models import MEND, model_in_use
 from sync.settings import MAIN, Workspace
 
 
-def definitions_of(workspace: Workspace) -> Definitions:
+def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definitions:
     """Return what decides: `segmenter.decide` takes it, for everybody and for one person.
 
+    Args:
+        workspace: The workspace.
+        with_model: Whether its model in use takes part; without, the file is not read.
+
     Raises:
-        FixSettingsError: [classify] names a trait that can't be what people say.
+        FixSettingsError: [classify] names a trait that can't be what people say, or the model can't be used.
     """
     settings = workspace.classify
+    limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
+    file = model_in_use(workspace.state_dir, workspace.catalogue) if with_model and "model" in settings.order else None
     _check_declared(workspace)
     personas = list(workspace.personas.values())
     try:
@@ -26,12 +33,13 @@ def definitions_of(workspace: Workspace) -> Definitions:
             order=settings.order,
             declared=settings.declared,
             declared_values=declared_values(personas, workspace.segments, workspace.persona_of),
+            model=Scorer(file.linear(), file.version, limits) if file else None,
             holding=Holding(
                 settings.min_lead, timedelta(days=settings.rest_days), timedelta(days=settings.expiry_days)
             ),
         )
     except DefinitionError as error:
-        raise FixSettingsError(f"{MAIN}, [classify]: {error}", mend="Mend it there.") from error
+        raise FixSettingsError(f"{MAIN}, [classify]: {error}.", mend=MEND) from error
 
 
 def _check_declared(workspace: Workspace) -> None:

@@ -1,16 +1,22 @@
-"""Say why one person has their persona: what was decided, each segment that was tried, the values that decided."""
+"""Say why one person has their persona: what was decided, each source that was asked, and what would change it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS, email_key, normalise_email
-from segmenter.segments import Checked, Clause, explain_rule, matches
+from segmenter.classifier.linear import score_one
+from segmenter.decide import decide_one
+from segmenter.definitions import Definitions
+from segmenter.segments import Checked, Clause, explain_rule, matches, rule_answer
+from segmenter.what_would_change import nearest_rule, smallest_flip
 from sync.assign import measured
+from sync.definitions import definitions_of
+from sync.explain_words import about, changing, tried_lines
 from sync.workbench import Workbench
 
 
@@ -22,12 +28,50 @@ class Explanation:
     sentences: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Who is asked about.
+
+    Attributes:
+        assignment: The one in force; None where there is none yet.
+        keys: Contact keys of the person.
+    """
+
+    address: str
+    person_id: str
+    keys: Sequence[str]
+    assignment: Mapping[str, Any] | None
+
+
 def explain(bench: Workbench, email: str) -> Explanation:
     """Explain the assignment of the person behind *email*.
 
     Raises:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
+    person = _found(bench, email)
+    if person.assignment is None:
+        raise FixSettingsError(f"{person.address} was not assigned yet.", mend="Run `personasync assign`.")
+    newest = bench.control.runs.latest("assign", state="done")
+    as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else person.assignment["as_of"]
+    return _explained(bench, person, person.assignment, as_of)
+
+
+def classify(bench: Workbench, email: str, *, as_of: datetime) -> Explanation:
+    """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
+
+    Raises:
+        FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
+    """
+    person = _found(bench, email)
+    traits = _traits(bench, person, as_of)
+    if not traits:
+        raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
+    decided = decide_one(traits, definitions_of(bench.workspace), previous=person.assignment, as_of=as_of)
+    return _explained(bench, person, decided, as_of)
+
+
+def _found(bench: Workbench, email: str) -> _Person:
     address = normalise_email(email)
     links = bench.control.links.mapping()
     person_id = links.get(email_key(address)) if address else None
@@ -37,30 +81,66 @@ def explain(bench: Workbench, email: str) -> Explanation:
         )
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
     found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
-    if not found:
-        raise FixSettingsError(f"{address} was not assigned yet.", mend="Run `personasync assign`.")
-    assignment = found[0]
-    newest = bench.control.runs.latest("assign", state="done")
-    as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else assignment["as_of"]
+    keys = [key for key, person in links.items() if person == person_id]
+    return _Person(str(address), person_id, keys, found[0] if found else None)
+
+
+def _traits(bench: Workbench, person: _Person, as_of: datetime) -> dict[str, Any]:
     people = measured(bench, as_of)
-    known = people.filter(people.person_id == person_id).to_pyarrow().to_pylist()
-    traits = known[0] if known else {}
+    known: list[dict[str, Any]] = people.filter(people.person_id == person.person_id).to_pyarrow().to_pylist()
+    return known[0] if known else {}
+
+
+def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any], as_of: datetime) -> Explanation:
+    traits, definitions = _traits(bench, person, as_of), definitions_of(bench.workspace)
     tried = [
-        (step, matches(step, traits, bench.workspace.steps), explain_rule(step.rule, traits))
-        for step in bench.workspace.steps.steps
+        (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
+        for step in definitions.steps.steps
     ]
-    contacts = _contacts(bench, [key for key, person in links.items() if person == person_id])
+    contacts = _contacts(bench, person.keys)
+    missing, flip = _changes(traits, definitions)
+    ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if assignment["segment"] else None)
+    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
         {
-            "email": address,
-            "person_id": person_id,
+            "email": person.address,
+            "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
+            "holds_until": ends,
+            "chances": _chances(traits, definitions),
+            "would_change": {
+                "rules": asdict(missing) if missing else None,
+                "model": asdict(flip) if flip else None,
+            },
             "contacts": contacts,
             "tried": [_told(step, held, clauses) for step, held, clauses in tried],
             "traits": {name: value for name, value in traits.items() if name != "person_id"},
         },
-        _sentences(bench, str(address), assignment, contacts, tried),
+        [
+            *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
+            *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
+            *["", f"Known as: {known_as}"],
+            *tried_lines(tried),
+        ],
     )
+
+
+def _changes(traits: Mapping[str, Any], definitions: Definitions) -> tuple[Any, Any]:
+    """The nearest rule and the smallest change of a trait, of the sources that are asked."""
+    own = rule_answer(traits, definitions.steps)[0]
+    missing = nearest_rule(traits, definitions.steps, own) if "rules" in definitions.order else None
+    scorer = definitions.model if "model" in definitions.order else None
+    return missing, smallest_flip(traits, scorer.model) if scorer else None
+
+
+def _chances(traits: Mapping[str, Any], definitions: Definitions) -> dict[str, dict[str, float]]:
+    """What each model in use thinks of each segment, by its version."""
+    scorers = [scorer for source in definitions.order for scorer in definitions.scorers.get(source, ())]
+    scored = [(scorer, score_one(scorer.model, traits)) for scorer in scorers]
+    return {
+        scorer.version: dict(zip(scorer.model.labels, score.probabilities, strict=True)) for scorer, score in scored
+    }
 
 
 def _contacts(bench: Workbench, keys: Sequence[str]) -> list[dict[str, Any]]:
@@ -74,49 +154,3 @@ def _contacts(bench: Workbench, keys: Sequence[str]) -> list[dict[str, Any]]:
 def _told(step: Checked, held: bool, clauses: Sequence[Clause]) -> dict[str, Any]:  # noqa: FBT001 - a fact, no switch
     parts = [{"clause": clause.text, "held": clause.held, "values": dict(clause.values)} for clause in clauses]
     return {"segment": step.segment.name, "within": list(step.ancestors), "matches": held, "clauses": parts}
-
-
-def _sentences(
-    bench: Workbench,
-    address: str,
-    assignment: Mapping[str, Any],
-    contacts: Sequence[Mapping[str, Any]],
-    tried: Sequence[tuple[Checked, bool, Sequence[Clause]]],
-) -> list[str]:
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
-    if assignment["segment"] is None:
-        lines = [f"{address} is unclassified: {assignment['reasons']}."]
-    else:
-        persona = names.get(assignment["persona"], "no persona")
-        lines = [
-            (
-                f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, "
-                f"with confidence {assignment['confidence']:.2f}, by {assignment['source']}."
-            ),
-            f"Because: {assignment['reasons']}.",
-        ]
-    if assignment["runner_up"]:
-        lines.append(f"Next best: {assignment['runner_up']}.")
-    lines += [
-        "",
-        "Known as: "
-        + "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts),
-    ]
-    lines += ["", "Segments in the order in which they are tried, looked at now:"]
-    for step, held, clauses in tried:
-        lines.append(
-            f"  {'yes' if held else 'no '}  {step.segment.name}"
-            + (f" (within {step.ancestors[0]})" if step.ancestors else "")
-        )
-        lines += [f"         {'yes' if clause.held else 'no '}  {clause.text}  {_values(clause)}" for clause in clauses]
-    return lines
-
-
-def _values(clause: Clause) -> str:
-    return ", ".join(
-        f"{name} = {'unknown' if value is None else _short(value)}" for name, value in clause.values.items()
-    )
-
-
-def _short(value: Any) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -132,21 +132,26 @@ class Workspace:
         return (*declared, *(field.targets[name] for field in self.fields.values() if name in field.targets))
 
 
-def load_workspace(directory: Path) -> Workspace:
+def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Workspace:
     """Read and check the workspace in *directory*.
+
+    Args:
+        directory: The workspace's folder.
+        segments_path: Another file in place of its segments.toml.
 
     Raises:
         FixSettingsError: Names the file, the line and the key.
     """
     main = read_toml(directory / MAIN, MainFile)
-    segments_file = read_toml(directory / SEGMENTS, SegmentsFile)
+    segments_at = segments_path or directory / SEGMENTS
+    segments_file = read_toml(segments_at, SegmentsFile)
     personas_file = read_toml(directory / PERSONAS, PersonasFile)
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
     known = _defined(directory / MAIN, main, lambda: catalogue(_own(main)))
     segments = _segments(segments_file)
-    steps = _defined(directory / SEGMENTS, segments_file, lambda: waterfall(segments, known))
+    steps = _defined(segments_at, segments_file, lambda: waterfall(segments, known))
     personas = _personas(personas_file)
     fields = _fields(personas_file)
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))

@@ -112,7 +112,7 @@ def fit(
     """
     told = lacking(sample)
     if told:
-        raise DefinitionError(" ".join(told), where="the people to learn from")
+        raise DefinitionError(" ".join(told), where="too few people to learn from")
     useful = _telling(sample.rows)
     if not useful.any():
         raise DefinitionError("nobody's is known, or everybody's is the same", where="every feature")

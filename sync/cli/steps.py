@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -62,13 +63,29 @@ def pull(
 
 
 @app.command()
-def assign(*, workspace: WorkspaceOption = HERE, as_of: AsOfOption = None, as_json: JsonOption = False) -> None:
+def assign(
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    what_if: Annotated[
+        Path | None,
+        typer.Option("--what-if", metavar="FILE", help="Only show who would move under this segments.toml."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Give every person a segment and a persona."""
-    from sync import assign as job  # noqa: PLC0415
-
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
-        assigned = job.assign(bench, as_of=moment(as_of) or bench.now())
+        at = moment(as_of) or bench.now()
+        if what_if is not None:
+            from sync import what_if as thought  # noqa: PLC0415
+
+            moves = thought.what_if(bench, what_if, as_of=at)
+            console.result({"as_of": at, "moves": [asdict(move) for move in moves]}, *words.moves(moves))
+            return
+        from sync import assign as job  # noqa: PLC0415
+
+        assigned = job.assign(bench, as_of=at)
     console.result(words.as_document(assigned), *words.assigned(assigned))
 
 

@@ -17,6 +17,7 @@ from sync.planning import Planned
 from sync.pull import Pulled
 from sync.sending import Sent
 from sync.undo import Intended, Undone
+from sync.what_if import Move
 
 Shown = list[str | Table]
 
@@ -66,6 +67,18 @@ def assigned(result: Assigned) -> Shown:
         f"{result.unclassified:,} unclassified, {result.changed:,} changed."
     )
     return shown
+
+
+def moves(found: Sequence[Move]) -> Shown:
+    """Return who would move from one segment to another."""
+    if not found:
+        return ["Nobody would move."]
+    rows = [(move.before, move.after, move.persons, ", ".join(move.samples)) for move in found]
+    total = sum(move.persons for move in found)
+    return [
+        table("From", "To", "Persons", "For example", rows=rows),
+        f"{total:,} persons would move. Nothing was saved.",
+    ]
 
 
 def planned(result: Planned) -> Shown:

@@ -1,0 +1,48 @@
+"""Which features a model may learn from: company data only, nothing sensitive, nothing that its target is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segmenter.catalogue import Catalogue
+from segmenter.trait import Trait
+
+MOST_OPTIONS = 10  # values of one trait
+LEAST_OF_OPTION = 30  # people with a value: fewer teach nothing about it
+NEVER = frozenset({"consent"})  # whether somebody may be written to is no trait of a persona
+
+
+def candidates(catalogue: Catalogue, but: Collection[str] = ()) -> list[Trait]:
+    """Return the traits that a model may read.
+
+    Args:
+        catalogue: All traits.
+        but: Those that the target is made of: a model would only learn its definition by heart.
+
+    Returns:
+        Numbers, yes or no, and words; no sensitive trait, no survey answer, no date.
+    """
+    return [
+        trait
+        for trait in catalogue.traits.values()
+        if not trait.sensitive and trait.type != "date" and trait.name not in catalogue.surveyed
+        if trait.name not in but and trait.name not in NEVER
+    ]
+
+
+def features_among(people: pa.Table, traits: Collection[Trait]) -> tuple[str, ...]:
+    """Return the features of *traits*: a number each, and each common word of a text, in the order of the traits."""
+    return tuple(feature for trait in traits for feature in _features(people, trait))
+
+
+def _features(people: pa.Table, trait: Trait) -> Iterator[str]:
+    if trait.type != "text":
+        yield trait.name
+        return
+    counted = pc.value_counts(people[trait.name].combine_chunks().drop_null()).to_pylist()
+    common = [(-one["counts"], one["values"]) for one in counted if one["counts"] >= LEAST_OF_OPTION]
+    for _, option in sorted(common)[:MOST_OPTIONS]:
+        yield f"{trait.name}={option}"

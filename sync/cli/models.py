@@ -1,0 +1,110 @@
+"""Commands that make and ask the classification: `fit`, `classify`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.steps import AsOfOption, moment
+
+TARGETS = ("rules", "survey", "declared", "discovered")
+
+
+@app.command()
+def fit(
+    *,
+    workspace: WorkspaceOption = HERE,
+    target: Annotated[
+        str, typer.Option("--target", help="Where the segments come from: rules, survey, declared, discovered.")
+    ] = "survey",
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="For discovered: a CSV file with segment and email."),
+    ] = None,
+    traits: Annotated[
+        str | None, typer.Option("--traits", metavar="A,B", help="Learn from these only; default: all that may be.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the folds.")] = None,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Fit a model on company data, judge it on people it did not learn from, and use it if it is good enough."""
+    from sync import fitting as job  # noqa: PLC0415 - only this command fits
+
+    if target not in TARGETS:
+        raise FixSettingsError(f"{target!r} is no target.", mend=f"Write one of: {', '.join(TARGETS)}.")
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        made = job.fit(
+            bench,
+            target,  # type: ignore[arg-type] # it is one of TARGETS
+            as_of=moment(as_of) or bench.now(),
+            labels=labels,
+            only=[name.strip() for name in traits.split(",")] if traits else None,
+            seed=job.SEED if seed is None else seed,
+        )
+    console.result(made.document(), *_fitted(made))
+    return 0 if made.file.gate.passed else 3
+
+
+def _fitted(made: Any) -> list[Any]:
+    """The figures of a fit, as people read them."""
+    file, chosen = made.file, made.fitted.chosen
+    rows = [
+        (
+            kind,
+            f"{q.hit:.1%}",
+            f"{q.balanced:.1%}",
+            *(f"{x:.3f}" for x in (q.kappa, q.ece, q.brier)),
+            f"{q.press_q:.0f}",
+        )
+        for kind, q in made.fitted.quality.items()
+    ]
+    curve = [
+        (f"{p.confidence:.0%}", f"{p.coverage:.0%}", "-" if p.hit is None else f"{p.hit:.0%}") for p in chosen.curve
+    ]
+    people = ", ".join(f"{name} {count:,}" for name, count in file.training.people.items())
+    shown: list[Any] = [
+        f"Learned from {chosen.people:,} persons ({people}) and {len(file.model.features)} features.",
+        f"Chance: the largest segment alone gives {chosen.largest_share:.1%}, shares {chosen.proportional_chance:.1%}.",
+        table("model", "hit rate", "balanced", "kappa", "ECE", "Brier", "Press's Q", rows=rows),
+        table("confidence from", "of all", "hit rate", rows=curve),
+    ]
+    if file.training.target == "rules":
+        shown.append(
+            "The rules leave out whoever is like nobody of these: look at `classify` of some before you use it."
+        )
+    if file.training.dropped:
+        shown.append(f"Told nothing: {', '.join(file.training.dropped)}.")
+    if file.gate.passed:
+        shown.append(f"In use: {file.version} ({made.path.name}). `personasync assign` asks it from now on.")
+    else:
+        shown += [*file.gate.sentences, f"Saved as {made.path.name}, and not used."]
+    return shown
+
+
+@app.command()
+def classify(
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Classify one person again, now, and show what would be decided. Nothing is saved."""
+    from sync.explain import classify as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        told = job(bench, email, as_of=_at(as_of, bench.now()))
+    console.result(told.document, *told.sentences)
+
+
+def _at(text: str | None, now: datetime) -> datetime:
+    return moment(text) or now
