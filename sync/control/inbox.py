@@ -101,35 +101,22 @@ class Inbox:
             return 0
         moment = self.now()
         rows = [_event_row(known[key], moment) for key in sorted(known)]
+        # what returns something goes in one statement for many rows: SQLite's driver lets others in between any two
+        kept = insert_for(self.engine, EVENT).on_conflict_do_nothing().returning(EVENT.c.event_key)
         with writing(self.engine) as connection:
-            kept = insert_for(self.engine, EVENT).on_conflict_do_nothing().returning(EVENT.c.event_key)
-            fresh = [key for (key,) in connection.execute(kept, rows)]
-            self._announce(connection, sorted({known[key].contact for key in fresh}), moment)
+            fresh = set(connection.execute(kept, rows).scalars())
+            if fresh:
+                self._announce(connection, sorted({known[key].contact for key in fresh}), moment)
         return len(fresh)
 
     def _announce(self, connection: Connection, contacts: Sequence[str], moment: datetime) -> None:
-        if not contacts:
-            return
         new = insert_for(self.engine, CONTACT)
         # locking the row that is there makes a worker that is about to delete it look again
         counted = new.on_conflict_do_update(
             index_elements=[CONTACT.c.contact], set_={"arrivals": CONTACT.c.arrivals + 1}
         )
-        rows = [
-            {
-                "contact": contact,
-                "state": "waiting",
-                "first_at": moment,
-                "due_at": moment,
-                "arrivals": 1,
-                "tries": 0,
-                "owner": "",
-                "lease_until": None,
-                "reason": "",
-            }
-            for contact in contacts
-        ]
-        connection.execute(counted, rows)
+        rows = [_contact_row(contact, moment) for contact in contacts]
+        connection.execute(counted.returning(CONTACT.c.contact), rows).all()
 
     # -- working -------------------------------------------------------------------------------------------
     def claim(self, owner: str, *, most: int, seconds: float, tried: bool) -> list[Claimed]:
@@ -299,4 +286,18 @@ def _event_row(event: Event, moment: datetime) -> dict[str, Any]:
         "settled_at": None,
         "settled_by": None,
         "answer": None,
+    }
+
+
+def _contact_row(contact: str, moment: datetime) -> dict[str, Any]:
+    return {
+        "contact": contact,
+        "state": "waiting",
+        "first_at": moment,
+        "due_at": moment,
+        "arrivals": 1,
+        "tries": 0,
+        "owner": "",
+        "lease_until": None,
+        "reason": "",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.errors import FixSettingsError
 from sync.webhooks.app import make_app
-from sync.webhooks.intake import Intake
+from sync.webhooks.intake import TOGETHER, Intake
 from sync.webhooks.logs import tell
 from sync.webhooks.metrics import Metrics
 from sync.webhooks.service import Service
@@ -25,6 +26,7 @@ from sync.webhooks.worker import Worker
 HEAD_SECONDS = 5.0  # from a connection, or the end of an answer that is followed by something, to a whole head
 MOST_CONNECTIONS = 1_000  # beyond, the one that has kept us waiting longest is closed
 GRACE_SECONDS = 10
+SWITCH_SECONDS = 0.001  # the thread that commits waits for the event loop no longer than this, several times a commit
 BACKLOG = 512
 
 
@@ -75,6 +77,7 @@ def serve(
     takes: bool,
     workers: int,
     listening: socket.socket,
+    together: int = TOGETHER,
     ready: Callable[[Callable[[], None]], None] = lambda stop: None,  # noqa: ARG005 - nobody asked
 ) -> None:
     """Serve until a signal ends it; what is under way is finished.
@@ -84,8 +87,10 @@ def serve(
         takes: Whether deliveries are taken, or only worked off.
         workers: Of this process.
         listening: Where to listen; one that only works tells there how it stands.
+        together: Deliveries that may share a commit.
         ready: Told, once it listens and works, how to end it from another thread.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     metrics = Metrics()
     team = [Worker(service, metrics) for _ in range(workers)]
 
@@ -94,7 +99,7 @@ def serve(
         for worker in team:
             worker.woken.set()
 
-    intake = Intake(service.control.inbox, kept=kept) if takes else None
+    intake = Intake(service.control.inbox, kept=kept, together=together) if takes else None
     for worker in team:
         worker.start()
     tell("started", takes=takes, workers=workers, port=listening.getsockname()[1])
