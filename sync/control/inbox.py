@@ -161,6 +161,17 @@ class Inbox:
         with writing(self.engine) as connection:
             connection.execute(update(CONTACT).where(CONTACT.c.owner == owner).values(lease_until=until))
 
+    def owners(self) -> set[str]:
+        """Return who holds leases."""
+        with self.engine.connect() as connection:
+            return set(connection.execute(select(CONTACT.c.owner).where(CONTACT.c.owner != "").distinct()).scalars())
+
+    def abandon(self, owner: str) -> None:
+        """Free what an owner holds who is no more. Its tries count: it may have died of one of them."""
+        freed = update(CONTACT).where(CONTACT.c.owner == owner).values(owner="", lease_until=None)
+        with writing(self.engine) as connection:
+            connection.execute(freed)
+
     def settle(self, owner: str, settled: Sequence[Settled]) -> int:
         """Note what became of claimed contacts, and let go of them. One whose lease was lost is left as it is.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, or_
+from sqlalchemy import Engine, delete, or_, select
 
 from connectors.errors import TryLaterError
 from sync.control import schema
@@ -43,6 +43,16 @@ class Leases:
         """End the leases that *holder* has."""
         with writing(self.engine) as connection:
             connection.execute(delete(LEASE).where(LEASE.c.holder == holder, LEASE.c.name.in_(sorted(names))))
+
+    def holders(self) -> set[str]:
+        """Return who holds leases."""
+        with self.engine.connect() as connection:
+            return set(connection.execute(select(LEASE.c.holder).distinct()).scalars())
+
+    def abandon(self, holder: str) -> None:
+        """End every lease of a holder who is no more."""
+        with writing(self.engine) as connection:
+            connection.execute(delete(LEASE).where(LEASE.c.holder == holder))
 
     @contextmanager
     def alone(self, name: str, holder: str, *, seconds: float) -> Iterator[None]:

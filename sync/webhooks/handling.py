@@ -29,7 +29,7 @@ from sync.webhooks.gathering import Gathered, Row, gather
 from sync.webhooks.service import Service
 from sync.workbench import RecordedRun, no_progress
 
-PERSON_SECONDS = 120.0  # the lease on a person while both platforms are written
+PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written
 SOON = timedelta(seconds=1)
 ENDS = ("contact.deletion", "contact.privacyDeletion")
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 from connectors.errors import FixSettingsError, TryLaterError
+from connectors.transport.book import is_alive
 from sync.control.inbox import Claimed
 from sync.warehouse import Memory
 from sync.webhooks import guarding
@@ -21,8 +22,10 @@ from sync.webhooks.logs import tell, without_addresses
 from sync.webhooks.metrics import IN_USE, Metrics
 from sync.webhooks.service import Service
 
+HOST = socket.gethostname()[:40]
 TOGETHER = 100  # contacts of a group: one batch of HubSpot's
 LEASE_SECONDS = 60.0
+PULSE_SECONDS = 2.0  # between two renewals
 LOOK_SECONDS = 0.25  # between two looks into the inbox while nobody says that something came
 REFUSED_SECONDS = 10.0  # until a platform that refused us, or definitions that are not in force, are looked at again
 LATER = timedelta(seconds=1)
@@ -40,7 +43,7 @@ class Worker:
     """
 
     def __init__(self, service: Service, metrics: Metrics) -> None:
-        self.name = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid4().hex[:6]}"
+        self.name = f"{HOST}-{os.getpid()}-{uuid4().hex[:6]}"
         self.woken = threading.Event()
         self.trouble: str | None = None  # why nothing is worked off at present
         self._service, self._metrics = service, metrics
@@ -81,8 +84,9 @@ class Worker:
 
     def _renew(self) -> None:
         """Hold the leases of what is under way for as long as this process lives."""
-        while not self._stopping.wait(LEASE_SECONDS / 4):
+        while not self._stopping.wait(PULSE_SECONDS):
             try:
+                self._bury()
                 self._service.control.inbox.renew(self.name, LEASE_SECONDS)
             except Exception as error:  # noqa: BLE001 - the next pulse tries again; a lease that ends costs no event
                 tell("lease_not_renewed", level=logging.WARNING, error=type(error).__name__)
@@ -96,6 +100,16 @@ class Worker:
         if not worked:
             self.woken.wait(LOOK_SECONDS)
             self.woken.clear()
+
+    def _bury(self) -> None:
+        """Free what workers of this machine held that were killed; those of others lose it when their leases end."""
+        control = self._service.control
+        for owner in control.inbox.owners() | control.leases.holders():
+            host, _, rest = owner.rpartition("-")[0].rpartition("-")
+            if host == HOST and rest.isdigit() and not is_alive(int(rest)):
+                control.leases.abandon(owner)
+                control.inbox.abandon(owner)
+                tell("buried", level=logging.WARNING, owner=owner)
 
     # -- one round -----------------------------------------------------------------------------------------
     def _work(self, handler: Handler) -> bool:
