@@ -144,7 +144,10 @@ def measure_intake(folder: Path) -> dict[str, float]:
     file.write_text(file.read_text("utf-8") + SERVE, "utf-8")
     rates: dict[int, list[float]] = {256: [], 1: []}
     took: dict[int, list[float]] = {256: [], 1: []}
-    with service(folder, SECRETS, together=256, workers=0) as many, service(folder, SECRETS, together=1, workers=0) as one:
+    with (
+        service(folder, SECRETS, together=256, workers=0) as many,
+        service(folder, SECRETS, together=1, workers=0) as one,
+    ):
         for turn in range(ROUNDS + 1):
             for together, port in ((1, one), (256, many)):
                 rate, seconds = asyncio.run(intake(port, random.randrange(1 << 40)))  # noqa: S311 - ids, not secrets
@@ -192,7 +195,10 @@ def mailchimp_delivery(session: requests.Session, port: int, address: str) -> No
     form |= {"data[list_id]": AUDIENCE, "data[email]": address, "data[id]": address}
     body = urlencode(form).encode()
     signature = hmac.digest(SECRETS["PS_MAILCHIMP_SECRET"].encode(), f"{stamp}.".encode() + body, "sha256").hex()
-    headers = {"X-Mailchimp-Signature": f"t={stamp},v1={signature}", "Content-Type": "application/x-www-form-urlencoded"}
+    headers = {
+        "X-Mailchimp-Signature": f"t={stamp},v1={signature}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
     answer = session.post(f"http://127.0.0.1:{port}/webhooks/mailchimp", data=body, headers=headers, timeout=10)
     assert answer.ok, answer.text
 
@@ -233,7 +239,9 @@ def measure_real_time(folder: Path) -> dict[str, float]:
     assert not people.waiting, f"{len(people.waiting)} people have no persona"
     assert not refused, f"{refused} requests were one too many"
     cuts = statistics.quantiles(people.took, n=100)
-    print(f"{len(people.took)} new people: median {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, longest {max(people.took):.2f} s")
+    print(
+        f"{len(people.took)} new people: median {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, longest {max(people.took):.2f} s"
+    )
     return {"new_to_pushed_p50_s": round(cuts[49], 2), "new_to_pushed_p95_s": round(cuts[94], 2)}
 
 

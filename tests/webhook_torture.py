@@ -168,7 +168,7 @@ def events_of(contacts: Sequence[str], count: int, dice: random.Random) -> list[
     made = []
     for number in range(count):
         contact = contacts[number % len(contacts)]
-        event = {"eventId": number, "subscriptionId": 1, "objectId": int(contact), "attemptNumber": 0}
+        event: dict[str, Any] = {"eventId": number, "subscriptionId": 1, "objectId": int(contact), "attemptNumber": 0}
         event["occurredAt"] = int(time.time() * 1000) - dice.randrange(60_000)
         if number < len(contacts):
             event |= {"subscriptionType": "contact.creation"}
@@ -210,7 +210,14 @@ class Sender:
 
 # -- the torture -----------------------------------------------------------------------------------------------
 def torture(
-    folder: Path, *, deliveries: int, kills: int, contacts: int, servers: int = 1, workers: int = 1, state: str = "sqlite"
+    folder: Path,
+    *,
+    deliveries: int,
+    kills: int,
+    contacts: int,
+    servers: int = 1,
+    workers: int = 1,
+    state: str = "sqlite",
 ) -> Found:
     """Deliver, kill, wait until all is worked off, and look."""
     began, found, dice = time.monotonic(), Found(kills=kills), random.Random(deliveries)  # noqa: S311
@@ -221,7 +228,9 @@ def torture(
         environment = prepare(folder, sandbox, state)
         crm = HubSpotState.of(world)
         ids = [
-            crm.add_contact({"email": f"t{number}@torture.test", "lifecyclestage": "lead"}, created_at=datetime.now(UTC))
+            crm.add_contact(
+                {"email": f"t{number}@torture.test", "lifecyclestage": "lead"}, created_at=datetime.now(UTC)
+            )
             for number in range(contacts)
         ]
         unique = events_of(ids, deliveries * 4 // 5, dice)

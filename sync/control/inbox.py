@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, or_, select,
 from sync.control import schema
 from sync.control.writing import insert_for, writing
 
+PATIENT = 1  # a worker that is killed leaves its whole group with one try
 EVENT, CONTACT = schema.inbox_event, schema.inbox_contact
 
 
@@ -119,18 +120,18 @@ class Inbox:
         connection.execute(counted.returning(CONTACT.c.contact), rows).all()
 
     # -- working -------------------------------------------------------------------------------------------
-    def claim(self, owner: str, *, most: int, seconds: float, tried: bool) -> list[Claimed]:
+    def claim(self, owner: str, *, most: int, seconds: float, suspect: bool) -> list[Claimed]:
         """Lease contacts that wait, those that wait longest first, at most *most*.
 
         Args:
             owner: Who leases.
             most: How many.
             seconds: How long the lease holds unless it is renewed.
-            tried: Those whose try failed before, or those that were not tried yet.
+            suspect: Those that were tried in vain more than `PATIENT` times, or the others.
         """
         moment = self.now()
         free = or_(CONTACT.c.lease_until.is_(None), CONTACT.c.lease_until < moment)
-        kind = CONTACT.c.tries > 0 if tried else CONTACT.c.tries == 0
+        kind = CONTACT.c.tries > PATIENT if suspect else CONTACT.c.tries <= PATIENT
         query = select(CONTACT).where(CONTACT.c.state == "waiting", CONTACT.c.due_at <= moment, free, kind)
         query = query.order_by(CONTACT.c.due_at).limit(most).with_for_update(skip_locked=True)
         with writing(self.engine) as connection:

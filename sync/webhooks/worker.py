@@ -113,15 +113,15 @@ class Worker:
 
     # -- one round -----------------------------------------------------------------------------------------
     def _work(self, handler: Handler) -> bool:
-        """Work one group off, and one contact that failed before; return whether there was anything."""
+        """Work one group off, and one contact that failed again and again; return whether there was anything."""
         self._tidy()
         if (reason := self._not_in_force()) is not None:
             self._be_in_trouble(reason)
             return False
         self.trouble = None
         found = False
-        for tried, most in ((False, TOGETHER), (True, 1)):
-            claimed = self._service.control.inbox.claim(self.name, most=most, seconds=LEASE_SECONDS, tried=tried)
+        for suspect, most in ((False, TOGETHER), (True, 1)):
+            claimed = self._service.control.inbox.claim(self.name, most=most, seconds=LEASE_SECONDS, suspect=suspect)
             if claimed:
                 found = True
                 began, sent = time.monotonic(), self._requests()
