@@ -14,7 +14,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test proofs check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test proofs torture torture-part simulation bench-sync bench-loop lock clean
+	wheel-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,6 +85,17 @@ simulation: $(SETUP)  ## STEPS of people at work on both platforms while we sync
 
 torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
 	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03
+
+torture-webhooks: $(SETUP)  ## 100,000 deliveries while servers and workers are killed; then the same on a PostgreSQL of its own
+	$(BIN)/python -m tests.webhook_torture
+	$(BIN)/python -m tests.webhook_torture --postgres --servers 2 --workers 2
+
+torture-webhooks-part: $(SETUP)  ## a fiftieth of these deliveries on both stores
+	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4
+	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4 --postgres --servers 2 --workers 2
+
+bench-webhooks: $(SETUP)  ## how fast webhook deliveries are kept, and how soon a new contact shows its persona
+	$(BIN)/python benchmarks/webhooks.py
 
 bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
 	$(BIN)/python benchmarks/engine.py

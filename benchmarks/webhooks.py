@@ -27,7 +27,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -93,7 +92,7 @@ def service(workspace: Path, environment: dict[str, str], *, together: int, work
 def hubspot_request(port: int, number: int, contact: int) -> bytes:
     """Return a whole signed delivery of one event."""
     event = {"eventId": number, "subscriptionId": 11, "subscriptionType": "contact.creation", "objectId": contact}
-    body = json.dumps([{**event, "occurredAt": int(time.time() * 1000), "attemptNumber": 0}]).encode()
+    body = json.dumps([{**event, "occurredAt": int(now().timestamp() * 1000), "attemptNumber": 0}]).encode()
     signature = hashlib.sha256(SECRETS["PS_HUBSPOT_SECRET"].encode() + body).hexdigest()
     head = (
         f"POST /webhooks/hubspot HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
@@ -175,8 +174,8 @@ class Newcomers:
     def come(self, number: int) -> str:
         """Let somebody come, and return their HubSpot id."""
         address = f"new{number}@people.test"
-        self.email.add_member(AUDIENCE, address, status="subscribed", merge_fields={}, at=datetime.now(UTC))  # noqa: TID251
-        return self.crm.add_contact({"email": address, "lifecyclestage": "lead"}, created_at=datetime.now(UTC))  # noqa: TID251
+        self.email.add_member(AUDIENCE, address, status="subscribed", merge_fields={}, at=now())
+        return self.crm.add_contact({"email": address, "lifecyclestage": "lead"}, created_at=now())
 
     def look(self) -> None:
         """Note who shows their persona on both platforms by now."""
@@ -190,8 +189,8 @@ class Newcomers:
 
 def mailchimp_delivery(session: requests.Session, port: int, address: str) -> None:
     """Deliver one subscription, signed."""
-    stamp = int(time.time())
-    form = {"type": "subscribe", "fired_at": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}  # noqa: TID251
+    stamp = int(now().timestamp())
+    form = {"type": "subscribe", "fired_at": f"{now():%Y-%m-%d %H:%M:%S}"}
     form |= {"data[list_id]": AUDIENCE, "data[email]": address, "data[id]": address}
     body = urlencode(form).encode()
     signature = hmac.digest(SECRETS["PS_MAILCHIMP_SECRET"].encode(), f"{stamp}.".encode() + body, "sha256").hex()

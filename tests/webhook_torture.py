@@ -117,7 +117,7 @@ def postgres(folder: Path) -> Iterator[str]:
             if parent != Path("/"):
                 parent.chmod(parent.stat().st_mode | 0o011)
         user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
-    initdb = [binaries[-1] / "initdb", "-D", data, "-U", "personasync", "-A", "trust", "--no-sync"]
+    initdb: list[str | Path] = [binaries[-1] / "initdb", "-D", data, "-U", "personasync", "-A", "trust", "--no-sync"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd="/", **user)
     options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c max_connections=200"
     server = subprocess.Popen(

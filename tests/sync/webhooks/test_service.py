@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sync.loop import run_loop
-from tests.sync.webhooks.conftest import Served, benched
+from tests.sync.webhooks.conftest import Served, benched, wait_for
 
 
 def test_a_contact_created_in_hubspot_shows_its_persona_on_both_platforms(served: Served) -> None:
@@ -45,3 +45,79 @@ def test_the_next_run_changes_nothing_of_what_the_service_did(served: Served) ->
         loop = run_loop(bench)
 
     assert loop.planned.plan.changes == []
+
+
+def test_our_own_write_that_comes_back_causes_no_work(served: Served) -> None:
+    contact = newcomer(served, "di@new.test")
+    served.hubspot([served.created(contact)])
+    served.idle()
+    sent = len(served.platforms.sandbox.journal.entries)
+    shown = served.property(contact, "personasync_persona")
+
+    change = {"subscriptionType": "contact.propertyChange", "propertyName": "personasync_persona"}
+    served.hubspot([{**served.created(contact, 7), **change, "propertyValue": shown}])
+    served.idle()
+
+    assert len(served.platforms.sandbox.journal.entries) == sent
+
+
+def test_a_workflow_is_answered_with_the_persona(served: Served) -> None:
+    contact = newcomer(served, "ed@new.test")
+
+    answer = served.action(contact, "ap-1")
+
+    assert answer.status_code == 200
+    told = answer.json()["outputFields"]
+    assert told["hs_execution_state"] == "SUCCESS"
+    assert told["segment"] == served.property(contact, "personasync_segment")
+
+
+def test_a_contact_who_opted_out_is_left_alone(served: Served) -> None:
+    contact = served.platforms.crm.add_contact(
+        {"email": "fi@new.test", "lifecyclestage": "lead"}, created_at=datetime.now(UTC), opted_out=True
+    )
+    before = served.platforms.writes()
+    served.hubspot([served.created(contact)])
+    served.idle()
+
+    assert [one for one in served.platforms.writes()[len(before) :] if "batch/read" not in one] == []
+    assert served.property(contact, "personasync_persona") == ""
+
+
+def test_a_delivery_that_is_not_theirs_is_refused_and_nothing_is_kept(served: Served) -> None:
+    url = served.address + "/webhooks/hubspot"
+    answers = [
+        served.session.post(url, data=b"[]", timeout=5),
+        served.session.post(url, data=b"[]", headers={"X-HubSpot-Signature": "\xff" * 64}, timeout=5),
+        served.session.post(served.address + "/webhooks/mailchimp", data=b"type=subscribe", timeout=5),
+        served.session.post(served.address + "/webhooks/mailchimp/guess", data=b"type=subscribe", timeout=5),
+        served.session.get(url, timeout=5),
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 401, 405]
+    assert served.service.control.inbox.backlog().waiting == 0
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(served: Served) -> None:
+    answer = served.session.post(served.address + "/webhooks/hubspot", data=b"x" * 1_100_000, timeout=5)
+
+    assert answer.status_code == 413
+
+
+def test_the_operator_sees_how_it_stands(served: Served) -> None:
+    contact = newcomer(served, "gi@new.test")
+    served.hubspot([served.created(contact)])
+    served.idle()
+    wait_for(lambda: "personasync_event_to_pushed_seconds_count 1.0" in figures(served))
+
+    assert served.session.get(served.address + "/ready", timeout=5).json() == {"ready": True, "reasons": []}
+    assert 'personasync_deliveries_total{platform="hubspot",status="204"} 1.0' in figures(served)
+    assert "personasync_contacts_waiting 0.0" in figures(served)
+
+
+def figures(served: Served) -> str:
+    return served.session.get(served.address + "/metrics", timeout=5).text
+
+
+def newcomer(served: Served, email: str) -> str:
+    return served.platforms.crm.add_contact({"email": email, "lifecyclestage": "lead"}, created_at=datetime.now(UTC))

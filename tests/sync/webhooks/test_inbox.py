@@ -1,0 +1,132 @@
+"""The inbox keeps each event once, and lets each contact be worked off by one worker at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from sync.control import Control, open_control
+from sync.control.inbox import Claimed, Event, Settled
+
+START = datetime(2026, 11, 24, 9, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.present = START
+
+    def __call__(self) -> datetime:
+        return self.present
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def control(tmp_path: Path, clock: Clock) -> Iterator[Control]:
+    opened = open_control(f"sqlite:///{tmp_path / 'control.db'}", now=clock)
+    yield opened
+    opened.close()
+
+
+def event(key: str, contact: str = "crm:1") -> Event:
+    return Event(key, contact, "contact.creation", START, {"ids": [contact[4:]]})
+
+
+def claim(control: Control, owner: str, *, suspect: bool = False) -> list[Claimed]:
+    return control.inbox.claim(owner, most=10, seconds=60, suspect=suspect)
+
+
+def done(claimed: Claimed) -> Settled:
+    return Settled(claimed, {one.key: "done" for one in claimed.events})
+
+
+def test_an_event_that_is_delivered_again_is_kept_once(control: Control) -> None:
+    assert control.inbox.take([event("a"), event("b")]) == 2
+    assert control.inbox.take([event("b"), event("c")]) == 1
+
+    (claimed,) = claim(control, "w1")
+
+    assert [one.key for one in claimed.events] == ["a", "b", "c"]
+
+
+def test_a_settled_event_that_is_delivered_again_causes_no_work(control: Control) -> None:
+    control.inbox.take([event("a")])
+    control.inbox.settle("w1", [done(*claim(control, "w1"))])
+
+    assert control.inbox.take([event("a")]) == 0
+    assert claim(control, "w1") == []
+
+
+def test_a_contact_is_claimed_by_one_worker_until_its_lease_ends(control: Control, clock: Clock) -> None:
+    control.inbox.take([event("a")])
+    claim(control, "w1")
+
+    assert claim(control, "w2") == []
+    clock.present += timedelta(seconds=61)
+    assert [one.contact for one in claim(control, "w2")] == ["crm:1"]
+
+
+def test_what_arrives_while_a_worker_is_at_it_is_worked_off_afterwards(control: Control) -> None:
+    control.inbox.take([event("a")])
+    (first,) = claim(control, "w1")
+    control.inbox.take([event("b")])
+
+    assert control.inbox.settle("w1", [done(first)]) == 1
+    (second,) = claim(control, "w1")
+    assert [one.key for one in second.events] == ["b"]
+
+
+def test_who_lost_the_lease_settles_nothing(control: Control, clock: Clock) -> None:
+    control.inbox.take([event("a")])
+    (first,) = claim(control, "w1")
+    clock.present += timedelta(seconds=61)
+    (second,) = claim(control, "w2")
+
+    assert control.inbox.settle("w1", [done(first)]) == 0
+    assert control.inbox.settle("w2", [done(second)]) == 1
+
+
+def test_a_parked_contact_waits_until_somebody_says_so(control: Control) -> None:
+    control.inbox.take([event("a")])
+    claim(control, "w1")
+    control.inbox.park("w1", ["crm:1"], reason="it breaks")
+
+    assert [(one.contact, one.reason) for one in control.inbox.parked()] == [("crm:1", "it breaks")]
+    assert claim(control, "w1") == []
+    assert control.inbox.release() == 1
+    assert len(claim(control, "w1")) == 1
+
+
+def test_a_contact_that_workers_die_of_is_no_longer_worked_off_with_others(control: Control) -> None:
+    control.inbox.take([event("a")])
+    for owner in ("w1", "w2"):
+        claim(control, owner)
+        control.inbox.abandon(owner)
+
+    assert claim(control, "w3") == []
+    assert [one.tries for one in claim(control, "w3", suspect=True)] == [3]
+
+
+def test_a_lease_is_held_by_one_until_it_ends(control: Control, clock: Clock) -> None:
+    assert control.leases.take(["one", "two"], "a", seconds=10) == {"one", "two"}
+    assert control.leases.take(["two", "three"], "b", seconds=10) == {"three"}
+
+    clock.present += timedelta(seconds=11)
+    assert control.leases.take(["two"], "b", seconds=10) == {"two"}
+
+
+def test_settled_events_are_forgotten_with_their_details(control: Control, clock: Clock) -> None:
+    control.inbox.take([event("a")])
+    control.inbox.settle("w1", [done(*claim(control, "w1"))])
+    clock.present += timedelta(days=4)
+
+    assert control.inbox.forget(clock.present - timedelta(days=3)) == 1
+    assert control.inbox.answer("a") is None
