@@ -238,9 +238,8 @@ def measure_real_time(folder: Path) -> dict[str, float]:
     assert not people.waiting, f"{len(people.waiting)} people have no persona"
     assert not refused, f"{refused} requests were one too many"
     cuts = statistics.quantiles(people.took, n=100)
-    print(
-        f"{len(people.took)} new people: median {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, longest {max(people.took):.2f} s"
-    )
+    told = f"median {cuts[49]:.2f} s, p95 {cuts[94]:.2f} s, longest {max(people.took):.2f} s"
+    print(f"{len(people.took)} new people: {told}")
     return {"new_to_pushed_p50_s": round(cuts[49], 2), "new_to_pushed_p95_s": round(cuts[94], 2)}
 
 
