@@ -61,7 +61,7 @@ def _fitted(made: Any) -> list[Any]:
             kind,
             f"{q.hit:.1%}",
             f"{q.balanced:.1%}",
-            *(f"{x:.3f}" for x in (q.kappa, q.ece, q.brier)),
+            *(f"{x:.3f}" for x in (q.kappa, q.ece, q.brier, q.log_loss)),
             f"{q.press_q:.0f}",
         )
         for kind, q in made.fitted.quality.items()
@@ -72,10 +72,15 @@ def _fitted(made: Any) -> list[Any]:
     people = ", ".join(f"{name} {count:,}" for name, count in file.training.people.items())
     shown: list[Any] = [
         f"Learned from {chosen.people:,} persons ({people}) and {len(file.model.features)} features.",
-        f"Chance: the largest segment alone gives {chosen.largest_share:.1%}, shares {chosen.proportional_chance:.1%}.",
-        table("model", "hit rate", "balanced", "kappa", "ECE", "Brier", "Press's Q", rows=rows),
+        (
+            f"Chance: the largest segment alone gives {chosen.largest_share:.1%}, shares {chosen.proportional_chance:.1%} "
+            f"(Brier {chosen.brier_of_shares:.3f})."
+        ),
+        table("model", "hit rate", "balanced", "kappa", "ECE", "Brier", "log loss", "Press's Q", rows=rows),
         table("confidence from", "of all", "hit rate", rows=curve),
     ]
+    since = f"from {file.training.traits_from:%Y-%m-%d}" if file.training.traits_from else "the whole history"
+    shown.append(f"Calibrated by {file.calibration}; traits of {since}; data {file.training.data_digest[:12]}.")
     if file.training.target == "rules":
         shown.append(
             "The rules leave out whoever is like nobody of these: look at `classify` of some before you use it."
