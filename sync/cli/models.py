@@ -73,8 +73,8 @@ def _fitted(made: Any) -> list[Any]:
     shown: list[Any] = [
         f"Learned from {chosen.people:,} persons ({people}) and {len(file.model.features)} features.",
         (
-            f"Chance: the largest segment alone gives {chosen.largest_share:.1%}, shares {chosen.proportional_chance:.1%} "
-            f"(Brier {chosen.brier_of_shares:.3f})."
+            f"Chance: the largest segment alone gives {chosen.largest_share:.1%}, "
+            f"shares {chosen.proportional_chance:.1%} (Brier {chosen.brier_of_shares:.3f})."
         ),
         table("model", "hit rate", "balanced", "kappa", "ECE", "Brier", "log loss", "Press's Q", rows=rows),
         table("confidence from", "of all", "hit rate", rows=curve),
