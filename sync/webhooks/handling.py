@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from connectors.records import MEMBER, Change, Outcome, normalise_email, platform_key
@@ -30,7 +30,6 @@ from sync.webhooks.service import Service
 from sync.workbench import RecordedRun, no_progress
 
 PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written
-SOON = timedelta(seconds=1)
 ENDS = ("contact.deletion", "contact.privacyDeletion")
 
 
