@@ -109,7 +109,7 @@ def look_for_unseen(stage: Stage, control: Control) -> None:
     if shutil.which("strace") is None:
         print("calls_unseen: there is no strace here to compare with", file=sys.stderr, flush=True)
         return
-    for scene in SCENES:
+    for scene in {scene.command: scene for scene in SCENES}.values():
         number, words = unseen(stage, control, scene.snapshot, scene.command)
         say({"calls_unseen": number}, f"strace: {scene.name}: {words}")
 
