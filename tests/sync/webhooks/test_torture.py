@@ -1,0 +1,14 @@
+"""A small share of `make torture-webhooks`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.webhook_torture import torture
+
+
+def test_nothing_is_lost_or_done_twice_when_server_and_worker_are_killed(tmp_path: Path) -> None:
+    found = torture(tmp_path / "workspace", deliveries=400, kills=2, contacts=20)
+
+    assert found.sound, found
+    assert found.delivered == 400
