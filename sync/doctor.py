@@ -58,6 +58,7 @@ def _workspace(bench: Workbench) -> list[Finding]:
     ]
     if not workspace.segments:
         found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
+    found += [Finding("personas", "warn", remark, "Say it in other words.") for remark in workspace.remarks]
     unsettled = bench.control.ledger.unsettled()
     if unsettled:
         waiting = sum(len(changes) for changes in unsettled.values())

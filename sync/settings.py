@@ -21,6 +21,7 @@ from segmenter.fields import TemplateField, check_copy
 from segmenter.lift.arms import HOLDOUT, Experiment
 from segmenter.personas import Persona, persona_of_segments
 from segmenter.segments import Segment, Waterfall, waterfall
+from segmenter.sensitive import Purpose, lint, refuse_sensitive
 from segmenter.trait import MappedTrait, SurveyTrait
 from sync.connection_settings import check_connections, check_targets
 from sync.experiments_file import load_experiments
@@ -64,6 +65,8 @@ class Workspace:
         experiments: Of experiments.toml, by name.
         everybody: The global holdout, as an experiment with one arm; None where nobody is held out.
         digest: Of the definitions that decide: segments, personas, fields, traits.
+        sensitive: What sensitive traits may be used for.
+        remarks: Sentences about sensitive words in what personas say, with file and line.
         serve: [serve], None where there is no webhook service.
     """
 
@@ -87,6 +90,8 @@ class Workspace:
     experiments: Mapping[str, Experiment]
     everybody: Experiment | None
     digest: str
+    sensitive: Purpose
+    remarks: tuple[str, ...]
     serve: ServePart | None = None
 
     @property
@@ -151,7 +156,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     check_targets(directory / PERSONAS, personas_file, main, manifest)
     known = _defined(directory / MAIN, main, lambda: catalogue(_own(main)))
     segments = _segments(segments_file)
-    steps = _defined(segments_at, segments_file, lambda: waterfall(segments, known))
+    purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
+    _check_allowed(directory / MAIN, purpose, known)
+    steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
     personas = _personas(personas_file)
     fields = _fields(personas_file)
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
@@ -180,6 +187,8 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         experiments=experiments,
         everybody=_everybody(main),
         digest=_digest(main, segments_file, personas_file, steps, experiments),
+        sensitive=purpose,
+        remarks=_remarks(directory / PERSONAS, personas, fields),
         serve=main.serve,
     )
 
@@ -188,6 +197,29 @@ def _everybody(main: MainFile) -> Experiment | None:
     held = main.holdout
     begins = datetime(1970, 1, 1, tzinfo=UTC)
     return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share) if held.share else None
+
+
+def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
+    unknown = [name for name in purpose.allow if name not in known.traits]
+    if unknown:
+        at = at_line(path.name, read_text(path), ("sensitive", "allow"))
+        raise FixSettingsError(f"{at}: there is no trait {unknown[0]!r} to allow.", mend="Look for a typo.")
+
+
+def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
+    """The same segments; refuses those whose rules ask for what may not decide."""
+    for step in steps.steps:
+        refuse_sensitive(step.rule.names, known, purpose, where=f"segment {step.segment.name!r}")
+    return steps
+
+
+def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
+    found = []
+    for remark in lint(personas, fields):
+        inside: Place = ("personas", remark.persona) if remark.persona else ()
+        at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
+        found.append(f"{at}: {remark.sentence()}.")
+    return tuple(found)
 
 
 def _state_url(state_dir: Path, state: str) -> str:

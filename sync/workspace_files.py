@@ -128,6 +128,22 @@ class ConsentPart(Part):
     )
 
 
+class SensitivePart(Part):
+    """[sensitive]: what traits about health, religion, politics and the like may be used for. Nothing, by default."""
+
+    purpose: str = Field(default="", description="Why sensitive traits are needed, in words; counsel should know it.")
+    allow: tuple[Slug, ...] = Field(
+        default=(), description="The sensitive traits that may enter models and rules for this purpose."
+    )
+
+    @model_validator(mode="after")
+    def _purpose_first(self) -> Self:
+        if self.allow and not self.purpose.strip():
+            message = "`allow` needs a purpose"
+            raise ValueError(message)
+        return self
+
+
 class ServePart(Part):
     """[serve]: the webhook service. Secrets are references, as in [connections.NAME]."""
 
@@ -176,6 +192,7 @@ class MainFile(Part):
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
     classify: ClassifyPart = ClassifyPart()
+    sensitive: SensitivePart = SensitivePart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()

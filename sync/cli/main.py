@@ -49,8 +49,10 @@ def personasync(
 
 @contextmanager
 def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
-    """Open the workspace with the real clock and environment."""
+    """Open the workspace with the real clock and environment; what it should not say is told on stderr."""
     with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
+        for remark in bench.workspace.remarks:
+            sys.stderr.write(f"Look: {remark}\n")
         yield bench
 
 
@@ -107,4 +109,4 @@ def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
     return status
 
 
-from sync.cli import experiments, inspect, lift, models, platforms, serve, start, steps  # noqa: E402, F401 - they register their commands with `app`
+from sync.cli import audits, experiments, inspect, lift, models, platforms, serve, start, steps  # noqa: E402, F401 - they register their commands with `app`

@@ -1,0 +1,212 @@
+"""A file of rows and columns as text, from CSV, TSV or XLSX: what strangers send, so everything about it is checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import ParseError
+
+from connectors.errors import FixSettingsError
+
+SEPARATORS = ",;\t|"
+MOST_BYTES = 64 * 2**20
+MOST_UNPACKED = 512 * 2**20  # an XLSX is a ZIP: a small one can hold a very large one
+MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 1_000_000, 2_000, 20_000_000
+KINDS = (".csv", ".tsv", ".txt", ".xlsx")
+HEADER_ROW = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A file's cells.
+
+    Attributes:
+        file: Its name, for people.
+        headers: Of the columns, trimmed.
+        rows: As many cells as there are headers, trimmed; rows without any content are left out.
+        numbers: The number that a spreadsheet shows for each row.
+    """
+
+    file: str
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numbers: tuple[int, ...]
+
+    def column(self, header: str) -> list[str]:
+        """Return the cells below *header*."""
+        place = self.headers.index(header)
+        return [row[place] for row in self.rows]
+
+    def find(self, wanted: str) -> str | None:
+        """Return the header that *wanted* means, whatever its capitals; None where there is none."""
+        folded = {header.casefold(): header for header in reversed(self.headers)}
+        return wanted if wanted in self.headers else folded.get(wanted.strip().casefold())
+
+    def needed(self, wanted: str) -> str:
+        """Return the header that *wanted* means.
+
+        Raises:
+            FixSettingsError: The file has none.
+        """
+        found = self.find(wanted)
+        if found is None:
+            raise FixSettingsError(
+                f"{self.file} has no column {wanted!r}.", mend=f"It has: {', '.join(self.headers[:40])}."
+            )
+        return found
+
+
+def read_grid(path: Path, *, sheet: str | None = None) -> Grid:
+    """Return the cells of a file.
+
+    Args:
+        path: CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252) or XLSX.
+        sheet: Of an XLSX; the first one by default.
+
+    Raises:
+        FixSettingsError: It is missing, of another kind, broken, too large, or has no usable header row.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in KINDS:
+        raise FixSettingsError(f"{path.name} is no table that can be read.", mend=f"Save it as {', '.join(KINDS)}.")
+    if sheet is not None and suffix != ".xlsx":
+        raise FixSettingsError(f"{path.name} has no sheets.", mend="Leave --sheet out.")
+    try:
+        data = _bytes(path)
+    except OSError as error:
+        raise FixSettingsError(f"{path} can't be read: {error.strerror or error}.", mend="Look at its path.") from error
+    lines = _xlsx(path.name, data, sheet) if suffix == ".xlsx" else _delimited(path.name, data)
+    return _grid(path.name, lines)
+
+
+def _bytes(path: Path) -> bytes:
+    if path.stat().st_size > MOST_BYTES:
+        raise FixSettingsError(
+            f"{path.name} has more than {MOST_BYTES // 2**20} MB.", mend="Leave out the columns that are not needed."
+        )
+    return path.read_bytes()
+
+
+def _delimited(file: str, data: bytes) -> Iterator[tuple[int, Sequence[str]]]:
+    text = _text(file, data)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = max(SEPARATORS, key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    before = 0
+    try:
+        for cells in reader:
+            yield before + 1, cells  # where the row begins: a cell may hold line breaks
+            before = reader.line_num
+    except csv.Error as error:
+        raise FixSettingsError(
+            f"{file}, row {before + 1}: {error}.", mend="Look for a quote that is not closed."
+        ) from error
+
+
+def _text(file: str, data: bytes) -> str:
+    marked = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    encodings = ("utf-16",) if marked else ("utf-8-sig", "cp1252")  # what Excel writes, in this order
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text
+    raise FixSettingsError(f"{file} is no text.", mend="Save it as CSV in UTF-8.")
+
+
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, ParseError, KeyError, IndexError, ValueError, TypeError, AttributeError, EOFError,
+    OSError, NotImplementedError, RuntimeError, OverflowError,
+)  # fmt: skip
+"""What openpyxl lets through when a file is not what it says."""
+
+
+def _xlsx(file: str, data: bytes, sheet: str | None) -> Iterator[tuple[int, Sequence[str]]]:
+    import openpyxl  # noqa: PLC0415 - only where a spreadsheet is read
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+        if unpacked > MOST_UNPACKED:
+            raise FixSettingsError(f"{file} is far larger than it looks.", mend="Save the one sheet as CSV.")
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        try:
+            yield from enumerate(_cells(_sheet(file, book, sheet)), 1)
+        finally:
+            book.close()
+    except BROKEN as error:
+        raise FixSettingsError(f"{file} is no spreadsheet that can be read.", mend="Save it as CSV.") from error
+
+
+def _sheet(file: str, book: Any, wanted: str | None) -> Any:
+    if wanted is None:
+        return book.worksheets[0]
+    if wanted not in book.sheetnames:
+        raise FixSettingsError(f"{file} has no sheet {wanted!r}.", mend=f"It has: {', '.join(book.sheetnames)}.")
+    return book[wanted]
+
+
+def _cells(sheet: Any) -> Iterator[list[str]]:
+    for row in sheet.iter_rows(max_col=MOST_COLUMNS + 1, values_only=True):
+        yield [_shown(cell) for cell in row]
+
+
+def _shown(cell: object) -> str:
+    """What a spreadsheet's cell says: whole numbers without the point that its format stores them with."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() and abs(cell) < 2**53 else repr(cell)
+    return str(cell)
+
+
+def _grid(file: str, lines: Iterable[tuple[int, Sequence[str]]]) -> Grid:
+    headers: tuple[str, ...] | None = None
+    rows: list[tuple[str, ...]] = []
+    numbers: list[int] = []
+    for number, raw in lines:
+        cells = [cell.strip() for cell in raw]
+        while cells and not cells[-1]:
+            cells.pop()  # spreadsheets trail empty columns
+        if not cells:
+            continue
+        if headers is None:
+            headers = _headers(file, cells)
+            continue
+        if len(cells) > len(headers):
+            raise FixSettingsError(
+                f"{file}, row {number}: it has {len(cells)} cells, the header has {len(headers)}.",
+                mend="Give every column a name, or look for a separator within a cell.",
+            )
+        rows.append((*cells, *([""] * (len(headers) - len(cells)))))
+        numbers.append(number)
+        if len(rows) > MOST_ROWS or len(rows) * len(headers) > MOST_CELLS:
+            raise FixSettingsError(f"{file} has more than {len(rows) - 1:,} rows of use.", mend="Take a sample of it.")
+    if headers is None or not rows:
+        raise FixSettingsError(f"{file} is empty.", mend="It needs a header row and rows below it.")
+    return Grid(file, headers, tuple(rows), tuple(numbers))
+
+
+def _headers(file: str, cells: Sequence[str]) -> tuple[str, ...]:
+    if len(cells) > MOST_COLUMNS:
+        raise FixSettingsError(f"{file} has more than {MOST_COLUMNS:,} columns.", mend="Leave some out.")
+    names = [" ".join(cell.split()) for cell in cells]
+    if names and not names[0]:
+        names[0] = "item"  # the corner of a table is often left empty
+    for place, name in enumerate(names, 1):
+        if not name:
+            raise FixSettingsError(f"{file}, header row: column {place} has no name.", mend="Give it one.")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise FixSettingsError(f"{file} has the column {twice!r} twice.", mend="Rename one of them in the first row.")
+    return tuple(names)
