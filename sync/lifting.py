@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import ibis
@@ -82,11 +82,8 @@ def lift_of_campaign(bench: Workbench, name: str | None, *, control: str | None 
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
     campaign = campaign_named(bench, name)
-    people = _reached(bench, campaign)
     sent_at, now = campaign["sent_at"], bench.now()
-    window = Window(now, bench.workspace.results.order_days, _currency(bench))
-    mails = _mails(bench, campaign)
-    found = _strata(bench, people.filter(people.arm.notnull()), mails, window)
+    found = strata_of_campaign(bench, campaign)
     arms = sorted({one.arm for one in found})
     if len(arms) < 2:  # noqa: PLR2004 - a difference has two sides
         raise FixSettingsError(
@@ -108,13 +105,7 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
     """
     one = find(bench, name)
     now = bench.now()
-    until = min(one.ends, now) if one.ends else now
-    arms = bench.warehouse.current(ARMS.name)
-    people = arms.filter(arms.experiment == name).select("person_id", "persona", "arm", "at")
-    campaigns = bench.warehouse.current(CAMPAIGNS.name)
-    mails = campaigns.filter(campaigns.sent_at >= moment(one.begins), campaigns.sent_at <= moment(until))
-    window = Window(until, None, _currency(bench))
-    found = _strata(bench, people, mails.select("connection", "campaign_id"), window)
+    found = strata_of_experiment(bench, one)
     if not found:
         raise FixSettingsError(f"Nobody is in {name} yet.", mend="Run `personasync assign`, which deals people in.")
     early = one.ends is None or now < one.ends
@@ -128,7 +119,31 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
         early=early,
         ratio=_ratio(one, found),
     )
-    return _with_notes(lift, [*_moved(bench, one), *_mailed_holdout(bench, one, mails)])
+    return _with_notes(lift, [*_moved(bench, one), *_mailed_holdout(bench, one)])
+
+
+def strata_of_campaign(bench: Workbench, campaign: Mapping[str, Any]) -> list[Stratum]:
+    """Count what the recipients of a campaign's variants did; empty where it has none."""
+    people = _reached(bench, campaign)
+    window = Window(bench.now(), bench.workspace.results.order_days, _currency(bench))
+    return _strata(bench, people.filter(people.arm.notnull()), _mails(bench, campaign), window)
+
+
+def strata_of_experiment(bench: Workbench, one: Experiment) -> list[Stratum]:
+    """Count what the people of an experiment's arms did since it began, whether a mail reached them or not."""
+    arms = bench.warehouse.current(ARMS.name)
+    people = arms.filter(arms.experiment == one.name).select("person_id", "persona", "arm", "at")
+    return _strata(bench, people, _mails_during(bench, one), Window(_until(bench, one), None, _currency(bench)))
+
+
+def _until(bench: Workbench, one: Experiment) -> datetime:
+    return min(one.ends, bench.now()) if one.ends else bench.now()
+
+
+def _mails_during(bench: Workbench, one: Experiment) -> Table:
+    campaigns = bench.warehouse.current(CAMPAIGNS.name)
+    during = (campaigns.sent_at >= moment(one.begins)) & (campaigns.sent_at <= moment(_until(bench, one)))
+    return campaigns.filter(during).select("connection", "campaign_id")
 
 
 def _judge(
@@ -229,13 +244,13 @@ def campaign_named(bench: Workbench, name: str | None) -> dict[str, Any]:
     return found[0]
 
 
-def _mails(bench: Workbench, campaign: dict[str, Any]) -> Table:
+def _mails(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
     table = bench.warehouse.current(CAMPAIGNS.name)
     own = (table.campaign_id == campaign["campaign_id"]) | (table.parent_id == campaign["campaign_id"])
     return table.filter(table.connection == campaign["connection"], own).select("connection", "campaign_id")
 
 
-def _reached(bench: Workbench, campaign: dict[str, Any]) -> Table:
+def _reached(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
     """Whom a campaign reached, with the persona in force and the variant: ``person_id, persona, arm, at``."""
     warehouse = bench.warehouse
     told = reached(
@@ -263,11 +278,13 @@ def _moved(bench: Workbench, one: Experiment) -> list[str]:
     ]
 
 
-def _mailed_holdout(bench: Workbench, one: Experiment, mails: Table) -> list[str]:
+def _mailed_holdout(bench: Workbench, one: Experiment) -> list[str]:
     """Name the people who should have got nothing, and did: their answers make the difference look smaller."""
     if one.control != HOLDOUT:
         return []
-    deliveries = bench.warehouse.current(DELIVERIES.name).semi_join(mails, ["connection", "campaign_id"])
+    deliveries = bench.warehouse.current(DELIVERIES.name).semi_join(
+        _mails_during(bench, one), ["connection", "campaign_id"]
+    )
     links = bench.warehouse.memtable(bench.control.links.load())
     arms = bench.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == one.name, arms.arm == HOLDOUT)

@@ -135,3 +135,66 @@ def effect_document(one: Any) -> dict[str, Any]:
         "more_people_needed": one.more,
         "verdict": one.verdict,
     }
+
+
+@app.command()
+def offers(
+    *,
+    workspace: WorkspaceOption = HERE,
+    metric: Annotated[str, typer.Option(help="clicked, ordered or opened.")] = "clicked",
+    as_json: JsonOption = False,
+) -> None:
+    """Say which offer (variant or arm) works best for which persona, over all campaigns, and whether that is sure."""
+    from sync import learning as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.experiments import USUAL  # noqa: PLC0415
+
+    if metric not in USUAL:
+        raise FixSettingsError(f"{metric!r} can't be compared.", mend=f"Write one of: {', '.join(USUAL)}.")
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.offers(bench, metric=metric)
+    console.result(offers_document(found, metric), *offers_shown(found, metric))
+
+
+def offers_shown(found: Any, metric: str) -> list[Any]:
+    """Return the table of personas by offers, and a sentence each."""
+    names = sorted({cell.offer for best in found for cell in best.offers})
+    rows = []
+    for best in found:
+        rates = {cell.offer: f"{cell.responses.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
+        rows.append((best.persona, *(rates.get(name, "") for name in names)))
+    return [table("Persona", *names, rows=rows, title=f"Who {metric}"), *(offer_sentence(best) for best in found)]
+
+
+def offer_sentence(best: Any) -> str:
+    """Say which offer a persona gets best, or that nobody can tell yet."""
+    if best.supported:
+        lead = f"95% interval {100 * best.lead.low:.1f} to {100 * best.lead.high:.1f} points above the others"
+        return f"{best.persona}: “{best.best.offer}” works best ({best.best.expected:.1%} expected again, {lead})."
+    return f"{best.persona}: no offer is better for sure yet (p = {best.p:.2f}); go on testing."
+
+
+def offers_document(found: Any, metric: str) -> dict[str, Any]:
+    """Return the offers for scripts."""
+    return {
+        "metric": metric,
+        "personas": [
+            {
+                "persona": best.persona,
+                "best": best.best.offer,
+                "supported": best.supported,
+                "p": best.p,
+                "lead": [best.lead.low, best.lead.high],
+                "offers": [
+                    {
+                        "offer": cell.offer,
+                        "people": cell.responses.people,
+                        "converted": cell.responses.converted,
+                        "expected": cell.expected,
+                    }
+                    for cell in best.offers
+                ],
+            }
+            for best in found
+        ],
+    }

@@ -1,0 +1,221 @@
+"""Does the closed loop keep its word? False alarms, coverage, power, and hidden preferences found by campaigns.
+
+::
+
+    python benchmarks/closed_loop.py                # everything, some minutes
+    python benchmarks/closed_loop.py --only figures # simulation with known truth only
+
+Simulated groups go through the same functions as real ones (`segmenter.lift`). The campaigns run on local platforms,
+whose people have a hidden taste that no platform shows: the loop has to find out which offer speaks to whom. The last
+line is one JSON document.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from connectors.sandbox import marketer
+from connectors.sandbox.tastes import TASTES, fit
+from segmenter.lift.arms import Experiment
+from segmenter.lift.effects import Comparison, Question, compare, judged
+from segmenter.lift.looking import confidence_sequence
+from segmenter.lift.means import Amounts, Paired
+from segmenter.lift.outcomes import Stratum
+from segmenter.lift.power import people_needed
+from segmenter.lift.rates import Responses
+from sync import experiments, learning, lifting
+from sync.clock import now
+from sync.demo import local_platforms, make_workspace
+from sync.loop import run_loop
+from sync.results import results
+from sync.workbench import Workbench, open_workbench
+
+CAMPAIGNS, LOOKS, PERSONAS, PEOPLE, BASE = 2_000, 60, 4, 600, 0.08
+NOTHING = Paired(Amounts(0, 0.0, 0.0), Amounts(0, 0.0, 0.0), 0.0)
+OFFERS = {
+    "early": "Early access to our new arrivals",
+    "sale": "The sale has started: 20% off",
+    "gift": "A gift for every name on your list",
+    "welcome": "Welcome: your first order ships free",
+}
+LINK = '<a href="https://shop.example/offer">Have a look</a>'
+DAYS = 4  # recipients answer within 72 hours
+OVERRIDE = frozenset({"max_changed", "max_removed", "min_segment"})
+
+
+def strata(chance: np.random.Generator, rates: np.ndarray, lift: np.ndarray, people: int) -> list[Stratum]:
+    """One campaign of two arms: *rates* and *lift* by persona."""
+    found = []
+    for persona, (rate, more) in enumerate(zip(rates, lift, strict=True)):
+        for arm, p in (("old", rate), ("new", rate + more)):
+            counts = dict.fromkeys(("clicked", "ordered", "opened", "unsubscribed", "complained"), 0)
+            counts["clicked"] = int(chance.binomial(people, p))
+            found.append(Stratum(f"p{persona}", arm, people, counts, NOTHING))
+    return found
+
+
+def analysed(rows: list[Stratum], question: Question) -> Comparison:
+    """What `personasync lift` would say of these rows."""
+    return judged([compare(rows, question)], primary="clicked")[0]
+
+
+def figures() -> dict[str, float]:
+    """False alarms, coverage and power over simulated campaigns with known truth."""
+    chance = np.random.default_rng(20_261_126)
+    question = Question("clicked", "new", "old", worth=0.02)
+    rates = BASE + 0.02 * np.arange(PERSONAS)
+    alarms = family = covered = inside = 0
+    for _ in range(CAMPAIGNS):
+        found = analysed(strata(chance, rates, np.zeros(PERSONAS), PEOPLE), question)
+        alarms += found.everyone.verdict in {"more", "less"}
+        family += any(one.verdict in {"more", "less"} for one in found.personas)
+        true = chance.normal(0.02, 0.01, PERSONAS)
+        found = compare(strata(chance, rates, true, PEOPLE), question)
+        covered += found.everyone.interval.low <= true.mean() <= found.everyone.interval.high
+        inside += sum(e.interval.low <= t <= e.interval.high for e, t in zip(found.personas, true, strict=True))
+    needed = people_needed(BASE, BASE + question.worth)
+    seen = sum(
+        analysed(strata(chance, np.array([BASE]), np.array([question.worth]), needed), question).everyone.verdict
+        == "more"
+        for _ in range(CAMPAIGNS)
+    )
+    return {
+        "aa_false_positive_rate": alarms / CAMPAIGNS,
+        "aa_persona_findings": family / CAMPAIGNS,
+        "interval_coverage": covered / CAMPAIGNS,
+        "interval_coverage_personas": inside / (CAMPAIGNS * PERSONAS),
+        "power_promised": 0.8,
+        "power_seen": seen / CAMPAIGNS,
+    }
+
+
+def peeking() -> dict[str, float]:
+    """How many of 2,000 tests without an effect raise an alarm at any of 60 looks: ours, and with 1.96 each time."""
+    chance = np.random.default_rng(7)
+    per_look = 200
+    ours = naive = 0
+    for _ in range(CAMPAIGNS):
+        counts = np.cumsum(chance.binomial(per_look, 0.1, size=(2, LOOKS)), axis=1)
+        alarm = fooled = False
+        for look in range(LOOKS):
+            n = per_look * (look + 1)
+            one, two = Responses(n, int(counts[0, look])), Responses(n, int(counts[1, look]))
+            interval = confidence_sequence(one, two, planned=per_look * LOOKS)
+            alarm |= interval.low > 0 or interval.high < 0
+            pooled = (one + two).rate
+            fooled |= abs(one.rate - two.rate) > 1.959964 * math.sqrt(2 * pooled * (1 - pooled) / n)
+        ours, naive = ours + alarm, naive + fooled
+    return {"aa_false_positive_rate_peeking": ours / CAMPAIGNS, "naive_false_positive_rate_peeking": naive / CAMPAIGNS}
+
+
+class Clock:
+    """Our clock, which goes on when the platforms' does."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return now() + self.passed
+
+
+def send(access: Mapping[str, str], clock: Clock, name: str, html: Mapping[str, str]) -> None:
+    """Mail each arm its own, and let the answers come in."""
+    where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
+    for arm, text in html.items():
+        body = f"<h1>{text}</h1>{LINK}"
+        marketer.send_to_tag(*where, title=f"{name}: {arm}", subject="This week", html=body, tag=f"ps:{name}_{arm}")
+    marketer.advance_clock(access["mailchimp_url"], days=DAYS)
+    clock.passed += timedelta(days=DAYS)
+
+
+def experiment(bench: Workbench, name: str, arms: list[str], **more: Any) -> None:
+    """Create it, and bring it to the platforms."""
+    shares = {arm: 1 / len(arms) for arm in arms}
+    experiments.create(bench, Experiment(name, name, shares, bench.now(), **more))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=OVERRIDE)
+
+
+def truth(bench: Workbench, access: Mapping[str, str]) -> dict[str, str]:
+    """The offer that most people of each persona would click, by their hidden tastes."""
+    hidden = marketer.side_door(access["mailchimp_url"], "truth")
+    links = bench.control.links.mapping()
+    table = bench.warehouse.current("assignments")
+    persona_of = {row["person_id"]: row["persona"] for row in table.to_pyarrow().to_pylist()}
+    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    sums: dict[str, dict[str, float]] = {}
+    for address, taste in hidden.items():
+        persona = names.get(persona_of.get(links.get(f"mailto:{address}", ""), "") or "")
+        if persona:
+            traits = TASTES[taste if isinstance(taste, str) else taste["taste"]]
+            row = sums.setdefault(persona, dict.fromkeys(OFFERS, 0.0))
+            name = taste if isinstance(taste, str) else taste["taste"]
+            for offer, text in OFFERS.items():
+                row[offer] += traits.open * min(1.0, traits.click * fit(name, text))
+    return {persona: max(row, key=lambda offer: row[offer]) for persona, row in sums.items()}
+
+
+def campaigns(people: int) -> dict[str, Any]:
+    """How many campaigns find what each persona likes, and what own copy does above that of a random persona."""
+    with tempfile.TemporaryDirectory() as parent, local_platforms(people=people, seed=1) as access:
+        folder = Path(parent) / "workspace"
+        make_workspace(folder, access)
+        clock = Clock()
+        secrets = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
+        with open_workbench(folder, now=clock, environment={**os.environ, **secrets}) as bench:
+            run_loop(bench, as_of=bench.now(), set_up=True, override=OVERRIDE)
+            wanted = truth(bench, access)
+            recovered = 0
+            for round_ in range(1, 4):
+                name = f"round{round_}"
+                experiment(bench, name, list(OFFERS))
+                send(access, clock, name, OFFERS)
+                results(bench)
+                experiments.end(bench, name, bench.now())
+                found = {best.persona: best for best in learning.offers(bench)}
+                right = {p: found[p].best.offer == offer for p, offer in wanted.items() if p in found}
+                sure = sum(found[p].supported for p in right)
+                print(f"  after {round_} campaigns: {sum(right.values())} of {len(wanted)} right, {sure} of them sure")
+                if not recovered and len(right) == len(wanted) and all(right.values()):
+                    recovered = round_
+            experiment(bench, "worth", ["own", "random"], placebo=("random",))
+            send(access, clock, "worth", dict.fromkeys(("own", "random"), "*|PS_HEAD|*: *|PS_OFFER|*"))
+            results(bench)
+            lift = lifting.lift_of_experiment(bench, "worth")
+    one = next(
+        c.everyone for c in lift.comparisons if c.question.metric == "clicked" and c.question.treated == "random"
+    )
+    return {
+        "campaigns_to_recover": recovered,
+        "lift_vs_random_personas": -one.difference,
+        "lift_vs_random_personas_interval": [-one.interval.high, -one.interval.low],
+    }
+
+
+def main() -> None:
+    """Measure, and print one document at the end."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", choices=["figures", "campaigns"])
+    parser.add_argument("--people", type=int, default=6_000)
+    options = parser.parse_args()
+    found: dict[str, Any] = {}
+    if options.only != "campaigns":
+        found |= {**figures(), **peeking()}
+        for name, value in found.items():
+            print(f"  {name}: {value:.4f}")
+    if options.only != "figures":
+        found |= campaigns(options.people)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
