@@ -13,8 +13,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test proofs check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-webhooks lock clean
+.PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
+	wheel-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-steps bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -100,8 +100,11 @@ bench-webhooks: $(SETUP)  ## how fast webhook deliveries are kept, and how soon 
 bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
 	$(BIN)/python benchmarks/engine.py
 
-bench-loop: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
+bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
 	$(BIN)/python benchmarks/loop.py
+
+bench-loop: $(SETUP)  ## false alarms, coverage and power of lift; hidden preferences found by campaigns
+	$(BIN)/python benchmarks/closed_loop.py
 
 lock:  ## resolve the dependencies anew; needs uv; releases of the last week wait
 	uv pip compile -q --universal --python-version 3.11 --exclude-newer "7 days" --generate-hashes \

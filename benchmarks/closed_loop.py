@@ -125,6 +125,7 @@ class Clock:
         self.passed = timedelta(0)
 
     def __call__(self) -> datetime:
+        """Return the moment, UTC."""
         return now() + self.passed
 
 

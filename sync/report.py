@@ -31,21 +31,28 @@ METRICS = (
     Metric("clicked", "Clicked", "clicked"),
     Metric("ordered", "Ordered", "ordered"),
     Metric("unsubscribed", "Unsubscribed", "unsubscribed"),
+    Metric("complained", "Complained", "complained"),
 )
 CLICKED = METRICS[1]
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """What one campaign (or one variant of it) did for one persona; counts are people."""
+    """What one campaign (or one variant of it) did for one persona; counts are people.
+
+    Attributes:
+        machine_only: People whose mail only a machine opened; they are not in *opened*.
+    """
 
     persona: str
     variant: str | None
     delivered: int
     opened: int
+    machine_only: int
     clicked: int
     ordered: int
     unsubscribed: int
+    complained: int
     revenue: float
 
     def responses(self, metric: Metric) -> Responses:
@@ -167,7 +174,7 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
     summed = []
     for variant in sorted({row.variant for row in rows}, key=lambda name: name or ""):
         part = [row for row in rows if row.variant == variant]
-        columns = ("delivered", *(metric.column for metric in METRICS))
+        columns = ("delivered", "machine_only", *(metric.column for metric in METRICS))
         totals = {column: sum(int(getattr(row, column)) for row in part) for column in columns}
         summed.append(ResultRow(EVERYONE, variant, **totals, revenue=sum(row.revenue for row in part)))
     return summed
@@ -205,21 +212,22 @@ def _compared(persona: str, treated: ResultRow, control: ResultRow, metric: Metr
 
 def differences(result: CampaignResult) -> list[str]:
     """Name every total that the platform itself states otherwise than we counted."""
-    ours = {
-        "sent": sum(row.delivered for row in result.rows),
-        **{
-            metric.column: sum(int(getattr(row, metric.column)) for row in result.rows)
-            for metric in METRICS
-            if metric.column != "ordered"
-        },
-    }
     found = []
-    for name, counted in ours.items():
-        stated = result.totals.get(name)
-        if stated is not None and stated != counted:
+    for name in ("sent", "opened", "clicked", "unsubscribed", "complained"):
+        stated, counted = result.totals.get(name), _counted(result, "delivered" if name == "sent" else name)
+        machines = _counted(result, "machine_only") if name == "opened" else 0
+        if stated is None or stated == counted:
+            continue
+        if machines and stated == counted + machines:
+            found.append(f"Of the {stated:,} opens that the platform states, {machines:,} were by mail programs only.")
+        else:
             ours_named = "delivered" if name == "sent" else name
             found.append(f"The platform states {stated:,} {name}, we counted {counted:,} {ours_named}.")
     return found
+
+
+def _counted(result: CampaignResult, column: str) -> int:
+    return sum(int(getattr(row, column)) for row in result.rows)
 
 
 def _shown(row: ResultRow, currency: str) -> ShownRow:

@@ -11,9 +11,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, select_autoescape
 
-from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDERS
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift import campaign_results
 from sync.charts import click_chart
+from sync.lifting import engagements
 from sync.report import (
     BEFORE,
     CLICKED,
@@ -76,7 +77,7 @@ def campaigns(bench: Workbench) -> list[CampaignResult]:
     warehouse = bench.warehouse
     counted = campaign_results(
         deliveries=warehouse.current(DELIVERIES.name),
-        engagements=warehouse.current(ENGAGEMENTS.name),
+        engagements=engagements(bench),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
         links=warehouse.memtable(bench.control.links.load()),
@@ -94,7 +95,8 @@ def campaigns(bench: Workbench) -> list[CampaignResult]:
 
 def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
     slug = row["persona"] or UNCLASSIFIED
-    counts = {name: int(row[name]) for name in ("delivered", "opened", "clicked", "ordered", "unsubscribed")}
+    names_of_counts = ("delivered", "opened", "machine_only", "clicked", "ordered", "unsubscribed", "complained")
+    counts = {name: int(row[name]) for name in names_of_counts}
     return ResultRow(names.get(slug, slug), row["variant"], **counts, revenue=float(row["revenue"] or 0))
 
 
@@ -106,7 +108,7 @@ def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResu
         sent_at=row["sent_at"],
         currency=row["currency"] or "",
         rows=sorted(results, key=lambda result: (result.persona == BEFORE, result.persona, result.variant or "")),
-        totals={name: row[name] for name in ("sent", "opened", "clicked", "unsubscribed")},
+        totals={name: row[name] for name in ("sent", "opened", "clicked", "unsubscribed", "complained")},
     )
 
 

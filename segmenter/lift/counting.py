@@ -25,7 +25,7 @@ def campaign_results(
 
     Args:
         deliveries: Versions in force; those that bounced are not delivered.
-        engagements: Versions in force.
+        engagements: Versions in force; what ``machine`` marks counts apart.
         orders: Versions in force. Counted are placed orders that the platform credits to the campaign, and of orders
             that it credits to none those within *order_window_days* after the delivery.
         assignments: Every version, with ``recorded_at``: the newest at the time of sending is in force.
@@ -34,8 +34,9 @@ def campaign_results(
         order_window_days: See *orders*.
 
     Returns:
-        Columns ``connection, campaign_id, variant, persona, delivered, opened, clicked, ordered, unsubscribed,
-        revenue``; a persona of null is unclassified.
+        Columns ``connection, campaign_id, variant, persona, delivered, opened, machine_only, clicked, ordered,
+        unsubscribed, complained, revenue``; a persona of null is unclassified. *opened* are people; those whose mail
+        only a machine opened are *machine_only*.
     """
     told = reached(deliveries, links, campaigns, assignments)
     told = _with_engagements(told, engagements, links)
@@ -44,9 +45,11 @@ def campaign_results(
     return grouped.aggregate(
         delivered=told.person_id.nunique(),
         opened=told.person_id.nunique(where=told.opens > 0),
+        machine_only=told.person_id.nunique(where=(told.opens == 0) & (told.machine_opens > 0)),
         clicked=told.person_id.nunique(where=told.clicks > 0),
         ordered=told.person_id.nunique(where=told.orders > 0),
         unsubscribed=told.person_id.nunique(where=told.unsubscribes > 0),
+        complained=told.person_id.nunique(where=told.complaints > 0),
         revenue=told.revenue.sum(),
     )
 
@@ -97,15 +100,16 @@ def _with_persona(reached: Table, assignments: Table) -> Table:
 
 
 def _with_engagements(told: Table, engagements: Table, links: Table) -> Table:
-    human = engagements.filter(~engagements.machine.fill_null(False))  # noqa: FBT003 - an expression
-    known = human.inner_join(links, "contact_key")
-    kinds = {"opens": "open", "clicks": "click", "unsubscribes": "unsubscribe"}
+    known = engagements.inner_join(links, "contact_key")
+    machine = known.machine.fill_null(False)  # noqa: FBT003 - an expression
+    kinds = {"opens": "open", "clicks": "click", "unsubscribes": "unsubscribe", "complaints": "complaint"}
     counted = known.group_by("connection", "campaign_id", "person_id").aggregate(
-        **{name: (known.kind == kind).cast("int64").sum() for name, kind in kinds.items()}
+        **{name: ((known.kind == kind) & ~machine).cast("int64").sum() for name, kind in kinds.items()},
+        machine_opens=((known.kind == "open") & machine).cast("int64").sum(),
     )
     counted = counted.rename(mail="campaign_id")
     joined = told.left_join(counted, KEYS).drop(*(f"{key}_right" for key in KEYS))
-    return joined.mutate(**{name: joined[name].fill_null(0) for name in kinds})
+    return joined.mutate(**{name: joined[name].fill_null(0) for name in (*kinds, "machine_opens")})
 
 
 def _with_orders(told: Table, orders: Table, links: Table, window_days: int) -> Table:
