@@ -36,9 +36,6 @@ test: $(SETUP)  ## all tests, in random order
 	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not wheel and not proof"
 	$(BIN)/coverage combine --quiet
 
-proofs: $(SETUP)  ## simulations of many repetitions, and published tables that take long
-	$(BIN)/pytest -n $(WORKERS) -m proof
-
 check: format-check lint types contracts dependencies dead-code docs-check coverage  ## the quality gate
 
 format-check: $(SETUP)
