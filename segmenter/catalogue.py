@@ -10,62 +10,128 @@ from dataclasses import asdict, dataclass
 from segmenter.errors import DefinitionError
 from segmenter.trait import MappedTrait, SurveyTrait, Trait
 
-ORDER_WINDOWS = (30, 90, 365)
-MAIL_WINDOWS = (7, 30, 90, 365)
+ORDER_WINDOWS = (30, 90, 180, 365)
+MAIL_WINDOWS = (7, 30, 90, 180, 365)
+VISIT_WINDOWS = (30, 90, 365)
+YEAR = 365
 RATE_WINDOW = 90
+TREND_WINDOW = 90
+TRENDS = ("orders", "opens", "clicks")
+DAYS_SINCE = {
+    "days_since_order": "last_order",
+    "days_since_first_order": "first_order",
+    "days_since_delivery": "last_delivery",
+    "days_since_open": "last_open",
+    "days_since_click": "last_click",
+    "days_since_visit": "last_visit",
+    "tenure_days": "first_seen",
+}
+"""The trait, and the fact from whose moment it counts."""
 
 
-def _built_in() -> Iterator[Trait]:
-    yield Trait("orders_total", "orders placed", "orders", "number", "orders")
-    yield Trait("revenue_total", "sum of orders in the person's main currency", "main currency", "number", "orders")
+def _number(
+    name: str, meaning: str, unit: str, source: str, window: int | None = None, *, least: float | None = 0.0
+) -> Trait:
+    return Trait(name, meaning, unit, "number", source, window, least=least)
+
+
+def _text(name: str, meaning: str, unit: str, source: str) -> Trait:
+    return Trait(name, meaning, unit, "text", source)
+
+
+def _orders() -> Iterator[Trait]:
+    yield _number("orders_total", "orders placed", "orders", "orders")
+    yield _number("revenue_total", "sum of orders in the person's main currency", "main currency", "orders")
     for days in ORDER_WINDOWS:
-        yield Trait(f"orders_{days}d", f"orders placed in the last {days} days", "orders", "number", "orders", days)
-        yield Trait(
-            f"revenue_{days}d", f"sum of orders of the last {days} days", "main currency", "number", "orders", days
-        )
-    yield Trait("average_order", "mean amount of an order", "main currency", "number", "orders")
-    yield Trait("days_since_order", "days since the last order", "days", "number", "orders")
-    yield Trait("days_since_first_order", "days since the first order", "days", "number", "orders")
-    yield Trait(
-        "currencies", "currencies ordered in; only the most used one is summed", "currencies", "number", "orders"
-    )
-    yield Trait("favourite_category", "category of which most pieces were ordered", "category", "text", "order_lines")
+        yield _number(f"orders_{days}d", f"orders placed in the last {days} days", "orders", "orders", days)
+        yield _number(f"revenue_{days}d", f"sum of orders of the last {days} days", "main currency", "orders", days)
+    yield _number("average_order", "mean amount of an order in the main currency", "main currency", "orders")
+    yield _number("days_since_order", "days since the last order", "days", "orders")
+    yield _number("days_since_first_order", "days since the first order", "days", "orders")
+    yield _number("days_between_orders", "mean days from an order to the next; null below two", "days", "orders")
+    yield _trend("orders", "orders placed", "orders")
+    yield _text("currency", "the currency of most orders", "ISO 4217", "orders")
+    yield _number("currencies", "currencies ordered in; only the most used one is summed", "currencies", "orders")
+    yield _text("favourite_category", "category of which most pieces were ordered", "category", "order_lines")
+    yield _text("last_category", "category that was ordered last", "category", "order_lines")
+    yield _text("last_product", "product that was ordered last: its title, or its number", "product", "order_lines")
+    yield _number("categories", "different categories ordered", "categories", "order_lines")
+
+
+def _mail() -> Iterator[Trait]:
     for days in MAIL_WINDOWS:
-        yield Trait(
-            f"deliveries_{days}d", f"mails delivered in the last {days} days", "mails", "number", "deliveries", days
-        )
-        yield Trait(f"opens_{days}d", f"mails opened in the last {days} days", "mails", "number", "engagements", days)
-        yield Trait(f"clicks_{days}d", f"mails clicked in the last {days} days", "mails", "number", "engagements", days)
+        yield _number(f"deliveries_{days}d", f"mails delivered in the last {days} days", "mails", "deliveries", days)
+        yield _number(f"opens_{days}d", f"mails opened in the last {days} days", "mails", "engagements", days)
+        yield _number(f"clicks_{days}d", f"mails clicked in the last {days} days", "mails", "engagements", days)
     for kind in ("open", "click"):
-        yield Trait(
-            f"{kind}_rate_{RATE_WINDOW}d",
-            f"mails with a {kind} in the last {RATE_WINDOW} days, of those delivered; null without deliveries",
-            "share 0 to 1",
-            "number",
-            "engagements",
-            RATE_WINDOW,
-        )
-    yield Trait("days_since_click", "days since the last click in a mail", "days", "number", "engagements")
+        meaning = f"mails with a {kind} in the last {RATE_WINDOW} days, of those delivered"
+        share, source, days = "share 0 to 1", "engagements", RATE_WINDOW
+        name = f"{kind}_rate_{days}d"
+        shrunk = f"{meaning}, drawn towards everybody's rate the more, the fewer there were"
+        yield Trait(name, f"{meaning}; null without deliveries", share, "number", source, days, least=0, most=1)
+        yield Trait(f"{name}_shrunk", shrunk, share, "number", source, days, least=0, most=1)
+    yield _trend("opens", "mails opened", "engagements")
+    yield _trend("clicks", "mails clicked", "engagements")
+    yield _number("days_since_delivery", "days since the last mail was delivered", "days", "deliveries")
+    yield _number("days_since_open", "days since a mail was last opened", "days", "engagements")
+    yield _number("days_since_click", "days since the last click in a mail", "days", "engagements")
     yield Trait(
         "favourite_hour",
-        "hour of the day in which most clicks and opens fell",
+        "hour of the day in which most mails were first opened or clicked",
         "hour of the day (UTC)",
         "number",
         "engagements",
+        least=0,
+        most=23,
     )
-    yield Trait("bounces_365d", "bounced mails of the last 365 days", "mails", "number", "engagements", 365)
-    yield Trait("complaints_365d", "spam complaints of the last 365 days", "complaints", "number", "engagements", 365)
-    yield Trait("tenure_days", "days since the first contact record was created", "days", "number", "contacts")
-    yield Trait("platforms", "connections that know the person", "connections", "number", "contacts")
-    yield Trait("consent", "strictest consent over the person's contacts", "consent", "text", "contacts")
-    yield Trait("lifecycle_stage", "lifecycle stage in the CRM", "stage", "text", "contacts")
-    yield Trait("country", "country, as the platform writes it", "country", "text", "contacts")
+    yield _number("bounces_365d", "bounced mails of the last 365 days", "mails", "engagements", YEAR)
+    yield _number("complaints_365d", "mails of the last 365 days reported as spam", "mails", "engagements", YEAR)
+    yield _number("complaints_total", "mails ever reported as spam", "mails", "engagements")
+    yield _number("replies_365d", "mails answered in the last 365 days", "mails", "engagements", YEAR)
+    for days in VISIT_WINDOWS:
+        yield _number(f"visits_{days}d", f"visits to the site in the last {days} days", "visits", "engagements", days)
+    yield _number("days_since_visit", "days since the last visit to the site", "days", "engagements")
+    yield _number("forms_365d", "forms sent in the last 365 days", "forms", "engagements", YEAR)
 
 
-BUILT_IN = {trait.name: trait for trait in _built_in()}
+def _trend(kind: str, what: str, source: str) -> Trait:
+    days = TREND_WINDOW
+    meaning = f"{what} in the last {days} days against the {days} days before; above 0: more"
+    unit = "logarithm of the ratio, with 0.5 added to both"
+    return _number(f"{kind}_trend_{days}d", meaning, unit, source, 2 * days, least=None)
 
-PROPERTIES = {"lifecycle_stage": ("lifecyclestage",), "country": ("country", "country_code", "COUNTRY")}
-"""Properties that a built-in trait is read from; the first one that any contact of the person shows wins."""
+
+def _people() -> Iterator[Trait]:
+    yield _number("tenure_days", "days since the first contact record was created", "days", "contacts")
+    yield _number("platforms", "connections that know the person", "connections", "contacts")
+    yield _text("consent", "strictest consent over the person's contacts", "consent", "contacts")
+    yield _text("lifecycle_stage", "lifecycle stage in the CRM", "stage", "contacts")
+    yield _text("country", "country, as the platform writes it", "country", "contacts")
+    yield _text("region", "state or region, as the platform writes it", "region", "contacts")
+    yield _text("city", "city, as the platform writes it", "city", "contacts")
+    yield _text("time_zone", "time zone, as the platform writes it", "time zone", "contacts")
+    yield _text("language", "language, as the platform writes it", "language", "contacts")
+    yield _text("company", "company that the person works for", "company", "contacts")
+    yield _text("industry", "industry of the company", "industry", "contacts")
+    yield _text("job_title", "job title", "job title", "contacts")
+    yield _number("employees", "employees of the company; of a range its lower end", "employees", "contacts")
+
+
+BUILT_IN = {trait.name: trait for trait in (*_orders(), *_mail(), *_people())}
+
+PROPERTIES = {
+    "lifecycle_stage": ("lifecyclestage",),
+    "country": ("country", "country_code", "COUNTRY"),
+    "region": ("state", "region", "REGION"),
+    "city": ("city", "CITY"),
+    "time_zone": ("hs_timezone", "time_zone", "TIMEZONE"),
+    "language": ("hs_language", "language", "LANGUAGE"),
+    "company": ("company", "COMPANY"),
+    "industry": ("industry", "INDUSTRY"),
+    "job_title": ("jobtitle", "JOBTITLE"),
+    "employees": ("numemployees", "EMPLOYEES"),
+}
+"""Properties that a built-in trait is read from; of one contact the first that holds something counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ class Trait:
         unit: What a number counts: orders, days, share 0 to 1, main currency, hour of the day (UTC).
         source: The table it is measured from.
         window: Days before the moment that count, None for the whole history.
+        least: The smallest possible number, None where every number is possible.
+        most: The largest possible number.
         sensitive: Whether it may enter a model or a template only when the workspace names the purpose.
     """
 
@@ -28,6 +30,8 @@ class Trait:
     source: str
     window: int | None = None
     sensitive: bool = False
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Inputs:
     Attributes:
         links: Columns ``contact_key``, ``person_id``.
         answers: Survey answers.
+        base: As `segmenter.traits.base_rates` returns it, where the tables hold some persons only; None: everybody.
     """
 
     contacts: Table
@@ -70,3 +75,4 @@ class Inputs:
     deliveries: Table
     engagements: Table
     answers: Table
+    base: Table | None = None

@@ -1,24 +1,33 @@
 """Measure every person's traits as of a moment: Ibis in, Ibis out, one pass over each table.
 
-Nothing after the moment counts: neither orders and engagements, nor contacts that were created later.
+First facts, which can be kept and refreshed (`segmenter.facts`, `segmenter.refresh`): counts, sums, moments, texts.
+Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
+neither orders and engagements, nor contacts that were created later.
+
+A new source of traits is a function that returns one row a person, named in `facts`, and its traits in the catalogue.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import ibis
+import pyarrow as pa
 from ibis import Table
 
-from segmenter.catalogue import MAIL_WINDOWS, ORDER_WINDOWS, PROPERTIES, RATE_WINDOW, Catalogue
-from segmenter.trait import Inputs, MappedTrait, SurveyTrait, TraitType
-
-STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
-"""Of several consents of one person the first of these decides; "unknown" says nothing, so anything known beats it."""
+from segmenter.catalogue import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
+from segmenter.facts.mail import delivery_facts, engagement_facts, hour_facts
+from segmenter.facts.orders import line_facts, order_facts
+from segmenter.facts.people import answer_facts, contact_facts
+from segmenter.facts.windows import MONEY, Windows
+from segmenter.trait import Inputs
 
 DAY = 86_400.0  # seconds
+RATES = ("open", "click")
+BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
+LEAST_STRENGTH, MOST_STRENGTH = 1.0, 1_000.0  # of a prior, in deliveries
+CONTINUITY = 0.5  # added to both counts of a trend, so that nothing against something has a logarithm (Haldane 1956)
 
 
 def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
@@ -32,189 +41,118 @@ def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
     Returns:
         Counts are 0 where nothing happened; days, rates and texts are null where there is nothing to tell.
     """
-    moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
-    people = _contact_traits(inputs, catalogue, moment)
-    parts = (
-        _order_traits(_by_person(inputs.orders, inputs.links), moment),
-        _category_traits(inputs, moment),
-        _delivery_traits(_by_person(inputs.deliveries, inputs.links), moment),
-        _engagement_traits(_by_person(inputs.engagements, inputs.links), moment),
-        _hour_traits(_by_person(inputs.engagements, inputs.links), moment),
-        _answer_traits(_by_person(inputs.answers, inputs.links), catalogue.surveyed, moment),
-    )
-    joined = people
-    for part in parts:
+    return traits_of(facts(inputs, catalogue, as_of), catalogue, as_of, base=inputs.base)
+
+
+def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
+    """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each."""
+    windows = Windows(as_of)
+    joined = contact_facts(inputs, catalogue, windows)
+    for part in (
+        order_facts(inputs, windows),
+        line_facts(inputs, windows),
+        delivery_facts(inputs, windows),
+        engagement_facts(inputs, windows),
+        hour_facts(inputs, windows),
+        answer_facts(inputs, catalogue.surveyed, windows),
+    ):
         joined = joined.left_join(part, "person_id").drop("person_id_right")
-    return _finished(joined, catalogue)
+    counts = {
+        name: joined[name].fill_null(0).cast("int64")
+        for name, kind in joined.schema().items()
+        if kind.is_integer() or kind.is_decimal()
+        if name not in {*catalogue.mapped, *catalogue.surveyed, "favourite_hour"}
+    }
+    return joined.mutate(**counts)
 
 
-def _by_person(events: Table, links: Table) -> Table:
-    return events.inner_join(links, "contact_key").drop("contact_key")
+def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Table | None = None) -> Table:
+    """Return the traits that follow from *known* facts at *as_of* (UTC).
+
+    Args:
+        known: As `facts` returns them.
+        catalogue: Which traits.
+        as_of: The moment of the facts.
+        base: As `base_rates` returns it; None where *known* is everybody, and tells it.
+    """
+    moment = Windows(as_of).moment
+    told = known.cross_join(base_rates(known) if base is None else base)
+    since = {name: _days(moment, told[fact]) for name, fact in DAYS_SINCE.items()}
+    money = {name: told[name] / float(MONEY) for name in told.columns if name.startswith("revenue_")}
+    derived = {**since, **money, **_order_ratios(told), **_rates(told), **_trends(told)}
+    columns: dict[str, Any] = {}
+    for name, trait in catalogue.traits.items():
+        value = derived[name] if name in derived else told[name]
+        if trait.type == "number":
+            value = value.cast("float64")  # so that all engines agree
+        elif trait.type == "boolean":
+            value = value == 1
+        columns[name] = value
+    return told.select("person_id", **columns)
+
+
+def base_rates(known: Table) -> Table:
+    """Return how often everybody's mails are opened and clicked, as priors: one row, to be handed to `traits_of`.
+
+    The rate is that of all mails together. The strength (a + b of a beta distribution) follows from how much more
+    persons' rates differ than chance would have it, by the method of moments for unequal numbers of mails:
+    Kleinman, J. Am. Stat. Assoc. 68 (1973) 46, weights equal to the numbers.
+
+    Returns:
+        Columns ``open_base, open_strength, click_base, click_strength``; null without a delivery.
+    """
+    columns: dict[str, Any] = {}
+    mailed = known[f"deliveries_{RATE_WINDOW}d"].cast("float64")
+    for kind in RATES:
+        answered = _answered(known, kind)
+        n, persons = mailed.sum(), (mailed > 0).sum().cast("float64")
+        rate = answered.sum() / n.nullif(0.0)
+        squares = (answered * answered / mailed.nullif(0.0)).sum() - rate * rate * n  # sum of n (p - rate)^2
+        chance = rate * (1.0 - rate)
+        # its mean is chance (persons - 1 + rho spread), rho = 1 / (strength + 1)
+        spread = n - (mailed * mailed).sum() / n.nullif(0.0) - (persons - 1.0)
+        rho = (squares / chance.nullif(0.0) - (persons - 1.0)) / ibis.ifelse(spread > 0.0, spread, ibis.null("float64"))
+        strength = ibis.ifelse(rho > 1.0 / (MOST_STRENGTH + 1.0), 1.0 / rho - 1.0, MOST_STRENGTH)
+        columns[f"{kind}_base"] = rate
+        columns[f"{kind}_strength"] = ibis.greatest(strength.fill_null(ibis.literal(MOST_STRENGTH)), LEAST_STRENGTH)
+    return known.aggregate(**columns)
+
+
+def _answered(known: Table, kind: str) -> Any:
+    """Mails with an answer, at most those delivered: an old mail may be opened within the window."""
+    return ibis.least(known[f"{kind}s_{RATE_WINDOW}d"], known[f"deliveries_{RATE_WINDOW}d"]).cast("float64")
+
+
+def _rates(told: Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    mailed = told[f"deliveries_{RATE_WINDOW}d"].cast("float64")
+    for kind in RATES:
+        answered, strength = _answered(told, kind), told[f"{kind}_strength"]
+        columns[f"{kind}_rate_{RATE_WINDOW}d"] = answered / mailed.nullif(0.0)
+        # the mean of the beta posterior
+        shrunk = (answered + told[f"{kind}_base"] * strength) / (mailed + strength)
+        columns[f"{kind}_rate_{RATE_WINDOW}d_shrunk"] = shrunk
+    return columns
+
+
+def _order_ratios(told: Table) -> dict[str, Any]:
+    orders = told.orders_total.cast("float64")
+    priced = told.priced.cast("float64")
+    return {
+        "average_order": told.revenue_total / float(MONEY) / priced.nullif(0.0),
+        "days_between_orders": _days(told.last_order, told.first_order) / (orders - 1.0).nullif(0.0),
+    }
+
+
+def _trends(told: Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for kind in TRENDS:
+        recent = told[f"{kind}_{TREND_WINDOW}d"].cast("float64")
+        earlier = told[f"{kind}_{2 * TREND_WINDOW}d"].cast("float64") - recent
+        columns[f"{kind}_trend_{TREND_WINDOW}d"] = ((recent + CONTINUITY) / (earlier + CONTINUITY)).ln()
+    return columns
 
 
 def _days(later: Any, earlier: Any) -> Any:
     """Whole and part days between two moments. Seconds are cast first: an integer division loses digits on Spark."""
     return (later.epoch_seconds().cast("float64") - earlier.epoch_seconds().cast("float64")) / DAY
-
-
-def _since(moment: Any, days: int) -> Any:
-    return moment - ibis.interval(days=days)
-
-
-def _contact_traits(inputs: Inputs, catalogue: Catalogue, moment: Any) -> Table:
-    known = inputs.contacts.filter(inputs.contacts.created_at.isnull() | (inputs.contacts.created_at <= moment))
-    key = known.connection.concat(":", known.platform_id)
-    contacts = _by_person(known.mutate(contact_key=key), inputs.links)
-    properties = contacts.properties.cast("json")
-    named = {f"has_{n}": _text(properties, names) for n, names in PROPERTIES.items()}
-    mapped = {f"has_{n}": _mapped(contacts, properties, trait) for n, trait in catalogue.mapped.items()}
-    rank = contacts.consent.cases(*((c, n) for n, c in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST) - 1)
-    told = contacts.mutate(**named, **mapped, strictness=rank, active=contacts.state == "active")
-    active = told.active
-    grouped = told.group_by("person_id").aggregate(
-        active=active.cast("int64").sum(),
-        first=told.created_at.min(),
-        platforms=told.connection.nunique(where=active),
-        strictest=told.strictness.min(where=active),
-        **{name.removeprefix("has_"): told[name].max(where=active) for name in (*named, *mapped)},
-    )
-    living = grouped.filter(grouped.active > 0)
-    consent = living.strictest.cases(*((n, c) for n, c in enumerate(STRICTEST_FIRST)), else_="unknown")
-    return living.mutate(tenure_days=_days(moment, living.first), consent=consent).drop("active", "first", "strictest")
-
-
-def _text(properties: Any, names: Sequence[str]) -> Any:
-    """The first of several properties that holds something."""
-    return ibis.coalesce(*(properties[name].str.nullif("") for name in names))
-
-
-def _mapped(contacts: Table, properties: Any, trait: MappedTrait) -> Any:
-    text: Any = ibis.ifelse(
-        contacts.connection == trait.connection, properties[trait.property].str.nullif(""), ibis.null("string")
-    )
-    return _typed(text, trait.type)
-
-
-def _typed(text: Any, type_: TraitType) -> Any:
-    """What a platform or a respondent wrote, as a value; null where it can't be one. Booleans are 0 and 1."""
-    if type_ == "number":
-        return text.try_cast("float64")
-    if type_ == "date":
-        return text.substr(0, 10).try_cast("date")
-    if type_ == "boolean":
-        return text.lower().isin(["true", "yes", "1"]).cast("int8")
-    return text
-
-
-def _answer_traits(answers: Table, surveyed: Mapping[str, SurveyTrait], moment: Any) -> Table:
-    """The latest answer that was given until the moment; one without a time came before all others.
-
-    Of answers of one moment the last in the alphabet counts, so that every engine takes the same.
-    """
-    given = answers.filter(answers.at.isnull() | (answers.at <= moment), answers.value.nullif("").notnull())
-    dated = given.mutate(dated=_dated(given.at, given.value))
-    latest = {
-        name: dated.dated.max(where=(dated.survey == trait.survey) & (dated["item"] == trait.item))
-        for name, trait in surveyed.items()
-    }
-    grouped = dated.group_by("person_id").aggregate(answers=dated.count(), **latest)
-    typed = {name: _typed(grouped[name].substr(DATED), trait.type) for name, trait in surveyed.items()}
-    return grouped.mutate(**typed).drop("answers")
-
-
-DATED = 18  # digits before the text
-BEFORE_ALL = 10**17  # microseconds; makes every moment of the calendar a positive number of at most 18 digits
-
-
-def _dated(at: Any, text: Any) -> Any:
-    """Text behind its moment, so that the largest is the latest."""
-    microseconds = at.epoch_seconds().cast("int64") * 1_000_000 + at.microsecond().cast("int64")
-    return (microseconds + BEFORE_ALL).fill_null(0).cast("string").lpad(DATED, "0").concat(text)
-
-
-def _order_traits(orders: Table, moment: Any) -> Table:
-    placed = orders.filter(orders.at <= moment, orders.state == "placed")
-    used = placed.group_by("person_id", "currency").aggregate(n=placed.count())
-    first = ibis.row_number().over(group_by=used.person_id, order_by=[used.n.desc(), used.currency])
-    main = used.mutate(place=first, currencies=used.count().over(group_by=used.person_id))
-    main = main.filter(main.place == 0).select("person_id", "currencies", main="currency")
-    told = placed.left_join(main, "person_id").drop("person_id_right")
-    same = told.currency.identical_to(told.main)
-    windows: dict[str, Any] = {}
-    for days in ORDER_WINDOWS:
-        inside = told.at > _since(moment, days)
-        windows[f"orders_{days}d"] = inside.cast("int64").sum()
-        windows[f"revenue_{days}d"] = told.amount.sum(where=same & inside)
-    grouped = told.group_by("person_id").aggregate(
-        orders_total=told.count(),
-        revenue_total=told.amount.sum(where=same),
-        average_order=told.amount.mean(where=same),
-        last=told.at.max(),
-        earliest=told.at.min(),
-        currencies=told.currencies.max(),
-        **windows,
-    )
-    return grouped.mutate(
-        days_since_order=_days(moment, grouped["last"]), days_since_first_order=_days(moment, grouped.earliest)
-    ).drop("last", "earliest")
-
-
-def _category_traits(inputs: Inputs, moment: Any) -> Table:
-    placed = _by_person(inputs.orders, inputs.links)
-    placed = placed.filter(placed.at <= moment, placed.state == "placed").select("connection", "order_id", "person_id")
-    lines = inputs.order_lines.filter(inputs.order_lines.category.notnull())
-    bought = lines.inner_join(placed, ["connection", "order_id"])
-    counted = bought.group_by("person_id", "category").aggregate(pieces=bought.quantity.sum())
-    place = ibis.row_number().over(group_by=counted.person_id, order_by=[counted.pieces.desc(), counted.category])
-    best = counted.mutate(place=place)
-    return best.filter(best.place == 0).select("person_id", favourite_category="category")
-
-
-def _delivery_traits(deliveries: Table, moment: Any) -> Table:
-    arrived = deliveries.filter(deliveries.at <= moment, deliveries.status == "sent")
-    windows = {f"deliveries_{d}d": (arrived.at > _since(moment, d)).cast("int64").sum() for d in MAIL_WINDOWS}
-    return arrived.group_by("person_id").aggregate(**windows)
-
-
-def _engagement_traits(engagements: Table, moment: Any) -> Table:
-    past = engagements.filter(engagements.at <= moment)
-    mail = past.connection.concat(":", past.campaign_id)
-    counted: dict[str, Any] = {"last_click": past.at.max(where=past.kind == "click")}
-    for days in MAIL_WINDOWS:
-        inside = past.at > _since(moment, days)
-        for kind in ("open", "click"):
-            counted[f"{kind}s_{days}d"] = mail.nunique(where=inside & (past.kind == kind))
-    year = past.at > _since(moment, 365)
-    counted["bounces_365d"] = mail.nunique(where=year & (past.kind == "bounce"))
-    counted["complaints_365d"] = (year & (past.kind == "complaint")).cast("int64").sum()
-    grouped = past.group_by("person_id").aggregate(**counted)
-    return grouped.mutate(days_since_click=_days(moment, grouped.last_click)).drop("last_click")
-
-
-def _hour_traits(engagements: Table, moment: Any) -> Table:
-    active = engagements.filter(engagements.at <= moment, engagements.kind.isin(["open", "click"]))
-    hours = active.mutate(hour=active.at.hour().cast("int64"))
-    counted = hours.group_by("person_id", "hour").aggregate(n=hours.count())
-    place = ibis.row_number().over(group_by=counted.person_id, order_by=[counted.n.desc(), counted.hour])
-    best = counted.mutate(place=place)
-    return best.filter(best.place == 0).select("person_id", favourite_hour="hour")
-
-
-COUNTED_FROM_ZERO = ("orders_", "revenue_", "deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "currencies")
-
-
-def _finished(joined: Table, catalogue: Catalogue) -> Table:
-    """Nothing happened is 0; nothing known stays null. Every number is float64, so that all engines agree."""
-    columns: dict[str, Any] = {}
-    for name, trait in catalogue.traits.items():
-        if name in (f"open_rate_{RATE_WINDOW}d", f"click_rate_{RATE_WINDOW}d"):
-            done = joined[f"{name.split('_', maxsplit=1)[0]}s_{RATE_WINDOW}d"].fill_null(0).cast("float64")
-            columns[name] = done / joined[f"deliveries_{RATE_WINDOW}d"].cast("float64").nullif(0.0)
-        elif trait.type == "number":
-            number = joined[name].cast("float64")
-            columns[name] = number.fill_null(0.0) if name.startswith(COUNTED_FROM_ZERO) else number
-        elif trait.type == "boolean":
-            columns[name] = joined[name] == 1
-        else:
-            columns[name] = joined[name]
-    return joined.select("person_id", **columns)

@@ -258,6 +258,12 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
     return Warehouse(_open_file(directory / "warehouse.duckdb") if engine == "duckdb" else _open_url(engine))
 
 
+def open_memory() -> DuckDB:
+    """Return an engine in memory with one thread, for a few rows at a time."""
+    opened: DuckDB = ibis.duckdb.connect(threads=1)  # noqa: TID251 - this is the door
+    return opened
+
+
 def _open_url(url: str) -> SQLBackend:
     try:
         opened = ibis.connect(url)  # noqa: TID251 - this is the door

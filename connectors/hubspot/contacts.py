@@ -19,7 +19,17 @@ READ = (
     "hs_email_hard_bounce_reason_enum",
     "lifecyclestage",
     "country",
+    "state",
+    "city",
+    "hs_timezone",
+    "hs_language",
+    "company",
+    "industry",
+    "jobtitle",
+    "numemployees",
 )
+"""The traits that are built in read those at the end; an account without one of them sends nothing for it."""
+
 BOOKKEEPING = {
     "email",
     "hs_additional_emails",

@@ -29,6 +29,8 @@ FIELDS = ",".join(
         "timestamp_signup",
         "last_changed",
         "location.country_code",
+        "location.timezone",
+        "language",
     )
 )
 TAGGED = FIELDS + ",members.tags,members.tags_count"
@@ -36,7 +38,15 @@ SECOND = timedelta(seconds=1)
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
 EVER = datetime.fromtimestamp(0, UTC)
 NEWEST = 200  # members that the first look of a reading brings: mostly all that changed
-KEPT_ALWAYS = ("COUNTRY",)
+KEPT_ALWAYS = (
+    "COUNTRY",
+    "REGION",
+    "CITY",
+    "COMPANY",
+    "INDUSTRY",
+    "JOBTITLE",
+    "EMPLOYEES",
+)  # built-in traits read these
 
 
 Row = Mapping[str, Any]
@@ -177,9 +187,13 @@ def platform_id(member: Mapping[str, Any]) -> str:
 def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -> dict[str, Any]:
     fields = member.get("merge_fields") or {}
     shown = {name: _text(fields[name]) for name in kept if fields.get(name) not in {None, ""}}
-    country = (member.get("location") or {}).get("country_code")
-    if country:
-        shown["country_code"] = country
+    location = member.get("location") or {}
+    told = {
+        "country_code": location.get("country_code"),
+        "time_zone": location.get("timezone"),
+        "language": member.get("language"),
+    }
+    shown |= {name: text for name, text in told.items() if text}
     changed_at = moment(member.get("last_changed"))
     return {
         "connection": connection,

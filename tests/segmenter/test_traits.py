@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.records import TABLES, TIME
 from connectors.sandbox.orders import read_orders
 from segmenter.catalogue import catalogue
-from segmenter.trait import Inputs, MappedTrait, SurveyTrait
-from segmenter.traits import traits
+from segmenter.trait import Inputs, MappedTrait, SurveyTrait, Trait
+from segmenter.traits import base_rates, traits
+from sync.prepared import ROWS, PreparedTraits
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -175,6 +179,101 @@ def test_the_latest_answer_until_the_moment_is_the_trait() -> None:
     assert [found["b"][trait.name] for trait in own] == [None, None, None, None]
 
 
+def test_the_company_the_place_and_the_language_come_from_whichever_platform_tells_them() -> None:
+    crm = {
+        "company": "Acme",
+        "industry": "RETAIL",
+        "jobtitle": "Buyer",
+        "numemployees": "1,000-5,000",
+        "state": "Skåne",
+    }
+    members = {"country_code": "SE", "language": "sv", "time_zone": "Europe/Stockholm", "CITY": "Lund"}
+    made = inputs(contacts=[contact("a", properties=json.dumps(crm)), contact("a2", properties=json.dumps(members))])
+    found = traits(replace(made, links=made.links.mutate(person_id=ibis.literal("a"))), catalogue(), NOW)
+    [person] = found.to_pyarrow().to_pylist()
+
+    assert [person[name] for name in ("company", "industry", "job_title", "employees", "region")] == [
+        "Acme",
+        "RETAIL",
+        "Buyer",
+        1000.0,
+        "Skåne",
+    ]
+    assert [person[n] for n in ("country", "language", "time_zone", "city")] == ["SE", "sv", "Europe/Stockholm", "Lund"]
+
+
+def test_what_was_bought_most_and_last_is_told_whatever_the_order_of_the_rows() -> None:
+    line = {"connection": "crm", "line_id": "1", "quantity": 1.0}
+    orders = [order("a", 1, 30), order("a", 2, 20), order("a", 3, 10), order("a", 4, 1, state="cancelled")]
+    lines = [
+        {**line, "order_id": "o1", "category": "tents", "quantity": 3.0, "title": "Tent", "product_id": "t1"},
+        {**line, "order_id": "o2", "category": "boots", "title": "Boot", "product_id": "b1"},
+        {**line, "order_id": "o3", "category": "boots", "product_id": "b2"},
+        {**line, "order_id": "o4", "category": "ropes", "quantity": 9.0, "title": "Rope"},
+    ]
+    [found] = measured(inputs(contacts=[contact("a")], orders=orders, order_lines=lines[::-1])).values()
+
+    assert (found["favourite_category"], found["last_category"], found["last_product"]) == ("tents", "boots", "b2")
+    assert (found["categories"], found["days_between_orders"]) == (2, 10)
+
+
+def test_visits_and_forms_count_each_replies_and_complaints_once_a_mail() -> None:
+    def done(kind: str, campaign: str | None, days: float, number: int) -> dict[str, Any]:
+        return {**mail("a", "", days, kind), "campaign_id": campaign, "event_id": str(number)}
+
+    events = [done("visit", None, 3, 1), done("visit", None, 40, 2), done("form", None, 2, 3), done("reply", "c", 5, 4)]
+    more = [done("reply", "c", 4, 5), done("complaint", "c", 500, 6), done("complaint", "d", 9, 7)]
+    [found] = measured(inputs(contacts=[contact("a")], engagements=[*events, *more])).values()
+
+    names = ("visits_30d", "visits_90d", "forms_365d", "replies_365d", "complaints_365d", "complaints_total")
+    assert [found[name] for name in names] == [1, 2, 1, 1, 1, 2]
+    assert found["days_since_visit"] == pytest.approx(3)
+
+
+def test_a_trend_compares_the_last_days_with_those_before() -> None:
+    orders = [order("a", number, 10 + number) for number in range(3)] + [order("a", 9, 100), order("b", 10, 120)]
+    found = measured(inputs(contacts=[contact("a"), contact("b"), contact("c")], orders=orders))
+
+    assert found["a"]["orders_trend_90d"] == pytest.approx(math.log(3.5 / 1.5))
+    assert found["b"]["orders_trend_90d"] == pytest.approx(math.log(0.5 / 1.5))
+    assert found["c"]["orders_trend_90d"] == 0
+
+
+def test_a_rate_is_drawn_towards_everybodys_the_more_the_fewer_mails_there_were() -> None:
+    """Binomial counts of persons whose rates follow a known beta distribution: its mean and strength come back."""
+    chance = np.random.default_rng(7)
+    a, b, persons = 2.0, 6.0, 4000
+    n = chance.integers(1, 40, persons)
+    x = chance.binomial(n, chance.beta(a, b, persons))
+    columns = {"person_id": [str(i) for i in range(persons)], "deliveries_90d": n, "opens_90d": x, "clicks_90d": x * 0}
+    [base] = base_rates(ibis.memtable(pa.table(columns))).to_pyarrow().to_pylist()
+
+    assert base["open_base"] == pytest.approx(x.sum() / n.sum())
+    assert base["open_base"] == pytest.approx(a / (a + b), abs=0.01)
+    assert base["open_strength"] == pytest.approx(a + b, rel=0.15)
+    assert (base["click_base"], base["click_strength"]) == (0.0, 1000.0)
+
+    rows = [mail("few", "c1", 5), mail("few", "c1", 4, "open"), *[mail("many", f"c{i}", 5) for i in range(30)]]
+    mails = {"deliveries": [r for r in rows if "kind" not in r], "engagements": [r for r in rows if "kind" in r]}
+    opened = [mail("many", f"c{i}", 3, "open") for i in range(15)]
+    mails["engagements"] += opened
+    told = inputs(contacts=[contact("few"), contact("many"), contact("none")], **mails)
+    prior = ibis.memtable(pa.Table.from_pylist([BASE_RATES]))
+    found = measured(replace(told, base=prior))
+
+    assert found["few"]["open_rate_90d_shrunk"] == pytest.approx((1 + 0.2 * 10) / (1 + 10))
+    assert found["many"]["open_rate_90d_shrunk"] == pytest.approx((15 + 0.2 * 10) / (30 + 10))
+    assert (found["none"]["open_rate_90d_shrunk"], found["none"]["open_rate_90d"]) == (pytest.approx(0.2), None)
+
+
+@pytest.mark.parametrize("trait", catalogue().traits.values(), ids=lambda trait: trait.name)
+def test_every_trait_says_what_it_means_in_which_unit_and_from_where(trait: Trait) -> None:
+    assert trait.meaning
+    assert trait.unit
+    assert trait.source in TABLES
+    assert trait.window is None or f"{trait.window}d" in trait.name or "trend" in trait.name
+
+
 def test_the_strictest_consent_of_a_person_counts() -> None:
     one, two = contact("a", consent="subscribed"), contact("a2", consent="unsubscribed")
     made = inputs(contacts=[one, two])
@@ -185,27 +284,94 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
     assert [row["consent"] for row in found.to_pyarrow().to_pylist()] == ["unsubscribed"]
 
 
-events = st.lists(st.tuples(st.sampled_from("ab"), st.floats(-50, 400), st.floats(1, 99)), max_size=12)
+BASE_RATES = {"open_base": 0.2, "open_strength": 10.0, "click_base": 0.02, "click_strength": 20.0}
+OWN = (
+    MappedTrait("tier", "crm", "tier", "number"),
+    MappedTrait("vip", "crm", "vip", "boolean"),
+    SurveyTrait("why", "needs", "q1"),
+    SurveyTrait("price", "needs", "q2", "number"),
+)
+KINDS = ("open", "click", "bounce", "complaint", "visit", "form", "reply", "unsubscribe")
+happened = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.integers(-60, 800).map(lambda halves: halves / 2),
+        st.sampled_from(["order", "cancelled", "delivery", "answer", *KINDS]),
+        st.integers(1, 4),
+    ),
+    max_size=30,
+)
 
 
-@settings(max_examples=25)
-@given(events, st.floats(0, 300))
-def test_nothing_after_the_moment_counts(found: list[tuple[str, float, float]], days_ago: float) -> None:
+def history(found: list[tuple[str, float, str, int]]) -> dict[str, Rows]:
+    """Rows of every event table; the number picks campaign, category, currency and answer."""
+    rows: dict[str, Rows] = {name: [] for name in ("orders", "order_lines", "deliveries", "engagements")}
+    rows["survey_answers"] = []
+    for number, (who, days, kind, pick) in enumerate(found):
+        if kind in {"order", "cancelled"}:
+            state = {"state": "placed" if kind == "order" else "cancelled", "currency": ["USD", "EUR"][pick % 2]}
+            rows["orders"].append(order(who, number, days, pick * 1.1, **state))
+            line = {"connection": "crm", "order_id": f"o{number}", "line_id": "1", "quantity": pick}
+            rows["order_lines"].append({**line, "product_id": f"p{pick}", "category": f"c{pick}"})
+        elif kind == "delivery":
+            rows["deliveries"].append(mail(who, f"c{number}", days))
+        elif kind == "answer":
+            key = {"connection": f"f{number}"}
+            rows["survey_answers"].append({**answer(who, f"q{1 + pick % 2}", str(pick), days), **key})
+        else:
+            campaign = {"campaign_id": None} if kind in {"visit", "form"} else {}
+            event = {**mail(who, f"c{pick}", days, kind), "event_id": f"e{number}", **campaign}
+            rows["engagements"].append(event)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[PreparedTraits]:
+    made = PreparedTraits(catalogue(OWN))
+    yield made
+    made.close()
+
+
+def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> Rows:
+    links = [
+        {"contact_key": key, "person_id": row["platform_id"]}
+        for row in rows["contacts"]
+        for key in (f"crm:{row['platform_id']}", f"mailto:{row['email']}")
+    ]
+    tables = {name: pa.Table.from_pylist(found, schema=ROWS[name]) for name, found in rows.items()}
+    tables["links"] = pa.Table.from_pylist(links, schema=ROWS["links"])
+    tables["base"] = pa.Table.from_pylist([BASE_RATES])
+    found = prepared.traits(tables, as_of).to_pylist()
+    return sorted(found, key=lambda row: str(row["person_id"]))
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(happened, st.integers(0, 600).map(lambda halves: halves / 2))
+def test_nothing_after_the_moment_counts_for_any_trait(
+    prepared: PreparedTraits, found: list[tuple[str, float, str, int]], days_ago: float
+) -> None:
     as_of = NOW - timedelta(days=days_ago)
-    orders = [order(who, number, days, round(amount, 2)) for number, (who, days, amount) in enumerate(found)]
-    engagements = [mail(who, f"c{number}", days, "click") for number, (who, days, _) in enumerate(found)]
-    deliveries = [mail(who, f"c{number}", days) for number, (who, days, _) in enumerate(found)]
-    people = [contact("a"), contact("b"), contact("late", created_at=as_of + DAY)]
+    people = [contact("a", properties='{"tier": "3", "vip": "yes"}'), contact("b")]
+    late = contact("late", created_at=as_of + DAY)
+    everything = {"contacts": [*people, late], **history(found)}
+    known_then = {"contacts": people, **history([one for one in found if one[1] >= days_ago])}
 
-    def before(rows: Rows) -> Rows:
-        return [row for row in rows if row["at"] <= as_of]
+    now, then = asked(prepared, everything, as_of), asked(prepared, known_then, as_of)
 
-    everything = inputs(contacts=people, orders=orders, deliveries=deliveries, engagements=engagements)
-    known_then = inputs(
-        contacts=people[:2], orders=before(orders), deliveries=before(deliveries), engagements=before(engagements)
-    )
+    assert set(now[0]) == {"person_id", *catalogue(OWN).traits}
+    assert now == then
 
-    assert measured(everything, as_of) == measured(known_then, as_of)
+
+def test_a_prepared_question_answers_as_the_whole_computation_does(prepared: PreparedTraits) -> None:
+    found = [("a", 3.0, "order", 2), ("a", 3.0, "order", 2), ("a", 9.0, "delivery", 1), ("a", 8.0, "open", 3)]
+    rows = {"contacts": [contact("a"), contact("b")], **history([*found, ("b", 1.0, "answer", 2)])}
+    tables = replace(inputs(**rows), base=ibis.memtable(pa.Table.from_pylist([BASE_RATES])))
+    whole = traits(tables, catalogue(OWN), NOW).to_pyarrow().to_pylist()
+
+    answered = asked(prepared, rows, NOW)
+
+    assert answered == sorted(whole, key=lambda row: str(row["person_id"]))
+    assert asked(prepared, {"contacts": []}, NOW) == []
 
 
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:

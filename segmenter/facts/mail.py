@@ -1,0 +1,99 @@
+"""Facts of the mails that reached a person, and of what the person did with them and on the site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+from ibis import Table, _
+
+from segmenter.catalogue import MAIL_WINDOWS, VISIT_WINDOWS, YEAR
+from segmenter.facts.windows import Windows, by_person
+from segmenter.trait import Inputs
+
+COUNTED = {
+    "opens": ("open", MAIL_WINDOWS),
+    "clicks": ("click", MAIL_WINDOWS),
+    "bounces": ("bounce", (YEAR,)),
+    "complaints": ("complaint", (YEAR,)),
+    "visits": ("visit", VISIT_WINDOWS),
+    "forms": ("form", (YEAR,)),
+    "replies": ("reply", (YEAR,)),
+}
+BY_MAIL = ("open", "click", "bounce", "complaint", "reply")
+"""Counted once a mail, however often; visits and forms are counted each."""
+
+HOURS = 24
+
+
+def delivery_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return how many mails arrived, and when the last one did."""
+    past = windows.past(inputs.deliveries)
+    arrived = by_person(past.filter(past.status == "sent"), inputs.links)
+    return arrived.group_by("person_id").aggregate(last_delivery=arrived["at"].max(), **_deliveries(arrived, windows))
+
+
+def deliveries_left(inputs: Inputs, windows: Windows) -> Table:
+    """Return by how much the counts change since the earlier moment, for persons without news."""
+    left = windows.leaving(inputs.deliveries, MAIL_WINDOWS)
+    arrived = by_person(left.filter(left.status == "sent"), inputs.links)
+    return arrived.group_by("person_id").aggregate(**_deliveries(arrived, windows))
+
+
+def _deliveries(arrived: Table, windows: Windows) -> dict[str, Any]:
+    return {f"deliveries_{days}d": windows.count(arrived, arrived["at"], days) for days in MAIL_WINDOWS}
+
+
+def engagement_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return counts of what the person did, the moments of the last, and the hour of most mails' first answer."""
+    past = windows.past(inputs.engagements)
+    done = _once(by_person(past, inputs.links))
+    last = {f"last_{kind}": done["last"].max(where=done.kind == kind) for kind in ("open", "click", "visit")}
+    return done.group_by("person_id").aggregate(
+        complaints_total=done.count(where=done.kind == "complaint"), **last, **_done(done, windows)
+    )
+
+
+def hour_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return the hour (UTC) in which most mails were first opened or clicked; of equally many, the earliest."""
+    past = windows.past(inputs.engagements)
+    done = _once(by_person(past, inputs.links))
+    answered = done.filter(done.kind.isin(["open", "click"]))
+    each = answered.mutate(hour=answered["first"].hour().cast("int64")).group_by("person_id", "hour")
+    counted = each.aggregate(n=lambda rows: rows.count())
+    best = counted.group_by("person_id").aggregate(best=(counted.n * HOURS + (HOURS - 1 - counted.hour)).max())
+    return best.select("person_id", favourite_hour=HOURS - 1 - best.best % HOURS)
+
+
+def engagements_left(inputs: Inputs, windows: Windows) -> Table:
+    """Return by how much the counts change since the earlier moment, for persons without news.
+
+    A mail leaves a window with the last time that it was opened: of the mails that were touched in the days that
+    left, every engagement is looked at, and of no others.
+    """
+    every = tuple(sorted({days for _, spans in COUNTED.values() for days in spans}))
+    past = windows.past(inputs.engagements)
+    left = by_person(windows.leaving(past, every).filter(_.campaign_id.notnull()), inputs.links)
+    touched = left.select("person_id", "connection", "campaign_id").distinct()
+    keys = touched.inner_join(inputs.links, "person_id").drop("person_id")  # a person's other address may have opened
+    mail = past.semi_join(keys, ["campaign_id", "contact_key", "connection"])
+    alone = windows.leaving(past.filter(past.campaign_id.isnull()), every)
+    done = _once(by_person(mail.union(alone), inputs.links))
+    return done.group_by("person_id").aggregate(**_done(done, windows))
+
+
+def _once(events: Table) -> Table:
+    """One row a person, kind and mail, with the moments of the first and the last time; other events alone."""
+    alone = ~events.kind.isin(BY_MAIL) | events.campaign_id.isnull()
+    told = events.mutate(alone=ibis.ifelse(alone, events.event_id, ibis.null("string")))
+    return told.group_by("person_id", "kind", "connection", "campaign_id", "alone").aggregate(
+        first=told["at"].min(), last=told["at"].max()
+    )
+
+
+def _done(done: Table, windows: Windows) -> dict[str, Any]:
+    return {
+        f"{name}_{days}d": windows.count(done, done["last"], days, done.kind == kind)
+        for name, (kind, spans) in COUNTED.items()
+        for days in spans
+    }

@@ -1,0 +1,101 @@
+"""Facts of a person's orders and of what was in them."""
+
+from __future__ import annotations
+
+import ibis
+from ibis import Table
+
+from segmenter.catalogue import ORDER_WINDOWS
+from segmenter.facts.windows import DATED, MONEY, RANKED, Windows, by_person, dated, ranked, whole
+from segmenter.trait import Inputs
+
+PIECES = 1000  # quantities are added up in thousandths
+MOST_PIECES = 10**RANKED - 1
+
+
+def order_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return counts, sums in the main currency, and the moments of the first and the last order.
+
+    The main currency is the one of most orders; of equally many, the last in the alphabet.
+    """
+    placed = _placed(inputs, windows)
+    amount = whole(placed.amount, MONEY)
+    told = placed.mutate(amount=amount.fill_null(0), priced=amount.notnull(), currency=placed.currency.fill_null(""))
+    counted = {f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS}
+    summed = {f"revenue_{days}d": windows.sum(told.amount, told.at, days) for days in ORDER_WINDOWS}
+    each = told.group_by("person_id", "currency").aggregate(
+        orders_total=told.count(),
+        priced=told.count(where=told.priced),
+        revenue_total=told.amount.sum().cast("int64"),
+        first_order=told.at.min(),
+        last_order=told.at.max(),
+        **counted,
+        **{name: value.cast("int64") for name, value in summed.items()},
+    )
+    each = each.mutate(rank=ranked(each.orders_total, each.currency))
+    ofmain = {name: each[name].argmax(each["rank"]) for name in ("priced", "revenue_total", *summed)}
+    return each.group_by("person_id").aggregate(
+        currency=each["rank"].max().substr(RANKED).nullif(""),
+        currencies=each.count(),
+        orders_total=each.orders_total.sum(),
+        first_order=each.first_order.min(),
+        last_order=each.last_order.max(),
+        **{name: each[name].sum() for name in counted},
+        **ofmain,
+    )
+
+
+def orders_left(inputs: Inputs, windows: Windows, known: Table) -> Table:
+    """Return by how much the windowed counts and sums change since the earlier moment, for persons without news.
+
+    Args:
+        inputs: The tables.
+        windows: With `since`.
+        known: Facts at that moment: ``person_id``, ``currency``.
+    """
+    orders = windows.leaving(inputs.orders, ORDER_WINDOWS)
+    left = by_person(orders.filter(orders.state == "placed"), inputs.links)
+    main = known.select("person_id", main="currency")
+    told = left.inner_join(main, "person_id")
+    told = told.mutate(
+        amount=ibis.ifelse(told.currency.nullif("").identical_to(told.main), whole(told.amount, MONEY).fill_null(0), 0)
+    )
+    return told.group_by("person_id").aggregate(
+        **{f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS},
+        **{f"revenue_{days}d": windows.sum(told.amount, told.at, days) for days in ORDER_WINDOWS},
+    )
+
+
+def line_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return what was bought most and last."""
+    placed = _placed(inputs, windows).select("connection", "order_id", "person_id", "at")
+    lines = inputs.order_lines
+    told = lines.select(
+        "connection",
+        "order_id",
+        category=lines.category.nullif(""),
+        product=ibis.coalesce(lines.title.nullif(""), lines.product_id.nullif("")),
+        pieces=whole(lines.quantity, PIECES).fill_null(0),
+    )
+    bought = told.inner_join(placed, ["connection", "order_id"])
+    one = bought.group_by("person_id", "category", "product").aggregate(
+        pieces=bought.pieces.sum().clip(-MOST_PIECES, MOST_PIECES).cast("int64"), at=bought["at"].max()
+    )
+    of_category = one.group_by("person_id", "category").aggregate(
+        pieces=one.pieces.sum().clip(-MOST_PIECES, MOST_PIECES).cast("int64"),
+        at=one["at"].max(),
+        product=dated(one["at"], one["product"]).max(),
+    )
+    known = of_category.category.notnull()
+    rank = ranked(of_category.pieces, of_category.category)
+    return of_category.group_by("person_id").aggregate(
+        favourite_category=rank.max(where=known & (of_category.pieces > 0)).substr(RANKED),
+        last_category=dated(of_category["at"], of_category.category).max(where=known).substr(DATED),
+        categories=of_category.count(where=known),
+        last_product=of_category["product"].max().substr(DATED),
+    )
+
+
+def _placed(inputs: Inputs, windows: Windows) -> Table:
+    past = windows.past(inputs.orders)
+    return by_person(past.filter(past.state == "placed"), inputs.links)

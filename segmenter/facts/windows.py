@@ -1,0 +1,106 @@
+"""Counting within windows of days, at one moment or as the difference between two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import ibis
+from ibis import Table
+
+MONEY = 10_000  # money is summed in ten-thousandths, as integers: in whatever order an engine adds, the sum is the same
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """The moment that is looked back from.
+
+    Attributes:
+        as_of: UTC; a window of 30 days holds what came after *as_of* - 30 days, until *as_of* itself.
+        since: An earlier moment (UTC), or None. With it every count is that of *as_of* minus that of *since*.
+    """
+
+    as_of: datetime
+    since: datetime | None = None
+
+    @property
+    def moment(self) -> Any:
+        """The moment as an expression."""
+        return _moment(self.as_of)
+
+    def past(self, rows: Table) -> Table:
+        """Return the rows that had come until the moment."""
+        return rows.filter(rows.at <= self.moment)
+
+    def leaving(self, rows: Table, windows: tuple[int, ...]) -> Table:
+        """Return the rows that left one of *windows* between the two moments."""
+        parts = [_inside(rows.at, self.since, days) & ~_inside(rows.at, self.as_of, days) for days in windows]
+        return rows.filter(reduce(or_, parts))
+
+    def count(self, rows: Table, at: Any, days: int, where: Any = None) -> Any:
+        """Count the rows whose moment *at* lies in the window of *days* and that are *where*."""
+        now = _also(_inside(at, self.as_of, days), where)
+        if self.since is None:
+            return rows.count(where=now)
+        return rows.count(where=now) - rows.count(where=_also(_inside(at, self.since, days), where))
+
+    def sum(self, values: Any, at: Any, days: int) -> Any:
+        """Add up whole numbers whose moment *at* lies in the window of *days*."""
+        now = values.sum(where=_inside(at, self.as_of, days)).fill_null(0)
+        if self.since is None:
+            return now
+        return now - values.sum(where=_inside(at, self.since, days)).fill_null(0)
+
+
+def _moment(moment: datetime) -> Any:
+    return ibis.literal(moment).cast("timestamp('UTC', 6)")
+
+
+def _inside(at: Any, moment: datetime | None, days: int) -> Any:
+    end = _moment(moment) if moment is not None else ibis.null("timestamp('UTC', 6)")
+    return (at > end - ibis.interval(days=days)) & (at <= end)
+
+
+def _also(condition: Any, where: Any) -> Any:
+    return condition if where is None else condition & where
+
+
+def whole(values: Any, parts: int) -> Any:
+    """Numbers as whole multiples of 1/*parts*; what does not fit (infinite, not a number) becomes null."""
+    return (values * float(parts)).round().try_cast("int64")
+
+
+DATED = 18  # digits in front of a text that is ordered by moment
+RANKED = 15  # digits in front of a text that is ordered by a count
+BEFORE_ALL = 10**17  # microseconds; makes every moment of the calendar a positive number of at most 18 digits
+
+
+def dated(at: Any, text: Any) -> Any:
+    """Text behind its moment, so that the largest is the latest; of one moment, the last in the alphabet."""
+    microseconds = at.epoch_seconds().cast("int64") * 1_000_000 + at.microsecond().cast("int64")
+    return (microseconds + BEFORE_ALL).fill_null(0).cast("string").lpad(DATED, "0").concat(text)
+
+
+def ranked(count: Any, text: Any) -> Any:
+    """Text behind its count (from 1), so that the largest is the most frequent."""
+    return count.cast("string").lpad(RANKED, "0").concat(text)
+
+
+def by_person(events: Table, links: Table) -> Table:
+    """Return *events* with ``person_id`` in place of ``contact_key``; those of nobody are left out."""
+    return events.inner_join(links, "contact_key").drop("contact_key")
+
+
+def typed(text: Any, type_: str) -> Any:
+    """What a platform or a respondent wrote, as a value; null where it can't be one. Booleans are 0 and 1."""
+    if type_ == "number":
+        number = text.try_cast("float64")
+        return ibis.ifelse(number.isinf() | number.isnan(), ibis.null("float64"), number)
+    if type_ == "date":
+        return text.substr(0, 10).try_cast("date")
+    if type_ == "boolean":
+        return text.lower().isin(["true", "yes", "1"]).cast("int8")
+    return text
