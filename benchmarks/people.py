@@ -1,4 +1,4 @@
-"""People and their events for the benchmarks, made from a seed: Parquet files in the schemas of `connectors.records`."""
+"""People and their events for the benchmarks, made from a seed: Parquet files in the schemas of `records`."""
 
 from __future__ import annotations
 

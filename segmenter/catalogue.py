@@ -29,6 +29,13 @@ DAYS_SINCE = {
 """The trait, and the fact from whose moment it counts."""
 
 
+COUNTED_FROM_ZERO = (
+    *("orders_", "revenue_", "currencies", "categories"),
+    *("deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "replies_", "visits_", "forms_"),
+)
+"""How the names of traits begin that are 0 where nothing happened."""
+
+
 def _number(
     name: str, meaning: str, unit: str, source: str, window: int | None = None, *, least: float | None = 0.0
 ) -> Trait:

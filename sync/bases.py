@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from segmenter.catalogue import Catalogue
+from segmenter.catalogue import COUNTED_FROM_ZERO, DAYS_SINCE, Catalogue
 from segmenter.trait import Trait
-from segmenter.traits import COUNTED_FROM_ZERO
 
 DAY = timedelta(days=1)
 CONTACTS = "contacts"
@@ -62,4 +61,4 @@ def with_base(
 
 def counts_days(trait: Trait) -> bool:
     """Tell whether a trait is the days since something."""
-    return trait.unit == "days" and trait.source != CONTACTS
+    return trait.name in DAYS_SINCE and trait.source != CONTACTS

@@ -1,12 +1,11 @@
-"""Traits: equal to pandas, equal to what was published, and blind for what came after the moment."""
+"""Traits: equal to pandas, equal to what was published."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,76 +14,21 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from connectors.records import TABLES, TIME
 from connectors.sandbox.orders import read_orders
 from segmenter.catalogue import catalogue
 from segmenter.trait import Inputs, MappedTrait, SurveyTrait, Trait
 from segmenter.traits import base_rates, traits
-from sync.prepared import ROWS, PreparedTraits
-
-NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
-Rows = list[dict[str, Any]]
-
-
-def inputs(**rows: Rows) -> Inputs:
-    """Make the tables; whoever has a contact is linked under their address and their platform id."""
-    links = [{"contact_key": f"crm:{row['platform_id']}", "person_id": row["platform_id"]} for row in rows["contacts"]]
-    links += [{"contact_key": f"mailto:{row['email']}", "person_id": row["platform_id"]} for row in rows["contacts"]]
-    made = {
-        name: ibis.memtable(pa.Table.from_pylist(rows.get(name, []), schema=TABLES[name].columns))
-        for name in ("contacts", "orders", "order_lines", "deliveries", "engagements", "survey_answers")
-    }
-    keys = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
-    return Inputs(
-        links=ibis.memtable(pa.Table.from_pylist(links, schema=keys)), answers=made.pop("survey_answers"), **made
-    )
-
-
-def contact(key: str, **more: Any) -> dict[str, Any]:
-    return {
-        "connection": "crm",
-        "platform_id": key,
-        "email": f"{key}@people.test",
-        "additional_emails": [],
-        "merged_ids": [],
-        "state": "active",
-        "consent": "unknown",
-        "created_at": NOW - 400 * DAY,
-        "updated_at": NOW,
-        "properties": "{}",
-        **more,
-    }
-
-
-def order(key: str, number: int, days_ago: float, amount: float = 10.0, **more: Any) -> dict[str, Any]:
-    return {
-        "connection": "crm",
-        "order_id": f"o{number}",
-        "contact_key": f"crm:{key}",
-        "at": NOW - timedelta(days=days_ago),
-        "amount": amount,
-        "currency": "USD",
-        "state": "placed",
-        **more,
-    }
-
-
-def mail(key: str, campaign: str, days_ago: float, kind: str | None = None) -> dict[str, Any]:
-    common = {
-        "connection": "email",
-        "campaign_id": campaign,
-        "contact_key": f"mailto:{key}@people.test",
-        "at": NOW - timedelta(days=days_ago),
-    }
-    return (
-        {**common, "status": "sent"}
-        if kind is None
-        else {**common, "kind": kind, "event_id": f"{campaign}{kind}{key}{days_ago}"}
-    )
+from tests.segmenter.trait_rows import (
+    BASE_RATES,
+    NOW,
+    answer,
+    contact,
+    inputs,
+    mail,
+    order,
+)
 
 
 def measured(
@@ -152,12 +96,6 @@ def test_what_platforms_say_becomes_traits() -> None:
     assert (found["lifecycle_stage"], found["country"], found["tier"]) == ("lead", "GB", 3.0)
     assert (str(found["renewal"]), bool(found["vip"])) == ("2027-01-05", True)
     assert found["tenure_days"] == pytest.approx(400)
-
-
-def answer(key: str, item: str, value: str, days_ago: float | None) -> dict[str, Any]:
-    at = None if days_ago is None else NOW - timedelta(days=days_ago)
-    common = {"connection": "files", "survey": "needs", "contact_key": f"mailto:{key}@people.test"}
-    return {**common, "item": item, "value": value, "at": at}
 
 
 def test_the_latest_answer_until_the_moment_is_the_trait() -> None:
@@ -282,96 +220,6 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
     found = traits(replace(made, links=links), catalogue(), NOW)
 
     assert [row["consent"] for row in found.to_pyarrow().to_pylist()] == ["unsubscribed"]
-
-
-BASE_RATES = {"open_base": 0.2, "open_strength": 10.0, "click_base": 0.02, "click_strength": 20.0}
-OWN = (
-    MappedTrait("tier", "crm", "tier", "number"),
-    MappedTrait("vip", "crm", "vip", "boolean"),
-    SurveyTrait("why", "needs", "q1"),
-    SurveyTrait("price", "needs", "q2", "number"),
-)
-KINDS = ("open", "click", "bounce", "complaint", "visit", "form", "reply", "unsubscribe")
-happened = st.lists(
-    st.tuples(
-        st.sampled_from("ab"),
-        st.integers(-60, 800).map(lambda halves: halves / 2),
-        st.sampled_from(["order", "cancelled", "delivery", "answer", *KINDS]),
-        st.integers(1, 4),
-    ),
-    max_size=30,
-)
-
-
-def history(found: list[tuple[str, float, str, int]]) -> dict[str, Rows]:
-    """Rows of every event table; the number picks campaign, category, currency and answer."""
-    rows: dict[str, Rows] = {name: [] for name in ("orders", "order_lines", "deliveries", "engagements")}
-    rows["survey_answers"] = []
-    for number, (who, days, kind, pick) in enumerate(found):
-        if kind in {"order", "cancelled"}:
-            state = {"state": "placed" if kind == "order" else "cancelled", "currency": ["USD", "EUR"][pick % 2]}
-            rows["orders"].append(order(who, number, days, pick * 1.1, **state))
-            line = {"connection": "crm", "order_id": f"o{number}", "line_id": "1", "quantity": pick}
-            rows["order_lines"].append({**line, "product_id": f"p{pick}", "category": f"c{pick}"})
-        elif kind == "delivery":
-            rows["deliveries"].append(mail(who, f"c{number}", days))
-        elif kind == "answer":
-            key = {"connection": f"f{number}"}
-            rows["survey_answers"].append({**answer(who, f"q{1 + pick % 2}", str(pick), days), **key})
-        else:
-            campaign = {"campaign_id": None} if kind in {"visit", "form"} else {}
-            event = {**mail(who, f"c{pick}", days, kind), "event_id": f"e{number}", **campaign}
-            rows["engagements"].append(event)
-    return rows
-
-
-@pytest.fixture(scope="module")
-def prepared() -> Iterator[PreparedTraits]:
-    made = PreparedTraits(catalogue(OWN))
-    yield made
-    made.close()
-
-
-def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> Rows:
-    links = [
-        {"contact_key": key, "person_id": row["platform_id"]}
-        for row in rows["contacts"]
-        for key in (f"crm:{row['platform_id']}", f"mailto:{row['email']}")
-    ]
-    tables = {name: pa.Table.from_pylist(found, schema=ROWS[name]) for name, found in rows.items()}
-    tables["links"] = pa.Table.from_pylist(links, schema=ROWS["links"])
-    tables["base"] = pa.Table.from_pylist([BASE_RATES])
-    found = prepared.traits(tables, as_of).to_pylist()
-    return sorted(found, key=lambda row: str(row["person_id"]))
-
-
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(happened, st.integers(0, 600).map(lambda halves: halves / 2))
-def test_nothing_after_the_moment_counts_for_any_trait(
-    prepared: PreparedTraits, found: list[tuple[str, float, str, int]], days_ago: float
-) -> None:
-    as_of = NOW - timedelta(days=days_ago)
-    people = [contact("a", properties='{"tier": "3", "vip": "yes"}'), contact("b")]
-    late = contact("late", created_at=as_of + DAY)
-    everything = {"contacts": [*people, late], **history(found)}
-    known_then = {"contacts": people, **history([one for one in found if one[1] >= days_ago])}
-
-    now, then = asked(prepared, everything, as_of), asked(prepared, known_then, as_of)
-
-    assert set(now[0]) == {"person_id", *catalogue(OWN).traits}
-    assert now == then
-
-
-def test_a_prepared_question_answers_as_the_whole_computation_does(prepared: PreparedTraits) -> None:
-    found = [("a", 3.0, "order", 2), ("a", 3.0, "order", 2), ("a", 9.0, "delivery", 1), ("a", 8.0, "open", 3)]
-    rows = {"contacts": [contact("a"), contact("b")], **history([*found, ("b", 1.0, "answer", 2)])}
-    tables = replace(inputs(**rows), base=ibis.memtable(pa.Table.from_pylist([BASE_RATES])))
-    whole = traits(tables, catalogue(OWN), NOW).to_pyarrow().to_pylist()
-
-    answered = asked(prepared, rows, NOW)
-
-    assert answered == sorted(whole, key=lambda row: str(row["person_id"]))
-    assert asked(prepared, {"contacts": []}, NOW) == []
 
 
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:
