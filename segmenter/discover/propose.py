@@ -80,6 +80,8 @@ class Proposal:
         tried: The solution of each number.
         refused: Why a number is not proposed.
         k: Segments before the merging; None: nothing is proposed.
+        groups: The proposed segment of each segment before the merging.
+        classes: The latent classes behind the segments; None by k-means.
         labels: (people,) proposed segment; empty where there is none.
         centred_p: p of the test on answers without each person's own level; None where it was not made.
     """
@@ -91,10 +93,11 @@ class Proposal:
     second: NullTest | None
     bound: int | None
     bic: Mapping[int, float]
-    entropy: float | None
+    classes: Classes | None
     tried: Mapping[int, Solution]
     refused: Mapping[int, tuple[str, ...]]
     k: int | None
+    groups: tuple[int, ...]
     segments: tuple[Found, ...]
     labels: Labels
     centred_p: float | None
@@ -165,10 +168,11 @@ def _nothing(
         second=None,
         bound=bound,
         bic=bic or {},
-        entropy=None,
+        classes=None,
         tried=tried or {},
         refused=refused or {},
         k=None,
+        groups=(),
         segments=(),
         labels=np.empty(0, np.int64),
         centred_p=None,
@@ -206,10 +210,11 @@ def _proposed(
         second=second,
         bound=upper_bound(dict(classes)),
         bic={number: one.bic for number, one in classes.items()},
-        entropy=None if own is None else own.entropy,
+        classes=own,
         tried=found,
         refused=chosen.refused,
         k=k,
+        groups=groups,
         segments=_segments(solution, groups, own),
         labels=np.array(groups, np.int64)[solution.labels],
         centred_p=None if again is None else again.p,

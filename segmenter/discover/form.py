@@ -1,0 +1,69 @@
+"""A proposal as a linear model: people who were not there when it was made get a segment by the same rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from segmenter.classifier.linear import LinearModel
+from segmenter.discover.describe import profiles
+from segmenter.discover.items import Items, Labels, Matrix, coded
+from segmenter.discover.latent import Classes
+
+CERTAIN = 1e-6  # least and largest probability of an answer in a class
+
+
+def by_centres(items: Items, labels: Labels, names: Sequence[str]) -> LinearModel | None:
+    """Return the nearest of the segments' centres as a linear model; None where a trait counts by its logarithm.
+
+    The form is z = c x - |c|^2 / 2 in the scaled values (SCIENCE.md 4.5): labels only, no probabilities.
+
+    Args:
+        items: The base.
+        labels: (people,) places in *names*.
+        names: Of the segments, two or more.
+    """
+    base = coded(items)
+    if any(feature.startswith("log1p(") for feature in base.features):
+        return None
+    centres = profiles(base.values, labels, len(names))
+    weights = centres / base.scale
+    intercepts = -(centres**2).sum(axis=1) / 2 - (weights * base.shift).sum(axis=1)
+    return _made("kmeans", names, base.features, weights, intercepts, base.fill)
+
+
+def by_classes(items: Items, classes: Classes, groups: Sequence[int], names: Sequence[str]) -> LinearModel:
+    """Return latent classes as a linear model with probabilities; classes of one group count together.
+
+    Args:
+        items: The base: yes/no or categories.
+        classes: Fitted to it.
+        groups: The segment of each class.
+        names: Of the segments.
+    """
+    base = coded(items)
+    member = np.array(groups)[None, :] == np.arange(len(names))[:, None]
+    shares = member @ classes.shares
+    chances = np.clip((member * classes.shares) @ classes.means / shares[:, None], CERTAIN, 1 - CERTAIN)
+    intercepts = np.log(shares)
+    if items.kind == "categorical":
+        weights = np.log(chances)  # one of an item's categories is always the answer
+    else:
+        weights = np.log(chances) - np.log1p(-chances)
+        intercepts = intercepts + np.log1p(-chances).sum(axis=1)
+    return _made("lca", names, base.features, weights, intercepts, base.fill)
+
+
+def _made(
+    kind: str, names: Sequence[str], features: Sequence[str], weights: Matrix, intercepts: Matrix, fill: Matrix
+) -> LinearModel:
+    return LinearModel(
+        kind="lca" if kind == "lca" else "kmeans",
+        labels=tuple(names),
+        features=tuple(features),
+        weights=tuple(tuple(row) for row in weights.tolist()),
+        intercepts=tuple(intercepts.tolist()),
+        fill=tuple(fill.tolist()),
+        mean=tuple(fill.tolist()),
+    )

@@ -1,0 +1,140 @@
+"""proposals/NAME.toml: segments that `discover` proposes, for people to edit. NAME.labels.csv: who is in which."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from connectors.errors import FixSettingsError
+from sync.toml_places import read_toml
+from sync.workspace_files import Part, Slug
+
+FOLDER = "proposals"
+HEADER = ("person", "segment")
+
+
+class ProposalPart(Part):
+    """[proposal]: what was found; only told, nothing here is read again but `source`, `within` and `accepted`."""
+
+    name: Slug
+    made_at: str
+    light: Literal["green", "amber", "red"]
+    sentence: str
+    notes: tuple[str, ...] = ()
+    source: Literal["model", "survey"]
+    survey: str = ""
+    method: Literal["kmeans", "lca"]
+    base: tuple[str, ...]
+    people: int
+    seed: int
+    within: Slug | None = None
+
+
+class ProposedPart(Part):
+    """[[segments]]: edit name, title, message and keep."""
+
+    number: int = Field(ge=1)
+    name: Slug
+    title: str = ""
+    keep: bool = True
+    message: str = ""
+    size: int
+    share: float
+    stability: float
+    markers: tuple[str, ...] = ()
+
+
+class ProposalFile(Part):
+    """proposals/NAME.toml."""
+
+    proposal: ProposalPart
+    segments: tuple[ProposedPart, ...] = ()
+
+
+def path_of(directory: Path, name: str, ending: str = ".toml") -> Path:
+    """Return where a file of the proposal *name* lies."""
+    return directory / FOLDER / f"{name}{ending}"
+
+
+def load(directory: Path, name: str) -> ProposalFile:
+    """Return the proposal *name* as it was edited.
+
+    Raises:
+        FixSettingsError: There is none, or it is wrong: with the line.
+    """
+    path = path_of(directory, name)
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
+        raise FixSettingsError(f"There is no proposal {name!r}.", mend=f"{FOLDER} has: {known}.")
+    return read_toml(path, ProposalFile)
+
+
+def labels(directory: Path, name: str) -> dict[str, int]:
+    """Return the number of the segment of each person of the proposal *name*.
+
+    Raises:
+        FixSettingsError: The file is missing or was changed.
+    """
+    path = path_of(directory, name, ".labels.csv")
+    mend = f"Run `personasync discover --name {name}` again."
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
+        return {person: int(number) for person, number in rows[1:]}
+    except (OSError, ValueError) as error:
+        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", mend=mend) from error
+
+
+def save(
+    directory: Path, file: ProposalFile, members: Iterable[tuple[str, int]], form: Mapping[str, Any] | None
+) -> Path:
+    """Write a proposal with its labels and, where there is one, its linear form; an older one is replaced."""
+    path = path_of(directory, file.proposal.name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(_as_toml(file), "utf-8")
+    write_labels(path_of(directory, file.proposal.name, ".labels.csv"), members)
+    model = path_of(directory, file.proposal.name, ".model.json")
+    model.unlink(missing_ok=True)
+    if form is not None:
+        model.write_text(json.dumps(form, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def write_labels(path: Path, members: Iterable[tuple[str, int | str]]) -> None:
+    """Write who is in which segment."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([HEADER, *members])
+    path.write_text(text.getvalue(), "utf-8")
+
+
+HEAD = """\
+# Segments that `personasync discover` proposes. Give them names and titles; write what you would tell each (message):
+# segments with the same message become one. keep = false lets one go: its people stay unclassified.
+# Then: personasync discover --accept {name}
+"""
+
+
+def _as_toml(file: ProposalFile) -> str:
+    parts = [HEAD.format(name=file.proposal.name), _table("[proposal]", file.proposal.model_dump(exclude_none=True))]
+    parts += [_table("[[segments]]", one.model_dump()) for one in file.segments]
+    return "\n".join(parts)
+
+
+def _table(header: str, values: Mapping[str, Any]) -> str:
+    lines = [f"{key} = {_value(value)}" for key, value in values.items()]
+    return "\n".join([header, *lines]) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    return json.dumps(value)
