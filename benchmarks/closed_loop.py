@@ -18,7 +18,6 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,7 @@ from segmenter.lift.outcomes import Stratum
 from segmenter.lift.power import people_needed
 from segmenter.lift.rates import Responses
 from sync import experiments, learning, lifting
-from sync.clock import now
-from sync.demo import local_platforms, make_workspace
+from sync.demo import CAMPAIGN_DAYS, MAILS, Clock, local_platforms, make_workspace
 from sync.loop import run_loop
 from sync.results import results
 from sync.workbench import Workbench, open_workbench
@@ -49,7 +47,6 @@ OFFERS = {
     "welcome": "Welcome: your first order ships free",
 }
 LINK = '<a href="https://shop.example/offer">Have a look</a>'
-DAYS = 4  # recipients answer within 72 hours
 OVERRIDE = frozenset({"max_changed", "max_removed", "min_segment"})
 
 
@@ -118,25 +115,13 @@ def peeking() -> dict[str, float]:
     return {"aa_false_positive_rate_peeking": ours / CAMPAIGNS, "naive_false_positive_rate_peeking": naive / CAMPAIGNS}
 
 
-class Clock:
-    """Our clock, which goes on when the platforms' does."""
-
-    def __init__(self) -> None:
-        self.passed = timedelta(0)
-
-    def __call__(self) -> datetime:
-        """Return the moment, UTC."""
-        return now() + self.passed
-
-
 def send(access: Mapping[str, str], clock: Clock, name: str, html: Mapping[str, str]) -> None:
     """Mail each arm its own, and let the answers come in."""
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
     for arm, text in html.items():
         body = f"<h1>{text}</h1>{LINK}"
         marketer.send_to_tag(*where, title=f"{name}: {arm}", subject="This week", html=body, tag=f"ps:{name}_{arm}")
-    marketer.advance_clock(access["mailchimp_url"], days=DAYS)
-    clock.passed += timedelta(days=DAYS)
+    clock.let_pass(access, CAMPAIGN_DAYS)
 
 
 def experiment(bench: Workbench, name: str, arms: list[str], **more: Any) -> None:
@@ -189,7 +174,8 @@ def campaigns(people: int) -> dict[str, Any]:
                 if not recovered and len(right) == len(wanted) and all(right.values()):
                     recovered = round_
             experiment(bench, "worth", ["own", "random"], placebo=("random",))
-            send(access, clock, "worth", dict.fromkeys(("own", "random"), "*|PS_HEAD|*: *|PS_OFFER|*"))
+            for _ in range(MAILS):
+                send(access, clock, "worth", dict.fromkeys(("own", "random"), "*|PS_HEAD|*: *|PS_OFFER|*"))
             results(bench)
             lift = lifting.lift_of_experiment(bench, "worth")
     one = next(

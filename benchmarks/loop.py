@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sandbox import marketer
-from sync.demo import local_platforms, make_workspace, send_campaign
+from sync.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_campaign
 
 STEPS = ("setup --yes", "pull", "assign", "plan", "apply", "results", "report")
 SECOND = ("pull", "assign", "plan", "apply", "results", "report")
@@ -65,6 +65,7 @@ def main() -> None:
             for step in steps:
                 if step == "results" and name == "first":
                     send_campaign(access)
+                    marketer.advance_clock(access["mailchimp_url"], days=CAMPAIGN_DAYS)
                     before += 3  # what the marketing person did
                 sent = seen(access)
                 seconds, peak, document = measure(step, folder, environment)

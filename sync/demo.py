@@ -1,7 +1,8 @@
-"""The whole loop, twice, on local platforms: what anybody can run without an account.
+"""The whole loop, twice, on local platforms: what anybody can run without an account. And the proof that it helps.
 
 Both runs look at the same moment, so the second one must find nothing to do: what came after that moment (the
-campaign's own clicks and orders) is measured in the results, and counts as history from the next look on.
+campaign's own clicks and orders) is measured in the results, and counts as history from the next look on. Then an
+experiment: half of the people get the words of a persona drawn at random; the difference is what personas are worth.
 """
 
 from __future__ import annotations
@@ -14,18 +15,26 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from connectors.errors import FixSettingsError, PlatformDownError
 from connectors.sandbox import marketer
+from segmenter.lift.arms import Experiment
+from segmenter.lift.sentences import sentence, sentences
+from sync import experiments
 from sync.clock import now
+from sync.lifting import Lift, lift_of_experiment
 from sync.loop import Loop, run_loop
 from sync.new_workspace import Answers, NewConnection, write_workspace
 from sync.report import EVERYONE, lifts
+from sync.reporting import write_report
+from sync.results import results
 from sync.workbench import Progress, Workbench, open_workbench
 
+MAILS = 3
 CAMPAIGN_DAYS = 4  # recipients answer within 72 hours; the local platforms' clock is moved past them
 READY_SECONDS = 120
 MARKER = "demo.toml"  # a folder that holds it was made by the demo, and may be made anew
@@ -63,13 +72,31 @@ def demo(
     with local_platforms(people=people, seed=seed, orders=orders) as access:
         make_workspace(directory, access, samples="shop" if orders else "demo")
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
-        with open_workbench(directory, now=now, environment=environment) as bench:
-            first, second, written = _twice(bench, access, tell, progress)
-    return _shown(first, second, written, seconds=round(time.monotonic() - started, 1))
+        clock = Clock()
+        with open_workbench(directory, now=clock, environment=environment) as bench:
+            first, second, written = _twice(bench, access, clock, tell, progress)
+            worth, report = _worth(bench, access, clock, tell, progress)
+    return _shown(first, second, written, worth, report, seconds=round(time.monotonic() - started, 1))
+
+
+class Clock:
+    """Our clock, which goes on when that of the local platforms does."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Return the moment, UTC."""
+        return now() + self.passed
+
+    def let_pass(self, access: Mapping[str, str], days: float) -> None:
+        """Let *days* pass, on the platforms too."""
+        marketer.advance_clock(access["mailchimp_url"], days=days)
+        self.passed += timedelta(days=days)
 
 
 def _twice(
-    bench: Workbench, access: Mapping[str, str], tell: Callable[[str], None], progress: Progress
+    bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
 ) -> tuple[Loop, Loop, int]:
     as_of = bench.now()
     tell("First run:")
@@ -78,7 +105,7 @@ def _twice(
         as_of=as_of,
         progress=progress,
         tell=_indented(tell),
-        before_results=lambda: _campaign(access, tell),
+        before_results=lambda: _campaign(access, clock, tell),
         set_up=True,
     )
     before = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
@@ -98,12 +125,35 @@ def send_campaign(access: Mapping[str, str]) -> None:
         subject="This week in the shop",
         variants={"generic": GENERIC, "personal": PERSONAL},
     )
-    marketer.advance_clock(access["mailchimp_url"], days=CAMPAIGN_DAYS)
 
 
-def _campaign(access: Mapping[str, str], tell: Callable[[str], None]) -> None:
+def _campaign(access: Mapping[str, str], clock: Clock, tell: Callable[[str], None]) -> None:
     tell("  a campaign goes out from the platform, and four days pass")
     send_campaign(access)
+    clock.let_pass(access, CAMPAIGN_DAYS)
+
+
+def _worth(
+    bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
+) -> tuple[Lift, Path]:
+    """What personas are worth: their own words against those of a persona drawn at random. And the report of it all."""
+    tell("An experiment: half of the people get the words of a persona drawn at random.")
+    arms, personas = {"random": 0.5, "own": 0.5}, tuple(bench.workspace.personas)
+    wanted = Experiment("worth", "demo", arms, bench.now(), personas=personas, placebo=("random",))
+    experiments.create(bench, wanted)
+    # the words of many people change on purpose
+    run_loop(bench, override=frozenset({"max_changed"}), progress=progress, tell=_indented(tell), set_up=True)
+    tell(f"  {MAILS} mails go out, the same to all, with the fields in them")
+    where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
+    for number in range(1, MAILS + 1):
+        for arm in arms:
+            tag = f"ps:{wanted.groups[arm]}"
+            title = f"Demo: letter {number} to {arm}"
+            marketer.send_to_tag(*where, title=title, subject="This week in the shop", html=PERSONAL, tag=tag)
+        clock.let_pass(access, CAMPAIGN_DAYS)
+    results(bench, progress=progress)
+    experiments.end(bench, wanted.name, bench.now())
+    return lift_of_experiment(bench, wanted.name), write_report(bench).path
 
 
 def _indented(tell: Callable[[str], None]) -> Callable[[str], None]:
@@ -159,12 +209,13 @@ def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str =
     write_workspace(directory, Answers("Demo shop", (crm, email)))
 
 
-def _shown(first: Loop, second: Loop, second_writes: int, *, seconds: float) -> Shown:
+def _shown(first: Loop, second: Loop, second_writes: int, worth: Lift, report: Path, *, seconds: float) -> Shown:
     contacts = sum(first.planned.plan.counts.contacts.values())
     personas = {name: n for name, n in first.assigned.personas.items() if name != "unclassified"}
     newest = first.written.campaigns[0] if first.written.campaigns else None
     compared = [sentence for sentence in lifts(newest) if sentence.lower().startswith(EVERYONE)] if newest else []
     requests = sum(first.requests.values())
+    clicks = next(one for one in worth.comparisons if one.question.metric == worth.primary)
     document = {
         "contacts": contacts,
         "persons": first.assigned.persons,
@@ -174,13 +225,18 @@ def _shown(first: Loop, second: Loop, second_writes: int, *, seconds: float) -> 
         "changes": len(first.planned.plan.changes),
         "requests": requests,
         "lift": compared,
+        "lift_against_random_personas": {
+            "points": 100 * clicks.everyone.difference,
+            "interval": [100 * clicks.everyone.interval.low, 100 * clicks.everyone.interval.high],
+            "sentences": sentences(clicks),
+        },
         "second_run_changes": len(second.planned.plan.changes),
         "second_run_writes": second_writes,
         "second_run_requests": sum(second.requests.values()),
         "seconds": seconds,
         "step_seconds": first.seconds,
         "step_requests": first.requests,
-        "report": str(second.written.path),
+        "report": str(report),
     }
     rows = [
         ("Contacts on both platforms", f"{contacts:,}"),
@@ -189,10 +245,11 @@ def _shown(first: Loop, second: Loop, second_writes: int, *, seconds: float) -> 
         ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
         ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
         ("Campaign lift", compared[0] if compared else "no campaign"),
+        ("Against random personas", sentence(clicks.everyone, clicks)),
         (
             "Second run",
             f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes seen by the platforms",
         ),
         ("Seconds", f"{seconds:.1f}"),
     ]
-    return Shown(document, rows, (), second.written.path)
+    return Shown(document, rows, (), report)

@@ -94,6 +94,7 @@ def test_the_demo_ends_with_one_document(tmp_path: Path) -> None:
     assert {"contacts", "persons", "assigned", "unclassified", "personas", "changes", "requests"} <= set(document)
     assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
     assert sum(document["personas"].values()) == document["assigned"]
+    assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
     assert Path(document["report"]).exists()
 
 
