@@ -14,6 +14,7 @@ from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
 from segmenter.discover.items import Items, answers, numbers
 from segmenter.errors import DefinitionError
 from segmenter.segments import memberships
+from segmenter.sensitive import why_sensitive
 from sync.assign import measured
 from sync.grids import Grid, read_grid
 from sync.settings import SEGMENTS
@@ -75,7 +76,8 @@ def _usual(bench: Workbench) -> list[str]:
     own = [
         name
         for name in bench.workspace.traits
-        if (trait := bench.workspace.catalogue.traits[name]).type == "number" and not trait.sensitive
+        if bench.workspace.catalogue.traits[name].type == "number"
+        and not why_sensitive(name, bench.workspace.catalogue)
     ]
     return [*USUAL, *own]
 
@@ -86,8 +88,10 @@ def _trait(bench: Workbench, name: str) -> str:
         raise FixSettingsError(f"There is no trait {name!r}.", mend="docs/reference.md and [traits] name all.")
     if known[name].type != "number":
         raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Name traits that are numbers.")
-    if known[name].sensitive:
-        raise FixSettingsError(f"The trait {name!r} is sensitive.", mend="Make segments from others.")
+    if (reason := why_sensitive(name, bench.workspace.catalogue)) and not bench.workspace.sensitive.allows(name):
+        raise FixSettingsError(
+            f"The trait {name!r} is sensitive: {reason}.", mend="Use others, or name the purpose in [sensitive]."
+        )
     return name
 
 
