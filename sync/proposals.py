@@ -16,7 +16,7 @@ from sync.toml_places import read_toml
 from sync.workspace_files import Part, Slug
 
 FOLDER = "proposals"
-HEADER = ("person", "segment")
+HEADER = ("person_id", "segment")
 
 
 class ProposalPart(Part):

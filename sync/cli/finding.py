@@ -124,7 +124,8 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
         document,
         table("Segment", "People", rows=list(done.segments.items())),
         f"segments.toml has {len(done.added)} more. Who is in which: {done.labels}",
-        "Give them personas in personas.toml. A model or a typing tool that learns from these labels finds new people.",
+        "Give them personas in personas.toml. For new people, learn from the labels:",
+        f"personasync fit --target discovered --labels {done.labels}",
     )
 
 
