@@ -48,9 +48,14 @@ def tagged(platforms: Platforms, group: str) -> set[str]:
 
 
 @pytest.fixture
-def assigned(bench: Workbench) -> Workbench:
-    pull(bench)
-    assign(bench, as_of=bench.now())
+def assigned(ready: Workbench) -> Workbench:
+    return ready
+
+
+@pytest.fixture
+def pushed(bench: Workbench, applied: str) -> Workbench:
+    """A workspace whose first plan was applied."""
+    del applied
     return bench
 
 
@@ -71,8 +76,8 @@ def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_ch
     assert not shown.ratio.broken
 
 
-def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, bench: Workbench) -> None:
-    run_loop(bench, as_of=bench.now(), set_up=True)
+def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Workbench) -> None:
+    bench = pushed
     experiments.create(bench, wanted(bench, worth=0.5))
     run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
     access = platforms.sandbox.access
@@ -104,8 +109,8 @@ def replace_clock(bench: Workbench, *, days: float) -> Workbench:
     return bench
 
 
-def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, bench: Workbench) -> None:
-    run_loop(bench, as_of=bench.now(), set_up=True)
+def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Workbench) -> None:
+    bench = pushed
     experiments.create(bench, wanted(bench))
     run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
     new = next(tag for tag in platforms.email.segments(AUDIENCE).values() if tag["name"] == "ps:spring_new")
@@ -207,9 +212,9 @@ def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> N
 
 
 def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_true(
-    platforms: Platforms, bench: Workbench
+    platforms: Platforms, pushed: Workbench
 ) -> None:
-    run_loop(bench, as_of=bench.now(), set_up=True)
+    bench = pushed
     arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
     experiments.create(bench, wanted(bench, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
     run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
