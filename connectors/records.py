@@ -207,7 +207,7 @@ ARMS = TableSchema(
     ("experiment", "person_id"),
     pa.schema(
         [
-            ("experiment", pa.string()),  # "holdout": the global one, of which only those held out have a row
+            ("experiment", pa.string()),  # "holdout": the global one, with the arms holdout and mailed
             ("person_id", pa.string()),
             ("arm", pa.string()),
             ("persona", pa.string()),  # when the person was dealt in; null: unclassified

@@ -42,13 +42,10 @@ def deal(bench: Workbench, as_of: datetime) -> dict[str, int]:
 def _deal(bench: Workbench, experiment: Experiment, as_of: datetime) -> int:
     arms = bench.warehouse.current(ARMS.name)
     known = arms.filter(arms.experiment == experiment.name)
-    held = arms.filter(arms.experiment == HOLDOUT)
+    held = arms.filter(arms.experiment == HOLDOUT, arms.arm == HOLDOUT)
     people = bench.warehouse.current(ASSIGNMENTS.name).select("person_id", "persona").anti_join(known, "person_id")
-    if experiment.name == HOLDOUT:
-        told = with_arms(people, experiment)
-        told = told.filter(told.arm == HOLDOUT)
-    else:
-        told = with_arms(people.anti_join(held, "person_id"), experiment)
+    free = people if experiment.name == HOLDOUT else people.anti_join(held, "person_id")
+    told = with_arms(free, experiment)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
     rows = told.select(experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona")
     rows = rows.mutate(at=moment).to_pyarrow()

@@ -10,7 +10,7 @@ from datetime import datetime
 from connectors.errors import FixSettingsError
 from connectors.records import ARMS, MEMBERSHIPS
 from segmenter.errors import DefinitionError
-from segmenter.lift.arms import Experiment, SampleRatio, check_experiment, sample_ratio
+from segmenter.lift.arms import HOLDOUT, Experiment, SampleRatio, check_experiment, sample_ratio
 from segmenter.lift.power import least_lift, people_needed
 from segmenter.personas import UNCLASSIFIED
 from sync.arms import counts, deal
@@ -113,12 +113,15 @@ def show(bench: Workbench, name: str, *, base: float | None = None) -> Shown:
 
 
 def find(bench: Workbench, name: str) -> Experiment:
-    """Return the experiment *name*.
+    """Return the experiment *name*; "holdout" is the global one.
 
     Raises:
         FixSettingsError: There is none.
     """
-    found = bench.workspace.experiments.get(name)
+    everybody = bench.workspace.everybody
+    found = everybody if name == HOLDOUT else bench.workspace.experiments.get(name)
+    if found is None and name == HOLDOUT:
+        raise FixSettingsError("Nobody is held out of everything.", mend="personasync.toml: [holdout] share = 0.05")
     if found is None:
         known = ", ".join(bench.workspace.experiments) or "none yet"
         raise FixSettingsError(f"There is no experiment {name!r}.", mend=f"{EXPERIMENTS} has: {known}.")
@@ -126,12 +129,14 @@ def find(bench: Workbench, name: str) -> Experiment:
 
 
 def end(bench: Workbench, name: str, at: datetime) -> Experiment:
-    """End an experiment: its arms take nobody in any more, and its figures are final.
+    """End an experiment of experiments.toml: its arms take nobody in any more, and its figures are final.
 
     Raises:
         FixSettingsError: There is none of that name, or it has ended.
     """
     one = find(bench, name)
+    if name == HOLDOUT:
+        raise FixSettingsError("The global holdout has no end.", mend="Set its share to 0 in personasync.toml.")
     if one.ends is not None and one.ends <= at:
         ended = f"{name} ended {one.ends:%Y-%m-%d %H:%M} UTC."
         raise FixSettingsError(ended, mend=f"`personasync lift --experiment {name}` tells its result.")

@@ -196,7 +196,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
 def _everybody(main: MainFile) -> Experiment | None:
     held = main.holdout
     begins = datetime(1970, 1, 1, tzinfo=UTC)
-    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share) if held.share else None
+    if not held.share:
+        return None
+    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
 
 
 def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:

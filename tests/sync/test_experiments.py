@@ -131,10 +131,13 @@ def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experimen
     assign(assigned, as_of=assigned.now())
     experiments.create(assigned, wanted(assigned))
 
-    held, dealt = arms(assigned, HOLDOUT), arms(assigned)
-    assert set(held.values()) == {HOLDOUT}
-    assert 0.03 < len(held) / (len(held) + len(dealt)) < 0.2
-    assert not set(held) & set(dealt)
+    everybody, dealt = arms(assigned, HOLDOUT), arms(assigned)
+    held = {person for person, arm in everybody.items() if arm == HOLDOUT}
+    lift = lifting.lift_of_experiment(assigned, HOLDOUT)
+    assert 0.03 < len(held) / len(everybody) < 0.2
+    assert set(dealt) == set(everybody) - held
+    assert lift.primary == "ordered"
+    assert lift.comparisons[0].everyone.control.people == len(held)
     assert HOLDOUT in assigned.workspace.groups
 
 
@@ -150,6 +153,8 @@ def test_an_ended_experiment_takes_nobody_in(assigned: Workbench) -> None:
     assert found.dealt == {}
     with pytest.raises(FixSettingsError, match="ended"):
         experiments.end(assigned, "spring", one.begins + timedelta(days=2))
+    with pytest.raises(FixSettingsError, match="Nobody is held out"):
+        experiments.show(assigned, HOLDOUT)
 
 
 @pytest.mark.parametrize(
