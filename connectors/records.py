@@ -202,6 +202,20 @@ ASSIGNMENTS = TableSchema(
         ]
     ),
 )
+VALUES = TableSchema(
+    "person_values",
+    ("person_id",),
+    pa.schema(
+        [
+            ("person_id", pa.string()),
+            ("clv", pa.float64()),  # what the coming orders are worth; null: not known (any more)
+            ("expected_orders_365d", pa.float64()),
+            ("currency", pa.string()),
+            ("as_of", TIME),
+            ("version", pa.string()),  # digest of the value model
+        ]
+    ),
+)
 ARMS = TableSchema(
     "arms",
     ("experiment", "person_id"),
@@ -227,6 +241,7 @@ TABLES = {
         ENGAGEMENTS,
         SURVEY_ANSWERS,
         ASSIGNMENTS,
+        VALUES,
         ARMS,
     )
 }

@@ -66,6 +66,7 @@ class Inputs:
         links: Columns ``contact_key``, ``person_id``.
         answers: Survey answers.
         base: As `segmenter.traits.base_rates` returns it, where the tables hold some persons only; None: everybody.
+        values: Every version of what the value model said (`VALUES`); None where it is not asked.
     """
 
     contacts: Table
@@ -76,3 +77,4 @@ class Inputs:
     engagements: Table
     answers: Table
     base: Table | None = None
+    values: Table | None = None

@@ -21,6 +21,7 @@ from segmenter.facts.mail import delivery_facts, engagement_facts, hour_facts
 from segmenter.facts.orders import line_facts, order_facts
 from segmenter.facts.people import answer_facts, contact_facts
 from segmenter.facts.windows import MONEY, Windows
+from segmenter.facts.worth import value_facts
 from segmenter.trait import Inputs
 
 DAY = 86_400.0  # seconds
@@ -54,6 +55,7 @@ def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
         delivery_facts(inputs, windows),
         engagement_facts(inputs, windows),
         hour_facts(inputs, windows),
+        value_facts(inputs, windows),
         answer_facts(inputs, catalogue.surveyed, windows),
     ):
         joined = joined.left_join(part, "person_id").drop("person_id_right")

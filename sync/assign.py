@@ -12,7 +12,16 @@ from datetime import datetime
 
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
+from connectors.records import (
+    ASSIGNMENTS,
+    CONTACTS,
+    DELIVERIES,
+    ENGAGEMENTS,
+    ORDER_LINES,
+    ORDERS,
+    SURVEY_ANSWERS,
+    VALUES,
+)
 from segmenter import fields as template_fields
 from segmenter import segments as by_segment
 from segmenter.decide import decide_all
@@ -23,6 +32,7 @@ from segmenter.traits import traits
 from sync import publishing
 from sync.arms import arm_groups, copies, deal
 from sync.definitions import definitions_of
+from sync.valuing import value_people
 from sync.workbench import Definitions, Workbench, recorded
 
 
@@ -35,6 +45,7 @@ class Assigned:
         changed: Persons whose assignment is new or another than before.
         segments: Persons by segment name.
         personas: Persons by the persona's name, "unclassified" among them.
+        value_notes: What must be known of the value model, in sentences.
         dealt: Persons who came into an arm or the global holdout, by experiment.
     """
 
@@ -46,6 +57,7 @@ class Assigned:
     segments: dict[str, int] = field(default_factory=dict)
     personas: dict[str, int] = field(default_factory=dict)
     dealt: dict[str, int] = field(default_factory=dict)
+    value_notes: list[str] = field(default_factory=list)
 
 
 def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
@@ -53,9 +65,11 @@ def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
     with recorded(bench, "assign") as run:
         publishing.take_in(bench)
         before = bench.warehouse.current(ASSIGNMENTS.name)
+        valued = value_people(bench, as_of)
         rows = decide(bench, measured(bench, as_of), as_of).to_pyarrow()
         fresh = changed(bench.warehouse.memtable(rows), before)
         found = Assigned(as_of)
+        found.value_notes = list(valued.notes)
         ours = publishing.left_alone(bench, fresh.to_pyarrow())
         found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
         _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
@@ -76,6 +90,7 @@ def measured(bench: Workbench, as_of: datetime) -> Table:
         deliveries=warehouse.current(DELIVERIES.name),
         engagements=warehouse.current(ENGAGEMENTS.name),
         answers=warehouse.current(SURVEY_ANSWERS.name),
+        values=warehouse.history(VALUES.name),
     )
     return traits(inputs, bench.workspace.catalogue, as_of)
 

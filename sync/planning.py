@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
+from segmenter.value.focus import focused
 from sync.assign import memberships_wanted, values_wanted
 from sync.control.runs import Run
 from sync.guardrails import Breach, Limits, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
 from sync.plan_file import write_plan
 from sync.refusals import standing
+from sync.segment_values import focus
 from sync.workbench import Workbench, recorded
 
 
@@ -29,6 +31,7 @@ class Planned:
     breaches: Sequence[Breach]
     requests: Mapping[str, Mapping[str, int]]
     seconds: float
+    focus: str = ""
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -37,6 +40,7 @@ class Planned:
         return {
             "as_of": self.plan.as_of.isoformat() if self.plan.as_of else None,
             "changes": len(self.plan.changes),
+            "focus": self.focus or None,
             "contacts": dict(counts.contacts),
             "changed_contacts": dict(counts.changed),
             "first_values": dict(counts.first),
@@ -62,12 +66,13 @@ def plan(bench: Workbench) -> Planned:
     with recorded(bench, "plan") as run:
         newest = bench.control.runs.latest("assign", state="done")
         as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
-        decided = make_plan(gather(bench), targets(bench), as_of=as_of)
+        pushed, told = focus(bench)
+        decided = make_plan(gather(bench, pushed), targets(bench), as_of=as_of)
         breaches = judge(bench, decided)
         requests, seconds = _cost(bench, decided.changes)
         plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = bench.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told)
         write_plan(
             path,
             plan_id=plan_id,
@@ -81,7 +86,7 @@ def plan(bench: Workbench) -> Planned:
         bench.control.plans.record(
             plan_id, run_id=run.run_id, path=relative, changes=len(decided.changes), summary=summary
         )
-        run.counts.update(plan=plan_id, changes=len(decided.changes))
+        run.counts.update(plan=plan_id, changes=len(decided.changes), focus=pushed)
     return planned
 
 
@@ -120,10 +125,10 @@ def targets(bench: Workbench) -> list[Target]:
     return found
 
 
-def gather(bench: Workbench) -> State:
-    """Return the tables that a plan is made from."""
+def gather(bench: Workbench, pushed: Sequence[str] | None = None) -> State:
+    """Return the tables that a plan is made from; only segments *pushed* (None: all) are shown on the platforms."""
     warehouse = bench.warehouse
-    assignments = warehouse.current(ASSIGNMENTS.name)
+    assignments = focused(warehouse.current(ASSIGNMENTS.name), pushed)
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),

@@ -39,6 +39,7 @@ from sync.workspace_files import (
     SegmentsFile,
     ServePart,
     TraitPart,
+    ValuePart,
 )
 
 STATE = ".personasync"
@@ -79,6 +80,7 @@ class Workspace:
     traits: Mapping[str, TraitPart]
     guardrails: GuardrailsPart
     consent: ConsentPart
+    value: ValuePart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -176,6 +178,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         traits=main.traits,
         guardrails=main.guardrails,
         consent=main.consent,
+        value=main.value,
         classify=main.classify,
         catalogue=known,
         segments=segments,

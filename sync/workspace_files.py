@@ -119,6 +119,20 @@ class ClassifyPart(Part):
     )
 
 
+class ValuePart(Part):
+    """[value]: what an order earns and a contact costs, and which segments are worth pushing."""
+
+    margin: float = Field(
+        default=1.0, gt=0, le=1, description="Share of an order that is earned; 1: values are revenue."
+    )
+    contact_cost: float = Field(default=0.0, ge=0, description="Of one contact of one person, in your currency.")
+    horizon_days: int = Field(default=365, ge=28, le=3650, description="How far values look ahead.")
+    discount: Share = Field(default=0.1, description="A year's interest: what comes later counts for less.")
+    focus: tuple[Slug, ...] | Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Push only these segments, or so many of the most valuable; default: all."
+    )
+
+
 class ConsentPart(Part):
     """[consent]: who may be written to. The strictest consent over a person's contacts decides."""
 
@@ -191,6 +205,7 @@ class MainFile(Part):
     traits: dict[Slug, TraitPart] = Field(default_factory=dict)
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
+    value: ValuePart = ValuePart()
     classify: ClassifyPart = ClassifyPart()
     sensitive: SensitivePart = SensitivePart()
     serve: ServePart | None = None

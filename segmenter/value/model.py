@@ -22,7 +22,6 @@ LEAST_BUYERS = 500
 LEAST_REPEATERS = 100
 LEAST_WEEKS = 12.0
 MOST_FITTED = 50_000  # buyers; more change the parameters less than their own error
-WEEKS_A_YEAR = 365 / 7
 PERIOD_DAYS = 28.0  # of the discount's steps
 FORMAT = 1
 

@@ -109,4 +109,4 @@ def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
     return status
 
 
-from sync.cli import audits, experiments, finding, inspect, lift, models, platforms, serve, start, steps  # noqa: E402, F401 - they register their commands with `app`
+from sync.cli import audits, experiments, finding, inspect, lift, models, platforms, segments, serve, start, steps  # noqa: E402, F401 - they register their commands with `app`

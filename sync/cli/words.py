@@ -66,6 +66,7 @@ def assigned(result: Assigned) -> Shown:
         f"{result.persons:,} persons as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} assigned, "
         f"{result.unclassified:,} unclassified, {result.changed:,} changed."
     )
+    shown.extend(result.value_notes)
     return shown
 
 
@@ -94,6 +95,8 @@ def planned(result: Planned) -> Shown:
             for s in summary["samples"]
         ]
         shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
+    if result.focus:
+        shown.append(result.focus)
     if summary["parked"]:
         shown.append(table("Left alone", "Contacts", rows=list(summary["parked"].items())))
     if summary["requests"]:

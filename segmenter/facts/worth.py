@@ -1,0 +1,20 @@
+"""What the value model said of each person until the moment."""
+
+from __future__ import annotations
+
+import ibis
+from ibis import Table
+
+from segmenter.facts.windows import Windows
+from segmenter.trait import Inputs
+
+
+def value_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return ``person_id, clv, expected_orders_365d``: the newest until the moment; none where no model is asked."""
+    if inputs.values is None:
+        nothing = inputs.links.select("person_id").limit(0)
+        return nothing.mutate(clv=ibis.null("float64"), expected_orders_365d=ibis.null("float64"))
+    known = inputs.values.filter(inputs.values.as_of <= windows.moment)
+    order = [known.as_of.desc(), known.sequence.desc()]
+    placed = known.mutate(place=ibis.row_number().over(group_by=known.person_id, order_by=order))
+    return placed.filter(placed.place == 0).select("person_id", "clv", "expected_orders_365d")

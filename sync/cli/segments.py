@@ -1,0 +1,53 @@
+"""Segments by value: `segments`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+
+
+@app.command()
+def segments(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+    """Rank segments by value, with intervals, and say which to keep, merge or let go."""
+    from sync import segment_values as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.rank_segments(bench)
+        _, told = job.focus(bench)
+    lines: list[Any] = [_table(found), *_advice(found), *job.tried_sentences(found.tried), *found.notes]
+    console.result({**job.document(found), "focus": told or None}, *lines, *([told] if told else []))
+
+
+def _table(found: Any) -> Any:
+    rows = [
+        (
+            one.name,
+            one.people,
+            one.reachable,
+            f"{one.mean_value:,.2f}" if found.valued else "unknown",
+            "not measured" if one.gain is None else f"{100 * one.gain:+.2f}%",
+            f"{one.value:,.0f} ({one.interval.low:,.0f} to {one.interval.high:,.0f})" if found.valued else "unknown",
+            _places(one.ranks) if found.valued else "unknown",
+            one.naive,
+        )
+        for one in found.ranking
+    ]
+    heads = ("Segment", "People", "Reachable", "Worth of one", "Response", f"Value in {found.currency or 'money'}")
+    return table(*heads, "Place (95%)", "Place by past spend", rows=rows)
+
+
+def _places(ranks: tuple[int, int]) -> str:
+    best, worst = ranks
+    return str(best) if best == worst else f"{best}–{worst}"
+
+
+def _advice(found: Any) -> list[str]:
+    said = []
+    for one in found.ranking:
+        advice = found.advice[one.name]
+        verb = f"merge with {advice.merge_with}" if advice.merge_with else advice.verdict
+        said.append(f"{one.name}: {verb} – {'; '.join(advice.reasons)}.")
+    return said

@@ -1,0 +1,268 @@
+"""Rank the workspace's segments by value, say which to keep, and which of them are pushed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from segmenter.lift.effects import Comparison
+from segmenter.value.advice import Advice, advise
+from segmenter.value.buyers import history
+from segmenter.value.focus import with_subsegments
+from segmenter.value.model import TooLittle
+from segmenter.value.naive import TOP, Capture, compare
+from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
+from sync.lifting import lift_of_campaign, lift_of_experiment
+from sync.valuing import best_model, terms, value_people
+from sync.workbench import Workbench
+
+BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
+BACK = timedelta(days=91)  # the forecast is tried on the last quarter
+ORDERED = "ordered"
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentValues:
+    """The ranking of a workspace's segments.
+
+    Attributes:
+        ranking: The most valuable first.
+        valued: Whether the value model spoke; otherwise the order is that of past spend.
+        tried: How the model would have done on the last quarter, beside naive rankings; empty: too little known.
+        notes: What must be known, in sentences.
+    """
+
+    ranking: Sequence[Ranked]
+    advice: Mapping[str, Advice]
+    valued: bool
+    currency: str
+    tried: Mapping[str, Capture]
+    notes: Sequence[str]
+
+
+def rank_segments(bench: Workbench) -> SegmentValues:
+    """Rank the segments that people are assigned to now.
+
+    Raises:
+        FixSettingsError: Nobody was assigned yet.
+    """
+    now = bench.now()
+    valued = value_people(bench, now)
+    rows = _people(bench)
+    if not rows.num_rows:
+        raise FixSettingsError("Nobody has a segment yet.", mend="Run `personasync pull` and `personasync assign`.")
+    model = valued.model
+    links = bench.warehouse.memtable(bench.control.links.load())
+    found = history(bench.warehouse.current(ORDERS.name), links, now)
+    spent = dict(zip(found.buyers.person_ids, found.buyers.spent, strict=True))
+    worth: Mapping[str, float] = {}
+    if model is not None:
+        worth = dict(zip(found.buyers.person_ids, model.value(found.buyers, terms(bench)), strict=True))
+    responses, notes = _responses(bench)
+    segments = [_segment(name, rows, worth, spent, responses) for name in _names(bench)]
+    part = bench.workspace.value
+    costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
+    ranking = rank(segments, costs, np.random.default_rng(0))
+    if model is None:
+        ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
+    advice = advise(ranking, _messages(bench), valued=model is not None)
+    told = [*valued.notes, *notes, *_margin_note(bench, valued=model is not None)]
+    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(bench), told)
+
+
+def _margin_note(bench: Workbench, *, valued: bool) -> Iterator[str]:
+    if not valued:
+        yield "Without values the segments are in the order of what their people spent so far."
+    elif bench.workspace.value.margin == 1:
+        yield "Values are revenue, not profit: set `margin` in [value]."
+
+
+def _names(bench: Workbench) -> list[str]:
+    return [segment.name for segment in bench.workspace.segments]
+
+
+def _people(bench: Workbench) -> pa.Table:
+    """Everybody with a segment: ``person_id, segment, reachable``."""
+    warehouse = bench.warehouse
+    links = warehouse.memtable(bench.control.links.load())
+    contacts = warehouse.current(CONTACTS.name)
+    keyed = contacts.filter(contacts.state == "active").mutate(
+        contact_key=lambda t: t.connection.concat(":", t.platform_id)
+    )
+    known = keyed.inner_join(links, "contact_key")
+    may = known.consent.isin(list(bench.workspace.consent.push))
+    grouped = known.group_by("person_id").aggregate(
+        may=may.cast("int64").min(), mails=known.email.notnull().cast("int64").max()
+    )
+    mails = warehouse.current(DELIVERIES.name)
+    hard = mails.filter(mails.status == "hard", mails["at"] > bench.now() - BOUNCED).inner_join(links, "contact_key")
+    bounced = hard.select("person_id").distinct().mutate(hard=1)
+    assigned = warehouse.current(ASSIGNMENTS.name)
+    told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
+    told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
+    arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
+    return told.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
+
+
+def _segment(
+    name: str,
+    rows: pa.Table,
+    worth: Mapping[str, float],
+    spent: Mapping[str, float],
+    responses: Mapping[str, Response],
+) -> SegmentPeople:
+    mine = rows.filter(pc.equal(rows["segment"], name))
+    ids = mine["person_id"].to_pylist()
+    return SegmentPeople(
+        name,
+        np.nan_to_num(np.array([worth.get(one, 0.0) for one in ids], dtype=np.float64)),
+        np.array(mine["reachable"].to_pylist(), dtype=bool),
+        np.array([spent.get(one, 0.0) for one in ids], dtype=np.float64),
+        responses.get(name),
+    )
+
+
+def _messages(bench: Workbench) -> dict[str, str]:
+    """What each segment's people are told, as text; a segment without a persona is told what everybody is."""
+    personas, of = bench.workspace.personas, bench.workspace.persona_of
+    return {
+        name: json.dumps(dict(sorted(personas[of[name]].fields.items())) if name in of else {})
+        for name in _names(bench)
+    }
+
+
+def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
+    """The gain in orders a contact of the best arm, by segment: of the newest experiment or campaign that has arms."""
+    slugs = bench.workspace.persona_of
+    for name in reversed(list(bench.workspace.experiments)):
+        try:
+            lift = lift_of_experiment(bench, name)
+        except FixSettingsError:
+            continue
+        return _best(slugs, lift.comparisons), [
+            f"Response: orders a contact in {name}, the best arm against its control."
+        ]
+    try:
+        lift = lift_of_campaign(bench, None)
+    except FixSettingsError:
+        return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
+    return _best(slugs, lift.comparisons), [
+        f"Response: orders a contact in {lift.about!r}, the best variant against the first, not against no mail."
+    ]
+
+
+def _best(slugs: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
+    """The arm that is best for everybody together; each persona's own best would be the luckiest one."""
+    about = [one for one in comparisons if one.question.metric == ORDERED]
+    if not about:
+        return {}
+    best = max(about, key=lambda one: one.everyone.difference)
+    by_persona = {one.persona: one for one in best.personas}
+    return {
+        segment: Response(one.difference, one.variance, best.question.control)
+        for segment, slug in slugs.items()
+        if (one := by_persona.get(slug)) is not None and one.variance > 0
+    }
+
+
+def _tried(bench: Workbench) -> dict[str, Capture]:
+    """Fit as of a quarter ago, and look whose top tenth held more of what was spent since."""
+    then = bench.now() - BACK
+    links = bench.warehouse.memtable(bench.control.links.load())
+    orders = bench.warehouse.current(ORDERS.name)
+    before, after = history(orders, links, then), history(orders, links, bench.now())
+    model = best_model(before, then)
+    if isinstance(model, TooLittle):
+        return {}
+    spent = dict(zip(after.buyers.person_ids, after.buyers.spent, strict=True))
+    buyers = before.buyers.only(before.buyers.in_currency)
+    since = np.array([spent.get(who, 0.0) for who in buyers.person_ids], dtype=np.float64) - buyers.spent
+    forecast = model.orders(buyers, BACK.days) * model.spend.expected(buyers.repeats, buyers.repeat_mean)
+    naive = {"past spend": buyers.spent, "past orders": buyers.repeats, "recency": buyers.last - buyers.observed}
+    return compare(forecast, naive, since, np.random.default_rng(0))
+
+
+def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
+    """Say how the forecast did beside rankings that need no model."""
+    if not tried:
+        return []
+    lines = [
+        (
+            f"Tried on the last {BACK.days} days: the top {TOP:.0%} by the model's forecast held "
+            f"{tried['model'].share:.1%} of what was spent."
+        )
+    ]
+    for name, one in tried.items():
+        if name != "model":
+            low, high = 100 * one.interval.low, 100 * one.interval.high
+            points = f"{100 * one.behind:+.1f} points (95%: {low:+.1f} to {high:+.1f})"
+            lines.append(f"  by {name}: {one.share:.1%}; the model {points}.")
+    return lines
+
+
+def focus(bench: Workbench) -> tuple[list[str] | None, str]:
+    """Return the segments that are pushed (None: all), and a sentence that says so.
+
+    Raises:
+        FixSettingsError: `focus` names a segment that there is not.
+    """
+    wanted, names = bench.workspace.value.focus, _names(bench)
+    if wanted is None:
+        return None, ""
+    if isinstance(wanted, int):
+        before = bench.control.runs.latest("plan", state="done")
+        old = before.counts.get("focus") if before else None
+        ranked = rank_segments(bench).ranking
+        active = chosen(ranked, wanted, old or ()) if ranked else []
+    else:
+        active = list(wanted)
+    unknown = [name for name in active if name not in names]
+    if unknown:
+        raise FixSettingsError(
+            f"personasync.toml, [value] focus: there is no segment {unknown[0]!r}.",
+            mend=f"segments.toml has: {', '.join(names) or 'none'}.",
+        )
+    pushed = with_subsegments(active, bench.workspace.steps)
+    assigned = bench.warehouse.current(ASSIGNMENTS.name)
+    others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
+    told = (
+        f"[value] focus: only {', '.join(active) or 'no segment'} of {len(names)} segments; "
+        f"{others:,} people of the others show the fallback and are in no group."
+    )
+    return sorted(pushed), told
+
+
+def document(found: SegmentValues) -> dict[str, Any]:
+    """Return the ranking as plain data."""
+    rows = [
+        {
+            "segment": one.name,
+            "people": one.people,
+            "reachable": one.reachable,
+            "clv": one.mean_value if found.valued else None,
+            "response": one.gain,
+            "value": one.value if found.valued else None,
+            "value_interval": [one.interval.low, one.interval.high] if found.valued else None,
+            "ranks": list(one.ranks) if found.valued else None,
+            "tie": one.tie if found.valued else None,
+            "naive_rank": one.naive,
+            "verdict": found.advice[one.name].verdict,
+            "merge_with": found.advice[one.name].merge_with or None,
+            "reasons": list(found.advice[one.name].reasons),
+        }
+        for one in found.ranking
+    ]
+    tried = {
+        name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}
+        for name, c in found.tried.items()
+    }
+    return {"currency": found.currency, "segments": rows, "tried": tried, "notes": list(found.notes)}
