@@ -60,9 +60,9 @@ def _orders() -> Iterator[Trait]:
     yield _text("currency", "the currency of most orders", "ISO 4217", "orders")
     yield _number("currencies", "currencies ordered in; only the most used one is summed", "currencies", "orders")
     worth = "what the person's coming orders are worth by the value model; null where it does not know"
-    yield _number("clv", worth, "the model's currency", "value model")
+    yield _number("clv", worth, "main currency", "person_values")
     expected = "orders expected in the next 365 days by the value model"
-    yield _number("expected_orders_365d", expected, "orders", "value model")
+    yield _number("expected_orders_365d", expected, "orders", "person_values")
     yield _text("favourite_category", "category of which most pieces were ordered", "category", "order_lines")
     yield _text("last_category", "category that was ordered last", "category", "order_lines")
     yield _text("last_product", "product that was ordered last: its title, or its number", "product", "order_lines")
