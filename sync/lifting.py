@@ -75,14 +75,14 @@ def lift_of_campaign(bench: Workbench, name: str | None, *, control: str | None 
 
     Args:
         bench: The open workspace.
-        name: Name or id; None: the newest campaign.
+        name: Name or id; None: the newest campaign that was sent in variants.
         control: The variant that others are compared with; None: the first by name.
 
     Raises:
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
-    campaign = campaign_named(bench, name)
-    sent_at, now = campaign["sent_at"], bench.now()
+    campaign = campaign_named(bench, name) if name is not None else _newest_with_variants(bench)
+    sent_at, now = campaign["sent_at"], latest(bench)
     found = strata_of_campaign(bench, campaign)
     arms = sorted({one.arm for one in found})
     if len(arms) < 2:  # noqa: PLR2004 - a difference has two sides
@@ -104,7 +104,7 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
         FixSettingsError: There is no such experiment, or nobody was dealt in.
     """
     one = find(bench, name)
-    now = bench.now()
+    now = latest(bench)
     found = strata_of_experiment(bench, one)
     if not found:
         raise FixSettingsError(f"Nobody is in {name} yet.", mend="Run `personasync assign`, which deals people in.")
@@ -125,7 +125,7 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
 def strata_of_campaign(bench: Workbench, campaign: Mapping[str, Any]) -> list[Stratum]:
     """Count what the recipients of a campaign's variants did; empty where it has none."""
     people = _reached(bench, campaign)
-    window = Window(bench.now(), bench.workspace.results.order_days, _currency(bench))
+    window = Window(latest(bench), bench.workspace.results.order_days, _currency(bench))
     return _strata(bench, people.filter(people.arm.notnull()), _mails(bench, campaign), window)
 
 
@@ -137,7 +137,14 @@ def strata_of_experiment(bench: Workbench, one: Experiment) -> list[Stratum]:
 
 
 def _until(bench: Workbench, one: Experiment) -> datetime:
-    return min(one.ends, bench.now()) if one.ends else bench.now()
+    return min(one.ends, latest(bench)) if one.ends else latest(bench)
+
+
+def latest(bench: Workbench) -> datetime:
+    """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they told."""
+    told = (bench.warehouse.current(ENGAGEMENTS.name)["at"], bench.warehouse.current(CAMPAIGNS.name).sent_at)
+    newest: list[datetime | None] = [column.max().to_pyarrow().as_py() for column in told]
+    return max(bench.now(), *(moment for moment in newest if moment is not None))
 
 
 def _mails_during(bench: Workbench, one: Experiment) -> Table:
@@ -221,8 +228,23 @@ def _currency(bench: Workbench) -> str | None:
     return rows[0]["currency"] if rows else None
 
 
-def campaign_named(bench: Workbench, name: str | None) -> dict[str, Any]:
-    """Return the sent campaign with this name or id; None: the newest.
+def _newest_with_variants(bench: Workbench) -> dict[str, Any]:
+    table = bench.warehouse.current(CAMPAIGNS.name)
+    told = _everybody_reached(bench)
+    varied = told.group_by("connection", "campaign_id").aggregate(variants=told.variant.nunique())
+    varied = varied.filter(varied.variants > 1)
+    sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
+    rows: list[dict[str, Any]] = sent.order_by(sent.sent_at.desc()).limit(1).to_pyarrow().to_pylist()
+    if rows:
+        return rows[0]
+    raise FixSettingsError(
+        "No campaign that was sent in variants has been imported yet.",
+        mend="Send one and run `personasync results`, or compare arms: `personasync lift --experiment NAME`.",
+    )
+
+
+def campaign_named(bench: Workbench, name: str) -> dict[str, Any]:
+    """Return the sent campaign with this name or id.
 
     Raises:
         FixSettingsError: There is none, or several have the name.
@@ -232,8 +254,6 @@ def campaign_named(bench: Workbench, name: str | None) -> dict[str, Any]:
     rows: list[dict[str, Any]] = sent.to_pyarrow().to_pylist()
     if not rows:
         raise FixSettingsError("No campaign has been imported yet.", mend="Send one, then run `personasync results`.")
-    if name is None:
-        return rows[0]
     found = [row for row in rows if name in {row["campaign_id"], row["name"]}]
     if len(found) > 1:
         told = ", ".join(f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in found)
@@ -252,15 +272,19 @@ def _mails(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
 
 def _reached(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
     """Whom a campaign reached, with the persona in force and the variant: ``person_id, persona, arm, at``."""
+    told = _everybody_reached(bench)
+    mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
+    return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
+
+
+def _everybody_reached(bench: Workbench) -> Table:
     warehouse = bench.warehouse
-    told = reached(
+    return reached(
         warehouse.current(DELIVERIES.name),
         warehouse.memtable(bench.control.links.load()),
         warehouse.current(CAMPAIGNS.name),
         warehouse.history(ASSIGNMENTS.name),
     )
-    mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
-    return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
 
 
 def _ratio(one: Experiment, found: Sequence[Stratum]) -> SampleRatio | None:

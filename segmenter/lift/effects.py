@@ -116,7 +116,7 @@ def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Compariso
             one,
             everyone=replace(
                 one.everyone,
-                stands=one.everyone.p <= 0.05  # noqa: PLR2004 - the level of every interval here
+                stands=not one.everyone.interval.low <= 0 <= one.everyone.interval.high
                 if one.question.metric == primary
                 else stands[EVERYONE, one.question.metric],
             ),

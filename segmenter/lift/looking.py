@@ -63,9 +63,15 @@ def confidence_sequence(treated: Responses, control: Responses, *, planned: int,
     if n == 0:
         return Interval(-1.0, 1.0)
     alpha = 1 - level
-    per_person = treated.rate * (1 - treated.rate) + control.rate * (1 - control.rate)
+    per_person = _spread(treated) + _spread(control)
     rate = (-2 * log(alpha) + log(-2 * log(alpha) + 1)) / max(planned, 1)
     inner = 2 * (n * rate + 1) / (n * n * rate) * log(sqrt(n * rate + 1) / alpha)
-    half = sqrt(max(per_person, 1e-12) * inner)
+    half = sqrt(per_person * inner)
     difference = treated.rate - control.rate
     return Interval(max(-1.0, difference - half), min(1.0, difference + half))
+
+
+def _spread(group: Responses) -> float:
+    """Variance of one person's answer; half a responder more and less, so that nobody's silence is no certainty."""
+    rate = (group.converted + 0.5) / (group.people + 1)
+    return rate * (1 - rate)

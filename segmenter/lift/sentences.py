@@ -48,9 +48,16 @@ def sentence(one: Effect, found: Comparison) -> str:
     if one.verdict == "too_few":
         return (
             f"{who}: not enough data ({points}); needs {one.more:,} more people an arm to see a rise of "
-            f"{100 * found.question.worth:g} points{_early(found)}."
+            f"{counted(found.question.worth)}{_early(found)}."
         )
+    if not one.interval.low <= 0 <= one.interval.high:
+        return f"{who}: {points} in who {verb}{_early(found)}, which may be chance when all are looked at together."
     return f"{who}: no evidence of a difference in who {verb} ({points}{_early(found)})."
+
+
+def counted(share: float) -> str:
+    """Return a difference of rates in points, as people say it."""
+    return "1 point" if abs(share - 0.01) < 1e-9 else f"{100 * share:g} points"  # noqa: PLR2004 - what floats lose
 
 
 def _points(share: float) -> str:

@@ -158,6 +158,8 @@ def document(found: Any) -> dict[str, Any]:
 
 def shown(found: Any) -> list[Any]:
     """Return an experiment for people."""
+    from segmenter.lift.sentences import counted  # noqa: PLC0415 - heavy imports only where needed
+
     one = found.experiment
     arms = list(one.groups)
     rows = [
@@ -168,7 +170,7 @@ def shown(found: Any) -> list[Any]:
     if found.sizes:
         known = "a guess, no campaign was measured yet" if found.guessed else "as you said"
         lines.append(
-            f"Planned with a rate of {found.sizes[0].base:.1%} ({known}): a rise of {100 * one.worth:g} points shows "
+            f"Planned with a rate of {found.sizes[0].base:.1%} ({known}): a rise of {counted(one.worth)} shows "
             f"in 4 of 5 experiments with {found.sizes[0].needed:,} people an arm."
         )
     else:

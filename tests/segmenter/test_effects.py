@@ -125,6 +125,22 @@ def test_an_early_look_is_wider_and_says_that_it_holds() -> None:
     assert ", valid at every look" in sentence(early.everyone, early)
 
 
+def test_nobodys_silence_is_no_certainty() -> None:
+    silent = [stratum("Bo", "new", 300, 0), stratum("Bo", "old", 300, 0)]
+    early = judged([compare(silent, replace(CLICKED, early=True, planned=300))], primary="clicked")[0]
+
+    assert early.everyone.interval.high > 0.005
+    assert early.everyone.verdict == "too_few"
+
+
+def test_what_stood_alone_may_be_chance_among_many() -> None:
+    lucky = [stratum("Bo", "new", 1000, 130), stratum("Bo", "old", 1000, 100)]
+    dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
+    found = judged([compare([*lucky, *dull], CLICKED)], primary="clicked")[0]
+
+    assert sentence(found.personas[0], found).endswith("which may be chance when all are looked at together.")
+
+
 def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
     lucky = [stratum("Bo", "new", 1000, 130, 20), stratum("Bo", "old", 1000, 100, 20)]
     dull = [stratum(f"P{n}", arm, 1000, 100, 20) for n in range(8) for arm in ("new", "old")]
