@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from connectors.errors import FixSettingsError
 from segmenter.definitions import Definitions, Holding, Scorer, Thresholds, declared_values
 from segmenter.errors import DefinitionError
+from segmenter.sensitive import refuse_sensitive
 from sync.models import MEND, model_in_use
 from sync.settings import MAIN, Workspace
+from sync.tools import scorers
 
 
 def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definitions:
@@ -25,6 +28,7 @@ def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definiti
     limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     file = model_in_use(workspace.state_dir, workspace.catalogue) if with_model and "model" in settings.order else None
     _check_declared(workspace)
+    _check_sensitive(workspace, file.linear().traits if file else ())
     personas = list(workspace.personas.values())
     try:
         return Definitions(
@@ -33,6 +37,7 @@ def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definiti
             order=settings.order,
             declared=settings.declared,
             declared_values=declared_values(personas, workspace.segments, workspace.persona_of),
+            tools=scorers(workspace, limits) if "survey" in settings.order else (),
             model=Scorer(file.linear(), file.version, limits) if file else None,
             holding=Holding(
                 settings.min_lead, timedelta(days=settings.rest_days), timedelta(days=settings.expiry_days)
@@ -40,6 +45,16 @@ def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definiti
         )
     except DefinitionError as error:
         raise FixSettingsError(f"{MAIN}, [classify]: {error}.", mend=MEND) from error
+
+
+def _check_sensitive(workspace: Workspace, read: Sequence[str]) -> None:
+    """A model that was fitted under a purpose is not asked any more when the purpose is gone."""
+    declared = [workspace.classify.declared] if workspace.classify.declared else []
+    for names, where in ((read, "the model in use"), (declared, f"{MAIN}, [classify] declared")):
+        try:
+            refuse_sensitive(names, workspace.catalogue, workspace.sensitive, where=where)
+        except DefinitionError as error:
+            raise FixSettingsError(str(error)) from error
 
 
 def _check_declared(workspace: Workspace) -> None:

@@ -186,7 +186,7 @@ def train(
         FixSettingsError: There are too few people, or nothing to learn from.
     """
     workspace = bench.workspace
-    traits = candidates(workspace.catalogue, but)
+    traits = candidates(workspace.catalogue, but, workspace.sensitive)
     if only is not None:
         _check_named(only, [trait.name for trait in traits])
         traits = [trait for trait in traits if trait.name in only]

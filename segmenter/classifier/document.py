@@ -127,7 +127,11 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
 
 def write_model(file: ModelFile) -> str:
     """Return the text of a model's file, its digest last."""
-    told = file.model_dump(mode="json")
+    return sealed(file.model_dump(mode="json"))
+
+
+def sealed(told: Mapping[str, Any]) -> str:
+    """Return *told* as the text of a file, with its digest last."""
     return json.dumps({**told, "digest": _digest(told)}, indent=1, allow_nan=False) + "\n"
 
 
@@ -141,12 +145,7 @@ def read_model(text: str, *, where: str) -> ModelFile:
     Raises:
         DefinitionError: It is no such file, is damaged, or its numbers fit no model.
     """
-    told = _decoded(text, where)
-    digest = told.pop("digest", None)
-    if digest is None:
-        raise DefinitionError("its digest is missing, so nobody can tell whether it is whole", where=where)
-    if digest != _digest(told):
-        raise DefinitionError("its digest is another one: the file was damaged or changed by hand", where=where)
+    told = unsealed(text, where=where)
     try:
         file = ModelFile.model_validate(told)
         file.linear()
@@ -160,6 +159,21 @@ def read_model(text: str, *, where: str) -> ModelFile:
     if read != set(file.catalogue):
         raise DefinitionError("it does not say how each of its traits was defined", where=where)
     return file
+
+
+def unsealed(text: str, *, where: str) -> dict[str, Any]:
+    """Return what `sealed` wrote, without the digest.
+
+    Raises:
+        DefinitionError: It is no such text, or was damaged.
+    """
+    told = _decoded(text, where)
+    digest = told.pop("digest", None)
+    if digest is None:
+        raise DefinitionError("its digest is missing, so nobody can tell whether it is whole", where=where)
+    if digest != _digest(told):
+        raise DefinitionError("its digest is another one: the file was damaged or changed by hand", where=where)
+    return told
 
 
 def _decoded(text: str, where: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from segmenter.catalogue import Catalogue
+from segmenter.sensitive import NO_PURPOSE, Purpose, why_sensitive
 from segmenter.trait import Trait
 
 MOST_OPTIONS = 10  # values of one trait
@@ -15,21 +16,23 @@ LEAST_OF_OPTION = 30  # people with a value: fewer teach nothing about it
 NEVER = frozenset({"consent"})  # whether somebody may be written to is no trait of a persona
 
 
-def candidates(catalogue: Catalogue, but: Collection[str] = ()) -> list[Trait]:
+def candidates(catalogue: Catalogue, but: Collection[str] = (), purpose: Purpose = NO_PURPOSE) -> list[Trait]:
     """Return the traits that a model may read.
 
     Args:
         catalogue: All traits.
         but: Those that the target is made of: a model would only learn its definition by heart.
+        purpose: What the workspace says that sensitive traits may be used for.
 
     Returns:
-        Numbers, yes or no, and words; no sensitive trait, no survey answer, no date.
+        Numbers, yes or no, and words; no survey answer, no date, and nothing sensitive that the purpose does not name.
     """
     return [
         trait
         for trait in catalogue.traits.values()
-        if not trait.sensitive and trait.type != "date" and trait.name not in catalogue.surveyed
+        if trait.type != "date" and trait.name not in catalogue.surveyed
         if trait.name not in but and trait.name not in NEVER
+        if purpose.allows(trait.name) or not why_sensitive(trait.name, catalogue)
     ]
 
 

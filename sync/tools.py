@@ -1,0 +1,106 @@
+"""Typing tools in ``.personasync/tools``: one file each, by name; several stand side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.errors import FixSettingsError
+from segmenter.classifier.document import LARGEST_FILE
+from segmenter.definitions import Scorer, Thresholds
+from segmenter.errors import DefinitionError
+from segmenter.sensitive import refuse_sensitive
+from segmenter.typing_tool.document import ToolFile, read_tool, write_tool
+from sync.settings import Workspace
+
+FOLDER = "tools"
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A saved tool, and why the waterfall can't ask it ("" where it can)."""
+
+    file: ToolFile
+    lacking: str
+
+
+def save_tool(state_dir: Path, file: ToolFile) -> Path:
+    """Write a tool, whole or not at all; one of that name is replaced. Returns where it was written."""
+    path = state_dir / FOLDER / f"{file.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(write_tool(file), "utf-8")
+    part.replace(path)
+    return path
+
+
+def load_tool(state_dir: Path, name: str) -> ToolFile:
+    """Return the tool of that name.
+
+    Raises:
+        FixSettingsError: There is none, or its file is damaged.
+    """
+    path = state_dir / FOLDER / f"{name}.json"
+    if path not in _files(state_dir):
+        known = ", ".join(one.stem for one in _files(state_dir)) or "none yet; `personasync survey design` makes one"
+        raise FixSettingsError(f"There is no typing tool {name!r}.", mend=f"There are: {known}.")
+    return _read(path)
+
+
+def load_tools(workspace: Workspace) -> list[Connected]:
+    """Return every saved tool, the longest first.
+
+    Raises:
+        FixSettingsError: A file is damaged.
+    """
+    files = [_read(path) for path in _files(workspace.state_dir)]
+    ordered = sorted(files, key=lambda file: (-len(file.questions), file.name))
+    return [Connected(file, _lacking(file, workspace)) for file in ordered]
+
+
+def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
+    """Return the tools that the waterfall asks, the longest first: those whose traits and segments the workspace has.
+
+    Raises:
+        FixSettingsError: A file is damaged, or a tool asks for a sensitive trait without a purpose.
+    """
+    found = []
+    for tool in load_tools(workspace):
+        if not tool.lacking:
+            file = tool.file
+            _check_sensitive(file, workspace)
+            known = 1.0 if file.complete else thresholds.known
+            limits = Thresholds(thresholds.confidence, thresholds.margin, known)
+            found.append(Scorer(file.linear(), file.version, limits))
+    return tuple(found)
+
+
+def _check_sensitive(file: ToolFile, workspace: Workspace) -> None:
+    traits = [question.trait for question in file.questions]
+    try:
+        refuse_sensitive(traits, workspace.catalogue, workspace.sensitive, where=f"typing tool {file.name!r}")
+    except DefinitionError as error:
+        raise FixSettingsError(str(error)) from error
+
+
+def _lacking(file: ToolFile, workspace: Workspace) -> str:
+    traits = [q.trait for q in file.questions if q.trait not in workspace.catalogue.traits]
+    segments = [label for label in file.model.labels if label not in {one.name for one in workspace.segments}]
+    told = [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
+    told += [f"segments.toml lacks {segments[0]!r}"] if segments else []
+    return "; ".join(told)
+
+
+def _files(state_dir: Path) -> list[Path]:
+    return sorted((state_dir / FOLDER).glob("*.json"))
+
+
+def _read(path: Path) -> ToolFile:
+    where = f".personasync/{FOLDER}/{path.name}"
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return read_tool(file.read(LARGEST_FILE + 1), where=where)
+    except DefinitionError as error:
+        raise FixSettingsError(
+            f"{error}.", mend="Make it again with `personasync survey`, or remove the file."
+        ) from error
