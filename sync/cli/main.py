@@ -109,8 +109,4 @@ def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
     return status
 
 
-<<<<<<< HEAD
-from sync.cli import audits, experiments, finding, inspect, lift, models, platforms, segments, serve, start, steps  # noqa: E402, F401 - they register their commands with `app`
-=======
-from sync.cli import audits, experiments, finding, inspect, lift, models, platforms, serve, start, steps, survey  # noqa: E402, F401 - they register their commands with `app`
->>>>>>> 70fd933 (survey design, score and import: questions that were measured on people held out, a form to ask them, and answers that decide)
+from sync.cli import audits, experiments, finding, inspect, lift, models, platforms, segments, serve, start, steps, survey  # noqa: E402, F401 - they register their commands with `app`
