@@ -19,7 +19,6 @@ MOST_BYTES = 64 * 2**20
 MOST_UNPACKED = 512 * 2**20  # an XLSX is a ZIP: a small one can hold a very large one
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 1_000_000, 2_000, 20_000_000
 KINDS = (".csv", ".tsv", ".txt", ".xlsx")
-HEADER_ROW = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from threadpoolctl import threadpool_limits
 
 from segmenter.answers import AnswerSheet, Matrix, WordsError, code, number_of
