@@ -67,7 +67,7 @@ def test_what_a_persona_should_not_say_is_told_with_its_line_whenever_the_worksp
 
 
 def flags(platforms: Platforms, say: Run, path: Path, *, proxy: bool) -> str:
-    """Write a flag that everybody in the largest segment has, and nobody else; or one by chance. Returns the segment."""
+    """Write a flag that everybody in the largest segment has, or one by chance. Returns the segment."""
     for command in ("pull", "assign"):
         assert say(command)[0] == 0
     with path.open("w", encoding="utf-8", newline="") as file:
