@@ -195,7 +195,7 @@ def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresho
     for place, question in enumerate(file.questions):
         header = headers[question.trait]
         if header:
-            words = {answer.label.casefold(): answer.value for answer in question.answers}
+            words = {answer.label: answer.value for answer in question.answers}
             values[:, place] = _numbers(read.column(header), words, f"{path.name}, column {header!r}", read.numbers)
     who = answers_from_file(path, Columns(columns.respondent, only=there), sheet=sheet).sheet.respondents
     return _scores(file, who, values, thresholds)
@@ -204,10 +204,11 @@ def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresho
 def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows: Sequence[int]) -> Matrix:
     """Cells as the tool's numbers: what its answers are called, else numbers."""
     found = np.full(len(cells), np.nan)
+    folded = {word.casefold(): value for word, value in words.items()}
     for place, cell in enumerate(cells):
         if is_no_answer(cell):
             continue
-        value = words.get(cell.casefold(), number_of(cell))
+        value = folded.get(cell.casefold(), number_of(cell))
         if value is None:
             offered = ", ".join(words) or "numbers"
             raise FixSettingsError(
