@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from segmenter.errors import DefinitionError
@@ -19,6 +19,7 @@ class Persona:
         slug: The value that the platforms store; stable while name and story change.
         segments: Names of the segments that the persona stands for.
         fields: Copy for the template fields, by field name.
+        on: Copy for one connection only: by field name and connection. It goes before the other.
     """
 
     slug: str
@@ -26,6 +27,16 @@ class Persona:
     segments: tuple[str, ...]
     story: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def copy(self, name: str, connection: str) -> str | None:
+        """Return the copy for field *name* on a connection; None where the persona has no words of its own."""
+        return self.on.get(name, {}).get(connection, self.fields.get(name))
+
+    def texts(self) -> Iterator[tuple[str, str, str]]:
+        """Yield all copy: field, connection ("": all), text."""
+        yield from ((name, "", text) for name, text in self.fields.items())
+        yield from ((name, place, text) for name, texts in self.on.items() for place, text in texts.items())
 
 
 def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[str, str]:

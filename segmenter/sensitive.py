@@ -212,7 +212,7 @@ def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -
     remarks = []
     for slug, persona in personas.items():
         texts = {"name": persona.name, "story": persona.story}
-        texts |= {f"fields.{name}": copy for name, copy in persona.fields.items()}
+        texts |= {f"fields.{name}{place and '.'}{place}": copy for name, place, copy in persona.texts()}
         remarks += [Remark(slug, part, found) for part, text in texts.items() for found in find(text)]
     for name, field in fields.items():
         remarks += [Remark("", f"fields.{name}.fallback", found) for found in find(field.fallback)]

@@ -25,11 +25,12 @@ from connectors.records import (
 from segmenter import fields as template_fields
 from segmenter import segments as by_segment
 from segmenter.decide import decide_all
-from segmenter.fields import OwnedField
+from segmenter.fields import Known, OwnedField
+from segmenter.next_best import NEXT
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
-from sync import publishing
+from sync import individual, publishing
 from sync.arms import arm_groups, copies, deal
 from sync.definitions import definitions_of
 from sync.valuing import value_people
@@ -122,20 +123,46 @@ def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]])
     found.personas = dict(personas.most_common())
 
 
-def values_wanted(bench: Workbench, assignments: Table) -> Table:
-    """Return what every person's fields shall show; see `segmenter.fields.values_wanted`."""
-    return fields_wanted(bench, assignments, copies(bench))
+def values_wanted(bench: Workbench, assignments: Table, as_of: datetime | None) -> Table:
+    """Return what every person's fields shall show; see `segmenter.fields.values_wanted`.
+
+    Args:
+        bench: The open workspace.
+        assignments: Whom to look at.
+        as_of: The moment whose traits are shown, UTC; None: nobody's own values.
+    """
+    people = individual_traits(bench, as_of) if as_of else None
+    return fields_wanted(bench, assignments, copies(bench), people)
 
 
-def fields_wanted(bench: Definitions, assignments: Table, copied: Table | None) -> Table:
-    """Return what fields shall show, given whose copy (`sync.arms.copies`) people get."""
+def individual_traits(bench: Workbench, as_of: datetime) -> Table | None:
+    """Return what fields show of people themselves: ``person_id``, ``consent``, and each trait that a field asks for.
+
+    None where no field asks, and consent decides nothing.
+    """
+    asked = individual.asked(bench)
+    if not asked and individual.everybody_gets_copy(bench):
+        return None
+    people = measured(bench, as_of)
+    told = people.select("person_id", "consent", *(name for name in asked if name not in NEXT))
+    for name in asked:
+        if name in NEXT:
+            best = individual.next_items(bench, name, as_of).rename({name: "item"})
+            told = told.left_join(best, "person_id").drop("person_id_right")
+    return told.cache()
+
+
+def fields_wanted(bench: Definitions, assignments: Table, copied: Table | None, people: Table | None) -> Table:
+    """Return what fields shall show, given whose copy (`sync.arms.copies`) people get and their own traits."""
     owned = [
         OwnedField(name, declared.name, declared.role)
         for name, connection in bench.workspace.connections.items()
         for declared in bench.manifest.connectors[connection.connector].fields
     ]
     personas = list(bench.workspace.personas.values())
-    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copied)
+    consent = bench.workspace.consent
+    known = None if people is None else Known(people, consent.individual, consent.persona)
+    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copied, known)
 
 
 def memberships_wanted(bench: Workbench, assignments: Table) -> Table:

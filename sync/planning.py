@@ -64,10 +64,8 @@ class Planned:
 def plan(bench: Workbench) -> Planned:
     """Decide what would change on the platforms now, and save it under ``.personasync/plans``."""
     with recorded(bench, "plan") as run:
-        newest = bench.control.runs.latest("assign", state="done")
-        as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
         pushed, told = focus(bench)
-        decided = make_plan(gather(bench, pushed), targets(bench), as_of=as_of)
+        decided = make_plan(gather(bench, pushed), targets(bench), as_of=assigned_at(bench))
         breaches = judge(bench, decided)
         requests, seconds = _cost(bench, decided.changes)
         plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
@@ -125,6 +123,12 @@ def targets(bench: Workbench) -> list[Target]:
     return found
 
 
+def assigned_at(bench: Workbench) -> datetime | None:
+    """Return the moment (UTC) that people were last looked at; None: never."""
+    newest = bench.control.runs.latest("assign", state="done")
+    return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
+
+
 def gather(bench: Workbench, pushed: Sequence[str] | None = None) -> State:
     """Return the tables that a plan is made from; only segments *pushed* (None: all) are shown on the platforms."""
     warehouse = bench.warehouse
@@ -134,7 +138,7 @@ def gather(bench: Workbench, pushed: Sequence[str] | None = None) -> State:
         memberships=warehouse.current(MEMBERSHIPS.name),
         links=warehouse.memtable(bench.control.links.load()),
         assignments=assignments,
-        values=values_wanted(bench, assignments),
+        values=values_wanted(bench, assignments, assigned_at(bench)),
         groups=memberships_wanted(bench, assignments),
         ours=warehouse.memtable(bench.control.ledger.groups_made()),
         refused=standing(bench),

@@ -19,9 +19,11 @@ import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, TIME
+from segmenter.next_best import NEXT
 from sync.arms import copies
 from sync.bases import base_of
 from sync.control.people import Published
+from sync.individual import next_of_everybody
 from sync.workbench import Workbench
 
 PUBLISHED = ("*", "published")  # in the store of cursors: what was published last
@@ -81,7 +83,7 @@ def publish(bench: Workbench, people: Table, as_of: datetime) -> int:
     before, present = bench.control.people.digests(), set()
     known_better = bench.control.people.since(_read_at(bench))
     written = 0
-    for batch in _people(bench, people):
+    for batch in _people(bench, people, as_of):
         present |= {one["person_id"] for one in batch}
         rows = [_row(bench, one, as_of) for one in batch if one["person_id"] not in known_better]
         written += bench.control.people.publish(one for one in rows if before.get(one.person_id) != one.digest)
@@ -92,7 +94,7 @@ def publish(bench: Workbench, people: Table, as_of: datetime) -> int:
     return written
 
 
-def _people(bench: Workbench, people: Table) -> Iterator[list[dict[str, Any]]]:
+def _people(bench: Workbench, people: Table, as_of: datetime) -> Iterator[list[dict[str, Any]]]:
     """Yield persons with their traits, their assignment, and the contacts that no platform can be asked for."""
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
     told = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
@@ -101,6 +103,9 @@ def _people(bench: Workbench, people: Table) -> Iterator[list[dict[str, Any]]]:
     copied = copies(bench)
     if copied is not None:
         joined = joined.left_join(copied, "person_id").drop("person_id_right")
+    suggested = next_of_everybody(bench, as_of)
+    if suggested is not None:
+        joined = joined.left_join(suggested, "person_id").drop("person_id_right")
     for batch in joined.to_pyarrow_batches(chunk_size=AT_ONCE):
         yield [{**row, "contacts": filed.get(row["person_id"], [])} for row in batch.to_pylist()]
 
@@ -130,6 +135,7 @@ def _row(bench: Workbench, one: Mapping[str, Any], as_of: datetime) -> Published
         base["contacts"] = one["contacts"]
     if one.get("copy_of") is not None:
         base["copy_of"] = one["copy_of"]
+    base |= {name: one[name] for name in NEXT if one.get(name) is not None}
     given = {name: one[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
     assignment = {"person_id": one["person_id"], **_plain(given)} if given["as_of"] is not None else None
     told = json.dumps([base, assignment], sort_keys=True)

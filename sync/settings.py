@@ -17,15 +17,16 @@ from connectors.connector import Connection
 from connectors.errors import FixSettingsError
 from segmenter.catalogue import Catalogue, catalogue
 from segmenter.errors import DefinitionError
-from segmenter.fields import TemplateField, check_copy
+from segmenter.field_checks import check_copy, check_fields
+from segmenter.fields import TemplateField
 from segmenter.lift.arms import HOLDOUT, Experiment
 from segmenter.personas import Persona, persona_of_segments
 from segmenter.segments import Segment, Waterfall, waterfall
 from segmenter.sensitive import Purpose, lint, refuse_sensitive
-from segmenter.trait import MappedTrait, SurveyTrait
 from sync.connection_settings import check_connections, check_targets
 from sync.experiments_file import load_experiments
 from sync.manifest import Manifest, load_manifest
+from sync.meanings import fields_of, own_traits, personas_of, segments_of
 from sync.secret_references import resolve_secret
 from sync.toml_places import Place, at_line, read_text, read_toml
 from sync.workspace_files import (
@@ -34,6 +35,7 @@ from sync.workspace_files import (
     ConsentPart,
     GuardrailsPart,
     MainFile,
+    PersonalizePart,
     PersonasFile,
     ResultsPart,
     SegmentsFile,
@@ -81,6 +83,7 @@ class Workspace:
     guardrails: GuardrailsPart
     consent: ConsentPart
     value: ValuePart
+    personalize: PersonalizePart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -156,13 +159,14 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(_own(main)))
-    segments = _segments(segments_file)
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main)))
+    segments = segments_of(segments_file)
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
-    personas = _personas(personas_file)
-    fields = _fields(personas_file)
+    personas = personas_of(personas_file)
+    fields = fields_of(personas_file)
+    _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
@@ -179,6 +183,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         guardrails=main.guardrails,
         consent=main.consent,
         value=main.value,
+        personalize=main.personalize,
         classify=main.classify,
         catalogue=known,
         segments=segments,
@@ -238,41 +243,13 @@ def _digest(
     steps: Waterfall,
     experiments: Mapping[str, Experiment],
 ) -> str:
-    files = (main.classify, main.holdout, segments, personas)
+    files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas)
     told = "".join(file.model_dump_json() for file in files) + steps.version + repr(sorted(experiments.items()))
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _own(main: MainFile) -> list[MappedTrait | SurveyTrait]:
-    return [
-        SurveyTrait(name, part.survey, part.item, part.type, part.meaning, part.sensitive)
-        if part.survey and part.item
-        else MappedTrait(name, part.connection or "", part.property or "", part.type, part.meaning, part.sensitive)
-        for name, part in main.traits.items()
-    ]
-
-
-def _segments(file: SegmentsFile) -> tuple[Segment, ...]:
-    return tuple(
-        Segment(part.name, part.title or part.name, part.rule, part.parent, part.priority) for part in file.segments
-    )
-
-
-def _personas(file: PersonasFile) -> dict[str, Persona]:
-    return {
-        slug: Persona(slug, part.name, part.segments, part.story, part.fields) for slug, part in file.personas.items()
-    }
-
-
-def _fields(file: PersonasFile) -> dict[str, TemplateField]:
-    return {
-        name: TemplateField(name, part.label or name, part.type, part.fallback, part.targets())
-        for name, part in file.fields.items()
-    }
-
-
 Made = TypeVar("Made")
-NAMED = re.compile(r"^(segment|persona|field|trait) '([^']+)'")
+NAMED = re.compile(r"^(segment|persona|field|trait) '([^']+)'(?:, field '([^']+)')?")
 
 
 def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:
@@ -289,9 +266,9 @@ def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError)
     named = NAMED.match(error.where)
     if named is None:
         return ()
-    kind, name = named.groups()
+    kind, name, field = named.groups()
     if kind != "segment" or not isinstance(file, SegmentsFile):
-        return (f"{kind}s", name)
+        return (f"{kind}s", name, *(("fields", field) if field else ()))
     positions = [position for position, part in enumerate(file.segments) if part.name == name]
     in_rule = ("rule",) if error.line is not None or error.column is not None else ()
     return ("segments", positions[-1], *in_rule) if positions else ()

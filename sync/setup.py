@@ -57,7 +57,11 @@ def definitions(bench: Workbench, connector: Connector) -> list[FieldDefinition]
     ]
     templates = [
         FieldDefinition(
-            name=template.targets[connector.name], label=template.label, type=template.type, default=template.fallback
+            name=template.targets[connector.name],
+            label=template.label,
+            type="enumeration" if template.type == "choice" else template.type,
+            options=tuple((option, option) for option in template.options),
+            default=template.fallback,
         )
         for template in workspace.fields.values()
         if connector.name in template.targets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -140,6 +140,12 @@ class ConsentPart(Part):
         default=("subscribed", "unknown"),
         description='"unknown" is a CRM contact who neither opted out nor is in the audience.',
     )
+    individual: tuple[Consent, ...] = Field(
+        default=("subscribed",), description="Who may be shown values of their own; others get their persona's copy."
+    )
+    persona: tuple[Consent, ...] = Field(
+        default=get_args(Consent), description="Who may be shown a persona's copy; others get the fallback."
+    )
 
 
 class SensitivePart(Part):
@@ -156,6 +162,19 @@ class SensitivePart(Part):
             message = "`allow` needs a purpose"
             raise ValueError(message)
         return self
+
+
+class PersonalizePart(Part):
+    """[personalize]: what is too personal, and how good a suggestion has to be."""
+
+    max_individual: int = Field(default=3, ge=0, description="Most individual fields in one template.")
+    recent_days: float = Field(default=3, ge=0, description="A purchase younger than this is not named back.")
+    max_age_days: int = Field(default=365, ge=1, description="What individual values come from is not older than this.")
+    min_audience: int = Field(default=20, ge=1, description="Fewest people that a persona's copy is written for.")
+    next_people: int = Field(
+        default=10, ge=1, description="Fewest people who bought both, before one suggests the other."
+    )
+    next_rest_days: int = Field(default=90, ge=0, description="What was bought within so many days is not suggested.")
 
 
 class ServePart(Part):
@@ -208,6 +227,7 @@ class MainFile(Part):
     value: ValuePart = ValuePart()
     classify: ClassifyPart = ClassifyPart()
     sensitive: SensitivePart = SensitivePart()
+    personalize: PersonalizePart = PersonalizePart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()
@@ -239,15 +259,28 @@ class PersonaPart(Part):
     name: str
     segments: tuple[Slug, ...] = ()
     story: str = ""
-    fields: dict[Slug, str] = Field(default_factory=dict, description="Copy for the template fields.")
+    fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
+        default_factory=dict,
+        description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',
+    )
 
 
 class FieldPart(OpenPart):
     """[fields.NAME]. Keys beside these are connections: the field's name there."""
 
     label: str = ""
-    type: Literal["text", "url"] = "text"
+    type: Literal["text", "url", "number", "date", "choice"] = "text"
     fallback: str = Field(description="Shown for people without a persona, and for personas without copy of their own.")
+    trait: Slug | None = Field(
+        default=None, description="The trait whose value is shown to the person; next_category and next_product too."
+    )
+    personalize: Literal["none", "persona", "individual"] | None = Field(
+        default=None,
+        description="How personal it may get: the fallback for all, persona copy, or the trait. Default: as far as the "
+        "field goes.",
+    )
+    options: tuple[str, ...] = Field(default=(), description="Of a choice: what may be shown.")
+    max_length: int = Field(default=255, ge=1, le=255, description="Most characters that the template has room for.")
 
     def targets(self) -> dict[str, str]:
         """Return the field's name on each connection."""

@@ -11,15 +11,18 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
 from segmenter.decide import decide_one
-from segmenter.trait import Inputs
+from segmenter.next_best import NEXT
+from segmenter.trait import Inputs, TraitType
 from segmenter.traits import traits
 from sync.assign import fields_wanted
 from sync.bases import with_base
 from sync.control.people import Published
 from sync.definitions import definitions_of
+from sync.individual import asked
 from sync.publishing import as_assignment
 from sync.warehouse import Memory
 from sync.webhooks.gathering import Row
@@ -27,6 +30,12 @@ from sync.webhooks.service import Service
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 COPIES = pa.schema([("person_id", pa.string()), ("copy_of", pa.string())])
+KINDS: Mapping[TraitType, pa.DataType] = {
+    "number": pa.float64(),
+    "text": pa.string(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+}
 WITHOUT = (ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 
 
@@ -78,7 +87,7 @@ class Decider:
         before = {person: as_assignment(one.assignment) for person, one in published.items() if one.assignment}
         definitions = definitions_of(self._service.workspace)
         assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
-        return self._wanted(assigned, before, published)
+        return self._wanted(assigned, before, published, self._known(rows, published))
 
     def _measured(self, contacts: Sequence[Row], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
         keep = self._memory.keep
@@ -90,8 +99,39 @@ class Decider:
         )
         return self._memory.rows(traits(inputs, self._service.workspace.catalogue, as_of))
 
+    def _known(self, rows: Sequence[Row], published: Mapping[str, Published]) -> Table:
+        """What fields show of these people themselves; suggestions are those that `assign` published."""
+        traits = self._service.workspace.catalogue.traits
+        names = asked(self._service)
+        schema = pa.schema(
+            [
+                ("person_id", pa.string()),
+                ("consent", pa.string()),
+                *((name, pa.string() if name in NEXT else KINDS[traits[name].type]) for name in names),
+            ]
+        )
+        told = [
+            {
+                "person_id": row["person_id"],
+                "consent": row["consent"],
+                **{name: row[name] for name in names if name not in NEXT},
+                **{
+                    name: published[row["person_id"]].base.get(name)
+                    for name in names
+                    if name in NEXT
+                    if row["person_id"] in published
+                },
+            }
+            for row in rows
+        ]
+        return self._memory.keep("known", pa.Table.from_pylist(told, schema=schema))
+
     def _wanted(
-        self, assigned: Sequence[Row], before: Mapping[str, Row], published: Mapping[str, Published]
+        self,
+        assigned: Sequence[Row],
+        before: Mapping[str, Row],
+        published: Mapping[str, Published],
+        known: Table,
     ) -> list[Decision]:
         table = self._memory.keep("assignments", pa.Table.from_pylist(list(assigned), schema=ASSIGNMENTS.columns))
         values: dict[str, dict[tuple[str, str], str]] = {}
@@ -101,7 +141,7 @@ class Decider:
             if "copy_of" in one.base
         ]
         copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
-        for one in self._memory.rows(fields_wanted(self._service, table, copies)).to_pylist():
+        for one in self._memory.rows(fields_wanted(self._service, table, copies, known)).to_pylist():
             values.setdefault(one["person_id"], {})[one["connection"], one["name"]] = one["value"] or ""
         within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
         return [

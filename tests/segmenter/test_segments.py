@@ -7,7 +7,8 @@ import pytest
 
 from segmenter.catalogue import catalogue
 from segmenter.errors import DefinitionError
-from segmenter.fields import OwnedField, TemplateField, check_copy, values_wanted
+from segmenter.field_checks import check_copy
+from segmenter.fields import OwnedField, TemplateField, values_wanted
 from segmenter.personas import Persona, persona_of_segments
 from segmenter.segments import Segment, Waterfall, classify_by_rules, explain_rule, matches, memberships, waterfall
 

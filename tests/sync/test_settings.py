@@ -222,7 +222,7 @@ WRONG = [
     ),
     ("personas.toml", '"PS_HEAD"', '""', "line 13: the name of a Mailchimp field must be text in quotes."),
     ("personas.toml", '["buyers"]', '["sellers"]', "line 1: persona 'regular': there is no segment 'sellers'"),
-    ("personas.toml", 'headline = "New', 'headlien = "New', "line 1: persona 'regular', field 'headlien'"),
+    ("personas.toml", 'headline = "New', 'headlien = "New', "line 9: persona 'regular', field 'headlien'"),
 ]
 
 

@@ -1,0 +1,38 @@
+"""Make text that stems from contacts harmless where a template prints it: no merge tag, no HubL, no HTML, no new line.
+
+Platforms print the value of a field as it is, in the body, in an attribute or in the subject. So every character that
+could begin or end something there gives way to one that looks like it; people read the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+SWAPPED = {
+    "<": "\u2039",
+    ">": "\u203a",
+    "{": "(",
+    "}": ")",
+    "|": "/",
+    '"': "\u201d",
+    "'": "\u2019",
+    "`": "\u2019",
+}
+"""A merge tag needs the bar, HubL the brace, a tag of HTML the angle, and an attribute ends with a quote."""
+
+INVISIBLE = "[\\x00-\\x1f\\x7f-\\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+"
+"""Control characters (a new line would end a subject), and marks that turn the direction of writing or hide text."""
+
+ADDRESS = r"^https?://[A-Za-z0-9._~:/?#@!$&()+,;=%-]+$"
+"""Addresses of the web without any character that ends an attribute or begins something."""
+
+
+def harmless(text: Any) -> Any:
+    """Return an Ibis text that prints as itself everywhere; nothing else than blanks is empty."""
+    swapped = text.translate("".join(SWAPPED), "".join(SWAPPED.values()))
+    return swapped.re_replace(INVISIBLE, " ").re_replace(" +", " ").strip()
+
+
+def bytes_at_most(text: Any) -> Any:
+    """Return the most bytes that an Ibis text may have in UTF-8: every character beyond ASCII counts as four."""
+    return text.length() + text.re_replace("[ -~]", "").length() * 3
