@@ -65,6 +65,7 @@ class CampaignResult:
     """One campaign with its rows, and the platform's own totals beside ours."""
 
     connection: str
+    campaign_id: str
     name: str
     subject: str
     sent_at: datetime | None
@@ -82,6 +83,7 @@ class PersonaShare:
     share: float
     story: str = ""
     segments: tuple[str, ...] = ()
+    slug: str = UNCLASSIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,6 @@ class Report:
     made_at: datetime
     as_of: datetime | None
     summary: Sequence[str]
-    personas: Sequence[PersonaShare]
-    campaigns: Sequence[ShownCampaign]
     health: Sequence[Freshness]
     sync: Sequence[str] = field(default_factory=tuple)
     metrics: Sequence[Metric] = METRICS

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, select_autoescape
+from jinja2 import Environment, PackageLoader
 
 from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift import campaign_results
+from sync import charts
+from sync import report_parts as parts
 from sync.charts import click_chart
 from sync.lifting import engagements
 from sync.report import (
     BEFORE,
-    CLICKED,
-    EVERYONE,
     UNCLASSIFIED,
     CampaignResult,
     Freshness,
     PersonaShare,
     Report,
     ResultRow,
-    lifts,
     show_campaign,
 )
+from sync.report_changes import Facts, changes, facts_of
+from sync.report_page import CampaignPart, Figure, Page
 from sync.workbench import Workbench, recorded
 
 CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
@@ -40,36 +41,83 @@ class Written:
     path: Path
     summary: Sequence[str]
     campaigns: Sequence[CampaignResult]
+    advice: Mapping[str, Sequence[str]]
+    changes: Sequence[str]
 
 
 def write_report(bench: Workbench) -> Written:
     """Write ``.personasync/reports/report-<time>.html`` and return what it says."""
     with recorded(bench, "report") as run:
-        measured = campaigns(bench)
-        personas = persona_shares(bench)
-        summary = summarise(personas, measured)
-        newest = bench.control.runs.latest("assign", state="done")
-        report = Report(
-            workspace=bench.workspace.name,
-            made_at=bench.now(),
-            as_of=datetime.fromisoformat(newest.counts["as_of"]) if newest else None,
-            summary=summary,
-            personas=personas,
-            campaigns=[show_campaign(result, chart=click_chart(result)) for result in measured],
-            health=freshness(bench),
-            sync=_sync_sentences(bench),
-        )
+        before = bench.control.runs.latest("report", state="done")
+        made = _made(bench, facts_of(before.counts.get("facts")) if before else None)
         path = bench.workspace.state_dir / "reports" / f"report-{bench.now():%Y%m%d-%H%M%S}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(report), "utf-8")
-        run.counts.update(report=path.name, campaigns=len(measured))
-    return Written(path, summary, measured)
+        path.write_text(render(made.report, made.page), "utf-8")
+        run.counts.update(report=path.name, campaigns=len(made.measured), facts=made.facts.document())
+    advice = {title: [line.text for line in lines] for title, lines in made.page.advice}
+    return Written(path, made.report.summary, made.measured, advice, made.page.changes)
 
 
-def render(report: Report) -> str:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    report: Report
+    page: Page
+    measured: Sequence[CampaignResult]
+    facts: Facts
+
+
+def _made(bench: Workbench, before: Facts | None) -> _Made:
+    """Gather everything for the page."""
+    measured, shares = campaigns(bench), persona_shares(bench)
+    newest = bench.control.runs.latest("assign", state="done")
+    as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
+    worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
+    taught = parts.learned(bench, measured, worth)
+    facts = Facts(
+        bench.now().isoformat(),
+        names={share.slug: share.name for share in shares},
+        shares={share.slug: share.share for share in shares},
+        offers={best.persona: best.best.offer for best in taught.offers if best.supported},
+        verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
+    )
+    names, rows = parts.offer_rows(taught.offers)
+    shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
+    page = Page(
+        changes=changes(before, facts) if before else [],
+        advice=parts.advice_lines(taught.advice) if as_of else [],
+        cards=parts.cards(bench, shares, measured, {}, as_of) if as_of else [],
+        moves=parts.moves(bench, bench.now()),
+        lifts=parts.shown_lifts(taught.lifts),
+        offers=rows,
+        offer_names=names,
+        campaigns=[
+            CampaignPart(one, f"campaign-{place}", parts.links_of(bench, result), parts.machine_sentence(result))
+            for place, (one, result) in enumerate(zip(shown, measured, strict=True))
+        ],
+        shares=_shares_figure(shares),
+    )
+    report = Report(
+        workspace=bench.workspace.name,
+        made_at=bench.now(),
+        as_of=as_of,
+        summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
+        health=freshness(bench),
+        sync=_sync_sentences(bench),
+    )
+    return _Made(report, page, measured, facts)
+
+
+def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
+    points = [(share.name, share.persons, share.share) for share in shares]
+    told = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
+    return Figure(charts.shares(points), f"Share of each persona in all persons: {told}.")
+
+
+def render(report: Report, page: Page) -> str:
     """Return the page as HTML; everything that stems from data is escaped."""
-    environment = Environment(loader=PackageLoader("sync"), autoescape=select_autoescape(), trim_blocks=True)
-    return environment.get_template("report.html.j2").render(report=report)
+    # always: by its name, which ends in .j2, Jinja would not know that the template is HTML
+    environment = Environment(loader=PackageLoader("sync"), autoescape=True, trim_blocks=True)
+    return environment.get_template("report.html.j2").render(report=report, page=page)
 
 
 def campaigns(bench: Workbench) -> list[CampaignResult]:
@@ -103,6 +151,7 @@ def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
 def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResult:
     return CampaignResult(
         connection=row["connection"],
+        campaign_id=row["campaign_id"],
         name=row["name"] or row["campaign_id"],
         subject=row["subject"] or "",
         sent_at=row["sent_at"],
@@ -120,7 +169,7 @@ def persona_shares(bench: Workbench) -> list[PersonaShare]:
     persons = {row["slug"]: int(row["persons"]) for row in counted.to_pylist()}
     total = max(sum(persons.values()), 1)
     shares = [
-        PersonaShare(p.name, persons.get(slug, 0), persons.get(slug, 0) / total, p.story, tuple(p.segments))
+        PersonaShare(p.name, persons.get(slug, 0), persons.get(slug, 0) / total, p.story, tuple(p.segments), slug)
         for slug, p in bench.workspace.personas.items()
     ]
     shares.sort(key=lambda share: -share.persons)
@@ -130,20 +179,19 @@ def persona_shares(bench: Workbench) -> list[PersonaShare]:
     return shares
 
 
-def summarise(personas: Sequence[PersonaShare], measured: Sequence[CampaignResult]) -> list[str]:
+def summarise(
+    personas: Sequence[PersonaShare], measured: Sequence[CampaignResult], findings: Sequence[str]
+) -> list[str]:
     """Return the report in a few sentences."""
-    told = []
     persons = sum(persona.persons for persona in personas)
     if not persons:
         return ["Nobody is classified yet: run `personasync assign`."]
     largest = personas[0]
-    told.append(f"{persons:,} persons; the largest persona is {largest.name} with {largest.share:.0%}.")
-    for result in measured:
-        compared = lifts(result, CLICKED)
-        overall = [sentence for sentence in compared if sentence.lower().startswith(EVERYONE)] or compared[:1]
-        told.extend(f"{result.name}: {sentence}" for sentence in overall)
+    told = [f"{persons:,} persons; the largest persona is {largest.name} with {largest.share:.0%}.", *findings]
     if not measured:
         told.append("No campaign has been imported yet.")
+    elif not findings:
+        told.append("No campaign went out in variants, so nothing can be compared yet.")
     return told
 
 

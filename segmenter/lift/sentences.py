@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segmenter.lift.arms import HOLDOUT
 from segmenter.lift.effects import EVERYONE, Comparison, Effect
+from segmenter.lift.offers import Best
 
 VERBS = {
     "clicked": "clicked",
@@ -58,6 +59,14 @@ def sentence(one: Effect, found: Comparison) -> str:
 def counted(share: float) -> str:
     """Return a difference of rates in points, as people say it."""
     return "1 point" if abs(share - 0.01) < 1e-9 else f"{100 * share:g} points"  # noqa: PLR2004 - what floats lose
+
+
+def offer_sentence(best: Best) -> str:
+    """Say which offer a persona gets best, or that nobody can tell yet."""
+    if best.supported:
+        lead = f"95% interval {100 * best.lead.low:.1f} to {100 * best.lead.high:.1f} points above the others"
+        return f"{best.persona}: “{best.best.offer}” works best ({best.best.expected:.1%} expected again, {lead})."
+    return f"{best.persona}: no offer is better for sure yet (p = {best.p:.2f}); go on testing."
 
 
 def _points(share: float) -> str:

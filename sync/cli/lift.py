@@ -158,20 +158,14 @@ def offers(
 
 def offers_shown(found: Any, metric: str) -> list[Any]:
     """Return the table of personas by offers, and a sentence each."""
+    from segmenter.lift.sentences import offer_sentence  # noqa: PLC0415 - heavy imports only where needed
+
     names = sorted({cell.offer for best in found for cell in best.offers})
     rows = []
     for best in found:
         rates = {cell.offer: f"{cell.responses.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
         rows.append((best.persona, *(rates.get(name, "") for name in names)))
     return [table("Persona", *names, rows=rows, title=f"Who {metric}"), *(offer_sentence(best) for best in found)]
-
-
-def offer_sentence(best: Any) -> str:
-    """Say which offer a persona gets best, or that nobody can tell yet."""
-    if best.supported:
-        lead = f"95% interval {100 * best.lead.low:.1f} to {100 * best.lead.high:.1f} points above the others"
-        return f"{best.persona}: “{best.best.offer}” works best ({best.best.expected:.1%} expected again, {lead})."
-    return f"{best.persona}: no offer is better for sure yet (p = {best.p:.2f}); go on testing."
 
 
 def offers_document(found: Any, metric: str) -> dict[str, Any]:

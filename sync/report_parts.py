@@ -1,0 +1,300 @@
+"""Gather what stands around the campaigns in the report: cards, values, findings, offers, migration, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.errors import FixSettingsError
+from connectors.records import CAMPAIGNS
+from segmenter.lift import Responses, wilson
+from segmenter.lift.advice import Advice, Measured, advise
+from segmenter.lift.effects import EVERYONE, Comparison
+from segmenter.lift.offers import Best
+from segmenter.lift.sentences import offer_sentence, sentence, sentences
+from segmenter.personas import UNCLASSIFIED
+from sync import charts
+from sync.learning import offers
+from sync.lifting import Lift, engagements, lift_of_campaign, lift_of_experiment
+from sync.movement import migration
+from sync.portraits import Marker, Portrait, Step, portraits
+from sync.report import CLICKED, CampaignResult, PersonaShare, ResultRow
+from sync.report_page import (
+    Card,
+    Figure,
+    Line,
+    LinkRow,
+    MoveCell,
+    Moves,
+    OfferRow,
+    ShownLift,
+)
+from sync.workbench import Workbench
+
+MOVES_BACK = timedelta(days=30)
+LINKS_SHOWN = 8
+DEPTHS = (0.05, 0.2, 0.5, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What campaigns and experiments taught."""
+
+    lifts: Sequence[Lift]
+    offers: Sequence[Best]
+    advice: Advice
+
+
+def learned(bench: Workbench, measured: Sequence[CampaignResult], worth: Mapping[str, float]) -> Learned:
+    """Judge experiments and the campaigns that went out in variants, and say what to do next.
+
+    Args:
+        bench: The open workspace.
+        measured: Campaigns, the newest first.
+        worth: Of each persona (by name); see `segmenter.lift.advice.advise`.
+    """
+    lifts = [*_experiments(bench), *_campaigns(bench, measured)]
+    try:
+        told = offers(bench)
+    except FixSettingsError:  # nothing to compare yet
+        told = []
+    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not broken(lift)]
+    return Learned(lifts, told, advise(usable, told, worth))
+
+
+def broken(lift: Lift) -> bool:
+    """Whether its arms do not have the people that they should, so that nothing may be said."""
+    return lift.ratio is not None and lift.ratio.broken
+
+
+def _experiments(bench: Workbench) -> Iterator[Lift]:
+    for name in reversed(list(bench.workspace.experiments)):
+        try:
+            yield lift_of_experiment(bench, name)
+        except FixSettingsError:  # nobody was dealt in yet
+            continue
+
+
+def _campaigns(bench: Workbench, measured: Sequence[CampaignResult]) -> Iterator[Lift]:
+    for result in measured:
+        if len({row.variant for row in result.rows if row.variant}) > 1:
+            yield lift_of_campaign(bench, result.campaign_id)
+
+
+def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
+    """Return each lift as the page shows it: a drawing and sentences of the metric that was named before."""
+    found = []
+    for number, lift in enumerate(lifts):
+        for place, one in enumerate(lift.comparisons):
+            if one.question.metric == lift.primary:
+                found.append(_shown_lift(lift, one, anchor=f"lift-{number}-{place}"))
+    return found
+
+
+def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
+    question = one.question
+    headline = f"{question.metric}: “{question.treated}” against “{question.control}”"
+    if broken(lift):
+        told = "The arms do not have the people that they should have: something dealt wrongly, so nothing is said."
+        return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
+    mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
+    early = ["Its end has not come: the intervals hold at every look, and are wider for it."] if lift.early else []
+    text = f"Difference in people who {question.metric}, by persona. " + " ".join(sentences(one))
+    figure = Figure(charts.forest(one), text)
+    others = [sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
+    return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
+
+
+def _hetero_first(one: Comparison) -> list[str]:
+    """Whether personas differ at all comes before what is said of each."""
+    everybody, *rest = sentences(one)
+    return [rest[0], everybody, *rest[1:]] if rest else [everybody]
+
+
+def offer_rows(found: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
+    """Return the names of all offers, and a row for each persona."""
+    names = sorted({cell.offer for best in found for cell in best.offers})
+    rows = []
+    for best in found:
+        rates = {cell.offer: f"{cell.responses.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
+        told = best.best.offer if best.supported else ""
+        rows.append(OfferRow(best.persona, [rates.get(name, "–") for name in names], told, offer_sentence(best)))
+    return names, rows
+
+
+def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
+    """Return the advice under its three headings; each says so when there is nothing."""
+    parts = (
+        ("Stop", "stop", found.stop, "Nothing: no finding that stands speaks against anything."),
+        ("Go on", "go", found.go_on, "Nothing is proven to work yet."),
+        ("Test next", "test", found.test_next, "Nothing: each persona has an offer that is known to work best."),
+    )
+    return [
+        (title, [Line(tone, tip.sentence) for tip in tips] or [Line(tone, nothing)])
+        for title, tone, tips, nothing in parts
+    ]
+
+
+def cards(
+    bench: Workbench,
+    shares: Sequence[PersonaShare],
+    measured: Sequence[CampaignResult],
+    values: Mapping[str, str],
+    as_of: datetime,
+) -> list[Card]:
+    """Return a card for each persona.
+
+    Args:
+        bench: The open workspace.
+        shares: The personas with their persons.
+        measured: Campaigns, the newest first.
+        values: What a persona's people are worth, in words, by slug.
+        as_of: Of the newest assignments.
+    """
+    drawn = portraits(bench, as_of)
+    return [_card(bench, share, drawn.get(share.slug, Portrait()), measured, values) for share in shares]
+
+
+def _card(
+    bench: Workbench,
+    share: PersonaShare,
+    drawn: Portrait,
+    measured: Sequence[CampaignResult],
+    values: Mapping[str, str],
+) -> Card:
+    name = UNCLASSIFIED if share.slug == UNCLASSIFIED else share.name
+    told = _responses(name, measured)
+    hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
+    newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(told)]
+    course = Figure(
+        charts.history(newest_last), f"Share of {share.name} who clicked, by campaign: " + _course_text(newest_last)
+    )
+    return Card(
+        share,
+        f"persona-{share.slug}",
+        values.get(share.slug, ""),
+        [_marker(one) for one in drawn.markers],
+        [f"{one.connection}: {one.persons:,}, {one.reachable:,} of them may be written to" for one in drawn.channels],
+        [_step(one) for one in drawn.path],
+        _copy(bench, share.slug),
+        [(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
+        hours,
+        course,
+    )
+
+
+def _marker(one: Marker) -> str:
+    meaning = one.trait.meaning.split(";")[0]
+    return f"{meaning}: {_number(one.mean)} (everybody {_number(one.everybody)})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"  # noqa: PLR2004 - digits
+
+
+def _step(one: Step) -> str:
+    days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "got a mail"} else ""
+    return f"{one.share:.0%} {one.what}{days}"
+
+
+def _copy(bench: Workbench, slug: str) -> list[tuple[str, str]]:
+    persona = bench.workspace.personas.get(slug)
+    own = persona.fields if persona else {}
+    return [(field.label or name, own.get(name, field.fallback)) for name, field in bench.workspace.fields.items()]
+
+
+def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[CampaignResult, float, float, float]]:
+    """The persona's click rate in each campaign, all variants together."""
+    found = []
+    for result in measured:
+        rows: list[ResultRow] = [row for row in result.rows if row.persona == name]
+        pooled = sum((row.responses(CLICKED) for row in rows), Responses(0, 0))
+        if pooled.people:
+            span = wilson(pooled)
+            found.append((result, pooled.rate, span.low, span.high))
+    return found
+
+
+def _course_text(points: Sequence[tuple[str, float, float, float]]) -> str:
+    return ", ".join(f"{name} {rate:.1%}" for name, rate, _, _ in points) + "."
+
+
+def _hours_text(name: str, drawn: Portrait) -> str:
+    if not any(drawn.opens):
+        return f"When {name} open and click: nothing yet."
+    best = max(range(len(drawn.opens)), key=lambda hour: drawn.opens[hour])
+    return (
+        f"Opens and clicks of {name} by hour of the day: {sum(drawn.opens):,} opens, most of them at {best:02d} UTC; "
+        f"{sum(drawn.clicks):,} clicks."
+    )
+
+
+def moves(bench: Workbench, now: datetime) -> Moves:
+    """Return who moved from which segment to which in the last thirty days, or since the first assignment."""
+    runs = [run for run in bench.control.runs.of_command("assign") if run.state == "done" and run.finished_at]
+    if not runs:
+        return Moves("", sentence="Nobody is assigned yet: run `personasync assign`.")
+    ends = [run.finished_at for run in runs if run.finished_at is not None]
+    before = max(ends[0], max((end for end in ends if end <= now - MOVES_BACK), default=ends[0]))
+    title = f"From {before:%Y-%m-%d} to {now:%Y-%m-%d}"
+    try:
+        found = migration(bench, before, now)
+    except FixSettingsError as error:
+        return Moves(title, sentence=str(error))
+    titles = {segment.name: segment.title or segment.name for segment in bench.workspace.segments}
+    named = [titles.get(name, name) if name else "Unclassified" for name in found.columns]
+    rows = []
+    for row, counts in zip(found.rows, found.counts.tolist(), strict=True):
+        whole = max(sum(counts), 1)
+        cells = [
+            MoveCell(int(n), sum(n / whole >= depth for depth in DEPTHS) if n else 0, row == column)
+            for column, n in zip(found.columns, counts, strict=True)
+        ]
+        rows.append((titles.get(row, row) if row else "Unclassified", cells))
+    people = int(found.counts.sum())
+    stayed = f"{found.stayed():.0%} of the {people:,} persons who were known at both dates have the same segment."
+    once = " All assignments are of one run so far, so nobody can have moved." if len(runs) == 1 else ""
+    return Moves(title, named, rows, stayed + once)
+
+
+def links_of(bench: Workbench, result: CampaignResult) -> list[LinkRow]:
+    """Return the addresses that people clicked in a campaign, without what follows "?": that may name a person."""
+    warehouse = bench.warehouse
+    table = warehouse.current(CAMPAIGNS.name)
+    own = (table.campaign_id == result.campaign_id) | (table.parent_id == result.campaign_id)
+    mails = table.filter(table.connection == result.connection, own).select("connection", "campaign_id")
+    links = warehouse.memtable(bench.control.links.load())
+    told = engagements(bench).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
+    human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
+    clicked = human.mutate(address=human.url.fill_null("(address not told)").re_replace(r"[?#].*$", ""))
+    whole = max(int(human.person_id.nunique().to_pyarrow().as_py()), 1)
+    counted = clicked.group_by("address").aggregate(people=clicked.person_id.nunique())
+    rows = counted.order_by(counted.people.desc(), "address").limit(LINKS_SHOWN).to_pyarrow().to_pylist()
+    return [LinkRow(row["address"], int(row["people"]), f"{row['people'] / whole:.0%}") for row in rows]
+
+
+def machine_sentence(result: CampaignResult) -> str:
+    """Say how many mails only a machine opened; "" where none."""
+    n = sum(row.machine_only for row in result.rows)
+    return f"{n:,} mails were opened by a mail program only; they are not in the opens." if n else ""
+
+
+def verdict_of(lift: Lift) -> str:
+    """Return what was found of everybody in the metric that was named before."""
+    return next((one.everyone.verdict for one in lift.comparisons if one.question.metric == lift.primary), "nobody")
+
+
+def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
+    """Return a sentence about everybody for each lift that may be believed."""
+    told = []
+    for lift in lifts:
+        for one in lift.comparisons:
+            if one.question.metric == lift.primary and not broken(lift):
+                told.append(f"{lift.about}: {sentence(one.everyone, one)}")
+                told += [
+                    f"{lift.about}: {sentence(each, one)}"
+                    for each in one.personas
+                    if one.common.differ and each.verdict in {"more", "less"} and each.persona != EVERYONE
+                ]
+    return told
