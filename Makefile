@@ -14,7 +14,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-steps bench-webhooks lock clean
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-steps bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,7 +33,7 @@ demo: $(SETUP)  ## the whole loop on local platforms, twice; no account, no inte
 
 test: $(SETUP)  ## all tests, in random order
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not wheel and not proof"
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not wheel and not proof and not browser"
 	$(BIN)/coverage combine --quiet
 
 check: format-check lint types contracts dependencies dead-code docs-check coverage  ## the quality gate
@@ -70,6 +70,9 @@ docs-check: $(SETUP)
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
+
+browser-test: $(SETUP)  ## the report in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
+	$(BIN)/pytest -m browser tests/sync/test_report_page.py
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise
 	$(BIN)/pytest -n $(WORKERS) -m proof

@@ -144,7 +144,7 @@ def latest(bench: Workbench) -> datetime:
     """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they told."""
     told = (bench.warehouse.current(ENGAGEMENTS.name)["at"], bench.warehouse.current(CAMPAIGNS.name).sent_at)
     newest: list[datetime | None] = [column.max().to_pyarrow().as_py() for column in told]
-    return max(bench.now(), *(moment for moment in newest if moment is not None))
+    return max([bench.now(), *(moment for moment in newest if moment is not None)])
 
 
 def _mails_during(bench: Workbench, one: Experiment) -> Table:

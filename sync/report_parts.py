@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
-from connectors.records import CAMPAIGNS
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift import Responses, wilson
 from segmenter.lift.advice import Advice, Measured, advise
 from segmenter.lift.effects import EVERYONE, Comparison
@@ -29,7 +29,9 @@ from sync.report_page import (
     Moves,
     OfferRow,
     ShownLift,
+    ValueRow,
 )
+from sync.segment_values import SegmentValues, rank_segments
 from sync.workbench import Workbench
 
 MOVES_BACK = timedelta(days=30)
@@ -278,6 +280,76 @@ def machine_sentence(result: CampaignResult) -> str:
     """Say how many mails only a machine opened; "" where none."""
     n = sum(row.machine_only for row in result.rows)
     return f"{n:,} mails were opened by a mail program only; they are not in the opens." if n else ""
+
+
+def valued(bench: Workbench) -> SegmentValues | None:
+    """Return the segments by value; None where nobody is assigned yet."""
+    try:
+        return rank_segments(bench)
+    except FixSettingsError:
+        return None
+
+
+def value_rows(bench: Workbench, found: SegmentValues) -> list[ValueRow]:
+    """Return the ranking as the page shows it."""
+    titles = {segment.name: segment.title or segment.name for segment in bench.workspace.segments}
+    names = {segment: bench.workspace.personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
+    rows = []
+    for place, one in enumerate(found.ranking, start=1):
+        advice = found.advice[one.name]
+        ranks = f"{one.ranks[0]}–{one.ranks[1]}" if one.ranks[0] != one.ranks[1] else f"{one.ranks[0]}"
+        into = f" into {titles.get(advice.merge_with, advice.merge_with)}" if advice.merge_with else ""
+        rows.append(
+            ValueRow(
+                place,
+                titles.get(one.name, one.name),
+                names.get(one.name, ""),
+                one.people,
+                one.reachable,
+                f"{one.value:,.0f} {found.currency}" if found.valued else "not known",
+                f"{one.interval.low:,.0f} to {one.interval.high:,.0f}" if found.valued else "",
+                ranks if found.valued else "–",
+                one.naive,
+                f"{advice.verdict}{into}: {'; '.join(advice.reasons)}",
+            )
+        )
+    return rows
+
+
+def worth_of(bench: Workbench, found: SegmentValues | None) -> dict[str, float]:
+    """Return what each persona's people are worth together, by name; empty where no value is known."""
+    worth: dict[str, float] = {}
+    for one in found.ranking if found is not None and found.valued else ():
+        if (slug := bench.workspace.persona_of.get(one.name)) is not None:
+            name = bench.workspace.personas[slug].name
+            worth[name] = worth.get(name, 0.0) + one.value
+    return worth
+
+
+def quality(bench: Workbench) -> list[str]:
+    """Say how sure the assignments in force are, and how old what they rest on is."""
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    row = (
+        told.aggregate(
+            persons=told.count(),
+            unclassified=told.segment.isnull().sum(),
+            confidence=told.confidence.mean(),
+            kept=told.expires_at.notnull().sum(),
+        )
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
+    if not row["persons"]:
+        return []
+    share = (row["unclassified"] or 0) / row["persons"]
+    found = [f"{share:.0%} of {row['persons']:,} persons are unclassified."]
+    if row["confidence"] is not None:
+        found.append(f"Of the others the mean confidence is {row['confidence']:.0%}.")
+    if row["kept"]:
+        found.append(f"{row['kept']:,} keep a segment that nothing confirms any more; it ends by itself.")
+    newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
+    when = f"is of {newest:%Y-%m-%d %H:%M} UTC" if newest else "was never read"
+    return [*found, f"The newest open, click or visit {when}."]
 
 
 def verdict_of(lift: Lift) -> str:

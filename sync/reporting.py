@@ -29,6 +29,7 @@ from sync.report import (
 )
 from sync.report_changes import Facts, changes, facts_of
 from sync.report_page import CampaignPart, Figure, Page
+from sync.segment_values import SegmentValues
 from sync.workbench import Workbench, recorded
 
 CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
@@ -72,12 +73,15 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
     newest = bench.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
-    taught = parts.learned(bench, measured, worth)
+    ranked = parts.valued(bench)
+    known = parts.worth_of(bench, ranked)
+    taught = parts.learned(bench, measured, known or worth)
     facts = Facts(
         bench.now().isoformat(),
         names={share.slug: share.name for share in shares},
         shares={share.slug: share.share for share in shares},
         offers={best.persona: best.best.offer for best in taught.offers if best.supported},
+        ranks={one.name: place for place, one in enumerate(ranked.ranking, start=1)} if ranked else {},
         verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
     )
     names, rows = parts.offer_rows(taught.offers)
@@ -85,7 +89,10 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
     page = Page(
         changes=changes(before, facts) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
-        cards=parts.cards(bench, shares, measured, {}, as_of) if as_of else [],
+        values=parts.value_rows(bench, ranked) if ranked else [],
+        value_notes=ranked.notes if ranked else [],
+        cards=parts.cards(bench, shares, measured, _worth_words(bench, shares, known, ranked), as_of) if as_of else [],
+        quality=parts.quality(bench),
         moves=parts.moves(bench, bench.now()),
         lifts=parts.shown_lifts(taught.lifts),
         offers=rows,
@@ -105,6 +112,19 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
         sync=_sync_sentences(bench),
     )
     return _Made(report, page, measured, facts)
+
+
+def _worth_words(
+    bench: Workbench, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
+) -> dict[str, str]:
+    """What each persona's people are worth together, in words, by slug."""
+    days = bench.workspace.value.horizon_days
+    currency = ranked.currency if ranked else ""
+    return {
+        share.slug: f"worth {worth[share.name]:,.0f} {currency} in the next {days} days"
+        for share in shares
+        if share.name in worth
+    }
 
 
 def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:

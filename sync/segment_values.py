@@ -142,35 +142,36 @@ def _messages(bench: Workbench) -> dict[str, str]:
 
 def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
     """The gain in orders a contact of the best arm, by segment: of the newest experiment or campaign that has arms."""
-    slugs = bench.workspace.persona_of
+    personas = bench.workspace.personas
+    names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
     for name in reversed(list(bench.workspace.experiments)):
         try:
             lift = lift_of_experiment(bench, name)
         except FixSettingsError:
             continue
-        return _best(slugs, lift.comparisons), [
+        return _best(names, lift.comparisons), [
             f"Response: orders a contact in {name}, the best arm against its control."
         ]
     try:
         lift = lift_of_campaign(bench, None)
     except FixSettingsError:
         return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
-    return _best(slugs, lift.comparisons), [
+    return _best(names, lift.comparisons), [
         f"Response: orders a contact in {lift.about!r}, the best variant against the first, not against no mail."
     ]
 
 
-def _best(slugs: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
+def _best(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
     """The arm that is best for everybody together; each persona's own best would be the luckiest one."""
     about = [one for one in comparisons if one.question.metric == ORDERED]
     if not about:
         return {}
     best = max(about, key=lambda one: one.everyone.difference)
-    by_persona = {one.persona: one for one in best.personas}
+    by_persona = {one.persona: one for one in best.personas}  # by its name, as everything that was measured
     return {
         segment: Response(one.difference, one.variance, best.question.control)
-        for segment, slug in slugs.items()
-        if (one := by_persona.get(slug)) is not None and one.variance > 0
+        for segment, name in names.items()
+        if (one := by_persona.get(name)) is not None and one.variance > 0
     }
 
 

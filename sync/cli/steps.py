@@ -174,7 +174,16 @@ def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
     with bench_of(workspace) as bench:
         written = job.write_report(bench)
     console.result(
-        {"report": str(written.path), "summary": written.summary}, *written.summary, f"Report: {written.path}"
+        {
+            "report": str(written.path),
+            "summary": written.summary,
+            "advice": written.advice,
+            "changes": written.changes,
+        },
+        *written.summary,
+        *written.changes,
+        *(f"{title}: {line}" for title, lines in written.advice.items() for line in lines),
+        f"Report: {written.path}",
     )
 
 

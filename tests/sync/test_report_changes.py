@@ -17,9 +17,7 @@ BEFORE = Facts(
 
 
 def test_a_report_like_the_last_one_says_that_nothing_changed() -> None:
-    assert changes(BEFORE, BEFORE) == [
-        "Nothing worth a sentence changed since the last report (2026-10-01 08:00 UTC)."
-    ]
+    assert changes(BEFORE, BEFORE) == ["Nothing worth a sentence changed since the last report (2026-10-01 08:00 UTC)."]
 
 
 def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None:
