@@ -82,16 +82,16 @@ def forest(found: Comparison) -> str:
     base = alt.Chart(alt.Data(values=points)).encode(
         y=alt.Y("persona:N", title=None, sort=None, axis=alt.Axis(labelLimit=150)),
         color=alt.Color("kind:N", scale=kinds, legend=None),
-        shape=alt.Shape(
-            "kind:N",
-            legend=None,
-            scale=alt.Scale(domain=["more", "less", "not sure"], range=["triangle-right", "triangle-left", "circle"]),
-        ),
+    )
+    shape = alt.Shape(
+        "kind:N",
+        legend=None,
+        scale=alt.Scale(domain=["more", "less", "not sure"], range=["triangle-right", "triangle-left", "circle"]),
     )
     title = "Difference in points, with 95% interval"
     zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")
     spans = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title), x2="high:Q")
-    dots = base.mark_point(filled=True, size=110, opacity=1).encode(x="difference:Q")
+    dots = base.mark_point(filled=True, size=110, opacity=1).encode(x="difference:Q", shape=shape)
     return _svg((zero + spans + dots).properties(width=WIDTH, height=alt.Step(28)))
 
 
@@ -160,7 +160,8 @@ def _svg(chart: Any) -> str:
     config = {
         "background": "transparent",
         "font": "system-ui, Segoe UI, Roboto, sans-serif",
-        "padding": 2,
+        # letters may be wider where the page is read than where it was drawn
+        "padding": {"left": 24, "right": 12, "top": 2, "bottom": 2},
         "view": {"stroke": None},
         "axis": {
             **dict.fromkeys(("labelFontSize", "titleFontSize"), LETTERS),

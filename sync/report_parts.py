@@ -104,7 +104,11 @@ def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
     early = ["Its end has not come: the intervals hold at every look, and are wider for it."] if lift.early else []
     text = f"Difference in people who {question.metric}, by persona. " + " ".join(sentences(one))
     figure = Figure(charts.forest(one), text)
-    others = [sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
+    others = [
+        f"{other.question.metric.capitalize()}: {sentence(other.everyone, other)}"
+        for other in mine
+        if other.everyone.verdict != "nobody"
+    ]
     return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
 
 
