@@ -128,3 +128,30 @@ def test_an_audit_names_what_its_file_lacks(platforms: Platforms, say: Run, tmp_
 
         assert status == 2
         assert wanted in told
+
+
+def test_a_sensitive_trait_enters_no_fit_without_a_purpose(platforms: Platforms, say: Run) -> None:
+    add(platforms, "personasync.toml", TRAIT)
+    assert say("pull")[0] == 0
+
+    refused, _, told = say("fit", "--target", "rules", "--traits", "children_at_home")
+    add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
+    _, _, allowed = say("fit", "--target", "rules", "--traits", "children_at_home")
+
+    assert refused == 2
+    assert "A model may not learn from 'children_at_home'" in told
+    assert "may not learn from" not in allowed
+
+
+def test_a_tool_over_a_sensitive_trait_is_not_asked_without_a_purpose(platforms: Platforms, say: Run) -> None:
+    add(platforms, "personasync.toml", TRAIT.replace("children_at_home", "t_x", 1))
+    table = platforms.folder / "table.csv"
+    segments = [line.split('"')[1] for line in (platforms.folder / "segments.toml").read_text("utf-8").splitlines()
+                if line.startswith("name = ")][:2]  # fmt: skip
+    table.write_text(f"item,{','.join(segments)}\nx,1,2\nconstant,0,0\n", "utf-8")
+    assert say("survey", "import", str(table), "--tool", "t", "--out", str(platforms.folder / "out"))[0] == 0
+
+    status, _, told = say("assign")
+
+    assert status == 2
+    assert "typing tool 't': the trait 't_x' is sensitive" in told
