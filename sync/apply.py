@@ -17,6 +17,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
+from sync.publishing import look_again, overtaken
 from sync.sending import SENT_AGAIN, Sent, recover, send
 from sync.workbench import Progress, Workbench, no_progress, recorded
 
@@ -61,6 +62,7 @@ class Applied(Sent):
 
     Attributes:
         waiting: Changes of the plan that were not sent yet.
+        overtaken: Changes of persons for whom the webhook service decided after the plan was made; they are left out.
         recovered: Changes of earlier, interrupted runs of which it was found out what became of them.
         predicted: Requests that this apply should take, by connection and endpoint: a part of a plan takes fewer.
         predicted_seconds: What they should take at the accounts' limits.
@@ -69,6 +71,7 @@ class Applied(Sent):
     plan_id: str = ""
     run_id: str = ""
     waiting: int = 0
+    overtaken: int = 0
     recovered: int = 0
     predicted: dict[str, dict[str, int]] = field(default_factory=dict)
     predicted_seconds: float = 0.0
@@ -113,11 +116,14 @@ def apply(
         for name in names:
             applied.recovered += _recovered(bench, name, applied)
             waiting = [change for change in _waiting(bench, plan, meant) if change.connection == name]
+            waiting = _still_meant(bench, plan, waiting, applied)
             if waiting and name not in applied.failed:
                 requests = applied.predicted[name] = dict(bench.connector(name).requests_for(waiting))
                 applied.predicted_seconds += bench.connector(name).seconds_for(requests)
+                began = bench.now()
                 send(bench, bench.connector(name), waiting, applied, run, progress)
-        applied.waiting = len(_waiting(bench, plan, plan.changes))
+                look_again(bench, waiting, since=began, run_id=run.run_id)
+        applied.waiting = len(_still_meant(bench, plan, _waiting(bench, plan, plan.changes)))
         if not applied.waiting and not applied.failed:
             bench.control.plans.move(plan.plan_id, "applied")
         run.state = "failed" if applied.failed else "rejects" if applied.rejected else "done"
@@ -147,6 +153,7 @@ def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
             "sent": sum(applied.states.values()),
             **{state: applied.count(state) for state in ("applied", "rejected", "unchanged", "unknown")},
             "waiting": applied.waiting,
+            "overtaken": applied.overtaken,
         },
         "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
         "failed": applied.failed,
@@ -186,6 +193,19 @@ def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]
             run.state = "refused"
             run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
         raise GuardrailError(" ".join(breach["message"] for breach in standing))
+
+
+def _still_meant(
+    bench: Workbench, plan: SavedPlan, changes: Sequence[Change], applied: Applied | None = None
+) -> list[Change]:
+    """Those of *changes* whose persons the webhook service has not decided for since the plan's assignments."""
+    assigned = bench.control.runs.get(plan.basis.get("assign", ""))
+    since = assigned.started_at if assigned else plan.created_at
+    newer = overtaken(bench, since)
+    left = [change for change in changes if change.person_id not in newer]
+    if applied is not None:
+        applied.overtaken += len(changes) - len(left)
+    return left
 
 
 def _waiting(bench: Workbench, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:

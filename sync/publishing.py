@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS, TIME
+from connectors.records import ASSIGNMENTS, CONTACTS, TIME, Change, platform_key
 from segmenter.next_best import NEXT
 from sync.arms import copies
 from sync.bases import base_of
+from sync.control.inbox import Event
 from sync.control.people import Published
 from sync.individual import next_of_everybody
 from sync.workbench import Workbench
@@ -58,6 +59,35 @@ def left_alone(bench: Workbench, rows: pa.Table) -> pa.Table:
     if not known_better:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=pa.array(sorted(known_better), pa.string()))))
+
+
+def overtaken(bench: Workbench, since: datetime) -> set[str]:
+    """Return the persons whom the service gave an assignment at *since* (UTC) or later, by the ids that they have now.
+
+    A plan that stands on older assignments would put an older persona back.
+    """
+    newer = bench.control.people.since(since)
+    if not newer:
+        return newer
+    into = bench.control.links.merged()
+    return newer | {old for old, new in into.items() if new in newer} | {into.get(one, one) for one in newer}
+
+
+def look_again(bench: Workbench, sent: Sequence[Change], *, since: datetime, run_id: str) -> None:
+    """Let the service look again at contacts that were written while it decided for their persons.
+
+    Args:
+        bench: The open workspace.
+        sent: What was written.
+        since: When the writing began, UTC.
+        run_id: Of the run that wrote.
+    """
+    newer = overtaken(bench, since)
+    contacts = {(one.connection, one.platform_id) for one in sent if one.person_id in newer}
+    bench.control.inbox.take(
+        Event(f"apply:{run_id}:{name}:{key}"[:400], platform_key(name, key), "apply", bench.now(), {"ids": [key]})
+        for name, key in contacts
+    )
 
 
 def _read_at(bench: Workbench) -> datetime:

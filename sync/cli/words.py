@@ -117,6 +117,7 @@ def applied_document(result: Applied) -> dict[str, Any]:
         "reasons": {f"{name}: {reason}": count for (name, reason), count in sorted(result.reasons.items())},
         "failed": result.failed,
         "waiting": result.waiting,
+        "overtaken": result.overtaken,
         "recovered": result.recovered,
     }
 
@@ -126,6 +127,11 @@ def applied(result: Applied) -> Shown:
     shown: Shown = []
     if result.recovered:
         shown.append(f"{result.recovered:,} changes of an interrupted run were looked for, and have their outcome now.")
+    if result.overtaken:
+        shown.append(
+            f"{result.overtaken:,} changes were left out: the webhook service decided for these persons after the plan "
+            "was made. The next run looks at them."
+        )
     if not result.states and not result.failed:
         return [*shown, "Nothing to send."]
     shown += _outcomes(result)

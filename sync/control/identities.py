@@ -74,6 +74,14 @@ class Links:
             if merged:  # whoever pointed to a person that is no more points on
                 self._point_on(connection, changes.merged)
 
+    def drop(self, keys: Iterable[str]) -> None:
+        """Forget whose some contact keys are."""
+        listed = sorted(set(keys))
+        with self.engine.begin() as connection:
+            for start in range(0, len(listed), AT_ONCE):
+                part = schema.link.c.contact_key.in_(listed[start : start + AT_ONCE])
+                connection.execute(delete(schema.link).where(part))
+
     @staticmethod
     def _point_on(connection: Connection, merged: Mapping[str, str]) -> None:
         into = schema.merged_person.c.into_person_id

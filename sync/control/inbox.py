@@ -241,6 +241,16 @@ class Inbox:
         with writing(self.engine) as connection:
             connection.execute(mine.values(values))
 
+    def drop(self, contacts: Collection[str]) -> None:
+        """End events of contacts that are erased, with their details; a worker that is at one ends them itself."""
+        moment, names = self.now(), sorted(contacts)
+        with writing(self.engine) as connection:
+            idle = select(CONTACT.c.contact).where(CONTACT.c.contact.in_(names), CONTACT.c.owner == "")
+            free = sorted(connection.execute(idle.with_for_update()).scalars())
+            ended = update(EVENT).where(EVENT.c.contact.in_(free), EVENT.c.state == "waiting")
+            connection.execute(ended.values(state="gone", settled_at=moment, settled_by="erased", detail={}))
+            connection.execute(delete(CONTACT).where(CONTACT.c.contact.in_(free)))
+
     # -- looking -------------------------------------------------------------------------------------------
     def backlog(self) -> Backlog:
         """Return how many contacts wait and are parked, and since when the oldest waits."""

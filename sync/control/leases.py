@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, or_, select
+from sqlalchemy import Engine, delete, or_, select, update
 
 from connectors.errors import TryLaterError
 from sync.control import schema
@@ -38,6 +38,13 @@ class Leases:
             return set()
         with writing(self.engine) as connection:
             return set(connection.execute(taken.returning(LEASE.c.name), rows).scalars())
+
+    def renew(self, holder: str, *, seconds: float) -> None:
+        """Hold every lease that *holder* still has for *seconds* from now; one that ended is not taken again."""
+        moment = self.now()
+        mine = update(LEASE).where(LEASE.c.holder == holder, LEASE.c.until >= moment)
+        with writing(self.engine) as connection:
+            connection.execute(mine.values(until=moment + timedelta(seconds=seconds)))
 
     def give_back(self, names: Collection[str], holder: str) -> None:
         """End the leases that *holder* has."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Engine, Row, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, func, insert, or_, select, update
 
 from connectors.records import MEMBER, Change, Outcome
 from sync.control import schema
@@ -85,6 +85,16 @@ class Ledger:
             if connection.execute(moved, rows).rowcount != len(rows):
                 self._add(connection, run_id, [outcome.change for outcome in settled])
                 connection.execute(moved, rows)
+
+    def without_addresses(self, contact_keys: Collection[str], persons: Collection[str]) -> None:
+        """Take the addresses of contacts (``<connection>:<platform id>``) and persons out; the ids stay."""
+        table = schema.ledger
+        parts: list[ColumnElement[bool]] = [table.c.person_id.in_(sorted(persons))]
+        for key in contact_keys:
+            name, _, platform_id = key.partition(":")
+            parts.append(and_(table.c.connection == name, table.c.platform_id == platform_id))
+        with self.engine.begin() as connection:
+            connection.execute(update(table).where(or_(*parts)).values(email=None))
 
     def unsettled(self) -> dict[str, list[Change]]:
         """Return changes without an outcome, or with outcome unknown, by run: a crash or a lost answer.

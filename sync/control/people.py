@@ -134,10 +134,11 @@ class People:
             return {key: shown for key, shown in connection.execute(query)}  # noqa: C416 - a Row is no pair to mypy
 
     def erase(self, contact_keys: Collection[str], persons: Collection[str]) -> None:
-        """Forget what contacts showed, and the rows of persons of whom nothing is left."""
+        """Forget what contacts showed, and rows and handed assignments of persons of whom nothing is left."""
         with writing(self.engine) as connection:
             connection.execute(delete(SEEN).where(SEEN.c.contact_key.in_(sorted(contact_keys))))
             connection.execute(delete(PERSON).where(PERSON.c.person_id.in_(sorted(persons))))
+            connection.execute(delete(OUTBOX).where(OUTBOX.c.person_id.in_(sorted(persons))))
 
     def _put(self, table: Any, key: str, rows: list[dict[str, Any]]) -> int:
         rows = sorted(rows, key=lambda row: str(row[key]))

@@ -17,6 +17,7 @@ from connectors.records import MEMBER, Change, Outcome, normalise_email, platfor
 from sync.control.inbox import Claimed, Settled
 from sync.control.ledger import Noted
 from sync.control.people import Published
+from sync.identity_map import ALONE, ALONE_SECONDS
 from sync.plan import Target
 from sync.publishing import plain_assignment
 from sync.sending import Sent, send
@@ -25,12 +26,13 @@ from sync.webhooks.changing import changes_of
 from sync.webhooks.deciding import Decider, Decision
 from sync.webhooks.echoes import echoes
 from sync.webhooks.events import address_key
-from sync.webhooks.gathering import Gathered, Row, gather
+from sync.webhooks.gathering import ADDRESS, Gathered, Row, gather
 from sync.webhooks.service import Service
 from sync.workbench import RecordedRun, no_progress
 
-PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written
-ENDS = ("contact.deletion", "contact.privacyDeletion")
+PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written; the worker's pulse renews it
+ERASED = "contact.privacyDeletion"
+ENDS = ("contact.deletion", ERASED)
 
 
 @dataclass(slots=True)
@@ -217,6 +219,25 @@ class Handler:
         alive = {gathered.person_of.get(key) for key, row in gathered.rows.items() if row["state"] == "active"}
         persons = {gathered.person_of[key] for key in gone if key in gathered.person_of} - alive
         self._service.control.people.erase(gone, persons)
+        erased = {one.contact for one in ended if any(event.kind == ERASED for event in one.events)} & set(gone)
+        if erased:
+            self._drop(erased, persons)
+
+    def _drop(self, erased: Collection[str], gone: Collection[str]) -> None:
+        """Follow a privacy deletion: what is left of a contact are ids, and of a person who is *gone* no address.
+
+        A deletion of the other kind can be taken back, and then the person shall be who they were.
+        """
+        control = self._service.control
+        persons = {person for key, person in control.links.of_keys(erased).items() if person in gone}
+        keys = {*control.links.of_persons(persons), *erased}
+        addresses = {key.removeprefix(ADDRESS) for key in keys if key.startswith(ADDRESS)}
+        names = {address_key(name, address) for name in self._service.live for address in addresses}
+        control.ledger.without_addresses(erased, persons)
+        control.people.erase(names, persons)
+        control.inbox.drop({*names, *keys} - set(erased))
+        with control.leases.alone(ALONE, self._owner, seconds=ALONE_SECONDS):
+            control.links.drop(keys)
 
 
 _Entries = dict[tuple[str, str, str, str], Noted]

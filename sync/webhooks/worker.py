@@ -47,7 +47,7 @@ class Worker:
         self.woken = threading.Event()
         self.trouble: str | None = None  # why nothing is worked off at present
         self._service, self._metrics = service, metrics
-        self._stopping = threading.Event()
+        self._stopping, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker")
         self._pulse = threading.Thread(target=self._renew, name="leases", daemon=True)
         self._tidied = float("-inf")
@@ -80,14 +80,16 @@ class Worker:
             while not self._stopping.is_set():
                 self._round(handler)
         finally:
+            self._ended.set()
             memory.close()
 
     def _renew(self) -> None:
-        """Hold the leases of what is under way for as long as this process lives."""
-        while not self._stopping.wait(PULSE_SECONDS):
+        """Hold the leases of what is under way, contacts and persons, for as long as the thread that works lives."""
+        while not self._ended.wait(PULSE_SECONDS):
             try:
                 self._bury()
                 self._service.control.inbox.renew(self.name, LEASE_SECONDS)
+                self._service.control.leases.renew(self.name, seconds=LEASE_SECONDS)
             except Exception as error:  # noqa: BLE001 - the next pulse tries again; a lease that ends costs no event
                 tell("lease_not_renewed", level=logging.WARNING, error=type(error).__name__)
 

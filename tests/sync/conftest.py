@@ -100,8 +100,13 @@ def moment_after(
         platforms = connected(sandbox, folder / "workspace", before)
         with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
             told = step(bench)
-        tables = pickle.dumps({name: table.rows for name, table in world.store.tables.items()})
+        tables = tables_of(world)
     return Moment(tables, platforms.folder / ".personasync", told)
+
+
+def tables_of(world: World) -> bytes:
+    """Return what platforms hold, for a `Moment`."""
+    return pickle.dumps({name: table.rows for name, table in world.store.tables.items()})
 
 
 def connected(sandbox: Sandbox, folder: Path, moment: Moment | None = None) -> Platforms:

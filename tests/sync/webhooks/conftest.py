@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,12 +20,13 @@ import pytest
 import requests
 
 from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.server import Sandbox
 from sync.clock import now
 from sync.loop import run_loop
 from sync.webhooks.server import listen, serve
 from sync.webhooks.service import Service, open_service
 from sync.workbench import Workbench, open_workbench
-from tests.sync.conftest import Platforms
+from tests.sync.conftest import Moment, Platforms, connected, filled, tables_of
 
 HUBSPOT_SECRET, MAILCHIMP_SECRET = "hubspot-client-secret", "mailchimp-signing-secret"
 SERVE = """
@@ -33,6 +35,8 @@ port = 0
 hubspot_secret = "env:PS_HUBSPOT_SECRET"
 mailchimp_secret = "env:PS_MAILCHIMP_SECRET"
 """
+BARGAIN = "orders_total >= 1 and average_order < 40 and tenure_days >= 60"
+TURNED = (BARGAIN, f"({BARGAIN}) or lifecycle_stage = 'evangelist'")
 PATIENCE = 30.0
 
 
@@ -100,6 +104,17 @@ class Served:
     def subscribe(self, email: str) -> None:
         self.platforms.email.add_member(AUDIENCE, email, status="subscribed", merge_fields={}, at=datetime.now(UTC))
 
+    def newcomer(self, email: str, **properties: str) -> str:
+        """Let somebody come to HubSpot whom nobody knows."""
+        shown = {"email": email, "lifecyclestage": "lead", **properties}
+        return self.platforms.crm.add_contact(shown, created_at=datetime.now(UTC))
+
+    def turn(self, contact: str, name: str = "lifecyclestage", value: str = "evangelist", number: int = 2) -> None:
+        """Change what a contact shows, and deliver the event."""
+        self.platforms.crm.touch_contact(self.platforms.crm.contacts[contact], {name: value})
+        told = {"subscriptionType": "contact.propertyChange", "propertyName": name, "propertyValue": value}
+        assert self.hubspot([{**self.created(contact, number), **told}]).ok
+
     def idle(self) -> None:
         """Wait until nothing waits in the inbox any more."""
         wait_for(lambda: self.service.control.inbox.backlog().waiting == 0)
@@ -147,8 +162,11 @@ def service_environment(platforms: Platforms) -> dict[str, str]:
 
 
 def configure(platforms: Platforms, section: str = SERVE) -> None:
+    """Add [serve], and a segment that somebody enters by a value that a test can change."""
     file = platforms.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + section, "utf-8")
+    file = platforms.folder / "segments.toml"
+    file.write_text(file.read_text("utf-8").replace(*TURNED), "utf-8")
 
 
 @contextmanager
@@ -157,16 +175,35 @@ def benched(platforms: Platforms) -> Iterator[Workbench]:
         yield bench
 
 
-@pytest.fixture
-def looped(platforms: Platforms) -> Platforms:
-    """A workspace with [serve], after one whole run."""
-    configure(platforms)
-    with benched(platforms) as bench:
-        run_loop(bench, set_up=True)
-    return platforms
+@pytest.fixture(scope="session")
+def looped_moment(tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    """Platforms and a workspace with [serve], after one whole run."""
+    with Sandbox(filled()) as sandbox:
+        platforms = connected(sandbox, tmp_path_factory.mktemp("looped") / "workspace")
+        configure(platforms)
+        with benched(platforms) as bench:
+            run_loop(bench, set_up=True)
+        return Moment(tables_of(sandbox.world), platforms.folder / ".personasync")
+
+
+@contextmanager
+def standing(moment: Moment, folder: Path) -> Iterator[Platforms]:
+    """Run platforms and lay out a workspace as they stood then."""
+    with Sandbox(moment.world()) as sandbox:
+        platforms = connected(sandbox, folder / "workspace", moment)
+        configure(platforms)
+        yield platforms
 
 
 @pytest.fixture
-def served(looped: Platforms) -> Iterator[Served]:
-    with serving(looped) as running:
+def looped(looped_moment: Moment, tmp_path: Path) -> Iterator[Platforms]:
+    """A workspace of the test's own, after one whole run."""
+    with standing(looped_moment, tmp_path) as platforms:
+        yield platforms
+
+
+@pytest.fixture(scope="session")
+def served(looped_moment: Moment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One service for all tests that only bring people of their own."""
+    with standing(looped_moment, tmp_path_factory.mktemp("served")) as platforms, serving(platforms) as running:
         yield running

@@ -1,0 +1,116 @@
+"""What keeps the service from writing: guardrails, definitions not in force, contacts that break; and how it stops."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connectors.records import Change
+from sync.clock import now
+from sync.control.inbox import Event
+from sync.loop import run_loop
+from sync.webhooks import guarding
+from tests.sync.conftest import Platforms
+from tests.sync.webhooks.conftest import benched, serving, wait_for
+
+PERSONA, NEW, BARGAIN = "personasync_persona", "nora_new", "bo_bargain"
+
+
+def test_changes_of_a_day_beyond_a_guardrail_are_parked_with_the_reason(
+    looped: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarding, "FEW", 1)
+    file = looped.folder / "personasync.toml"
+    file.write_text(file.read_text("utf-8").replace("max_changed = 0.2", "max_changed = 0.001"), "utf-8")
+    with serving(looped) as served:
+        ada, bea = served.newcomer("ada@new.test"), served.newcomer("bea@new.test")
+        served.hubspot([served.created(ada), served.created(bea)])
+        served.idle()
+        served.turn(ada)
+        served.idle()
+        served.turn(bea)
+        wait_for(lambda: served.service.control.inbox.backlog().parked == 1)
+        (parked,) = served.service.control.inbox.parked()
+        shown = [served.property(one, PERSONA) for one in (ada, bea)]
+        change = Change("crm", bea, "p", None, "field", PERSONA, NEW, BARGAIN)
+        today = guarding.held_back(served.service, [change], now())
+        tomorrow = guarding.held_back(served.service, [change], now() + timedelta(hours=25))
+
+    assert shown == [BARGAIN, NEW]
+    assert parked.contact == f"crm:{bea}"
+    assert parked.reason.startswith("guardrail max_changed: within a day 2 contacts of crm would be changed, at most 1")
+    assert set(today) == {"p"}
+    assert tomorrow == {}
+
+
+def test_contacts_wait_while_definitions_are_not_in_force(looped: Platforms) -> None:
+    with serving(looped) as served:
+        file = looped.folder / "personas.toml"
+        file.write_text(file.read_text("utf-8").replace("Welcome to the shop", "Come in"), "utf-8")
+        served.service.reload()
+        ada = served.newcomer("ada@new.test")
+        served.hubspot([served.created(ada)])
+        wait_for(lambda: served.session.get(served.address + "/ready", timeout=5).status_code == 503)
+        reasons = served.session.get(served.address + "/ready", timeout=5).json()["reasons"]
+        waiting, shown = served.service.control.inbox.backlog().waiting, served.property(ada, PERSONA)
+        with benched(looped) as bench:
+            run_loop(bench, override=frozenset({"max_changed"}))
+        served.idle()
+
+        assert reasons == ["segments or personas changed since the last `personasync assign`"]
+        assert (waiting, shown) == (1, "")
+        assert served.property(ada, "personasync_headline") == "Come in"
+
+
+def test_a_contact_that_breaks_holds_up_no_other_and_is_parked_after_its_tries(looped: Platforms) -> None:
+    file = looped.folder / "personasync.toml"
+    file.write_text(file.read_text("utf-8") + "tries = 2\n", "utf-8")
+    with serving(looped) as served:
+        ada = served.newcomer("ada@new.test")
+        at = datetime.now(UTC)
+        broken = Event("broken", "crm:7", "contact.creation", at, {"ids": 7})
+        served.service.control.inbox.take([broken, Event("good", f"crm:{ada}", "contact.creation", at, {"ids": [ada]})])
+        served.idle()
+        parked = served.service.control.inbox.parked()
+
+        assert served.property(ada, PERSONA) == NEW
+        assert [(one.contact, one.tries) for one in parked] == [("crm:7", 2)]
+        assert parked[0].reason.startswith("TypeError")
+
+
+def test_a_service_that_is_told_to_stop_finishes_what_is_under_way(looped: Platforms) -> None:
+    with serving(looped) as served:
+        ada = served.newcomer("ada@new.test")
+        looped.sandbox.world.settings.latency = 0.2
+        served.hubspot([served.created(ada)])
+        wait_for(lambda: bool(served.service.control.inbox.owners()))
+        inbox = served.service.control.inbox
+        under_way = served.property(ada, PERSONA) == ""
+
+    assert under_way
+    assert served.property(ada, PERSONA) == NEW
+    with benched(looped) as bench:
+        assert bench.control.inbox.backlog().waiting == 0
+        assert bench.control.leases.holders() == set()
+    assert inbox is not bench.control.inbox
+
+
+def test_the_lease_on_a_person_is_renewed_while_a_push_waits(
+    looped: Platforms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.webhooks.handling.PERSON_SECONDS", 0.4)
+    monkeypatch.setattr("sync.webhooks.worker.PULSE_SECONDS", 0.05)
+    with serving(looped) as served:
+        ada = served.newcomer("ada@new.test")
+        served.hubspot([served.created(ada)])
+        looped.sandbox.world.settings.latency = 0.6
+        wait_for(lambda: bool(served.service.control.leases.holders()))
+        threading.Event().wait(0.5)
+        mine = served.service.control.links.of_keys([f"crm:{ada}"])
+        names = {f"person {person}" for person in mine.values()}
+
+        assert served.service.control.leases.take(names, "somebody-else", seconds=1) == set()
+        looped.sandbox.world.settings.latency = 0.0
+        served.idle()
