@@ -5,7 +5,8 @@ with a commit a delivery, SQLite with synchronous=FULL, CLIENTS connections that
 rounds take turns, so that what else the machine does meets both, and the
 median of the rounds counts. Real time: RATE new contacts a second for SECONDS,
 half of them created in HubSpot and half subscribed in Mailchimp, each known to both local platforms, which answer
-LATENCY seconds late; measured from the delivery's departure until both platforms show the persona.
+LATENCY seconds late; measured from the delivery's departure until both platforms show the persona. Burst: BURST
+contacts imported into HubSpot at once, worked off while the daily run does its own.
 
 The last line is one JSON document.
 """
@@ -45,6 +46,7 @@ from sync.workbench import open_workbench
 
 CLIENTS, DELIVERIES, ROUNDS = 128, 2_560, 5
 RATE, SECONDS, LATENCY = 20, 30, 0.06
+BURST = 3_000
 SECRETS = {"PS_HUBSPOT_SECRET": "hubspot-client-secret", "PS_MAILCHIMP_SECRET": "mailchimp-signing-secret"}
 SERVE = """
 [serve]
@@ -89,10 +91,11 @@ def service(workspace: Path, environment: dict[str, str], *, together: int, work
 
 
 # -- intake ----------------------------------------------------------------------------------------------------
-def hubspot_request(port: int, number: int, contact: int) -> bytes:
-    """Return a whole signed delivery of one event."""
-    event = {"eventId": number, "subscriptionId": 11, "subscriptionType": "contact.creation", "objectId": contact}
-    body = json.dumps([{**event, "occurredAt": int(now().timestamp() * 1000), "attemptNumber": 0}]).encode()
+def hubspot_request(port: int, *contacts: int) -> bytes:
+    """Return a whole signed delivery of the creation of contacts."""
+    event = {"subscriptionId": 11, "subscriptionType": "contact.creation", "attemptNumber": 0}
+    event["occurredAt"] = int(now().timestamp() * 1000)
+    body = json.dumps([{**event, "eventId": contact, "objectId": contact} for contact in contacts]).encode()
     signature = hashlib.sha256(SECRETS["PS_HUBSPOT_SECRET"].encode() + body).hexdigest()
     head = (
         f"POST /webhooks/hubspot HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n"
@@ -109,7 +112,7 @@ async def deliver(port: int, numbers: Sequence[int], start: asyncio.Barrier) -> 
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     took = []
     for place, number in enumerate(numbers):
-        request = hubspot_request(port, number, number)
+        request = hubspot_request(port, number)
         if place == 1:
             await start.wait()
             took = []
@@ -202,9 +205,9 @@ def mailchimp_delivery(session: requests.Session, port: int, address: str) -> No
     assert answer.ok, answer.text
 
 
-def hubspot_delivery(session: requests.Session, port: int, contact: str) -> None:
-    """Deliver one creation, signed."""
-    head, _, body = hubspot_request(port, int(contact), int(contact)).partition(b"\r\n\r\n")
+def hubspot_delivery(session: requests.Session, port: int, *contacts: str) -> None:
+    """Deliver creations, signed."""
+    head, _, body = hubspot_request(port, *map(int, contacts)).partition(b"\r\n\r\n")
     lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
     answer = session.post(f"http://127.0.0.1:{port}/webhooks/hubspot", data=body, headers=dict(lines), timeout=10)
     assert answer.ok, answer.text
@@ -243,6 +246,63 @@ def measure_real_time(folder: Path) -> dict[str, float]:
     return {"new_to_pushed_p50_s": round(cuts[49], 2), "new_to_pushed_p95_s": round(cuts[94], 2)}
 
 
+# -- a burst ---------------------------------------------------------------------------------------------------
+def measure_burst(folder: Path) -> dict[str, float]:
+    """Import BURST people into HubSpot at once; return how long the service is at them, and what a run meanwhile costs.
+
+    The run alone comes first, with as many new contacts, so that both read and write alike.
+    """
+    world = make_world()
+    fill(world, 300)
+    with Sandbox(world) as sandbox, requests.Session() as session:
+        environment = prepared(folder, sandbox)
+        world.settings.latency = LATENCY
+        people = Newcomers(sandbox)
+        imported(people, "before", BURST)
+        alone = daily_run(folder, environment)
+        with service(folder, environment, together=256, workers=1) as port:
+            contacts = imported(people, "burst", BURST)
+            began = time.monotonic()
+            for start in range(0, BURST, 100):
+                hubspot_delivery(session, port, *contacts[start : start + 100])
+            beside = daily_run(folder, environment)
+            given_up = time.monotonic() + 600
+            while missing := [one for one in contacts if not shows(people, one)]:
+                assert time.monotonic() < given_up, f"{len(missing)} people have no persona"
+                threading.Event().wait(0.1)
+            took = time.monotonic() - began
+        refused = sum(entry.status == 429 for entry in sandbox.journal.entries)  # noqa: PLR2004
+    print(f"a burst of {BURST:,}: {took:.0f} s; a run of as many {alone:.0f} s alone, {beside:.0f} s beside it")
+    return {
+        "burst_seconds": round(took, 1),
+        "burst_429": refused,
+        "daily_run_seconds": round(alone, 1),
+        "daily_run_delay": round(beside / alone, 2),
+    }
+
+
+def imported(people: Newcomers, name: str, count: int) -> list[str]:
+    """Let people come to HubSpot at once, and return their ids."""
+    return [
+        people.crm.add_contact({"email": f"{name}{number}@people.test", "lifecyclestage": "lead"}, created_at=now())
+        for number in range(count)
+    ]
+
+
+def shows(people: Newcomers, contact: str) -> bool:
+    """Tell whether HubSpot shows a persona."""
+    return bool((people.crm.contact(contact) or {}).get("properties", {}).get("personasync_persona"))
+
+
+def daily_run(folder: Path, environment: dict[str, str]) -> float:
+    """Do the whole loop as cron does, and return the seconds that it took."""
+    began = time.monotonic()
+    command = [sys.executable, "-c", "from sync.cli import main; main()", "run", "--workspace", str(folder)]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert not done.returncode, done.stderr + done.stdout
+    return time.monotonic() - began
+
+
 def prepared(folder: Path, sandbox: Sandbox) -> dict[str, str]:
     """Make a workspace that has been through the loop once, and return its environment."""
     make_workspace(folder, sandbox.access)
@@ -261,13 +321,15 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--serve", nargs=3, metavar=("WORKSPACE", "TOGETHER", "WORKERS"), help=argparse.SUPPRESS)
+    parts = {"intake": measure_intake, "real-time": measure_real_time, "burst": measure_burst}
+    parser.add_argument("--only", action="append", choices=parts, help="This part alone; may be given again.")
     arguments = parser.parse_args()
     if arguments.serve:
         run_service(Path(arguments.serve[0]), together=int(arguments.serve[1]), workers=int(arguments.serve[2]))
         return
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure_intake(Path(folder) / "intake") | measure_real_time(Path(folder) / "real-time")
-    print(json.dumps(figures))
+        figures = [parts[name](Path(folder) / name) for name in arguments.only or parts]
+    print(json.dumps({name: figure for part in figures for name, figure in part.items()}))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ SECRET = "hubspot-client-secret"
 PERSONASYNC = Path(sys.executable).with_name("personasync")
 TOGETHER = 20  # events of one delivery's body
 SENDERS = 4
-PATIENCE = 300.0
+PATIENCE = 900.0
 
 
 @dataclass

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, select, update
 
 from sync.control import schema
-from sync.control.writing import insert_for, writing
+from sync.control.writing import insert_for, locked, writing
 
-PATIENT = 1  # a worker that is killed leaves its whole group with one try
+# a worker that is killed leaves its whole group with one try; whatever it died of is looked for in smaller groups
+GROUPS = ((0, 1, 100), (2, 2, 10), (3, 1_000_000, 1))  # tries from, to, and contacts of a group: HubSpot takes 100
 EVENT, CONTACT = schema.inbox_event, schema.inbox_contact
 
 
@@ -120,18 +121,18 @@ class Inbox:
         connection.execute(counted.returning(CONTACT.c.contact), rows).all()
 
     # -- working -------------------------------------------------------------------------------------------
-    def claim(self, owner: str, *, most: int, seconds: float, suspect: bool) -> list[Claimed]:
-        """Lease contacts that wait, those that wait longest first, at most *most*.
+    def claim(self, owner: str, *, seconds: float, group: tuple[int, int, int] = GROUPS[0]) -> list[Claimed]:
+        """Lease contacts that wait, those that wait longest first.
 
         Args:
             owner: Who leases.
-            most: How many.
             seconds: How long the lease holds unless it is renewed.
-            suspect: Those that were tried in vain more than `PATIENT` times, or the others.
+            group: How often they may have been tried in vain, from and to, and how many at most; of `GROUPS`.
         """
         moment = self.now()
         free = or_(CONTACT.c.lease_until.is_(None), CONTACT.c.lease_until < moment)
-        kind = CONTACT.c.tries > PATIENT if suspect else CONTACT.c.tries <= PATIENT
+        least, last, most = group
+        kind = CONTACT.c.tries.between(least, last)
         query = select(CONTACT).where(CONTACT.c.state == "waiting", CONTACT.c.due_at <= moment, free, kind)
         query = query.order_by(CONTACT.c.due_at).limit(most).with_for_update(skip_locked=True)
         with writing(self.engine) as connection:
@@ -160,7 +161,8 @@ class Inbox:
         """Hold every lease of *owner* for *seconds* from now."""
         until = self.now() + timedelta(seconds=seconds)
         with writing(self.engine) as connection:
-            connection.execute(update(CONTACT).where(CONTACT.c.owner == owner).values(lease_until=until))
+            mine = locked(connection, CONTACT.c.contact, CONTACT.c.owner == owner)
+            connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(mine)).values(lease_until=until))
 
     def owners(self) -> set[str]:
         """Return who holds leases."""
@@ -169,9 +171,9 @@ class Inbox:
 
     def abandon(self, owner: str) -> None:
         """Free what an owner holds who is no more. Its tries count: it may have died of one of them."""
-        freed = update(CONTACT).where(CONTACT.c.owner == owner).values(owner="", lease_until=None)
         with writing(self.engine) as connection:
-            connection.execute(freed)
+            left = locked(connection, CONTACT.c.contact, CONTACT.c.owner == owner)
+            connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(left)).values(owner="", lease_until=None))
 
     def settle(self, owner: str, settled: Sequence[Settled]) -> int:
         """Note what became of claimed contacts, and let go of them. One whose lease was lost is left as it is.
@@ -195,8 +197,9 @@ class Inbox:
 
     @staticmethod
     def _held(connection: Connection, owner: str, contacts: Sequence[str]) -> set[str]:
-        query = select(CONTACT.c.contact).where(CONTACT.c.owner == owner, CONTACT.c.contact.in_(contacts))
-        return set(connection.execute(query.order_by(CONTACT.c.contact).with_for_update()).scalars())
+        return set(
+            locked(connection, CONTACT.c.contact, and_(CONTACT.c.owner == owner, CONTACT.c.contact.in_(contacts)))
+        )
 
     @staticmethod
     def _settle_events(connection: Connection, rows: list[dict[str, Any]]) -> int:
@@ -237,16 +240,15 @@ class Inbox:
         self._move(owner, contacts, {"owner": "", "lease_until": None, "state": "parked", "reason": reason})
 
     def _move(self, owner: str, contacts: Collection[str], values: Mapping[str, Any]) -> None:
-        mine = update(CONTACT).where(CONTACT.c.owner == owner, CONTACT.c.contact.in_(sorted(contacts)))
         with writing(self.engine) as connection:
-            connection.execute(mine.values(values))
+            mine = self._held(connection, owner, sorted(contacts))
+            connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(mine)).values(values))
 
     def drop(self, contacts: Collection[str]) -> None:
         """End events of contacts that are erased, with their details; a worker that is at one ends them itself."""
         moment, names = self.now(), sorted(contacts)
         with writing(self.engine) as connection:
-            idle = select(CONTACT.c.contact).where(CONTACT.c.contact.in_(names), CONTACT.c.owner == "")
-            free = sorted(connection.execute(idle.with_for_update()).scalars())
+            free = locked(connection, CONTACT.c.contact, and_(CONTACT.c.contact.in_(names), CONTACT.c.owner == ""))
             ended = update(EVENT).where(EVENT.c.contact.in_(free), EVENT.c.state == "waiting")
             connection.execute(ended.values(state="gone", settled_at=moment, settled_by="erased", detail={}))
             connection.execute(delete(CONTACT).where(CONTACT.c.contact.in_(free)))
@@ -271,7 +273,8 @@ class Inbox:
         """Let the parked contacts be tried again, and return how many there are."""
         values = {"state": "waiting", "tries": 0, "due_at": self.now(), "reason": ""}
         with writing(self.engine) as connection:
-            return connection.execute(update(CONTACT).where(CONTACT.c.state == "parked").values(values)).rowcount
+            parked = locked(connection, CONTACT.c.contact, CONTACT.c.state == "parked")
+            return connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(parked)).values(values)).rowcount
 
     def answer(self, event_key: str) -> tuple[str, Mapping[str, Any] | None] | None:
         """Return an event's state and answer; None where there is no such event."""

@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, or_, select, update
+from sqlalchemy import Engine, and_, delete, or_, select, update
 
 from connectors.errors import TryLaterError
 from sync.control import schema
-from sync.control.writing import insert_for, writing
+from sync.control.writing import insert_for, locked, writing
 
 LOOK_AGAIN = 0.02  # seconds between two tries at a lease that somebody else holds
 LEASE = schema.lease
@@ -42,14 +42,16 @@ class Leases:
     def renew(self, holder: str, *, seconds: float) -> None:
         """Hold every lease that *holder* still has for *seconds* from now; one that ended is not taken again."""
         moment = self.now()
-        mine = update(LEASE).where(LEASE.c.holder == holder, LEASE.c.until >= moment)
         with writing(self.engine) as connection:
-            connection.execute(mine.values(until=moment + timedelta(seconds=seconds)))
+            mine = locked(connection, LEASE.c.name, and_(LEASE.c.holder == holder, LEASE.c.until >= moment))
+            held = update(LEASE).where(LEASE.c.name.in_(mine))
+            connection.execute(held.values(until=moment + timedelta(seconds=seconds)))
 
     def give_back(self, names: Collection[str], holder: str) -> None:
         """End the leases that *holder* has."""
         with writing(self.engine) as connection:
-            connection.execute(delete(LEASE).where(LEASE.c.holder == holder, LEASE.c.name.in_(sorted(names))))
+            mine = locked(connection, LEASE.c.name, and_(LEASE.c.holder == holder, LEASE.c.name.in_(sorted(names))))
+            connection.execute(delete(LEASE).where(LEASE.c.name.in_(mine)))
 
     def holders(self) -> set[str]:
         """Return who holds leases."""
@@ -59,7 +61,8 @@ class Leases:
     def abandon(self, holder: str) -> None:
         """End every lease of a holder who is no more."""
         with writing(self.engine) as connection:
-            connection.execute(delete(LEASE).where(LEASE.c.holder == holder))
+            mine = locked(connection, LEASE.c.name, LEASE.c.holder == holder)
+            connection.execute(delete(LEASE).where(LEASE.c.name.in_(mine)))
 
     @contextmanager
     def alone(self, name: str, holder: str, *, seconds: float) -> Iterator[None]:

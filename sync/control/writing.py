@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, collate, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -21,6 +21,16 @@ def writing(engine: Engine) -> Iterator[Connection]:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         yield connection
         connection.commit()
+
+
+def locked(connection: Connection, key: Column[str], condition: ColumnElement[bool]) -> list[str]:
+    """Lock the rows that meet *condition* in the order in which every transaction locks them, and return their keys.
+
+    That order is Python's of texts. PostgreSQL would otherwise take a plan's order or a language's, and two
+    transactions that want the same rows could wait for each other.
+    """
+    order = collate(key, "C") if connection.dialect.name == "postgresql" else key
+    return list(connection.execute(select(key).where(condition).order_by(order).with_for_update()).scalars())
 
 
 def insert_for(engine: Engine, table: Table) -> Any:

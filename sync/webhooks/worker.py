@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from connectors.errors import FixSettingsError, TryLaterError
 from connectors.transport.book import is_alive
-from sync.control.inbox import Claimed
+from sync.control.inbox import GROUPS, Claimed
 from sync.warehouse import Memory
 from sync.webhooks import guarding
 from sync.webhooks.deciding import Decider
@@ -23,7 +23,6 @@ from sync.webhooks.metrics import IN_USE, Metrics
 from sync.webhooks.service import Service
 
 HOST = socket.gethostname()[:40]
-TOGETHER = 100  # contacts of a group: one batch of HubSpot's
 LEASE_SECONDS = 60.0
 PULSE_SECONDS = 2.0  # between two renewals
 LOOK_SECONDS = 0.25  # between two looks into the inbox while nobody says that something came
@@ -115,15 +114,15 @@ class Worker:
 
     # -- one round -----------------------------------------------------------------------------------------
     def _work(self, handler: Handler) -> bool:
-        """Work one group off, and one contact that failed again and again; return whether there was anything."""
+        """Work one group of each kind off; return whether there was anything."""
         self._tidy()
         if (reason := self._not_in_force()) is not None:
             self._be_in_trouble(reason)
             return False
         self.trouble = None
         found = False
-        for suspect, most in ((False, TOGETHER), (True, 1)):
-            claimed = self._service.control.inbox.claim(self.name, most=most, seconds=LEASE_SECONDS, suspect=suspect)
+        for group in GROUPS:
+            claimed = self._service.control.inbox.claim(self.name, seconds=LEASE_SECONDS, group=group)
             if claimed:
                 found = True
                 began, sent = time.monotonic(), self._requests()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sync.control import Control, open_control
-from sync.control.inbox import Claimed, Event, Settled
+from sync.control.inbox import GROUPS, Claimed, Event, Settled
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -40,8 +40,8 @@ def event(key: str, contact: str = "crm:1") -> Event:
     return Event(key, contact, "contact.creation", START, {"ids": [contact[4:]]})
 
 
-def claim(control: Control, owner: str, *, suspect: bool = False) -> list[Claimed]:
-    return control.inbox.claim(owner, most=10, seconds=60, suspect=suspect)
+def claim(control: Control, owner: str, *, group: tuple[int, int, int] = GROUPS[0]) -> list[Claimed]:
+    return control.inbox.claim(owner, seconds=60, group=group)
 
 
 def done(claimed: Claimed) -> Settled:
@@ -105,14 +105,26 @@ def test_a_parked_contact_waits_until_somebody_says_so(control: Control) -> None
     assert len(claim(control, "w1")) == 1
 
 
-def test_a_contact_that_workers_die_of_is_no_longer_worked_off_with_others(control: Control) -> None:
-    control.inbox.take([event("a")])
-    for owner in ("w1", "w2"):
-        claim(control, owner)
-        control.inbox.abandon(owner)
+def test_contacts_that_workers_die_of_are_worked_off_in_ever_smaller_groups(control: Control) -> None:
+    control.inbox.take([event(str(number), f"crm:{number}") for number in range(120)])
+    counts = []
+    for group in (*GROUPS[:1], *GROUPS):
+        counts.append(len(claim(control, "w", group=group)))
+        control.inbox.abandon("w")
 
-    assert claim(control, "w3") == []
-    assert [one.tries for one in claim(control, "w3", suspect=True)] == [3]
+    assert counts == [100, 100, 10, 1]
+
+
+def test_a_lease_that_is_renewed_holds_and_one_that_ended_stays_ended(control: Control, clock: Clock) -> None:
+    control.leases.take(["one"], "a", seconds=10)
+    clock.present += timedelta(seconds=8)
+    control.leases.renew("a", seconds=10)
+    clock.present += timedelta(seconds=8)
+
+    assert control.leases.take(["one"], "b", seconds=10) == set()
+    clock.present += timedelta(seconds=8)
+    control.leases.renew("a", seconds=10)
+    assert control.leases.take(["one"], "b", seconds=10) == {"one"}
 
 
 def test_a_lease_is_held_by_one_until_it_ends(control: Control, clock: Clock) -> None:

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import create_engine
 
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.post import PostOffice
@@ -20,6 +21,7 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import HUBSPOT_APP_SECRET, make_world
 from sync import hooks, setup
 from sync.clock import now
+from sync.control.schema import metadata
 from sync.demo import make_workspace
 from sync.doctor import examine
 from sync.loop import run_loop
@@ -223,6 +225,46 @@ def test_a_privacy_deletion_is_followed_and_nothing_is_parked(real_time: RealTim
 
     assert real_time.shown("fay@new.test")[0] is None
     assert real_time.service.control.inbox.parked() == []
+
+
+def test_a_privacy_deletion_leaves_ids_and_no_address(real_time: RealTime) -> None:
+    real_time.deed("create contact", "uma@gone.test")
+    persona = real_time.shown("uma@gone.test")[0]
+    with benched(real_time.platforms, {**real_time.service.environment}) as bench:
+        held = everything(bench.workspace.state_url)
+        real_time.deed("erase contact", "uma@gone.test")
+        left = everything(bench.workspace.state_url)
+    addresses = [name for name, rows in left.items() if "uma@gone.test" in rows]
+
+    assert persona
+    assert {"ledger", "link", "seen_contact"} <= {name for name, rows in held.items() if "uma@gone.test" in rows}
+    assert addresses == []
+    assert real_time.service.control.inbox.parked() == []
+
+
+def test_joined_persons_are_one_row_that_knows_what_both_knew(real_time: RealTime) -> None:
+    people, links = real_time.service.control.people, real_time.service.control.links
+    crm, contacts = real_time.platforms.crm, []
+    for name in ("ira@new.test", "iris@new.test"):
+        real_time.deed("create contact", name)
+        contacts.append(crm.by_email[name])
+    persons = [links.of_keys([f"crm:{one}"])[f"crm:{one}"] for one in contacts]
+    rows = people.published(persons)
+    known = [{"orders_total": 3.0}, {"favourite_category": "paper"}]
+    people.publish(replace(rows[person], base=base) for person, base in zip(persons, known, strict=True))
+    real_time.deed("merge contacts", "ira@new.test", **{"with": "iris@new.test"})
+    (left,) = people.published(persons).values()
+
+    assert left.base == {**known[0], **known[1]}
+
+
+def everything(url: str) -> dict[str, str]:
+    """Return all that the control store holds, by table."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {name: str(connection.execute(table.select()).all()) for name, table in metadata.tables.items()}
+    engine.dispose()
+    return found
 
 
 def test_a_workflow_gets_the_persona_as_its_answer(real_time: RealTime) -> None:
