@@ -89,7 +89,7 @@ def test_charts_draw_and_nothing_runs_off_the_page(page: Page, width: int) -> No
         " return [b.width, b.height, b.right, s.querySelectorAll('path, line, text').length]; })"
     )
 
-    assert len(boxes) >= 8
+    assert len(boxes) >= 3
     assert all(w > 100 and h > 50 and right <= width and parts > 5 for w, h, right, parts in boxes)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
