@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from connectors.sandbox import marketer
 from connectors.sandbox.fill import fill
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
@@ -61,7 +62,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         access = sandbox.access
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         with open_workbench(folder, now=now, environment=environment) as bench:
-            done = run_loop(bench, as_of=bench.now(), set_up=True, before_results=lambda: send_campaign(access))
+
+            def campaign() -> None:
+                send_campaign(access)
+                marketer.advance_clock(access["mailchimp_url"], days=4)
+
+            done = run_loop(bench, as_of=bench.now(), set_up=True, before_results=campaign)
     return done.written.path
 
 
