@@ -117,6 +117,7 @@ from sync.cli import (  # noqa: E402 - they register their commands with `app`
     lift,  # noqa: F401
     models,  # noqa: F401
     platforms,  # noqa: F401
+    previews,  # noqa: F401
     segments,  # noqa: F401
     serve,  # noqa: F401
     start,  # noqa: F401

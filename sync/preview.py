@@ -1,0 +1,166 @@
+"""Show the mail that people would get, before anybody gets it: one contact, one persona, or all side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from segmenter.personas import UNCLASSIFIED
+from segmenter.templates import Language, Template, read_template
+from sync.assign import values_wanted
+from sync.planning import assigned_at
+from sync.workbench import Workbench
+
+MOST_BYTES = 2_000_000
+MARKS: Mapping[Language, tuple[str, ...]] = {"mailchimp": ("*|",), "hubspot": ("{{", "{%")}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A template for one persona or one person.
+
+    Attributes:
+        people: How many it stands for.
+        fallbacks: Share of them who get the fallback, by field of the platform.
+        empty: Fields that have no value.
+    """
+
+    title: str
+    people: int
+    html: str
+    fallbacks: Mapping[str, float]
+    empty: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent, and what is wrong with the template."""
+
+    connection: str
+    problems: Sequence[str]
+    shown: Sequence[Shown]
+
+    def page(self) -> str:
+        """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
+        cards = "".join(_card(one) for one in self.shown)
+        problems = "".join(f"<li>{escape(one)}</li>" for one in self.problems)
+        return PAGE.format(problems=f"<ul>{problems}</ul>" if problems else "<p>No problems found.</p>", cards=cards)
+
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Preview</title>
+<meta name="viewport" content="width=device-width">
+<style>body{{font-family:sans-serif;margin:1rem}}main{{display:flex;flex-wrap:wrap;gap:1rem}}
+section{{flex:1 1 20rem}}iframe{{width:100%;height:30rem;border:1px solid #666}}</style>
+<h1>Preview</h1>{problems}<main>{cards}</main></html>
+"""
+
+
+def _card(one: Shown) -> str:
+    told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in one.fallbacks.items())
+    told += "".join(f"<li>{escape(name)}: no value</li>" for name in one.empty)
+    frame = f'<iframe sandbox title="{escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'
+    return f"<section><h2>{escape(one.title)} ({one.people:,})</h2>{frame}<ul>{told}</ul></section>"
+
+
+def preview(
+    bench: Workbench, path: Path, *, contact: str | None = None, persona: str | None = None, only: str | None = None
+) -> Preview:
+    """Render the template in *path* for a contact, for a persona, or for every persona.
+
+    Raises:
+        FixSettingsError: The file is no text, too large, or for no connection; nobody has that address or persona.
+    """
+    text = _read(path)
+    name, language = _target(bench, text, only)
+    template = read_template(text, language)
+    fallbacks = {f.targets[name]: f.fallback for f in bench.workspace.fields.values() if name in f.targets}
+    owned = bench.workspace.owned(name, bench.manifest)
+    problems = [one.sentence() for one in template.problems]
+    for field, (line, column) in template.names.items():
+        if field not in owned:
+            problems.append(f"line {line}, column {column}: {field} is no field of personasync; its value is not known")
+    rows = _rows(bench, name, template, contact)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["persona"] or UNCLASSIFIED, []).append(row)
+    if persona is not None and persona not in bench.workspace.personas:
+        listed = ", ".join(bench.workspace.personas)
+        raise FixSettingsError(f"There is no persona {persona!r}.", mend=f"personas.toml has: {listed}.")
+    slugs = [*bench.workspace.personas, UNCLASSIFIED]
+    wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
+    shown = [_shown(bench, slug, groups[slug], template, fallbacks, contact) for slug in wanted]
+    return Preview(name, problems, shown)
+
+
+def _read(path: Path) -> str:
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+        if raw is None:
+            raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", mend="Name a mail template.")
+        text = raw.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettingsError(f"{path} can't be read as text: {error}.", mend="Save it as UTF-8 text.") from error
+    if "\0" in text:
+        raise FixSettingsError(f"{path} is no text.", mend="Name a mail template.")
+    return text
+
+
+def _target(bench: Workbench, text: str, only: str | None) -> tuple[str, Language]:
+    found: list[tuple[str, Language]] = []
+    for name, part in bench.workspace.connections.items():
+        for language, marks in MARKS.items():
+            if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
+                found.append((name, language))
+    if len(found) != 1:
+        what = "no connection" if not found else "several connections"
+        raise FixSettingsError(f"The template may be for {what}.", mend="Name one: --connection NAME.")
+    return found[0]
+
+
+def _rows(bench: Workbench, name: str, template: Template, contact: str | None) -> list[dict[str, Any]]:
+    """Values by persona, field and value with the number of people; of one person where *contact* is given."""
+    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    if contact is not None:
+        address = normalise_email(contact)
+        person = bench.control.links.mapping().get(email_key(address)) if address else None
+        if person is None:
+            raise FixSettingsError(f"Nobody here has the address {contact!r}.", mend="Run `personasync pull`.")
+        assignments = assignments.filter(assignments.person_id == person)
+    values = values_wanted(bench, assignments, assigned_at(bench))
+    mine = values.filter(values.connection == name, values["name"].isin(list(template.names) or [""]))
+    told = assignments.select("person_id", "persona").left_join(mine, "person_id")
+    counted = told.group_by("persona", "name", "value").aggregate(people=told.count())
+    rows: list[dict[str, Any]] = counted.order_by("persona", "name", "value").to_pyarrow().to_pylist()
+    return rows
+
+
+def _shown(
+    bench: Workbench,
+    slug: str,
+    rows: Sequence[Mapping[str, Any]],
+    template: Template,
+    fallbacks: Mapping[str, str],
+    contact: str | None,
+) -> Shown:
+    """Render what most people of a persona are shown in each field."""
+    by_field: dict[str, dict[str, int]] = {}
+    for row in rows:
+        by_field.setdefault(row["name"] or "", {})[row["value"] or ""] = row["people"]
+    people = max(sum(counts.values()) for counts in by_field.values())
+    by_field.pop("", None)
+    values = {field: max(counts, key=lambda value: (counts[value], value)) for field, counts in by_field.items()}
+    shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
+    persona = bench.workspace.personas.get(slug)
+    title = contact or (persona.name if persona else "Unclassified")
+    labels = {
+        field: persona.name
+        for field, value in values.items()
+        if template.language == "hubspot" and persona and value == slug
+    }
+    html = template.render(values, defaults=fallbacks, labels=labels)
+    return Shown(title, people, html, shares, [field for field in template.names if not values.get(field)])
