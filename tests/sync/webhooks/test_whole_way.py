@@ -250,7 +250,7 @@ def test_joined_persons_are_one_row_that_knows_what_both_knew(real_time: RealTim
         contacts.append(crm.by_email[name])
     persons = [links.of_keys([f"crm:{one}"])[f"crm:{one}"] for one in contacts]
     rows = people.published(persons)
-    known = [{"orders_total": 3.0}, {"favourite_category": "paper"}]
+    known: list[dict[str, Any]] = [{"orders_total": 3.0}, {"favourite_category": "paper"}]
     people.publish(replace(rows[person], base=base) for person, base in zip(persons, known, strict=True))
     real_time.deed("merge contacts", "ira@new.test", **{"with": "iris@new.test"})
     (left,) = people.published(persons).values()
