@@ -13,22 +13,22 @@ from typing import Any
 import pyarrow as pa
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
+from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.decide import decide_one
 from segmenter.next_best import NEXT
-from segmenter.trait import Inputs, TraitType
-from segmenter.traits import traits
+from segmenter.trait import TraitType
 from sync.assign import fields_wanted
 from sync.bases import with_base
+from sync.control.identities import LINKS
 from sync.control.people import Published
 from sync.definitions import definitions_of
 from sync.individual import asked
+from sync.prepared import PreparedTraits
 from sync.publishing import as_assignment
 from sync.warehouse import Memory
 from sync.webhooks.gathering import Row
 from sync.webhooks.service import Service
 
-LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 COPIES = pa.schema([("person_id", pa.string()), ("copy_of", pa.string())])
 KINDS: Mapping[TraitType, pa.DataType] = {
     "number": pa.float64(),
@@ -36,7 +36,6 @@ KINDS: Mapping[TraitType, pa.DataType] = {
     "boolean": pa.bool_(),
     "date": pa.date32(),
 }
-WITHOUT = (ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,11 @@ class Decider:
 
     def __init__(self, service: Service, memory: Memory) -> None:
         self._service, self._memory = service, memory
+        self._prepared = PreparedTraits(service.workspace.catalogue)
+
+    def close(self) -> None:
+        """Give back the memory."""
+        self._prepared.close()
 
     def decide(
         self,
@@ -90,14 +94,12 @@ class Decider:
         return self._wanted(assigned, before, published, self._known(rows, published))
 
     def _measured(self, contacts: Sequence[Row], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
-        keep = self._memory.keep
         links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
-        inputs = Inputs(
-            keep("contacts", pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns)),
-            keep("links", pa.Table.from_pylist(links, schema=LINKS)),
-            *(keep(table.name, table.columns.empty_table()) for table in WITHOUT),
-        )
-        return self._memory.rows(traits(inputs, self._service.workspace.catalogue, as_of))
+        told = {
+            "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
+            "links": pa.Table.from_pylist(links, schema=LINKS),
+        }
+        return self._prepared.traits(told, as_of)
 
     def _known(self, rows: Sequence[Row], published: Mapping[str, Published]) -> Table:
         """What fields show of these people themselves; suggestions are those that `assign` published."""

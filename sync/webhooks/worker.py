@@ -74,11 +74,13 @@ class Worker:
     # -- threads -------------------------------------------------------------------------------------------
     def _run(self) -> None:
         memory = Memory()
-        handler = Handler(self._service, Decider(self._service, memory), self.name)
+        decider = Decider(self._service, memory)
+        handler = Handler(self._service, decider, self.name)
         try:
             while not self._stopping.is_set():
                 self._round(handler)
         finally:
+            decider.close()
             self._ended.set()
             memory.close()
 
