@@ -58,11 +58,14 @@ class Scorer:
 
     Attributes:
         version: Names the model in the assignments that it makes.
+        learned_from_rules: Whether its truth was what rules said. It then knows only people whom rules match, and is
+            asked only about those whom a rule could not judge, never about those whom every rule left out.
     """
 
     model: LinearModel
     version: str
     thresholds: Thresholds = Thresholds()
+    learned_from_rules: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,9 +123,10 @@ class Definitions:
     @cached_property
     def traits(self) -> frozenset[str]:
         """The traits that any source asks for."""
-        asked = {name for step in self.steps.steps for name in step.rule.names} if "rules" in self.order else set()
+        scorers = [scorer for source in self.order for scorer in self.scorers.get(source, ())]
+        by_rule = "rules" in self.order or any(scorer.learned_from_rules for scorer in scorers)
+        asked = {name for step in self.steps.steps for name in step.rule.names} if by_rule else set()
         asked |= {self.declared} if self.declared and "declared" in self.order else set()
-        scorers = (scorer for source in self.order for scorer in self.scorers.get(source, ()))
         return frozenset(asked.union(*(scorer.model.traits for scorer in scorers)))
 
     @cached_property
@@ -140,8 +144,9 @@ class Definitions:
     @cached_property
     def version(self) -> str:
         """Short digest of all of it: the version of "unclassified", which every source has a part in."""
-        scorers = [[s.version, asdict(s.thresholds)] for s in (*self.tools, *([self.model] if self.model else []))]
-        return _digest([self.order, self.said_version, self.steps.version, scorers])
+        scorers = (*self.tools, *([self.model] if self.model else []))
+        told = [[one.version, asdict(one.thresholds), one.learned_from_rules] for one in scorers]
+        return _digest([self.order, self.said_version, self.steps.version, told])
 
 
 def _digest(told: object) -> str:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import add, and_
+from operator import add, and_, or_
 from typing import Any
 
 import ibis
@@ -114,22 +114,16 @@ def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...
     return tuple(found)
 
 
-def classify_by_rules(traits: Table, steps: Waterfall) -> Table:
+def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
     """Give each person of the trait table the first segment of the waterfall that matches.
 
     Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
     on half of its evidence (the other half of an OR unknown) says so. It is no probability.
 
     Returns:
-        Columns ``person_id, segment, confidence, runner_up, reasons``; segment, confidence and runner_up are
-        null for the unclassified. The runner-up is the next segment that matches as well.
+        All columns of *traits*, and with *prefix* before them ``segment, confidence, runner_up, reasons``; the first
+        three are null for the unclassified. The runner-up is the next segment that matches as well.
     """
-    told = with_rules(traits, steps, "")
-    return told.select("person_id", "segment", "confidence", "runner_up", "reasons")
-
-
-def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
-    """Add what `classify_by_rules` says to the trait table; *prefix* stands before the new columns."""
     nothing = ibis.null("string")
     if not steps.steps:
         silent = {"segment": nothing, "confidence": ibis.null("float64"), "runner_up": nothing}
@@ -184,7 +178,7 @@ def _text(text: str) -> Any:
 
 
 def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None, float | None, str | None, str]:
-    """Return for one person what `classify_by_rules` returns for everybody: segment, confidence, runner-up, reasons."""
+    """Return for one person what `with_rules` tells of everybody: segment, confidence, runner-up, reasons."""
     own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
     found = [step for step in steps.steps if all(own[name] for name in (step.segment.name, *step.ancestors))]
     if not found:
@@ -200,6 +194,24 @@ def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
     names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
     values = [f"{name} is {shown_one(value_of(exp.column(name), person))}" for name in names]
     return f"{written(clause)} ({', '.join(values) or 'always'})"
+
+
+def left_out(traits: Table, steps: Waterfall) -> Any:
+    """Return whether every rule is false for a person, as an Ibis column; an unknown trait makes a rule unknown."""
+    named = steps.by_name()
+    own = {name: as_ibis(step.rule.tree, traits) for name, step in named.items()}
+    told: Any = ibis.literal(value=True)
+    for name, step in named.items():
+        # one false link settles the chain, whatever else is unknown
+        told &= reduce(or_, [(~own[link]).fill_null(False) for link in (name, *step.ancestors)])  # noqa: FBT003
+    return told
+
+
+def left_out_one(person: Mapping[str, Any], steps: Waterfall) -> bool:
+    """Return for one person what `left_out` returns for everybody."""
+    named = steps.by_name()
+    own = {name: value_of(step.rule.tree, person) is False for name, step in named.items()}
+    return all(any(own[link] for link in (name, *step.ancestors)) for name, step in named.items())
 
 
 def memberships(assignments: Table, steps: Waterfall) -> Table:

@@ -15,8 +15,17 @@ from ibis import Table
 from segmenter.classifier.expression import feature_columns, scored
 from segmenter.classifier.reasons import with_reasons
 from segmenter.definitions import LOWER, UPPER, Definitions, Scorer, Source
-from segmenter.segments import with_rules
-from segmenter.words import NOBODY_ASKED, as_expression, not_a_segment, not_known, not_sure, percent, said
+from segmenter.segments import left_out, with_rules
+from segmenter.words import (
+    NOBODY_ASKED,
+    as_expression,
+    left_out_by_rules,
+    not_a_segment,
+    not_known,
+    not_sure,
+    percent,
+    said,
+)
 
 FACTS = ("segment", "confidence", "runner_up", "reasons")
 
@@ -56,7 +65,8 @@ def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[C
             columns.append(Column(source, "_rules_", definitions.steps.version))
         for place, scorer in enumerate(definitions.scorers.get(source, ())):
             prefix = f"_{source}{place}_"
-            told = _with_scores(told, scorer, source, prefix)
+            known = left_out(told, definitions.steps) if scorer.learned_from_rules else ibis.literal(value=False)
+            told = _with_scores(told.mutate(_left_out=known).view(), scorer, source, prefix)
             columns.append(Column(source, prefix, scorer.version, scorer))
     return _first(told, columns, definitions), columns
 
@@ -94,8 +104,9 @@ def _with_declared(told: Table, definitions: Definitions) -> Table:
 def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Table:
     model, limits = scorer.model, scorer.thresholds
     told = with_reasons(scored(told, model, prefix), model, prefix)
+    apart = told["_left_out"]
     traits = len(model.traits)
-    enough = told[f"{prefix}known"] >= limits.known
+    enough = ~apart & (told[f"{prefix}known"] >= limits.known)
     confidence, second = told[f"{prefix}confidence"], told[f"{prefix}second"]
     sure = enough & (confidence >= limits.confidence) & (confidence - second >= limits.margin)
     count = (told[f"{prefix}known"] * float(traits)).round().cast("int64").cast("string")
@@ -103,7 +114,8 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
     unknown: Any = ibis.ifelse(told[f"{prefix}known"] > 0, some, "")
     segment, runner_up = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
     unsure = as_expression(not_sure(source, segment, percent(confidence), runner_up, percent(second)))
-    reasons = ibis.cases((sure, told[f"{prefix}reasons"]), (~enough, unknown), else_=unsure)
+    strange = as_expression(left_out_by_rules(source))
+    reasons = ibis.cases((apart, strange), (sure, told[f"{prefix}reasons"]), (~enough, unknown), else_=unsure)
     kept = told.drop(*(name for name in told.columns if name in feature_columns(model, prefix)))
     answers = {"segment": segment, "confidence": confidence, "runner_up": runner_up}
     return kept.mutate(

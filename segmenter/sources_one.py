@@ -9,8 +9,17 @@ from typing import Any
 from segmenter.classifier.linear import score_one
 from segmenter.classifier.reasons import reasons_one
 from segmenter.definitions import Definitions, Scorer, Source, folded
-from segmenter.segments import rule_answer
-from segmenter.words import NOBODY_ASKED, not_a_segment, not_known, not_sure, percent_one, put_together, said
+from segmenter.segments import left_out_one, rule_answer
+from segmenter.words import (
+    NOBODY_ASKED,
+    left_out_by_rules,
+    not_a_segment,
+    not_known,
+    not_sure,
+    percent_one,
+    put_together,
+    said,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,17 @@ def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source
     if source == "rules":
         segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps)
         return [Answer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
-    return [_scored(person, scorer, source) for scorer in definitions.scorers[source]]
+    apart = any(one.learned_from_rules for one in definitions.scorers[source]) and left_out_one(
+        person, definitions.steps
+    )
+    return [
+        _strange(scorer, source) if apart and scorer.learned_from_rules else _scored(person, scorer, source)
+        for scorer in definitions.scorers[source]
+    ]
+
+
+def _strange(scorer: Scorer, source: Source) -> Answer:
+    return Answer(None, None, None, put_together(left_out_by_rules(source)), source, scorer.version)
 
 
 def _declared(person: Mapping[str, Any], definitions: Definitions) -> Answer:

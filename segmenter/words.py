@@ -32,6 +32,11 @@ def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
     return [f"{NAMES[source]} needs {percent_one(needed)} of its {traits} traits, ", known, " known"]
 
 
+def left_out_by_rules(source: str) -> Parts:
+    """A model that learned from the rules is not asked about people whom every rule left out."""
+    return [f"{NAMES[source]} learned from the rules, which leave this person out"]
+
+
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:
     """A model is not sure enough."""
     return [f"{NAMES[source]} is not sure: ", best, " ", confidence, ", ", second, " ", chance]

@@ -38,7 +38,7 @@ def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definiti
             declared=settings.declared,
             declared_values=declared_values(personas, workspace.segments, workspace.persona_of),
             tools=scorers(workspace, limits) if "survey" in settings.order else (),
-            model=Scorer(file.linear(), file.version, limits) if file else None,
+            model=Scorer(file.linear(), file.version, limits, file.training.target == "rules") if file else None,
             holding=Holding(
                 settings.min_lead, timedelta(days=settings.rest_days), timedelta(days=settings.expiry_days)
             ),

@@ -16,7 +16,7 @@ from segmenter.discover.alignment import counted, kept_names
 from segmenter.discover.describe import Descriptor, descriptors, reversed_items
 from segmenter.discover.form import by_centres, by_classes
 from segmenter.discover.propose import Asked, Found, Proposal, propose
-from sync.proposals import ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save, write_labels
+from sync.proposals import ACCEPTED, ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save, write_labels
 from sync.segment_base import Base
 from sync.settings import SEGMENTS, Workspace, load_workspace
 from sync.workbench import Workbench, recorded
@@ -70,6 +70,7 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
                 method=asked.method,
                 base=base.items.names,
                 people=len(base.people),
+                k=found.k,
                 seed=seed,
                 within=base.within,
             ),
@@ -183,7 +184,7 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     titles = {part.name: part.title for part in file.segments}
     fresh = tuple(one for one in dict.fromkeys(named.values()) if one not in known)
     _add(directory, [(one, titles[one]) for one in fresh], file.proposal.within)
-    target = path_of(directory, name, ".accepted.csv")
+    target = path_of(directory, name, ACCEPTED)
     write_labels(target, members)
     form = path_of(directory, name, ".model.json")
     whole = len(set(named.values())) == len(file.segments) and form.is_file()

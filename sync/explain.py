@@ -12,7 +12,7 @@ from connectors.records import ASSIGNMENTS, CONTACTS, email_key, normalise_email
 from segmenter.classifier.linear import score_one
 from segmenter.decide import decide_one
 from segmenter.definitions import Definitions
-from segmenter.segments import Checked, Clause, explain_rule, matches, rule_answer
+from segmenter.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
 from segmenter.what_would_change import nearest_rule, smallest_flip
 from sync.assign import measured
 from sync.definitions import definitions_of
@@ -131,7 +131,8 @@ def _changes(traits: Mapping[str, Any], definitions: Definitions) -> tuple[Any, 
     own = rule_answer(traits, definitions.steps)[0]
     missing = nearest_rule(traits, definitions.steps, own) if "rules" in definitions.order else None
     scorer = definitions.model if "model" in definitions.order else None
-    return missing, smallest_flip(traits, scorer.model) if scorer else None
+    asked = scorer and not (scorer.learned_from_rules and left_out_one(traits, definitions.steps))
+    return missing, smallest_flip(traits, scorer.model) if scorer and asked else None
 
 
 def _chances(traits: Mapping[str, Any], definitions: Definitions) -> dict[str, dict[str, float]]:

@@ -24,10 +24,14 @@ from segmenter.classifier.fit import fit as fit_models
 from segmenter.classifier.linear import LinearModel, design
 from segmenter.decide import decide_all
 from segmenter.definitions import Definitions, Thresholds
+from segmenter.discover.again import found_again
+from segmenter.discover.items import numbers
 from segmenter.errors import DefinitionError
+from segmenter.sensitive import why_sensitive
 from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.models import save_model
+from sync.proposals import ACCEPTED, load, path_of
 from sync.workbench import Workbench, recorded
 
 Target = Literal["rules", "survey", "declared", "discovered"]
@@ -68,7 +72,8 @@ def fit(
         bench: The open workspace.
         target: Where the truth comes from.
         as_of: The moment for which traits are measured, UTC.
-        labels: For "discovered": a CSV file with the columns ``segment`` and ``person_id`` or ``email``.
+        labels: For "discovered": the name of an accepted proposal, or a CSV file with the columns ``segment`` and
+            ``person_id`` or ``email``.
         only: Traits to learn from; None: all that may be.
         seed: Of the folds, and of the people that are drawn where there are very many.
 
@@ -84,7 +89,18 @@ def fit(
                 f"Nobody's segment is told by {target}.", mend="Look at [classify] in personasync.toml."
             )
         drawn = _drawn(people, truth, np.random.default_rng(seed))
-        made = train(bench, drawn, truth, target, as_of=as_of, but=_but(definitions, target), only=only, seed=seed)
+        again = None if labels is None else _found_again(bench, labels, drawn, seed)
+        made = train(
+            bench,
+            drawn,
+            truth,
+            target,
+            as_of=as_of,
+            but=_but(definitions, target),
+            only=only,
+            labeller=again,
+            seed=seed,
+        )
         run.counts.update(version=made.file.version, passed=made.file.gate.passed)
     return made
 
@@ -95,10 +111,11 @@ def _truth(
     """Person id -> segment, of everybody whom the target tells of."""
     if (target == "discovered") != (labels is not None):
         raise FixSettingsError(
-            "A discovered labelling comes from a file.", mend="Write `fit --target discovered --labels FILE`."
+            "A discovered labelling comes from a file.",
+            mend="Write `fit --target discovered --labels FILE`, or the name of an accepted proposal.",
         )
     if labels is not None:
-        return _labels(bench, labels, definitions)
+        return _labels(bench, _accepted(bench, labels), definitions)
     if target not in definitions.order:
         raise FixSettingsError(
             f"personasync.toml, [classify] order has no {target!r}.", mend="Add it, or fit to another target."
@@ -111,6 +128,36 @@ def _told_by(definitions: Definitions, bench: Workbench, people: Any, as_of: dat
     told = decide_all(people, definitions, previous=nobody, as_of=as_of)
     rows = told.filter(told.segment.notnull()).select("person_id", "segment").to_pyarrow()
     return dict(zip(rows["person_id"].to_pylist(), rows["segment"].to_pylist(), strict=True))
+
+
+def _accepted(bench: Workbench, labels: Path) -> Path:
+    """The labels of the accepted proposal of that name, where there is one; else the file itself."""
+    path = path_of(bench.workspace.directory, str(labels), ACCEPTED)
+    return path if labels.parent == Path() and not labels.exists() and path.is_file() else labels
+
+
+def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
+    """What finds the segments of a proposal anew in each fold; None where nobody knows how they were made.
+
+    Only k-means on traits can be repeated here: the answers behind a survey's segments are no traits of everybody.
+    """
+    path, directory = _accepted(bench, labels), bench.workspace.directory
+    name = path.name.removesuffix(ACCEPTED)
+    if name == path.name or path.resolve() != path_of(directory, name, ACCEPTED).resolve():
+        return None
+    file = load(directory, name)
+    made, known = file.proposal, bench.workspace.catalogue.traits
+    if made.source != "model" or made.k is None or any(trait not in known for trait in made.base):
+        return None
+    dropped = sum(not part.keep for part in file.segments)
+    k = max(made.k - dropped, len({part.name for part in file.segments if part.keep}))
+    columns = {one: people[one].cast("float64").to_numpy(zero_copy_only=False) for one in made.base}
+    try:
+        return found_again(numbers(columns, most=k), k, np.random.default_rng(seed))
+    except DefinitionError as error:
+        raise FixSettingsError(
+            f"Proposal {name!r} can't be found again: {error}.", mend="Run `personasync discover` again."
+        ) from error
 
 
 def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str, str]:
@@ -207,7 +254,7 @@ def train(
         raise FixSettingsError(
             f"No model was fitted: {error}", mend="Wait for more data, or merge segments."
         ) from error
-    file = _file(bench, fitted, sample, target, as_of=as_of, seed=seed)
+    file = _file(bench, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
     return Made(file, fitted, save_model(workspace.state_dir, file))
 
 
@@ -228,8 +275,11 @@ def _rules(bench: Workbench, people: pa.Table, as_of: datetime) -> Any:
     return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None
 
 
-def _file(bench: Workbench, fitted: Fitted, sample: Sample, target: Target, *, as_of: datetime, seed: int) -> ModelFile:
+def _file(
+    bench: Workbench, fitted: Fitted, sample: Sample, target: Target, *, as_of: datetime, seed: int, again: bool
+) -> ModelFile:
     model, catalogue = fitted.model, bench.workspace.catalogue
+    sensitive = any(why_sensitive(name, catalogue) for name in model.traits)
     data = hashlib.sha256(sample.rows.tobytes() + "\n".join(sample.truth.tolist()).encode()).hexdigest()
     training = Training(
         target=target,
@@ -240,6 +290,8 @@ def _file(bench: Workbench, fitted: Fitted, sample: Sample, target: Target, *, a
         data_digest=data,
         seed=seed,
         folds=fitted.folds,
+        found_again=again,
+        purpose=bench.workspace.sensitive.text if sensitive else "",
     )
     return ModelFile(
         format=FORMAT,

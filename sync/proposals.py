@@ -17,10 +17,11 @@ from sync.workspace_files import Part, Slug
 
 FOLDER = "proposals"
 HEADER = ("person_id", "segment")
+ACCEPTED = ".accepted.csv"
 
 
 class ProposalPart(Part):
-    """[proposal]: what was found; only told, nothing here is read again but `source`, `within` and `accepted`."""
+    """[proposal]: what was found; only told, nothing is read again but `source`, `base`, `k` and `within`."""
 
     name: Slug
     made_at: str
@@ -32,6 +33,7 @@ class ProposalPart(Part):
     method: Literal["kmeans", "lca"]
     base: tuple[str, ...]
     people: int
+    k: int | None = None
     seed: int
     within: Slug | None = None
 

@@ -55,6 +55,8 @@ class Training(_Part):
         dropped: Features that told nothing.
         data_digest: Of features and truth of everybody, in their order.
         seed: Of the folds.
+        found_again: Whether discovered segments were found anew in each fold; if not, the figures are optimistic.
+        purpose: For which it may read sensitive traits; empty where it reads none.
     """
 
     target: Literal["rules", "survey", "declared", "discovered"]
@@ -65,6 +67,8 @@ class Training(_Part):
     data_digest: Name
     seed: int
     folds: int
+    found_again: bool = False
+    purpose: Annotated[str, StringConstraints(max_length=2_000)] = ""
 
 
 class GatePart(_Part):

@@ -25,7 +25,11 @@ def fit(
     ] = "survey",
     labels: Annotated[
         Path | None,
-        typer.Option("--labels", metavar="FILE", help="For discovered: a CSV file with segment and email."),
+        typer.Option(
+            "--labels",
+            metavar="NAME",
+            help="For discovered: an accepted proposal, or a CSV file with segment and email.",
+        ),
     ] = None,
     traits: Annotated[
         str | None, typer.Option("--traits", metavar="A,B", help="Learn from these only; default: all that may be.")
@@ -83,8 +87,16 @@ def _fitted(made: Any) -> list[Any]:
     shown.append(f"Calibrated by {file.calibration}; traits of {since}; data {file.training.data_digest[:12]}.")
     if file.training.target == "rules":
         shown.append(
-            "The rules leave out whoever is like nobody of these: look at `classify` of some before you use it."
+            "It is asked only about people of whom a rule's trait is unknown; whom every rule leaves out, stays "
+            "unclassified."
         )
+    if file.training.target == "discovered" and not file.training.found_again:
+        shown.append(
+            "These segments were discovered once, on everybody, the people held out among them: the figures above are "
+            "optimistic."
+        )
+    if file.training.purpose:
+        shown.append(f"It reads sensitive traits, for this purpose: {file.training.purpose}")
     if file.training.dropped:
         shown.append(f"Told nothing: {', '.join(file.training.dropped)}.")
     if file.gate.passed:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from segmenter.classifier.linear import score_rows
+from segmenter.discover.again import found_again
 from segmenter.discover.alignment import counted, kept_names
 from segmenter.discover.choice import merge
 from segmenter.discover.form import by_centres, by_classes
@@ -85,3 +86,21 @@ def test_the_linear_form_of_latent_classes_has_their_posteriors(kind: str) -> No
     model = by_classes(base, classes, (0, 1), ("first", "second"))
 
     assert score_rows(model, coded(base).values).probabilities == pytest.approx(classes.posteriors, abs=1e-4)
+
+
+def test_segments_are_found_anew_among_some_people_and_nothing_of_the_others_is_used() -> None:
+    rng = default_rng(3)
+    group = rng.integers(0, 3, 300)
+    values = np.column_stack([group * 20.0, rng.exponential(size=300) + 50 * (group == 1)]) + rng.random((300, 2))
+    values[5, 1] = np.nan
+    inside = np.arange(0, 200)
+    others = values.copy()
+    others[200:] = 1e6
+
+    found = np.array(found_again(Items("metric", ("v", "w"), values), 3, default_rng(1))(inside))
+    again = np.array(found_again(Items("metric", ("v", "w"), others), 3, default_rng(1))(inside))
+
+    assert len({(one, label) for one, label in zip(group.tolist(), found.tolist(), strict=True)}) == 3
+    assert (found[inside] == again[inside]).all()
+    two = np.array(found_again(Items("metric", ("v", "w"), values), 2, default_rng(1))(inside))
+    assert len(set(two.tolist())) == 2

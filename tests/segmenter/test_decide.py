@@ -76,6 +76,7 @@ limits = st.sampled_from([Thresholds(), Thresholds(0.4, 0.05, 0.3), Thresholds(0
     thresholds=limits,
     holding=st.sampled_from([Holding(), Holding(0.5, timedelta(0), timedelta(days=3))]),
     declared=st.sampled_from(["says", None]),
+    target=st.sampled_from(["rules", "survey"]),
 )
 def test_one_person_is_decided_as_everybody_is(
     cases: list[tuple[dict[str, Any], dict[str, Any] | None]],
@@ -83,13 +84,14 @@ def test_one_person_is_decided_as_everybody_is(
     thresholds: Thresholds,
     holding: Holding,
     declared: str | None,
+    target: str,
 ) -> None:
     definitions = made(
         order=order,
         declared=declared,
         holding=holding,
         tools=(Scorer(tool(), "tool-1", thresholds),),
-        model=Scorer(model(0.01), "model-1", thresholds),
+        model=Scorer(model(0.01), "model-1", thresholds, target == "rules"),
     )
     people = [{"person_id": f"p{place}", **traits} for place, (traits, _) in enumerate(cases)]
     before = [{"person_id": f"p{place}", **row} if row else None for place, (_, row) in enumerate(cases)]
@@ -166,6 +168,25 @@ def test_a_person_without_data_is_unclassified_however_sure_the_fill_values_are(
     row = decide({"tenure_days": float("nan")}, made(order=("model",), model=sure), None, NOON)
 
     assert (row["segment"], row["reasons"]) == (None, "nothing was asked")
+
+
+def test_a_model_that_learned_from_rules_is_asked_only_about_whom_a_rule_could_not_judge() -> None:
+    left_out = {"orders_365d": 0.0, "orders_total": 0.5, "revenue_total": 0.0, "days_since_order": 5.0, "country": "it"}
+    left_out |= {"likes": 0.0, "tenure_days": 9.0}
+    unjudged = {**left_out, "revenue_total": None}
+
+    def told(traits: dict[str, Any], *, learned_from_rules: bool) -> list[tuple[str | None, str]]:
+        order: tuple[Source, ...] = ("rules", "model")
+        definitions = made(order=order, model=Scorer(model(), "m", learned_from_rules=learned_from_rules))
+        nobody = assignments([])
+        rows = decide_all(table([person(**traits)]), definitions, previous=nobody, as_of=NOON).to_pyarrow().to_pylist()
+        rows.append(decide(traits, definitions, None, NOON))
+        return [(row["segment"], row["reasons"]) for row in rows]
+
+    silence = "no segment matches; the model learned from the rules, which leave this person out"
+    assert told(left_out, learned_from_rules=True) == [(None, silence)] * 2
+    assert [segment for segment, _ in told(left_out, learned_from_rules=False)] == ["campers"] * 2
+    assert [segment for segment, _ in told(unjudged, learned_from_rules=True)] == ["campers"] * 2
 
 
 HIKES, CAMPS, UNSURE = (

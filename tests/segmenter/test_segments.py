@@ -10,7 +10,7 @@ from segmenter.errors import DefinitionError
 from segmenter.field_checks import check_copy
 from segmenter.fields import OwnedField, TemplateField, values_wanted
 from segmenter.personas import Persona, persona_of_segments
-from segmenter.segments import Segment, Waterfall, classify_by_rules, explain_rule, matches, memberships, waterfall
+from segmenter.segments import Segment, Waterfall, explain_rule, matches, memberships, waterfall, with_rules
 
 BUYERS = Segment("buyers", "Buyers", "orders_total >= 1")
 CHAMPIONS = Segment("champions", "Champions", "days_since_order < 60", parent="buyers")
@@ -35,7 +35,7 @@ def test_everybody_is_in_the_first_segment_that_matches() -> None:
     table = people(("a", 1, 10, 5), ("b", 1, 90, 5), ("c", 0, None, 0), ("d", 2, 1, 500), ("e", 0, 5, None))
 
     rows = {
-        row["person_id"]: row for row in classify_by_rules(table, made(BUYERS, CHAMPIONS, BIG)).to_pyarrow().to_pylist()
+        row["person_id"]: row for row in with_rules(table, made(BUYERS, CHAMPIONS, BIG), "").to_pyarrow().to_pylist()
     }
 
     assert {key: row["segment"] for key, row in rows.items()} == {
@@ -53,13 +53,13 @@ def test_everybody_is_in_the_first_segment_that_matches() -> None:
 def test_confidence_is_the_share_of_the_evidence_that_is_known() -> None:
     table = people(("known", 20, 1, 5), ("half", 20, 1, None))
 
-    rows = classify_by_rules(table, made(BIG)).to_pyarrow().to_pylist()
+    rows = with_rules(table, made(BIG), "").to_pyarrow().to_pylist()
 
     assert {row["person_id"]: row["confidence"] for row in rows} == {"known": 1.0, "half": 0.5}
 
 
 def test_no_segments_leave_everybody_unclassified() -> None:
-    rows = classify_by_rules(people(("a", 1, 1, 1)), made()).to_pyarrow().to_pylist()
+    rows = with_rules(people(("a", 1, 1, 1)), made(), "").to_pyarrow().to_pylist()
 
     assert rows[0]["segment"] is None
 

@@ -25,6 +25,7 @@ from sync.demo import make_workspace
 from sync.explain import classify, explain
 from sync.fitting import fit
 from sync.models import model_in_use
+from sync.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.pull import pull
 from sync.settings import load_workspace
 from sync.what_if import what_if
@@ -124,6 +125,45 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(
     assert told.document["holds_until"] > filled.now()
     again = classify(filled, person.removeprefix("mailto:"), as_of=filled.now())
     assert again.document["segment"] == told.document["segment"]
+
+
+def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is_called_optimistic(
+    filled: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sync.cli.models.bench_of", lambda _folder: nullcontext(filled))
+    folder = filled.workspace.directory
+    parts = [
+        ProposedPart(number=number, name=name, size=9, share=0.5, stability=0.9)
+        for number, name in enumerate(("gift_buyers", "newcomers"), 1)
+    ]
+    told = ProposalPart(
+        name="kinds",
+        made_at="2026-11-01",
+        light="green",
+        sentence="Two.",
+        source="model",
+        method="kmeans",
+        base=("orders_total", "tenure_days"),
+        people=18,
+        k=2,
+        seed=1,
+    )
+    save(folder, ProposalFile(proposal=told, segments=tuple(parts)), [], None)
+    accepted = labelled(filled, folder / "proposals" / "kinds.accepted.csv", by_orders)
+    at = ["fit", "-w", str(folder), "--target", "discovered", "--labels"]
+
+    run([*at, "kinds"])
+    by_name = capsys.readouterr().out
+    run([*at, str(accepted)])
+    by_file = capsys.readouterr().out
+    bare = labelled(filled, tmp_path / "bare.csv", by_orders)
+    run([*at, str(bare)])
+    by_labels = capsys.readouterr().out
+
+    assert "optimistic" in by_labels
+    assert "optimistic" not in by_name + by_file
+    assert "Learned from" in by_name
+    shutil.rmtree(folder / "proposals")
 
 
 def test_a_model_no_better_than_chance_is_saved_and_never_used(filled: Workbench, tmp_path: Path) -> None:
@@ -276,7 +316,7 @@ def test_a_fit_to_the_rules_says_whom_they_leave_out(
 
     run(["fit", "-w", str(filled.workspace.directory), "--target", "rules"])
 
-    assert "The rules leave out" in capsys.readouterr().out
+    assert "whom every rule leaves out, stays unclassified" in capsys.readouterr().out
 
 
 def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Workbench) -> None:
