@@ -15,17 +15,12 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change
+from sync.guardrails import GuardrailError
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
 from sync.publishing import look_again, overtaken
 from sync.sending import SENT_AGAIN, Sent, recover, send
 from sync.workbench import Progress, Workbench, no_progress, recorded
-
-
-class GuardrailError(PersonasyncError):
-    """A guardrail refused; the message says which and by how much."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from segmenter.next_best import NEXT
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
-from sync import individual, publishing
+from sync import fitness, individual, publishing
 from sync.arms import arm_groups, copies, deal
 from sync.definitions import definitions_of
 from sync.valuing import value_people
@@ -61,22 +61,36 @@ class Assigned:
     value_notes: list[str] = field(default_factory=list)
 
 
-def assign(bench: Workbench, *, as_of: datetime) -> Assigned:
-    """Classify every person who had an active contact at *as_of* (UTC)."""
+def assign(bench: Workbench, *, as_of: datetime, override: frozenset[str] = frozenset()) -> Assigned:
+    """Classify every person who had an active contact at *as_of* (UTC).
+
+    Args:
+        bench: The open workspace.
+        as_of: The moment that everybody is looked at.
+        override: Guardrails to set aside.
+
+    Raises:
+        GuardrailError: The data are too old or too bad to decide.
+    """
     with recorded(bench, "assign") as run:
+        fitness.refuse_stale(bench, as_of, override)
         publishing.take_in(bench)
         before = bench.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(bench, as_of)
-        rows = decide(bench, measured(bench, as_of), as_of).to_pyarrow()
-        fresh = changed(bench.warehouse.memtable(rows), before)
-        found = Assigned(as_of)
-        found.value_notes = list(valued.notes)
-        ours = publishing.left_alone(bench, fresh.to_pyarrow())
-        found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
-        _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
-        found.dealt = deal(bench, as_of)
-        run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
-        publishing.publish(bench, measured(bench, as_of), as_of)
+        definitions = definitions_of(bench.workspace)
+        with measured(bench, as_of).cache() as people:
+            fitness.refuse_unfit(bench, people, definitions, as_of, override)
+            rows = decide(bench, people, as_of).to_pyarrow()
+            fresh = changed(bench.warehouse.memtable(rows), before)
+            found = Assigned(as_of)
+            found.value_notes = list(valued.notes)
+            ours = publishing.left_alone(bench, fresh.to_pyarrow())
+            found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
+            _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
+            found.dealt = deal(bench, as_of)
+            run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
+            run.counts[fitness.RECORD] = fitness.record(bench, people, rows, definitions, as_of, run.run_id)
+            publishing.publish(bench, people, as_of)
     return found
 
 

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connectors.errors import PersonasyncError
 from sync.plan import Counts
+
+
+class GuardrailError(PersonasyncError):
+    """A guardrail refused; the message says which and by how much."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def verdict(
         now: The present, UTC.
     """
     return [
-        *_stale(limits, pulled_at, now),
+        *stale(limits.max_data_age, pulled_at, now),
         *_changed(counts, limits),
         *_removed(counts, limits),
         *_unclassified(counts, limits),
@@ -63,14 +70,15 @@ def verdict(
     ]
 
 
-def _stale(limits: Limits, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
+def stale(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
+    """Return the connections that were read longer than *max_age* before *now*, or never; see `verdict`."""
     found = []
     for connection, moment in pulled_at.items():
         if moment is None:
             found.append(Breach("max_data_age_hours", f"{connection} was never pulled; run `personasync pull`."))
-        elif now - moment > limits.max_data_age:
+        elif now - moment > max_age:
             hours = (now - moment) / timedelta(hours=1)
-            allowed = limits.max_data_age / timedelta(hours=1)
+            allowed = max_age / timedelta(hours=1)
             found.append(
                 Breach(
                     "max_data_age_hours",

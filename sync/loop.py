@@ -65,7 +65,7 @@ def run_loop(
 
     Raises:
         FixSettingsError: A field or group is missing, and *set_up* is not set.
-        GuardrailError: A guardrail refused the plan; everything before it is done and kept.
+        GuardrailError: A guardrail refused the data or the plan; everything before it is done and kept.
     """
     seconds: dict[str, float] = {}
     requests: dict[str, int] = {}
@@ -80,7 +80,7 @@ def run_loop(
 
     writes = _writes(bench)
     pulled = step("pull", lambda: pull(bench, progress=progress))
-    assigned = step("assign", lambda: assign(bench, as_of=as_of or bench.now()))
+    assigned = step("assign", lambda: assign(bench, as_of=as_of or bench.now(), override=override))
     steps = step("setup", lambda: missing(bench))
     if not set_up:
         _refuse_unseen(steps)

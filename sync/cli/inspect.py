@@ -65,7 +65,7 @@ def history(
                 "command": r.command,
                 "state": words.state(r.state),
                 "started_at": r.started_at,
-                "counts": dict(r.counts),
+                "counts": {name: told for name, told in r.counts.items() if name != "record"},
             }
             for r in runs
         ]

@@ -71,6 +71,10 @@ def assign(
         Path | None,
         typer.Option("--what-if", metavar="FILE", help="Only show who would move under this segments.toml."),
     ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail about the data aside, this once."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give every person a segment and a persona."""
@@ -85,7 +89,7 @@ def assign(
             return
         from sync import assign as job  # noqa: PLC0415
 
-        assigned = job.assign(bench, as_of=at)
+        assigned = job.assign(bench, as_of=at, override=frozenset(override or ()))
     console.result(words.as_document(assigned), *words.assigned(assigned))
 
 

@@ -12,8 +12,9 @@ from connectors.records import CONTACTS, ENGAGEMENTS
 from connectors.sandbox import marketer
 from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE
-from sync.apply import GuardrailError, apply
+from sync.apply import apply
 from sync.assign import assign
+from sync.guardrails import GuardrailError
 from sync.loop import Loop, run_loop
 from sync.planning import plan
 from sync.pull import pull

@@ -1,0 +1,36 @@
+"""Old or impossible data do not decide; who wants them to says so; and each run keeps what people looked like."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync.assign import assign
+from sync.fitness import RECORD
+from sync.guardrails import GuardrailError
+from sync.workbench import Workbench
+
+
+def test_old_data_do_not_decide_unless_somebody_says_so(ready: Workbench) -> None:
+    later = ready.now() + timedelta(hours=60)
+    stale = replace(ready, now=lambda: later)
+
+    with pytest.raises(GuardrailError, match=r"last pulled 60 hours ago.*--override max_data_age_hours") as refused:
+        assign(stale, as_of=later)
+
+    assert refused.value.exit_code == 3
+    assert assign(stale, as_of=later, override=frozenset({"max_data_age_hours"})).persons
+
+
+def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: Workbench) -> None:
+    first = ready.control.runs.latest("assign")
+    assert first is not None
+    assign(ready, as_of=ready.now())
+
+    second = ready.control.runs.latest("assign")
+
+    assert second is not None
+    kept = second.counts[RECORD]
+    assert kept["reference"] == first.run_id
+    assert kept["people"] == sum(kept["segments"].values()) == second.counts["persons"]
+    assert all(sum(one["counts"].values()) == kept["people"] for one in kept["traits"].values())
