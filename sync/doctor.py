@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from connectors.errors import PersonasyncError
 from connectors.records import Finding
-from sync import hooks, setup
+from sync import hooks, quality, setup
+from sync.definitions import definitions_of
 from sync.workbench import Workbench
 
 CLOCKS_APART = timedelta(minutes=2)
@@ -59,6 +60,7 @@ def _workspace(bench: Workbench) -> list[Finding]:
     if not workspace.segments:
         found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
     found += [Finding("personas", "warn", remark, "Say it in other words.") for remark in workspace.remarks]
+    found += _data(bench)
     unsettled = bench.control.ledger.unsettled()
     if unsettled:
         waiting = sum(len(changes) for changes in unsettled.values())
@@ -71,3 +73,18 @@ def _workspace(bench: Workbench) -> list[Finding]:
             )
         )
     return found
+
+
+def _data(bench: Workbench) -> list[Finding]:
+    """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
+    found = [Finding("data", "warn", sentence) for sentence in quality.stale(bench)]
+    found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.mend) for one in quality.faults(bench)]
+    try:
+        drifts, told = quality.population(bench, definitions_of(bench.workspace).version)
+    except PersonasyncError as error:
+        return [*found, Finding("model", "fail", str(error))]
+    moved = [name for name, one in drifts.items() if one.alarm]
+    mend = "Look at `personasync quality`; if it stays, run `personasync fit` or `discover` again."
+    if moved:
+        found.append(Finding("drift", "warn", f"People have changed in: {', '.join(moved)}.", mend))
+    return found + [Finding("drift", "warn", sentence, mend) for sentence in told]

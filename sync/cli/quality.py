@@ -1,0 +1,70 @@
+"""May these data decide, and do they still say what they said?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+
+if TYPE_CHECKING:
+    from sync.quality import Judged
+
+
+@app.command()
+def quality(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+    """Judge the data (missing, impossible, stale, twice there), and compare people and answers with the reference."""
+    from sync import quality as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.judge(bench)
+    console.result(_document(found), *_shown(found))
+
+
+def _shown(found: Judged) -> list[Any]:
+    rows = [
+        (
+            one.light,
+            one.name,
+            "decides" if one.name in found.deciding else "",
+            f"{one.share_missing:.0%}",
+            one.impossible,
+        )
+        for one in found.traits
+        if one.name in found.deciding or one.impossible
+    ]
+    shown: list[Any] = [table("Light", "Trait", "", "Missing", "Impossible", rows=rows)]
+    if found.drifts:
+        moved = [
+            (name, f"{one.psi:.3f}", f"{one.threshold:.3f}", "drift" if one.alarm else "", f"{one.share_new:.1%}")
+            for name, one in found.drifts.items()
+        ]
+        shown.append(table("Compared with the reference", "PSI", "Alarm above", "", "New values", rows=moved))
+    else:
+        shown.append("No drift is told yet: the first assign under these definitions is the reference for later ones.")
+    shown.extend(found.stale)
+    shown.extend(f"{one.table}: {_fault(one.what, one.example)}. {one.mend}" for one in found.faults)
+    shown.extend(found.concept)
+    shown.append(f"Altogether: {found.light}.")
+    return shown
+
+
+def _fault(what: str, example: str) -> str:
+    return f"{what}, for example {example}" if example else what
+
+
+def _document(found: Judged) -> dict[str, Any]:
+    return {
+        "light": found.light,
+        "traits": [{**asdict(one), "light": one.light, "decides": one.name in found.deciding} for one in found.traits],
+        "stale": list(found.stale),
+        "faults": [asdict(one) for one in found.faults],
+        "drift": {
+            # of one value nothing can move: its threshold is infinite, which JSON has no number for
+            name: {**asdict(one), "threshold": min(one.threshold, 1e9), "alarm": one.alarm}
+            for name, one in found.drifts.items()
+        },
+        "concept": list(found.concept),
+    }
