@@ -46,7 +46,8 @@ def workspace(folder: Path, orders: str) -> Path:
 
 def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None:
     ahead = f"{now() + timedelta(days=900):%Y-%m-%d}"
-    rows = f"o1,a@people.test,{now():%Y-%m-%d},-5,EUR\no2,b@people.test,{ahead},10,EUR\no3,b@people.test,2026-01-01,lots,EUR\n"
+    rows = f"o1,a@people.test,{now():%Y-%m-%d},-5,EUR\no2,b@people.test,{ahead},10,EUR\n"
+    rows += "o3,b@people.test,2026-01-01,lots,EUR\n"
     with open_workbench(workspace(tmp_path, rows), now=now, environment={}) as bench:
         rejects = pull(bench).rejects
         assign(bench, as_of=bench.now())
