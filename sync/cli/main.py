@@ -118,6 +118,7 @@ from sync.cli import (  # noqa: E402 - they register their commands with `app`
     models,  # noqa: F401
     platforms,  # noqa: F401
     previews,  # noqa: F401
+    quality,  # noqa: F401
     segments,  # noqa: F401
     serve,  # noqa: F401
     start,  # noqa: F401
