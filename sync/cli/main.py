@@ -109,19 +109,19 @@ def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
     return status
 
 
-from sync.cli import (  # noqa: E402 - they register their commands with `app`
-    audits,  # noqa: F401
-    experiments,  # noqa: F401
-    finding,  # noqa: F401
-    inspect,  # noqa: F401
-    lift,  # noqa: F401
-    models,  # noqa: F401
-    platforms,  # noqa: F401
-    previews,  # noqa: F401
-    quality,  # noqa: F401
-    segments,  # noqa: F401
-    serve,  # noqa: F401
-    start,  # noqa: F401
-    steps,  # noqa: F401
-    survey,  # noqa: F401
+from sync.cli import (  # noqa: E402, F401 - they register their commands with `app`
+    audits,
+    experiments,
+    finding,
+    inspect,
+    lift,
+    models,
+    platforms,
+    previews,
+    quality,
+    segments,
+    serve,
+    start,
+    steps,
+    survey,
 )
