@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from segmenter.value.focus import with_subsegments
 from segmenter.value.model import TooLittle
 from segmenter.value.naive import TOP, Capture, compare
 from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
-from sync.lifting import lift_of_campaign, lift_of_experiment
+from sync.lifting import Lift, lift_of_campaign, lift_of_experiment
 from sync.valuing import best_model, terms, value_people
 from sync.workbench import Workbench
 
@@ -141,24 +142,26 @@ def _messages(bench: Workbench) -> dict[str, str]:
 
 
 def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
-    """The gain in orders a contact of the best arm, by segment: of the newest experiment or campaign that has arms."""
+    """The gain in orders a contact of the best arm, by segment: of the newest experiment or campaign that tells one."""
+    for name in reversed(list(bench.workspace.experiments)):
+        found = _measured(bench, partial(lift_of_experiment, bench, name))
+        if found:
+            return found, [f"Response: orders a contact in {name}, the best arm against its control."]
+    found = _measured(bench, partial(lift_of_campaign, bench, None))
+    if found:
+        said = "Response: orders a contact in the newest campaign, best variant against the first, not against no mail."
+        return found, [said]
+    return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
+
+
+def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Response]:
+    """What *measure* tells of orders; nothing where it has no arms yet, or nobody ordered."""
     personas = bench.workspace.personas
     names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
-    for name in reversed(list(bench.workspace.experiments)):
-        try:
-            lift = lift_of_experiment(bench, name)
-        except FixSettingsError:
-            continue
-        return _best(names, lift.comparisons), [
-            f"Response: orders a contact in {name}, the best arm against its control."
-        ]
     try:
-        lift = lift_of_campaign(bench, None)
+        return _best(names, measure().comparisons)
     except FixSettingsError:
-        return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
-    return _best(names, lift.comparisons), [
-        f"Response: orders a contact in {lift.about!r}, the best variant against the first, not against no mail."
-    ]
+        return {}
 
 
 def _best(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
