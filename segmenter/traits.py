@@ -1,6 +1,6 @@
 """Measure every person's traits as of a moment: Ibis in, Ibis out, one pass over each table.
 
-First facts, which can be kept and refreshed (`segmenter.facts`, `segmenter.refresh`): counts, sums, moments, texts.
+First facts, which can be kept (`segmenter.facts`): counts, sums, moments, texts.
 Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
 neither orders and engagements, nor contacts that were created later.
 

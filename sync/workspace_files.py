@@ -165,12 +165,8 @@ class SensitivePart(Part):
 
 
 class PersonalizePart(Part):
-    """[personalize]: what is too personal, and how good a suggestion has to be."""
+    """[personalize]: how good a suggestion has to be."""
 
-    max_individual: int = Field(default=3, ge=0, description="Most individual fields in one template.")
-    recent_days: float = Field(default=3, ge=0, description="A purchase younger than this is not named back.")
-    max_age_days: int = Field(default=365, ge=1, description="What individual values come from is not older than this.")
-    min_audience: int = Field(default=20, ge=1, description="Fewest people that a persona's copy is written for.")
     next_people: int = Field(
         default=10, ge=1, description="Fewest people who bought both, before one suggests the other."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ibis
-from ibis import Table, _
+from ibis import Table
 
 from segmenter.catalogue import MAIL_WINDOWS, VISIT_WINDOWS, YEAR
 from segmenter.facts.windows import Windows, by_person
@@ -33,13 +33,6 @@ def delivery_facts(inputs: Inputs, windows: Windows) -> Table:
     return arrived.group_by("person_id").aggregate(last_delivery=arrived["at"].max(), **_deliveries(arrived, windows))
 
 
-def deliveries_left(inputs: Inputs, windows: Windows) -> Table:
-    """Return by how much the counts change since the earlier moment, for persons without news."""
-    left = windows.leaving(inputs.deliveries, MAIL_WINDOWS)
-    arrived = by_person(left.filter(left.status == "sent"), inputs.links)
-    return arrived.group_by("person_id").aggregate(**_deliveries(arrived, windows))
-
-
 def _deliveries(arrived: Table, windows: Windows) -> dict[str, Any]:
     return {f"deliveries_{days}d": windows.count(arrived, arrived["at"], days) for days in MAIL_WINDOWS}
 
@@ -63,23 +56,6 @@ def hour_facts(inputs: Inputs, windows: Windows) -> Table:
     counted = each.aggregate(n=lambda rows: rows.count())
     best = counted.group_by("person_id").aggregate(best=(counted.n * HOURS + (HOURS - 1 - counted.hour)).max())
     return best.select("person_id", favourite_hour=HOURS - 1 - best.best % HOURS)
-
-
-def engagements_left(inputs: Inputs, windows: Windows) -> Table:
-    """Return by how much the counts change since the earlier moment, for persons without news.
-
-    A mail leaves a window with the last time that it was opened: of the mails that were touched in the days that
-    left, every engagement is looked at, and of no others.
-    """
-    every = tuple(sorted({days for _, spans in COUNTED.values() for days in spans}))
-    past = windows.past(inputs.engagements)
-    left = by_person(windows.leaving(past, every).filter(_.campaign_id.notnull()), inputs.links)
-    touched = left.select("person_id", "connection", "campaign_id").distinct()
-    keys = touched.inner_join(inputs.links, "person_id").drop("person_id")  # a person's other address may have opened
-    mail = past.semi_join(keys, ["campaign_id", "contact_key", "connection"])
-    alone = windows.leaving(past.filter(past.campaign_id.isnull()), every)
-    done = _once(by_person(mail.union(alone), inputs.links))
-    return done.group_by("person_id").aggregate(**_done(done, windows))
 
 
 def _once(events: Table) -> Table:

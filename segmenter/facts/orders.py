@@ -45,27 +45,6 @@ def order_facts(inputs: Inputs, windows: Windows) -> Table:
     )
 
 
-def orders_left(inputs: Inputs, windows: Windows, known: Table) -> Table:
-    """Return by how much the windowed counts and sums change since the earlier moment, for persons without news.
-
-    Args:
-        inputs: The tables.
-        windows: With `since`.
-        known: Facts at that moment: ``person_id``, ``currency``.
-    """
-    orders = windows.leaving(inputs.orders, ORDER_WINDOWS)
-    left = by_person(orders.filter(orders.state == "placed"), inputs.links)
-    main = known.select("person_id", main="currency")
-    told = left.inner_join(main, "person_id")
-    told = told.mutate(
-        amount=ibis.ifelse(told.currency.nullif("").identical_to(told.main), whole(told.amount, MONEY).fill_null(0), 0)
-    )
-    return told.group_by("person_id").aggregate(
-        **{f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS},
-        **{f"revenue_{days}d": windows.sum(told.amount, told.at, days) for days in ORDER_WINDOWS},
-    )
-
-
 def line_facts(inputs: Inputs, windows: Windows) -> Table:
     """Return what was bought most and last."""
     placed = _placed(inputs, windows).select("connection", "order_id", "person_id", "at")

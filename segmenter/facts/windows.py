@@ -1,11 +1,9 @@
-"""Counting within windows of days, at one moment or as the difference between two."""
+"""Counting within windows of days, as of a moment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import reduce
-from operator import or_
 from typing import Any
 
 import ibis
@@ -20,11 +18,9 @@ class Windows:
 
     Attributes:
         as_of: UTC; a window of 30 days holds what came after *as_of* - 30 days, until *as_of* itself.
-        since: An earlier moment (UTC), or None. With it every count is that of *as_of* minus that of *since*.
     """
 
     as_of: datetime
-    since: datetime | None = None
 
     @property
     def moment(self) -> Any:
@@ -35,37 +31,23 @@ class Windows:
         """Return the rows that had come until the moment."""
         return rows.filter(rows.at <= self.moment)
 
-    def leaving(self, rows: Table, windows: tuple[int, ...]) -> Table:
-        """Return the rows that left one of *windows* between the two moments."""
-        parts = [_inside(rows.at, self.since, days) & ~_inside(rows.at, self.as_of, days) for days in windows]
-        return rows.filter(reduce(or_, parts))
-
     def count(self, rows: Table, at: Any, days: int, where: Any = None) -> Any:
         """Count the rows whose moment *at* lies in the window of *days* and that are *where*."""
-        now = _also(_inside(at, self.as_of, days), where)
-        if self.since is None:
-            return rows.count(where=now)
-        return rows.count(where=now) - rows.count(where=_also(_inside(at, self.since, days), where))
+        inside = _inside(at, self.as_of, days)
+        return rows.count(where=inside if where is None else inside & where)
 
     def sum(self, values: Any, at: Any, days: int) -> Any:
         """Add up whole numbers whose moment *at* lies in the window of *days*."""
-        now = values.sum(where=_inside(at, self.as_of, days)).fill_null(0)
-        if self.since is None:
-            return now
-        return now - values.sum(where=_inside(at, self.since, days)).fill_null(0)
+        return values.sum(where=_inside(at, self.as_of, days)).fill_null(0)
 
 
 def _moment(moment: datetime) -> Any:
     return ibis.literal(moment).cast("timestamp('UTC', 6)")
 
 
-def _inside(at: Any, moment: datetime | None, days: int) -> Any:
-    end = _moment(moment) if moment is not None else ibis.null("timestamp('UTC', 6)")
+def _inside(at: Any, moment: datetime, days: int) -> Any:
+    end = _moment(moment)
     return (at > end - ibis.interval(days=days)) & (at <= end)
-
-
-def _also(condition: Any, where: Any) -> Any:
-    return condition if where is None else condition & where
 
 
 def whole(values: Any, parts: int) -> Any:

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from uuid import uuid4
 
@@ -73,16 +74,13 @@ class Worker:
 
     # -- threads -------------------------------------------------------------------------------------------
     def _run(self) -> None:
-        memory = Memory()
-        decider = Decider(self._service, memory)
-        handler = Handler(self._service, decider, self.name)
         try:
-            while not self._stopping.is_set():
-                self._round(handler)
+            with closing(Memory()) as memory, closing(Decider(self._service, memory)) as decider:
+                handler = Handler(self._service, decider, self.name)
+                while not self._stopping.is_set():
+                    self._round(handler)
         finally:
-            decider.close()
             self._ended.set()
-            memory.close()
 
     def _renew(self) -> None:
         """Hold the leases of what is under way, contacts and persons, for as long as the thread that works lives."""
