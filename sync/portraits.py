@@ -108,13 +108,13 @@ def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
 
 
 def _markers(bench: Workbench, people: Table, as_of: datetime) -> dict[str, list[Marker]]:
-    table = measured(bench, as_of)
-    known = [trait for trait in bench.workspace.catalogue.traits.values() if _tells(trait) and trait.name in table]
-    joined = people.inner_join(table, "person_id")
-    sums = {f"mean_{trait.name}": joined[trait.name].cast("float64").mean() for trait in known}
-    spread = {f"std_{trait.name}": joined[trait.name].cast("float64").std() for trait in known}
-    everybody = joined.aggregate(**sums, **spread).to_pyarrow().to_pylist()[0]
-    rows = joined.group_by("slug").aggregate(**sums, n=joined.count()).to_pyarrow().to_pylist()
+    with measured(bench, as_of).cache() as table:  # asked twice, and costly to measure
+        known = [trait for trait in bench.workspace.catalogue.traits.values() if _tells(trait) and trait.name in table]
+        joined = people.inner_join(table, "person_id")
+        sums = {f"mean_{trait.name}": joined[trait.name].cast("float64").mean() for trait in known}
+        spread = {f"std_{trait.name}": joined[trait.name].cast("float64").std() for trait in known}
+        everybody = joined.aggregate(**sums, **spread).to_pyarrow().to_pylist()[0]
+        rows = joined.group_by("slug").aggregate(**sums, n=joined.count()).to_pyarrow().to_pylist()
     return {row["slug"]: _strongest(row, everybody, known) for row in rows}
 
 
