@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
+from threading import Thread
 
-from connectors.connector import Connector
+from connectors.connector import Connector, Webhook
 from connectors.hubspot import operations
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import Operation
@@ -74,6 +77,29 @@ def test_every_operation_of_hubspot_is_walked(sandbox: Sandbox, open_hubspot: Ca
     assert version("hubspot-api-client") == "12.0.0"
 
 
+class Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """Mailchimp looks whether somebody is there before it takes an address."""
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *about: object) -> None:
+        del about
+
+
+@contextmanager
+def listener() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/hooks"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp]) -> None:
     fill(sandbox.world, 60)
     access = sandbox.access
@@ -86,7 +112,11 @@ def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp:
         variants={"a": "<p>x</p>", "b": "<p>y</p>"},
     )
     sandbox.world.clock.advance(timedelta(days=4))
-    found = walk(open_mailchimp()) | walk(open_mailchimp(limits={"batches_from": 1}))
+    mailchimp = open_mailchimp()
+    with listener() as url:
+        mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
+    assert [one.url for one in mailchimp.webhooks()] == [url]
+    found = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
 
     assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}
     assert version("mailchimp-marketing") == "3.0.80"
