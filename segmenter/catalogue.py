@@ -24,6 +24,7 @@ DAYS_SINCE = {
     "days_since_open": "last_open",
     "days_since_click": "last_click",
     "days_since_visit": "last_visit",
+    "days_since_answer": "last_answer",
     "tenure_days": "first_seen",
 }
 """The trait, and the fact from whose moment it counts."""
@@ -105,6 +106,10 @@ def _mail() -> Iterator[Trait]:
     yield _number("forms_365d", "forms sent in the last 365 days", "forms", "engagements", YEAR)
 
 
+def _answers() -> Iterator[Trait]:
+    yield _number("days_since_answer", "days since the last answer to a survey", "days", "survey_answers")
+
+
 def _trend(kind: str, what: str, source: str) -> Trait:
     days = TREND_WINDOW
     meaning = f"{what} in the last {days} days against the {days} days before; above 0: more"
@@ -128,7 +133,7 @@ def _people() -> Iterator[Trait]:
     yield _number("employees", "employees of the company; of a range its lower end", "employees", "contacts")
 
 
-BUILT_IN = {trait.name: trait for trait in (*_orders(), *_mail(), *_people())}
+BUILT_IN = {trait.name: trait for trait in (*_orders(), *_mail(), *_answers(), *_people())}
 
 PROPERTIES = {
     "lifecycle_stage": ("lifecyclestage",),

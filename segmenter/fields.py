@@ -63,15 +63,17 @@ class Known:
     """What is known of people besides their assignment, and who may be addressed how.
 
     Attributes:
-        people: Columns ``person_id``, ``consent``, and the traits that fields ask for. Who is missing gets no value
-            of their own.
+        people: Columns ``person_id``, ``consent``, and the traits that fields ask for; beside each ``creepy_TRAIT``:
+            why its value is creepy (`segmenter.creepiness.judged`), or null. Who is missing gets no value of their own.
         individual: Consents with which somebody's own values may be shown; the others get their persona's copy.
         persona: Consents with which a persona's copy may be shown; the others get the fallback.
+        held_back: Reasons for which a value is not shown.
     """
 
     people: Table
     individual: tuple[str, ...]
     persona: tuple[str, ...]
+    held_back: tuple[str, ...] = ()
 
 
 def values_wanted(
@@ -97,6 +99,40 @@ def values_wanted(
     Returns:
         Columns ``person_id, connection, name, value``; value "" clears the field.
     """
+    told = _told(assignments, copies, known)
+    held = known.held_back if known else ()
+    parts = [_column(told, o.connection, o.name, ROLES[o.role](told)) for o in owned]
+    for template in fields.values():
+        for connection, name in template.targets.items():
+            parts.append(_column(told, connection, name, _shown(told, template, personas, connection, held)))
+    if not parts:
+        empty = {"person_id": "string", "connection": "string", "name": "string", "value": "string"}
+        return ibis.memtable([dict.fromkeys(empty)], schema=empty).limit(0)
+    return reduce(lambda left, right: left.union(right), parts)
+
+
+def creepy_values(
+    assignments: Table, fields: Mapping[str, TemplateField], copies: Table | None, known: Known
+) -> Table | None:
+    """Return whose own values are creepy: columns ``person_id``, ``persona``, ``field``, ``reason``.
+
+    Counted are those who would be shown the value, whether it is held back or not. The arguments are those of
+    `values_wanted`. None: no field shows anybody's own value.
+    """
+    told = _told(assignments, copies, known)
+    parts = []
+    for name, template in fields.items():
+        if template.asked is None or not template.targets or f"of_{template.asked}" not in told.columns:
+            continue
+        reason = told[f"of_creepy_{template.asked}"]
+        shown = told.may_individual & individual(told[f"of_{template.asked}"], template).notnull() & reason.notnull()
+        mine = told.filter(shown)
+        parts.append(mine.select("person_id", persona=mine.slug, field=ibis.literal(name), reason=reason))
+    return reduce(lambda left, right: left.union(right), parts) if parts else None
+
+
+def _told(assignments: Table, copies: Table | None, known: Known | None) -> Table:
+    """Who is assigned what, whose copy they get, and what is known of them."""
     told = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
     generic: Any = ibis.literal(False)  # noqa: FBT003 - an expression
     if copies is not None:
@@ -108,16 +144,7 @@ def values_wanted(
         may_persona=ibis.literal(True),  # noqa: FBT003
         generic=generic,
     )
-    if known is not None:
-        told = _with(told, known)
-    parts = [_column(told, o.connection, o.name, ROLES[o.role](told)) for o in owned]
-    for template in fields.values():
-        for connection, name in template.targets.items():
-            parts.append(_column(told, connection, name, _shown(told, template, personas, connection)))
-    if not parts:
-        empty = {"person_id": "string", "connection": "string", "name": "string", "value": "string"}
-        return ibis.memtable([dict.fromkeys(empty)], schema=empty).limit(0)
-    return reduce(lambda left, right: left.union(right), parts)
+    return told if known is None else _with(told, known)
 
 
 def _with(told: Table, known: Known) -> Table:
@@ -137,7 +164,9 @@ def _column(told: Table, connection: str, name: str, value: Any) -> Table:
     )
 
 
-def _shown(told: Table, template: TemplateField, personas: Sequence[Persona], connection: str) -> Any:
+def _shown(
+    told: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
+) -> Any:
     """The person's own value where there may be and is one, else the persona's copy, else the fallback."""
     fallback = ibis.literal(template.fallback)
     if template.level == "none":
@@ -146,7 +175,10 @@ def _shown(told: Table, template: TemplateField, personas: Sequence[Persona], co
     column = f"of_{template.asked}"
     if template.asked is None or column not in told.columns:
         return copy
-    return ibis.ifelse(told.may_individual, individual(told[column], template).coalesce(copy), copy)
+    may = told.may_individual
+    if held:
+        may &= ~told[f"of_creepy_{template.asked}"].fill_null("").isin(list(held))
+    return ibis.ifelse(may, individual(told[column], template).coalesce(copy), copy)
 
 
 def _copy(told: Table, template: TemplateField, personas: Sequence[Persona], connection: str) -> Any:

@@ -30,8 +30,8 @@ from segmenter.next_best import NEXT
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Inputs
 from segmenter.traits import traits
-from sync import fitness, individual, publishing
-from sync.arms import arm_groups, copies, deal
+from sync import creepiness, fitness, individual, publishing
+from sync.arms import arm_groups, deal
 from sync.definitions import definitions_of
 from sync.valuing import value_people
 from sync.workbench import Definitions, Workbench, recorded
@@ -137,33 +137,21 @@ def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]])
     found.personas = dict(personas.most_common())
 
 
-def values_wanted(bench: Workbench, assignments: Table, as_of: datetime | None) -> Table:
-    """Return what every person's fields shall show; see `segmenter.fields.values_wanted`.
+def individual_traits(bench: Workbench, as_of: datetime | None) -> Table | None:
+    """Return what fields show of people themselves at *as_of* (UTC), and whether it is creepy: `Known.people`.
 
-    Args:
-        bench: The open workspace.
-        assignments: Whom to look at.
-        as_of: The moment whose traits are shown, UTC; None: nobody's own values.
-    """
-    people = individual_traits(bench, as_of) if as_of else None
-    return fields_wanted(bench, assignments, copies(bench), people)
-
-
-def individual_traits(bench: Workbench, as_of: datetime) -> Table | None:
-    """Return what fields show of people themselves: ``person_id``, ``consent``, and each trait that a field asks for.
-
-    None where no field asks, and consent decides nothing.
+    None where no field asks and consent decides nothing, or there is no moment.
     """
     asked = individual.asked(bench)
-    if not asked and individual.everybody_gets_copy(bench):
+    if as_of is None or (not asked and individual.everybody_gets_copy(bench)):
         return None
     people = measured(bench, as_of)
-    told = people.select("person_id", "consent", *(name for name in asked if name not in NEXT))
+    told = people.select("person_id", "consent", *individual.measured_for(bench))
     for name in asked:
         if name in NEXT:
             best = individual.next_items(bench, name, as_of).rename({name: "item"})
             told = told.left_join(best, "person_id").drop("person_id_right")
-    return told.cache()
+    return creepiness.judged(bench, told.cache()).cache()
 
 
 def fields_wanted(bench: Definitions, assignments: Table, copied: Table | None, people: Table | None) -> Table:
@@ -175,7 +163,8 @@ def fields_wanted(bench: Definitions, assignments: Table, copied: Table | None, 
     ]
     personas = list(bench.workspace.personas.values())
     consent = bench.workspace.consent
-    known = None if people is None else Known(people, consent.individual, consent.persona)
+    held = creepiness.limits(bench).held_back
+    known = None if people is None else Known(people, consent.individual, consent.persona, held)
     return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copied, known)
 
 

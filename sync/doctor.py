@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from connectors.errors import PersonasyncError
 from connectors.records import Finding
-from sync import hooks, quality, setup
+from sync import creepiness, hooks, quality, setup
 from sync.definitions import definitions_of
 from sync.workbench import Workbench
 
@@ -60,6 +60,9 @@ def _workspace(bench: Workbench) -> list[Finding]:
     if not workspace.segments:
         found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
     found += [Finding("personas", "warn", remark, "Say it in other words.") for remark in workspace.remarks]
+    found += [
+        Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
+    ]
     found += _data(bench)
     unsettled = bench.control.ledger.unsettled()
     if unsettled:

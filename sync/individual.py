@@ -8,6 +8,7 @@ from typing import get_args
 from ibis import Table
 
 from connectors.records import ORDER_LINES, ORDERS, Consent
+from segmenter import creepiness
 from segmenter.next_best import NEXT, Support, next_best
 from sync.workbench import Definitions, Workbench
 
@@ -15,6 +16,13 @@ from sync.workbench import Definitions, Workbench
 def asked(bench: Definitions) -> list[str]:
     """Return the traits that template fields show, each once."""
     return list(dict.fromkeys(one.asked for one in bench.workspace.fields.values() if one.asked and one.targets))
+
+
+def measured_for(bench: Definitions) -> list[str]:
+    """Return the traits to measure: those that fields show, and those that tell whether that is creepy."""
+    shown = asked(bench)
+    needed = creepiness.needed(shown, bench.workspace.catalogue)
+    return list(dict.fromkeys(name for name in (*shown, *needed) if name not in NEXT))
 
 
 def everybody_gets_copy(bench: Definitions) -> bool:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ibis import Table
+
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
+from segmenter.creepiness import Concern
 from segmenter.value.focus import focused
-from sync.assign import memberships_wanted, values_wanted
+from sync import creepiness
+from sync.arms import copies
+from sync.assign import fields_wanted, individual_traits, memberships_wanted
 from sync.control.runs import Run
 from sync.guardrails import Breach, Limits, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
@@ -32,6 +37,7 @@ class Planned:
     requests: Mapping[str, Mapping[str, int]]
     seconds: float
     focus: str = ""
+    concerns: Sequence[Concern] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -56,6 +62,11 @@ class Planned:
                 for p in self.plan.parked[:SAMPLES]
             ],
             "requests": {name: dict(requests) for name, requests in self.requests.items()},
+            "creepy": [
+                {"sentence": one.sentence(), **{k: v for k, v in asdict(one).items() if k != "example"}}
+                for one in self.concerns
+            ],
+            "creepy_samples": {one.place: one.example for one in self.concerns if one.example},
             "minutes": round(self.seconds / 60, 2),
             "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
         }
@@ -65,12 +76,16 @@ def plan(bench: Workbench) -> Planned:
     """Decide what would change on the platforms now, and save it under ``.personasync/plans``."""
     with recorded(bench, "plan") as run:
         pushed, told = focus(bench)
-        decided = make_plan(gather(bench, pushed), targets(bench), as_of=assigned_at(bench))
+        as_of = assigned_at(bench)
+        people = individual_traits(bench, as_of)
+        state = gather(bench, pushed, people)
+        decided = make_plan(state, targets(bench), as_of=as_of)
+        concerns = creepiness.of_people(bench, state.assignments, people)
         breaches = judge(bench, decided)
         requests, seconds = _cost(bench, decided.changes)
         plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = bench.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns)
         write_plan(
             path,
             plan_id=plan_id,
@@ -129,8 +144,14 @@ def assigned_at(bench: Workbench) -> datetime | None:
     return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
 
 
-def gather(bench: Workbench, pushed: Sequence[str] | None = None) -> State:
-    """Return the tables that a plan is made from; only segments *pushed* (None: all) are shown on the platforms."""
+def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None) -> State:
+    """Return the tables that a plan is made from.
+
+    Args:
+        bench: The open workspace.
+        pushed: Only these segments are shown on the platforms; None: all.
+        people: As `sync.assign.individual_traits` returns it.
+    """
     warehouse = bench.warehouse
     assignments = focused(warehouse.current(ASSIGNMENTS.name), pushed)
     return State(
@@ -138,7 +159,7 @@ def gather(bench: Workbench, pushed: Sequence[str] | None = None) -> State:
         memberships=warehouse.current(MEMBERSHIPS.name),
         links=warehouse.memtable(bench.control.links.load()),
         assignments=assignments,
-        values=values_wanted(bench, assignments, assigned_at(bench)),
+        values=fields_wanted(bench, assignments, copies(bench), people),
         groups=memberships_wanted(bench, assignments),
         ours=warehouse.memtable(bench.control.ledger.groups_made()),
         refused=standing(bench),

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from ibis import Table
+
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from segmenter.creepiness import Concern, of_mail
 from segmenter.personas import UNCLASSIFIED
 from segmenter.templates import Language, Template, read_template
-from sync.assign import values_wanted
+from segmenter.value.focus import focused
+from sync import creepiness
+from sync.arms import copies
+from sync.assign import fields_wanted, individual_traits
 from sync.planning import assigned_at
+from sync.segment_values import focus
 from sync.workbench import Workbench
 
 MOST_BYTES = 2_000_000
@@ -39,16 +46,23 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be sent, and what is wrong with the template."""
+    """What would be sent, what is wrong with the template, and what its readers may find creepy.
+
+    Attributes:
+        focus: Which segments are pushed, in words; "": all.
+    """
 
     connection: str
     problems: Sequence[str]
     shown: Sequence[Shown]
+    concerns: Sequence[Concern] = ()
+    focus: str = ""
 
     def page(self) -> str:
         """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
         cards = "".join(_card(one) for one in self.shown)
-        problems = "".join(f"<li>{escape(one)}</li>" for one in self.problems)
+        told = [*self.problems, *(f"May be creepy: {one.sentence()}" for one in self.concerns)]
+        problems = "".join(f"<li>{escape(one)}</li>" for one in told)
         return PAGE.format(problems=f"<ul>{problems}</ul>" if problems else "<p>No problems found.</p>", cards=cards)
 
 
@@ -84,7 +98,11 @@ def preview(
     for field, (line, column) in template.names.items():
         if field not in owned:
             problems.append(f"line {line}, column {column}: {field} is no field of personasync; its value is not known")
-    rows = _rows(bench, name, template, contact)
+    pushed, focus_told = focus(bench)
+    assigned = focused(bench.warehouse.current(ASSIGNMENTS.name), pushed)
+    people = individual_traits(bench, assigned_at(bench))
+    asked_for = assigned if contact is None else assigned.filter(assigned.person_id == _person(bench, contact))
+    rows = _rows(bench, name, template, asked_for, people)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["persona"] or UNCLASSIFIED, []).append(row)
@@ -94,7 +112,34 @@ def preview(
     slugs = [*bench.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     shown = [_shown(bench, slug, groups[slug], template, fallbacks, contact) for slug in wanted]
-    return Preview(name, problems, shown)
+    concerns = _concerns(bench, name, template, (assigned, asked_for, people))
+    mine = [one for one in concerns if one.persona in {"", *wanted}]
+    return Preview(name, problems, shown, mine, focus_told)
+
+
+def _concerns(
+    bench: Workbench, name: str, template: Template, told: tuple[Table, Table, Table | None]
+) -> list[Concern]:
+    """What readers may find creepy: *told* are all assignments, those that are looked at, and what is known of people.
+
+    Audiences are those of the whole mailing, even where one person is looked at.
+    """
+    assigned, asked_for, people = told
+    used = {
+        field: (one, template.names[one.targets[name]])
+        for field, one in bench.workspace.fields.items()
+        if one.targets.get(name) in template.names
+    }
+    fields = {field: one for field, (one, _) in used.items()}
+    found = []
+    for field, (one, (line, column)) in used.items():
+        only = {field: one}
+        values = creepiness.of_values(bench, asked_for, people, only)
+        options = creepiness.of_options(bench, assigned, people, only)
+        found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
+    personal = {field for field, one in used.items() if one[0].asked}
+    tokens = {one.targets[name]: used[field][1][0] for field, one in fields.items() if field in personal}
+    return [*of_mail(tokens, creepiness.limits(bench)), *found, *creepiness.of_audiences(bench, assigned, fields)]
 
 
 def _read(path: Path) -> str:
@@ -122,16 +167,20 @@ def _target(bench: Workbench, text: str, only: str | None) -> tuple[str, Languag
     return found[0]
 
 
-def _rows(bench: Workbench, name: str, template: Template, contact: str | None) -> list[dict[str, Any]]:
-    """Values by persona, field and value with the number of people; of one person where *contact* is given."""
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
-    if contact is not None:
-        address = normalise_email(contact)
-        person = bench.control.links.mapping().get(email_key(address)) if address else None
-        if person is None:
-            raise FixSettingsError(f"Nobody here has the address {contact!r}.", mend="Run `personasync pull`.")
-        assignments = assignments.filter(assignments.person_id == person)
-    values = values_wanted(bench, assignments, assigned_at(bench))
+def _person(bench: Workbench, contact: str) -> str:
+    address = normalise_email(contact)
+    key = email_key(address or "")
+    person = bench.control.links.of_keys({key}).get(key)
+    if person is None:
+        raise FixSettingsError(f"Nobody here has the address {contact!r}.", mend="Run `personasync pull`.")
+    return person
+
+
+def _rows(
+    bench: Workbench, name: str, template: Template, assignments: Table, people: Table | None
+) -> list[dict[str, Any]]:
+    """Values by persona, field and value with the number of people."""
+    values = fields_wanted(bench, assignments, copies(bench), people)
     mine = values.filter(values.connection == name, values["name"].isin(list(template.names) or [""]))
     told = assignments.select("person_id", "persona").left_join(mine, "person_id")
     counted = told.group_by("persona", "name", "value").aggregate(people=told.count())

@@ -20,6 +20,7 @@ from segmenter.errors import DefinitionError
 from segmenter.field_checks import check_copy, check_fields
 from segmenter.fields import TemplateField
 from segmenter.lift.arms import HOLDOUT, Experiment
+from segmenter.next_best import NEXT
 from segmenter.personas import Persona, persona_of_segments
 from segmenter.segments import Segment, Waterfall, waterfall
 from segmenter.sensitive import Purpose, lint, refuse_sensitive
@@ -210,7 +211,7 @@ def _everybody(main: MainFile) -> Experiment | None:
 
 
 def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
-    unknown = [name for name in purpose.allow if name not in known.traits]
+    unknown = [name for name in purpose.allow if name not in known.traits and name not in NEXT]
     if unknown:
         at = at_line(path.name, read_text(path), ("sensitive", "allow"))
         raise FixSettingsError(f"{at}: there is no trait {unknown[0]!r} to allow.", mend="Look for a typo.")

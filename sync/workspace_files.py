@@ -165,12 +165,39 @@ class SensitivePart(Part):
 
 
 class PersonalizePart(Part):
-    """[personalize]: how good a suggestion has to be."""
+    """[personalize]: how good a suggestion has to be, and what would be creepy."""
 
     next_people: int = Field(
         default=10, ge=1, description="Fewest people who bought both, before one suggests the other."
     )
     next_rest_days: int = Field(default=90, ge=0, description="What was bought within so many days is not suggested.")
+    creepy: Literal["warn", "fallback"] = Field(
+        default="warn",
+        description='Values that read as if the reader was watched: "warn" shows them and says so, "fallback" shows '
+        "the persona's copy or the fallback instead. Sensitive ones are never shown without a purpose.",
+    )
+    max_individual: int = Field(
+        default=4, ge=0, description="Most values of the reader's own in a mail: more reads like a file on somebody."
+    )
+    recent_days: float = Field(
+        default=3, ge=0, description="Naming back what was bought within so many days reads as being watched."
+    )
+    min_times: int = Field(
+        default=2, ge=1, description="What was bought or looked at less often is chance, and not named back as theirs."
+    )
+    max_age_days: float = Field(
+        default=730, gt=0, description="What people did longer ago they have forgotten, or have changed since."
+    )
+    min_audience: int = Field(
+        default=20, ge=0, description="Fewer people than that feel singled out by words of their own."
+    )
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if self.recent_days >= self.max_age_days:
+            message = "recent_days must be below max_age_days: everything would be too fresh or too old"
+            raise ValueError(message)
+        return self
 
 
 class ServePart(Part):

@@ -52,7 +52,7 @@ def answer_facts(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windows: W
         name: told.dated.max(where=(told.survey == trait.survey) & (told["item"] == trait.item))
         for name, trait in surveyed.items()
     }
-    grouped = told.group_by("person_id").aggregate(answers_total=told.count(), **latest)
+    grouped = told.group_by("person_id").aggregate(answers_total=told.count(), last_answer=told.at.max(), **latest)
     return grouped.mutate(**{name: typed(grouped[name].substr(DATED), trait.type) for name, trait in surveyed.items()})
 
 

@@ -10,6 +10,7 @@ import typer
 
 from sync.cli.console import table
 from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.words import creepy
 
 
 @app.command()
@@ -41,4 +42,7 @@ def preview(
         for one in found.shown
     ]
     shown = table("Persona or person", "People", "Fallback for", rows=rows)
-    console.result({**asdict(found), "page": str(out)}, *found.problems, shown, f"Preview: {out}")
+    told = [found.focus] if found.focus else []
+    console.result(
+        {**asdict(found), "page": str(out)}, *found.problems, *creepy(found.concerns), *told, shown, f"Preview: {out}"
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from connectors.records import SetupStep
+from segmenter.creepiness import Concern
 from sync.apply import Applied
 from sync.assign import Assigned
 from sync.cli.console import table
@@ -103,9 +104,18 @@ def planned(result: Planned) -> Shown:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
         shown.append(f"About {summary['minutes']:.1f} minutes at this account's limits.")
+    shown.extend(creepy(result.concerns))
     shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
     shown.append(f"Saved as {result.path}")
     return shown
+
+
+def creepy(concerns: Sequence[Concern]) -> Shown:
+    """Return what readers may find creepy, and for whom."""
+    return [
+        f"May be creepy: {one.sentence()}" + (f" For example: {one.example}." if one.example else "")
+        for one in concerns
+    ]
 
 
 def applied_document(result: Applied) -> dict[str, Any]:
@@ -201,6 +211,7 @@ def loop(done: Loop) -> Shown:
     rows = [(name, seconds, done.requests.get(name, 0)) for name, seconds in done.seconds.items()]
     return [
         *assigned(done.assigned),
+        *creepy(done.planned.concerns),
         *applied(done.applied),
         table("Step", "Seconds", "Requests", rows=rows),
         *done.written.summary,

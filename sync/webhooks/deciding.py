@@ -17,12 +17,13 @@ from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.decide import decide_one
 from segmenter.next_best import NEXT
 from segmenter.trait import TraitType
+from sync import creepiness
 from sync.assign import fields_wanted
 from sync.bases import with_base
 from sync.control.identities import LINKS
 from sync.control.people import Published
 from sync.definitions import definitions_of
-from sync.individual import asked
+from sync.individual import asked, measured_for
 from sync.prepared import PreparedTraits
 from sync.publishing import as_assignment
 from sync.warehouse import Memory
@@ -102,9 +103,9 @@ class Decider:
         return self._prepared.traits(told, as_of)
 
     def _known(self, rows: Sequence[Row], published: Mapping[str, Published]) -> Table:
-        """What fields show of these people themselves; suggestions are those that `assign` published."""
+        """What fields show of these people themselves, and whether it is creepy; `assign` published suggestions."""
         traits = self._service.workspace.catalogue.traits
-        names = asked(self._service)
+        names = list(dict.fromkeys((*asked(self._service), *measured_for(self._service))))
         schema = pa.schema(
             [
                 ("person_id", pa.string()),
@@ -126,7 +127,7 @@ class Decider:
             }
             for row in rows
         ]
-        return self._memory.keep("known", pa.Table.from_pylist(told, schema=schema))
+        return creepiness.judged(self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema)))
 
     def _wanted(
         self,

@@ -16,7 +16,7 @@ from sync.workbench import Workbench
 def test_the_service_and_a_plan_find_the_same_changes(bench: Workbench) -> None:
     pull(bench)
     assign(bench, as_of=bench.now())
-    state, allowed = gather(bench), targets(bench)
+    state, allowed = gather(bench, None, None), targets(bench)
     planned = make_plan(state, allowed, as_of=None)
     links = bench.control.links.mapping()
     values: dict[str, dict[tuple[str, str], str]] = {}
