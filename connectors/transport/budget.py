@@ -3,16 +3,17 @@
 The platform counts a request when it arrives, which is some time between its departure and its answer. Two requests
 arrive at least *seconds* apart when the second one leaves that long after the answer to the first; the way back of
 the first and the way there of the second together take no less than the fastest answer so far took, so most of that
-is taken off. That is why we earn no 429 by our own fault, and lose next to nothing of the window. Both kinds note
-their requests in a `Book`, so that all processes of an account keep one budget.
+is taken off: when the place is wanted again and not when the answer comes, since the first answers of a busy start are
+slow. That is why we earn no 429 by our own fault, and lose next to nothing of the window. Both kinds note their
+requests in a `Book`, so that all processes of an account keep one budget.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
@@ -22,7 +23,7 @@ from connectors.transport.book import UNDER_WAY, Book, Entry, MemoryBook
 
 _NUMBERS = itertools.count(1)
 LOOK_AGAIN = 0.005  # seconds between two looks for a free connection that another process holds
-FEW_WAYS, SOME_WAYS = 5, 40  # answers that tell how long the way is, at least and at most
+FEW_WAYS = 5  # answers that tell how long the way is, at least
 TAKEN_OFF = 0.8  # of the fastest one: ways vary
 GIVEN_UP = 130.0  # seconds after which a request without an answer counts no more: both platforms give up before
 NEXT_DAY = "Run the command again after midnight in the account's time zone; it goes on where it stopped."
@@ -129,7 +130,7 @@ class Window:
         self._others_until = 0.0
         self._used = 0
         self._taken_off = TAKEN_OFF
-        self._ways: deque[float] = deque(maxlen=SOME_WAYS)  # seconds from departure to answer
+        self._answers, self._fastest = 0, math.inf  # seconds from departure to answer
 
     def refused(self) -> None:
         """Count on no way at all from now on: it may have become shorter."""
@@ -162,7 +163,8 @@ class Window:
         most = _most(self.requests, self._share, self._book)
         with self._book.opened() as entries:
             now = self._clock()
-            entries[:] = [one for one in entries if _counts(one, now)]
+            later = now + self._way()
+            entries[:] = [one for one in entries if _counts(one, later)]
             others = self._others if now < self._others_until else 0
             self._used = min(len(entries) + others + 1, most)
             if len(entries) + others < most:
@@ -170,20 +172,24 @@ class Window:
                 return 0.0
             ends = [one.until for one in entries if one.until != UNDER_WAY]
         if ends:
-            return max(min(ends) - now, 0.001)
+            return max(min(ends) - later, 0.001)
         return min(0.05, self.seconds) if entries else max(self._others_until - now, 0.001)
 
     def _answered(self, number: int, left: float) -> None:
         with self._book.opened() as entries:
             now = self._clock()
-            self._ways.append(now - left)
-            fastest = min(self._ways) if len(self._ways) >= FEW_WAYS else 0.0
-            until = now + self.seconds - min(self._taken_off * fastest, self.seconds / 2)
+            self._answers, self._fastest = self._answers + 1, min(self._fastest, now - left)
             for one in entries:
                 if (one.process, one.number) == (os.getpid(), number):
-                    one.until = until
+                    one.until = now + self.seconds
         if self.left_today is not None:
             self.left_today -= 1
+
+    def _way(self) -> float:
+        """Return the seconds by which a request may leave before the one whose place it takes stops counting."""
+        if self._answers < FEW_WAYS:
+            return 0.0
+        return min(self._taken_off * self._fastest, self.seconds / 2)
 
     def follow(self, headers: Mapping[str, str]) -> None:
         """Take over the maximum, and see how much of the window somebody else uses."""
@@ -199,13 +205,13 @@ class Window:
         if most and left is not None:
             with self._book.opened() as entries:
                 now = self._clock()
-                ours = sum(_counts(one, now) for one in entries)
+                ours = sum(_counts(one, now + self._way()) for one in entries)
             self._others = max(most - left - ours, 0)
             self._others_until = now + self.seconds
 
 
-def _counts(entry: Entry, now: float) -> bool:
-    return entry.began > now - GIVEN_UP if entry.until == UNDER_WAY else entry.until > now
+def _counts(entry: Entry, moment: float) -> bool:
+    return entry.began > moment - GIVEN_UP if entry.until == UNDER_WAY else entry.until > moment
 
 
 def _most(limit: int, share: float, book: Book) -> int:

@@ -46,6 +46,12 @@ def test_once_refused_a_window_counts_on_no_way_at_all(latencies: list[float], a
     assert held(refused, latencies, allowed, share)
 
 
+@given(st.floats(0.01, 0.2), st.floats(1, 20), st.integers(5, 9), st.floats(0, 1))
+def test_a_slow_start_does_not_make_the_way_seem_long(way: float, slower: float, slow: int, share: float) -> None:
+    """The first of many requests queue at the platform: what they took is not what later ones take."""
+    assert held(Window, [way * slower] * slow + [way] * 40, 10, share)
+
+
 def held(make: Callable[..., Window], latencies: list[float], allowed: int, share: float) -> bool:
     """Send requests one after the other; tell whether the platform never saw more than it allows."""
     time = Time()
