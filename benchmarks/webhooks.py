@@ -6,7 +6,8 @@ rounds take turns, so that what else the machine does meets both, and the
 median of the rounds counts. Real time: RATE new contacts a second for SECONDS,
 half of them created in HubSpot and half subscribed in Mailchimp, each known to both local platforms, which answer
 LATENCY seconds late; measured from the delivery's departure until both platforms show the persona. Burst: BURST
-contacts imported into HubSpot at once, worked off while the daily run does its own.
+contacts imported into HubSpot at once, worked off while the daily run does its own; the use is that of HubSpot's
+window, by both together. The platforms run here too: what a run loses beside a burst is mostly their time.
 
 The last line is one JSON document.
 """
@@ -27,6 +28,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -262,20 +264,33 @@ def measure_burst(folder: Path) -> dict[str, float]:
         alone = daily_run(folder, environment)
         with service(folder, environment, together=256, workers=1) as port:
             contacts = imported(people, "burst", BURST)
-            began = time.monotonic()
+            before, began = sandbox.journal.count, time.monotonic()
             for start in range(0, BURST, 100):
                 hubspot_delivery(session, port, *contacts[start : start + 100])
-            beside = daily_run(folder, environment)
-            given_up = time.monotonic() + 600
-            while missing := [one for one in contacts if not shows(people, one)]:
-                assert time.monotonic() < given_up, f"{len(missing)} people have no persona"
-                threading.Event().wait(0.1)
-            took = time.monotonic() - began
+            with ThreadPoolExecutor(1) as meanwhile:
+                run = meanwhile.submit(daily_run, folder, environment)
+                given_up = began + 600
+                missing = list(contacts)
+                while missing:
+                    if shows(people, missing[-1]):
+                        missing.pop()
+                        continue
+                    assert time.monotonic() < given_up, f"{len(missing)} people have no persona"
+                    threading.Event().wait(0.1)
+                took = time.monotonic() - began
+                beside = run.result()
+            together = max(took, beside)
         refused = sum(entry.status == 429 for entry in sandbox.journal.entries)  # noqa: PLR2004
+        asked = sum(
+            entry.number > before and entry.platform == "hubspot" and not entry.path.endswith("/search")
+            for entry in sandbox.journal.entries
+        )
+        use = asked / (sandbox.world.settings.burst_requests * together / 10)
     print(f"a burst of {BURST:,}: {took:.0f} s; a run of as many {alone:.0f} s alone, {beside:.0f} s beside it")
     return {
         "burst_seconds": round(took, 1),
         "burst_429": refused,
+        "burst_window_use": round(use, 2),
         "daily_run_seconds": round(alone, 1),
         "daily_run_delay": round(beside / alone, 2),
     }
@@ -295,9 +310,13 @@ def shows(people: Newcomers, contact: str) -> bool:
 
 
 def daily_run(folder: Path, environment: dict[str, str]) -> float:
-    """Do the whole loop as cron does, and return the seconds that it took."""
+    """Do the whole loop as cron does, and return the seconds that it took.
+
+    The guardrail about data is set aside: ten times as many people without an order as there were with one.
+    """
     began = time.monotonic()
     command = [sys.executable, "-c", "from sync.cli import main; main()", "run", "--workspace", str(folder)]
+    command += ["--override", "trait_quality"]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr + done.stdout
     return time.monotonic() - began
