@@ -17,7 +17,13 @@ from segmenter.what_would_change import nearest_rule, smallest_flip
 from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.explain_words import about, changing, tried_lines
+from sync.publishing import take_in
 from sync.workbench import Workbench
+
+NOT_READ = (
+    "The webhook service decided this; what was tried and what would change it can be said after the next "
+    "`personasync pull`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +50,18 @@ class _Person:
 
 
 def explain(bench: Workbench, email: str) -> Explanation:
-    """Explain the assignment of the person behind *email*.
+    """Explain the assignment of the person behind *email*, one that the webhook service made a moment ago included.
 
     Raises:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
+    take_in(bench)
     person = _found(bench, email)
     if person.assignment is None:
         raise FixSettingsError(f"{person.address} was not assigned yet.", mend="Run `personasync assign`.")
     newest = bench.control.runs.latest("assign", state="done")
-    as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else person.assignment["as_of"]
+    decided_at: datetime = person.assignment["as_of"]
+    as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
     return _explained(bench, person, person.assignment, as_of)
 
 
@@ -63,6 +71,7 @@ def classify(bench: Workbench, email: str, *, as_of: datetime) -> Explanation:
     Raises:
         FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
     """
+    take_in(bench)
     person = _found(bench, email)
     traits = _traits(bench, person, as_of)
     if not traits:
@@ -95,10 +104,10 @@ def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any],
     traits, definitions = _traits(bench, person, as_of), definitions_of(bench.workspace)
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
-        for step in definitions.steps.steps
+        for step in (definitions.steps.steps if traits else ())
     ]
     contacts = _contacts(bench, person.keys)
-    missing, flip = _changes(traits, definitions)
+    missing, flip = _changes(traits, definitions) if traits else (None, None)
     ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if assignment["segment"] else None)
     names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
     known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
@@ -108,7 +117,7 @@ def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any],
             "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
             "holds_until": ends,
-            "chances": _chances(traits, definitions),
+            "chances": _chances(traits, definitions) if traits else {},
             "would_change": {
                 "rules": asdict(missing) if missing else None,
                 "model": asdict(flip) if flip else None,
@@ -119,9 +128,15 @@ def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any],
         },
         [
             *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
-            *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
-            *["", f"Known as: {known_as}"],
-            *tried_lines(tried),
+            *(
+                [
+                    *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
+                    *["", f"Known as: {known_as}"],
+                    *tried_lines(tried),
+                ]
+                if traits
+                else [NOT_READ]
+            ),
         ],
     )
 

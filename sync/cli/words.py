@@ -44,7 +44,8 @@ def setup_shown(steps: Sequence[SetupStep]) -> str:
 
 def setup_done(steps: Sequence[SetupStep]) -> str:
     """Return what setup did, in a sentence."""
-    return f"{len(steps)} steps were done." if steps else "Everything that personasync owns is there already."
+    done = "1 step was done." if len(steps) == 1 else f"{len(steps)} steps were done."
+    return done if steps else "Everything that personasync owns is there already."
 
 
 def pulled(result: Pulled) -> Shown:

@@ -6,6 +6,7 @@ from connectors.records import ASSIGNMENTS
 from sync.apply import apply
 from sync.assign import assign
 from sync.cli import words
+from sync.explain import explain
 from sync.planning import plan
 from sync.publishing import look_again
 from sync.pull import pull
@@ -68,3 +69,18 @@ def test_assign_leaves_alone_whom_the_service_knows_better(looped: Platforms) ->
         rows = bench.warehouse.current(ASSIGNMENTS.name).to_pyarrow().to_pylist()
 
     assert [row["segment"] for row in rows if row["person_id"] == person] == ["bargain_hunters"]
+
+
+def test_explain_knows_what_the_service_decided_before_anything_was_pulled(looped: Platforms) -> None:
+    with serving(looped) as served, benched(looped) as bench:
+        ada = served.newcomer("ada@new.test")
+        served.turn(ada)
+        served.idle()
+        told = explain(bench, "ada@new.test")
+        pull(bench)
+        later = explain(bench, "ada@new.test")
+
+    assert told.document["segment"] == later.document["segment"] == "bargain_hunters"
+    assert "after the next `personasync pull`" in told.sentences[-1]
+    assert told.document["tried"] == []
+    assert any("Known as:" in line for line in later.sentences)
