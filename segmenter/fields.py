@@ -51,11 +51,16 @@ class TemplateField:
 
 @dataclass(frozen=True, slots=True)
 class OwnedField:
-    """A field of plugin.toml that tells of the assignment itself."""
+    """A field of plugin.toml that tells of the assignment itself.
+
+    Attributes:
+        values: What the field holds in place of the role's own values, where it has a list of its own; others clear it.
+    """
 
     connection: str
     name: str
     role: Role
+    values: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def values_wanted(
     """
     told = _told(assignments, copies, known)
     held = known.held_back if known else ()
-    parts = [_column(told, o.connection, o.name, ROLES[o.role](told)) for o in owned]
+    parts = [_column(told, o.connection, o.name, _role(told, o)) for o in owned]
     for template in fields.values():
         for connection, name in template.targets.items():
             parts.append(_column(told, connection, name, _shown(told, template, personas, connection, held)))
@@ -145,6 +150,14 @@ def _told(assignments: Table, copies: Table | None, known: Known | None) -> Tabl
         generic=generic,
     )
     return told if known is None else _with(told, known)
+
+
+def _role(told: Table, owned: OwnedField) -> Any:
+    value = ROLES[owned.role](told)
+    if owned.values is None:
+        return value
+    listed = [(value == own, text) for own, text in owned.values.items()]
+    return ibis.cases(*listed, else_="") if listed else ibis.literal("")
 
 
 def _with(told: Table, known: Known) -> Table:

@@ -20,6 +20,7 @@ class Persona:
         segments: Names of the segments that the persona stands for.
         fields: Copy for the template fields, by field name.
         on: Copy for one connection only: by field name and connection. It goes before the other.
+        alias: What a platform calls its own persona of that kind, where it is called differently there.
     """
 
     slug: str
@@ -28,6 +29,7 @@ class Persona:
     story: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    alias: str = ""
 
     def copy(self, name: str, connection: str) -> str | None:
         """Return the copy for field *name* on a connection; None where the persona has no words of its own."""

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
-from connectors.records import Change
+from connectors.records import Change, Outcome
 from sync.guardrails import GuardrailError
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
+from sync.platform_personas import shared
 from sync.publishing import look_again, overtaken
-from sync.sending import SENT_AGAIN, Sent, recover, send
-from sync.workbench import Progress, Workbench, no_progress, recorded
+from sync.sending import SENT_AGAIN, Sent, key, recover, send
+from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def apply(
             applied.recovered += _recovered(bench, name, applied)
             waiting = [change for change in _waiting(bench, plan, meant) if change.connection == name]
             waiting = _still_meant(bench, plan, waiting, applied)
+            waiting = _untouched(bench, name, waiting, applied, run)
             if waiting and name not in applied.failed:
                 requests = applied.predicted[name] = dict(bench.connector(name).requests_for(waiting))
                 applied.predicted_seconds += bench.connector(name).seconds_for(requests)
@@ -201,6 +203,27 @@ def _still_meant(
     if applied is not None:
         applied.overtaken += len(changes) - len(left)
     return left
+
+
+def _untouched(
+    bench: Workbench, name: str, changes: Sequence[Change], applied: Applied, run: RecordedRun
+) -> list[Change]:
+    """Those of *changes* that overwrite nothing that a person set since the last pull; parks the others."""
+    guarded = {field for field, overwrite in shared(bench, name).items() if not overwrite}
+    asked = [change for change in changes if change.name in guarded and change.kind == "field"]
+    if not asked or name in applied.failed:
+        return list(changes)
+    try:
+        shown = bench.connector(name).look(asked)
+    except PersonasyncError as error:
+        applied.failed[name] = str(error)
+        return list(changes)
+    moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
+    outcomes = [Outcome(one, "parked", "Somebody has set it since it was read.", "set_by_others") for one in moved]
+    bench.control.ledger.settle(run.run_id, outcomes)
+    applied.states[name, "parked"] += len(moved)
+    left = set(map(key, moved))
+    return [one for one in changes if key(one) not in left]
 
 
 def _waiting(bench: Workbench, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:

@@ -33,6 +33,7 @@ from segmenter.traits import traits
 from sync import creepiness, fitness, individual, publishing
 from sync.arms import arm_groups, deal
 from sync.definitions import definitions_of
+from sync.platform_personas import Values
 from sync.valuing import value_people
 from sync.workbench import Definitions, Workbench, recorded
 
@@ -154,13 +155,30 @@ def individual_traits(bench: Workbench, as_of: datetime | None) -> Table | None:
     return creepiness.judged(bench, told.cache()).cache()
 
 
-def fields_wanted(bench: Definitions, assignments: Table, copied: Table | None, people: Table | None) -> Table:
-    """Return what fields shall show, given whose copy (`sync.arms.copies`) people get and their own traits."""
+def fields_wanted(
+    bench: Definitions,
+    assignments: Table,
+    copied: Table | None,
+    people: Table | None,
+    platform: Values,
+) -> Table:
+    """Return what fields shall show; see `segmenter.fields.values_wanted`.
+
+    Args:
+        bench: The definitions.
+        assignments: Whom to look at.
+        copied: Whose copy people get instead of their own persona's (`sync.arms.copies`).
+        people: Their own traits (`individual_traits`).
+        platform: The platforms' own personas (`sync.platform_personas`), on the connections whose field is written.
+    """
     owned = [
         OwnedField(name, declared.name, declared.role)
         for name, connection in bench.workspace.connections.items()
         for declared in bench.manifest.connectors[connection.connector].fields
     ]
+    for name, values in platform.items():
+        own = bench.workspace.platform_persona(name, bench.manifest)
+        owned += [OwnedField(name, own[0], "persona", values)] if own else []
     personas = list(bench.workspace.personas.values())
     consent = bench.workspace.consent
     held = creepiness.limits(bench).held_back

@@ -38,6 +38,8 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: Connector
             raise _wrong(path, (*place, key), unknown_key(key, ["connector", *facts.settings]))
         if not isinstance(value, str):
             raise _wrong(path, (*place, key), f"{key!r} must be text in quotes.")
+        if key in facts.choices and value not in facts.choices[key]:
+            raise _wrong(path, (*place, key), f"{value!r} is none of {', '.join(facts.choices[key])}.")
     if facts.secret:
         at = at_line(path.name, read_text(path), (*place, facts.secret))
         check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
@@ -53,6 +55,8 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
     for connection, part in main.connections.items():
         for declared in manifest.connectors[part.connector].fields:
             taken[connection, declared.name] = "the assignment itself"
+        if own := manifest.connectors[part.connector].persona_property:
+            taken[connection, own] = "the platform's own persona"
     for name, template in personas.fields.items():
         for connection, target in template.extra().items():
             place = ("fields", name, connection)

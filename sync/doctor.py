@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from connectors.errors import PersonasyncError
+from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync import creepiness, hooks, quality, setup
 from sync.definitions import definitions_of
+from sync.platform_personas import resolved, shared
 from sync.workbench import Workbench
 
 CLOCKS_APART = timedelta(minutes=2)
@@ -27,7 +28,7 @@ def _connection(bench: Workbench, name: str) -> list[Finding]:
         connector = bench.connector(name)
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
-            found += [_fields(bench, name), _clock(bench, name), *hooks.findings(bench, name)]
+            found += [_fields(bench, name), *_personas(bench, name), _clock(bench, name), *hooks.findings(bench, name)]
     except PersonasyncError as error:
         return [Finding("settings", "fail", str(error))]
     return found
@@ -39,6 +40,18 @@ def _fields(bench: Workbench, name: str) -> Finding:
         return Finding("fields", "ok", "Every field and group that personasync owns is there.")
     listed = ", ".join(step.name for step in steps)
     return Finding("fields", "warn", f"Not there yet: {listed}.", "Run `personasync setup`.")
+
+
+def _personas(bench: Workbench, name: str) -> list[Finding]:
+    """Whether each of our personas is one of the platform's own, where those are written."""
+    found = []
+    for field in shared(bench, name):
+        try:
+            resolved(bench.workspace.personas, bench.connector(name).options(field), field, name)
+            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
+        except FixSettingsError as error:
+            found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))
+    return found
 
 
 def _clock(bench: Workbench, name: str) -> Finding:

@@ -72,6 +72,8 @@ class ConnectorFacts(Facts):
     api_version_ends: str = ""
     secret: str = ""
     settings: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
+    persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
     paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
     group_prefix: str = ""
     field_group: str = ""

@@ -34,7 +34,7 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    return Persona(slug, part.name, part.segments, part.story, everywhere, on)
+    return Persona(slug, part.name, part.segments, part.story, everywhere, on, part.hs_persona)
 
 
 def fields_of(file: PersonasFile) -> dict[str, TemplateField]:

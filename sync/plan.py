@@ -32,6 +32,7 @@ class Target:
         groups: Names of the groups that we own there.
         consents: A contact is written to only when its person's consent is one of these.
         needs_email: Whether the platform can't be written to without an address.
+        shared: Those of the fields that people write as well, and whether what they set may be overwritten.
     """
 
     connection: str
@@ -39,6 +40,15 @@ class Target:
     groups: tuple[str, ...]
     consents: frozenset[str]
     needs_email: bool
+    shared: Mapping[str, bool] = field(default_factory=dict)
+
+
+def may_write(*, wanted: str | None, shown: str | None, ours: str | None, overwrite: bool) -> bool:
+    """Return whether a field that people write as well may be changed: where it is empty, or shows what we wrote.
+
+    What a person set is overwritten where the workspace says so, and never cleared.
+    """
+    return shown is None or shown == ours or (overwrite and wanted is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,7 @@ class State:
         values: Columns ``person_id``, ``connection``, ``name``, ``value``: what each person's fields shall show.
         groups: Columns ``person_id``, ``group_name``: the groups each person shall be in.
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
+        written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.refusals`.
     """
 
@@ -77,6 +88,7 @@ class State:
     values: Table
     groups: Table
     ours: Table
+    written: Table | None = None
     refused: Mapping[Refused, str] = field(default_factory=dict)
 
 
@@ -92,6 +104,7 @@ class Counts:
     by_persona: Counter[str] = field(default_factory=Counter)  # persons assigned, "unclassified" too
     removed: Counter[str] = field(default_factory=Counter)  # by connection: memberships taken back
     foreign: Counter[str] = field(default_factory=Counter)  # by connection: memberships others made, left alone
+    kept: Counter[tuple[str, str]] = field(default_factory=Counter)  # by field: values that people set, left alone
     parked: Counter[tuple[str, str]] = field(default_factory=Counter)
     refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # of those parked: refused by the platform
 
@@ -217,17 +230,33 @@ def _field_changes(allowed: Table, state: State, target: Target, counts: Counts)
         for place in range(len(target.fields))
     ]
     differing = shown.filter(reduce(or_, (wanted != old for wanted, old in columns))).drop("properties")
+    differing = _with_ours(differing, state, target)
     for batch in differing.to_pyarrow_batches():
         for row in batch.to_pylist():
             yield from _changes_of(row, target, counts)
+
+
+def _with_ours(rows: Table, state: State, target: Target) -> Table:
+    """Add what we wrote last into each shared field: ``ours_PLACE``."""
+    for place, name in enumerate(target.fields):
+        if name in target.shared and state.written is not None:
+            mine = (state.written.connection == target.connection) & (state.written["name"] == name)
+            wrote = state.written.filter(mine).select("platform_id", **{f"ours_{place}": "value"})
+            rows = rows.left_join(wrote, "platform_id").drop("platform_id_right")
+    return rows
 
 
 def _changes_of(row: Mapping[str, Any], target: Target, counts: Counts) -> Iterator[Change]:
     shown_before = False
     for place, name in enumerate(target.fields):
         wanted, shown = row[f"wanted_{place}"] or None, row[f"shown_{place}"] or None
-        shown_before = shown_before or shown is not None
+        ours = row.get(f"ours_{place}")
+        shown_before = shown_before or (shown is not None and (name not in target.shared or shown == ours))
         if wanted != shown:
+            overwrite = target.shared.get(name, True)
+            if name in target.shared and not may_write(wanted=wanted, shown=shown, ours=ours, overwrite=overwrite):
+                counts.kept[target.connection, name] += 1
+                continue
             counts.by_field[target.connection, name] += 1
             yield Change(
                 target.connection, row["platform_id"], row["person_id"], row["email"], "field", name, shown, wanted

@@ -11,6 +11,7 @@ from typing import Any
 
 from ibis import Table
 
+from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
 from segmenter.creepiness import Concern
 from segmenter.value.focus import focused
@@ -21,6 +22,8 @@ from sync.control.runs import Run
 from sync.guardrails import Breach, Limits, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
 from sync.plan_file import write_plan
+from sync.platform_personas import platform_personas, shared
+from sync.pull import properties_read
 from sync.refusals import standing
 from sync.segment_values import focus
 from sync.workbench import Workbench, recorded
@@ -53,6 +56,7 @@ class Planned:
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
             "memberships_taken_back": dict(counts.removed),
+            "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
             "parked": _named(counts.parked),
             "refused": _named(counts.refused),
@@ -134,7 +138,9 @@ def targets(bench: Workbench) -> list[Target]:
             owned = bench.workspace.connection(name, bench.manifest, bench.environment).owned
             groups = bench.workspace.groups
             consents = frozenset(bench.workspace.consent.push)
-            found.append(Target(name, owned, groups, consents, needs_email=manifest.kind == "email"))
+            found.append(
+                Target(name, owned, groups, consents, needs_email=manifest.kind == "email", shared=shared(bench, name))
+            )
     return found
 
 
@@ -159,11 +165,24 @@ def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None)
         memberships=warehouse.current(MEMBERSHIPS.name),
         links=warehouse.memtable(bench.control.links.load()),
         assignments=assignments,
-        values=fields_wanted(bench, assignments, copies(bench), people),
+        values=fields_wanted(bench, assignments, copies(bench), people, platform_personas(bench)),
         groups=memberships_wanted(bench, assignments),
         ours=warehouse.memtable(bench.control.ledger.groups_made()),
+        written=_written(bench),
         refused=standing(bench),
     )
+
+
+def _written(bench: Workbench) -> Table | None:
+    """What we wrote last into fields that people write as well."""
+    names = [(name, field) for name in bench.workspace.connections for field in shared(bench, name)]
+    for name, field in names:
+        if field not in properties_read(bench, name):
+            raise FixSettingsError(
+                f"{field} of {name} was never read, so nobody can tell what people set there.",
+                mend="Run `personasync pull`, then plan again.",
+            )
+    return bench.warehouse.memtable(bench.control.ledger.fields_written(names)) if names else None
 
 
 def judge(bench: Workbench, decided: Plan) -> list[Breach]:

@@ -20,6 +20,7 @@ from sync import creepiness
 from sync.arms import copies
 from sync.assign import fields_wanted, individual_traits
 from sync.planning import assigned_at
+from sync.platform_personas import Values, platform_personas, shared
 from sync.segment_values import focus
 from sync.workbench import Workbench
 
@@ -102,7 +103,8 @@ def preview(
     assigned = focused(bench.warehouse.current(ASSIGNMENTS.name), pushed)
     people = individual_traits(bench, assigned_at(bench))
     asked_for = assigned if contact is None else assigned.filter(assigned.person_id == _person(bench, contact))
-    rows = _rows(bench, name, template, asked_for, people)
+    platform = platform_personas(bench) if set(shared(bench, name)) & set(template.names) else {}
+    rows = _rows(bench, name, template, asked_for, people, platform)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["persona"] or UNCLASSIFIED, []).append(row)
@@ -111,7 +113,8 @@ def preview(
         raise FixSettingsError(f"There is no persona {persona!r}.", mend=f"personas.toml has: {listed}.")
     slugs = [*bench.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
-    shown = [_shown(bench, slug, groups[slug], template, fallbacks, contact) for slug in wanted]
+    labels = _labels(bench, name, platform) if language == "hubspot" else {}
+    shown = [_shown(bench, slug, groups[slug], template, fallbacks, labels, contact) for slug in wanted]
     concerns = _concerns(bench, name, template, (assigned, asked_for, people))
     mine = [one for one in concerns if one.persona in {"", *wanted}]
     return Preview(name, problems, shown, mine, focus_told)
@@ -177,15 +180,31 @@ def _person(bench: Workbench, contact: str) -> str:
 
 
 def _rows(
-    bench: Workbench, name: str, template: Template, assignments: Table, people: Table | None
+    bench: Workbench,
+    name: str,
+    template: Template,
+    assignments: Table,
+    people: Table | None,
+    platform: Values,
 ) -> list[dict[str, Any]]:
     """Values by persona, field and value with the number of people."""
-    values = fields_wanted(bench, assignments, copies(bench), people)
+    values = fields_wanted(bench, assignments, copies(bench), people, platform)
     mine = values.filter(values.connection == name, values["name"].isin(list(template.names) or [""]))
     told = assignments.select("person_id", "persona").left_join(mine, "person_id")
     counted = told.group_by("persona", "name", "value").aggregate(people=told.count())
     rows: list[dict[str, Any]] = counted.order_by("persona", "name", "value").to_pyarrow().to_pylist()
     return rows
+
+
+def _labels(bench: Workbench, name: str, platform: Values) -> dict[str, dict[str, str]]:
+    """By enumeration of HubSpot: the label that it prints in place of each value."""
+    workspace = bench.workspace
+    personas = {slug: one.name for slug, one in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
+    by_role = {"persona": personas, "segment": {one.name: one.title for one in workspace.segments}}
+    declared = bench.manifest.connectors[workspace.connections[name].connector].fields
+    found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
+    own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
+    return found | dict.fromkeys(shared(bench, name), own)
 
 
 def _shown(
@@ -194,6 +213,7 @@ def _shown(
     rows: Sequence[Mapping[str, Any]],
     template: Template,
     fallbacks: Mapping[str, str],
+    names: Mapping[str, Mapping[str, str]],
     contact: str | None,
 ) -> Shown:
     """Render what most people of a persona are shown in each field."""
@@ -206,10 +226,6 @@ def _shown(
     shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
     persona = bench.workspace.personas.get(slug)
     title = contact or (persona.name if persona else "Unclassified")
-    labels = {
-        field: persona.name
-        for field, value in values.items()
-        if template.language == "hubspot" and persona and value == slug
-    }
+    labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
     html = template.render(values, defaults=fallbacks, labels=labels)
     return Shown(title, people, html, shares, [field for field in template.names if not values.get(field)])

@@ -6,6 +6,7 @@ killed repeats work and never loses any. Writing a page twice changes nothing.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
@@ -13,11 +14,13 @@ import pyarrow as pa
 
 from connectors.connector import Connector
 from connectors.errors import ContractError
-from connectors.records import MEMBERSHIPS, Cursor
+from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.identity_map import follow
+from sync.platform_personas import shared
 from sync.publishing import take_in
 from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
 
+PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
 MEMORY = "96MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
 
 
@@ -74,6 +77,8 @@ def read_stream(
     progress: Progress,
 ) -> None:
     """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
+    if stream == CONTACTS.name:
+        full = _asks_anew(bench, connector, run, full=full)
     cursor = {} if full else bench.control.cursors.get(connector.name, stream)
     name, done, snapshot = f"{connector.name} {stream}", 0, []
     last: Cursor | None = None
@@ -96,6 +101,28 @@ def read_stream(
     elif last is None and done:
         raise ContractError(f"{name} ended without saying where to go on.")
     pulled.rows[name] = done
+
+
+def _asks_anew(bench: Workbench, connector: Connector, run: RecordedRun, *, full: bool) -> bool:
+    """Return whether all contacts have to be read, and note which properties they are read with.
+
+    A contact that did not change is not sent again: a property that was not asked for would stay unknown for good. Our
+    own fields are empty before we write them, so a new one is no reason.
+    """
+    name = connector.name
+    template = set(bench.workspace.owned(name, bench.manifest)) - set(shared(bench, name))
+    asked = set(connector.reads) - template
+    begins = full or not bench.control.cursors.get(name, CONTACTS.name)
+    if begins or not asked <= properties_read(bench, name):
+        position = {"names": json.dumps(sorted(asked))}
+        bench.control.cursors.move(name, PROPERTIES, position, run.run_id)
+        return True
+    return False
+
+
+def properties_read(bench: Workbench, name: str) -> set[str]:
+    """Return the properties that all contacts of a connection were read with, our own template fields left out."""
+    return set(json.loads(bench.control.cursors.get(name, PROPERTIES).get("names", "[]")))
 
 
 def _keep_snapshot(

@@ -140,7 +140,20 @@ class Workspace:
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*."""
         declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
-        return (*declared, *(field.targets[name] for field in self.fields.values() if name in field.targets))
+        shared = self.platform_persona(name, manifest)
+        templates = (field.targets[name] for field in self.fields.values() if name in field.targets)
+        return (*declared, *templates, *([shared[0]] if shared else []))
+
+    def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
+        """Return the platform's own persona field, which people write as well, where connection *name* may write it.
+
+        Returns:
+            Its name, and whether what people set may be overwritten; None where it is left alone.
+        """
+        part = self.connections[name]
+        own = manifest.connectors[part.connector].persona_property
+        mode = part.settings().get(own, "off") if own else "off"
+        return None if mode == "off" else (own, mode == "overwrite")
 
 
 def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Workspace:

@@ -282,6 +282,9 @@ class PersonaPart(Part):
     name: str
     segments: tuple[Slug, ...] = ()
     story: str = ""
+    hs_persona: str = Field(
+        default="", description="Its name among HubSpot's own personas, where it is called differently there."
+    )
     fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
         default_factory=dict,
         description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',

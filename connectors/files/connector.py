@@ -158,6 +158,11 @@ class Files:
         """Return nothing: files need nothing."""
         return []
 
+    def options(self, field: str) -> dict[str, str]:
+        """Return nothing: no field of ours has a list that the platform keeps."""
+        del field
+        return {}
+
     def create(self, step: SetupStep) -> None:
         """Refuse.
 

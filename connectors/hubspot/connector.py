@@ -241,6 +241,10 @@ class HubSpot:
         absent = [group for group in groups if self._lists.id_of(group) is None]
         return [*steps, *(SetupStep(self.name, "create_group", group, f"list {prefix + group!r}") for group in absent)]
 
+    def options(self, field: str) -> dict[str, str]:
+        """Return the options of a property by label; see the Protocol."""
+        return fields.options(self._api, field)
+
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`. Somebody who was faster is no error."""
         try:
@@ -299,6 +303,8 @@ class HubSpot:
         found["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
         # a sample is read back
         found["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
+        own = self._connection.manifest["persona_property"]  # looked at before: a person may have set it meanwhile
+        found["POST contacts/batch/read"] += ceil(sum(change.name == own for change in changes) / self._limits["batch"])
         found["POST lists/records/memberships/batch/read"] = int(bool(groups))
         return {endpoint: count for endpoint, count in found.items() if count}
 

@@ -48,6 +48,20 @@ def missing(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition])
             yield SetupStep(connection, "extend_field", field.name, f"options {', '.join(lacking)}", field)
 
 
+def options(api: HubSpotApi, name: str) -> dict[str, str]:
+    """Return value by label of the options of a property that people can choose.
+
+    Raises:
+        FixSettingsError: There is no such property, or it is no enumeration.
+    """
+    there = next((row for row in api.call(PROPERTIES)["results"] if row["name"] == name), None)
+    if there is None or there["type"] != "enumeration":
+        raise FixSettingsError(
+            f"HubSpot shows no property {name!r} with options.", mend="Personas are made in HubSpot's settings first."
+        )
+    return {str(one["label"]): str(one["value"]) for one in there["options"] if not one["hidden"]}
+
+
 def create(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
     """Create the property of *field*, and our group of properties where it is missing."""
     if group not in {row["name"] for row in api.call(PROPERTY_GROUPS)["results"]}:

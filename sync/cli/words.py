@@ -99,6 +99,10 @@ def planned(result: Planned) -> Shown:
         shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
     if result.focus:
         shown.append(result.focus)
+    shown += [
+        f"{name}: {count:,} values that people set are left alone."
+        for name, count in summary["values_of_others"].items()
+    ]
     if summary["parked"]:
         shown.append(table("Left alone", "Contacts", rows=list(summary["parked"].items())))
     if summary["requests"]:

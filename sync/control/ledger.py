@@ -15,6 +15,7 @@ from sync.control import schema
 
 AT_ONCE = 5000  # rows a statement
 GROUPS = pa.schema([("connection", pa.string()), ("group_name", pa.string()), ("platform_id", pa.string())])
+FIELDS = pa.schema([(name, pa.string()) for name in ("connection", "name", "platform_id", "value")])
 KEY = ("run_id", "connection", "platform_id", "kind", "name")
 
 
@@ -190,6 +191,28 @@ class Ledger:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=GROUPS)
+
+    def fields_written(self, names: Collection[tuple[str, str]]) -> pa.Table:
+        """Return what we wrote last into some fields.
+
+        Args:
+            names: Connection and field; at least one.
+
+        Returns:
+            Columns ``connection``, ``name``, ``platform_id``, ``value`` ("" cleared).
+        """
+        table = schema.ledger
+        keys = (table.c.connection, table.c.name, table.c.platform_id)
+        meant = or_(*(and_(table.c.connection == one, table.c.name == name) for one, name in names))
+        wrote = select(*keys, func.max(table.c.entry).label("entry")).where(
+            table.c.kind == "field", table.c.state.in_(["applied", "unknown", ""]), meant
+        )
+        newest = wrote.group_by(*keys).subquery()
+        query = select(*keys, func.coalesce(table.c.after, "")).join(newest, newest.c.entry == table.c.entry)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=FIELDS)
 
 
 def _key(change: Change) -> tuple[str, str, str, str]:

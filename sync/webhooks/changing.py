@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.records import MEMBER, Change
-from sync.plan import STRICTEST_FIRST, Target
+from sync.plan import STRICTEST_FIRST, Target, may_write
 
 Row = Mapping[str, Any]
 
@@ -30,6 +30,7 @@ def changes_of(
     groups: Collection[str],
     shown_groups: Collection[tuple[str, str, str]],
     ours: Collection[tuple[str, str, str]],
+    written: Mapping[tuple[str, str, str], str | None],
 ) -> Iterator[Change]:
     """Yield what has to change so that a person's contacts show what they shall.
 
@@ -41,6 +42,7 @@ def changes_of(
         groups: The groups they shall be in.
         shown_groups: Memberships as they are: connection, platform id, group.
         ours: Memberships that the ledger shows we made.
+        written: What the ledger shows we wrote last: connection, platform id, field.
     """
     consent = consent_of(contacts)
     for row in contacts:
@@ -51,7 +53,9 @@ def changes_of(
         properties = json.loads(row["properties"] or "{}")
         for field in target.fields:
             wanted, shown = values.get((name, field), "") or None, properties.get(field) or None
-            if wanted != shown:
+            mine, overwrite = written.get((name, key, field)), target.shared.get(field, True)
+            free = field not in target.shared or may_write(wanted=wanted, shown=shown, ours=mine, overwrite=overwrite)
+            if wanted != shown and free:
                 yield Change(name, key, person_id, row["email"], "field", field, shown, wanted)
         for group in target.groups:
             member, wants = (name, key, group) in shown_groups, group in groups

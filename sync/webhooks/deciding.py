@@ -24,6 +24,7 @@ from sync.control.identities import LINKS
 from sync.control.people import Published
 from sync.definitions import definitions_of
 from sync.individual import asked, measured_for
+from sync.platform_personas import Values
 from sync.prepared import PreparedTraits
 from sync.publishing import as_assignment
 from sync.warehouse import Memory
@@ -58,11 +59,16 @@ class Decision:
 
 
 class Decider:
-    """Decides for a few persons at a time; of one thread."""
+    """Decides for a few persons at a time; of one thread.
+
+    Attributes:
+        platform: The platforms' own personas, as of the last decision.
+    """
 
     def __init__(self, service: Service, memory: Memory) -> None:
         self._service, self._memory = service, memory
         self._prepared = PreparedTraits(service.workspace.catalogue)
+        self.platform: Values = {}
 
     def close(self) -> None:
         """Give back the memory."""
@@ -83,6 +89,7 @@ class Decider:
             published: What is known of them besides.
             as_of: UTC.
         """
+        self.platform = self._service.platform_personas(as_of)
         catalogue = self._service.workspace.catalogue
         measured = self._measured(contacts, person_of, as_of)
         rows = [
@@ -144,7 +151,7 @@ class Decider:
             if "copy_of" in one.base
         ]
         copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
-        for one in self._memory.rows(fields_wanted(self._service, table, copies, known)).to_pylist():
+        for one in self._memory.rows(fields_wanted(self._service, table, copies, known, self.platform)).to_pylist():
             values.setdefault(one["person_id"], {})[one["connection"], one["name"]] = one["value"] or ""
         within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
         return [

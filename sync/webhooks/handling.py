@@ -19,6 +19,7 @@ from sync.control.ledger import Noted
 from sync.control.people import Published
 from sync.identity_map import ALONE, ALONE_SECONDS
 from sync.plan import Target
+from sync.platform_personas import Values, shared
 from sync.publishing import plain_assignment
 from sync.sending import Sent, send
 from sync.webhooks import guarding
@@ -138,7 +139,7 @@ class Handler:
     def _changes(
         self, one: Decision, contacts: Sequence[Row], shown: Collection[tuple[str, str, str]], ledger: _Entries
     ) -> list[Change]:
-        targets = targets_of(self._service)
+        targets = targets_of(self._service, self._decider.platform)
         ours = {(name, key, group) for (name, key, kind, group), noted in ledger.items() if _made(kind, noted)}
         found = changes_of(
             one.person_id,
@@ -148,6 +149,11 @@ class Handler:
             groups=one.groups,
             shown_groups=shown,
             ours=ours,
+            written={
+                (n, key, what): noted.outcome.change.after
+                for (n, key, kind, what), noted in ledger.items()
+                if kind == "field"
+            },
         )
         return list(found)
 
@@ -243,17 +249,24 @@ class Handler:
 _Entries = dict[tuple[str, str, str, str], Noted]
 
 
-def targets_of(service: Service) -> dict[str, Target]:
-    """Return what may be written through each live connection, as `sync.planning.targets`."""
+def targets_of(service: Service, platform: Values) -> dict[str, Target]:
+    """Return what may be written through each live connection, as `sync.planning.targets`.
+
+    Args:
+        service: The service.
+        platform: The platforms' own personas, of the connections where they are known.
+    """
+    unknown = {name: set(shared(service, name)) for name in service.live if name not in platform}
     workspace = service.workspace
     groups = tuple(segment.name for segment in workspace.segments)
     return {
         name: Target(
             name,
-            workspace.owned(name, service.manifest),
+            tuple(one for one in workspace.owned(name, service.manifest) if one not in unknown.get(name, ())),
             groups,
             frozenset(workspace.consent.push),
             needs_email=service.manifest.connectors[workspace.connections[name].connector].kind == "email",
+            shared=shared(service, name),
         )
         for name in service.live
     }

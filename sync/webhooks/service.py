@@ -6,18 +6,20 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors.connector import Connector, find
 from connectors.errors import CredentialError, FixSettingsError
 from sync.control import Control, open_control
 from sync.manifest import Manifest, load_manifest
+from sync.platform_personas import Values, platform_personas
 from sync.secret_references import resolve_secret
 from sync.settings import MAIN, Workspace, load_workspace
 from sync.webhooks.logs import tell
 from sync.workspace_files import ServePart
 
+PERSONAS_HOLD = timedelta(minutes=10)
 NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/deploy-webhooks.md shows one."
 
 
@@ -47,6 +49,20 @@ class Service:
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
+    _personas: tuple[datetime, Values] | None = None
+
+    def platform_personas(self, now: datetime) -> Values:
+        """Return the platforms' own personas, asked for again after some minutes.
+
+        Where they can't be told, their field is left alone and the log says why: everything else goes on.
+        """
+        if self._personas is None or now - self._personas[0] > PERSONAS_HOLD:
+            try:
+                self._personas = (now, platform_personas(self))
+            except FixSettingsError as error:
+                tell("no_platform_personas", level=logging.WARNING, reason=str(error))
+                self._personas = (now, {})
+        return self._personas[1]
 
     def connector(self, name: str) -> Connector:
         """Return the connector of a connection, opened on first use as the account's service."""
@@ -83,6 +99,7 @@ class Service:
             FixSettingsError: A file is wrong.
         """
         self.workspace = load_workspace(self.workspace.directory)
+        self._personas = None
 
 
 @contextmanager

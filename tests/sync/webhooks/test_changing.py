@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import random
 
-from connectors.records import CONTACTS, MEMBERSHIPS, platform_key
+import pytest
+
+from connectors.records import CONTACTS, MEMBERSHIPS, Change, Outcome, platform_key
 from sync.assign import assign
 from sync.plan import make_plan
 from sync.planning import gather, targets
 from sync.pull import pull
 from sync.webhooks.changing import changes_of
 from sync.workbench import Workbench
+from tests.sync.conftest import Platforms
+from tests.sync.test_platform_personas import switch_on
 
 
-def test_the_service_and_a_plan_find_the_same_changes(bench: Workbench) -> None:
+@pytest.mark.parametrize("mode", ["write", "overwrite"])
+def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, bench: Workbench, mode: str) -> None:
+    switch_on(platforms, bench, mode)
+    theirs = dict(zip(list(platforms.crm.contacts)[:40], ["persona_1", "persona_2"] * 20, strict=True))
+    for key, value in theirs.items():
+        platforms.crm.touch_contact(platforms.crm.contacts[key], {"hs_persona": value})
     pull(bench)
     assign(bench, as_of=bench.now())
+    run = bench.control.runs.begin("apply of a test")
+    mine = [Change("crm", key, "", None, "field", "hs_persona", None, "persona_1") for key in list(theirs)[:20]]
+    bench.control.ledger.settle(run, [Outcome(change, "applied") for change in mine])
     state, allowed = gather(bench, None, None), targets(bench)
     planned = make_plan(state, allowed, as_of=None)
     links = bench.control.links.mapping()
@@ -46,8 +58,15 @@ def test_the_service_and_a_plan_find_the_same_changes(bench: Workbench) -> None:
             groups=groups.get(person, ()),
             shown_groups=shown,
             ours=(),
+            written={(one.connection, one.platform_id, one.name): one.after for one in mine},
         )
     ]
 
     assert len(found) > 100
     assert sorted(map(repr, found)) == sorted(map(repr, planned.changes))
+    own = [change for change in found if change.name == "hs_persona"]
+    kept = set(theirs) - {key for key, value in list(theirs.items())[:20] if value == "persona_1"}
+    assert {one.platform_id for one in own if one.before == "persona_1"} - kept
+    assert bool({one.platform_id for one in own} & kept) == (mode == "overwrite")
+    assert planned.counts.kept["crm", "hs_persona"] > 0
+    assert not [one for one in own if one.platform_id in kept and one.after is None]

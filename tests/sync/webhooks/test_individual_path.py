@@ -1,0 +1,93 @@
+"""A value of people's own, from orders to both platforms: by plan for everybody, by webhook for a newcomer."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from connectors.sandbox.fill import STORE
+from sync.apply import apply
+from sync.assign import assign
+from sync.planning import plan
+from sync.pull import pull
+from sync.setup import create, missing
+from tests.sync.conftest import Platforms
+from tests.sync.test_platform_personas import switch_on
+from tests.sync.webhooks.conftest import benched, serving
+
+FIELDS = """
+[fields.kind]
+fallback = "our favourites"
+trait = "favourite_category"
+email = "PS_KIND"
+crm = "personasync_kind"
+
+[fields.bought]
+fallback = "what is new"
+trait = "last_product"
+email = "PS_LAST"
+crm = "personasync_last"
+"""
+LIMITS = """
+[personalize]
+creepy = "fallback"
+min_times = 1
+max_age_days = 9000
+recent_days = 8999     # every order is too fresh to be named
+"""
+
+
+def favourites(platforms: Platforms) -> dict[str, str]:
+    """Address -> the category of most pieces, straight from the shop's orders, where one leads."""
+    kinds = {key: product["type"] for key, product in platforms.email.shop(STORE, "products").items()}
+    pieces: dict[str, Counter[str]] = {}
+    for order in platforms.email.shop(STORE, "orders").values():
+        for line in order["lines"]:
+            mine = pieces.setdefault(order["customer"]["email_address"].lower(), Counter())
+            mine[kinds[line["product_id"]]] += line["quantity"]
+    leading = {one: counted.most_common(2) for one, counted in pieces.items()}
+    return {one: top[0][0] for one, top in leading.items() if len(top) == 1 or top[0][1] > top[1][1]}
+
+
+def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by_webhook(looped: Platforms) -> None:
+    for file, text in (("personas.toml", FIELDS), ("personasync.toml", LIMITS)):
+        path = looped.folder / file
+        path.write_text(path.read_text("utf-8") + text, "utf-8")
+    with benched(looped) as bench:
+        switch_on(looped, bench)
+        create(bench, missing(bench))
+        pull(bench)
+        assign(bench, as_of=bench.now())
+        apply(bench, plan(bench).path, override=frozenset({"max_changed"}))
+        pull(bench)
+        second = plan(bench)
+    wanted = favourites(looped)
+    members = {one["email_address"].lower(): one for one in looped.members() if one["status"] == "subscribed"}
+    mail = {one: member["merge_fields"] for one, member in members.items()}
+    crm = looped.crm
+    both = [one for one in mail if one in wanted and one in crm.by_email]
+    only_mail = next(one for one in mail if one in wanted and one not in crm.by_email)
+
+    assert len(both) >= 3
+    assert {one: mail[one]["PS_KIND"] for one in mail if one in wanted} == {
+        one: wanted[one] for one in mail if one in wanted
+    }
+    assert {one: crm.contacts[crm.by_email[one]]["properties"]["personasync_kind"] for one in both} == {
+        one: wanted[one] for one in both
+    }
+    assert {fields.get("PS_LAST") for fields in mail.values()} - {None} == {"what is new"}
+    assert second.plan.changes == []
+
+    with serving(looped) as served:
+        contact = served.newcomer(only_mail)
+        theirs = served.newcomer("zoe@new.test", hs_persona="persona_1")
+        assert served.hubspot([served.created(contact), served.created(theirs, number=9)]).ok
+        served.idle()
+
+        assert served.property(contact, "personasync_kind") == wanted[only_mail]
+        assert served.property(contact, "personasync_last") == "what is new"
+        persona = served.property(contact, "personasync_persona")
+        labels = {one["value"]: one["label"] for one in crm.properties["contacts/hs_persona"]["options"]}
+        assert labels[served.property(contact, "hs_persona")].lower().replace(" ", "_") == persona
+        assert served.property(theirs, "hs_persona") == "persona_1"
+        assert served.property(theirs, "personasync_persona") != ""
+        assert served.property(theirs, "personasync_kind") == "our favourites"
