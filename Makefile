@@ -71,8 +71,8 @@ docs-check: $(SETUP)
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
 
-browser-test: $(SETUP)  ## the report in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
-	$(BIN)/pytest -m browser tests/sync/test_report_page.py
+browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
+	$(BIN)/pytest -m browser tests/sync/test_report_page.py tests/sync/test_preview_page.py
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise
 	$(BIN)/pytest -n $(WORKERS) -m proof

@@ -140,12 +140,8 @@ class Connector(Protocol):
             FixSettingsError: A field exists with another type, or there is no room for more.
         """
 
-    def options(self, field: str) -> Mapping[str, str]:
-        """Return what may stand in a field of the platform, by label, in the platform's order; {} where it has no list.
-
-        Raises:
-            FixSettingsError: There is no such field.
-        """
+    def fields(self) -> Mapping[str, FieldDefinition]:
+        """Return every field that contacts have there, whoever made it, by name; options that are hidden left out."""
 
     def create(self, step: SetupStep) -> None:
         """Do one step that `missing` returned."""

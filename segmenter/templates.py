@@ -2,6 +2,7 @@
 
 Mailchimp: ``*|TAG|*`` and ``*|IF:TAG=x|* ... *|ELSEIF:|* ... *|ELSE:|* ... *|END:IF|*``. HubL: ``{{ contact.name }}``,
 ``{{ personalization_token("contact.name", "default") }}``, ``{% if contact.name == "x" %}`` with elif, else and endif.
+Tags that the platform fills in itself are in `segmenter.platform_tags`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
+
+from segmenter.platform_tags import NOT_IN_MAILS, printed_by_hubspot, printed_by_mailchimp
 
 Language = Literal["mailchimp", "hubspot"]
 TAG_LENGTH = 10  # of a merge tag (PLATFORMS: merge fields)
@@ -18,6 +22,7 @@ TOKENS: Mapping[Language, re.Pattern[str]] = {
     "hubspot": re.compile(r"\{\{(?P<print>.*?)\}\}|\{%(?P<block>.*?)%\}", re.DOTALL),
 }
 OPENING: Mapping[Language, re.Pattern[str]] = {"mailchimp": re.compile(r"\*\|"), "hubspot": re.compile(r"\{\{|\{%")}
+ANY_CONDITION = re.compile(r"(IF|ELSEIF|IFNOT):(.*)", re.DOTALL)
 CONDITION = re.compile(r"(IF|ELSEIF|IFNOT):\s*([A-Z0-9_:]+)\s*(?:(!?=)\s*(.*?))?\s*", re.DOTALL)
 TOKEN = re.compile(r"personalization_token\(\s*(['\"])contact\.(\w+)\1\s*(?:,\s*(['\"])(.*?)\3\s*)?\)", re.DOTALL)
 HUBL_IF = re.compile(r"(if|elif)\s+(not\s+)?contact\.(\w+)\s*(?:(==|!=)\s*(['\"])(.*?)\5)?", re.DOTALL)
@@ -51,6 +56,10 @@ class Asked:
         return (bool(value) if self.wanted is None else value == self.wanted) != self.negated
 
 
+NEVER = Asked("", wanted="\0")
+"""A condition that the preview can't answer: it does not hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Printed:
     """A field that is printed; `default` None leaves it to the platform's field."""
@@ -76,12 +85,16 @@ class Template:
 
     Attributes:
         names: Each field that is printed or asked for, with the place of its first use (line, column).
+        asked: Those of them that conditions ask for.
+        own: Each tag of the platform's own that stands in brackets, with the place of its first use.
     """
 
     language: Language
     parts: list[Part]
     problems: list[Problem]
-    names: dict[str, tuple[int, int]]
+    names: dict[str, tuple[int, int]] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    own: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def render(self, values: Mapping[str, str], *, defaults: Mapping[str, str], labels: Mapping[str, str]) -> str:
         """Return what one person would get.
@@ -111,15 +124,21 @@ def _rendered(
             yield from _rendered(chosen, values, defaults, labels)
 
 
-def read_template(text: str, language: Language) -> Template:
-    """Read *text*; what is wrong with it stands in `problems`, and the rest is rendered as well as it can be."""
-    return _Reader(text, language).read()
+def read_template(text: str, language: Language, today: date) -> Template:
+    """Read *text*; what is wrong with it stands in `problems`, and the rest is rendered as well as it can be.
+
+    Args:
+        text: The template.
+        language: Whose.
+        today: The day on which the mail goes out, for the platform's own dates.
+    """
+    return _Reader(text, language, today).read()
 
 
 class _Reader:
-    def __init__(self, text: str, language: Language) -> None:
-        self.text, self.language = text, language
-        self.template = Template(language, [], [], {})
+    def __init__(self, text: str, language: Language, today: date) -> None:
+        self.text, self.language, self.today = text, language, today
+        self.template = Template(language, [], [])
         self.open: list[tuple[Choice, int]] = []
 
     def read(self) -> Template:
@@ -157,12 +176,17 @@ class _Reader:
             word, name, sign, wanted = condition.groups()
             asked = Asked(name, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
             self._branch(asked, found.start(), new=word != "ELSEIF")
+        elif other := ANY_CONDITION.fullmatch(tag):
+            self._wrong(found.start(), f"the preview can't answer {found.group()!r}; shown is what stands without it")
+            self._branch(NEVER, found.start(), new=other.group(1) != "ELSEIF")
         elif tag == "ELSE:":
             self._branch(None, found.start(), new=False)
         elif tag == "END:IF":
             self._close(found.start())
-        elif ":" in tag:
-            self._here().append(found.group())  # Mailchimp's own, such as LIST:COMPANY
+        elif tag.startswith("END:"):
+            pass  # of a block of Mailchimp's own, such as INTERESTED
+        elif (printed := printed_by_mailchimp(tag, self.today)) is not None:
+            self._own(tag, printed, found.start())
         else:
             if not MERGE_TAG.fullmatch(tag):
                 self._wrong(found.start(), f"{found.group()!r} is no merge tag: upper-case letters, digits, underscore")
@@ -176,6 +200,8 @@ class _Reader:
             self._print(Printed(token.group(2), found.group(), token.group(4) or ""), found.start())
         elif plain:
             self._print(Printed(plain.group(1), found.group(), ""), found.start())
+        elif (printed := printed_by_hubspot(inner, self.today)) is not None:
+            self._own(inner, printed, found.start())
         else:
             self._wrong(found.start(), f"the preview doesn't know {found.group()!r}; it is left as it is")
             self._here().append(found.group())
@@ -198,8 +224,14 @@ class _Reader:
         self.template.names.setdefault(part.name, self._place(at))
         self._here().append(part)
 
+    def _own(self, name: str, printed: str, at: int) -> None:
+        if printed == f"[{name}]":
+            self.template.own.setdefault(name, self._place(at))
+        self._here().append(printed)
+
     def _branch(self, asked: Asked | None, at: int, *, new: bool) -> None:
-        if asked is not None:
+        if asked is not None and asked is not NEVER and asked.name not in NOT_IN_MAILS:
+            self.template.asked.add(asked.name)
             self.template.names.setdefault(asked.name, self._place(at))
         if new:
             choice = Choice()

@@ -8,7 +8,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync import creepiness, hooks, quality, setup
 from sync.definitions import definitions_of
-from sync.platform_personas import resolved, shared
+from sync.platform_personas import options, resolved, shared
 from sync.workbench import Workbench
 
 CLOCKS_APART = timedelta(minutes=2)
@@ -47,7 +47,7 @@ def _personas(bench: Workbench, name: str) -> list[Finding]:
     found = []
     for field in shared(bench, name):
         try:
-            resolved(bench.workspace.personas, bench.connector(name).options(field), field, name)
+            resolved(bench.workspace.personas, options(bench.connector(name), field), field, name)
             found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
         except FixSettingsError as error:
             found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))

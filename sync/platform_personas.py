@@ -44,12 +44,18 @@ def platform_personas(bench: Connected) -> dict[str, dict[str, str]]:
     found = {}
     for name in bench.workspace.connections:
         for field in shared(bench, name):
-            found[name] = resolved(bench.workspace.personas, bench.connector(name).options(field), field, name)
+            found[name] = resolved(bench.workspace.personas, options(bench.connector(name), field), field, name)
     return found
 
 
+def options(connector: Connector, field: str) -> dict[str, str]:
+    """Return value by label of what people can choose in a platform's field; {} where there is no such field."""
+    there = connector.fields().get(field)
+    return {label: value for value, label in there.options} if there else {}
+
+
 def resolved(
-    personas: Mapping[str, Persona], options: Mapping[str, str], field: str, connection: str
+    personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str
 ) -> dict[str, str]:
     """Return the option's value of each persona.
 
@@ -57,15 +63,15 @@ def resolved(
 
     Args:
         personas: Ours, by slug.
-        options: The field's, value by label.
+        offered: The field's options, value by label.
         field: Its name, for the message.
         connection: For the message.
 
     Raises:
         FixSettingsError: A persona has no option, or two have the same one.
     """
-    by_label = {_read(label): value for label, value in options.items()}
-    listed = ", ".join(options) or "none"
+    by_label = {_read(label): value for label, value in offered.items()}
+    listed = ", ".join(offered) or "none"
     found: dict[str, str] = {}
     for slug, persona in personas.items():
         label = persona.alias or persona.name

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from html import escape
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,67 +18,15 @@ from segmenter.value.focus import focused
 from sync import creepiness
 from sync.arms import copies
 from sync.assign import fields_wanted, individual_traits
+from sync.foreign_fields import Foreign, foreign_fields
 from sync.planning import assigned_at
 from sync.platform_personas import Values, platform_personas, shared
+from sync.preview_page import Preview, Shown
 from sync.segment_values import focus
 from sync.workbench import Workbench
 
 MOST_BYTES = 2_000_000
 MARKS: Mapping[Language, tuple[str, ...]] = {"mailchimp": ("*|",), "hubspot": ("{{", "{%")}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A template for one persona or one person.
-
-    Attributes:
-        people: How many it stands for.
-        fallbacks: Share of them who get the fallback, by field of the platform.
-        empty: Fields that have no value.
-    """
-
-    title: str
-    people: int
-    html: str
-    fallbacks: Mapping[str, float]
-    empty: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would be sent, what is wrong with the template, and what its readers may find creepy.
-
-    Attributes:
-        focus: Which segments are pushed, in words; "": all.
-    """
-
-    connection: str
-    problems: Sequence[str]
-    shown: Sequence[Shown]
-    concerns: Sequence[Concern] = ()
-    focus: str = ""
-
-    def page(self) -> str:
-        """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
-        cards = "".join(_card(one) for one in self.shown)
-        told = [*self.problems, *(f"May be creepy: {one.sentence()}" for one in self.concerns)]
-        problems = "".join(f"<li>{escape(one)}</li>" for one in told)
-        return PAGE.format(problems=f"<ul>{problems}</ul>" if problems else "<p>No problems found.</p>", cards=cards)
-
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Preview</title>
-<meta name="viewport" content="width=device-width">
-<style>body{{font-family:sans-serif;margin:1rem}}main{{display:flex;flex-wrap:wrap;gap:1rem}}
-section{{flex:1 1 20rem}}iframe{{width:100%;height:30rem;border:1px solid #666}}</style>
-<h1>Preview</h1>{problems}<main>{cards}</main></html>
-"""
-
-
-def _card(one: Shown) -> str:
-    told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in one.fallbacks.items())
-    told += "".join(f"<li>{escape(name)}: no value</li>" for name in one.empty)
-    frame = f'<iframe sandbox title="{escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'
-    return f"<section><h2>{escape(one.title)} ({one.people:,})</h2>{frame}<ul>{told}</ul></section>"
 
 
 def preview(
@@ -92,17 +39,15 @@ def preview(
     """
     text = _read(path)
     name, language = _target(bench, text, only)
-    template = read_template(text, language)
+    template = read_template(text, language, bench.now().date())
     fallbacks = {f.targets[name]: f.fallback for f in bench.workspace.fields.values() if name in f.targets}
-    owned = bench.workspace.owned(name, bench.manifest)
-    problems = [one.sentence() for one in template.problems]
-    for field, (line, column) in template.names.items():
-        if field not in owned:
-            problems.append(f"line {line}, column {column}: {field} is no field of personasync; its value is not known")
+    person = None if contact is None else _person(bench, contact)
+    others = foreign_fields(bench, name, template, person)
+    problems = [*(one.sentence() for one in template.problems), *others.problems]
     pushed, focus_told = focus(bench)
     assigned = focused(bench.warehouse.current(ASSIGNMENTS.name), pushed)
     people = individual_traits(bench, assigned_at(bench))
-    asked_for = assigned if contact is None else assigned.filter(assigned.person_id == _person(bench, contact))
+    asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
     platform = platform_personas(bench) if set(shared(bench, name)) & set(template.names) else {}
     rows = _rows(bench, name, template, asked_for, people, platform)
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -114,14 +59,14 @@ def preview(
     slugs = [*bench.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(bench, name, platform) if language == "hubspot" else {}
-    shown = [_shown(bench, slug, groups[slug], template, fallbacks, labels, contact) for slug in wanted]
-    concerns = _concerns(bench, name, template, (assigned, asked_for, people))
+    shown = [_shown(bench, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
+    concerns = _concerns(bench, name, template, others, (assigned, asked_for, people))
     mine = [one for one in concerns if one.persona in {"", *wanted}]
-    return Preview(name, problems, shown, mine, focus_told)
+    return Preview(name, problems, shown, mine, others.notes, focus_told)
 
 
 def _concerns(
-    bench: Workbench, name: str, template: Template, told: tuple[Table, Table, Table | None]
+    bench: Workbench, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
 ) -> list[Concern]:
     """What readers may find creepy: *told* are all assignments, those that are looked at, and what is known of people.
 
@@ -140,8 +85,8 @@ def _concerns(
         values = creepiness.of_values(bench, asked_for, people, only)
         options = creepiness.of_options(bench, assigned, people, only)
         found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
-    personal = {field for field, one in used.items() if one[0].asked}
-    tokens = {one.targets[name]: used[field][1][0] for field, one in fields.items() if field in personal}
+    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
+    tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [*of_mail(tokens, creepiness.limits(bench)), *found, *creepiness.of_audiences(bench, assigned, fields)]
 
 
@@ -209,11 +154,13 @@ def _labels(bench: Workbench, name: str, platform: Values) -> dict[str, dict[str
 
 def _shown(
     bench: Workbench,
+    connection: str,
     slug: str,
     rows: Sequence[Mapping[str, Any]],
     template: Template,
     fallbacks: Mapping[str, str],
     names: Mapping[str, Mapping[str, str]],
+    others: Foreign,
     contact: str | None,
 ) -> Shown:
     """Render what most people of a persona are shown in each field."""
@@ -227,5 +174,8 @@ def _shown(
     persona = bench.workspace.personas.get(slug)
     title = contact or (persona.name if persona else "Unclassified")
     labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
-    html = template.render(values, defaults=fallbacks, labels=labels)
-    return Shown(title, people, html, shares, [field for field in template.names if not values.get(field)])
+    everything = {**values, **others.values}
+    html = template.render(everything, defaults={**fallbacks, **others.defaults}, labels=labels)
+    known = {*bench.workspace.owned(connection, bench.manifest), *others.values}
+    empty = [field for field in template.names if field in known and not everything.get(field)]
+    return Shown(title, people, html, shares, empty)

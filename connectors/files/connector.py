@@ -158,9 +158,8 @@ class Files:
         """Return nothing: files need nothing."""
         return []
 
-    def options(self, field: str) -> dict[str, str]:
-        """Return nothing: no field of ours has a list that the platform keeps."""
-        del field
+    def fields(self) -> dict[str, FieldDefinition]:
+        """Return nothing: no template prints what files hold."""
         return {}
 
     def create(self, step: SetupStep) -> None:

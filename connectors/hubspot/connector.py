@@ -241,9 +241,9 @@ class HubSpot:
         absent = [group for group in groups if self._lists.id_of(group) is None]
         return [*steps, *(SetupStep(self.name, "create_group", group, f"list {prefix + group!r}") for group in absent)]
 
-    def options(self, field: str) -> dict[str, str]:
-        """Return the options of a property by label; see the Protocol."""
-        return fields.options(self._api, field)
+    def fields(self) -> dict[str, FieldDefinition]:
+        """Return every property of contacts; see the Protocol."""
+        return fields.present(self._api)
 
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`. Somebody who was faster is no error."""

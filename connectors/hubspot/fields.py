@@ -14,7 +14,7 @@ from connectors.hubspot.operations import (
     PROPERTY_GROUPS,
     PROPERTY_UPDATE,
 )
-from connectors.records import FieldDefinition, SetupStep
+from connectors.records import FieldDefinition, FieldType, SetupStep
 
 TYPES = {
     "text": ("string", "text"),
@@ -23,6 +23,7 @@ TYPES = {
     "date": ("date", "date"),
     "enumeration": ("enumeration", "select"),
 }
+KINDS: Mapping[str, FieldType] = {"number": "number", "date": "date", "enumeration": "enumeration"}
 GROUP_LABEL = "Personasync"
 
 
@@ -48,18 +49,15 @@ def missing(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition])
             yield SetupStep(connection, "extend_field", field.name, f"options {', '.join(lacking)}", field)
 
 
-def options(api: HubSpotApi, name: str) -> dict[str, str]:
-    """Return value by label of the options of a property that people can choose.
+def present(api: HubSpotApi) -> dict[str, FieldDefinition]:
+    """Return every property of contacts by name."""
+    return {str(row["name"]): _definition(row) for row in api.call(PROPERTIES)["results"]}
 
-    Raises:
-        FixSettingsError: There is no such property, or it is no enumeration.
-    """
-    there = next((row for row in api.call(PROPERTIES)["results"] if row["name"] == name), None)
-    if there is None or there["type"] != "enumeration":
-        raise FixSettingsError(
-            f"HubSpot shows no property {name!r} with options.", mend="Personas are made in HubSpot's settings first."
-        )
-    return {str(one["label"]): str(one["value"]) for one in there["options"] if not one["hidden"]}
+
+def _definition(row: Mapping[str, Any]) -> FieldDefinition:
+    options = tuple((str(one["value"]), str(one["label"])) for one in row.get("options", ()) if not one["hidden"])
+    kind = KINDS.get(row["type"], "text")
+    return FieldDefinition(str(row["name"]), str(row["label"]), kind, options, str(row.get("description") or ""))
 
 
 def create(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:

@@ -190,10 +190,9 @@ class Mailchimp:
         absent = [group for group in groups if self._tags.id_of(group) is None]
         return [*steps, *(SetupStep(self.name, "create_group", group, f"tag {prefix + group!r}") for group in absent)]
 
-    def options(self, field: str) -> dict[str, str]:
-        """Return nothing: no field of ours has a list that the platform keeps."""
-        del field
-        return {}
+    def fields(self) -> dict[str, FieldDefinition]:
+        """Return the audience's merge fields; see the Protocol."""
+        return fields.defined(self._api, self._audience)
 
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`, unless somebody was faster."""

@@ -7,9 +7,17 @@ from typing import Any
 
 from connectors.errors import FixSettingsError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.records import FieldDefinition, SetupStep
+from connectors.records import FieldDefinition, FieldType, SetupStep
 
 TYPES = {"text": "text", "url": "url", "number": "number", "date": "date", "enumeration": "text"}
+KINDS: Mapping[str, FieldType] = {
+    "number": "number",
+    "date": "date",
+    "url": "url",
+    "imageurl": "url",
+    "radio": "enumeration",
+    "dropdown": "enumeration",
+}
 COMPATIBLE = {"url": {"url", "text", "imageurl"}}
 ALL = 1000  # lists page by ten if nobody says otherwise (trap M5)
 
@@ -18,6 +26,17 @@ def present(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
     """Return the audience's merge fields by tag."""
     answer = api.call(api.sdk.lists.get_list_merge_fields, audience, count=ALL)
     return {str(one["tag"]): one for one in answer["merge_fields"]}
+
+
+def defined(api: MailchimpApi, audience: str) -> dict[str, FieldDefinition]:
+    """Return the audience's merge fields by tag, with the default that mails print."""
+    return {tag: _definition(tag, row) for tag, row in present(api, audience).items()}
+
+
+def _definition(tag: str, row: Mapping[str, Any]) -> FieldDefinition:
+    options = tuple((str(one), str(one)) for one in row.get("options", {}).get("choices", ()))
+    kind = KINDS.get(row["type"], "text")
+    return FieldDefinition(tag, str(row["name"]), kind, options, default=str(row.get("default_value") or ""))
 
 
 def missing(

@@ -42,7 +42,7 @@ def preview(
         for one in found.shown
     ]
     shown = table("Persona or person", "People", "Fallback for", rows=rows)
-    told = [found.focus] if found.focus else []
+    told = [*found.notes, *([found.focus] if found.focus else [])]
     console.result(
         {**asdict(found), "page": str(out)}, *found.problems, *creepy(found.concerns), *told, shown, f"Preview: {out}"
     )
