@@ -77,7 +77,7 @@ browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths,
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise
 	$(BIN)/pytest -n $(WORKERS) -m proof
 
-torture: $(SETUP)  ## kill every command before each of its writes; needs Linux and gcc, and takes long
+torture: simulation  ## a million steps of people at work; then kill every command before each of its writes; takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
 
 simulation: $(SETUP)  ## STEPS of people at work on both platforms while we sync; ten thousand take some minutes

@@ -8,3 +8,13 @@ from datetime import UTC, datetime
 def now() -> datetime:
     """Return the present, UTC."""
     return datetime.now(UTC)  # noqa: TID251 - this is the door
+
+
+MINUTE = 60
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that fits it."""
+    if seconds < 1:
+        return "less than a second"
+    return f"{seconds:.0f} seconds" if seconds < 2 * MINUTE else f"{seconds / MINUTE:.1f} minutes"

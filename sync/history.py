@@ -11,6 +11,8 @@ from typing import Any
 
 from connectors.errors import FixSettingsError
 from connectors.records import Outcome
+from sync.clock import duration
+from sync.control.runs import Run
 from sync.planning import last_write
 from sync.report import Freshness
 from sync.reporting import freshness
@@ -43,24 +45,68 @@ def status(bench: Workbench) -> Status:
             {"connection": line.connection, "stream": line.stream, "rows": line.rows, "read_at": line.at}
             for line in streams
         ],
-        "plan": {"id": plan.plan_id, "state": plan.state, "changes": plan.changes, "path": plan.path} if plan else None,
+        "plan": {"id": plan.plan_id, "state": called(plan.state), "changes": plan.changes, "path": plan.path}
+        if plan
+        else None,
         "unsettled": unsettled,
-        "last_write": {"run": newest.run_id, "state": newest.state, **newest.counts} if newest else None,
+        "last_write": {"run": newest.run_id, "state": called(newest.state), **newest.counts} if newest else None,
     }
-    told = f"Newest plan {plan.plan_id}: {_called(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
+    told = f"Newest plan {plan.plan_id}: {called(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
     waiting = f"{unsettled:,} changes have no outcome yet; the next apply finds out." if unsettled else ALL_SETTLED
     sentences = [told, waiting]
     if newest and "predicted_minutes" in newest.counts:
-        minutes = newest.counts.get("seconds", 0) / 60
-        sentences.append(f"The last apply took {minutes:.1f} of {newest.counts['predicted_minutes']:.1f} minutes.")
+        took, least = newest.counts.get("seconds", 0), 60 * newest.counts["predicted_minutes"]
+        sentences.append(f"The last apply took {duration(took)}; predicted was {duration(least)}.")
     return Status(document, streams, compared, sentences)
 
 
 NO_PLAN, ALL_SETTLED = "There is no plan yet.", "Every change has its outcome."
 
 
-def _called(state: str) -> str:
-    return {"fresh": "queued", "applying": "working", "applied": "done"}.get(state, state)
+CALLED = {
+    "fresh": "queued",
+    "applying": "working",
+    "running": "working",
+    "applied": "done",
+    "rejects": "done with rejects",
+}
+
+
+def called(state: str) -> str:
+    """Return how people call the state of a run or a plan."""
+    return CALLED.get(state, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A run as `history` shows it.
+
+    Attributes:
+        state: queued (a plan that waits for its apply), working, done, done with rejects, refused, failed.
+    """
+
+    run: Run
+    state: str
+
+
+def past(bench: Workbench, *, limit: int, service: bool) -> list[Past]:
+    """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
+    waiting = bench.control.plans.latest()
+    queued = waiting.run_id if waiting and waiting.state == "fresh" and waiting.changes else None
+    found = bench.control.runs.newest(limit, but=None if service else "serve")
+    return [Past(run, "queued" if run.run_id == queued else called(run.state)) for run in found]
+
+
+def past_run(bench: Workbench, run_id: str) -> Past:
+    """Return one run.
+
+    Raises:
+        FixSettingsError: There is none of that id.
+    """
+    run = bench.control.runs.get(run_id)
+    if run is None:
+        raise FixSettingsError(f"There is no run {run_id!r}.", mend="`personasync history` lists them.")
+    return Past(run, called(run.state))
 
 
 def _compared(counts: Any) -> list[tuple[str, str, int, int]]:

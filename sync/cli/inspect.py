@@ -43,6 +43,7 @@ def history(
             metavar="FILE", help="Write what the platforms refused in RUN to FILE (.csv or .json).", dir_okay=False
         ),
     ] = None,
+    service: Annotated[bool, typer.Option("--service", help="The webhook service's runs too; there are many.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the newest runs, with what each did."""
@@ -54,25 +55,28 @@ def history(
             raise FixSettingsError("--rejects needs a run.", mend="`personasync history` lists them.")
         if run is not None and rejects is not None:
             console.say(f"{job.rejects(bench, run, rejects):,} changes in {rejects}")
-        found = bench.control.runs.newest(limit) if run is None else [bench.control.runs.get(run)]
-    runs = [one for one in found if one is not None]
-    if not runs and run is not None:
-        raise FixSettingsError(f"There is no run {run!r}.", mend="`personasync history` lists them.")
+        runs = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
     document = {
         "runs": [
             {
-                "run": r.run_id,
-                "command": r.command,
-                "state": words.state(r.state),
-                "started_at": r.started_at,
-                "counts": {name: told for name, told in r.counts.items() if name != "record"},
+                "run": one.run.run_id,
+                "command": one.run.command,
+                "state": one.state,
+                "started_at": one.run.started_at,
+                "counts": {name: told for name, told in one.run.counts.items() if name != "record"},
             }
-            for r in runs
+            for one in runs
         ]
     }
     rows = [
-        (r.run_id, f"{r.started_at:%Y-%m-%d %H:%M}", r.command, words.state(r.state), words.counts(r.counts))
-        for r in runs
+        (
+            one.run.run_id,
+            f"{one.run.started_at:%Y-%m-%d %H:%M}",
+            one.run.command,
+            one.state,
+            words.counts(one.run.counts),
+        )
+        for one in runs
     ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 

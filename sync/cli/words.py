@@ -13,6 +13,7 @@ from segmenter.creepiness import Concern
 from sync.apply import Applied
 from sync.assign import Assigned
 from sync.cli.console import table
+from sync.clock import duration
 from sync.loop import Loop
 from sync.planning import Planned
 from sync.pull import Pulled
@@ -108,7 +109,7 @@ def planned(result: Planned) -> Shown:
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
-        shown.append(f"About {summary['minutes']:.1f} minutes at this account's limits.")
+        shown.append(f"That takes {duration(60 * summary['minutes'])} or a little more at this account's limits.")
     shown.extend(creepy(result.concerns))
     shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
     shown.append(f"Saved as {result.path}")
@@ -224,17 +225,9 @@ def loop(done: Loop) -> Shown:
     ]
 
 
-STATES = {"running": "working", "rejects": "done with rejects"}
-
-
-def state(name: str) -> str:
-    """Return how people call the state of a run."""
-    return STATES.get(name, name)
-
-
 def counts(document: Mapping[str, Any]) -> str:
     """Return a run's counts in one line."""
-    listed = {**document, **document.get("tally", {})}
+    listed = {**document, **document.get("tally", {}), **document.get("outcomes", {})}
     shown = {
         key: value
         for key, value in listed.items()

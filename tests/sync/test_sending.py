@@ -17,7 +17,8 @@ from connectors.sandbox.fill import AUDIENCE
 from sync.apply import Part, apply
 from sync.assign import assign
 from sync.cli.steps import share
-from sync.history import rejects, status
+from sync.clock import duration
+from sync.history import past, rejects, status
 from sync.plan_file import read_plan
 from sync.planning import plan
 from sync.pull import pull
@@ -181,7 +182,8 @@ def test_status_compares_what_was_predicted_with_what_was_sent(ready: Workbench)
     sent = {(name, end): (predicted, real) for name, end, predicted, real in found.compared}
 
     assert sent["crm", "POST contacts/batch/update"][0] == sent["crm", "POST contacts/batch/update"][1] > 0
-    assert any("minutes" in sentence for sentence in found.sentences)
+    assert any("; predicted was " in sentence for sentence in found.sentences)
+    assert found.document["plan"]["state"] == "done"
     assert found.document["last_write"]["tally"]["applied"] > 0
 
 
@@ -206,3 +208,23 @@ def test_a_run_whose_process_died_is_not_working_any_more(bench: Workbench) -> N
 
     assert found is not None
     assert (found.state, found.counts["error"]) == ("failed", "It was killed before its end.")
+
+
+def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Workbench) -> None:
+    planned = plan(ready)
+    ready.control.runs.finish(ready.control.runs.begin("serve"), "done", {})
+    waiting = past(ready, limit=5, service=False)
+    apply(ready, planned.path)
+    sent = past(ready, limit=5, service=True)
+
+    assert (waiting[0].run.command, waiting[0].state) == ("plan", "queued")
+    assert [(one.run.command.split()[0], one.state) for one in sent[:3]] == [
+        ("apply", "done"),
+        ("serve", "done"),
+        ("plan", "done"),
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(0.2, "less than a second"), (75, "75 seconds"), (150, "2.5 minutes")])
+def test_a_time_is_told_in_the_unit_that_fits_it(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
