@@ -11,8 +11,10 @@ from functools import cached_property
 from typing import Literal
 
 from segmenter.classifier.linear import LinearModel
+from segmenter.classifier.meaning import Meaning, meaning_of
 from segmenter.errors import DefinitionError
 from segmenter.personas import Persona
+from segmenter.rules import Rule
 from segmenter.segments import Segment, Waterfall
 
 Source = Literal["declared", "survey", "rules", "model"]
@@ -60,12 +62,22 @@ class Scorer:
         version: Names the model in the assignments that it makes.
         learned_from_rules: Whether its truth was what rules said. It then knows only people whom rules match, and is
             asked only about those whom a rule could not judge, never about those whom every rule left out.
+        means: What its labels stand for where they are no segments: a segment that several are, None for one that was
+            let go (`segmenter.classifier.meaning`).
+        who: Whom it is asked about; None: everybody.
     """
 
     model: LinearModel
     version: str
     thresholds: Thresholds = Thresholds()
     learned_from_rules: bool = False
+    means: Mapping[str, str | None] = field(default_factory=dict)
+    who: Rule | None = None
+
+    @property
+    def meaning(self) -> Meaning:
+        """What its labels stand for."""
+        return meaning_of(self.model.labels, self.means)
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,7 @@ class Definitions:
         order: The sources in the order in which they are asked; one that is left out is not asked.
         declared: The trait in which people say themselves what they are.
         declared_values: What they may say (see `folded`) -> segment name; made by `declared_values`.
-        tools: Typing tools, the longest first; the first one that is sure answers.
+        tools: Typing tools in the order in which they are asked; the first one that is sure answers.
         model: The model over company data.
         holding: When a person may leave a segment.
     """
@@ -104,9 +116,9 @@ class Definitions:
             where = f"model {scorer.version!r}"
             if not scorer.model.tells_probabilities:
                 raise DefinitionError(
-                    "k-means tells no probabilities; fit a model on its labels with `personasync fit`", where=where
+                    "k-means without a temperature tells no probabilities; discover and accept it again", where=where
                 )
-            unknown = [label for label in scorer.model.labels if label not in self.segments]
+            unknown = [name for name in scorer.meaning.segments if name is not None and name not in self.segments]
             if unknown:
                 raise DefinitionError(f"there is no segment {unknown[0]!r}; fit it anew", where=where)
 
@@ -127,6 +139,7 @@ class Definitions:
         by_rule = "rules" in self.order or any(scorer.learned_from_rules for scorer in scorers)
         asked = {name for step in self.steps.steps for name in step.rule.names} if by_rule else set()
         asked |= {self.declared} if self.declared and "declared" in self.order else set()
+        asked |= {name for scorer in scorers if scorer.who for name in scorer.who.names}
         return frozenset(asked.union(*(scorer.model.traits for scorer in scorers)))
 
     @cached_property
@@ -145,7 +158,10 @@ class Definitions:
     def version(self) -> str:
         """Short digest of all of it: the version of "unclassified", which every source has a part in."""
         scorers = (*self.tools, *([self.model] if self.model else []))
-        told = [[one.version, asdict(one.thresholds), one.learned_from_rules] for one in scorers]
+        told = [
+            [one.version, asdict(one.thresholds), one.learned_from_rules, dict(one.means), one.who and one.who.text]
+            for one in scorers
+        ]
         return _digest([self.order, self.said_version, self.steps.version, told])
 
 

@@ -165,7 +165,9 @@ def unreadable_figures(contacts: Table, mapped: Sequence[MappedTrait]) -> Table:
     columns: dict[str, Any] = {}
     for place, trait in enumerate(mapped):
         text = properties[trait.property].str.nullif("")
-        wrong = (contacts.connection == trait.connection) & text.notnull() & typed(text, trait.type).isnull()
+        wrong = (
+            (contacts.connection == trait.connection) & text.notnull() & typed(text, trait.type, trait.words).isnull()
+        )
         columns[f"rows_{place}"] = contacts.count(where=wrong)
         columns[f"example_{place}"] = text.min(where=wrong)
     return contacts.aggregate(**columns)

@@ -7,19 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import ibis
 from ibis import Table
 
 from segmenter.classifier.expression import feature_columns, scored
+from segmenter.classifier.meaning import as_segments, meant
 from segmenter.classifier.reasons import with_reasons
 from segmenter.definitions import LOWER, UPPER, Definitions, Scorer, Source
+from segmenter.evaluate import as_ibis
 from segmenter.segments import left_out, with_rules
 from segmenter.words import (
     NOBODY_ASKED,
     as_expression,
     left_out_by_rules,
+    let_go,
     not_a_segment,
     not_known,
     not_sure,
@@ -66,7 +71,8 @@ def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[C
         for place, scorer in enumerate(definitions.scorers.get(source, ())):
             prefix = f"_{source}{place}_"
             known = left_out(told, definitions.steps) if scorer.learned_from_rules else ibis.literal(value=False)
-            told = _with_scores(told.mutate(_left_out=known).view(), scorer, source, prefix)
+            others = ~as_ibis(scorer.who.tree, told).fill_null(False) if scorer.who else ibis.literal(value=False)  # noqa: FBT003
+            told = _with_scores(told.mutate(_left_out=known, _others=others).view(), scorer, source, prefix)
             columns.append(Column(source, prefix, scorer.version, scorer))
     return _first(told, columns, definitions), columns
 
@@ -102,21 +108,34 @@ def _with_declared(told: Table, definitions: Definitions) -> Table:
 
 
 def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Table:
-    model, limits = scorer.model, scorer.thresholds
-    told = with_reasons(scored(told, model, prefix), model, prefix)
-    apart = told["_left_out"]
+    model, limits, meaning = scorer.model, scorer.thresholds, scorer.meaning
+    told = scored(told, model, prefix)
+    if scorer.means:
+        told = meant(told, model, meaning, prefix)
+    told = with_reasons(told, model, prefix)
+    apart, others = told["_left_out"], told["_others"]
     traits = len(model.traits)
-    enough = ~apart & (told[f"{prefix}known"] >= limits.known)
+    enough = ~apart & ~others & (told[f"{prefix}known"] >= limits.known)
     confidence, second = told[f"{prefix}confidence"], told[f"{prefix}second"]
     sure = enough & (confidence >= limits.confidence) & (confidence - second >= limits.margin)
     count = (told[f"{prefix}known"] * float(traits)).round().cast("int64").cast("string")
     some: Any = as_expression(not_known(source, count, traits, limits.known))
     unknown: Any = ibis.ifelse(told[f"{prefix}known"] > 0, some, "")
-    segment, runner_up = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
-    unsure = as_expression(not_sure(source, segment, percent(confidence), runner_up, percent(second)))
+    labels = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
+    unsure = as_expression(not_sure(source, labels[0], percent(confidence), labels[1], percent(second)))
     strange = as_expression(left_out_by_rules(source))
-    reasons = ibis.cases((apart, strange), (sure, told[f"{prefix}reasons"]), (~enough, unknown), else_=unsure)
+    segment, runner_up = (as_segments(one, model, meaning) for one in labels) if scorer.means else labels
+    gone = sure & segment.isnull()
+    reasons = ibis.cases(
+        (others, ""),
+        (apart, strange),
+        (gone, as_expression(let_go(source, labels[0]))),
+        (sure, told[f"{prefix}reasons"]),
+        (~enough, unknown),
+        else_=unsure,
+    )
     kept = told.drop(*(name for name in told.columns if name in feature_columns(model, prefix)))
+    sure &= segment.notnull()
     answers = {"segment": segment, "confidence": confidence, "runner_up": runner_up}
     return kept.mutate(
         **{f"{prefix}{name}": ibis.ifelse(sure, v, ibis.null(v.type())) for name, v in answers.items()},
@@ -164,7 +183,11 @@ def chance_of(told: Table, columns: list[Column], segment: Any) -> Any:
     branches = []
     for place, column in enumerate(columns):
         if column.scorer is not None:
-            named = zip(column.scorer.model.labels, _chances(column), strict=True)
-            chances = [(segment == label, told[name]) for label, name in named]
+            meaning, names = column.scorer.meaning, _chances(column)
+            chances = [
+                (segment == meaning.segment(group), reduce(add, (told[names[place]] for place in places)))
+                for group, places in enumerate(meaning.groups)
+                if meaning.segment(group) is not None
+            ]
             branches.append((told["_place"] == place, ibis.cases(*chances, else_=0.0)))
     return _cases(branches, ibis.literal(0.0))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from segmenter.classifier.linear import score_one
+from segmenter.classifier.linear import Score, score_one
+from segmenter.classifier.meaning import Meant, meant_one
 from segmenter.classifier.reasons import reasons_one
 from segmenter.definitions import Definitions, Scorer, Source, folded
+from segmenter.evaluate import holds
 from segmenter.segments import left_out_one, rule_answer
 from segmenter.words import (
     NOBODY_ASKED,
     left_out_by_rules,
+    let_go,
     not_a_segment,
     not_known,
     not_sure,
@@ -73,7 +76,14 @@ def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source
     return [
         _strange(scorer, source) if apart and scorer.learned_from_rules else _scored(person, scorer, source)
         for scorer in definitions.scorers[source]
+        if scorer.who is None or holds(scorer.who, person)
     ]
+
+
+def _plain(score: Score, labels: Sequence[str]) -> Meant:
+    """Of labels that are segments z decides: chances that are too small to be told apart still have an order."""
+    places = labels.index(score.segment), labels.index(score.runner_up)
+    return Meant(score.segment, score.confidence or 0.0, score.runner_up, score.second or 0.0, *places)
 
 
 def _strange(scorer: Scorer, source: Source) -> Answer:
@@ -99,10 +109,18 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Answer
         traits = len(scorer.model.traits)
         parts = not_known(source, str(round(score.known * traits)), traits, limits.known)
         return replace(silent, reasons=put_together(parts) if score.known else "")
-    confidence, second = score.confidence or 0.0, score.second or 0.0
-    if confidence < limits.confidence or confidence - second < limits.margin:
-        parts = not_sure(source, score.segment, percent_one(confidence), score.runner_up, percent_one(second))
+    meaning, labels = scorer.meaning, scorer.model.labels
+    found = meant_one(score.probabilities, meaning) if scorer.means else _plain(score, labels)
+    best, runner_up = labels[found.lead], labels[found.rival]
+    if found.confidence < limits.confidence or found.confidence - found.second < limits.margin:
+        parts = not_sure(source, best, percent_one(found.confidence), runner_up, percent_one(found.second))
         return replace(silent, reasons=put_together(parts))
-    reasons = reasons_one(scorer.model, person, score)
-    chances = dict(zip(scorer.model.labels, score.probabilities, strict=True))
-    return Answer(score.segment, score.confidence, score.runner_up, reasons, source, scorer.version, chances)
+    if found.segment is None:
+        return replace(silent, reasons=put_together(let_go(source, best)))
+    reasons = reasons_one(scorer.model, person, score._replace(segment=best, runner_up=runner_up))
+    chances = {
+        str(meaning.segment(group)): sum(score.probabilities[place] for place in places)
+        for group, places in enumerate(meaning.groups)
+        if meaning.segment(group) is not None
+    }
+    return Answer(found.segment, found.confidence, found.runner_up, reasons, source, scorer.version, chances)

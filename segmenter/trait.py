@@ -36,7 +36,11 @@ class Trait:
 
 @dataclass(frozen=True, slots=True)
 class MappedTrait:
-    """A trait that the workspace maps from a property of one platform."""
+    """A trait that the workspace maps from a property of one platform.
+
+    Attributes:
+        words: What a text counts as, where a number is written in words: ("yes", 1.0).
+    """
 
     name: str
     connection: str
@@ -44,11 +48,12 @@ class MappedTrait:
     type: TraitType = "text"
     meaning: str = ""
     sensitive: bool = False
+    words: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyTrait:
-    """A trait that is a person's latest answer to one item of a survey."""
+    """A trait that is a person's latest answer to one item of a survey. `words`: as of `MappedTrait`."""
 
     name: str
     survey: str
@@ -56,6 +61,7 @@ class SurveyTrait:
     type: TraitType = "text"
     meaning: str = ""
     sensitive: bool = False
+    words: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ def left_out_by_rules(source: str) -> Parts:
     return [f"{NAMES[source]} learned from the rules, which leave this person out"]
 
 
+def let_go(source: str, label: Any) -> Parts:
+    """A model is sure of a segment that the workspace let go."""
+    return [f"{NAMES[source]} says ", label, ", which was let go"]
+
+
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:
     """A model is not sure enough."""
     return [f"{NAMES[source]} is not sure: ", best, " ", confidence, ", ", second, " ", chance]

@@ -1,9 +1,9 @@
-"""Look for segments in the workspace's traits or in a survey, save what is proposed, and make it segments."""
+"""Look for segments in the workspace's traits or in a survey, and save what is proposed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from segmenter.classifier.linear import LinearModel
+from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.discover.alignment import counted, kept_names
 from segmenter.discover.describe import Descriptor, descriptors, reversed_items
 from segmenter.discover.form import by_centres, by_classes
 from segmenter.discover.propose import Asked, Found, Proposal, propose
-from sync.proposals import ACCEPTED, ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save, write_labels
+from sync.proposals import ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save
 from sync.segment_base import Base
-from sync.settings import SEGMENTS, Workspace, load_workspace
 from sync.workbench import Workbench, recorded
 
 LONGEST = 40  # letters of a segment's name
@@ -52,7 +51,7 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         raise FixSettingsError("Latent classes need answers in categories; these are numbers.", mend="Use kmeans.")
     with recorded(bench, "discover") as run:
         found = propose(base.items, asked, np.random.default_rng(seed))
-        people = base.people[: len(found.labels)]
+        people = [base.people[place] for place in found.people]
         parts = _parts(found.segments)
         kept = dict.fromkeys((part.name for part in parts), False)
         if parts and path_of(bench.workspace.directory, name).is_file():
@@ -80,8 +79,9 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         path = None
         if parts:
             members = [(person, int(label) + 1) for person, label in zip(people, found.labels, strict=True)]
-            path = save(bench.workspace.directory, file, members, _form(base, found, [part.name for part in parts]))
-        described = descriptors(base.beside, found.labels, len(parts)) if parts and base.beside else ()
+            path = save(bench.workspace.directory, file, members, _form(base, found))
+        beside = {name: _of(column, found.people) for name, column in base.beside.items()}
+        described = descriptors(beside, found.labels, len(parts)) if parts and beside else ()
     return Discovered(found, notes, described, file, path, kept)
 
 
@@ -90,14 +90,30 @@ def _turned(base: Base) -> tuple[str, ...]:
     return (f"Asked the other way round? These run against the other items: {', '.join(turned)}.",) if turned else ()
 
 
-def _form(base: Base, found: Proposal, names: Sequence[str]) -> dict[str, Any] | None:
-    if len(names) < 2:  # noqa: PLR2004 - one segment needs no model
+def _of(column: Any, people: Any) -> Any:
+    return column[people] if isinstance(column, np.ndarray) else [column[place] for place in people]
+
+
+def _form(base: Base, found: Proposal) -> dict[str, Any] | None:
+    """The linear form of the segments as they were before any were merged, with what turns answers into its numbers.
+
+    Its labels are numbers from 1; `segments` says which [[segments]] of the proposal each is a part of.
+    """
+    k = found.k or 0
+    names = [str(number) for number in range(1, k + 1)]
+    model: LinearModel | None = None
+    if k >= FEWEST and found.classes is not None:
+        model = by_classes(base.items, found.classes, names)
+    elif k >= FEWEST and found.sure is not None:
+        model = by_centres(base.items, found.tried[k].labels, names, found.sure.temperature)
+    if model is None:
         return None
-    if found.classes is not None:
-        model: LinearModel | None = by_classes(base.items, found.classes, found.groups, names)
-    else:
-        model = by_centres(base.items, found.labels, names)
-    return None if model is None else {key: value for key, value in asdict(model).items() if key != "reads"}
+    return {
+        **{key: value for key, value in asdict(model).items() if key != "reads"},
+        "segments": [group + 1 for group in found.groups],
+        "answers": {name: dict(words) for name, words in base.words.items()},
+        "calibration_error": None if found.sure is None else found.sure.error,
+    }
 
 
 def _parts(segments: Sequence[Found]) -> tuple[ProposedPart, ...]:
@@ -144,83 +160,3 @@ def _aligned(
             words = {"name": f"segment_{part.number}"}
         told.append(part.model_copy(update=words))
     return tuple(told), {part.name: part.number in same for part in told}
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What an edited proposal became.
-
-    Attributes:
-        segments: Name -> people.
-        added: Those that segments.toml did not have.
-        labels: Who is in which, by name.
-        form: The linear form, where the proposal has one and nothing was merged or let go.
-    """
-
-    segments: Mapping[str, int]
-    added: tuple[str, ...]
-    labels: Path
-    form: Path | None
-
-
-def accept(workspace: Workspace, name: str) -> Accepted:
-    """Make the segments of an edited proposal segments of the workspace.
-
-    segments.toml gets what it lacks, without a rule: people come into them by a typing tool or a model that learns
-    from the labels.
-
-    Raises:
-        FixSettingsError: The proposal is missing or wrong, or keeps fewer than two segments.
-    """
-    directory = workspace.directory
-    file = load(directory, name)
-    named = _merged([part for part in file.segments if part.keep])
-    if len(set(named.values())) < 2:  # noqa: PLR2004 - one segment tells nobody apart
-        raise FixSettingsError(
-            f"proposals/{name}.toml keeps fewer than two segments.", mend="Set keep = true, or let the proposal go."
-        )
-    members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
-    known = {segment.name for segment in workspace.segments}
-    titles = {part.name: part.title for part in file.segments}
-    fresh = tuple(one for one in dict.fromkeys(named.values()) if one not in known)
-    _add(directory, [(one, titles[one]) for one in fresh], file.proposal.within)
-    target = path_of(directory, name, ACCEPTED)
-    write_labels(target, members)
-    form = path_of(directory, name, ".model.json")
-    whole = len(set(named.values())) == len(file.segments) and form.is_file()
-    sizes: dict[str, int] = {}
-    for _, segment in members:
-        sizes[segment] = sizes.get(segment, 0) + 1
-    return Accepted(sizes, fresh, target, form if whole else None)
-
-
-def _merged(parts: Iterable[ProposedPart]) -> dict[int, str]:
-    """Number -> name; segments with one message, or one name, are one: the name of the first."""
-    by_message: dict[str, str] = {}
-    return {
-        part.number: by_message.setdefault(part.message.strip(), part.name) if part.message.strip() else part.name
-        for part in parts
-    }
-
-
-def _add(directory: Path, fresh: Sequence[tuple[str, str]], within: str | None) -> None:
-    """Append segments to segments.toml; what people wrote there stays as it is. Taken back where it would not load."""
-    if not fresh:
-        return
-    path = directory / SEGMENTS
-    before = path.read_text("utf-8")
-    parts = []
-    for name, title in fresh:
-        lines = ["[[segments]]", f'name = "{name}"', f"title = {_quoted(title or name)}"]
-        parts.append("\n".join([*lines, *([f'parent = "{within}"'] if within else [])]) + "\n")
-    path.write_text(before.rstrip("\n") + "\n\n" + "\n".join(parts), "utf-8")
-    try:
-        load_workspace(directory)
-    except FixSettingsError:
-        path.write_text(before, "utf-8")
-        raise
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(sign for sign in escaped if sign.isprintable()) + '"'

@@ -25,13 +25,13 @@ from segmenter.classifier.linear import LinearModel, design
 from segmenter.decide import decide_all
 from segmenter.definitions import Definitions, Thresholds
 from segmenter.discover.again import found_again
-from segmenter.discover.items import numbers
+from segmenter.discover.items import base_of
 from segmenter.errors import DefinitionError
 from segmenter.sensitive import why_sensitive
 from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.models import save_model
-from sync.proposals import ACCEPTED, load, path_of
+from sync.proposals import ACCEPTED, ProposalPart, found_before, load, path_of
 from sync.workbench import Workbench, recorded
 
 Target = Literal["rules", "survey", "declared", "discovered"]
@@ -139,25 +139,38 @@ def _accepted(bench: Workbench, labels: Path) -> Path:
 def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
     """What finds the segments of a proposal anew in each fold; None where nobody knows how they were made.
 
-    Only k-means on traits can be repeated here: the answers behind a survey's segments are no traits of everybody.
+    k-means is repeated on the traits that it was made of; of a survey, on the traits that its items became when the
+    proposal was accepted.
     """
     path, directory = _accepted(bench, labels), bench.workspace.directory
     name = path.name.removesuffix(ACCEPTED)
     if name == path.name or path.resolve() != path_of(directory, name, ACCEPTED).resolve():
         return None
     file = load(directory, name)
-    made, known = file.proposal, bench.workspace.catalogue.traits
-    if made.source != "model" or made.k is None or any(trait not in known for trait in made.base):
+    made = file.proposal
+    traits = _traits_of(bench, made)
+    if made.method != "kmeans" or made.k is None or traits is None:
         return None
-    dropped = sum(not part.keep for part in file.segments)
-    k = max(made.k - dropped, len({part.name for part in file.segments if part.keep}))
-    columns = {one: people[one].cast("float64").to_numpy(zero_copy_only=False) for one in made.base}
+    k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
+    columns = {one: people[one].cast("float64").to_numpy(zero_copy_only=False) for one in traits}
     try:
-        return found_again(numbers(columns, most=k), k, np.random.default_rng(seed))
+        return found_again(base_of(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:
         raise FixSettingsError(
             f"Proposal {name!r} can't be found again: {error}.", mend="Run `personasync discover` again."
         ) from error
+
+
+def _traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
+    """The traits that hold what the segments were found on; None where one is missing, or is no number."""
+    catalogue = bench.workspace.catalogue
+    if made.source == "model":
+        names = list(made.base)
+    else:
+        own = {trait.item: trait.name for trait in catalogue.surveyed.values() if trait.survey == made.survey}
+        names = [own.get(item, "") for item in made.base]
+    found = [one for one in names if one in catalogue.traits and catalogue.traits[one].type == "number"]
+    return found if len(found) == len(names) else None
 
 
 def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str, str]:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from segmenter.fields import TemplateField
 from segmenter.personas import Persona
 from segmenter.segments import Segment
-from segmenter.trait import MappedTrait, SurveyTrait
-from sync.workspace_files import FieldPart, MainFile, PersonaPart, PersonasFile, SegmentsFile
+from segmenter.trait import MappedTrait, SurveyTrait, TraitType
+from sync.workspace_files import FieldPart, MainFile, PersonaPart, PersonasFile, SegmentsFile, TraitPart
 
 
 def own_traits(main: MainFile) -> list[MappedTrait | SurveyTrait]:
     """Return the workspace's own traits."""
     return [
-        SurveyTrait(name, part.survey, part.item, part.type, part.meaning, part.sensitive)
+        SurveyTrait(name, part.survey, part.item, *_told(part))
         if part.survey and part.item
-        else MappedTrait(name, part.connection or "", part.property or "", part.type, part.meaning, part.sensitive)
+        else MappedTrait(name, part.connection or "", part.property or "", *_told(part))
         for name, part in main.traits.items()
     ]
+
+
+def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...]]:
+    return part.type, part.meaning, part.sensitive, tuple(part.words.items())
 
 
 def segments_of(file: SegmentsFile) -> tuple[Segment, ...]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from connectors.errors import FixSettingsError
+from segmenter.classifier.document import Names, Number, Row
+from segmenter.classifier.linear import Kind
 from sync.toml_places import read_toml
 from sync.workspace_files import Part, Slug
 
@@ -52,6 +54,33 @@ class ProposedPart(Part):
     markers: tuple[str, ...] = ()
 
 
+class Form(Part):
+    """proposals/NAME.model.json: the linear form of the segments as they were found.
+
+    Attributes:
+        labels: Numbers from 1, before any segments were merged.
+        segments: The number of the [[segments]] that each label is a part of.
+        answers: By item of a survey: what each answer counts as.
+        calibration_error: Of its confidence, against segments found anew; None for latent classes.
+    """
+
+    kind: Kind
+    labels: Names
+    features: Names
+    weights: tuple[Row, ...]
+    intercepts: Row
+    fill: Row
+    mean: Row
+    temperature: Number
+    segments: tuple[int, ...]
+    answers: dict[str, dict[str, Number]] = Field(default_factory=dict)
+    calibration_error: Number | None = None
+
+    def coefficients(self) -> dict[str, Any]:
+        """Return what scores, as `segmenter.classifier.document.Coefficients` takes it."""
+        return self.model_dump(exclude={"segments", "answers", "calibration_error"})
+
+
 class ProposalFile(Part):
     """proposals/NAME.toml."""
 
@@ -90,6 +119,43 @@ def labels(directory: Path, name: str) -> dict[str, int]:
         return {person: int(number) for person, number in rows[1:]}
     except (OSError, ValueError) as error:
         raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", mend=mend) from error
+
+
+def found_before(file: ProposalFile) -> int:
+    """Return how many segments were found, without those that were let go, before any were merged."""
+    return (file.proposal.k or 0) - sum(not part.keep for part in file.segments)
+
+
+def accepted(directory: Path, name: str) -> dict[str, str]:
+    """Return the segment of each person of the proposal *name* as it was accepted.
+
+    Raises:
+        FixSettingsError: It was not accepted yet, or the file was changed.
+    """
+    path = path_of(directory, name, ACCEPTED)
+    mend = f"Run `personasync discover --accept {name}`."
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
+        return dict(rows[1:])
+    except (OSError, ValueError) as error:
+        raise FixSettingsError(f"The proposal {name!r} was not accepted: {error}.", mend=mend) from error
+
+
+def form_of(directory: Path, name: str) -> Form | None:
+    """Return the linear form of the proposal *name*, None where it has none.
+
+    Raises:
+        FixSettingsError: The file was damaged.
+    """
+    path = path_of(directory, name, ".model.json")
+    if not path.is_file():
+        return None
+    try:
+        return Form.model_validate_json(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FixSettingsError(
+            f"{FOLDER}/{path.name} is damaged.", mend=f"Run `personasync discover --name {name}` again."
+        ) from error
 
 
 def save(

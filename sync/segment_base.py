@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
-from segmenter.discover.items import Items, answers, numbers
+from segmenter.discover.items import Items, answers, numbers, words_of
 from segmenter.errors import DefinitionError
 from segmenter.segments import memberships
 from segmenter.sensitive import why_sensitive
@@ -34,6 +34,7 @@ class Base:
         items: The base.
         beside: What describes segments without making them.
         notes: What was left out, a sentence each.
+        words: By item of a survey: what each answer counts as.
     """
 
     people: tuple[str, ...]
@@ -43,6 +44,17 @@ class Base:
     survey: str = ""
     within: str | None = None
     notes: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+Sensitive = Callable[[str, str], str]
+"""Told a survey and an item; answers why the item may decide nothing, "" where it may."""
+
+
+def not_asked(survey: str, item: str) -> str:
+    """Say of every item that it may be used: for answers that nobody's workspace is asked about."""
+    del survey, item
+    return ""
 
 
 def from_traits(
@@ -108,7 +120,15 @@ def _members(bench: Workbench, within: str) -> Any:
     return groups.filter(groups.group_name == within)
 
 
-def from_file(path: Path, *, wanted: Sequence[str], respondent: str | None, beside: Sequence[str], most: int) -> Base:
+def from_file(
+    path: Path,
+    *,
+    wanted: Sequence[str],
+    respondent: str | None,
+    beside: Sequence[str],
+    most: int,
+    why: Sensitive = not_asked,
+) -> Base:
     """Take the answers of a file: a row a respondent, a column an item.
 
     Args:
@@ -117,6 +137,7 @@ def from_file(path: Path, *, wanted: Sequence[str], respondent: str | None, besi
         respondent: The column that names each respondent.
         beside: Columns that describe.
         most: Segments at most.
+        why: Which items are sensitive: left out, or refused where they are named.
 
     Raises:
         FixSettingsError: Names the file, the row, the item and the mend.
@@ -124,11 +145,31 @@ def from_file(path: Path, *, wanted: Sequence[str], respondent: str | None, besi
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)
     told = [grid.needed(name) for name in beside]
-    names = [grid.needed(name) for name in wanted] or [h for h in grid.headers if h != who and h not in told]
+    _refuse_named([*wanted, *told], path.stem, why)
+    names = [grid.needed(name) for name in wanted]
+    notes: tuple[str, ...] = ()
+    if not names:
+        names, notes = _harmless([h for h in grid.headers if h != who and h not in told], path.stem, why)
     people = _respondents(grid, who)
     columns = {name: grid.column(name) for name in names}
     items = _checked(lambda: answers(columns, most=most), grid.file, "Name the items with --item.")
-    return Base(people, items, {name: _described(grid.column(name)) for name in told}, "survey", path.stem)
+    beside_ = {name: _described(grid.column(name)) for name in told}
+    return Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
+
+
+def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
+    for name in names:
+        if reason := why(survey, name):
+            raise FixSettingsError(
+                f"The item {name!r} is sensitive: {reason}.", mend="Use others, or name the purpose in [sensitive]."
+            )
+
+
+def _harmless(names: Sequence[str], survey: str, why: Sensitive) -> tuple[list[str], tuple[str, ...]]:
+    """The items that may make segments, and a sentence about each that may not."""
+    reasons = {name: why(survey, name) for name in names}
+    notes = [f"{name} was left out: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
+    return [name for name, reason in reasons.items() if not reason], tuple(notes)
 
 
 def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
@@ -154,8 +195,10 @@ def _described(column: Sequence[str]) -> Any:
         return list(column)
 
 
-def from_warehouse(bench: Workbench, survey: str, wanted: Sequence[str], within: str | None, most: int) -> Base:
-    """Take the answers to *survey* that were pulled, the latest of each person.
+def from_warehouse(
+    bench: Workbench, survey: str, wanted: Sequence[str], within: str | None, most: int, why: Sensitive = not_asked
+) -> Base:
+    """Take the answers to *survey* that were pulled, the latest of each person; *why* as in `from_file`.
 
     Raises:
         FixSettingsError: Nobody answered it, or an item can't be used.
@@ -174,11 +217,15 @@ def from_warehouse(bench: Workbench, survey: str, wanted: Sequence[str], within:
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]
-    names = list(wanted) or sorted({row["item"] for row in rows})
+    _refuse_named(wanted, survey, why)
+    names = list(wanted)
+    notes: tuple[str, ...] = ()
+    if not names:
+        names, notes = _harmless(sorted({row["item"] for row in rows}), survey, why)
     people = tuple(sorted(by_person))
     columns = {name: [by_person[person].get(name) for person in people] for name in names}
     items = _checked(lambda: answers(columns, most=most), f"The survey {survey}", "Name the items with --item.")
-    return Base(people, items, {}, "survey", survey, within)
+    return Base(people, items, {}, "survey", survey, within, notes, words_of(items, columns))
 
 
 def _checked(make: Callable[[], Items], where: str, mend: str) -> Items:

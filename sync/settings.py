@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -22,6 +22,7 @@ from segmenter.fields import TemplateField
 from segmenter.lift.arms import HOLDOUT, Experiment
 from segmenter.next_best import NEXT
 from segmenter.personas import Persona, persona_of_segments
+from segmenter.rules import Rule, parse_rule
 from segmenter.segments import Segment, Waterfall, waterfall
 from segmenter.sensitive import Purpose, lint, refuse_sensitive
 from sync.connection_settings import check_connections, check_targets
@@ -71,6 +72,7 @@ class Workspace:
         digest: Of the definitions that decide: segments, personas, fields, traits.
         sensitive: What sensitive traits may be used for.
         remarks: Sentences about sensitive words in what personas say, with file and line.
+        tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
     """
 
@@ -98,6 +100,7 @@ class Workspace:
     digest: str
     sensitive: Purpose
     remarks: tuple[str, ...]
+    tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
 
     @property
@@ -211,6 +214,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
+        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose)),
         serve=main.serve,
     )
 
@@ -237,6 +241,15 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
     return steps
 
 
+def _tools(main: MainFile, known: Catalogue, purpose: Purpose) -> dict[str, Rule]:
+    found = {}
+    for name, part in main.tools.items():
+        where = f"tool {name!r}"
+        found[name] = parse_rule(part.who, known, where=where)
+        refuse_sensitive(found[name].names, known, purpose, where=where)
+    return found
+
+
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
     found = []
     for remark in lint(personas, fields):
@@ -257,13 +270,13 @@ def _digest(
     steps: Waterfall,
     experiments: Mapping[str, Experiment],
 ) -> str:
-    files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas)
+    files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas, *main.tools.values())
     told = "".join(file.model_dump_json() for file in files) + steps.version + repr(sorted(experiments.items()))
     return hashlib.sha256(told.encode()).hexdigest()
 
 
 Made = TypeVar("Made")
-NAMED = re.compile(r"^(segment|persona|field|trait) '([^']+)'(?:, field '([^']+)')?")
+NAMED = re.compile(r"^(segment|persona|field|trait|tool) '([^']+)'(?:, field '([^']+)')?")
 
 
 def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:

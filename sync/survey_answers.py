@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.records import SURVEY_ANSWERS
+from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.answers import AnswerSheet, WordsError, code, is_no_answer
 from segmenter.errors import DefinitionError
 from segmenter.survey_checks import Finding
@@ -90,6 +90,34 @@ def answers_of(grid: Grid, columns: Columns) -> Read:
     named = tuple(name or f"row {number}" for name, number in zip(respondents, grid.numbers, strict=True))
     segments = tuple("" if is_no_answer(one) else one for one in told)
     return Read(AnswerSheet(named, tuple(kept), np.column_stack(values), segments, labels, grid.numbers), findings)
+
+
+def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[str, str], proposal: str) -> Read:
+    """Return the answers with the segment of each respondent, "" for those that *segments* does not know.
+
+    Args:
+        read: The answers.
+        segments: By person, or by respondent of the file that the proposal was made of.
+        person_of: Person by contact key.
+        proposal: Its name, for the message.
+
+    Raises:
+        FixSettingsError: None of the respondents is known.
+    """
+    sheet = read.sheet
+    known = [segments.get(one) or segments.get(person_of.get(one, "")) or _by_address(one, segments, person_of)
+             for one in sheet.respondents]  # fmt: skip
+    if not any(known):
+        raise FixSettingsError(
+            f"None of these respondents is in the proposal {proposal!r}.",
+            mend="Take the answers that it was made of, with the same --respondent.",
+        )
+    return replace(read, sheet=replace(sheet, segments=tuple(one or "" for one in known)))
+
+
+def _by_address(respondent: str, segments: Mapping[str, str], person_of: Mapping[str, str]) -> str:
+    key = email_key(normalise_email(respondent) or "")
+    return segments.get(person_of.get(key, ""), "")
 
 
 def _usual(grid: Grid) -> str | None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from segmenter.answers import number_of
+from segmenter.classifier.linear import option_of, trait_of
 from segmenter.typing_tool.document import Question, ToolFile
 
 GROUP = "personasync"
@@ -131,24 +133,35 @@ def traits_toml(file: ToolFile) -> str:
         "# Answers in a platform's fields instead? Write connection and property in place of survey and item.",
     ]
     for place, question in enumerate(file.questions, 1):
-        lines += [
-            "",
-            f"[traits.{question.trait}]  # HubSpot {question.trait}, Mailchimp {merge_tag(file.name, place)}",
-            f"survey = {_quoted(file.survey)}",
-            f"item = {_quoted(question.item)}",
-            'type = "number"',
-            f"meaning = {_quoted(question.text)}",
-        ]
+        where = f"HubSpot {question.trait}, Mailchimp {merge_tag(file.name, place)}"
+        lines += ["", trait_block(file, question, where)]
     return "\n".join(lines) + "\n"
+
+
+def trait_block(file: ToolFile, question: Question, remark: str = "") -> str:
+    """Return the trait of one question as personasync.toml defines it; words that answers may be are told."""
+    categories = any(option_of(feature) for feature in file.model.features if trait_of(feature) == question.trait)
+    words = {a.label: a.value for a in question.answers if number_of(a.label) is None}
+    counts = ", ".join(f"{quoted(word)} = {number(value)}" for word, value in words.items())
+    lines = [
+        f"[traits.{question.trait}]{'  # ' if remark else ''}{remark}",
+        f"survey = {quoted(file.survey)}",
+        f"item = {quoted(question.item)}",
+        'type = "text"' if categories else 'type = "number"',
+        f"meaning = {quoted(question.text)}",
+        *([f"words = {{ {counts} }}"] if words and not categories else []),
+    ]
+    return "\n".join(lines)
 
 
 def segments_toml(file: ToolFile) -> str:
     """Return the segments that segments.toml needs, without rules: the tool says who is in them."""
-    blocks = [f"[[segments]]\nname = {_quoted(label)}\n" for label in file.model.labels]
+    blocks = [f"[[segments]]\nname = {quoted(label)}\n" for label in file.segments]
     return "# For segments.toml; leave out those that are there already.\n" + "\n".join(blocks)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return *text* as TOML writes it: JSON's escapes are TOML's, but for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

@@ -13,11 +13,9 @@ import numpy as np
 
 from connectors.errors import FixSettingsError
 from segmenter.answers import AnswerSheet, is_no_answer, number_of
-from segmenter.catalogue import catalogue
 from segmenter.classifier.document import coefficients_of
 from segmenter.definitions import Thresholds
 from segmenter.errors import DefinitionError
-from segmenter.sensitive import why_sensitive
 from segmenter.survey_checks import (
     Finding,
     all_up_or_down,
@@ -28,16 +26,17 @@ from segmenter.survey_checks import (
     turned_round,
     unusable_items,
 )
-from segmenter.trait import SurveyTrait
 from segmenter.typing_tool.agency_table import Table, read_coefficients
 from segmenter.typing_tool.discriminant import Matrix
 from segmenter.typing_tool.document import FORMAT, ToolFile, slug, trait_name, version_of
 from segmenter.typing_tool.hit_rates import fill_values, filled
 from segmenter.typing_tool.making import Made, Order, make_tool
 from segmenter.typing_tool.scoring import Scored, score_answers
-from segmenter.typing_tool.segmentations import Labeller, given, k_means
+from segmenter.typing_tool.segmentations import Labeller, found_anew, given, k_means
 from sync.assign import measured
 from sync.grids import read_grid
+from sync.proposals import ProposalFile, found_before
+from sync.sensitive_items import why_item
 from sync.settings import Workspace
 from sync.survey_answers import Columns, Read, answers_from_file
 from sync.tools import save_tool
@@ -56,6 +55,7 @@ class Wish:
         reverse: Items whose scale is the other way round.
         centre: Whether each person's mean is taken out before groups are found.
         texts: What to ask, by item.
+        proposal: The accepted proposal whose segments the tool shall find; the answers' segments are its names.
     """
 
     tool: str
@@ -65,6 +65,7 @@ class Wish:
     reverse: Sequence[str] = ()
     centre: bool = False
     texts: Mapping[str, str] | None = None
+    proposal: ProposalFile | None = None
     seed: int = 1
 
 
@@ -94,6 +95,9 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     findings += withheld
     labeller, names = _labeller(usable, wish)
     source = "given" if usable.segments else f"k-means of {len(names)}"
+    if wish.proposal is not None:
+        source, told = _source(wish.proposal)
+        findings += told
     order = Order(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now)
     generator = np.random.default_rng(wish.seed)
     try:
@@ -113,8 +117,7 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
     findings, kept = [], []
     for item in sheet.items:
         trait = trait_name(wish.tool, item)
-        known = catalogue([SurveyTrait(trait, wish.survey, item, "number", (wish.texts or {}).get(item, ""))])
-        reason = "" if workspace.sensitive.allows(trait) else why_sensitive(trait, known)
+        reason = why_item(workspace, wish.tool, wish.survey, item, (wish.texts or {}).get(item, ""))
         if reason:
             mend = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name.'
             findings.append(Finding("sensitive", f"{item!r} is left out: {reason}.", mend))
@@ -138,7 +141,11 @@ def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
         named = [slug(segment) for segment in sheet.segments]
         names = sorted(set(named))
         places = {name: place for place, name in enumerate(names)}
-        return given(np.array([places[name] for name in named], dtype=np.int64)), names
+        truth = np.array([places[name] for name in named], dtype=np.int64)
+        if wish.proposal is None or wish.proposal.proposal.method != "kmeans":
+            return given(truth), names
+        own = [place for place, item in enumerate(sheet.items) if item in wish.proposal.proposal.base]
+        return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth), names
     if wish.segments is None:
         raise FixSettingsError(
             "The answers come without segments.",
@@ -152,6 +159,14 @@ def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
     known = filled(sheet.values, fill_values(sheet.values))
     base = centred(known) if wish.centre else known
     return k_means(base, wish.segments), [f"segment_{place + 1}" for place in range(wish.segments)]
+
+
+def _source(proposal: ProposalFile) -> tuple[str, list[Finding]]:
+    made = proposal.proposal
+    if made.method == "kmeans":
+        return f"proposal {made.name}, found anew in each fold", []
+    message = f"The classes of {made.name!r} were found once, on everybody: the hit rates below are optimistic."
+    return f"proposal {made.name}, found once", [Finding("optimistic", message, "Ask new people, and compare.")]
 
 
 def _ways_of_answering(values: Matrix, labels: Sequence[int], names: Sequence[str]) -> list[Finding]:
@@ -284,8 +299,7 @@ def import_table(
             f"{error}.", mend="It needs items in rows, segments in columns, and a row 'constant'."
         ) from error
     for question in found.questions:
-        known = catalogue([SurveyTrait(question.trait, survey, question.item, "number")])
-        reason = "" if workspace.sensitive.allows(question.trait) else why_sensitive(question.trait, known)
+        reason = why_item(workspace, tool, survey, question.item)
         if reason:
             raise FixSettingsError(
                 f"{grid.file}: the item {question.item!r} is sensitive ({reason}) and may not decide.",

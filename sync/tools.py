@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from segmenter.definitions import Scorer, Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.sensitive import refuse_sensitive
 from segmenter.typing_tool.document import ToolFile, read_tool, write_tool
-from sync.settings import Workspace
+from sync.settings import MAIN, Workspace
 
 FOLDER = "tools"
 
@@ -48,18 +49,34 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
 
 
 def load_tools(workspace: Workspace) -> list[Connected]:
-    """Return every saved tool, the longest first.
+    """Return every saved tool in the order in which they are asked: that of [classify] tools, else the longest first.
 
     Raises:
-        FixSettingsError: A file is damaged.
+        FixSettingsError: A file is damaged, or the settings name a tool that there is none of.
     """
     files = [_read(path) for path in _files(workspace.state_dir)]
+    wanted = workspace.classify.tools
+    _check_named(wanted or (), files, "[classify] tools")
+    _check_named(tuple(workspace.tools), files, "[tools.NAME]")
     ordered = sorted(files, key=lambda file: (-len(file.questions), file.name))
+    if wanted is not None:
+        place = {name: number for number, name in enumerate(wanted)}
+        ordered.sort(key=lambda file: place.get(file.name, len(place)))
     return [Connected(file, _lacking(file, workspace)) for file in ordered]
 
 
+def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) -> None:
+    known = [file.name for file in files]
+    for name in names:
+        if name not in known:
+            raise FixSettingsError(
+                f"{MAIN}, {where}: there is no typing tool {name!r}.",
+                mend=f"There are: {', '.join(known) or 'none yet; `personasync survey design` makes one'}.",
+            )
+
+
 def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
-    """Return the tools that the waterfall asks, the longest first: those whose traits and segments the workspace has.
+    """Return the tools that the waterfall asks, in order: those whose traits and segments the workspace has.
 
     Raises:
         FixSettingsError: A file is damaged, or a tool asks for a sensitive trait without a purpose.
@@ -71,7 +88,8 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
             _check_sensitive(file, workspace)
             known = 1.0 if file.complete else thresholds.known
             limits = Thresholds(thresholds.confidence, thresholds.margin, known)
-            found.append(Scorer(file.linear(), file.version, limits))
+            who = workspace.tools.get(file.name)
+            found.append(Scorer(file.linear(), file.version, limits, means=file.means, who=who))
     return tuple(found)
 
 
@@ -85,8 +103,10 @@ def _check_sensitive(file: ToolFile, workspace: Workspace) -> None:
 
 def _lacking(file: ToolFile, workspace: Workspace) -> str:
     traits = [q.trait for q in file.questions if q.trait not in workspace.catalogue.traits]
-    segments = [label for label in file.model.labels if label not in {one.name for one in workspace.segments}]
-    told = [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
+    segments = [name for name in file.segments if name not in {one.name for one in workspace.segments}]
+    wanted = workspace.classify.tools
+    told = ["[classify] tools leaves it out"] if wanted is not None and file.name not in wanted else []
+    told += [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
     told += [f"segments.toml lacks {segments[0]!r}"] if segments else []
     return "; ".join(told)
 

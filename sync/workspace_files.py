@@ -77,12 +77,19 @@ class TraitPart(Part):
     type: Literal["number", "text", "boolean", "date"] = "text"
     meaning: str = ""
     sensitive: bool = False
+    words: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description='Of a number whose values are words: what each counts as, { "No" = 0, "Yes" = 1 }.',
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         told = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
         if told not in ({"connection", "property"}, {"survey", "item"}):
             message = "a trait names either connection and property, or survey and item"
+            raise ValueError(message)
+        if self.words and self.type != "number":
+            message = f"`words` are for numbers, and this is a {self.type}"
             raise ValueError(message)
         return self
 
@@ -111,11 +118,25 @@ class ClassifyPart(Part):
     min_lead: Share = Field(
         default=0.15, description="Least lead over the segment that a person is in, twice in a row, to change it."
     )
+    tools: tuple[Slug, ...] | None = Field(
+        default=None,
+        description="The typing tools that are asked, in this order; default: all, the one with most questions first.",
+    )
     rest_days: float = Field(
         default=7, ge=0, description="Nobody moves twice within so many days, unless they said so themselves."
     )
     expiry_days: float = Field(
         default=90, gt=0, description="How long a segment is kept of which no source is sure any more."
+    )
+
+
+class ToolPart(Part):
+    """[tools.NAME]: a typing tool of `survey design`, `survey import` or `discover --accept`."""
+
+    who: str = Field(
+        default="true",
+        description="A condition over traits: whom the tool is asked about, such as orders_total = 0 for new leads. "
+        "Default: everybody who answered.",
     )
 
 
@@ -249,6 +270,7 @@ class MainFile(Part):
     consent: ConsentPart = ConsentPart()
     value: ValuePart = ValuePart()
     classify: ClassifyPart = ClassifyPart()
+    tools: dict[Slug, ToolPart] = Field(default_factory=dict)
     sensitive: SensitivePart = SensitivePart()
     personalize: PersonalizePart = PersonalizePart()
     serve: ServePart | None = None

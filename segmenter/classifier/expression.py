@@ -12,6 +12,14 @@ from ibis import Table
 from segmenter.classifier.linear import LARGEST, LinearModel
 
 
+def exact(number: float) -> Any:
+    """Return a number as a double, digit by digit.
+
+    DuckDB reads 0.25 as a DECIMAL: differences of two such overflow, and turning one into a double may round it.
+    """
+    return ibis.literal(repr(float(number))).cast("float64")
+
+
 def as_expression(people: Table, model: LinearModel, prefix: str = "") -> Table:
     """Add to the trait table what *model* says of each person. See `segmenter.classifier.linear.Score`.
 
@@ -95,18 +103,18 @@ def _with_totals(people: Table, model: LinearModel, prefix: str) -> Table:
 
 def _total(told: Table, model: LinearModel, prefix: str, place: int) -> Any:
     """Add up b, w0 x0, w1 x1 and so on, in this order: see `segmenter.classifier.linear`."""
-    total: Any = ibis.literal(float(model.intercepts[place]))
+    total: Any = exact(model.intercepts[place])
     for number, weight in enumerate(model.weights[place]):
-        total = total + told[f"{prefix}x{number}"] * ibis.literal(float(weight))
+        total = total + told[f"{prefix}x{number}"] * exact(weight)
     return total
 
 
 def _feature(people: Table, trait: str, option: str | None, fill: float) -> Any:
     value: Any = people[trait]
     if option is not None:
-        return (value == option).cast("float64").fill_null(float(fill))
+        return (value == option).cast("float64").fill_null(exact(fill))
     number: Any = ibis.ifelse(_is_number(value), value.cast("float64"), ibis.null("float64"))
-    return number.fill_null(float(fill))
+    return number.fill_null(exact(fill))
 
 
 def _is_number(value: Any) -> Any:

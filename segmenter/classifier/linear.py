@@ -25,6 +25,7 @@ LARGEST = 1e100
 """What is larger, or no number, counts as unknown: an infinity in one trait would decide for everybody."""
 CHUNK = 8_192  # rows at a time: what is worked on stays in the processor's cache
 FEWEST = 2  # labels: one class needs no model
+UNCALIBRATED = 1.0
 
 
 def trait_of(feature: str) -> str:
@@ -43,7 +44,8 @@ class LinearModel:
     """A fitted model as plain numbers.
 
     Attributes:
-        kind: What it was fitted as. The softmax of k-means is no probability: such a model answers labels only.
+        kind: What it was fitted as. The softmax of k-means is no probability until a temperature was found for it
+            (`segmenter.discover.sureness`): without one such a model answers labels only.
         labels: Segment names.
         features: A trait's name for its number, or ``trait=value``: 1 where the trait has that value, else 0.
         weights: A row a label, a column a feature; the temperature is divided in already.
@@ -60,7 +62,7 @@ class LinearModel:
     intercepts: tuple[float, ...]
     fill: tuple[float, ...]
     mean: tuple[float, ...]
-    temperature: float = 1.0
+    temperature: float = UNCALIBRATED
     reads: tuple[tuple[str, str | None, float], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +85,7 @@ class LinearModel:
     @property
     def tells_probabilities(self) -> bool:
         """Whether its softmax is a probability."""
-        return self.kind != "kmeans"
+        return self.kind != "kmeans" or self.temperature != UNCALIBRATED
 
 
 def _check(model: LinearModel) -> None:
@@ -113,7 +115,7 @@ class Score(NamedTuple):
     Attributes:
         probabilities: One a label.
         segment: The likeliest label.
-        confidence: Its probability; None where the model tells none (k-means).
+        confidence: Its probability; None where the model tells none (k-means without a temperature).
         runner_up: The second likeliest label.
         second: Its probability; None as `confidence`.
         known: Share of the model's traits that are known for the person.

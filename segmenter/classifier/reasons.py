@@ -12,6 +12,7 @@ from typing import Any
 import ibis
 from ibis import Table
 
+from segmenter.classifier.expression import exact
 from segmenter.classifier.linear import LinearModel, Score, features_of
 from segmenter.shown import shown, shown_one
 
@@ -68,11 +69,11 @@ def _parts(told: Table, model: LinearModel, prefix: str) -> list[Any]:
 
     def weight(label: Any, feature: int) -> Any:
         rows = zip(model.labels, model.weights, strict=True)
-        return ibis.cases(*((label == name, float(row[feature])) for name, row in rows))
+        return ibis.cases(*((label == name, exact(row[feature])) for name, row in rows))
 
     segment, runner_up = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
     return [
-        (weight(segment, i) - weight(runner_up, i)) * (told[f"{prefix}x{i}"] - float(model.mean[i]))
+        (weight(segment, i) - weight(runner_up, i)) * (told[f"{prefix}x{i}"] - exact(model.mean[i]))
         for i in range(len(model.features))
     ]
 

@@ -1,4 +1,4 @@
-"""A proposal as a linear model: people who were not there when it was made get a segment by the same rule."""
+"""Segments as a linear model: people who were not there when they were found get a segment by the same rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from segmenter.classifier.linear import LinearModel
+from segmenter.classifier.linear import UNCALIBRATED, Kind, LinearModel
 from segmenter.discover.describe import profiles
 from segmenter.discover.items import Items, Labels, Matrix, coded
 from segmenter.discover.latent import Classes
@@ -14,15 +14,18 @@ from segmenter.discover.latent import Classes
 CERTAIN = 1e-6  # least and largest probability of an answer in a class
 
 
-def by_centres(items: Items, labels: Labels, names: Sequence[str]) -> LinearModel | None:
+def by_centres(
+    items: Items, labels: Labels, names: Sequence[str], temperature: float = UNCALIBRATED
+) -> LinearModel | None:
     """Return the nearest of the segments' centres as a linear model; None where a trait counts by its logarithm.
 
-    The form is z = c x - |c|^2 / 2 in the scaled values (SCIENCE.md 4.5): labels only, no probabilities.
+    The form is z = (c x - |c|^2 / 2) / temperature in the scaled values (SCIENCE.md 4.5).
 
     Args:
         items: The base.
         labels: (people,) places in *names*.
         names: Of the segments, two or more.
+        temperature: `segmenter.discover.sureness` finds it; without one the form tells labels only.
     """
     base = coded(items)
     if any(feature.startswith("log1p(") for feature in base.features):
@@ -30,23 +33,22 @@ def by_centres(items: Items, labels: Labels, names: Sequence[str]) -> LinearMode
     centres = profiles(base.values, labels, len(names))
     weights = centres / base.scale
     intercepts = -(centres**2).sum(axis=1) / 2 - (weights * base.shift).sum(axis=1)
-    return _made("kmeans", names, base.features, weights, intercepts, base.fill)
+    return _made(
+        "kmeans", names, base.features, weights / temperature, intercepts / temperature, base.fill, temperature
+    )
 
 
-def by_classes(items: Items, classes: Classes, groups: Sequence[int], names: Sequence[str]) -> LinearModel:
-    """Return latent classes as a linear model with probabilities; classes of one group count together.
+def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearModel:
+    """Return latent classes as a linear model with probabilities.
 
     Args:
         items: The base: yes/no or categories.
         classes: Fitted to it.
-        groups: The segment of each class.
-        names: Of the segments.
+        names: Of the classes.
     """
     base = coded(items)
-    member = np.array(groups)[None, :] == np.arange(len(names))[:, None]
-    shares = member @ classes.shares
-    chances = np.clip((member * classes.shares) @ classes.means / shares[:, None], CERTAIN, 1 - CERTAIN)
-    intercepts = np.log(shares)
+    chances = np.clip(classes.means, CERTAIN, 1 - CERTAIN)
+    intercepts = np.log(classes.shares)
     if items.kind == "categorical":
         weights = np.log(chances)  # one of an item's categories is always the answer
     else:
@@ -56,14 +58,21 @@ def by_classes(items: Items, classes: Classes, groups: Sequence[int], names: Seq
 
 
 def _made(
-    kind: str, names: Sequence[str], features: Sequence[str], weights: Matrix, intercepts: Matrix, fill: Matrix
+    kind: Kind,
+    names: Sequence[str],
+    features: Sequence[str],
+    weights: Matrix,
+    intercepts: Matrix,
+    fill: Matrix,
+    temperature: float = UNCALIBRATED,
 ) -> LinearModel:
     return LinearModel(
-        kind="lca" if kind == "lca" else "kmeans",
+        kind=kind,
         labels=tuple(names),
         features=tuple(features),
         weights=tuple(tuple(row) for row in weights.tolist()),
         intercepts=tuple(intercepts.tolist()),
         fill=tuple(fill.tolist()),
         mean=tuple(fill.tolist()),
+        temperature=temperature,
     )

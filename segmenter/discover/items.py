@@ -90,6 +90,16 @@ def answers(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
     return Items("categorical", tuple(told), np.array(codes).T, tuple(known.values()))
 
 
+def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[str, dict[str, float]]:
+    """Return for each item what each answer to it counts as in *items*, which `answers` made of *columns*."""
+    found: dict[str, dict[str, float]] = {}
+    for place, name in enumerate(items.names):
+        told = zip(map(_clean, columns[name]), items.values[:, place], strict=True)
+        words = {text: float(value) for text, value in told if text is not None}
+        found[name] = dict(sorted(words.items(), key=lambda pair: pair[1]))
+    return found
+
+
 def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
     """Take traits that are numbers; NaN is missing.
 
@@ -105,6 +115,13 @@ def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
         if np.ptp(known) == 0:
             raise DefinitionError(f"every person has {known[0]:g}; leave it out", where=f"trait {name!r}")
     return Items("metric", tuple(columns), values)
+
+
+def base_of(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
+    """Take what segments were found on before, as `numbers` does; nothing but 0 and 1 is yes and no."""
+    found = numbers(columns, most=most)
+    known = found.values[~np.isnan(found.values)]
+    return Items("binary", found.names, found.values) if np.isin(known, (0.0, 1.0)).all() else found
 
 
 def _clean(value: str | None) -> str | None:

@@ -17,6 +17,7 @@ from segmenter.discover.latent import CLEAR, SURE, Classes, by_number, upper_bou
 from segmenter.discover.noise import LEVEL, NullTest, null_test, same_ranks, shuffled
 from segmenter.discover.solutions import Method, Solution, solutions
 from segmenter.discover.stability import Effort
+from segmenter.discover.sureness import Sureness, sureness
 
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
@@ -83,6 +84,8 @@ class Proposal:
         groups: The proposed segment of each segment before the merging.
         classes: The latent classes behind the segments; None by k-means.
         labels: (people,) proposed segment; empty where there is none.
+        people: (people,) places in the base of those whom `labels` are of: latent classes look at `Asked.rows` at most.
+        sure: How the nearest centre becomes a confidence; None for latent classes, which tell chances themselves.
         centred_p: p of the test on answers without each person's own level; None where it was not made.
     """
 
@@ -100,6 +103,8 @@ class Proposal:
     groups: tuple[int, ...]
     segments: tuple[Found, ...]
     labels: Labels
+    people: Labels
+    sure: Sureness | None
     centred_p: float | None
 
     @property
@@ -116,11 +121,13 @@ def propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
 
 def _propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
     ks = tuple(range(2, asked.most + 1))
-    items_tested = items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
+    drawn = np.sort(rng.permutation(len(items.values))[: asked.tested(items)])
+    items_tested = items.rows(drawn)
     test = null_test(items_tested, ks, shuffled, asked.test, rng)
     if not test.beaten:
         return _nothing(test, _noise(test))
-    base = items if asked.method == "kmeans" else items_tested
+    everybody = np.arange(len(items.values))
+    base, people = (items, everybody) if asked.method == "kmeans" else (items_tested, drawn)
     classes = by_number(items_tested, asked.most, starts=_class_starts(items, asked), rng=rng)
     bound = upper_bound(classes)
     bic = {k: one.bic for k, one in classes.items()}
@@ -130,7 +137,7 @@ def _propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
     chosen = choice.choose(found, test, bound)
     if chosen.k is None:
         return _nothing(test, _why_none(found, chosen), bound, bic, found, chosen.refused)
-    return _proposed(base, asked, rng, test, classes, found, chosen)
+    return _proposed(base, people, asked, rng, test, classes, found, chosen)
 
 
 def _class_starts(items: Items, asked: Asked) -> int:
@@ -175,12 +182,15 @@ def _nothing(
         groups=(),
         segments=(),
         labels=np.empty(0, np.int64),
+        people=np.empty(0, np.int64),
+        sure=None,
         centred_p=None,
     )
 
 
 def _proposed(
     items: Items,
+    people: Labels,
     asked: Asked,
     rng: Generator,
     test: NullTest,
@@ -217,6 +227,8 @@ def _proposed(
         groups=groups,
         segments=_segments(solution, groups, own),
         labels=np.array(groups, np.int64)[solution.labels],
+        people=people,
+        sure=sureness(items, solution.labels, k, rng) if own is None else None,
         centred_p=None if again is None else again.p,
     )
 

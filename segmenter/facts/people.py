@@ -53,7 +53,7 @@ def answer_facts(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windows: W
         for name, trait in surveyed.items()
     }
     grouped = told.group_by("person_id").aggregate(answers_total=told.count(), last_answer=told.at.max(), **latest)
-    return grouped.mutate(**{name: typed(grouped[name].substr(DATED), trait.type) for name, trait in surveyed.items()})
+    return grouped.mutate(**{name: typed(grouped[name].substr(DATED), t.type, t.words) for name, t in surveyed.items()})
 
 
 def _text(properties: Any, names: Sequence[str]) -> Any:
@@ -65,4 +65,4 @@ def _mapped(contacts: Table, properties: Any, trait: MappedTrait) -> Any:
     text: Any = ibis.ifelse(
         contacts.connection == trait.connection, properties[trait.property].str.nullif(""), ibis.null("string")
     )
-    return typed(text, trait.type)
+    return typed(text, trait.type, trait.words)

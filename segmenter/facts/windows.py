@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,6 +51,11 @@ def _inside(at: Any, moment: datetime, days: int) -> Any:
     return (at > end - ibis.interval(days=days)) & (at <= end)
 
 
+def _spelt(word: str) -> Any:
+    text: Any = ibis.literal(word.strip())
+    return text.lower()
+
+
 def whole(values: Any, parts: int) -> Any:
     """Numbers as whole multiples of 1/*parts*; what does not fit (infinite, not a number) becomes null."""
     return (values * float(parts)).round().try_cast("int64")
@@ -76,11 +82,20 @@ def by_person(events: Table, links: Table) -> Table:
     return events.inner_join(links, "contact_key").drop("contact_key")
 
 
-def typed(text: Any, type_: str) -> Any:
-    """What a platform or a respondent wrote, as a value; null where it can't be one. Booleans are 0 and 1."""
+def typed(text: Any, type_: str, words: Sequence[tuple[str, float]] = ()) -> Any:
+    """What a platform or a respondent wrote, as a value; null where it can't be one. Booleans are 0 and 1.
+
+    Args:
+        text: As written.
+        type_: Of the trait.
+        words: What texts count as, whatever their capitals, where a number is meant.
+    """
     if type_ == "number":
         number = text.try_cast("float64")
-        return ibis.ifelse(number.isinf() | number.isnan(), ibis.null("float64"), number)
+        number = ibis.ifelse(number.isinf() | number.isnan(), ibis.null("float64"), number)
+        plain = text.strip().lower()
+        named = [(plain == _spelt(word), value) for word, value in words]
+        return ibis.cases(*named, else_=number) if named else number
     if type_ == "date":
         return text.substr(0, 10).try_cast("date")
     if type_ == "boolean":

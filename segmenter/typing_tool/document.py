@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from segmenter.classifier.document import Coefficients, Name, Number, Row, sealed, unsealed
 from segmenter.classifier.linear import LinearModel
+from segmenter.classifier.meaning import meaning_of
 from segmenter.errors import DefinitionError
 
 FORMAT = 1
@@ -97,21 +98,24 @@ class ToolFile(_Part):
 
     Attributes:
         survey: The name under which its answers lie in the warehouse.
-        questions: In the order of the model's features.
+        questions: In the order of the traits that the model reads.
         profiles: Used where somebody left something out, if it was found to do better than the items' means.
         complete: Whether every question has to be answered.
+        means: What the model's labels stand for where they are no segments: a segment that several are, none for one
+            that was let go.
     """
 
     format: Literal[1]
     name: Name
     version: Name
     made_at: datetime
-    source: Literal["designed", "imported"]
+    source: Literal["designed", "imported", "discovered"]
     survey: Name
     model: Coefficients
     questions: Annotated[tuple[Question, ...], Field(min_length=1, max_length=500)]
     profiles: Profiles | None = None
     complete: bool = False
+    means: dict[Name, Name | None] = Field(default_factory=dict)
     quality: Quality | None = None
 
     def linear(self) -> LinearModel:
@@ -121,11 +125,18 @@ class ToolFile(_Part):
             DefinitionError: The numbers fit no model, or no questions.
         """
         model = LinearModel(**self.model.model_dump())
-        if tuple(question.trait for question in self.questions) != model.features:
+        if tuple(question.trait for question in self.questions) != model.traits:
             raise DefinitionError("its questions are not those that its model reads", where=f"tool {self.name!r}")
         if self.profiles is not None:
             _check_profiles(self, self.profiles, len(model.labels))
+        meaning_of(model.labels, self.means)
         return model
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """The segments that it tells apart, in the order of its labels."""
+        told = meaning_of(self.model.labels, self.means).segments
+        return tuple(dict.fromkeys(name for name in told if name is not None))
 
 
 def _check_profiles(file: ToolFile, profiles: Profiles, segments: int) -> None:

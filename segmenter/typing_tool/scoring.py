@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segmenter.classifier.linear import score_rows
+from segmenter.classifier.linear import LinearModel, score_rows
+from segmenter.classifier.meaning import meaning_of, meant_one
 from segmenter.classifier.reasons import NOTHING
 from segmenter.definitions import Thresholds
 from segmenter.typing_tool.discriminant import Matrix, probabilities
@@ -45,8 +46,9 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
         values: (respondents, questions) in the tool's order; NaN is no answer.
         thresholds: When an answer is sure enough; `complete` tools ask for every answer.
     """
-    model = file.linear()
-    told = score_rows(model, values).probabilities
+    model, meaning = file.linear(), meaning_of(file.model.labels, file.means)
+    features = _features(file, model, values)
+    told = score_rows(model, features).probabilities
     missing = np.isnan(values).any(axis=1)
     if file.profiles is not None and missing.any():
         told[missing] = probabilities(class_scores(file.profiles, file.questions, values[missing]))
@@ -58,22 +60,34 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
         if answered[row] < max(needed, 1):
             found.append(_incomplete(file, values[row], int(answered[row])))
             continue
-        best, second = (int(place) for place in np.argsort(-chances, kind="stable")[:2])
-        sure = chances[best] >= thresholds.confidence and chances[best] - chances[second] >= thresholds.margin
-        parts = (weights[best] - weights[second]) * (values[row] - means)
-        label = model.labels[best]
+        meant = meant_one(chances.tolist(), meaning)
+        sure = meant.confidence >= thresholds.confidence and meant.confidence - meant.second >= thresholds.margin
+        parts = (weights[meant.lead] - weights[meant.rival]) * (features[row] - means)
         found.append(
             Scored(
-                label if sure else None,
-                label,
-                float(chances[best]),
-                model.labels[second],
-                float(chances[second]),
+                meant.segment if sure else None,
+                meant.segment or model.labels[meant.lead],
+                meant.confidence,
+                meant.runner_up,
+                meant.second,
                 int(answered[row]),
-                _reasons(file, values[row], parts),
+                _reasons(file, model, features[row], parts),
             )
         )
     return found
+
+
+def _features(file: ToolFile, model: LinearModel, values: Matrix) -> Matrix:
+    """What the model reads: the answer's number, or whether it is one of the answers."""
+    places = {question.trait: place for place, question in enumerate(file.questions)}
+    columns = []
+    for trait, option, _ in model.reads:
+        column, question = values[:, places[trait]], file.questions[places[trait]]
+        if option is not None:
+            number = next((one.value for one in question.answers if one.label == option), np.nan)
+            column = np.where(np.isnan(column), np.nan, column == number)
+        columns.append(column)
+    return np.column_stack(columns)
 
 
 def _incomplete(file: ToolFile, values: Matrix, answered: int) -> Scored:
@@ -82,10 +96,17 @@ def _incomplete(file: ToolFile, values: Matrix, answered: int) -> Scored:
     return Scored(None, None, None, None, None, answered, reason)
 
 
-def _reasons(file: ToolFile, values: Matrix, parts: Matrix) -> str:
+def _reasons(file: ToolFile, model: LinearModel, features: Matrix, parts: Matrix) -> str:
     told = np.where(np.isnan(parts), -np.inf, parts)
+    asked = {question.trait: question for question in file.questions}
     strongest = [int(place) for place in np.argsort(-told, kind="stable")[:MOST_REASONS] if told[place] > 0]
-    return "; ".join(_said(file.questions[place], float(values[place])) for place in strongest) or NOTHING
+    said = []
+    for place in strongest:
+        trait, option, _ = model.reads[place]
+        question, value = asked[trait], float(features[place])
+        negation = "" if value else "not "
+        said.append(_said(question, value) if option is None else f"{question.item}: {negation}{option}")
+    return "; ".join(said) or NOTHING
 
 
 def _said(question: Question, value: float) -> str:

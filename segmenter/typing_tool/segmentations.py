@@ -7,6 +7,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
+from segmenter.classifier.fit import aligned
+from segmenter.discover.again import found_again
+from segmenter.discover.items import base_of
 from segmenter.typing_tool.discriminant import Labels, Matrix
 
 Labeller = Callable[[Labels, Generator], Labels]
@@ -25,6 +28,28 @@ def given(labels: Labels) -> Labeller:
         return labels
 
     return known
+
+
+def found_anew(values: Matrix, segments: int, truth: Labels) -> Labeller:
+    """Return a labeller for segments that k-means found: it finds them anew among the rows that it is told.
+
+    Told everybody, it answers *truth*: that is what they are.
+
+    Args:
+        values: (people, items) what they were found on; gaps are NaN.
+        segments: How many there were before any were merged.
+        truth: (people,) the segment of each; new ones are called as those they share most people with.
+    """
+    items = base_of({str(place): column for place, column in enumerate(values.T)}, most=segments)
+    names = truth.astype(str)
+
+    def found(rows: Labels, generator: Generator) -> Labels:
+        if len(rows) == len(truth):
+            return truth
+        told = found_again(items, segments, generator)(rows)
+        return aligned(told, names, rows).astype(np.int64)
+
+    return found
 
 
 def k_means(values: Matrix, segments: int) -> Labeller:

@@ -59,7 +59,7 @@ def discover(
     _check(file, survey, trait or (), name)
     asked = Asked(most=most, method=_method(method))
     with bench_of(workspace) as bench:
-        base = _base(bench, file, survey, trait or (), item or (), respondent, describe or (), within, most, seed)
+        base = _base(bench, file, survey, trait or (), item or (), respondent, describe or (), within, most, seed, name)
         console.say(
             f"Looking at {len(base.people):,} people and {len(base.items.names)} items; this may take a minute."
         )
@@ -94,39 +94,51 @@ def _base(
     within: str | None,
     most: int,
     seed: int,
+    name: str,
 ) -> Base:
     import numpy as np  # noqa: PLC0415
 
     from sync import segment_base as bases  # noqa: PLC0415
+    from sync.sensitive_items import why_item  # noqa: PLC0415
+
+    def why(of: str, asked: str) -> str:
+        return why_item(bench.workspace, name, of, asked)
 
     if file is not None:
         if within is not None:
             raise FixSettingsError("--within needs people of the workspace.", mend="Leave the file or --within out.")
-        return bases.from_file(file, wanted=items, respondent=respondent, beside=describe, most=most)
+        return bases.from_file(file, wanted=items, respondent=respondent, beside=describe, most=most, why=why)
     if survey is not None:
-        return bases.from_warehouse(bench, survey, items, within, most)
+        return bases.from_warehouse(bench, survey, items, within, most, why)
     return bases.from_traits(bench, traits, within, most, np.random.default_rng(seed))
 
 
 def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
-    from sync import discover as job  # noqa: PLC0415
+    from sync.accepting import accept  # noqa: PLC0415
     from sync.settings import load_workspace  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    done = job.accept(load_workspace(workspace), name)
+    done = accept(load_workspace(workspace), name)
     document = {
         "segments": dict(done.segments),
         "added": list(done.added),
         "labels": str(done.labels),
-        "form": None if done.form is None else str(done.form),
+        "tool": None if done.tool is None else done.tool.version,
+        "traits": list(done.traits),
+        "remarks": list(done.remarks),
     }
-    console.result(
-        document,
-        table("Segment", "People", rows=list(done.segments.items())),
-        f"segments.toml has {len(done.added)} more. Who is in which: {done.labels}",
-        "Give them personas in personas.toml. For new people, learn from the labels:",
-        f"personasync fit --target discovered --labels {done.labels}",
-    )
+    told = [f"segments.toml has {len(done.added)} more. Who is in which: {done.labels}", *done.remarks]
+    if done.tool is not None:
+        told += [
+            f"{done.tool.version}: who answered all {len(done.tool.questions)} items is classified by it from now on.",
+            f"personasync.toml has {len(done.traits)} more traits: the items.",
+            f"For people who answer less, a shorter tool: personasync survey design --proposal {name} --tool short",
+        ]
+    told += [
+        f"For people who answered nothing, learn from the labels: personasync fit --target discovered --labels {name}",
+        "Give the segments personas in personas.toml.",
+    ]
+    console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
 
 
 def _figures(found: Proposal) -> list[tuple[object, ...]]:

@@ -47,6 +47,10 @@ def design(
     segments: Annotated[
         int | None, typer.Option("--segments", "-k", min=2, max=30, help="Groups to find where it is not.")
     ] = None,
+    proposal: Annotated[
+        str | None,
+        typer.Option("--proposal", metavar="NAME", help="An accepted proposal whose segments it shall find."),
+    ] = None,
     respondent: RespondentOption = None,
     leave_out: Annotated[list[str] | None, typer.Option("--leave-out", metavar="COLUMN", help="No question.")] = None,
     question: Annotated[
@@ -74,18 +78,26 @@ def design(
 ) -> None:
     """Pick the questions that classify best, measure them on people held out, and write a ready form."""
     from sync import survey_answers, surveys  # noqa: PLC0415 - heavy imports only where needed
+    from sync.proposals import accepted, load  # noqa: PLC0415
 
     _check(tool, action)
     console = console_of(as_json=as_json)
+    if proposal is not None and (segment is not None or segments is not None):
+        raise FixSettingsError("--proposal names the segments; --segment and --segments do too.", mend="Name one.")
     columns = survey_answers.Columns(respondent, segment, leave_out or (), question or ())
     with bench_of(workspace) as bench:
+        found = None if proposal is None else load(bench.workspace.directory, proposal)
+        of = survey or (found.proposal.survey if found else "") or tool
         read = (
             survey_answers.answers_from_file(file, columns, sheet=sheet)
             if file
-            else survey_answers.answers_in_warehouse(bench.warehouse, survey or tool, columns)
+            else survey_answers.answers_in_warehouse(bench.warehouse, of, columns)
         )
+        if proposal is not None:
+            known = accepted(bench.workspace.directory, proposal)
+            read = survey_answers.with_segments(read, known, bench.control.links.mapping(), proposal)
         wish = surveys.Wish(
-            tool, survey or tool, items, segments, reverse or (), centre, _texts(texts) if texts else {}, seed
+            tool, of, items, segments, reverse or (), centre, _texts(texts) if texts else {}, found, seed
         )
         made = surveys.design(bench.workspace, read, wish, now=bench.now())
     written = _write(made.made.file, out, action, title)
@@ -266,7 +278,7 @@ def import_(
         saved = bench.workspace.state_dir / "tools" / f"{tool}.json"
     written = _write(made, out, None, None)
     lines = ["The table lay on its side: segments in rows. It was read so."] if transposed else []
-    lines.append(f"{len(made.questions)} questions, {len(made.model.labels)} segments: {', '.join(made.model.labels)}.")
+    lines.append(f"{len(made.questions)} questions, {len(made.segments)} segments: {', '.join(made.segments)}.")
     if made.complete:
         lines.append("It names no means: every question has to be answered. A column 'mean' would change that.")
     document = {**made.model_dump(mode="json"), "transposed": transposed, "written": [str(path) for path in written]}

@@ -83,7 +83,7 @@ def test_the_linear_form_of_latent_classes_has_their_posteriors(kind: str) -> No
         base = Items("categorical", tuple("abcde"), values, (("no", "yes"),) * 5)
     classes = latent_classes(base, 2, starts=3, rng=rng)
 
-    model = by_classes(base, classes, (0, 1), ("first", "second"))
+    model = by_classes(base, classes, ("first", "second"))
 
     assert score_rows(model, coded(base).values).probabilities == pytest.approx(classes.posteriors, abs=1e-4)
 

@@ -16,7 +16,9 @@ from segmenter.classifier.linear import LinearModel
 from segmenter.decide import decide_all, decide_one
 from segmenter.definitions import SOURCES, Definitions, Holding, Scorer, Source, Thresholds
 from segmenter.errors import DefinitionError
+from segmenter.rules import parse_rule
 from tests.segmenter.people_to_decide import (
+    CATALOGUE,
     DAY,
     NOON,
     SCHEMA,
@@ -77,6 +79,10 @@ limits = st.sampled_from([Thresholds(), Thresholds(0.4, 0.05, 0.3), Thresholds(0
     holding=st.sampled_from([Holding(), Holding(0.5, timedelta(0), timedelta(days=3))]),
     declared=st.sampled_from(["says", None]),
     target=st.sampled_from(["rules", "survey"]),
+    means=st.sampled_from(
+        [{}, {"hikers": "campers"}, {"campers": None}, {"buyers": "campers", "hikers": None}, {"hikers": "buyers"}]
+    ),
+    who=st.sampled_from([None, "orders_total > 1", "country = 'de' or likes is null"]),
 )
 def test_one_person_is_decided_as_everybody_is(
     cases: list[tuple[dict[str, Any], dict[str, Any] | None]],
@@ -85,12 +91,20 @@ def test_one_person_is_decided_as_everybody_is(
     holding: Holding,
     declared: str | None,
     target: str,
+    means: dict[str, str | None],
+    who: str | None,
 ) -> None:
+    tools = (
+        Scorer(tool(), "tool-1", thresholds),
+        Scorer(
+            model(0.02), "tool-2", thresholds, means=means, who=parse_rule(who, CATALOGUE, where="t") if who else None
+        ),
+    )
     definitions = made(
         order=order,
         declared=declared,
         holding=holding,
-        tools=(Scorer(tool(), "tool-1", thresholds),),
+        tools=tools,
         model=Scorer(model(0.01), "model-1", thresholds, target == "rules"),
     )
     people = [{"person_id": f"p{place}", **traits} for place, (traits, _) in enumerate(cases)]

@@ -16,11 +16,14 @@ import pytest
 from numpy.random import default_rng
 
 from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from segmenter.classifier.linear import LinearModel, score_rows
 from sync.cli.main import run
 from sync.identity import IdentityChanges
 from sync.new_workspace import Answers, NewConnection, write_workspace
+from sync.proposals import form_of, labels
 from sync.segment_base import from_file
 from sync.settings import load_workspace
+from sync.tools import load_tools
 from sync.workbench import open_workbench
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -94,9 +97,15 @@ def test_a_survey_becomes_segments_of_the_workspace(folder: Path, survey: Path, 
         rows = list(csv.DictReader(file))
     assert len(rows) == PEOPLE
     assert sum(row["segment"] == "early" for row in rows) == accepted["segments"]["early"]
-    model = json.loads(Path(accepted["form"]).read_text("utf-8"))
-    assert model["kind"] == "kmeans"
-    assert model["features"] == ITEMS
+    model = json.loads((folder / "proposals/kinds.model.json").read_text("utf-8"))
+    assert (model["kind"], model["features"]) == ("kmeans", ITEMS)
+    assert model["calibration_error"] < 0.05
+    assert accepted["traits"] == [f"kinds_{item}" for item in ITEMS]
+    workspace = load_workspace(folder)
+    (connected,) = load_tools(workspace)
+    assert (connected.file.version, connected.lacking) == (accepted["tool"], "")
+    assert workspace.traits["kinds_item_a"].words == {"no": 0, "yes": 1}
+    assert told("discover", "--accept", "kinds")["traits"] == []  # again: nothing comes twice
 
 
 def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Path, survey: Path, told: Told) -> None:
@@ -109,7 +118,13 @@ def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Pat
     accepted = told("discover", "--accept", "kinds")
 
     assert list(accepted["added"]) == [names[0], names[2]]
-    assert accepted["form"] is None
+    (tool,) = load_tools(load_workspace(folder))
+    assert tool.file.means == {f"{names[0]}#1": names[0], f"{names[0]}#2": names[0]}
+    parts[3] = parts[3].replace("keep = true", "keep = false")
+    proposal.write_text("[[segments]]".join(parts).replace("Come and see", ""), "utf-8")
+    told("discover", "--accept", "kinds")
+    (tool,) = load_tools(load_workspace(folder))
+    assert tool.file.means == {"let go#3": None}
     proposal.write_text("[[segments]]".join(parts).replace("keep = true", "keep = false"), "utf-8")
     assert "fewer than two" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 
@@ -131,7 +146,13 @@ def test_latent_classes_have_a_form_with_probabilities(folder: Path, survey: Pat
 
     assert len(found["segments"]) == 3
     assert found["relative_entropy"] > 0.6
-    assert json.loads((folder / "proposals/classes.model.json").read_text("utf-8"))["kind"] == "lca"
+    form = form_of(folder, "classes")
+    assert form is not None
+    assert form.kind == "lca"
+    model = LinearModel(**form.coefficients())
+    numbers = np.array([[one == "yes" for one in row] for row in respondents()[0]], dtype=float)
+    own = [form.segments[place] for place in score_rows(model, numbers).best]
+    assert labels(folder, "classes") == {f"r{n}": one for n, one in enumerate(own)}  # each respondent their own class
     met = told("overlap", "classes", "classes")
     assert met["agreement"] == pytest.approx(1.0)
     assert all(cell["from"] == cell["to"] for cell in met["cells"])

@@ -1,0 +1,129 @@
+"""What a model's labels mean where they are not segments themselves: two that were merged, or one that was let go.
+
+A segment's chance is the sum of those of its labels, added in their order, for one person as for everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+import ibis
+from ibis import Table
+
+from segmenter.classifier.linear import FEWEST, LinearModel
+from segmenter.errors import DefinitionError
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Which labels go together.
+
+    Attributes:
+        segments: The segment of each label; None where it was let go: its people are in no segment.
+        groups: Places of the labels that are one, in the order of the first; each that was let go stands alone.
+    """
+
+    segments: tuple[str | None, ...]
+    groups: tuple[tuple[int, ...], ...]
+
+    def segment(self, group: int) -> str | None:
+        """Return the segment that a group is."""
+        return self.segments[self.groups[group][0]]
+
+
+def meaning_of(labels: Sequence[str], means: Mapping[str, str | None]) -> Meaning:
+    """Return what *labels* mean; one that *means* does not name is a segment of its own name.
+
+    Raises:
+        DefinitionError: Everything means the same.
+    """
+    segments = tuple(means.get(label, label) for label in labels)
+    groups: dict[str | int, list[int]] = {}
+    for place, segment in enumerate(segments):
+        groups.setdefault(place if segment is None else segment, []).append(place)
+    if len(groups) < FEWEST:
+        raise DefinitionError("all of its labels mean one segment", where=f"a model of {', '.join(labels)}")
+    return Meaning(segments, tuple(tuple(places) for places in groups.values()))
+
+
+class Meant(NamedTuple):
+    """The best and the second best group of one person.
+
+    Attributes:
+        segment: None: it was let go.
+        confidence: Chance of the whole group.
+        lead: The likeliest label of the group; `rival`: of the second one.
+    """
+
+    segment: str | None
+    confidence: float
+    runner_up: str | None
+    second: float
+    lead: int
+    rival: int
+
+
+def meant_one(chances: Sequence[float], meaning: Meaning) -> Meant:
+    """Return what the *chances* of the labels mean for one person; of equal groups the first one wins."""
+    sums = [reduce(add, (chances[place] for place in group)) for group in meaning.groups]
+    best = sums.index(max(sums))
+    others = {group: one for group, one in enumerate(sums) if group != best}
+    second = max(others, key=lambda group: others[group])
+    lead, rival = (max(meaning.groups[group], key=lambda place: chances[place]) for group in (best, second))
+    return Meant(meaning.segment(best), sums[best], meaning.segment(second), sums[second], lead, rival)
+
+
+def meant(told: Table, model: LinearModel, meaning: Meaning, prefix: str) -> Table:
+    """Put into ``segment`` and ``runner_up`` the likeliest label of each group, its whole chance beside it.
+
+    Args:
+        told: What `segmenter.classifier.expression.scored` made.
+        model: The model.
+        meaning: Of its labels.
+        prefix: Before the names of its columns.
+    """
+    sums = {f"{prefix}s{g}": _sum(told, prefix, group) for g, group in enumerate(meaning.groups)}
+    told = told.mutate(**sums).view()
+    places = range(len(meaning.groups))
+    top = ibis.greatest(*(told[f"{prefix}s{g}"] for g in places))
+    best = ibis.cases(*((told[f"{prefix}s{g}"] == top, ibis.literal(g, "int64")) for g in places))
+    told = told.mutate(**{f"{prefix}best": best, f"{prefix}confidence": top}).view()
+
+    def others(g: int) -> Any:
+        return ibis.ifelse(told[f"{prefix}best"] == g, -1.0, told[f"{prefix}s{g}"])
+
+    second = ibis.greatest(*(others(g) for g in places))
+    follower = ibis.cases(*((others(g) == second, ibis.literal(g, "int64")) for g in places))
+    told = told.mutate(**{f"{prefix}second": second, f"{prefix}next": follower}).view()
+
+    def named(chosen: Any) -> Any:
+        return ibis.cases(
+            *((chosen == g, _likeliest(told, model, prefix, group)) for g, group in enumerate(meaning.groups))
+        )
+
+    told = told.mutate(
+        **{f"{prefix}segment": named(told[f"{prefix}best"]), f"{prefix}runner_up": named(told[f"{prefix}next"])}
+    )
+    return told.drop(*sums, f"{prefix}best", f"{prefix}next").view()
+
+
+def _sum(told: Table, prefix: str, group: Sequence[int]) -> Any:
+    return reduce(add, (told[f"{prefix}p{place}"] for place in group))
+
+
+def _likeliest(told: Table, model: LinearModel, prefix: str, group: Sequence[int]) -> Any:
+    if len(group) == 1:
+        return ibis.literal(model.labels[group[0]])
+    top = ibis.greatest(*(told[f"{prefix}p{place}"] for place in group))
+    return ibis.cases(*((told[f"{prefix}p{place}"] == top, model.labels[place]) for place in group))
+
+
+def as_segments(labels: Any, model: LinearModel, meaning: Meaning) -> Any:
+    """Return a column of labels as one of segments, null for what was let go."""
+    nothing = ibis.null("string")
+    named = zip(model.labels, meaning.segments, strict=True)
+    return ibis.cases(*((labels == label, nothing if name is None else name) for label, name in named), else_=nothing)
