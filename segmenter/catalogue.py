@@ -89,8 +89,8 @@ def _mail() -> Iterator[Trait]:
     yield _number("days_since_click", "days since the last click in a mail", "days", "engagements")
     yield Trait(
         "favourite_hour",
-        "hour of the day in which most mails were first opened or clicked",
-        "hour of the day (UTC)",
+        "hour of the day, where the person is, in which most mails were first opened or clicked",
+        "hour of the day (local time)",
         "number",
         "engagements",
         least=0,

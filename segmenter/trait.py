@@ -15,7 +15,7 @@ class Trait:
     """One column of the trait table.
 
     Attributes:
-        unit: What a number counts: orders, days, share 0 to 1, main currency, hour of the day (UTC).
+        unit: What a number counts: orders, days, share 0 to 1, main currency, hour of the day (local time).
         source: The table it is measured from.
         window: Days before the moment that count, None for the whole history.
         least: The smallest possible number, None where every number is possible.
@@ -72,6 +72,7 @@ class Inputs:
         links: Columns ``contact_key``, ``person_id``.
         answers: Survey answers.
         base: As `segmenter.traits.base_rates` returns it, where the tables hold some persons only; None: everybody.
+        offsets: Of time zones, as `segmenter.local_time.with_local_hour` takes them; None: hours are those of UTC.
         values: Every version of what the value model said (`VALUES`); None where it is not asked.
     """
 
@@ -83,4 +84,5 @@ class Inputs:
     engagements: Table
     answers: Table
     base: Table | None = None
+    offsets: Table | None = None
     values: Table | None = None

@@ -54,7 +54,7 @@ def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
         line_facts(inputs, windows),
         delivery_facts(inputs, windows),
         engagement_facts(inputs, windows),
-        hour_facts(inputs, windows),
+        hour_facts(inputs, joined.select("person_id", "time_zone"), windows),
         value_facts(inputs, windows),
         answer_facts(inputs, catalogue.surveyed, windows),
     ):

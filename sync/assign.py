@@ -34,6 +34,7 @@ from sync import creepiness, fitness, individual, publishing
 from sync.arms import arm_groups, deal
 from sync.definitions import definitions_of
 from sync.platform_personas import Values
+from sync.time_zones import offsets
 from sync.valuing import value_people
 from sync.workbench import Definitions, Workbench, recorded
 
@@ -106,6 +107,7 @@ def measured(bench: Workbench, as_of: datetime) -> Table:
         deliveries=warehouse.current(DELIVERIES.name),
         engagements=warehouse.current(ENGAGEMENTS.name),
         answers=warehouse.current(SURVEY_ANSWERS.name),
+        offsets=offsets(bench, as_of),
         values=warehouse.history(VALUES.name),
     )
     return traits(inputs, bench.workspace.catalogue, as_of)

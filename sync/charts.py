@@ -96,7 +96,7 @@ def forest(found: Comparison) -> str:
 
 
 def hours(opens: Sequence[int], clicks: Sequence[int]) -> str:
-    """Return an SVG of opens and clicks by hour of the day (UTC), 24 numbers each; "" where nothing happened."""
+    """Return an SVG of opens and clicks by local hour of the day, 24 numbers each; "" where nothing happened."""
     import altair as alt  # noqa: PLC0415
 
     if not any(opens) and not any(clicks):
@@ -110,7 +110,9 @@ def hours(opens: Sequence[int], clicks: Sequence[int]) -> str:
         alt.Chart(alt.Data(values=points))
         .mark_bar()
         .encode(
-            x=alt.X("hour:N", title="Hour of the day (UTC)", axis=alt.Axis(values=HOUR_NAMES[::6], labelAngle=0)),
+            x=alt.X(
+                "hour:N", title="Hour of the day (local time)", axis=alt.Axis(values=HOUR_NAMES[::6], labelAngle=0)
+            ),
             y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=3, format="d", tickMinStep=1)),
             color=alt.Color(
                 "kind:N",

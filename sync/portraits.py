@@ -13,10 +13,12 @@ import ibis
 from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from segmenter.local_time import with_local_hour, zone_spelt
 from segmenter.personas import UNCLASSIFIED
 from segmenter.trait import Trait
 from sync.assign import measured
 from sync.lifting import engagements
+from sync.time_zones import offsets
 from sync.workbench import Workbench
 
 MARKERS = 4
@@ -75,7 +77,7 @@ class Portrait:
     """What is known of one persona's people.
 
     Attributes:
-        opens: People-mails opened by hour of the day (UTC), 24 numbers, machines left out; *clicks* likewise.
+        opens: People-mails opened by hour of the day where they are, 24 numbers, machines left out; *clicks* likewise.
     """
 
     markers: list[Marker] = field(default_factory=list)
@@ -102,7 +104,7 @@ def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
         if slug in found:
             found[slug].markers = marked
     _fill_channels(bench, people, links, found)
-    _fill_hours(bench, people, links, found)
+    _fill_hours(bench, people, links, as_of, found)
     _fill_path(bench, people, links, found, persons)
     return found
 
@@ -159,12 +161,14 @@ def _fill_channels(bench: Workbench, people: Table, links: Table, found: Mapping
             found[row["slug"]].channels.append(Channel(row["connection"], int(row["persons"]), int(row["reachable"])))
 
 
-def _fill_hours(bench: Workbench, people: Table, links: Table, found: Mapping[str, Portrait]) -> None:
+def _fill_hours(bench: Workbench, people: Table, links: Table, as_of: datetime, found: Mapping[str, Portrait]) -> None:
     acts = _human(bench, links).inner_join(people, "person_id")
     told = acts.filter(acts.kind.isin(["open", "click"]))
-    # by epoch: an engine's own hour may be that of its session's time zone
-    hour = ((told["at"].epoch_seconds() % 86_400) / 3600).floor().cast("int64")
-    counted = told.mutate(hour=hour).group_by("slug", "kind", "hour").aggregate(n=lambda t: t.count())
+    known = zone_spelt(bench.warehouse.current(CONTACTS.name))
+    keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
+    zones = keyed.group_by("person_id").aggregate(time_zone=keyed.time_zone.max(where=keyed.state == "active"))
+    hourly = with_local_hour(told, "at", zones, offsets(bench, as_of))
+    counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())
     for row in counted.to_pyarrow().to_pylist():
         if row["slug"] in found:
             portrait = found[row["slug"]]

@@ -231,8 +231,8 @@ def _hours_text(name: str, drawn: Portrait) -> str:
         return f"When {name} open and click: nothing yet."
     best = max(range(len(drawn.opens)), key=lambda hour: drawn.opens[hour])
     return (
-        f"Opens and clicks of {name} by hour of the day: {sum(drawn.opens):,} opens, most of them at {best:02d} UTC; "
-        f"{sum(drawn.clicks):,} clicks."
+        f"Opens and clicks of {name} by hour of the day, local time: {sum(drawn.opens):,} opens, most of them at "
+        f"{best:02d}; {sum(drawn.clicks):,} clicks."
     )
 
 

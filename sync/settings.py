@@ -58,6 +58,7 @@ class Workspace:
         directory: The folder.
         state_dir: ``.personasync`` in it.
         engine: "duckdb" or an Ibis URL.
+        time_zone: Of people whose own is not known, as IANA writes it.
         state_url: An SQLAlchemy URL for `sync.control.open_control`.
         connections: By name, in order of the file.
         traits: [traits.NAME].
@@ -80,6 +81,7 @@ class Workspace:
     state_dir: Path
     name: str
     engine: str
+    time_zone: str
     state_url: str
     connections: Mapping[str, ConnectionPart]
     traits: Mapping[str, TraitPart]
@@ -194,6 +196,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         state_dir=directory / STATE,
         name=main.workspace.name,
         engine=main.workspace.engine,
+        time_zone=main.workspace.time_zone,
         state_url=_state_url(directory / STATE, main.workspace.state),
         connections=main.connections,
         traits=main.traits,
@@ -271,7 +274,12 @@ def _digest(
     experiments: Mapping[str, Experiment],
 ) -> str:
     files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas, *main.tools.values())
-    told = "".join(file.model_dump_json() for file in files) + steps.version + repr(sorted(experiments.items()))
+    told = (
+        "".join(file.model_dump_json() for file in files)
+        + main.workspace.time_zone
+        + steps.version
+        + repr(sorted(experiments.items()))
+    )
     return hashlib.sha256(told.encode()).hexdigest()
 
 

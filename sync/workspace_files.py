@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -28,6 +29,13 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _is_zone(name: str) -> str:
+    if name not in available_timezones():
+        message = f"there is no time zone {name!r}; write it like Europe/Berlin"
+        raise ValueError(message)
+    return name
+
+
 class WorkspacePart(Part):
     """[workspace]."""
 
@@ -38,6 +46,9 @@ class WorkspacePart(Part):
     state: str = Field(
         default="sqlite",
         description='Where runs, plans and the ledger lie: "sqlite" (a file in .personasync), or a postgresql:// URL.',
+    )
+    time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
+        default="UTC", description="Where hours of the day are told for people whose own time zone is not known."
     )
 
 

@@ -182,8 +182,9 @@ class Mailchimp:
     # -- writing -------------------------------------------------------------------------------------------
     def missing(self, fields_wanted: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
         """Return what the audience lacks; see the Protocol."""
+        plan = self._connection.settings.get("plan", "")
         try:
-            steps = list(fields.missing(self._api, self.name, self._audience, fields_wanted, self._limits))
+            steps = list(fields.missing(self._api, self.name, self._audience, fields_wanted, self._limits, plan=plan))
         except NotFoundError as error:
             raise self._no_audience() from error
         prefix = self._connection.manifest["group_prefix"]

@@ -19,6 +19,7 @@ KINDS: Mapping[str, FieldType] = {
     "dropdown": "enumeration",
 }
 COMPATIBLE = {"url": {"url", "text", "imageurl"}}
+PREMIUM = "premium"
 ALL = 1000  # lists page by ten if nobody says otherwise (trap M5)
 
 
@@ -40,9 +41,25 @@ def _definition(tag: str, row: Mapping[str, Any]) -> FieldDefinition:
 
 
 def missing(
-    api: MailchimpApi, connection: str, audience: str, fields: Sequence[FieldDefinition], limits: Mapping[str, int]
+    api: MailchimpApi,
+    connection: str,
+    audience: str,
+    fields: Sequence[FieldDefinition],
+    limits: Mapping[str, int],
+    *,
+    plan: str = "",
 ) -> Iterator[SetupStep]:
     """Yield what has to be created.
+
+    No answer of Mailchimp names an audience's limit. One that holds more than the usual limit has the larger one.
+
+    Args:
+        api: The account.
+        connection: The connection's name.
+        audience: The audience's id.
+        fields: What is wanted there.
+        limits: Those of plugin.toml.
+        plan: The account's, "premium" where more fields fit.
 
     Raises:
         FixSettingsError: A field of that tag has another type, a tag is too long, or there is no room for more.
@@ -57,12 +74,14 @@ def missing(
             )
         if field.name in there:
             _check_type(field, str(there[field.name]["type"]))
-    room = limits["merge_fields"] - len(there)
-    if len(lacking) > room:
+    premium = plan == PREMIUM or len(there) > limits["merge_fields"]
+    most = limits["merge_fields_premium" if premium else "merge_fields"]
+    if len(lacking) > most - len(there):
         names = ", ".join(field.name for field in lacking)
+        larger = "" if premium else f' On Premium, write plan = "{PREMIUM}" into [connections.{connection}].'
         raise FixSettingsError(
-            f"The audience has {len(there)} of {limits['merge_fields']} merge fields; no room for {names}.",
-            mend="Delete fields that nobody uses in Mailchimp, or drop template fields from personas.toml.",
+            f"The audience has {len(there)} of {most} merge fields; no room for {names}.",
+            mend=f"Delete fields that nobody uses in Mailchimp, or drop template fields from personas.toml.{larger}",
         )
     for field in lacking:
         yield SetupStep(

@@ -9,6 +9,7 @@ from ibis import Table
 
 from segmenter.catalogue import MAIL_WINDOWS, VISIT_WINDOWS, YEAR
 from segmenter.facts.windows import Windows, by_person
+from segmenter.local_time import with_local_hour
 from segmenter.trait import Inputs
 
 COUNTED = {
@@ -47,13 +48,19 @@ def engagement_facts(inputs: Inputs, windows: Windows) -> Table:
     )
 
 
-def hour_facts(inputs: Inputs, windows: Windows) -> Table:
-    """Return the hour (UTC) in which most mails were first opened or clicked; of equally many, the earliest."""
+def hour_facts(inputs: Inputs, people: Table, windows: Windows) -> Table:
+    """Return the hour, where the person is, of most mails' first open or click; of equally many, the earliest.
+
+    Args:
+        inputs: The tables.
+        people: Columns ``person_id``, ``time_zone``.
+        windows: The moment.
+    """
     past = windows.past(inputs.engagements)
     done = _once(by_person(past, inputs.links))
     answered = done.filter(done.kind.isin(["open", "click"]))
-    each = answered.mutate(hour=answered["first"].hour().cast("int64")).group_by("person_id", "hour")
-    counted = each.aggregate(n=lambda rows: rows.count())
+    each = with_local_hour(answered, "first", people, inputs.offsets)
+    counted = each.group_by("person_id", "hour").aggregate(n=each.count())
     best = counted.group_by("person_id").aggregate(best=(counted.n * HOURS + (HOURS - 1 - counted.hour)).max())
     return best.select("person_id", favourite_hour=HOURS - 1 - best.best % HOURS)
 

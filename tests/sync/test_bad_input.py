@@ -98,7 +98,29 @@ def test_no_room_for_merge_fields_is_told_before_anything_is_made(platforms: Pla
 
     assert status == 2
     assert "30 of 30 merge fields; no room for PERSONA, PS_HEAD, PS_OFFER" in told
+    assert 'On Premium, write plan = "premium" into [connections.email].' in told
     assert platforms.writes() == []
+
+
+@pytest.mark.parametrize(("fields", "plan"), [(27, "premium"), (28, "")])
+def test_premium_has_room_for_eighty_merge_fields_where_it_is_named_or_seen(
+    platforms: Platforms, say: Run, fields: int, plan: str
+) -> None:
+    platforms.sandbox.world.settings.merge_field_limit = 80
+    for number in range(fields):
+        platforms.email.add_merge_field(AUDIENCE, f"X{number}", name=f"X {number}")
+    if plan:
+        edit(platforms, 'connector = "mailchimp"', f'connector = "mailchimp"\nplan = "{plan}"')
+
+    status, _, told = say("setup", "--yes")
+    for number in range(fields, 80):
+        platforms.email.add_merge_field(AUDIENCE, f"X{number}", name=f"X {number}")
+    edit(platforms, 'email = "PS_HEAD"', 'email = "PS_HEADER"', "personas.toml")
+    full, _, said = say("setup", "--yes")
+
+    assert (status, full) == (0, 2), told
+    assert "of 80 merge fields; no room for PS_HEADER" in said
+    assert "On Premium" not in said
 
 
 def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Platforms, say: Run) -> None:
