@@ -130,8 +130,8 @@ def _default(value: Mapping[str, Any]) -> str:
 def _traits() -> Iterator[str]:
     yield "## Traits\n"
     yield "What rules may ask about a person, measured as of one moment.\n"
-    rows = [(f"`{trait.name}`", trait.type, trait.unit, trait.meaning) for trait in BUILT_IN.values()]
-    yield _table(("trait", "type", "unit", "means"), rows)
+    rows = [(f"`{trait.name}`", trait.type, trait.unit, trait.family, trait.meaning) for trait in BUILT_IN.values()]
+    yield _table(("trait", "type", "unit", "family", "means"), rows)
 
 
 def _platforms(manifest: Manifest) -> Iterator[str]:

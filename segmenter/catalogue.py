@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from segmenter.errors import DefinitionError
-from segmenter.trait import MappedTrait, SurveyTrait, Trait
+from segmenter.families import Family, likely_family
+from segmenter.trait import MappedTrait, SurveyTrait, Trait, definition
 
 ORDER_WINDOWS = (30, 90, 180, 365)
 MAIL_WINDOWS = (7, 30, 90, 180, 365)
@@ -43,8 +44,8 @@ def _number(
     return Trait(name, meaning, unit, "number", source, window, least=least)
 
 
-def _text(name: str, meaning: str, unit: str, source: str) -> Trait:
-    return Trait(name, meaning, unit, "text", source)
+def _text(name: str, meaning: str, unit: str, source: str, family: Family = "behavioural") -> Trait:
+    return Trait(name, meaning, unit, "text", source, family=family)
 
 
 def _orders() -> Iterator[Trait]:
@@ -58,7 +59,7 @@ def _orders() -> Iterator[Trait]:
     yield _number("days_since_first_order", "days since the first order", "days", "orders")
     yield _number("days_between_orders", "mean days from an order to the next; null below two", "days", "orders")
     yield _trend("orders", "orders placed", "orders")
-    yield _text("currency", "the currency of most orders", "ISO 4217", "orders")
+    yield _text("currency", "the currency of most orders", "ISO 4217", "orders", "cultural")
     yield _number("currencies", "currencies ordered in; only the most used one is summed", "currencies", "orders")
     worth = "what the person's coming orders are worth by the value model; null where it does not know"
     yield _number("clv", worth, "main currency", "person_values")
@@ -66,7 +67,7 @@ def _orders() -> Iterator[Trait]:
     yield _number("expected_orders_365d", expected, "orders", "person_values")
     yield _text("favourite_category", "category of which most pieces were ordered", "category", "order_lines")
     yield _text("last_category", "category that was ordered last", "category", "order_lines")
-    yield _text("last_product", "product that was ordered last: its title, or its number", "product", "order_lines")
+    yield _text("last_product", "product that was ordered last; its title, or its number", "product", "order_lines")
     yield _number("categories", "different categories ordered", "categories", "order_lines")
 
 
@@ -122,15 +123,16 @@ def _people() -> Iterator[Trait]:
     yield _number("platforms", "connections that know the person", "connections", "contacts")
     yield _text("consent", "strictest consent over the person's contacts", "consent", "contacts")
     yield _text("lifecycle_stage", "lifecycle stage in the CRM", "stage", "contacts")
-    yield _text("country", "country, as the platform writes it", "country", "contacts")
-    yield _text("region", "state or region, as the platform writes it", "region", "contacts")
-    yield _text("city", "city, as the platform writes it", "city", "contacts")
-    yield _text("time_zone", "time zone, as the platform writes it", "time zone", "contacts")
-    yield _text("language", "language, as the platform writes it", "language", "contacts")
-    yield _text("company", "company that the person works for", "company", "contacts")
-    yield _text("industry", "industry of the company", "industry", "contacts")
-    yield _text("job_title", "job title", "job title", "contacts")
-    yield _number("employees", "employees of the company; of a range its lower end", "employees", "contacts")
+    yield _text("country", "country, as the platform writes it", "country", "contacts", "geographic")
+    yield _text("region", "state or region, as the platform writes it", "region", "contacts", "geographic")
+    yield _text("city", "city, as the platform writes it", "city", "contacts", "geographic")
+    yield _text("time_zone", "time zone, as the platform writes it", "time zone", "contacts", "geographic")
+    yield _text("language", "language, as the platform writes it", "language", "contacts", "cultural")
+    yield _text("company", "company that the person works for", "company", "contacts", "demographic")
+    yield _text("industry", "industry of the company", "industry", "contacts", "demographic")
+    yield _text("job_title", "job title", "job title", "contacts", "demographic")
+    size = "employees of the company; of a range its lower end"
+    yield Trait("employees", size, "employees", "number", "contacts", least=0.0, family="demographic")
 
 
 BUILT_IN = {trait.name: trait for trait in (*_orders(), *_mail(), *_answers(), *_people())}
@@ -165,9 +167,7 @@ class Catalogue:
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
-        defined = [asdict(trait) for trait in self.traits.values()]
-        defined += [asdict(trait) for trait in self.mapped.values()]
-        defined += [asdict(trait) for trait in self.surveyed.values()]
+        defined = [definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()]
         told = json.dumps(defined, sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
@@ -193,6 +193,9 @@ def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
 def _described(trait: MappedTrait | SurveyTrait) -> Trait:
     if isinstance(trait, MappedTrait):
         meaning, source = f"property {trait.property} of {trait.connection}", "contacts"
+        family = likely_family(f"{trait.name} {trait.property}", "demographic")
     else:
         meaning, source = f"latest answer to {trait.item} of the survey {trait.survey}", "survey_answers"
-    return Trait(trait.name, trait.meaning or meaning, "", trait.type, source, sensitive=trait.sensitive)
+        family = likely_family(f"{trait.name} {trait.item}", "psychographic")
+    family = trait.family or family
+    return Trait(trait.name, trait.meaning or meaning, "", trait.type, source, sensitive=trait.sensitive, family=family)

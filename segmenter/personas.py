@@ -18,9 +18,11 @@ class Persona:
     Attributes:
         slug: The value that the platforms store; stable while name and story change.
         segments: Names of the segments that the persona stands for.
+        story: Invented, like quote and picture: people write them, and nothing is computed from them.
         fields: Copy for the template fields, by field name.
         on: Copy for one connection only: by field name and connection. It goes before the other.
         alias: What a platform calls its own persona of that kind, where it is called differently there.
+        picture: A file in the workspace.
     """
 
     slug: str
@@ -30,6 +32,8 @@ class Persona:
     fields: Mapping[str, str] = field(default_factory=dict)
     on: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     alias: str = ""
+    quote: str = ""
+    picture: str = ""
 
     def copy(self, name: str, connection: str) -> str | None:
         """Return the copy for field *name* on a connection; None where the persona has no words of its own."""
@@ -39,6 +43,11 @@ class Persona:
         """Yield all copy: field, connection ("": all), text."""
         yield from ((name, "", text) for name, text in self.fields.items())
         yield from ((name, place, text) for name, texts in self.on.items() for place, text in texts.items())
+
+    def invention(self) -> dict[str, str]:
+        """Return everything about the persona that a person wrote, by its place in [personas.SLUG]; empty texts too."""
+        told = {"name": self.name, "story": self.story, "quote": self.quote, "picture": self.picture}
+        return told | {f"fields.{name}{place and '.'}{place}": text for name, place, text in self.texts()}
 
 
 def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[str, str]:

@@ -194,7 +194,7 @@ class Remark:
 
     Attributes:
         persona: The persona's slug; "" for the fallback of a field.
-        part: ``name``, ``story`` or ``fields.NAME``; ``fields.NAME.fallback``.
+        part: ``name``, ``story``, ``quote`` or ``fields.NAME``; ``fields.NAME.fallback``.
     """
 
     persona: str
@@ -211,9 +211,8 @@ def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -
     """Return the sensitive words in names, stories and copy."""
     remarks = []
     for slug, persona in personas.items():
-        texts = {"name": persona.name, "story": persona.story}
-        texts |= {f"fields.{name}{place and '.'}{place}": copy for name, place, copy in persona.texts()}
-        remarks += [Remark(slug, part, found) for part, text in texts.items() for found in find(text)]
+        texts = persona.invention().items()
+        remarks += [Remark(slug, part, found) for part, text in texts if part != "picture" for found in find(text)]
     for name, field in fields.items():
         remarks += [Remark("", f"fields.{name}.fallback", found) for found in find(field.fallback)]
     return remarks

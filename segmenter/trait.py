@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from ibis import Table
+
+from segmenter.families import Family
 
 TraitType = Literal["number", "text", "boolean", "date"]
 
@@ -21,6 +23,7 @@ class Trait:
         least: The smallest possible number, None where every number is possible.
         most: The largest possible number.
         sensitive: Whether it may enter a model or a template only when the workspace names the purpose.
+        family: What it tells of a persona; it decides nothing, so it is no part of the catalogue's digest.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Trait:
     sensitive: bool = False
     least: float | None = None
     most: float | None = None
+    family: Family = "behavioural"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class MappedTrait:
 
     Attributes:
         words: What a text counts as, where a number is written in words: ("yes", 1.0).
+        family: None: the one that the property's name tells of, else demographic.
     """
 
     name: str
@@ -49,11 +54,17 @@ class MappedTrait:
     meaning: str = ""
     sensitive: bool = False
     words: tuple[tuple[str, float], ...] = ()
+    family: Family | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyTrait:
-    """A trait that is a person's latest answer to one item of a survey. `words`: as of `MappedTrait`."""
+    """A trait that is a person's latest answer to one item of a survey.
+
+    Attributes:
+        words: As of `MappedTrait`.
+        family: None: the one that the item's name tells of, else psychographic.
+    """
 
     name: str
     survey: str
@@ -62,6 +73,12 @@ class SurveyTrait:
     meaning: str = ""
     sensitive: bool = False
     words: tuple[tuple[str, float], ...] = ()
+    family: Family | None = None
+
+
+def definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]:
+    """Return all that its values follow from, for digests: the family is not among it."""
+    return {key: value for key, value in asdict(trait).items() if key != "family"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,14 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         found = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in found.people]
         parts = _parts(found.segments)
-        kept = dict.fromkeys((part.name for part in parts), False)
+        same: Mapping[int, ProposedPart] = {}
+        taken = {segment.name for segment in bench.workspace.segments}
         if parts and path_of(bench.workspace.directory, name).is_file():
-            parts, kept = _aligned(bench.workspace.directory, name, people, found, parts)
+            earlier = load(bench.workspace.directory, name).segments
+            same = _aligned(bench.workspace.directory, name, people, found, earlier)
+            taken |= {part.name for part in earlier}
+        parts = _with_words(parts, same, taken)
+        kept = {part.name: part.number in same for part in parts}
         notes = (*base.notes, *found.notes, *_turned(base))
         file = ProposalFile(
             proposal=ProposalPart(
@@ -140,23 +145,33 @@ def _slug(said: Sequence[str], number: int, taken: set[str]) -> str:
 
 
 def _aligned(
-    directory: Path, name: str, people: Sequence[str], found: Proposal, parts: Sequence[ProposedPart]
-) -> tuple[tuple[ProposedPart, ...], dict[str, bool]]:
-    """Give segments the words of those of the earlier proposal that hold the same people."""
-    earlier = {part.number: part for part in load(directory, name).segments}
+    directory: Path, name: str, people: Sequence[str], found: Proposal, earlier: Iterable[ProposedPart]
+) -> dict[int, ProposedPart]:
+    """Return for the number of a new segment that one of the earlier proposal which holds the same people."""
+    known = {part.number: part for part in earlier}
     before = labels(directory, name)
     both = [place for place, person in enumerate(people) if person in before]
     table = counted(
         [str(before[people[place]]) for place in both], [str(int(found.labels[place]) + 1) for place in both]
     )
-    same = {int(new): earlier[int(old)] for new, old in kept_names(table).items() if int(old) in earlier}
-    taken = {part.name for part in same.values()}
+    return {int(new): known[int(old)] for new, old in kept_names(table).items() if int(old) in known}
+
+
+def _with_words(
+    parts: Sequence[ProposedPart], same: Mapping[int, ProposedPart], taken: set[str]
+) -> tuple[ProposedPart, ...]:
+    """Give segments the words of the earlier one that holds the same people; the others a name that nothing has.
+
+    A name is what a persona hangs on: a segment of other people that got it by chance would inherit the persona.
+    """
     told: list[ProposedPart] = []
+    taken = set(taken)
     for part in parts:
-        words: dict[str, Any] = {}
         if old := same.get(part.number):
-            words = {"name": old.name, "title": old.title, "message": old.message, "keep": old.keep}
-        elif part.name in taken:
-            words = {"name": f"segment_{part.number}"}
+            words: dict[str, Any] = {"name": old.name, "title": old.title, "message": old.message, "keep": old.keep}
+        else:
+            names = (part.name, *(f"{part.name[: LONGEST - 3]}_{number}" for number in range(2, 99)))
+            words = {"name": next(name for name in names if name not in taken)}
+            taken.add(words["name"])
         told.append(part.model_copy(update=words))
-    return tuple(told), {part.name: part.number in same for part in told}
+    return tuple(told)

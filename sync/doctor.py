@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
-from sync import creepiness, hooks, quality, setup
+from sync import creepiness, hooks, persona_drafts, quality, setup
 from sync.definitions import definitions_of
 from sync.platform_personas import options, resolved, shared
 from sync.workbench import Workbench
@@ -76,6 +76,7 @@ def _workspace(bench: Workbench) -> list[Finding]:
     found += [
         Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
     ]
+    found += _facts(bench)
     found += _data(bench)
     unsettled = bench.control.ledger.unsettled()
     if unsettled:
@@ -89,6 +90,14 @@ def _workspace(bench: Workbench) -> list[Finding]:
             )
         )
     return found
+
+
+def _facts(bench: Workbench) -> list[Finding]:
+    """Personas whose story rests on facts that are too old, or on another segment."""
+    return [
+        Finding("personas", "warn", f"{reason[:1].upper()}{reason[1:]}.", f"Run `personasync personas draft {slug}`.")
+        for slug, reason in persona_drafts.stale(bench)
+    ]
 
 
 def _data(bench: Workbench) -> list[Finding]:

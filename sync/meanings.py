@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segmenter.families import Family
 from segmenter.fields import TemplateField
 from segmenter.personas import Persona
 from segmenter.segments import Segment
@@ -19,8 +20,8 @@ def own_traits(main: MainFile) -> list[MappedTrait | SurveyTrait]:
     ]
 
 
-def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...]]:
-    return part.type, part.meaning, part.sensitive, tuple(part.words.items())
+def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:
+    return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family
 
 
 def segments_of(file: SegmentsFile) -> tuple[Segment, ...]:
@@ -38,7 +39,8 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    return Persona(slug, part.name, part.segments, part.story, everywhere, on, part.hs_persona)
+    told = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
+    return Persona(slug, *told)
 
 
 def fields_of(file: PersonasFile) -> dict[str, TemplateField]:

@@ -1,4 +1,4 @@
-"""What a persona's card shows of its people, counted in the warehouse: markers, channels, hours, the usual way."""
+"""What a persona's card shows beside the facts, counted in the warehouse: channels, hours, the usual way."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import sqrt
-from typing import Any
 
 import ibis
 from ibis import Table
@@ -15,38 +13,15 @@ from ibis import Table
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
 from segmenter.local_time import with_local_hour, zone_spelt
 from segmenter.personas import UNCLASSIFIED
-from segmenter.trait import Trait
-from sync.assign import measured
 from sync.lifting import engagements
 from sync.time_zones import offsets
 from sync.workbench import Workbench
-
-MARKERS = 4
-LEAST_APART = 0.25
-"""A persona's mean that lies nearer than this to everybody's, in standard deviations, marks nobody."""
 
 LEAST_PEOPLE = 5
 """Of fewer people no figure is shown: it would tell of each of them."""
 
 HOURS = 24
-TECHNICAL = ("logarithm", "hour", "currencies", "connections")
-"""Units whose means say nothing of people."""
-
 STEPS = {"mail": "got a mail", "open": "opened one", "click": "clicked", "order": "ordered"}
-
-
-@dataclass(frozen=True, slots=True)
-class Marker:
-    """A trait in which a persona's people differ from everybody.
-
-    Attributes:
-        apart: Difference of the means in standard deviations of everybody; its sign says which way.
-    """
-
-    trait: Trait
-    mean: float
-    everybody: float
-    apart: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +55,6 @@ class Portrait:
         opens: People-mails opened by hour of the day where they are, 24 numbers, machines left out; *clicks* likewise.
     """
 
-    markers: list[Marker] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
     opens: list[int] = field(default_factory=lambda: [0] * HOURS)
     clicks: list[int] = field(default_factory=lambda: [0] * HOURS)
@@ -92,7 +66,7 @@ def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
 
     Args:
         bench: The open workspace.
-        as_of: The moment of the traits (UTC): that of the newest assignments.
+        as_of: The moment whose time zones count for the hours (UTC): that of the newest assignments.
     """
     told = bench.warehouse.current(ASSIGNMENTS.name)
     people = told.select("person_id", slug=told.persona.fill_null(UNCLASSIFIED))
@@ -100,51 +74,10 @@ def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
     persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}
     found = {slug: Portrait() for slug in persons}
     links = bench.warehouse.memtable(bench.control.links.load())
-    for slug, marked in _markers(bench, people, as_of).items():
-        if slug in found:
-            found[slug].markers = marked
     _fill_channels(bench, people, links, found)
     _fill_hours(bench, people, links, as_of, found)
     _fill_path(bench, people, links, found, persons)
     return found
-
-
-def _markers(bench: Workbench, people: Table, as_of: datetime) -> dict[str, list[Marker]]:
-    with measured(bench, as_of).cache() as table:  # asked twice, and costly to measure
-        known = [trait for trait in bench.workspace.catalogue.traits.values() if _tells(trait) and trait.name in table]
-        joined = people.inner_join(table, "person_id")
-        sums = {f"mean_{trait.name}": joined[trait.name].cast("float64").mean() for trait in known}
-        spread = {f"std_{trait.name}": joined[trait.name].cast("float64").std() for trait in known}
-        everybody = joined.aggregate(**sums, **spread).to_pyarrow().to_pylist()[0]
-        rows = joined.group_by("slug").aggregate(**sums, n=joined.count()).to_pyarrow().to_pylist()
-    return {row["slug"]: _strongest(row, everybody, known) for row in rows}
-
-
-def _tells(trait: Trait) -> bool:
-    """A number that says something of people, and nothing that may not be said."""
-    return trait.type == "number" and not trait.sensitive and not trait.unit.startswith(TECHNICAL)
-
-
-def _strongest(row: Mapping[str, Any], everybody: Mapping[str, Any], known: Sequence[Trait]) -> list[Marker]:
-    found: list[Marker] = []
-    for trait in known:
-        mean, whole, spread = row[f"mean_{trait.name}"], everybody[f"mean_{trait.name}"], everybody[f"std_{trait.name}"]
-        if mean is None or whole is None or not spread:
-            continue
-        apart = (mean - whole) / spread * sqrt(row["n"] / (row["n"] + 10))  # a few people mark less
-        if abs(apart) >= LEAST_APART:
-            found.append(Marker(trait, float(mean), float(whole), float(apart)))
-    found.sort(key=lambda one: -abs(one.apart))
-    return _one_a_source(found)
-
-
-def _one_a_source(found: Sequence[Marker]) -> list[Marker]:
-    """The strongest ones, at most two of one table: orders of 90, 180 and 365 days are one thing."""
-    chosen: list[Marker] = []
-    for one in found:
-        if sum(one.trait.source == other.trait.source for other in chosen) < MARKERS // 2:
-            chosen.append(one)
-    return chosen[:MARKERS]
 
 
 def _fill_channels(bench: Workbench, people: Table, links: Table, found: Mapping[str, Portrait]) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from pydantic import Field
 from connectors.errors import FixSettingsError
 from segmenter.classifier.document import Names, Number, Row
 from segmenter.classifier.linear import Kind
-from sync.toml_places import read_toml
+from sync.toml_places import as_toml, read_toml
 from sync.workspace_files import Part, Slug
 
 FOLDER = "proposals"
@@ -104,6 +105,15 @@ def load(directory: Path, name: str) -> ProposalFile:
         known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
         raise FixSettingsError(f"There is no proposal {name!r}.", mend=f"{FOLDER} has: {known}.")
     return read_toml(path, ProposalFile)
+
+
+def accepted_proposals(directory: Path) -> list[ProposalFile]:
+    """Return the proposals whose segments were made the workspace's; one that can't be read any more is left out."""
+    found = []
+    for path in sorted((directory / FOLDER).glob(f"*{ACCEPTED}")):
+        with suppress(FixSettingsError):
+            found.append(load(directory, path.name.removesuffix(ACCEPTED)))
+    return found
 
 
 def labels(directory: Path, name: str) -> dict[str, int]:
@@ -201,8 +211,7 @@ def _table(header: str, values: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, str):
-        # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+        return as_toml(value)
     if isinstance(value, Sequence):
         return "[" + ", ".join(_value(one) for one in value) + "]"
     return json.dumps(value)

@@ -23,7 +23,13 @@ class Card:
     Attributes:
         anchor: Of the card in the page.
         value: In words; "" where it is not known.
-        markers: What its people have more or less of than everybody, in sentences.
+        facts: Family and what is said of it, in sentences; *quiet*: families of which nothing is.
+        made_from: Facts about what the segment was made from.
+        typical: Its typical member, in sentences.
+        confidence: How far all this may be believed, in sentences.
+        silent: Why there are no facts; "" where there are some.
+        quote: Invented, like the story.
+        picture: A ``data:`` address; "" for none.
         channels: Where they can be reached, in words.
         path: Steps of the usual way, in words.
         copy: Label and text of each template field.
@@ -33,7 +39,14 @@ class Card:
     share: PersonaShare
     anchor: str
     value: str = ""
-    markers: Sequence[str] = ()
+    facts: Sequence[tuple[str, Sequence[str]]] = ()
+    quiet: str = ""
+    made_from: Sequence[str] = ()
+    typical: Sequence[str] = ()
+    confidence: Sequence[str] = ()
+    silent: str = ""
+    quote: str = ""
+    picture: str = ""
     channels: Sequence[str] = ()
     path: Sequence[str] = ()
     copy: Sequence[tuple[str, str]] = ()

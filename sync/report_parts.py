@@ -1,4 +1,4 @@
-"""Gather what stands around the campaigns in the report: cards, values, findings, offers, migration, advice."""
+"""Gather what stands around the campaigns in the report: values, findings, offers, migration, advice."""
 
 from __future__ import annotations
 
@@ -8,20 +8,16 @@ from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CAMPAIGNS, ENGAGEMENTS
-from segmenter.lift import Responses, wilson
 from segmenter.lift.advice import Advice, Measured, advise
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
 from segmenter.lift.sentences import offer_sentence, sentence, sentences
-from segmenter.personas import UNCLASSIFIED
 from sync import charts
 from sync.learning import offers
 from sync.lifting import Lift, engagements, lift_of_campaign, lift_of_experiment
 from sync.movement import migration
-from sync.portraits import Marker, Portrait, Step, portraits
-from sync.report import CLICKED, CampaignResult, PersonaShare, ResultRow
+from sync.report import CampaignResult
 from sync.report_page import (
-    Card,
     Figure,
     Line,
     LinkRow,
@@ -140,100 +136,6 @@ def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
         (title, [Line(tone, tip.sentence) for tip in tips] or [Line(tone, nothing)])
         for title, tone, tips, nothing in parts
     ]
-
-
-def cards(
-    bench: Workbench,
-    shares: Sequence[PersonaShare],
-    measured: Sequence[CampaignResult],
-    values: Mapping[str, str],
-    as_of: datetime,
-) -> list[Card]:
-    """Return a card for each persona.
-
-    Args:
-        bench: The open workspace.
-        shares: The personas with their persons.
-        measured: Campaigns, the newest first.
-        values: What a persona's people are worth, in words, by slug.
-        as_of: Of the newest assignments.
-    """
-    drawn = portraits(bench, as_of)
-    return [_card(bench, share, drawn.get(share.slug, Portrait()), measured, values) for share in shares]
-
-
-def _card(
-    bench: Workbench,
-    share: PersonaShare,
-    drawn: Portrait,
-    measured: Sequence[CampaignResult],
-    values: Mapping[str, str],
-) -> Card:
-    name = UNCLASSIFIED if share.slug == UNCLASSIFIED else share.name
-    told = _responses(name, measured)
-    hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
-    newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(told)]
-    course = Figure(
-        charts.history(newest_last), f"Share of {share.name} who clicked, by campaign: " + _course_text(newest_last)
-    )
-    return Card(
-        share,
-        f"persona-{share.slug}",
-        values.get(share.slug, ""),
-        [_marker(one) for one in drawn.markers],
-        [f"{one.connection}: {one.persons:,}, {one.reachable:,} of them may be written to" for one in drawn.channels],
-        [_step(one) for one in drawn.path],
-        _copy(bench, share.slug),
-        [(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
-        hours,
-        course,
-    )
-
-
-def _marker(one: Marker) -> str:
-    meaning = one.trait.meaning.split(";")[0]
-    return f"{meaning}: {_number(one.mean)} (everybody {_number(one.everybody)})"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"  # noqa: PLR2004 - digits
-
-
-def _step(one: Step) -> str:
-    days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "got a mail"} else ""
-    return f"{one.share:.0%} {one.what}{days}"
-
-
-def _copy(bench: Workbench, slug: str) -> list[tuple[str, str]]:
-    persona = bench.workspace.personas.get(slug)
-    own = persona.fields if persona else {}
-    return [(field.label or name, own.get(name, field.fallback)) for name, field in bench.workspace.fields.items()]
-
-
-def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[CampaignResult, float, float, float]]:
-    """The persona's click rate in each campaign, all variants together."""
-    found = []
-    for result in measured:
-        rows: list[ResultRow] = [row for row in result.rows if row.persona == name]
-        pooled = sum((row.responses(CLICKED) for row in rows), Responses(0, 0))
-        if pooled.people:
-            span = wilson(pooled)
-            found.append((result, pooled.rate, span.low, span.high))
-    return found
-
-
-def _course_text(points: Sequence[tuple[str, float, float, float]]) -> str:
-    return ", ".join(f"{name} {rate:.1%}" for name, rate, _, _ in points) + "."
-
-
-def _hours_text(name: str, drawn: Portrait) -> str:
-    if not any(drawn.opens):
-        return f"When {name} open and click: nothing yet."
-    best = max(range(len(drawn.opens)), key=lambda hour: drawn.opens[hour])
-    return (
-        f"Opens and clicks of {name} by hour of the day, local time: {sum(drawn.opens):,} opens, most of them at "
-        f"{best:02d}; {sum(drawn.clicks):,} clicks."
-    )
 
 
 def moves(bench: Workbench, now: datetime) -> Moves:

@@ -17,6 +17,7 @@ from sync import charts
 from sync import report_parts as parts
 from sync.charts import click_chart
 from sync.lifting import engagements
+from sync.persona_cards import cards
 from sync.report import (
     BEFORE,
     UNCLASSIFIED,
@@ -91,7 +92,7 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
         advice=parts.advice_lines(taught.advice) if as_of else [],
         values=parts.value_rows(bench, ranked) if ranked else [],
         value_notes=ranked.notes if ranked else [],
-        cards=parts.cards(bench, shares, measured, _worth_words(bench, shares, known, ranked), as_of) if as_of else [],
+        cards=cards(bench, shares, measured, _worth_words(bench, shares, known, ranked), as_of) if as_of else [],
         quality=parts.quality(bench),
         moves=parts.moves(bench, bench.now()),
         lifts=parts.shown_lifts(taught.lifts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -51,9 +52,32 @@ def read_text(path: Path) -> str:
 
 def replace_text(path: Path, text: str) -> None:
     """Write *text* to *path* as a whole: whoever reads it finds the old text or the new one, never a part."""
+    replace_bytes(path, text.encode())
+
+
+def append_text(path: Path, text: str) -> bytes:
+    """Write *text* behind what *path* holds, which stays as it is to the byte, and return what it held.
+
+    An empty line comes between; line ends are those of the file.
+    """
+    before = path.read_bytes()
+    ending = b"\r\n" if b"\r\n" in before else b"\n"
+    gap = b"" if not before.strip() else ending if before.endswith(b"\n") else 2 * ending
+    replace_bytes(path, before + gap + text.encode().replace(b"\n", ending))
+    return before
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """Write *content* to *path* as a whole."""
     unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(text, "utf-8")
+    unfinished.write_bytes(content)
     unfinished.replace(path)
+
+
+def as_toml(value: str) -> str:
+    """Return a text as TOML writes it, on one line."""
+    # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def unknown_key(key: str, known: Sequence[str]) -> str:

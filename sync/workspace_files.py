@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from connectors.records import Consent
+from segmenter.families import Family
 
 
 def _no_scheme(name: str) -> str:
@@ -87,6 +88,11 @@ class TraitPart(Part):
     item: str | None = Field(default=None, min_length=1, description="The item of the survey whose answer counts.")
     type: Literal["number", "text", "boolean", "date"] = "text"
     meaning: str = ""
+    family: Family | None = Field(
+        default=None,
+        description="What it tells of a persona. Default: what the name tells of, else demographic; of a survey's item "
+        "psychographic. Cultural: language, market, holidays, stated preferences, nothing else.",
+    )
     sensitive: bool = False
     words: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict,
@@ -113,6 +119,9 @@ class GuardrailsPart(Part):
     max_unclassified: Share = Field(default=0.8, description="Largest share of persons without a segment.")
     min_segment: int = Field(default=20, ge=0, description="Least persons in a segment.")
     max_data_age_hours: float = Field(default=48, gt=0, description="Oldest data that may decide.")
+    max_facts_age_days: float = Field(
+        default=30, gt=0, description="Older facts of a persona are named by `doctor`; they stop nothing."
+    )
 
 
 class ClassifyPart(Part):
@@ -310,7 +319,7 @@ class SegmentsFile(Part):
 
 
 class PersonaPart(Part):
-    """[personas.SLUG]."""
+    """[personas.SLUG]: who stands for a segment. All of it is invented by people; facts are kept elsewhere."""
 
     name: str
     segments: tuple[Slug, ...] = ()
@@ -318,6 +327,8 @@ class PersonaPart(Part):
     hs_persona: str = Field(
         default="", description="Its name among HubSpot's own personas, where it is called differently there."
     )
+    quote: str = Field(default="", description="What the persona would say.")
+    picture: str = Field(default="", description="A file in the workspace, .png, .jpg or .svg, for the report's card.")
     fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
         default_factory=dict,
         description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from segmenter.catalogue import Catalogue
 from segmenter.classifier.linear import Kind, LinearModel
 from segmenter.errors import DefinitionError
+from segmenter.trait import definition
 
 FORMAT = 1
 LARGEST_FILE = 4_000_000  # characters: a hundred segments by a thousand features take two million
@@ -115,7 +115,7 @@ def coefficients_of(model: LinearModel) -> Coefficients:
 
 def trait_digests(catalogue: Catalogue, traits: tuple[str, ...]) -> dict[str, str]:
     """Return a digest of the definition of each trait: another window or meaning has another one."""
-    return {name: _digest(asdict(catalogue.traits[name])) for name in traits}
+    return {name: _digest(definition(catalogue.traits[name])) for name in traits}
 
 
 def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
@@ -124,7 +124,7 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
     for name, digest in file.catalogue.items():
         if name not in catalogue.traits:
             told.append(f"trait {name!r} is gone")
-        elif _digest(asdict(catalogue.traits[name])) != digest:
+        elif _digest(definition(catalogue.traits[name])) != digest:
             told.append(f"trait {name!r} is defined in another way")
     return told
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.discover.items import Items, Labels, Matrix, coded
+from segmenter.profile.differences import Test, adjusted, chi_squared, contingency, ranked
 
 GAP = 0.25  # of a share, or
 RATIO = 0.5  # of the share in all: flexclust 1.5.0
@@ -135,42 +136,16 @@ def descriptors(
     columns: Mapping[str, Sequence[str | None] | NDArray[np.float64]], labels: Labels, k: int
 ) -> tuple[Descriptor, ...]:
     """Test whether *k* segments differ in each of *columns*: texts by chi-squared, numbers by Kruskal-Wallis."""
-    from scipy.stats import false_discovery_control  # noqa: PLC0415 - only where models are made
-
-    raw = [
-        (name, *(_ranks(column, labels, k) if isinstance(column, np.ndarray) else _table(column, labels, k)))
-        for name, column in columns.items()
-    ]
-    told = [one for one in raw if np.isfinite(one[3])]
-    adjusted = false_discovery_control([p for _, _, _, p in told]) if told else []
+    raw: list[tuple[str, Test]] = []
+    for name, column in columns.items():
+        if isinstance(column, np.ndarray):
+            raw.append((name, ranked(column, labels, k).test))
+        else:
+            known = {value: code for code, value in enumerate(sorted({value for value in column if value}))}
+            codes = np.array([known.get(value or "", -1) for value in column], dtype=np.int64)
+            raw.append((name, chi_squared(contingency(codes, labels, k, len(known)))))
+    told = [(name, test) for name, test in raw if np.isfinite(test.p)]
+    levels = adjusted([test.p for _, test in told])
     return tuple(
-        Descriptor(name, test, statistic, p, float(q))
-        for (name, test, statistic, p), q in zip(told, adjusted, strict=True)
+        Descriptor(name, test.name, test.statistic, test.p, q) for (name, test), q in zip(told, levels, strict=True)
     )
-
-
-def _table(column: Sequence[str | None], labels: Labels, k: int) -> tuple[str, float, float]:
-    from scipy.stats import chi2_contingency  # noqa: PLC0415
-
-    known = sorted({value for value in column if value})
-    table = np.zeros((k, len(known)))
-    for label, value in zip(labels, column, strict=True):
-        if value:
-            table[label, known.index(value)] += 1
-    table = table[table.sum(axis=1) > 0]
-    if min(table.shape) < 2:  # noqa: PLR2004 - nothing to compare
-        return "chi-squared", float("nan"), float("nan")
-    found = chi2_contingency(table, correction=False)
-    return "chi-squared", float(found.statistic), float(found.pvalue)
-
-
-def _ranks(column: NDArray[np.float64], labels: Labels, k: int) -> tuple[str, float, float]:
-    from scipy.stats import kruskal  # noqa: PLC0415
-
-    known = ~np.isnan(column)
-    groups = [column[known & (labels == j)] for j in range(k)]
-    groups = [group for group in groups if len(group)]
-    if len(groups) < 2 or np.ptp(column[known]) == 0:  # noqa: PLR2004 - nothing to compare
-        return "Kruskal-Wallis", float("nan"), float("nan")
-    found = kruskal(*groups)
-    return "Kruskal-Wallis", float(found.statistic), float(found.pvalue)

@@ -116,6 +116,7 @@ from sync.cli import (  # noqa: E402, F401 - they register their commands with `
     inspect,
     lift,
     models,
+    personas,
     platforms,
     previews,
     quality,

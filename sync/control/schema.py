@@ -172,3 +172,17 @@ outbox = Table(
     Column("taken_at", Utc),
     Index("outbox_recorded", "recorded_at"),
 )
+
+persona_version = Table(
+    "persona_version",
+    metadata,
+    Column("version", NUMBER, primary_key=True, autoincrement=True),
+    Column("slug", String(60), nullable=False),
+    Column("digest", String(32), nullable=False),
+    Column("as_of", Utc, nullable=False),
+    Column("recorded_at", Utc, nullable=False),
+    Column("run_id", String(40), nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("invention", JSON, nullable=False),
+    Index("persona_version_slug", "slug", "version"),
+)

@@ -21,6 +21,7 @@ from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
 from sync.control.people import People
+from sync.control.personas import PersonaVersions
 from sync.control.plans import Plans
 from sync.control.runs import Cursors, Runs
 
@@ -40,6 +41,7 @@ class Control:
     inbox: Inbox
     leases: Leases
     people: People
+    personas: PersonaVersions
     close: Callable[[], None]
 
 
@@ -70,6 +72,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         inbox=Inbox(engine, now),
         leases=Leases(engine, now),
         people=People(engine, now),
+        personas=PersonaVersions(engine, now),
         close=engine.dispose,
     )
 

@@ -177,3 +177,16 @@ def test_it_prints_to_several_pages(page: Page, tmp_path: Path) -> None:
     printed = page.pdf(path=str(tmp_path / "report.pdf"), format="A4")
 
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) >= 3
+
+
+def test_a_card_tells_facts_by_family_and_marks_what_is_invented(page: Page) -> None:
+    card = page.locator("article", has=page.locator("h3", has_text=NASTY))
+    heads = card.locator("h4").all_inner_texts()
+
+    assert [head.lower() for head in heads if head.lower() in {"invented", "behavioural", "typical member"}] == [
+        "invented",
+        "behavioural",
+        "typical member",
+    ]
+    assert "index" in card.inner_text()
+    assert page.evaluate("getComputedStyle(document.querySelector('.invented')).borderLeftWidth") == "4px"

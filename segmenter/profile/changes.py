@@ -1,0 +1,172 @@
+"""What changed between two versions of a persona: in its facts, beyond chance or not, and in what people wrote.
+
+Both versions mostly look at the same people, whose figures go together; the tests take them for two samples, so they
+call a change real too seldom rather than too often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+from typing import Literal
+
+from segmenter.discover.describe import LEVEL
+from segmenter.lift.rates import Responses
+from segmenter.profile.differences import adjusted
+from segmenter.profile.facts import Fact
+from segmenter.profile.profile import Profile
+from segmenter.profile.words import figure, subject
+
+Verdict = Literal["real", "noise", "unknown", "other"]
+NORMAL = NormalDist()
+SPAN = 2 * 1.96  # standard errors in a 95% interval
+NOISE = "within sampling noise"
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that is another than before.
+
+    Attributes:
+        part: "size", "facts", "segments", "typical member" or "confidence"; "invention" for what people wrote.
+        verdict: "real" beyond chance, "noise" within it, "unknown" where it can't be tested, "other" for no figures.
+        p: Of a tested change, after Benjamini & Hochberg over all that were tested together.
+    """
+
+    part: str
+    sentence: str
+    verdict: Verdict
+    p: float | None = None
+
+
+def changes(before: Profile, now: Profile) -> list[Change]:
+    """Return what is another in the facts: definition, size, figures (the real ones first), confidence."""
+    return [*_definition(before, now), *_figures(before, now), *_typical(before, now), *_grade(before, now)]
+
+
+def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
+    """Return what people wrote anew; see `segmenter.personas.Persona.invention`."""
+    told = []
+    for place in dict.fromkeys((*before, *now)):
+        old, new = before.get(place, ""), now.get(place, "")
+        if old != new:
+            words = f"“{new}”, was “{old}”" if old and new else f"“{new}” is new" if new else f"“{old}” is gone"
+            told.append(Change("invention", f"{place}: {words}.", "other"))
+    return told
+
+
+def _definition(before: Profile, now: Profile) -> Iterator[Change]:
+    old, new = ({one.name: one for one in profile.segments} for profile in (before, now))
+    for name in dict.fromkeys((*old, *new)):
+        if name not in new:
+            yield Change("segments", f"The persona no longer stands for {name}.", "other")
+        elif name not in old:
+            yield Change("segments", f"The persona stands for {name} too.", "other")
+        elif old[name] != new[name]:
+            yield Change(
+                "segments",
+                f"{name} is another segment: its rule is “{new[name].rule}”, was “{old[name].rule}”.",
+                "other",
+            )
+
+
+def _figures(before: Profile, now: Profile) -> list[Change]:
+    tested = [*_size(before, now), *_facts(before, now)]
+    levels = iter(adjusted([p for _, _, p in tested if p is not None]))
+    told = [_judged(part, words, None if p is None else next(levels)) for part, words, p in tested]
+    order: list[Verdict] = ["real", "unknown", "noise"]
+    return sorted(told, key=lambda change: order.index(change.verdict))
+
+
+def _judged(part: str, words: str, p: float | None) -> Change:
+    if p is None:
+        return Change(part, f"{words}.", "unknown")
+    if p <= LEVEL:
+        return Change(part, f"{words}: more than chance explains.", "real", p)
+    return Change(part, f"{words}: {NOISE}.", "noise", p)
+
+
+Tested = tuple[str, str, float | None]
+
+
+def _size(before: Profile, now: Profile) -> Iterator[Tested]:
+    old, new = (Responses(profile.trust.everybody, profile.trust.people) for profile in (before, now))
+    if old != new:
+        words = f"{new.converted:,} people, {new.rate:.1%} of all; were {old.converted:,}, {old.rate:.1%}"
+        yield "size", words, _p_of_shares(old, new)
+
+
+def _facts(before: Profile, now: Profile) -> Iterator[Tested]:
+    """Each fact that one of both versions says; tested wherever both measured it."""
+    old, new = _by_key(before), _by_key(now)
+    for key in dict.fromkeys((*new, *old)):
+        was, told = old.get(key), new.get(key)
+        if not ((was and was.said) or (told and told.said)):
+            continue
+        if was and told:
+            yield from _moved(was, told)
+        elif told:
+            yield "facts", f"Said now: {subject(told)} {figure(told, told.here)}; it could not be told before", None
+        elif was:
+            why = "it is told in another way now" if any(one[0] == key[0] for one in new) else "too few people have it"
+            yield "facts", f"No longer said: {subject(was)} {figure(was, was.here)}; {why}", None
+
+
+def _moved(was: Fact, told: Fact) -> Iterator[Tested]:
+    old, new = figure(was, was.here), figure(told, told.here)
+    moved = f"{subject(told)} {new}, was {old}" if old != new else f"{subject(told)} {new} as before"
+    p = _p_of_shares(_counts(was), _counts(told)) if told.kind == "share" else _p_of_medians(was, told)
+    if told.said and not was.said:
+        yield "facts", f"Said now: {moved}", p
+    elif was.said and not told.said:
+        yield "facts", f"No longer said: {moved}, so it tells them from others too little", p
+    elif old != new:
+        yield "facts", moved, p
+
+
+def _by_key(profile: Profile) -> dict[Key, Fact]:
+    return {(fact.trait, fact.kind, fact.value): fact for fact in profile.facts}
+
+
+def _counts(fact: Fact) -> Responses:
+    return Responses(fact.known, fact.people)
+
+
+def _p_of_shares(old: Responses, new: Responses) -> float | None:
+    """Two-sided, of two proportions with the pooled variance."""
+    if not old.people or not new.people:
+        return None
+    pooled = (old + new).rate
+    variance = pooled * (1 - pooled) * (1 / old.people + 1 / new.people)
+    return 1.0 if not variance else _both_sides((new.rate - old.rate) / sqrt(variance))
+
+
+def _p_of_medians(old: Fact, new: Fact) -> float:
+    """Two-sided, with standard errors read from the intervals of both; without any, a difference is real."""
+    errors = [(fact.here_high - fact.here_low) / SPAN for fact in (old, new)]
+    error = sqrt(sum(one * one for one in errors))
+    if not error:
+        return 0.0 if old.here != new.here else 1.0
+    return _both_sides((new.here - old.here) / error)
+
+
+def _both_sides(z: float) -> float:
+    return 2 * NORMAL.cdf(-abs(z))
+
+
+def _typical(before: Profile, now: Profile) -> Iterator[Change]:
+    old, new = (
+        {one.meaning: one.value for one in profile.typical.said} if profile.typical else {} for profile in (before, now)
+    )
+    told = [f"{meaning}: {new[meaning]}, was {old[meaning]}" for meaning in new if old.get(meaning, "") != new[meaning]
+            if meaning in old]  # fmt: skip
+    if told:
+        yield Change("typical member", f"The typical member is told anew ({'; '.join(told)}).", "other")
+
+
+def _grade(before: Profile, now: Profile) -> Iterator[Change]:
+    if before.trust.grade != now.trust.grade:
+        yield Change("confidence", f"Confidence is {now.trust.grade}, was {before.trust.grade}.", "other")

@@ -1,0 +1,90 @@
+"""One trait of many people as it is compared: codes of categories, or numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from segmenter.catalogue import Catalogue
+from segmenter.discover.items import Labels
+from segmenter.sensitive import Purpose, why_sensitive
+from segmenter.trait import Trait
+
+TECHNICAL = ("logarithm", "hour", "currencies", "connections")
+"""Units of numbers that say nothing of people in a median: logarithms, hours that go round, counts of our own."""
+
+SHRUNK = "_shrunk"
+"""Rates drawn towards everybody's are for models; of people one says what they did."""
+
+WINDOW = re.compile(r"(_\d+d|_total)$")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One trait of people, in their order.
+
+    Attributes:
+        values: Numbers (of a date: days since 1970), NaN where unknown; or codes of *categories*, -1 where unknown.
+        categories: Texts in the order of the codes; None for numbers.
+    """
+
+    trait: Trait
+    values: NDArray[Any]
+    categories: tuple[str, ...] | None = None
+
+    def known(self) -> NDArray[np.bool_]:
+        """Return of whom it is known."""
+        told: NDArray[np.bool_] = ~np.isnan(self.values) if self.categories is None else self.values >= 0
+        return told
+
+    def rows(self, chosen: NDArray[Any]) -> Column:
+        """Return the same trait of some people."""
+        return Column(self.trait, self.values[chosen], self.categories)
+
+
+def may_describe(catalogue: Catalogue, purpose: Purpose) -> list[Trait]:
+    """Return the traits that may be said of a persona: no sensitive one without its purpose, nothing technical."""
+    return [
+        trait
+        for name, trait in catalogue.traits.items()
+        if not (trait.type == "number" and trait.unit.startswith(TECHNICAL))
+        and not name.endswith(SHRUNK)
+        and (purpose.allows(name) or not why_sensitive(name, catalogue))
+    ]
+
+
+def stem(trait: str) -> str:
+    """Return what a trait shares with its other windows: orders of 90 days, of 365 and of all are one thing to say."""
+    return WINDOW.sub("", trait, count=1)
+
+
+def column_of(trait: Trait, told: pa.ChunkedArray) -> Column:
+    """Return a trait of people from a column of the trait table; infinities and blank texts are unknown."""
+    if trait.type == "number":
+        numbers = told.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return Column(trait, np.where(np.isfinite(numbers), numbers, np.nan))
+    if trait.type == "date":
+        days = told.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
+        return Column(trait, days.to_numpy(zero_copy_only=False))
+    texts = pc.if_else(told, "yes", "no") if trait.type == "boolean" else told.cast(pa.string())
+    coded = texts.combine_chunks().dictionary_encode()
+    names = [(text or "").strip() for text in coded.dictionary.to_pylist()]
+    codes = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return _in_order(trait, codes, names)
+
+
+def _in_order(trait: Trait, codes: Labels, names: Sequence[str]) -> Column:
+    """Categories in alphabetical order, those that read the same once: so that the same people give the same column."""
+    known = sorted({name for name in names if name})
+    place: Mapping[str, int] = {name: code for code, name in enumerate(known)}
+    new = np.array([place.get(name, -1) for name in names] + [-1], dtype=np.int64)  # the last stands for code -1
+    return Column(trait, new[codes], tuple(known))

@@ -1,0 +1,137 @@
+"""How far a persona may be believed: how many people it stands on, how sure they are of it, how firm the segment is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Grade = Literal["strong", "fair", "weak"]
+
+ENOUGH, FEW = 100, 50
+"""People; a segment below fifty should not be (SCIENCE 3.5)."""
+
+SURE, DOUBTFUL = 0.8, 0.6
+"""Mean confidence of its people."""
+
+STABLE, SHAKY = 0.75, 0.6
+"""Jaccard over resamples: from .75 a segment is valid, below .6 not to be trusted (`fpc::clusterboot`)."""
+
+FRESH, AGED = 30.0, 90.0
+"""Days since the newest thing that was heard of anybody."""
+
+DEFINED = frozenset({"rules", "declared"})
+"""Sources that define a segment: it is not found in data, so nothing can come apart when people are drawn anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What put people into the group: declared, survey, rules or model, and how sure it was on average."""
+
+    name: str
+    people: int
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stability:
+    """How firm one of the group's segments is, as `discover` found."""
+
+    segment: str
+    proposal: str
+    jaccard: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The figures behind a persona's confidence.
+
+    Attributes:
+        people: In the group; *everybody*: in all groups and in none.
+        sources: By people, the most first.
+        kept: People whose segment nothing confirms any more.
+        stability: Of the segments that come from a proposal.
+        age_days: Age of the newest thing that was heard of anybody, when the facts were made; None: nothing ever was.
+    """
+
+    people: int
+    everybody: int
+    sources: tuple[Source, ...] = ()
+    kept: int = 0
+    stability: tuple[Stability, ...] = ()
+    age_days: float | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of its people, None where nobody has any."""
+        told = [(one.people, one.confidence) for one in self.sources if one.confidence is not None]
+        people = sum(n for n, _ in told)
+        return sum(n * confidence for n, confidence in told) / people if people else None
+
+    @property
+    def defined(self) -> bool:
+        """Whether people defined the segment, by rules or by what its members say."""
+        return all(one.name in DEFINED for one in self.sources)
+
+    @property
+    def grade(self) -> Grade:
+        """The lowest of all: a persona is as firm as its weakest leg, and what was not tested is fair at best."""
+        grades = [_grade(self.people, ENOUGH, FEW)]
+        if self.confidence is not None:
+            grades.append(_grade(self.confidence, SURE, DOUBTFUL))
+        grades += [_grade(one.jaccard, STABLE, SHAKY) for one in self.stability]
+        if not self.stability and not self.defined:
+            grades.append("fair")
+        grades.append("fair" if self.age_days is None else _grade(-self.age_days, -FRESH, -AGED))
+        order: Sequence[Grade] = ("weak", "fair", "strong")
+        return min(grades, key=order.index)
+
+    def sentences(self) -> list[str]:
+        """Return it in words, with the figures."""
+        share = self.people / self.everybody if self.everybody else 0.0
+        told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
+        told += [_source(one) for one in self.sources]
+        if self.kept:
+            told.append(f"{self.kept:,} of them keep the segment although nothing confirms it any more.")
+        told += [_stability(one) for one in self.stability]
+        if not self.sources:  # the unclassified are no segment
+            pass
+        elif not self.stability and self.defined:
+            told.append("The segment is defined, not found in data: nobody tested whether its people belong together.")
+        elif not self.stability:
+            told.append("How firm the segment is was not tested: it comes from no accepted proposal of `discover`.")
+        if self.age_days is None:
+            told.append("No order, mail or visit was ever read: the facts rest on contact records alone.")
+        else:
+            told.append(f"The newest order, mail or visit was {_days(self.age_days)} old when the facts were made.")
+        return told
+
+
+def _grade(value: float, strong: float, fair: float) -> Grade:
+    return "strong" if value >= strong else "fair" if value >= fair else "weak"
+
+
+def _size(people: int) -> str:
+    return "" if people >= ENOUGH else ", which is few" if people >= FEW else ", which is too few to build on"
+
+
+def _source(one: Source) -> str:
+    who = f"{one.people:,} by {one.name if one.name != 'model' else 'the model'}"
+    if one.confidence is None:
+        return f"{who}."
+    if one.name == "rules":
+        return f"{who}: on average {one.confidence:.0%} of what the rules ask is known of them."
+    return f"{who}: on average {one.confidence:.0%} sure."
+
+
+def _stability(one: Stability) -> str:
+    found = {
+        "strong": "the same people come together again when people are drawn anew",
+        "fair": "a pattern is there, who belongs to it is doubtful",
+        "weak": "it hardly comes again when people are drawn anew: do not build on it",
+    }[_grade(one.jaccard, STABLE, SHAKY)]
+    return f"Stability of {one.segment} {one.jaccard:.2f} (proposal {one.proposal}): {found}."
+
+
+def _days(days: float) -> str:
+    return f"{days:,.0f} days" if days >= 1.5 else "about a day" if days >= 0.5 else "less than a day"  # noqa: PLR2004 - rounding

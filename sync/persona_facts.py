@@ -1,0 +1,251 @@
+"""What is true of each persona's people, from the assignments in force: one way for cards, drafts and versions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import ibis
+import numpy as np
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, DELIVERIES, ENGAGEMENTS, ORDERS
+from segmenter.discover.describe import LEVEL
+from segmenter.personas import UNCLASSIFIED
+from segmenter.profile.columns import column_of, may_describe, stem
+from segmenter.profile.facts import FEWEST, Fact, Measured, judged, measure
+from segmenter.profile.profile import Definition, Profile, plain
+from segmenter.profile.trust import Source, Stability, Trust
+from segmenter.profile.typical import Typical, typical
+from segmenter.trait import Trait
+from sync.assign import measured
+from sync.definitions import definitions_of
+from sync.proposals import ProposalFile, accepted_proposals
+from sync.workbench import Workbench
+
+CELLS = 20_000_000
+"""Values that are read at a time: a million people's twenty traits, some hundred megabytes."""
+
+MOST_LOOKED_AT = 12
+"""Traits in which the typical member is looked for."""
+
+DAY = timedelta(days=1)
+
+
+def newest_moment(bench: Workbench) -> datetime:
+    """Return the moment of the newest assignments, UTC.
+
+    Raises:
+        FixSettingsError: Nobody was ever assigned.
+    """
+    newest = bench.control.runs.latest("assign", state="done")
+    if newest is None:
+        raise FixSettingsError(
+            "Nobody is assigned yet, so there is nobody to describe.", mend="Run `personasync assign`."
+        )
+    return datetime.fromisoformat(newest.counts["as_of"])
+
+
+def in_force(bench: Workbench) -> Table:
+    """Return people by persona as they were assigned: ``person_id, slug`` and what the assignment says of itself."""
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    return told.select("person_id", "source", "confidence", "expires_at", slug=told.persona.fill_null(UNCLASSIFIED))
+
+
+def by_segment(bench: Workbench) -> Table:
+    """Return the same by the persona that stands for each segment now, which may be younger than the assignments."""
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    of = bench.workspace.persona_of
+    slug = told.segment.cases(*of.items(), else_=UNCLASSIFIED) if of else ibis.literal(UNCLASSIFIED)
+    return told.select("person_id", "source", "confidence", "expires_at", slug=slug)
+
+
+def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Profile]:
+    """Return what is true of each group's people, by slug, the unclassified among them.
+
+    Args:
+        bench: The open workspace.
+        groups: As `in_force` or `by_segment` returns them.
+        as_of: The moment of the traits, UTC.
+    """
+    with measured(bench, as_of).inner_join(groups, "person_id").cache() as people:
+        counted = _counted(people)
+        slugs = sorted(counted)
+        if not slugs:
+            return {}
+        fewest = max(FEWEST, bench.workspace.guardrails.min_segment)
+        proposals = accepted_proposals(bench.workspace.directory)
+        traits = may_describe(bench.workspace.catalogue, bench.workspace.sensitive)
+        compared = list(_compared(people, slugs, traits, fewest))
+        base = {j: _base(bench, slug, counted[slug], proposals) for j, slug in enumerate(slugs)}
+        facts = judged(compared, len(slugs), base)
+        families = dict(Counter(bench.workspace.catalogue.traits[one.trait].family for one in compared))
+        age = _age(bench, as_of)
+        everybody = sum(one.people for rows in counted.values() for one in rows)
+        found = {}
+        for slug, own in zip(slugs, facts, strict=True):
+            trust = _trust(bench, slug, counted[slug], everybody, proposals, age)
+            enough = trust.people >= fewest
+            member = _typical(people, slug, own, compared, traits, fewest) if enough else None
+            silent = _silent(trust, own, compared, fewest)
+            found[slug] = plain(
+                Profile(
+                    slug,
+                    as_of.isoformat(),
+                    definitions(bench, slug),
+                    trust,
+                    own if enough else (),
+                    member,
+                    families,
+                    silent,
+                )
+            )
+    return found
+
+
+def nobody(bench: Workbench, slug: str, as_of: datetime) -> Profile:
+    """Return the profile of a persona that has no people."""
+    trust = Trust(0, 0)
+    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="Nobody is in it.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    source: str
+    people: int
+    confidence: float | None
+    kept: int
+
+
+def _counted(people: Table) -> dict[str, list[_Counted]]:
+    told = people.group_by("slug", "source").aggregate(
+        people=people.count(), sure=people.confidence.mean(), kept=people.expires_at.notnull().sum()
+    )
+    found: dict[str, list[_Counted]] = {}
+    for row in sorted(told.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["source"] or "")):
+        one = _Counted(row["source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
+        found.setdefault(row["slug"], []).append(one)
+    return found
+
+
+def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewest: int) -> Iterator[Measured]:
+    """Compare the groups trait by trait, some of them in memory at a time."""
+    known = [trait for trait in traits if trait.name in people.columns]
+    rows = max(int(people.count().to_pyarrow().as_py()), 1)
+    at_once = max(CELLS // rows, 1)
+    codes = {slug: code for code, slug in enumerate(slugs)}
+    for start in range(0, len(known), at_once):
+        part = known[start : start + at_once]
+        table = people.select("slug", *(trait.name for trait in part)).to_pyarrow()
+        coded = table["slug"].combine_chunks().dictionary_encode()
+        place = np.array([codes[slug] for slug in coded.dictionary.to_pylist()], dtype=np.int64)
+        labels = place[coded.indices.to_numpy(zero_copy_only=False)]
+        for trait in part:
+            if one := measure(column_of(trait, table[trait.name]), labels, len(slugs), fewest=fewest):
+                yield one
+
+
+def _typical(
+    people: Table, slug: str, own: Sequence[Fact], compared: Sequence[Measured], traits: Sequence[Trait], fewest: int
+) -> Typical | None:
+    """The typical member, looked for in the traits by which groups differ; those that mark this group come first."""
+    chosen: list[str] = []
+    for fact in own:
+        if fact.trait_p <= LEVEL and all(stem(fact.trait) != stem(one) for one in chosen):
+            chosen.append(fact.trait)
+    chosen = chosen[:MOST_LOOKED_AT]
+    if not chosen:
+        return None
+    rows = people.filter(people.slug == slug).order_by("person_id").select(*chosen).to_pyarrow()
+    by_name = {trait.name: trait for trait in traits}
+    scales = {one.trait: one.scale for one in compared if one.scale}
+    return typical([column_of(by_name[name], rows[name]) for name in chosen], scales, fewest=fewest)
+
+
+def _silent(trust: Trust, own: Sequence[Fact], compared: Sequence[Measured], fewest: int) -> str:
+    if trust.people < fewest:
+        return f"Nothing is said of {trust.people:,} people: figures of fewer than {fewest:,} could tell who they are."
+    if trust.people == trust.everybody:
+        return "Everybody is in it, so there is nobody from whom its people could differ."
+    if not compared:
+        return "No trait has values that could be compared: read orders, mails or contacts' properties first."
+    if not any(fact.said for fact in own):
+        return f"Nothing tells its people from the others: {len(compared)} traits were compared, none differs enough."
+    return ""
+
+
+def definitions(bench: Workbench, slug: str) -> tuple[Definition, ...]:
+    """Return the segments that a persona stands for, in the order of their file."""
+    segments = [one for one in bench.workspace.segments if bench.workspace.persona_of.get(one.name) == slug]
+    return tuple(Definition(one.name, one.rule, one.parent) for one in segments)
+
+
+def _base(bench: Workbench, slug: str, rows: Sequence[_Counted], proposals: Sequence[ProposalFile]) -> frozenset[str]:
+    """The traits that a group was made from: those of its rules, its proposal, and of what classified its people."""
+    sources = {row.source for row in rows}
+    names = [one.name for one in definitions(bench, slug)]
+    found: set[str] = set()
+    for name, step in bench.workspace.steps.by_name().items():
+        if name in names or any(name in bench.workspace.steps.by_name()[one].ancestors for one in names):
+            found |= set(step.rule.names)
+    for file in proposals:
+        if any(part.name in names for part in file.segments):
+            found |= set(file.proposal.base)
+    if sources & {"model", "survey", "declared"}:
+        found |= _asked(bench, sources)
+    return frozenset(found)
+
+
+def _asked(bench: Workbench, sources: set[str]) -> set[str]:
+    try:
+        definitions = definitions_of(bench.workspace)
+    except FixSettingsError:  # a model that can't be used any more has still assigned these people
+        return set()
+    scorers: list[Any] = [*definitions.tools] if "survey" in sources else []
+    scorers += [definitions.model] if "model" in sources and definitions.model else []
+    found = {name for scorer in scorers for name in scorer.model.traits}
+    return found | ({definitions.declared} if "declared" in sources and definitions.declared else set())
+
+
+def _trust(
+    bench: Workbench,
+    slug: str,
+    rows: Sequence[_Counted],
+    everybody: int,
+    proposals: Sequence[ProposalFile],
+    age: float | None,
+) -> Trust:
+    firm: dict[str, Stability] = {}
+    for one in definitions(bench, slug):
+        for file in proposals:
+            told = [part.stability for part in file.segments if part.name == one.name and part.keep]
+            if told:
+                firm[one.name] = Stability(one.name, file.proposal.name, min(told))
+    sources = tuple(Source(row.source, row.people, row.confidence) for row in rows if row.source)
+    kept, people = sum(row.kept for row in rows), sum(row.people for row in rows)
+    return Trust(people, everybody, sources, kept, tuple(firm.values()), age)
+
+
+def _age(bench: Workbench, as_of: datetime) -> float | None:
+    """Days between the newest order, mail or visit and the moment of the facts; None: there is none."""
+    newest: list[datetime] = []
+    for schema in (ORDERS, DELIVERIES, ENGAGEMENTS):
+        table = bench.warehouse.current(schema.name)
+        at = table.filter(table["at"] <= as_of)["at"].max().to_pyarrow().as_py()
+        newest += [at] if at else []
+    return (as_of - max(newest)) / DAY if newest else None
+
+
+def facts_by_slug(bench: Workbench) -> tuple[Mapping[str, Profile], datetime]:
+    """Return the profile of every persona of the workspace as of the newest assignments, and that moment.
+
+    Raises:
+        FixSettingsError: Nobody was ever assigned.
+    """
+    as_of = newest_moment(bench)
+    found = profiles(bench, by_segment(bench), as_of)
+    return {slug: found.get(slug) or nobody(bench, slug, as_of) for slug in bench.workspace.personas}, as_of
