@@ -15,6 +15,7 @@ from connectors.hubspot.operations import (
     PROPERTY_UPDATE,
 )
 from connectors.records import FieldDefinition, FieldType, SetupStep
+from connectors.transport import check_made
 
 TYPES = {
     "text": ("string", "text"),
@@ -76,7 +77,8 @@ def create(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
     }
     if field.options:
         body["options"] = [_option(value, label, place) for place, (value, label) in enumerate(field.options)]
-    api.call(PROPERTY_CREATE, body=body)
+    made = api.call(PROPERTY_CREATE, body=body)
+    check_made(field.name, made.get("name"), "property")
 
 
 def extend(api: HubSpotApi, field: FieldDefinition) -> None:

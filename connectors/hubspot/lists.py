@@ -11,6 +11,7 @@ from connectors.errors import FixSettingsError, NotFoundError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, LISTS_SEARCH, MEMBERS_PAGE
 from connectors.records import MEMBERSHIPS
+from connectors.transport import check_made
 
 # what moves when somebody enters or leaves a list (?): the wording is HubSpot's, the promise nobody's; so lists
 # are read again from time to time whatever these say
@@ -80,7 +81,9 @@ class Lists:
     def create(self, group: str) -> None:
         """Make the list of a segment."""
         body = {"name": self._prefix + group, "objectTypeId": CONTACT, "processingType": "MANUAL"}
-        self._ids[group] = str(self._api.call(LIST_CREATE, body=body)["list"]["listId"])
+        made = self._api.call(LIST_CREATE, body=body)["list"]
+        check_made(self._prefix + group, made.get("name"), "list")
+        self._ids[group] = str(made["listId"])
 
     def members(self, group: str) -> Iterator[pa.Table]:
         """Yield the members of a segment's list, page by page; nothing where there is no list."""

@@ -8,6 +8,7 @@ from typing import Any
 from connectors.errors import FixSettingsError
 from connectors.mailchimp.api import MailchimpApi
 from connectors.records import FieldDefinition, FieldType, SetupStep
+from connectors.transport import check_made
 
 TYPES = {"text": "text", "url": "url", "number": "number", "date": "date", "enumeration": "text"}
 KINDS: Mapping[str, FieldType] = {
@@ -99,7 +100,8 @@ def create(api: MailchimpApi, audience: str, field: FieldDefinition) -> None:
         "public": False,
         "default_value": field.default,
     }
-    api.call(api.sdk.lists.add_list_merge_field, audience, body)
+    made = api.call(api.sdk.lists.add_list_merge_field, audience, body)
+    check_made(field.name, made.get("tag"), "merge field")
 
 
 def _check_type(field: FieldDefinition, found: str) -> None:

@@ -12,6 +12,7 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.members import platform_id
 from connectors.mailchimp.times import moment
 from connectors.records import MEMBERSHIPS
+from connectors.transport import check_made
 
 SETTLED = timedelta(seconds=2)
 MEMBER_FIELDS = ["members.id", "members.contact_id", "total_items"]
@@ -66,6 +67,7 @@ class Tags:
         """Make the empty tag of a segment. Never for one that exists: an empty list would clear it (M11)."""
         body = {"name": self.prefix + group, "static_segment": []}
         made = self._api.call(self._api.sdk.lists.create_segment, self._audience, body)
+        check_made(self.prefix + group, made.get("name"), "tag")
         if self._ids is not None:
             self._ids[self.prefix + group] = str(made["id"])
 

@@ -1,5 +1,6 @@
 """The one way out: pooled session, allowed hosts, time-outs, pacing, retry, redaction, error translation."""
 
+from connectors.transport.answers import check_made
 from connectors.transport.book import Book, FileBook, MemoryBook, account_book
 from connectors.transport.budget import Budget, Slots, Window
 from connectors.transport.in_order import in_order
@@ -18,6 +19,7 @@ __all__ = [
     "Transport",
     "Window",
     "account_book",
+    "check_made",
     "in_order",
     "side_by_side",
     "until_silence",

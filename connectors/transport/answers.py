@@ -34,6 +34,18 @@ def document(response: requests.Response) -> Any:
 LATER = "Nothing is lost; run the command again in some minutes."
 
 
+def check_made(wanted: str, answered: object, what: str) -> None:
+    """See to it that the answer to a creation is about what was asked for, and not an older one out of some cache.
+
+    Raises:
+        PlatformDownError: It is about something else; whether anything was made, the next run looks.
+    """
+    if answered != wanted:
+        raise PlatformDownError(
+            f"The answer to the creation of {what} {wanted!r} is about {answered!r}.", answered=False, mend=LATER
+        )
+
+
 def object_of(response: requests.Response) -> dict[str, Any]:
     """Return the body of a refusal, {} where it is no JSON object."""
     try:

@@ -203,3 +203,28 @@ def test_json_is_one_document_even_when_it_fails(say: Run, monkeypatch: pytest.M
     status, out, _ = say("pull", "--json")
 
     assert status == json.loads(out)["error"]["status"] == 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "what"),
+    [
+        ("/crm/v3/properties/contacts", "property"),
+        ("/crm/v3/lists", "list"),
+        (f"/3.0/lists/{AUDIENCE}/merge-fields", "merge field"),
+        (f"/3.0/lists/{AUDIENCE}/segments", "tag"),
+    ],
+)
+def test_an_answer_about_something_else_is_not_taken_for_something_made(
+    platforms: Platforms, say: Run, endpoint: str, what: str
+) -> None:
+    stale = Fault(kind="again", match=endpoint, method="POST", skip=1, times=2)
+    platforms.sandbox.journal.faults[:] = [stale]
+    status, _, told = say("setup", "--yes")
+    platforms.sandbox.journal.faults.clear()
+    again, _, _ = say("setup", "--yes")
+    _, out, _ = say("setup", "--yes")
+
+    assert status == 1
+    assert f"The answer to the creation of {what}" in told
+    assert again == 0
+    assert "is there already" in out
