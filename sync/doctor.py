@@ -8,6 +8,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync import creepiness, hooks, persona_drafts, quality, setup
 from sync.definitions import definitions_of
+from sync.persona_cards import picture
 from sync.platform_personas import options, resolved, shared
 from sync.workbench import Workbench
 
@@ -93,11 +94,16 @@ def _workspace(bench: Workbench) -> list[Finding]:
 
 
 def _facts(bench: Workbench) -> list[Finding]:
-    """Personas whose story rests on facts that are too old, or on another segment."""
-    return [
+    """Personas whose story rests on facts that are too old, or on another segment, or whose picture is not there."""
+    found = [
         Finding("personas", "warn", f"{reason[:1].upper()}{reason[1:]}.", f"Run `personasync personas draft {slug}`.")
         for slug, reason in persona_drafts.stale(bench)
     ]
+    for slug, persona in bench.workspace.personas.items():
+        if persona.picture and not picture(bench.workspace.directory, persona.picture):
+            mend = "Put a .png, .jpg or .svg of at most a megabyte into the workspace's folder."
+            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be shown.", mend))
+    return found
 
 
 def _data(bench: Workbench) -> list[Finding]:

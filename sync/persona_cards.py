@@ -13,7 +13,8 @@ from segmenter.personas import UNCLASSIFIED
 from segmenter.profile import words
 from segmenter.profile.profile import Profile
 from sync import charts
-from sync.persona_facts import in_force, profiles
+from sync.persona_facts import profiles
+from sync.persona_groups import as_they_were_assigned
 from sync.portraits import Portrait, Step, portraits
 from sync.report import CLICKED, CampaignResult, PersonaShare, ResultRow
 from sync.report_page import Card, Figure
@@ -39,7 +40,7 @@ def cards(
         values: What a persona's people are worth, in words, by slug.
         as_of: Of the newest assignments.
     """
-    drawn, found = portraits(bench, as_of), profiles(bench, in_force(bench), as_of)
+    drawn, found = portraits(bench, as_of), profiles(bench, as_they_were_assigned(bench), as_of)
     return [
         _card(bench, share, drawn.get(share.slug, Portrait()), found.get(share.slug), measured, values)
         for share in shares
@@ -75,7 +76,7 @@ def _card(
         hours=hours,
         responses=course,
         quote=persona.quote if persona else "",
-        picture=_picture(bench.workspace.directory, persona.picture) if persona else "",
+        picture=picture(bench.workspace.directory, persona.picture) if persona else "",
     )
     return card if profile is None else _with_facts(card, profile)
 
@@ -95,8 +96,8 @@ def _with_facts(card: Card, profile: Profile) -> Card:
     )
 
 
-def _picture(directory: Path, name: str) -> str:
-    """The picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large."""
+def picture(directory: Path, name: str) -> str:
+    """Return a picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large."""
     path = (directory / name).resolve()
     kind = PICTURES.get(path.suffix.lower())
     if not name or kind is None or not path.is_relative_to(directory.resolve()) or not path.is_file():

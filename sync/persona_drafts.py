@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS
 from segmenter.personas import UNCLASSIFIED
 from segmenter.profile.facts import FEWEST
 from segmenter.profile.profile import Definition, Profile, profile_of
 from sync.control.personas import PersonaVersion
-from sync.persona_facts import by_segment, definitions, newest_moment, nobody, profiles
+from sync.persona_facts import definitions, profiles_of
+from sync.persona_groups import assigned, proposed
 from sync.settings import PERSONAS, SEGMENTS, Workspace
 from sync.toml_places import append_text, as_toml, replace_bytes
 from sync.workbench import Workbench, recorded
@@ -45,32 +45,35 @@ class Drafted:
     profiles: Mapping[str, Profile]
 
 
-def draft(bench: Workbench, name: str | None) -> Drafted:
+def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) -> Drafted:
     """Draft the persona of a segment that has none, and take its facts anew; of all segments where *name* is None.
 
     Args:
         bench: The open workspace; it is read again when something was drafted.
         name: A segment, or a persona that there is already.
+        proposal: Describe the people of this accepted proposal in place of those who are assigned.
 
     Raises:
         FixSettingsError: Nobody is assigned, the name is unknown, or there are too few people to describe.
     """
     with recorded(bench, "personas") as run:
-        as_of = newest_moment(bench)
-        wanted, skipped = _wanted(bench, name)
+        grouping = proposed(bench, proposal) if proposal else assigned(bench)
+        sizes = grouping.sizes()
+        wanted, skipped = _wanted(bench.workspace, name, sizes, only_these=proposal is not None)
         fresh = _write(bench, wanted)
-        found = profiles(bench, by_segment(bench), as_of)
-        slugs = list(bench.workspace.personas) if name is None else [_slug_of(bench.workspace, name)]
-        told = {slug: found.get(slug) or nobody(bench, slug, as_of) for slug in slugs}
+        of = bench.workspace.persona_of
+        meant = bench.workspace.personas if proposal is None else dict.fromkeys(of[s] for s in sizes if s in of)
+        slugs = list(meant) if name is None else [_slug_of(bench.workspace, name)]
+        told = profiles_of(bench, grouping, slugs)
         kept: list[PersonaVersion] = []
         for slug, profile in told.items():
             invention = bench.workspace.personas[slug].invention()
             facts = profile.document()
-            version = bench.control.personas.record(slug, facts, invention, as_of=as_of, run_id=run.run_id)
+            version = bench.control.personas.record(slug, facts, invention, as_of=grouping.as_of, run_id=run.run_id)
             kept += [version] if version else []
         unchanged = [slug for slug in told if slug not in {one.slug for one in kept}]
         run.counts.update(drafted=len(fresh), versions=len(kept))
-    return Drafted(as_of, fresh, kept, unchanged, skipped, told)
+    return Drafted(grouping.as_of, fresh, kept, unchanged, skipped, told)
 
 
 def _slug_of(workspace: Workspace, name: str) -> str:
@@ -78,43 +81,46 @@ def _slug_of(workspace: Workspace, name: str) -> str:
     return name if name in workspace.personas and name not in workspace.persona_of else workspace.persona_of[name]
 
 
-def _wanted(bench: Workbench, name: str | None) -> tuple[list[str], dict[str, str]]:
-    """The segments that get a draft, and those that get none, with the reason."""
-    workspace = bench.workspace
-    steps = workspace.steps.by_name()
+def _wanted(
+    workspace: Workspace, name: str | None, sizes: Mapping[str, int], *, only_these: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """The segments that get a draft, and those that get none, with the reason; *only_these*: of those with a size."""
     if not workspace.segments:
         raise FixSettingsError("There is no segment to describe.", mend=f"Write one in {SEGMENTS}, or run `discover`.")
-    if name is not None and name not in steps:
-        if name in workspace.personas:
-            return [], {}
-        known = ", ".join((*steps, *workspace.personas))
-        raise FixSettingsError(f"There is no segment or persona {name!r}.", mend=f"There are: {known}.")
-    direct = {segment for persona in workspace.personas.values() for segment in persona.segments}
     if name is not None:
-        if name in direct:
-            return [], {}
-        people = _people(bench, name, direct)
-        if people < _fewest(workspace):
-            raise FixSettingsError(_too_few(workspace, name, people), mend=MEND)
-        return [name], {}
-    chosen: list[str] = []
-    skipped: dict[str, str] = {}
-    for segment in workspace.segments:
-        if segment.name in workspace.persona_of or {*steps[segment.name].ancestors} & {*_without(workspace)}:
+        return _named(workspace, name, sizes), {}
+    steps, chosen, skipped = workspace.steps.by_name(), [], {}
+    without = [segment.name for segment in workspace.segments if segment.name not in workspace.persona_of]
+    for segment in without:
+        if {*steps[segment].ancestors} & {*without} or (only_these and segment not in sizes):
             continue
-        people = _people(bench, segment.name, direct)
+        people = _people(workspace, segment, sizes)
         if people < _fewest(workspace):
-            skipped[segment.name] = _too_few(workspace, segment.name, people)
+            skipped[segment] = _too_few(workspace, segment, people)
         else:
-            chosen.append(segment.name)
+            chosen.append(segment)
     return chosen, skipped
 
 
+def _named(workspace: Workspace, name: str, sizes: Mapping[str, int]) -> list[str]:
+    """The segment of that name, if it has no persona of its own; nothing for a persona."""
+    known = workspace.steps.by_name()
+    if name in _direct(workspace) or (name in workspace.personas and name not in known):
+        return []
+    if name not in known:
+        there = ", ".join((*known, *workspace.personas))
+        raise FixSettingsError(f"There is no segment or persona {name!r}.", mend=f"There are: {there}.")
+    people = _people(workspace, name, sizes)
+    if people < _fewest(workspace):
+        raise FixSettingsError(_too_few(workspace, name, people), mend=MEND)
+    return [name]
+
+
+def _direct(workspace: Workspace) -> set[str]:
+    return {segment for persona in workspace.personas.values() for segment in persona.segments}
+
+
 MEND = "Run `personasync assign`, widen or merge the segment, or lower [guardrails] min_segment (never below ten)."
-
-
-def _without(workspace: Workspace) -> list[str]:
-    return [segment.name for segment in workspace.segments if segment.name not in workspace.persona_of]
 
 
 def _fewest(workspace: Workspace) -> int:
@@ -128,15 +134,15 @@ def _too_few(workspace: Workspace, segment: str, people: int) -> str:
     )
 
 
-def _people(bench: Workbench, segment: str, direct: set[str]) -> int:
+def _people(workspace: Workspace, segment: str, sizes: Mapping[str, int]) -> int:
     """How many people a persona of *segment* would stand for: sub-segments with a persona of their own are not its."""
+    ends = {segment, *_direct(workspace)}
     own = [
         name
-        for name, step in bench.workspace.steps.by_name().items()
-        if next((place for place in (name, *step.ancestors) if place in direct or place == segment), "") == segment
+        for name, step in workspace.steps.by_name().items()
+        if next((place for place in (name, *step.ancestors) if place in ends), "") == segment
     ]
-    told = bench.warehouse.current(ASSIGNMENTS.name)
-    return int(told.filter(told.segment.isin(own)).count().to_pyarrow().as_py())
+    return sum(sizes.get(name, 0) for name in own)
 
 
 def _write(bench: Workbench, segments: Sequence[str]) -> dict[str, str]:

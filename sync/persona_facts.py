@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import ibis
 import numpy as np
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, DELIVERIES, ENGAGEMENTS, ORDERS
+from connectors.records import DELIVERIES, ENGAGEMENTS, ORDERS
 from segmenter.discover.describe import LEVEL
-from segmenter.personas import UNCLASSIFIED
 from segmenter.profile.columns import column_of, may_describe, stem
 from segmenter.profile.facts import FEWEST, Fact, Measured, judged, measure
 from segmenter.profile.profile import Definition, Profile, plain
@@ -24,6 +22,7 @@ from segmenter.profile.typical import Typical, typical
 from segmenter.trait import Trait
 from sync.assign import measured
 from sync.definitions import definitions_of
+from sync.persona_groups import Grouping
 from sync.proposals import ProposalFile, accepted_proposals
 from sync.workbench import Workbench
 
@@ -36,40 +35,12 @@ MOST_LOOKED_AT = 12
 DAY = timedelta(days=1)
 
 
-def newest_moment(bench: Workbench) -> datetime:
-    """Return the moment of the newest assignments, UTC.
-
-    Raises:
-        FixSettingsError: Nobody was ever assigned.
-    """
-    newest = bench.control.runs.latest("assign", state="done")
-    if newest is None:
-        raise FixSettingsError(
-            "Nobody is assigned yet, so there is nobody to describe.", mend="Run `personasync assign`."
-        )
-    return datetime.fromisoformat(newest.counts["as_of"])
-
-
-def in_force(bench: Workbench) -> Table:
-    """Return people by persona as they were assigned: ``person_id, slug`` and what the assignment says of itself."""
-    told = bench.warehouse.current(ASSIGNMENTS.name)
-    return told.select("person_id", "source", "confidence", "expires_at", slug=told.persona.fill_null(UNCLASSIFIED))
-
-
-def by_segment(bench: Workbench) -> Table:
-    """Return the same by the persona that stands for each segment now, which may be younger than the assignments."""
-    told = bench.warehouse.current(ASSIGNMENTS.name)
-    of = bench.workspace.persona_of
-    slug = told.segment.cases(*of.items(), else_=UNCLASSIFIED) if of else ibis.literal(UNCLASSIFIED)
-    return told.select("person_id", "source", "confidence", "expires_at", slug=slug)
-
-
 def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Profile]:
     """Return what is true of each group's people, by slug, the unclassified among them.
 
     Args:
         bench: The open workspace.
-        groups: As `in_force` or `by_segment` returns them.
+        groups: As `sync.persona_groups.Grouping.by_persona` returns them.
         as_of: The moment of the traits, UTC.
     """
     with measured(bench, as_of).inner_join(groups, "person_id").cache() as people:
@@ -105,12 +76,6 @@ def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Prof
                 )
             )
     return found
-
-
-def nobody(bench: Workbench, slug: str, as_of: datetime) -> Profile:
-    """Return the profile of a persona that has no people."""
-    trust = Trust(0, 0)
-    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="Nobody is in it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +205,12 @@ def _age(bench: Workbench, as_of: datetime) -> float | None:
     return (as_of - max(newest)) / DAY if newest else None
 
 
-def facts_by_slug(bench: Workbench) -> tuple[Mapping[str, Profile], datetime]:
-    """Return the profile of every persona of the workspace as of the newest assignments, and that moment.
+def profiles_of(bench: Workbench, grouping: Grouping, slugs: Iterable[str]) -> dict[str, Profile]:
+    """Return the profile of each of these personas, those without people among them."""
+    found = profiles(bench, grouping.by_persona(bench), grouping.as_of)
+    return {slug: found.get(slug) or _nobody(bench, slug, grouping.as_of) for slug in slugs}
 
-    Raises:
-        FixSettingsError: Nobody was ever assigned.
-    """
-    as_of = newest_moment(bench)
-    found = profiles(bench, by_segment(bench), as_of)
-    return {slug: found.get(slug) or nobody(bench, slug, as_of) for slug in bench.workspace.personas}, as_of
+
+def _nobody(bench: Workbench, slug: str, as_of: datetime) -> Profile:
+    trust = Trust(0, 0)
+    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="Nobody is in it.")

@@ -10,7 +10,8 @@ from connectors.errors import FixSettingsError
 from segmenter.profile.changes import Change, changes, rewritten
 from segmenter.profile.profile import Profile, profile_of
 from sync.control.personas import PersonaVersion
-from sync.persona_facts import facts_by_slug, newest_moment
+from sync.persona_facts import profiles_of
+from sync.persona_groups import assigned, newest_moment
 from sync.workbench import Workbench
 
 NOW = "now"
@@ -48,18 +49,19 @@ def shown(bench: Workbench, name: str, number: int | None = None) -> Shown:
     versions = bench.control.personas.of(slug)
     version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
     if version is None:
-        found, _ = facts_by_slug(bench)
+        found = profiles_of(bench, assigned(bench), [slug])
         return Shown(
             slug, found[slug], None, (), f"No version is kept yet: `personasync personas draft {slug}` keeps one."
         )
     profile = _profile(version)
     newest = newest_moment(bench)
-    old = version is versions[-1] and profile.moment < newest
+    if version is not versions[-1] or newest is None or profile.moment >= newest:
+        return Shown(slug, profile, version, versions)
     remark = (
         f"People were classified again since, as of {newest:%Y-%m-%d %H:%M} UTC: `personasync personas draft {slug}` "
         "takes the facts anew."
     )
-    return Shown(slug, profile, version, versions, remark if old else "")
+    return Shown(slug, profile, version, versions, remark)
 
 
 def slug_of(bench: Workbench, name: str) -> str:

@@ -26,7 +26,7 @@ from segmenter.profile.intervals import index, index_interval, median_interval
 FEWEST = 10
 """People that a figure must be of, so that nobody can be recognised in it."""
 
-SMALL_EFFECT = 0.1
+SMALL_EFFECT = 0.05
 """Cliff's delta below which a difference that is no marker is not worth a sentence: everything differs in a million."""
 
 MOST_VALUES = 30
@@ -146,14 +146,15 @@ def _shares(
             here = Responses(int(known[j]), int(table[j, v]))
             rest = Responses(int(known.sum() - known[j]), int(everybody[v] - table[j, v]))
             if here.converted >= fewest and rest.people:
-                own.append(_share(column, name, here, rest, float(p[j, v]), test))
+                own.append(_share(column, name, here, rest, float(p[j, v]), test, two=both or names == [ANY]))
         facts.append(tuple(_one_of_two(own) if both else own))
     return Measured(column.trait.name, tuple(facts), test, None)
 
 
-def _share(column: Column, name: str, here: Responses, rest: Responses, p: float, test: Test) -> Fact:
+def _share(column: Column, name: str, here: Responses, rest: Responses, p: float, test: Test, *, two: bool) -> Fact:
+    """Of *two* values either may be what marks the group: few yes are as telling as many no."""
     everybody, span, ends = (here + rest).rate, wilson(here), index_interval(here, rest)
-    apart = abs(here.rate - everybody)
+    apart, rarer = abs(here.rate - everybody), min(everybody, 1 - everybody) if two else everybody
     return _fact(
         column,
         "share",
@@ -166,7 +167,7 @@ def _share(column: Column, name: str, here: Responses, rest: Responses, p: float
         here.rate - rest.rate,
         p,
         test,
-        marker=apart >= GAP or apart >= RATIO * everybody,
+        marker=apart >= GAP or apart >= RATIO * rarer,
     )
 
 

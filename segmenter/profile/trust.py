@@ -116,7 +116,8 @@ def _size(people: int) -> str:
 
 
 def _source(one: Source) -> str:
-    who = f"{one.people:,} by {one.name if one.name != 'model' else 'the model'}"
+    named = f"the {one.name}" if one.name in {"model", "survey", "proposal"} else one.name
+    who = f"{one.people:,} by {named}"
     if one.confidence is None:
         return f"{who}."
     if one.name == "rules":

@@ -33,6 +33,12 @@ def draft(
     everybody: Annotated[
         bool, typer.Option("--all", help="All segments without a persona, and all facts anew.")
     ] = False,
+    proposal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Describe the people of an accepted proposal of `discover`, before `assign`."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draft a persona behind the end of personas.toml, and keep its facts as a version. Nothing written is touched."""
@@ -42,7 +48,7 @@ def draft(
     if (name is None) != everybody:
         raise FixSettingsError("Say whose facts are meant.", mend="Name one segment, or write --all.")
     with bench_of(workspace) as bench:
-        done = job.draft(bench, name)
+        done = job.draft(bench, name, proposal=proposal)
         missing = {slug: job.to_write(bench.workspace, slug) for slug in done.profiles}
     document = {
         "as_of": done.as_of.isoformat(),

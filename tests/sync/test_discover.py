@@ -141,6 +141,32 @@ def test_a_segment_keeps_its_words_when_it_is_found_anew(folder: Path, survey: P
     assert all(one["kept_its_name"] for one in again)
 
 
+def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
+    folder: Path, survey: Path, told: Told
+) -> None:
+    names = [one["name"] for one in told(*looked(survey, "--name", "kinds"))["segments"]]
+    told("discover", "--accept", "kinds")
+    personas = folder / "personas.toml"
+    mine = f'\n[personas.early]\nname = "Early Eve"\nsegments = ["{names[0]}"]\n'
+    personas.write_text(personas.read_text("utf-8") + mine, "utf-8")
+
+    again = told(*looked(survey, "--name", "kinds", "--seed", "99"))["segments"]
+    added = told("discover", "--accept", "kinds")["added"]
+
+    assert {one["name"] for one in again} == set(names)
+    assert added == []
+    assert load_workspace(folder).persona_of[names[0]] == "early"
+    # the same answers, so the same markers and the same words; but other people gave them
+    rows, _ = respondents()
+    order = default_rng(7).permutation(PEOPLE)
+    write_survey(survey, [rows[place] for place in order])
+    others = told(*looked(survey, "--name", "kinds"))["segments"]
+    assert not any(one["kept_its_name"] for one in others)
+    assert not {one["name"] for one in others} & set(names)
+    elsewhere = told(*looked(survey, "--name", "afresh"))["segments"]
+    assert not {one["name"] for one in elsewhere} & set(names)
+
+
 def test_latent_classes_have_a_form_with_probabilities(folder: Path, survey: Path, told: Told) -> None:
     found = told(*looked(survey, "--method", "lca", "--name", "classes"))
 

@@ -20,6 +20,7 @@ from sync.cli.main import run
 from sync.clock import now
 from sync.doctor import examine
 from sync.new_workspace import Answers, NewConnection, write_workspace
+from sync.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.settings import load_workspace
 from sync.toml_places import append_text
 from sync.workbench import open_workbench
@@ -228,7 +229,7 @@ def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
             assert (b"\r\n" in path.read_bytes()) == (end == "\r\n")
             assert bench.workspace.personas["mine"].story == story
             assert bench.workspace.personas["gold"].segments == ("gold",)
-            assert persona_drafts._wanted(bench, "gold") == ([], {})
+            assert persona_drafts._wanted(bench.workspace, "gold", {}) == ([], {})
 
         holds()
 
@@ -287,6 +288,13 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     assert findings(31) == [
         "The facts of olaf are 31 days old, more than 30.", "The facts of gold are 31 days old, more than 30.",
     ]  # fmt: skip
+    personas = folder / "personas.toml"
+    text = personas.read_text("utf-8").replace('picture = ""', 'picture = "../her.png"')
+    personas.write_text(text, "utf-8")
+    assert findings(1) == ["gold: '../her.png' can't be shown."]
+    personas.write_text(text.replace("../her.png", "her.png"), "utf-8")
+    (folder / "her.png").write_bytes(b"a picture")
+    assert findings(1) == []
     segments = folder / "segments.toml"
     segments.write_text(segments.read_text("utf-8").replace("tier = 'none'", "tier = 'none' and age > 20"), "utf-8")
     assert findings(1) == ["Olaf stands for other segments, or other rules, than its facts were taken from."]
@@ -308,6 +316,41 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
 )
 def test_what_can_not_be_done_is_said_with_the_mend(told: Told, arguments: list[str], message: str) -> None:
     assert message in told("personas", *arguments, status=2)["error"]["message"]
+
+
+def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(folder: Path, told: Told) -> None:
+    """The proposal's people in place of the assignments; its stability stands in the confidence."""
+    with open_workbench(folder, now=now, environment={}) as bench:
+        people = sorted(set(bench.control.links.load()["person_id"].to_pylist()))
+        rows = bench.warehouse.current("contacts").select("platform_id", "properties").to_pyarrow().to_pylist()
+        keys = bench.control.links.mapping()
+    tier = {keys[f"shop:{row['platform_id']}"]: json.loads(row["properties"])["tier"] for row in rows}
+    segments = [("kin_a", "gold", 0.91), ("kin_b", "none", 0.55)]
+    parts = [
+        ProposedPart(number=n, name=name, size=1, share=0.5, stability=firm)
+        for n, (name, _, firm) in enumerate(segments, 1)
+    ]
+    made = ProposalPart(
+        name="kin", made_at=now().isoformat(timespec="seconds"), light="green", sentence="Two.", source="model",
+        method="kmeans", base=("age",), people=PEOPLE, k=2, seed=1,
+    )  # fmt: skip
+    number = {of: n for n, (_, of, _) in enumerate(segments, 1)}
+    members = [(person, number[tier[person]]) for person in people if tier[person] in number]
+    save(folder, ProposalFile(proposal=made, segments=tuple(parts)), members, None)
+    told("discover", "--accept", "kin")
+
+    assert "has 0 people" in told("personas", "draft", "kin_a", status=2)["error"]["message"]
+    done = told("personas", "draft", "--all", "--proposal", "kin")
+
+    assert done["drafted"] == {"kin_a": "kin_a", "kin_b": "kin_b"}
+    card = told("personas", "show", "kin_a")
+    assert said(card)["country", "CH"]["index"] > 100
+    assert said(card)["age", ""]["base"]
+    assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
+    assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
+    assert (
+        "no proposal 'none'" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
+    )
 
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

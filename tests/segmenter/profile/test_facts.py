@@ -72,13 +72,13 @@ def test_what_was_planted_is_said_with_its_figures() -> None:
 
 def test_of_noise_nothing_is_said_in_nineteen_of_twenty_tries() -> None:
     spoken = 0
-    for seed in range(100):
+    for seed in range(60):
         rng = default_rng(seed)
         columns = [numbers(f"n{n}", rng.normal(size=PEOPLE)) for n in range(10)]
         columns += [texts(f"t{n}", rng.choice(["a", "b", "c"], PEOPLE).tolist()) for n in range(10)]
         spoken += any(said(own) for own in facts_of(columns))
 
-    assert spoken <= 5
+    assert spoken <= 4
 
 
 def test_a_difference_of_a_million_people_that_is_no_difference_is_not_said() -> None:

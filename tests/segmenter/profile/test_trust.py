@@ -19,7 +19,7 @@ FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("need
         ({"people": 60}, "fair", "which is few"),
         ({"people": 20}, "weak", "too few to build on"),
         ({"sources": (Source("model", 400, 0.7),)}, "fair", "400 by the model: on average 70% sure"),
-        ({"sources": (Source("model", 300, 0.9), Source("survey", 100, 0.1))}, "fair", "100 by survey"),
+        ({"sources": (Source("model", 300, 0.9), Source("survey", 100, 0.1))}, "fair", "100 by the survey"),
         ({"sources": (Source("survey", 400, 0.5),)}, "weak", "on average 50% sure"),
         ({"stability": (Stability("needs", "kinds", 0.65),)}, "fair", "who belongs to it is doubtful"),
         ({"stability": (Stability("needs", "kinds", 0.4),)}, "weak", "do not build on it"),
