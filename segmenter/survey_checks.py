@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from segmenter.answers import AnswerSheet, Matrix
+from segmenter.minimum import AN_ITEM, needs
 
 REVERSED = -0.2  # item-rest correlation from which an item looks turned round
 STYLE_ITEMS = 8  # fewer items tell nothing of how somebody answers
 ALL_UP = 0.75  # share of items above the mean of all, from which a segment is a way of answering
 YES_SAYER = 0.9  # mean place on the scale, 0 to 1
-PER_ITEM = 70  # respondents wanted per item
 HALF = 0.5
 
 
@@ -185,11 +185,11 @@ def _styles(sheet: AnswerSheet) -> Iterator[Finding]:
 
 
 def _size(sheet: AnswerSheet) -> Iterator[Finding]:
-    wanted = PER_ITEM * len(sheet.items)
+    wanted = AN_ITEM * len(sheet.items)
     if len(sheet.respondents) < wanted:
         yield Finding(
             "size",
-            f"{len(sheet.respondents):,} respondents for {len(sheet.items)} items; {wanted:,} are wanted (70 an item).",
+            needs(f"To be sure, a survey of {len(sheet.items)} items", wanted, "respondents", len(sheet.respondents)) + ".",
             "Take the hit rates as they are: their intervals are honest, the segments may be shaky.",
         )
 

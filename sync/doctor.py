@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
-from sync import creepiness, hooks, persona_drafts, quality, setup
+from sync import creepiness, fitness, hooks, persona_drafts, quality, setup
 from sync.definitions import definitions_of
 from sync.persona_cards import picture
 from sync.platform_personas import options, resolved, shared
 from sync.workbench import Workbench
 
+REFUSED = "Until then `assign` and `run` classify nobody."
+DAILY = "Let cron run `personasync run` every day."
 CLOCKS_APART = timedelta(minutes=2)
 
 
@@ -108,7 +110,8 @@ def _facts(bench: Workbench) -> list[Finding]:
 
 def _data(bench: Workbench) -> list[Finding]:
     """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
-    found = [Finding("data", "warn", sentence) for sentence in quality.stale(bench)]
+    found = [Finding("data", "fail", f"{one.message} {REFUSED}", DAILY) for one in fitness.too_old(bench)]
+    found += [Finding("data", "warn", sentence) for sentence in quality.stale(bench)] if not found else []
     found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.mend) for one in quality.faults(bench)]
     try:
         drifts, told = quality.population(bench, definitions_of(bench.workspace).version)

@@ -49,9 +49,14 @@ def refuse_stale(bench: Workbench, as_of: datetime, override: frozenset[str]) ->
         GuardrailError: It has not, and nobody sets the guardrail aside.
     """
     if is_present(bench, as_of):
-        read = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
-        known = {name: moment for name, moment in read.items() if moment is not None}
-        _refuse(stale(max_age(bench), known, bench.now()), override)
+        _refuse(too_old(bench), override)
+
+
+def too_old(bench: Workbench) -> list[Breach]:
+    """Return the connections that were read too long ago for people to be classified now."""
+    read = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
+    known = {name: moment for name, moment in read.items() if moment is not None}
+    return stale(max_age(bench), known, bench.now())
 
 
 def refuse_unfit(

@@ -16,6 +16,7 @@ from segmenter.answers import AnswerSheet, is_no_answer, number_of
 from segmenter.classifier.document import coefficients_of
 from segmenter.definitions import Thresholds
 from segmenter.errors import DefinitionError
+from segmenter.minimum import needs
 from segmenter.survey_checks import (
     Finding,
     all_up_or_down,
@@ -151,9 +152,10 @@ def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
             "The answers come without segments.",
             mend="Name their column: --segment NAME; or say how many to find: -k 4.",
         )
-    if len(np.unique(sheet.values, axis=0)) < wish.segments or len(sheet.values) < wish.segments:
+    different = len(np.unique(sheet.values, axis=0))
+    if different < wish.segments:
         raise FixSettingsError(
-            f"There are fewer different answers than {wish.segments} segments.",
+            f"{needs(f'Finding {wish.segments} segments', wish.segments, 'different answers', different)}.",
             mend="Ask for fewer, or ask more people.",
         )
     known = filled(sheet.values, fill_values(sheet.values))

@@ -21,13 +21,11 @@ from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.classifier.makers import at_temperature, from_discriminant
 from segmenter.definitions import Thresholds
 from segmenter.errors import DefinitionError
+from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
 
 Discriminant = Literal["lda", "logit"]
 DISCRIMINANTS: tuple[Discriminant, ...] = ("lda", "logit")
 
-LEAST_OF_SEGMENT = 50
-"""Fewest people of each segment: below, its share of right answers can't be told (SCIENCE.md 3.5)."""
-LEAST_A_FEATURE = 10  # people a feature; a convention of regression
 FOLDS = 10
 
 Floats = NDArray[np.float64]
@@ -80,11 +78,11 @@ def lacking(sample: Sample) -> list[str]:
     told = []
     if len(names) < 2:  # noqa: PLR2004 - one class needs no model
         told.append(f"A model tells segments apart: it needs two or more, there is {len(names)} with people.")
-    few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < LEAST_OF_SEGMENT]
-    told += [f"Segment {name!r} needs {LEAST_OF_SEGMENT} people, you have {count}." for name, count in few]
-    needed = LEAST_A_FEATURE * len(sample.features)
-    if len(sample.truth) < needed:
-        told.append(f"{len(sample.features)} features need {needed} people, you have {len(sample.truth)}.")
+    few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < OF_A_SEGMENT]
+    told += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
+    wanted = A_FEATURE * len(sample.features)
+    if len(sample.truth) < wanted:
+        told.append(needs(f"A model of {len(sample.features)} features", wanted, "people", len(sample.truth)) + ".")
     return told
 
 

@@ -17,19 +17,13 @@ from segmenter.discover.describe import is_a_way_of_answering, profiles
 from segmenter.discover.items import Items, Labels, coded
 from segmenter.discover.noise import NullTest
 from segmenter.discover.solutions import Solution
+from segmenter.minimum import needs, of_a_segment
 
 Light = Literal["green", "amber", "red"]
 
 BREAK = 0.1  # A falls by more: the next number is one too many
 REPRODUCIBLE, FRAGILE = 0.8, 0.5  # of A, the smaller of mean and median
 TRUSTED, VALID = 0.6, 0.75  # of SLSw
-SHARE, PEOPLE = 0.05, 50  # a segment's least size is the larger of both
-PER_ITEM = 70  # respondents that are wanted for each item
-
-
-def least_size(people: int) -> int:
-    """Return how many people a segment must have."""
-    return max(int(np.ceil(SHARE * people)), PEOPLE)
 
 
 def before_the_break(found: Mapping[int, Solution]) -> int:
@@ -64,8 +58,8 @@ def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tu
         told.append(f"segmentations of the same people agree by {level:.2f} only")
     if min(stable.segments) < TRUSTED:
         told.append(f"a segment does not come again (SLSw {min(stable.segments):.2f})")
-    if min(solution.sizes) < (least := least_size(len(solution.labels))):
-        told.append(f"a segment has {min(solution.sizes):,} people, {least:,} are needed")
+    if min(solution.sizes) < (least := of_a_segment(len(solution.labels))):
+        told.append(needs("a segment", least, "people", min(solution.sizes)))
     if not all(solution.markers):
         told.append("a segment has no marker: nothing tells it from the others")
     return tuple(told)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter import minimum
 from segmenter.errors import DefinitionError
 
 Matrix = NDArray[np.float64]
@@ -19,7 +20,6 @@ Kind = Literal["binary", "categorical", "metric"]
 YES = frozenset({"yes", "y", "true", "1", "1.0", "agree", "ja", "oui", "si"})
 NO = frozenset({"no", "n", "false", "0", "0.0", "disagree", "nein", "non"})
 ONE_TWO = frozenset({"1", "2", "1.0", "2.0"})  # no and yes, as statistics programs write them
-FEWEST_PEOPLE = 20
 MOST_CATEGORIES = 12  # more different texts than that are names or remarks, no answers
 MOST_EMPTY = 0.5  # share of answers that may be missing in an item
 SKEWED = 1.0  # a count with a larger skewness is told by its logarithm
@@ -135,14 +135,12 @@ def _check_shape(columns: Mapping[str, Sequence[str | None]], most: int) -> None
 
 
 def _check_people(people: int, items: int, most: int) -> None:
-    if items < 2:  # noqa: PLR2004 - two make a relation
-        raise DefinitionError(f"{items} items are too few: segments need two or more", where="the base")
-    needed = max(FEWEST_PEOPLE, most + 1)
+    if items < minimum.ITEMS:
+        raise DefinitionError(minimum.needs("a relation", minimum.ITEMS, "items", items), where="the base")
+    needed = max(minimum.TO_DISCOVER, most + 1)
     if people < needed:
-        raise DefinitionError(
-            f"{people} people are too few for up to {most} segments: at least {needed}, better {70 * items}",
-            where="the base",
-        )
+        told = minimum.needs(f"looking for up to {most} segments", needed, "people", people)
+        raise DefinitionError(f"{told}; {minimum.AN_ITEM * items:,} are wanted", where="the base")
 
 
 def _check_known(name: str, known: int, people: int, what: str) -> None:

@@ -18,6 +18,7 @@ from segmenter.discover.noise import LEVEL, NullTest, null_test, same_ranks, shu
 from segmenter.discover.solutions import Method, Solution, solutions
 from segmenter.discover.stability import Effort
 from segmenter.discover.sureness import Sureness, sureness
+from segmenter.minimum import AN_ITEM, needs
 
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
@@ -271,11 +272,9 @@ def _class_notes(classes: Classes | None) -> tuple[str, ...]:
 
 
 def _base_notes(items: Items) -> tuple[str, ...]:
-    people, wanted = len(items.values), choice.PER_ITEM * len(items.names)
-    told = []
-    if people < wanted:
-        told.append(f"{people:,} people for {len(items.names)} items; {wanted:,} are wanted.")
-    return tuple(told)
+    people, wanted = len(items.values), AN_ITEM * len(items.names)
+    told = needs(f"To be sure, a base of {len(items.names)} items", wanted, "people", people)
+    return (f"{told}.",) if people < wanted else ()
 
 
 def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None) -> tuple[Found, ...]:

@@ -14,6 +14,7 @@ from segmenter.answers import MOST_LEVELS, AnswerSheet
 from segmenter.classifier.document import coefficients_of
 from segmenter.classifier.linear import LinearModel
 from segmenter.errors import DefinitionError
+from segmenter.minimum import RESPONDENTS, needs
 from segmenter.typing_tool.discriminant import Labels, Linear, Matrix, Moments
 from segmenter.typing_tool.document import (
     FORMAT,
@@ -31,7 +32,6 @@ from segmenter.typing_tool.segmentations import Labeller
 from segmenter.typing_tool.selection import folds, forward_selection
 
 LEAST, MOST = 5, 15  # questions, if nobody says how many
-OF_A_SEGMENT = 10  # respondents: with fewer nothing can be held out
 LEFT_OUT = 0.2  # of the answers, when ways to stand in for them are compared
 SMOOTHING = 1.0  # one answer of each kind more than was counted, so that nothing is impossible
 
@@ -122,24 +122,19 @@ def make_tool(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], orde
 
 
 def _check(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: Order, generator: Generator) -> None:
-    people, wanted = len(sheet.respondents), OF_A_SEGMENT * len(names)
+    people, wanted = len(sheet.respondents), RESPONDENTS * len(names)
     where = f"tool {order.name!r}"
     if len(names) < 2:  # noqa: PLR2004 - one segment needs no tool
         raise DefinitionError("there is one segment only; everybody is in it", where=where)
     if people < wanted:
-        raise DefinitionError(
-            f"there are {people} respondents for {len(names)} segments; it needs {wanted} or more", where=where
-        )
+        raise DefinitionError(needs(f"telling {len(names)} segments apart", wanted, "respondents", people), where=where)
     if order.items is not None and order.items > len(sheet.items):
-        raise DefinitionError(f"there are {len(sheet.items)} usable items, not {order.items}", where=where)
+        raise DefinitionError(needs("it", order.items, "usable items", len(sheet.items)), where=where)
     counts = np.bincount(labeller(np.arange(people), generator), minlength=len(names))
-    if counts.min() < OF_A_SEGMENT:
+    if counts.min() < RESPONDENTS:
         least = int(counts.argmin())
-        raise DefinitionError(
-            f"segment {names[least]!r} has {counts[least]} respondents; it needs {OF_A_SEGMENT}: ask for fewer "
-            "segments, or more people",
-            where=where,
-        )
+        told = needs(f"segment {names[least]!r}", RESPONDENTS, "respondents", int(counts[least]))
+        raise DefinitionError(f"{told}: ask for fewer segments, or more people", where=where)
 
 
 def _fit(method: Method, values: Matrix, labels: Labels, segments: int) -> Linear:

@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from segmenter.minimum import PEOPLE, REACHABLE, SHARE, needs, of_a_segment
 from segmenter.value.ranking import Ranked
 
 Verdict = Literal["keep", "merge", "let go"]
-LEAST_PEOPLE = 50
-LEAST_SHARE = 0.05
-LEAST_REACHABLE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bo
         valued: Whether values are known; otherwise nothing is said of them.
     """
     people = sum(one.people for one in ranking)
-    least = max(LEAST_PEOPLE, round(LEAST_SHARE * people))
+    least = of_a_segment(people)
     first: dict[str, str] = {}
     found = {}
     for one in ranking:
@@ -60,13 +58,13 @@ def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bo
 def _small(one: Ranked, least: int) -> list[str]:
     if one.people >= least:
         return []
-    return [f"too small: {one.people:,} people, {least:,} are needed (the larger of {LEAST_PEOPLE} and 5% of all)"]
+    return [f"too small: {needs('it', least, 'people', one.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
 
 
 def _unreachable(one: Ranked) -> list[str]:
-    if one.reachable >= LEAST_REACHABLE:
+    if one.reachable >= REACHABLE:
         return []
-    return [f"not reachable: only {one.reachable:,} may be written to and get mail, {LEAST_REACHABLE} are needed"]
+    return [f"not reachable: {needs('it', REACHABLE, 'people who may be written to and get mail', one.reachable)}"]
 
 
 def _worthless(one: Ranked) -> list[str]:

@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter import minimum
 from segmenter.value.buyers import Buyers, History
 from segmenter.value.frequency import Frequency, fit_frequency
 from segmenter.value.spend import Spend, fit_spend
 
 Array = NDArray[np.float64]
-LEAST_BUYERS = 500
-LEAST_REPEATERS = 100
-LEAST_WEEKS = 12.0
 MOST_FITTED = 50_000  # buyers; more change the parameters less than their own error
 PERIOD_DAYS = 28.0  # of the discount's steps
 FORMAT = 1
+MODEL = "The value model"
 
 
 class ModelFileError(ValueError):
@@ -167,13 +166,10 @@ def _missing(buyers: Buyers) -> str:
     """What a model lacks most, "" when nothing."""
     repeaters = int(((buyers.repeats > 0) & (buyers.repeat_mean > 0)).sum())
     weeks = float(buyers.observed.max()) if len(buyers) else 0.0
-    if len(buyers) < LEAST_BUYERS:
-        return f"The value model needs {LEAST_BUYERS:,} buyers, you have {len(buyers):,}"
-    if repeaters < LEAST_REPEATERS:
-        return (
-            f"The value model needs {LEAST_REPEATERS:,} people who ordered again for more than nothing, "
-            f"you have {repeaters:,}"
-        )
-    if weeks < LEAST_WEEKS:
-        return f"The value model needs orders of {LEAST_WEEKS:.0f} weeks, you have {weeks:.0f}"
+    if len(buyers) < minimum.BUYERS:
+        return minimum.needs(MODEL, minimum.BUYERS, "buyers", len(buyers))
+    if repeaters < minimum.AGAIN:
+        return minimum.needs(MODEL, minimum.AGAIN, "people who ordered again for more than nothing", repeaters)
+    if weeks < minimum.WEEKS:
+        return minimum.needs(MODEL, minimum.WEEKS, "weeks of orders", int(weeks))
     return ""

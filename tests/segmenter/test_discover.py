@@ -352,7 +352,7 @@ def test_an_item_that_can_not_be_used_is_named_with_the_mend(changed: dict[str, 
 
 
 def test_fewer_people_than_segments_are_refused() -> None:
-    with pytest.raises(DefinitionError, match="3 people are too few for up to 8 segments: at least 20"):
+    with pytest.raises(DefinitionError, match="looking for up to 8 segments needs 20 people, you have 3"):
         answers({"a": ["yes", "no", "no"], "b": ["no", "no", "yes"]}, most=8)
 
 

@@ -104,9 +104,9 @@ def test_latent_classes_use_only_what_was_answered() -> None:
 @pytest.mark.parametrize(
     ("people", "names", "told"),
     [
-        (20, ["a", "b", "c"], "it needs 30 or more"),
+        (20, ["a", "b", "c"], "telling 3 segments apart needs 30 respondents, you have 20"),
         (900, ["a"], "one segment only"),
-        (900, ["a", "b", "c", "d"], "'d' has 0"),
+        (900, ["a", "b", "c", "d"], "'d' needs 10 respondents, you have 0"),
     ],
 )
 def test_too_few_respondents_or_segments_are_refused_with_the_number(people: int, names: list[str], told: str) -> None:

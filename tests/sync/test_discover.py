@@ -228,7 +228,7 @@ BAD: list[tuple[Callable[[list[dict[str, str]]], None], str]] = [
     (changed("who", lambda n: "twin" if n in {3, 8} else str(n)), "row 10: 'twin' answered in row 5 already"),
     (changed("who", lambda n: "" if n == 3 else str(n)), "row 5: 'who' is empty"),
     (changed("item_b", lambda n: "often" if n == 7 else str(n % 5)), "item 'item_b': answer 8 is 'often'"),
-    (lambda rows: rows.__delitem__(slice(3, None)), "3 people are too few for up to 4 segments"),
+    (lambda rows: rows.__delitem__(slice(3, None)), "looking for up to 4 segments needs 20 people, you have 3"),
 ]
 
 
@@ -263,7 +263,7 @@ def test_a_survey_that_can_not_be_used_is_told_with_place_and_mend(
         (["--survey", "s"], "Nobody answered the survey 's'"),
         (["--name", "../up"], "'../up' is no name"),
         (["--accept", "nothing"], "There is no proposal 'nothing'"),
-        ([], "0 items are too few"),
+        ([], "a relation needs 2 items, you have 0"),
     ],
 )
 def test_what_can_not_be_looked_at_is_refused(told: Told, arguments: list[str], message: str) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from sync.assign import assign
+from sync.doctor import examine
 from sync.fitness import RECORD
 from sync.guardrails import GuardrailError
 from sync.workbench import Workbench
@@ -20,6 +21,18 @@ def test_old_data_do_not_decide_unless_somebody_says_so(ready: Workbench) -> Non
 
     assert refused.value.exit_code == 3
     assert assign(stale, as_of=later, override=frozenset({"max_data_age_hours"})).persons
+
+
+def test_doctor_fails_on_data_that_assign_would_refuse(ready: Workbench) -> None:
+    later = ready.now() + timedelta(hours=60)
+
+    fresh = [one for _, one in examine(ready) if one.check == "data"]
+    old = [one for _, one in examine(replace(ready, now=lambda: later)) if one.check == "data"]
+
+    assert all(one.state != "fail" for one in fresh)
+    assert [one.state for one in old].count("fail") == len(ready.workspace.connections)
+    assert "last pulled 60 hours ago, the limit is 48; run `personasync pull`" in old[0].message
+    assert "`assign` and `run` classify nobody" in old[0].message
 
 
 def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: Workbench) -> None:

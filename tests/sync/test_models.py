@@ -16,7 +16,7 @@ from connectors.records import ASSIGNMENTS
 from connectors.sandbox.fill import fill
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
-from segmenter.classifier.fit import LEAST_OF_SEGMENT
+from segmenter.minimum import OF_A_SEGMENT
 from sync.assign import assign, measured
 from sync.cli.main import run
 from sync.clock import now
@@ -32,7 +32,7 @@ from sync.what_if import what_if
 from sync.workbench import Workbench, open_workbench
 from tests.sync.conftest import PEOPLE, Platforms
 
-LEAST = LEAST_OF_SEGMENT
+LEAST = OF_A_SEGMENT
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,8 @@ def real(pulled: Workbench) -> Iterator[Workbench]:
 @pytest.fixture
 def filled(real: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
     """The same, where few people are enough: the local platforms have 120."""
-    monkeypatch.setattr("segmenter.classifier.fit.LEAST_OF_SEGMENT", 10)
-    monkeypatch.setattr("segmenter.classifier.fit.LEAST_A_FEATURE", 1)
+    monkeypatch.setattr("segmenter.classifier.fit.OF_A_SEGMENT", 10)
+    monkeypatch.setattr("segmenter.classifier.fit.A_FEATURE", 1)
     return real
 
 

@@ -197,7 +197,7 @@ def test_minimum_data_are_named_before_training() -> None:
 
     assert lacking(few) == [
         "Segment 'y' needs 50 people, you have 10.",
-        "12 features need 120 people, you have 70.",
+        "A model of 12 features needs 120 people, you have 70.",
     ]
     with pytest.raises(DefinitionError, match="needs 50 people, you have 10"):
         fit(few, rng=rng, thresholds=LIMITS)
