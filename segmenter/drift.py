@@ -1,8 +1,8 @@
-"""Have people, their answers or the segments themselves changed since the reference? Counts in, verdicts out.
+"""Have people or their answers changed since the reference? Counts in, verdicts out.
 
 Population drift: the population stability index of traits, scores and shares (PSI; its thresholds .1 and .25 are a
 convention without an error rate: Yurdakul & Naranjo 2020, so chance is added to ours). Concept drift: a segment
-answers otherwise than it did. Structural drift: the segments would be cut otherwise.
+answers otherwise than it did. Structural drift, segments that would be cut otherwise, is `segmenter.structure`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ CERTAINTY = 0.999
 CONTINUITY = 0.5  # added to every bin: an empty one has a logarithm
 SLACK, DECISION = 0.5, 5.0
 """Of the CUSUM, in standard errors: changes of one standard error are found (Page 1954; Montgomery, table 9.4)."""
-SAME_SEGMENTS, STABLE = 0.6, 0.6
-"""Least agreement (adjusted Rand) of old and new labels, and least stability of a segment (SLSw)."""
 LEAST_MOVE = 0.05
 """A share or a mean confidence that moves by less than five points is no finding, however many people there are."""
 SURE = 0.001  # p-value below which such a move is more than chance
@@ -181,26 +179,3 @@ def mean_moved(before: Spread, now: Spread) -> bool:
         return False
     error = sqrt(before.deviation**2 / before.people + now.deviation**2 / now.people)
     return error == 0.0 or erfc(moved / error / sqrt(2)) < SURE
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """Whether the segments still are where the data would cut them.
-
-    Attributes:
-        agreement: Adjusted Rand index of the labels in use and those of a new segmentation.
-        unsteady: Segments whose stability is too low, with it.
-    """
-
-    agreement: float
-    unsteady: Mapping[str, float]
-
-    @property
-    def segment_anew(self) -> bool:
-        """Whether a new segmentation should be proposed."""
-        return self.agreement < SAME_SEGMENTS or bool(self.unsteady)
-
-
-def structure(agreement: float, stability: Mapping[str, float]) -> Structure:
-    """Judge the *agreement* of old and new labels and the *stability* (SLSw) of each segment."""
-    return Structure(agreement, {name: value for name, value in stability.items() if value < STABLE})

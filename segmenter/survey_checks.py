@@ -189,7 +189,8 @@ def _size(sheet: AnswerSheet) -> Iterator[Finding]:
     if len(sheet.respondents) < wanted:
         yield Finding(
             "size",
-            needs(f"To be sure, a survey of {len(sheet.items)} items", wanted, "respondents", len(sheet.respondents)) + ".",
+            needs(f"To be sure, a survey of {len(sheet.items)} items", wanted, "respondents", len(sheet.respondents))
+            + ".",
             "Take the hit rates as they are: their intervals are honest, the segments may be shaky.",
         )
 

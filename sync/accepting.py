@@ -10,6 +10,7 @@ from pathlib import Path
 from connectors.errors import FixSettingsError
 from segmenter.classifier.document import Coefficients
 from segmenter.classifier.linear import option_of, trait_of
+from segmenter.discover.form import logged
 from segmenter.typing_tool.document import FORMAT, Answer, Question, ToolFile, trait_name, version_of
 from sync.proposals import ACCEPTED, Form, ProposalFile, ProposedPart, form_of, labels, load, path_of, write_labels
 from sync.sensitive_items import why_item
@@ -92,7 +93,7 @@ def _tool(
     form = form_of(workspace.directory, file.proposal.name)
     if file.proposal.source != "survey":
         return None, ()
-    if form is None:
+    if form is None or any(logged(feature) for feature in form.features):
         remark = (
             "These segments have no scorer of their own, because an item counts by its logarithm: make a typing tool"
         )

@@ -75,6 +75,7 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
                 base=base.items.names,
                 people=len(base.people),
                 k=found.k,
+                **_held(found),
                 seed=seed,
                 within=base.within,
             ),
@@ -93,6 +94,17 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
 def _turned(base: Base) -> tuple[str, ...]:
     turned = reversed_items(base.items) if base.source == "survey" else ()
     return (f"Asked the other way round? These run against the other items: {', '.join(turned)}.",) if turned else ()
+
+
+def _held(found: Proposal) -> dict[str, float]:
+    """What `quality` compares with later: how well these segments held, and how well one more would have."""
+    if found.k is None:
+        return {}
+    held = {"least_agreement": round(found.tried[found.k].stability.least, 4)}
+    following = found.tried.get(found.k + 1)
+    if following is not None:
+        held["following"] = round(min(following.stability.agreement, following.stability.median), 4)
+    return held
 
 
 def _of(column: Any, people: Any) -> Any:

@@ -31,7 +31,8 @@ from segmenter.sensitive import why_sensitive
 from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.models import save_model
-from sync.proposals import ACCEPTED, ProposalPart, found_before, load, path_of
+from sync.proposals import ACCEPTED, found_before, load, path_of
+from sync.structure import traits_of
 from sync.workbench import Workbench, recorded
 
 Target = Literal["rules", "survey", "declared", "discovered"]
@@ -148,7 +149,7 @@ def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) ->
         return None
     file = load(directory, name)
     made = file.proposal
-    traits = _traits_of(bench, made)
+    traits = traits_of(bench, made)
     if made.method != "kmeans" or made.k is None or traits is None:
         return None
     k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
@@ -159,18 +160,6 @@ def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) ->
         raise FixSettingsError(
             f"Proposal {name!r} can't be found again: {error}.", mend="Run `personasync discover` again."
         ) from error
-
-
-def _traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
-    """The traits that hold what the segments were found on; None where one is missing, or is no number."""
-    catalogue = bench.workspace.catalogue
-    if made.source == "model":
-        names = list(made.base)
-    else:
-        own = {trait.item: trait.name for trait in catalogue.surveyed.values() if trait.survey == made.survey}
-        names = [own.get(item, "") for item in made.base]
-    found = [one for one in names if one in catalogue.traits and catalogue.traits[one].type == "number"]
-    return found if len(found) == len(names) else None
 
 
 def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str, str]:

@@ -24,7 +24,12 @@ ACCEPTED = ".accepted.csv"
 
 
 class ProposalPart(Part):
-    """[proposal]: what was found; only told, nothing is read again but `source`, `base`, `k` and `within`."""
+    """[proposal]: what was found; nothing of it is to be edited.
+
+    Attributes:
+        least_agreement: Of two segmentations of the same people, that chance seldom goes below.
+        following: How stable one segment more would have been.
+    """
 
     name: Slug
     made_at: str
@@ -37,6 +42,8 @@ class ProposalPart(Part):
     base: tuple[str, ...]
     people: int
     k: int | None = None
+    least_agreement: float | None = None
+    following: float | None = None
     seed: int
     within: Slug | None = None
 

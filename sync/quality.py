@@ -31,6 +31,7 @@ from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.fitness import RECORD, deciding, kept, max_age, reference_of
 from sync.reporting import campaigns, freshness
+from sync.structure import Held, held
 from sync.workbench import Workbench
 
 NEW_SHARE = 0.01
@@ -46,6 +47,7 @@ class Judged:
         stale: Streams that were not read for too long, as sentences.
         drifts: By trait that decides; "segment" is the segments themselves. Empty without a reference.
         concept: Sentences about segments that answer otherwise, and about how sure the answers are.
+        structural: How the segments that were found and accepted hold among the people of now.
     """
 
     traits: Sequence[TraitQuality]
@@ -54,6 +56,7 @@ class Judged:
     stale: Sequence[str]
     drifts: Mapping[str, Drift]
     concept: Sequence[str]
+    structural: Sequence[Held]
 
     @property
     def light(self) -> Light:
@@ -62,6 +65,7 @@ class Judged:
         lights += ["red" for _ in self.stale]
         lights += ["amber" for one in self.drifts.values() if one.alarm or one.share_new >= NEW_SHARE]
         lights += ["amber" for _ in (*self.faults, *self.concept)]
+        lights += ["amber" for one in self.structural if one.found.segment_anew]
         return worst(lights)
 
 
@@ -72,7 +76,15 @@ def judge(bench: Workbench) -> Judged:
     row = _row(trait_figures(measured(bench, now), traits, now))
     names = frozenset(trait.name for trait in deciding(bench, definitions))
     drifts, moved = population(bench, definitions.version)
-    return Judged(trait_qualities(row, traits), names, faults(bench), stale(bench), drifts, [*moved, *answered(bench)])
+    return Judged(
+        trait_qualities(row, traits),
+        names,
+        faults(bench),
+        stale(bench),
+        drifts,
+        [*moved, *answered(bench)],
+        held(bench),
+    )
 
 
 def _row(table: Any) -> dict[str, Any]:

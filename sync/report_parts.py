@@ -28,6 +28,7 @@ from sync.report_page import (
     ValueRow,
 )
 from sync.segment_values import SegmentValues, rank_segments
+from sync.structure import held
 from sync.workbench import Workbench
 
 MOVES_BACK = timedelta(days=30)
@@ -245,8 +246,9 @@ def quality(bench: Workbench) -> list[str]:
         .to_pyarrow()
         .to_pylist()[0]
     )
+    structural = [told for one in held(bench) for told in one.sentences()]
     if not row["persons"]:
-        return []
+        return structural
     share = (row["unclassified"] or 0) / row["persons"]
     found = [f"{share:.0%} of {row['persons']:,} persons are unclassified."]
     if row["confidence"] is not None:
@@ -255,7 +257,7 @@ def quality(bench: Workbench) -> list[str]:
         found.append(f"{row['kept']:,} keep a segment that nothing confirms any more; it ends by itself.")
     newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
     when = f"is of {newest:%Y-%m-%d %H:%M} UTC" if newest else "was never read"
-    return [*found, f"The newest open, click or visit {when}."]
+    return [*found, f"The newest open, click or visit {when}.", *structural]
 
 
 def verdict_of(lift: Lift) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,15 +11,15 @@ from segmenter.discover.describe import profiles
 from segmenter.discover.items import Items, Labels, Matrix, coded
 from segmenter.discover.latent import Classes
 
+LOG = "log1p("
 CERTAIN = 1e-6  # least and largest probability of an answer in a class
 
 
-def by_centres(
-    items: Items, labels: Labels, names: Sequence[str], temperature: float = UNCALIBRATED
-) -> LinearModel | None:
-    """Return the nearest of the segments' centres as a linear model; None where a trait counts by its logarithm.
+def by_centres(items: Items, labels: Labels, names: Sequence[str], temperature: float = UNCALIBRATED) -> LinearModel:
+    """Return the nearest of the segments' centres as a linear model.
 
-    The form is z = (c x - |c|^2 / 2) / temperature in the scaled values (SCIENCE.md 4.5).
+    The form is z = (c x - |c|^2 / 2) / temperature in the scaled values (SCIENCE.md 4.5). Where a trait counts by its
+    logarithm a feature is ``log1p(trait)``: no trait of anybody, so that such a form only compares (`logged`).
 
     Args:
         items: The base.
@@ -28,14 +28,26 @@ def by_centres(
         temperature: `segmenter.discover.sureness` finds it; without one the form tells labels only.
     """
     base = coded(items)
-    if any(feature.startswith("log1p(") for feature in base.features):
-        return None
     centres = profiles(base.values, labels, len(names))
     weights = centres / base.scale
     intercepts = -(centres**2).sum(axis=1) / 2 - (weights * base.shift).sum(axis=1)
     return _made(
         "kmeans", names, base.features, weights / temperature, intercepts / temperature, base.fill, temperature
     )
+
+
+def logged(feature: str) -> str | None:
+    """Return the trait whose logarithm *feature* is; None where it is the trait itself."""
+    return feature[len(LOG) : -1] if feature.startswith(LOG) else None
+
+
+def features_of(features: Sequence[str], columns: Mapping[str, Matrix]) -> Matrix:
+    """Return what a form reads, (people, features), of *columns*: trait -> (people,), NaN where nothing is known."""
+    told = []
+    for feature in features:
+        name = logged(feature)
+        told.append(columns[feature] if name is None else np.log1p(np.maximum(columns[name], 0.0)))
+    return np.column_stack(told)
 
 
 def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearModel:

@@ -13,6 +13,8 @@ from numpy.random import Generator
 from segmenter.discover.clustering import EXACT, Rows, kmeans
 from segmenter.discover.items import Labels, Matrix
 
+SELDOM = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -35,11 +37,13 @@ class Stability:
         agreement: Mean adjusted Rand index over the pairs, A(k).
         median: Its median.
         segments: SLSw of each segment.
+        least: Its 1% quantile: chance alone seldom goes below.
     """
 
     agreement: float
     median: float
     segments: tuple[float, ...]
+    least: float = 0.0
 
 
 def bootstrap_labels(rows: Rows, k: int, effort: Effort, rng: Generator) -> Labels:
@@ -114,4 +118,5 @@ def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Lab
 def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> Stability:
     """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions."""
     found = agreements(labels, rows.counts, k)
-    return Stability(float(found.mean()), float(np.median(found)), within(reference, labels, rows.counts, k))
+    least = float(np.quantile(found, SELDOM))
+    return Stability(float(found.mean()), float(np.median(found)), within(reference, labels, rows.counts, k), least)

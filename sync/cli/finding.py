@@ -261,23 +261,23 @@ def overlap(
 ) -> None:
     """Show how two segmentations of the same people meet: proposals, or the segments in force."""
     from segmenter.discover.alignment import kept_names  # noqa: PLC0415
-    from segmenter.drift import structure  # noqa: PLC0415
+    from segmenter.structure import SAME_SEGMENTS  # noqa: PLC0415
     from sync import movement as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         found = job.meeting(bench, first, second)
-    same, judged = kept_names(found), structure(found.agreement(), {})
+    same, anew = kept_names(found), found.agreement() < SAME_SEGMENTS
     document = {
         "first": first,
         "second": second,
         "agreement": found.agreement(),
-        "segment_anew": judged.segment_anew,
+        "segment_anew": anew,
         "same": same,
         **_cells(found),
     }
     told = [f"{new} of {second} is {old} of {first}." for new, old in same.items()]
-    if judged.segment_anew:
+    if anew:
         told.append(
             "They agree too little to be the same segments: look at the newer ones before you go on with the older."
         )

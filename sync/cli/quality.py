@@ -47,8 +47,17 @@ def _shown(found: Judged) -> list[Any]:
     shown.extend(found.stale)
     shown.extend(f"{one.table}: {_fault(one.what, one.example)}. {one.mend}" for one in found.faults)
     shown.extend(found.concept)
+    shown.extend(_structural(found))
     shown.append(f"Altogether: {found.light}.")
     return shown
+
+
+def _structural(found: Judged) -> list[str]:
+    told = []
+    for one in found.structural:
+        kept = f"Segments of {one.proposal!r} still hold: found anew they agree by {one.found.agreement:.2f}."
+        told += one.sentences() or [kept]
+    return told
 
 
 def _fault(what: str, example: str) -> str:
@@ -67,4 +76,15 @@ def _document(found: Judged) -> dict[str, Any]:
             for name, one in found.drifts.items()
         },
         "concept": list(found.concept),
+        "structural": [
+            {
+                "proposal": one.proposal,
+                **asdict(one.found),
+                "moved": one.found.moved,
+                "dissolved": one.found.dissolved,
+                "one_more": one.found.one_more,
+                "segment_anew": one.found.segment_anew,
+            }
+            for one in found.structural
+        ],
     }

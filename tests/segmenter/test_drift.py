@@ -23,7 +23,6 @@ from segmenter.drift import (
     responses,
     share_moved,
     slow_change,
-    structure,
     two_proportions,
 )
 
@@ -181,9 +180,3 @@ def test_a_share_and_a_mean_move_only_by_more_than_chance_and_more_than_five_poi
     assert not mean_moved(Spread(5, 0.8, 0.2), Spread(5, 0.7, 0.2))
     assert mean_moved(Spread(5, 1.0, 0.0), Spread(5, 0.7, 0.0))
     assert not mean_moved(Spread(0, 0.0, 0.0), Spread(5, 0.7, 0.0))
-
-
-def test_segments_that_would_be_cut_otherwise_are_proposed_anew() -> None:
-    assert structure(0.59, {"a": 0.9}).segment_anew
-    assert structure(0.9, {"a": 0.9, "b": 0.5}).unsteady == {"b": 0.5}
-    assert not structure(0.6, {"a": 0.6}).segment_anew

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,10 @@ from sync.cli.main import run
 from sync.clock import now
 from sync.definitions import definitions_of
 from sync.proposals import accepted as accepted_labels
+from sync.pull import pull
+from sync.report_parts import quality
 from sync.settings import load_workspace
+from sync.structure import held
 from sync.tools import load_tool
 from sync.workbench import open_workbench
 
@@ -150,3 +154,25 @@ def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(fol
     assert len(scored["respondents"]) == FULL
     found = sorted((one["best"], round(one["confidence"], 9)) for one in scored["respondents"])
     assert found == sorted((one["best"], round(one["confidence"], 9)) for one in in_words.values() if one["best"])
+
+
+def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Path) -> None:
+    later = shutil.copytree(folder, tmp_path / "later")
+    rng = np.random.default_rng(2)
+    chance = np.where(
+        rng.random(FULL)[:, None] < 0.5, 0.5, [0.9] * 3 + [0.1] * 5
+    )  # two of three are one now, of nothing
+    words = [["Yes" if one else "No" for one in row] for row in rng.random((FULL, len(ITEMS))) < chance]
+    write(later / "answers.csv", [["email", *ITEMS], *([f"p{n}@people.test", *words[n]] for n in range(FULL))])
+    with open_workbench(later, now=now, environment={}) as bench:
+        (before,) = held(bench)
+        pull(bench)
+        (after,) = held(bench)
+        told = quality(bench)
+
+    assert (before.proposal, before.sentences()) == ("needs", [])
+    assert before.found.agreement > 0.9
+    assert after.found.segment_anew
+    assert after.found.agreement < 0.6
+    assert "Segments of 'needs': segments found anew agree with these by" in after.sentences()[0]
+    assert told[-1] == after.sentences()[0]  # the report says it too
