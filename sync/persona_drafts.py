@@ -67,11 +67,14 @@ def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) ->
         told = profiles_of(bench, grouping, slugs)
         kept: list[PersonaVersion] = []
         for slug, profile in told.items():
+            if not profile.trust.people:  # what was known of people who are gone stays the newest version
+                continue
             invention = bench.workspace.personas[slug].invention()
             facts = profile.document()
             version = bench.control.personas.record(slug, facts, invention, as_of=grouping.as_of, run_id=run.run_id)
             kept += [version] if version else []
-        unchanged = [slug for slug in told if slug not in {one.slug for one in kept}]
+        new = {one.slug for one in kept}
+        unchanged = [slug for slug, profile in told.items() if profile.trust.people and slug not in new]
         run.counts.update(drafted=len(fresh), versions=len(kept))
     return Drafted(grouping.as_of, fresh, kept, unchanged, skipped, told)
 

@@ -11,7 +11,7 @@ from segmenter.profile.changes import Change, changes, rewritten
 from segmenter.profile.profile import Profile, profile_of
 from sync.control.personas import PersonaVersion
 from sync.persona_facts import profiles_of
-from sync.persona_groups import assigned, newest_moment
+from sync.persona_groups import PROPOSAL, assigned, newest_moment
 from sync.workbench import Workbench
 
 NOW = "now"
@@ -55,7 +55,12 @@ def shown(bench: Workbench, name: str, number: int | None = None) -> Shown:
         )
     profile = _profile(version)
     newest = newest_moment(bench)
-    if version is not versions[-1] or newest is None or profile.moment >= newest:
+    if version is not versions[-1]:
+        return Shown(slug, profile, version, versions)
+    if any(one.name == PROPOSAL for one in profile.trust.sources):
+        remark = f"These are the people of a proposal. Once they are assigned: `personasync personas draft {slug}`."
+        return Shown(slug, profile, version, versions, remark)
+    if newest is None or profile.moment >= newest:
         return Shown(slug, profile, version, versions)
     remark = (
         f"People were classified again since, as of {newest:%Y-%m-%d %H:%M} UTC: `personasync personas draft {slug}` "

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.discover.items import Items, Labels, Matrix, coded
-from segmenter.profile.differences import Test, adjusted, chi_squared, contingency, ranked
+from segmenter.profile.differences import GroupTest, adjusted, chi_squared, contingency, ranked
 
 GAP = 0.25  # of a share, or
 RATIO = 0.5  # of the share in all: flexclust 1.5.0
@@ -136,7 +136,7 @@ def descriptors(
     columns: Mapping[str, Sequence[str | None] | NDArray[np.float64]], labels: Labels, k: int
 ) -> tuple[Descriptor, ...]:
     """Test whether *k* segments differ in each of *columns*: texts by chi-squared, numbers by Kruskal-Wallis."""
-    raw: list[tuple[str, Test]] = []
+    raw: list[tuple[str, GroupTest]] = []
     for name, column in columns.items():
         if isinstance(column, np.ndarray):
             raw.append((name, ranked(column, labels, k).test))

@@ -18,7 +18,7 @@ EXPECTED = 5  # people in each cell, from which chi-squared is good for a two-by
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class GroupTest:
     """A test over all groups; NaN where there is nothing to compare."""
 
     name: str
@@ -33,16 +33,16 @@ def contingency(codes: Labels, labels: Labels, groups: int, values: int) -> Matr
     return flat.reshape(groups, values).astype(np.float64)
 
 
-def chi_squared(table: Matrix) -> Test:
+def chi_squared(table: Matrix) -> GroupTest:
     """Test whether the rows of a table of counts have the same shares. Empty rows and columns count nowhere."""
     from scipy.stats import chi2_contingency  # noqa: PLC0415 - only where people are described
 
     table = table[table.sum(axis=1) > 0]
     table = table[:, table.sum(axis=0) > 0]
     if min(table.shape) < 2:  # noqa: PLR2004 - nothing to compare
-        return Test("chi-squared", float("nan"), float("nan"))
+        return GroupTest("chi-squared", float("nan"), float("nan"))
     found = chi2_contingency(table, correction=False)
-    return Test("chi-squared", float(found.statistic), float(found.pvalue))
+    return GroupTest("chi-squared", float(found.statistic), float(found.pvalue))
 
 
 def against_rest(table: Matrix) -> Matrix:
@@ -83,7 +83,7 @@ class Ranked:
         p: Mann-Whitney of each group against the rest, two-sided.
     """
 
-    test: Test
+    test: GroupTest
     people: Labels
     effect: Matrix
     p: Matrix
@@ -99,7 +99,7 @@ def ranked(column: NDArray[np.float64], labels: Labels, groups: int) -> Ranked:
     n, there = float(len(values)), people > 0
     if there.sum() < 2 or np.ptp(values) == 0:  # noqa: PLR2004 - nothing to compare
         nothing = np.full(groups, np.nan)
-        return Ranked(Test("Kruskal-Wallis", float("nan"), float("nan")), people, nothing, np.ones(groups))
+        return Ranked(GroupTest("Kruskal-Wallis", float("nan"), float("nan")), people, nothing, np.ones(groups))
     ranks = rankdata(values)
     sums = np.bincount(own, weights=ranks, minlength=groups)
     ties = np.unique(values, return_counts=True)[1].astype(np.float64)
@@ -114,7 +114,7 @@ def ranked(column: NDArray[np.float64], labels: Labels, groups: int) -> Ranked:
         z = np.maximum(np.abs(above - people * others / 2) - 0.5, 0) / spread
         effect = 2 * above / (people * others) - 1
     p = np.where(np.isfinite(z), 2 * norm.sf(z), 1.0)
-    test = Test("Kruskal-Wallis", float(statistic), float(chi2.sf(statistic, there.sum() - 1)))
+    test = GroupTest("Kruskal-Wallis", float(statistic), float(chi2.sf(statistic, there.sum() - 1)))
     return Ranked(test, people, effect, p)
 
 

@@ -20,7 +20,7 @@ from segmenter.discover.items import Labels, Matrix
 from segmenter.families import Family
 from segmenter.lift.rates import Responses, wilson
 from segmenter.profile.columns import Column, stem
-from segmenter.profile.differences import Test, adjusted, against_rest, chi_squared, contingency, ranked
+from segmenter.profile.differences import GroupTest, adjusted, against_rest, chi_squared, contingency, ranked
 from segmenter.profile.intervals import index, index_interval, median_interval
 
 FEWEST = 10
@@ -99,7 +99,7 @@ class Measured:
 
     trait: str
     facts: tuple[tuple[Fact, ...], ...]
-    test: Test
+    test: GroupTest
     scale: Scale | None
 
 
@@ -151,7 +151,9 @@ def _shares(
     return Measured(column.trait.name, tuple(facts), test, None)
 
 
-def _share(column: Column, name: str, here: Responses, rest: Responses, p: float, test: Test, *, two: bool) -> Fact:
+def _share(
+    column: Column, name: str, here: Responses, rest: Responses, p: float, test: GroupTest, *, two: bool
+) -> Fact:
     """Of *two* values either may be what marks the group: few yes are as telling as many no."""
     everybody, span, ends = (here + rest).rate, wilson(here), index_interval(here, rest)
     apart, rarer = abs(here.rate - everybody), min(everybody, 1 - everybody) if two else everybody
@@ -200,7 +202,7 @@ def _numbers(column: Column, labels: Labels, groups: int, fewest: int) -> Measur
 
 
 def _median(
-    column: Column, own: NDArray[np.float64], everybody: NDArray[np.float64], effect: float, p: float, test: Test
+    column: Column, own: NDArray[np.float64], everybody: NDArray[np.float64], effect: float, p: float, test: GroupTest
 ) -> Fact:
     here, all_of_them, span = float(np.median(own)), float(np.median(everybody)), median_interval(own)
     # The median of all is taken as it is: for a part of all that makes the interval too wide rather than too narrow.
@@ -234,7 +236,7 @@ def _fact(
     counts: tuple[int, int],
     effect: float,
     p: float,
-    test: Test,
+    test: GroupTest,
     *,
     marker: bool,
 ) -> Fact:

@@ -136,7 +136,7 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
         ]
     told += [
         f"For people who answered nothing, learn from the labels: personasync fit --target discovered --labels {name}",
-        "Give the segments personas in personas.toml.",
+        f"Give the segments personas; of the workspace's people: personasync personas draft --all --proposal {name}",
     ]
     console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
 

@@ -137,6 +137,9 @@ def _list(bench: Workbench) -> tuple[Any, ...]:
     return {"personas": told, "segments_without": without}, shown, *(lines if without else [])
 
 
+NO_RULE = "no rule; people come into it by what they say, by a survey or by a model"
+
+
 def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
     from segmenter.profile import words  # noqa: PLC0415
 
@@ -146,7 +149,7 @@ def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator
     yield ""
     yield f"FACTS, found in the data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 is everybody)"
     for segment in profile.segments:
-        yield f"  Segment {segment.name}: {segment.rule}"
+        yield f"  Segment {segment.name}: {NO_RULE if segment.rule == 'false' else segment.rule}"
     if profile.silent:
         yield f"  {profile.silent}"
     else:

@@ -81,6 +81,22 @@ def test_of_noise_nothing_is_said_in_nineteen_of_twenty_tries() -> None:
     assert spoken <= 4
 
 
+@pytest.mark.proof
+def test_at_most_one_in_twenty_of_what_is_said_is_chance() -> None:
+    """Five of twenty traits differ, some by little: of what is said chance has its share and no more."""
+    false, true = 0, 0
+    for seed in range(400):
+        rng = default_rng(seed)
+        shifts = [0.25, 0.3, 0.4, 0.6, 1.0] + [0.0] * 15
+        columns = [numbers(f"n{n}", rng.normal(np.where(LABELS == 0, shift, 0))) for n, shift in enumerate(shifts)]
+        told = [int(trait[1:]) for own in facts_of(columns) for trait, _ in said(own)]
+        false += sum(n >= 5 for n in told)
+        true += sum(n < 5 for n in told)
+
+    assert true > 400 * 4
+    assert false / (false + true) <= 0.05
+
+
 def test_a_difference_of_a_million_people_that_is_no_difference_is_not_said() -> None:
     rng = default_rng(1)
     labels = np.repeat([0, 1], 100_000)
