@@ -19,6 +19,7 @@ from sync import creepiness
 from sync.arms import copies
 from sync.assign import fields_wanted, individual_traits, memberships_wanted
 from sync.control.runs import Run
+from sync.focusing import PLANNED
 from sync.guardrails import Breach, Limits, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
 from sync.plan_file import write_plan
@@ -103,7 +104,7 @@ def plan(bench: Workbench) -> Planned:
         bench.control.plans.record(
             plan_id, run_id=run.run_id, path=relative, changes=len(decided.changes), summary=summary
         )
-        run.counts.update(plan=plan_id, changes=len(decided.changes), focus=pushed)
+        run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
     return planned
 
 

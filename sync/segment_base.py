@@ -161,7 +161,8 @@ def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
     for name in names:
         if reason := why(survey, name):
             raise FixSettingsError(
-                f"The item {name!r} is sensitive: {reason}.", mend="Use others, or name the purpose in [sensitive]."
+                f"The item {name!r} is sensitive: {reason}.",
+                mend="Use others. With a lawful purpose: a trait of this survey and item, named in [sensitive].",
             )
 
 

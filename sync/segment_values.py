@@ -22,6 +22,7 @@ from segmenter.value.focus import with_subsegments
 from segmenter.value.model import TooLittle
 from segmenter.value.naive import TOP, Capture, compare
 from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
+from sync.focusing import in_force
 from sync.lifting import Lift, lift_of_campaign, lift_of_experiment
 from sync.valuing import best_model, terms, value_people
 from sync.workbench import Workbench
@@ -159,23 +160,31 @@ def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Respon
     personas = bench.workspace.personas
     names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
     try:
-        return _best(names, measure().comparisons)
+        return best_arm(names, measure().comparisons)
     except FixSettingsError:
         return {}
 
 
-def _best(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
+def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
     """The arm that is best for everybody together; each persona's own best would be the luckiest one."""
     about = [one for one in comparisons if one.question.metric == ORDERED]
     if not about:
         return {}
     best = max(about, key=lambda one: one.everyone.difference)
+    if best.everyone.difference <= 0:
+        return _nothing(names, best)
     by_persona = {one.persona: one for one in best.personas}  # by its name, as everything that was measured
     return {
         segment: Response(one.difference, one.variance, best.question.control)
         for segment, name in names.items()
         if (one := by_persona.get(name)) is not None and one.variance > 0
     }
+
+
+def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, Response]:
+    """No arm gains anything, and nobody has to send it: the best is to leave people alone, which gains 0 for sure."""
+    measured = {one.persona for one in best.personas}
+    return {segment: Response(0.0, 0.0, best.question.control) for segment, name in names.items() if name in measured}
 
 
 def _tried(bench: Workbench) -> dict[str, Capture]:
@@ -223,10 +232,8 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
     if wanted is None:
         return None, ""
     if isinstance(wanted, int):
-        before = bench.control.runs.latest("plan", state="done")
-        old = before.counts.get("focus") if before else None
         ranked = rank_segments(bench).ranking
-        active = chosen(ranked, wanted, old or ()) if ranked else []
+        active = chosen(ranked, wanted, sorted(in_force(bench.workspace, bench.control) or ())) if ranked else []
     else:
         active = list(wanted)
     unknown = [name for name in active if name not in names]

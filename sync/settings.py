@@ -278,6 +278,7 @@ def _digest(
         "".join(file.model_dump_json() for file in files)
         + main.workspace.time_zone
         + steps.version
+        + repr(main.value.focus)
         + repr(sorted(experiments.items()))
     )
     return hashlib.sha256(told.encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import ibis
@@ -18,6 +18,12 @@ def with_subsegments(names: Collection[str], steps: Waterfall) -> frozenset[str]
     return frozenset(
         name for name, step in steps.by_name().items() if name in names or not set(step.ancestors).isdisjoint(names)
     )
+
+
+def focused_one(assignment: Mapping[str, Any], active: Collection[str] | None) -> dict[str, Any]:
+    """Return of one person's assignment what `focused` returns of everybody's."""
+    inside = active is None or assignment["segment"] in active
+    return dict(assignment) if inside else {**assignment, **dict.fromkeys(HIDDEN)}
 
 
 def focused(assignments: Table, active: Collection[str] | None) -> Table:

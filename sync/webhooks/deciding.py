@@ -17,12 +17,14 @@ from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.decide import decide_one
 from segmenter.next_best import NEXT
 from segmenter.trait import TraitType
+from segmenter.value.focus import focused_one
 from sync import creepiness
 from sync.assign import fields_wanted
 from sync.bases import with_base
 from sync.control.identities import LINKS
 from sync.control.people import Published
 from sync.definitions import definitions_of
+from sync.focusing import in_force
 from sync.individual import asked, measured_for
 from sync.platform_personas import Values
 from sync.prepared import PreparedTraits
@@ -46,6 +48,7 @@ class Decision:
 
     Attributes:
         assignment: Columns of `connectors.records.ASSIGNMENTS`.
+        shown: The same as the platforms are shown it: out of focus nobody has a segment.
         new: Whether it differs from the one before.
         values: What fields shall show, by connection and name.
         groups: The groups they shall be in.
@@ -53,6 +56,7 @@ class Decision:
 
     person_id: str
     assignment: Mapping[str, Any]
+    shown: Mapping[str, Any]
     new: bool
     values: Mapping[tuple[str, str], str]
     groups: frozenset[str]
@@ -143,7 +147,9 @@ class Decider:
         published: Mapping[str, Published],
         known: Table,
     ) -> list[Decision]:
-        table = self._memory.keep("assignments", pa.Table.from_pylist(list(assigned), schema=ASSIGNMENTS.columns))
+        pushed = in_force(self._service.workspace, self._service.control)
+        shown = [focused_one(row, pushed) for row in assigned]
+        table = self._memory.keep("assignments", pa.Table.from_pylist(shown, schema=ASSIGNMENTS.columns))
         values: dict[str, dict[tuple[str, str], str]] = {}
         copied = [
             {"person_id": one.person_id, "copy_of": one.base["copy_of"]}
@@ -158,9 +164,10 @@ class Decider:
             Decision(
                 row["person_id"],
                 row,
+                seen,
                 row != before.get(row["person_id"]),
                 values.get(row["person_id"], {}),
-                frozenset(within.get(row["segment"], ())),
+                frozenset(within.get(seen["segment"], ())),
             )
-            for row in assigned
+            for row, seen in zip(assigned, shown, strict=True)
         ]

@@ -301,7 +301,7 @@ def _settled(one: Claimed, known: Collection[str], decisions: Sequence[Decision]
     states = {event.key: "echo" if event.key in known else "done" for event in one.events}
     if not decisions:
         return Settled(one, states, {"persona": None, "segment": None})
-    assignment = decisions[0].assignment
+    assignment = decisions[0].shown
     told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "confidence", "reasons")}
     return Settled(one, states, told)
 

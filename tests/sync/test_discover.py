@@ -167,6 +167,37 @@ def test_a_persona_keeps_its_people_and_no_other_segment_gets_them_by_chance(
     assert not {one["name"] for one in elsewhere} & set(names)
 
 
+def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_them(
+    folder: Path, survey: Path, told: Told
+) -> None:
+    text = (
+        survey.read_text("utf-8").replace("item_b", "Do you have children?").replace("item_c", "religious affiliation")
+    )
+    survey.write_text(text, "utf-8")
+    main = folder / "personasync.toml"
+    trait = '\n[traits.union_member]\nconnection = "shop"\nproperty = "union_member"\ntype = "number"\n'
+    main.write_text(main.read_text("utf-8") + trait, "utf-8")
+    before = main.read_text("utf-8")
+
+    left_out = told(*looked(survey, "--name", "kinds"))
+    named = told(*looked(survey, "--item", "Do you have children?", "--item", "item_d"), status=2)["error"]["message"]
+    described = told("discover", str(survey), "--describe", "religious affiliation", status=2)["error"]["message"]
+    of_traits = told("discover", "--trait", "union_member", "--trait", "orders_total", status=2)["error"]["message"]
+    kids = '\n[traits.kids]\nsurvey = "survey"\nitem = "Do you have children?"\ntype = "number"\n'
+    main.write_text(f'{before}{kids}\n[sensitive]\npurpose = "Toys."\nallow = ["kids"]\n', "utf-8")
+    allowed = told(*looked(survey, "--name", "kinds"))
+
+    assert form_of(folder, "kinds") is not None
+    notes = [note for note in left_out["notes"] if "sensitive" in note]
+    assert [note.split(" was left out")[0] for note in notes] == ["Do you have children?", "religious affiliation"]
+    assert "The item 'Do you have children?' is sensitive: 'children' is about children" in named
+    assert "The item 'religious affiliation' is sensitive" in described
+    assert "The trait 'union_member' is sensitive" in of_traits
+    assert len([note for note in allowed["notes"] if "sensitive" in note]) == 1
+    main.write_text(before, "utf-8")  # the purpose is gone: what was found under it may not decide
+    assert "is sensitive" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
+
+
 def test_latent_classes_have_a_form_with_probabilities(folder: Path, survey: Path, told: Told) -> None:
     found = told(*looked(survey, "--method", "lca", "--name", "classes"))
 

@@ -114,3 +114,21 @@ def test_the_lease_on_a_person_is_renewed_while_a_push_waits(
         assert served.service.control.leases.take(names, "somebody-else", seconds=1) == set()
         looped.sandbox.world.settings.latency = 0.0
         served.idle()
+
+
+def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_either(looped: Platforms) -> None:
+    file = looped.folder / "personasync.toml"
+    file.write_text(file.read_text("utf-8") + "\n[value]\nfocus = 1\n", "utf-8")
+    with benched(looped) as bench:
+        run_loop(bench, override=frozenset({"max_changed", "max_removed", "min_segment"}))
+        plan = bench.control.runs.latest("plan", state="done")
+    with serving(looped) as served:
+        ada = served.newcomer("ada@new.test")
+        served.hubspot([served.created(ada)])
+        served.idle()
+        shown = served.property(ada, PERSONA)
+        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+
+    assert plan is not None
+    assert decided.assignment["segment"] not in plan.counts["focus"]
+    assert shown == "unclassified"
