@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, log, sqrt
 
-from segmenter.lift.several import standing
+from segmenter.lift.several import Measured, standing
 
 WATCH = 0.1
 """PSI below which a change is never called drift (convention)."""
@@ -141,6 +141,53 @@ def responses(reference: Mapping[str, Answered], present: Mapping[str, Answered]
         Response(segment, reference[segment], present[segment], z, p, found)
         for segment, (z, p), found in zip(both, tests, stands, strict=True)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What mailing adds to one segment, before and now.
+
+    Attributes:
+        stands: Whether it is another when all segments are looked at together.
+    """
+
+    segment: str
+    before: Measured
+    now: Measured
+    p: float
+    stands: bool
+
+
+def lifts_moved(earlier: Sequence[Mapping[str, Measured]], present: Mapping[str, Measured]) -> list[Moved]:
+    """Compare lifts with those before, put together by their precision; judged together (Benjamini-Hochberg).
+
+    Args:
+        earlier: Difference and variance by segment, of each earlier measurement.
+        present: Of the newest; segments that were never measured before are left out.
+    """
+    before = {name: _together([one[name] for one in earlier if name in one]) for name in present}
+    both = {name: one for name, one in before.items() if one is not None}
+    p_values = [_apart(one, present[name]) for name, one in both.items()]
+    stood = standing(p_values)
+    return [
+        Moved(name, one, present[name], p, found)
+        for (name, one), p, found in zip(both.items(), p_values, stood, strict=True)
+    ]
+
+
+def _together(found: Sequence[Measured]) -> Measured | None:
+    usable = [one for one in found if one.variance > 0.0]
+    if not usable:
+        return None
+    total = sum(1 / one.variance for one in usable)
+    return Measured(sum(one.difference / one.variance for one in usable) / total, 1 / total)
+
+
+def _apart(before: Measured, now: Measured) -> float:
+    """The two-sided p-value of two independent differences."""
+    if now.variance <= 0.0:
+        return 1.0
+    return erfc(abs(now.difference - before.difference) / sqrt(before.variance + now.variance) / sqrt(2))
 
 
 def slow_change(reference: Answered, later: Sequence[Answered]) -> int | None:

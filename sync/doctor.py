@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
-from sync import creepiness, fitness, hooks, persona_drafts, quality, setup
+from sync import creepiness, drifting, fitness, hooks, persona_drafts, quality, setup
 from sync.definitions import definitions_of
 from sync.persona_cards import picture
 from sync.platform_personas import options, resolved, shared
@@ -114,7 +114,7 @@ def _data(bench: Workbench) -> list[Finding]:
     found += [Finding("data", "warn", sentence) for sentence in quality.stale(bench)] if not found else []
     found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.mend) for one in quality.faults(bench)]
     try:
-        drifts, told = quality.population(bench, definitions_of(bench.workspace).version)
+        drifts, told = drifting.population(bench, definitions_of(bench.workspace).version)
     except PersonasyncError as error:
         return [*found, Finding("model", "fail", str(error))]
     moved = [name for name, one in drifts.items() if one.alarm]

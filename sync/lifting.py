@@ -14,7 +14,7 @@ from connectors.errors import FixSettingsError
 from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ENGAGEMENTS, ORDERS
 from segmenter.lift.arms import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.lift.counting import reached
-from segmenter.lift.effects import Comparison, Question, compare, judged
+from segmenter.lift.effects import GUARDRAILS, Comparison, Question, compare, judged
 from segmenter.lift.machines import with_machines
 from segmenter.lift.means import Adjusted, cuped, welch
 from segmenter.lift.outcomes import Stratum, Window, moment, outcomes, strata
@@ -22,8 +22,10 @@ from segmenter.lift.rates import Interval
 from sync.experiments import edited, find
 from sync.workbench import Workbench
 
-METRICS = ("clicked", "ordered", "opened", "unsubscribed")
+METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
 WORTH = 0.01  # a point: the least rise worth knowing where no experiment says another
+HARM = {"unsubscribed": 0.005, "complained": 0.001}
+"""The least rise worth knowing of what must not rise: mailbox providers act on one complaint in a thousand."""
 ANSWER_DAYS = 7
 """So long after the last mail of a campaign its figures still move: looks before that are early."""
 
@@ -166,7 +168,11 @@ def _judge(
 ) -> Lift:
     treated = sorted({one.arm for one in found} - {control})
     planned = max((sum(s.people for s in found if s.arm == arm) for arm in (control, *treated)), default=0)
-    questions = [Question(m, arm, control, worth, early, planned) for arm in treated for m in _metrics(primary)]
+    questions = [
+        Question(metric, arm, control, HARM.get(metric, worth), early, planned)
+        for arm in treated
+        for metric in _metrics(primary)
+    ]
     comparisons = judged([compare(found, question) for question in questions], primary=primary)
     spend = [_spend(bench, found, arm, control) for arm in treated]
     return Lift(about, primary, comparisons, spend, ratio, early, (), found)

@@ -60,6 +60,9 @@ def preview(
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(bench, name, platform) if language == "hubspot" else {}
     shown = [_shown(bench, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
+    if not shown:
+        whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
+        problems.append(f"{whom}, so there is nobody to show the mail for: run `personasync pull` and `assign`.")
     concerns = _concerns(bench, name, template, others, (assigned, asked_for, people))
     mine = [one for one in concerns if one.persona in {"", *wanted}]
     return Preview(name, problems, shown, mine, others.notes, focus_told)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDERS, SURVEY_ANSWERS
-from segmenter.drift import Answered, Drift, Response, Spread, drift, mean_moved, responses, share_moved, slow_change
-from segmenter.lift.counting import BEFORE_ANY
-from segmenter.personas import UNCLASSIFIED
+from segmenter.drift import Drift
 from segmenter.quality import (
     MOMENTS,
     Fault,
@@ -29,7 +27,8 @@ from segmenter.quality import (
 )
 from sync.assign import measured
 from sync.definitions import definitions_of
-from sync.fitness import RECORD, deciding, kept, max_age, reference_of
+from sync.drifting import answered, lifted, population
+from sync.fitness import deciding, max_age
 from sync.reporting import campaigns, freshness
 from sync.structure import Held, held
 from sync.workbench import Workbench
@@ -82,7 +81,7 @@ def judge(bench: Workbench) -> Judged:
         faults(bench),
         stale(bench),
         drifts,
-        [*moved, *answered(bench)],
+        [*moved, *answered(campaigns(bench)), *lifted(bench)],
         held(bench),
     )
 
@@ -118,69 +117,3 @@ def stale(bench: Workbench) -> list[str]:
                 f"{line.connection}: {line.stream} were last read {hours:,.0f} hours ago; run `personasync {step}`."
             )
     return told
-
-
-def population(bench: Workbench, version: str) -> tuple[dict[str, Drift], list[str]]:
-    """Compare the newest assignments with the first under the same definitions (*version*).
-
-    Returns:
-        Drift by trait, and sentences about the share of unclassified people and about confidence.
-    """
-    newest, reference = bench.control.runs.latest("assign", state="done"), reference_of(bench, version)
-    if newest is None or reference is None or newest.run_id == reference.run_id:
-        return {}, []
-    before, now = kept(reference), kept(newest)
-    found = {name: drift(one.counts, one.matched(now[name].counts)) for name, one in before.items() if name in now}
-    first, last = reference.counts[RECORD], newest.counts[RECORD]
-    found["segment"] = drift(first["segments"], last["segments"])
-    return found, _sureness(first, last)
-
-
-def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
-    told = []
-    before, now = (Answered(one["people"], one["segments"].get(UNCLASSIFIED, 0)) for one in (first, last))
-    if share_moved(before, now):
-        told.append(f"{now.rate:.0%} of people are unclassified; it was {before.rate:.0%}.")
-    one, two = Spread(**first["confidence"]), Spread(**last["confidence"])
-    if mean_moved(one, two):
-        told.append(f"Mean confidence is {two.mean:.2f}; it was {one.mean:.2f}.")
-    return told
-
-
-def answered(bench: Workbench) -> list[str]:
-    """Return sentences about personas whose share of clickers is another in the newest campaign, or drifts slowly."""
-    measured_so_far = [_clicks(result.rows) for result in reversed(campaigns(bench))]
-    if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
-        return []
-    *earlier, newest = measured_so_far
-    told = [_changed(one) for one in responses(_pooled(earlier), newest) if one.stands]
-    first, *later = measured_so_far
-    for persona, reference in first.items():
-        place = slow_change(reference, [one[persona] for one in later if persona in one])
-        if place is not None:
-            told.append(
-                f"{persona}: the share that clicks has drifted since the first campaign ({reference.rate:.1%})."
-            )
-    return told
-
-
-def _changed(one: Response) -> str:
-    return f"{one.segment}: {one.now.rate:.1%} clicked in the newest campaign, {one.before.rate:.1%} in those before."
-
-
-def _clicks(rows: Sequence[Any]) -> dict[str, Answered]:
-    found: dict[str, Answered] = {}
-    for row in rows:
-        if row.persona != BEFORE_ANY and row.delivered:
-            before = found.get(row.persona, Answered(0, 0))
-            found[row.persona] = Answered(before.people + row.delivered, before.answers + row.clicked)
-    return found
-
-
-def _pooled(several: Sequence[Mapping[str, Answered]]) -> dict[str, Answered]:
-    found: dict[str, Answered] = {}
-    for one in several:
-        for persona, answers in one.items():
-            before = found.get(persona, Answered(0, 0))
-            found[persona] = Answered(before.people + answers.people, before.answers + answers.answers)
-    return found

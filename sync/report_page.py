@@ -166,4 +166,5 @@ class Page:
     offer_names: Sequence[str] = ()
     campaigns: Sequence[CampaignPart] = ()
     quality: Sequence[str] = ()
+    drifts: Sequence[str] = ()
     shares: Figure = field(default_factory=Figure)

@@ -13,6 +13,8 @@ from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
 from segmenter.lift.sentences import offer_sentence, sentence, sentences
 from sync import charts
+from sync.definitions import definitions_of
+from sync.drifting import answered, lifted, population
 from sync.learning import offers
 from sync.lifting import Lift, engagements, lift_of_campaign, lift_of_experiment
 from sync.movement import migration
@@ -258,6 +260,14 @@ def quality(bench: Workbench) -> list[str]:
     newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
     when = f"is of {newest:%Y-%m-%d %H:%M} UTC" if newest else "was never read"
     return [*found, f"The newest open, click or visit {when}.", *structural]
+
+
+def drifts(bench: Workbench, measured: Sequence[CampaignResult]) -> list[str]:
+    """Say whether people, their answers, or what mailing adds to them have changed; what `quality` tells too."""
+    moved, told = population(bench, definitions_of(bench.workspace).version)
+    names = [name for name, one in moved.items() if one.alarm]
+    found = [f"People have changed in: {', '.join(names)}."] if names else []
+    return [*found, *told, *answered(measured), *lifted(bench)]
 
 
 def verdict_of(lift: Lift) -> str:

@@ -94,6 +94,7 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
         value_notes=ranked.notes if ranked else [],
         cards=cards(bench, shares, measured, _worth_words(bench, shares, known, ranked), as_of) if as_of else [],
         quality=parts.quality(bench),
+        drifts=parts.drifts(bench, measured) if as_of else [],
         moves=parts.moves(bench, bench.now()),
         lifts=parts.shown_lifts(taught.lifts),
         offers=rows,

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from segmenter.lift.arms import HOLDOUT
 from segmenter.lift.effects import Comparison
 from segmenter.value.advice import Advice, advise
 from segmenter.value.buyers import history
@@ -30,6 +31,7 @@ from sync.workbench import Workbench
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
 BACK = timedelta(days=91)  # the forecast is tried on the last quarter
 ORDERED = "ordered"
+BELOW = "It is drawn towards that of all personas, and below 0 it counts as 0."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def rank_segments(bench: Workbench) -> SegmentValues:
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(bench)]
     part = bench.workspace.value
     costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
-    ranking = rank(segments, costs, np.random.default_rng(0))
+    beside = [one for name, one in responses.items() if name not in _names(bench)]
+    ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
         ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
     advice = advise(ranking, _messages(bench), valued=model is not None)
@@ -143,15 +146,27 @@ def _messages(bench: Workbench) -> dict[str, str]:
 
 
 def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
-    """The gain in orders a contact of the best arm, by segment: of the newest experiment or campaign that tells one."""
-    for name in reversed(list(bench.workspace.experiments)):
-        found = _measured(bench, partial(lift_of_experiment, bench, name))
-        if found:
-            return found, [f"Response: orders a contact in {name}, the best arm against its control."]
-    found = _measured(bench, partial(lift_of_campaign, bench, None))
-    if found:
-        said = "Response: orders a contact in the newest campaign, best variant against the first, not against no mail."
-        return found, [said]
+    """What mailing adds in orders a contact, and how that was measured, in sentences.
+
+    By segment, and by name for personas that no segment has (the unclassified): they tell what is common to all.
+
+    Only people who got no mail tell that: the newest experiment with a holdout, else the holdout from all campaigns.
+    Where nobody was held out, what the better words add is all that is known.
+    """
+    experiments = list(bench.workspace.experiments.values())[::-1]
+    held = [one.name for one in experiments if one.control == HOLDOUT]
+    held += [HOLDOUT] if bench.workspace.everybody else []
+    for name in held:
+        if found := _measured(bench, partial(lift_of_experiment, bench, name)):
+            what = "all campaigns" if name == HOLDOUT else name
+            return found, [f"Response: what mailing adds, in orders a contact, by {what} against the holdout. {BELOW}"]
+    for name in (one.name for one in experiments if one.control != HOLDOUT):
+        if found := _measured(bench, partial(lift_of_experiment, bench, name)):
+            said = f"orders a contact in {name}, the best supported arm against its control, not against no mail."
+            return found, [f"Response: {said} {BELOW}"]
+    if found := _measured(bench, partial(lift_of_campaign, bench, None)):
+        said = "in the newest campaign, the best supported variant against the first, not against no mail."
+        return found, [f"Response: orders a contact {said} {BELOW}"]
     return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
 
 
@@ -165,26 +180,42 @@ def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Respon
         return {}
 
 
-def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
-    """The arm that is best for everybody together; each persona's own best would be the luckiest one."""
+def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
+    """Return the orders of the arm that is best supported for everybody together; None where nothing tells of orders.
+
+    Each persona's own best arm would be the luckiest one.
+    """
     about = [one for one in comparisons if one.question.metric == ORDERED]
-    if not about:
+    return max(about, key=lambda one: one.everyone.interval.low, default=None)
+
+
+def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
+    """Return what the best supported arm gains, by segment; and by name for personas that no segment has.
+
+    Args:
+        names: The persona's name by segment.
+        comparisons: As a lift has them.
+    """
+    best = supported(comparisons)
+    if best is None:
         return {}
-    best = max(about, key=lambda one: one.everyone.difference)
     if best.everyone.difference <= 0:
         return _nothing(names, best)
-    by_persona = {one.persona: one for one in best.personas}  # by its name, as everything that was measured
-    return {
-        segment: Response(one.difference, one.variance, best.question.control)
-        for segment, name in names.items()
-        if (one := by_persona.get(name)) is not None and one.variance > 0
+    by_persona = {  # by its name, as everything that was measured
+        one.persona: Response(one.difference, one.variance, best.question.control, one.persona)
+        for one in best.personas
+        if one.verdict != "nobody" and one.variance > 0
     }
+    mine = {segment: by_persona[name] for segment, name in names.items() if name in by_persona}
+    return mine | {f"beside {name}": one for name, one in by_persona.items() if name not in names.values()}
 
 
 def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, Response]:
     """No arm gains anything, and nobody has to send it: the best is to leave people alone, which gains 0 for sure."""
     measured = {one.persona for one in best.personas}
-    return {segment: Response(0.0, 0.0, best.question.control) for segment, name in names.items() if name in measured}
+    return {
+        segment: Response(0.0, 0.0, best.question.control, name) for segment, name in names.items() if name in measured
+    }
 
 
 def _tried(bench: Workbench) -> dict[str, Capture]:

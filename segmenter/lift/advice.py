@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from segmenter.lift.arms import HOLDOUT
-from segmenter.lift.effects import EVERYONE, Comparison, Effect
+from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.offers import Best
 from segmenter.lift.power import people_needed
 from segmenter.lift.rates import Responses
@@ -19,7 +19,6 @@ from segmenter.personas import UNCLASSIFIED
 GOOD = ("ordered", "clicked")
 """Metrics whose rise is wanted, the weightier first. Opens decide nothing: half of them are by machines."""
 
-HARM = {"unsubscribed": "unsubscribed", "complained": "complained"}
 WORTH = 0.01
 LEAST_BASE = 0.001
 TESTS = 4
@@ -88,9 +87,10 @@ def _first(tips: Iterator[Tip]) -> list[Tip]:
 def _harms(one: Measured) -> Iterator[Tip]:
     for comparison in one.comparisons:
         metric = comparison.question.metric
-        if metric in HARM:
+        # against people who get no mail every mail does some: that is what mailing costs, and no reason to stop one arm
+        if metric in GUARDRAILS and comparison.question.control != HOLDOUT:
             for effect in _standing(comparison, "more"):
-                yield _tip(effect, comparison, one.about, "Stop", f"more of them {HARM[metric]}")
+                yield _tip(effect, comparison, one.about, "Stop", f"more of them {metric}")
 
 
 def _worse(one: Measured) -> Iterator[Tip]:

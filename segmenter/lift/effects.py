@@ -20,6 +20,9 @@ from segmenter.lift.rates import Interval, Responses, newcombe
 from segmenter.lift.several import Heterogeneity, Measured, heterogeneity, shrunken, standing
 
 EVERYONE = "everyone"
+GUARDRAILS = ("unsubscribed", "complained")
+"""What must not rise. They are judged among themselves: that nobody complained shall not make a success harder to see,
+nor many looks at successes a harm."""
 LEAST_EACH = 5
 """Below so many responders and so many others in both groups together, a rate's approximation is not believed."""
 
@@ -107,10 +110,16 @@ def compare(strata: Sequence[Stratum], question: Question) -> Comparison:
 
 
 def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
-    """Let findings stand: the primary metric of everybody by itself, all others together (Benjamini-Hochberg)."""
-    others = [e for c in comparisons for e in c.personas if e.verdict != "nobody"]
-    others += [c.everyone for c in comparisons if c.question.metric != primary]
-    stands = {(e.persona, e.metric): stood for e, stood in zip(others, standing([e.p for e in others]), strict=True)}
+    """Let findings stand: the primary metric of everybody by itself, all others together (Benjamini-Hochberg).
+
+    Guardrails are a family of their own.
+    """
+    stands: dict[tuple[int, str], bool] = {}
+    for guard in (False, True):
+        family = [(place, one) for place, one in enumerate(comparisons) if (one.question.metric in GUARDRAILS) == guard]
+        found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
+        found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
+        stands |= dict(zip((key for key, _ in found), standing([p for _, p in found]), strict=True))
     return [
         replace(
             one,
@@ -118,11 +127,11 @@ def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Compariso
                 one.everyone,
                 stands=not one.everyone.interval.low <= 0 <= one.everyone.interval.high
                 if one.question.metric == primary
-                else stands[EVERYONE, one.question.metric],
+                else stands[place, EVERYONE],
             ),
-            personas=tuple(replace(e, stands=stands.get((e.persona, e.metric), False)) for e in one.personas),
+            personas=tuple(replace(e, stands=stands.get((place, e.persona), False)) for e in one.personas),
         )
-        for one in comparisons
+        for place, one in enumerate(comparisons)
     ]
 
 

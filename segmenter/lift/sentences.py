@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segmenter.lift.arms import HOLDOUT
-from segmenter.lift.effects import EVERYONE, Comparison, Effect
+from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.offers import Best
 
 VERBS = {
@@ -42,6 +42,12 @@ def sentence(one: Effect, found: Comparison) -> str:
         f"{100 * one.difference:+.1f} points, 95% interval {_points(one.interval.low)} to {_points(one.interval.high)}"
     )
     verb = VERBS[one.metric]
+    if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:
+        worst = f"at worst {_points(one.interval.high)} points more ({points}{_early(found)})."
+        known = (
+            f"no sign that more {verb};" if one.verdict == "none" else f"not enough data to rule out that more {verb}:"
+        )
+        return f"{who}: {known} {worst}"
     if one.verdict in {"more", "less"}:
         much = f"{abs(100 * one.difference):.1f} points {one.verdict}"
         interval = f"95% interval {_points(one.interval.low)} to {_points(one.interval.high)}"

@@ -1,9 +1,11 @@
 """Which segments are worth most, and how sure that is.
 
 V_j = N_j r_j (CLV_j + L_j m - c): people, reachable share, mean value of a person's coming orders, incremental orders a
-contact, what an order earns, what a contact costs. Ranks have intervals by Mogstad, Romano, Shaikh & Wilhelm 2024
-("Inference for ranks", section 3): a segment surely stands below those that beat it by more than chance explains, and
-above those that it beats; the quantile is that of the largest of its comparisons, by bootstrap over people.
+contact, what an order earns, what a contact costs. L_j is what mailing adds: the shrunken lift of the best supported
+arm, and 0 where that is below 0, since nobody has to be mailed. Ranks have intervals by Mogstad, Romano, Shaikh &
+Wilhelm 2024 ("Inference for ranks", section 3): a segment surely stands below those that beat it by more than chance
+explains, and above those that it beats; the quantile is that of the largest of its comparisons, by bootstrap over
+people.
 """
 
 from __future__ import annotations
@@ -31,11 +33,13 @@ class Response:
         gain: Orders a contact more than without (or with the other arms).
         variance: Of *gain*.
         against: What it was compared with, in words: "holdout".
+        of: Whom it was measured on; segments that share a persona share one measurement.
     """
 
     gain: float
     variance: float
     against: str
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Ranked:
 
     Attributes:
         mean_value: A person's, pulled towards the mean of all segments the further the noisier it is.
-        gain: Incremental orders a contact, pulled likewise; None where nothing was measured.
+        gain: Incremental orders a contact, pulled likewise and not below 0; None where nothing was measured.
         value: V_j.
         interval: 95%, of *value*.
         ranks: 95%, of its place; 1 is the most valuable.
@@ -90,12 +94,21 @@ class Ranked:
     naive: int
 
 
-def rank(segments: Sequence[SegmentPeople], costs: Costs, rng: np.random.Generator) -> list[Ranked]:
-    """Rank segments that have people, the most valuable first."""
+def rank(
+    segments: Sequence[SegmentPeople], costs: Costs, rng: np.random.Generator, *, beside: Sequence[Response] = ()
+) -> list[Ranked]:
+    """Rank segments that have people, the most valuable first.
+
+    Args:
+        segments: With their people.
+        costs: In money.
+        rng: For the bootstrap.
+        beside: What was measured on people of no segment; it tells what is common to all.
+    """
     filled = [segment for segment in segments if len(segment.values)]
     if not filled:
         return []
-    found = _draws(filled, rng)
+    found = _draws(filled, beside, rng)
     values = _worth(found, costs, np.arange(1))[0]
     draws = _worth(found, costs, np.arange(1, DRAWS + 1))
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
@@ -134,7 +147,7 @@ def _worth(found: _Drawn, costs: Costs, rows: NDArray[np.int64]) -> Array:
     return np.asarray(found.reached[rows] * worth)
 
 
-def _draws(segments: Sequence[SegmentPeople], rng: np.random.Generator) -> _Drawn:
+def _draws(segments: Sequence[SegmentPeople], beside: Sequence[Response], rng: np.random.Generator) -> _Drawn:
     """Draw the people again: who is in which segment, who is reachable, and what they are worth."""
     sizes = np.array([len(s.values) for s in segments], dtype=np.float64)
     reachable = np.array([float(s.reachable.sum()) for s in segments])
@@ -150,7 +163,7 @@ def _draws(segments: Sequence[SegmentPeople], rng: np.random.Generator) -> _Draw
     return _Drawn(
         np.vstack([reachable, reached]),
         shrunken(np.vstack([measured, means]), errors),
-        _gains([s.response for s in segments], rng),
+        np.maximum(_gains([s.response for s in segments], beside, rng), 0.0),
     )
 
 
@@ -170,20 +183,27 @@ def _mean_draws(values: Array, rng: np.random.Generator) -> Array:
     return np.asarray(drawn @ bins / len(ordered))
 
 
-def _gains(responses: Sequence[Response | None], rng: np.random.Generator) -> Array:
-    """Gains (row 0 measured, then drawn); a segment that no campaign measured takes the common one, with its error."""
-    known = [response for response in responses if response is not None]
+def _gains(responses: Sequence[Response | None], beside: Sequence[Response], rng: np.random.Generator) -> Array:
+    """Gains (row 0 measured, then drawn), pulled to their common one; a measurement that several share counts once.
+
+    A segment that nobody measured takes the common gain; its draws differ from it as those of segments do.
+    """
     found = np.zeros((DRAWS + 1, len(responses)))
-    if not known:
+    named = {response.of or str(place): response for place, response in enumerate(responses) if response is not None}
+    if not named:
         return found
-    gains = np.array([r.gain for r in known])
-    errors = np.array([max(r.variance, 1e-12) for r in known])
-    drawn = np.vstack([gains, rng.normal(gains, np.sqrt(errors), size=(DRAWS, len(known)))])
-    pulled = shrunken(drawn, errors)
-    columns = [place for place, response in enumerate(responses) if response is not None]
-    found[:, columns] = pulled
-    others = [place for place, response in enumerate(responses) if response is None]
-    found[:, others] = pulled.mean(axis=1, keepdims=True)
+    everybody = [*named.values(), *(one for one in beside if one.of not in named)]
+    gains = np.array([r.gain for r in everybody])
+    errors = np.array([max(r.variance, 1e-12) for r in everybody])
+    drawn = np.vstack([gains, rng.normal(gains, np.sqrt(errors), size=(DRAWS, len(everybody)))])
+    pulled = dict(zip(named, shrunken(drawn, errors).T, strict=False))
+    between = _between(gains, errors) or 0.0
+    common = (drawn / (between + errors)).sum(axis=1) / (1 / (between + errors)).sum()
+    for place, response in enumerate(responses):
+        if response is not None:
+            found[:, place] = pulled[response.of or str(place)]
+        else:
+            found[:, place] = common + np.append(0.0, rng.normal(0.0, np.sqrt(between), DRAWS))
     return found
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segmenter.lift.advice import Measured, advise
+from segmenter.lift.arms import HOLDOUT
 from segmenter.lift.effects import Comparison, Question, compare, judged
 from segmenter.lift.means import Amounts, Paired
 from segmenter.lift.offers import best_offers
@@ -49,6 +50,20 @@ def test_what_makes_more_people_unsubscribe_stops_even_where_more_click() -> Non
     assert [tip.arm for tip in advice.stop] == ["own"]
     assert "more of them unsubscribed" in advice.stop[0].sentence
     assert advice.go_on == ()
+
+
+def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
+    strata = [
+        stratum("Rita", "own", 4000, clicked=400, unsubscribed=200, complained=60),
+        stratum("Rita", HOLDOUT, 4000),
+    ]
+    found = [
+        compare(strata, Question(metric, "own", HOLDOUT, 0.01)) for metric in ("clicked", "unsubscribed", "complained")
+    ]
+    told = judged(found, primary="clicked")
+
+    assert [one.everyone.verdict for one in told] == ["more"] * 3
+    assert advise([Measured("May", told)], [], {}).stop == ()
 
 
 def test_the_newer_finding_about_one_arm_counts() -> None:

@@ -17,6 +17,7 @@ from segmenter.drift import (
     Answered,
     Spread,
     drift,
+    lifts_moved,
     mean_moved,
     psi,
     psi_threshold,
@@ -25,6 +26,7 @@ from segmenter.drift import (
     slow_change,
     two_proportions,
 )
+from segmenter.lift.several import Measured
 
 BLOCKS = 10
 YES = {2: 174, 3: 273, 4: 257, 5: 225, 6: 419, 7: 493, 8: 648, 9: 1892}
@@ -163,6 +165,22 @@ def test_segments_are_judged_together_and_strangers_left_out() -> None:
     found = responses(before, {"a": Answered(1000, 60), "b": Answered(1000, 101), "c": Answered(10, 1)})
 
     assert [(one.segment, one.stands) for one in found] == [("a", True), ("b", False)]
+
+
+def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> None:
+    spring = {"a": Measured(0.10, 1e-4), "b": Measured(0.02, 1e-4), "gone": Measured(0.5, 1e-4)}
+    summer = {"a": Measured(0.07, 2e-4), "b": Measured(0.02, 1e-4)}
+    autumn = {"a": Measured(0.01, 1e-4), "b": Measured(0.03, 1e-4), "new": Measured(0.2, 1e-4), "c": Measured(0.1, 0.0)}
+    found = {one.segment: one for one in lifts_moved([spring, summer], autumn)}
+
+    precision = 1 / 1e-4 + 1 / 2e-4
+    assert set(found) == {"a", "b"}
+    assert found["a"].before.difference == pytest.approx((0.10 / 1e-4 + 0.07 / 2e-4) / precision)
+    assert found["a"].before.variance == pytest.approx(1 / precision)
+    z = (found["a"].before.difference - 0.01) / np.sqrt(1 / precision + 1e-4)
+    assert found["a"].p == pytest.approx(2 * norm.sf(z))
+    assert (found["a"].stands, found["b"].stands) == (True, False)
+    assert lifts_moved([], autumn) == []
 
 
 def test_nobody_asked_is_nothing_to_compare() -> None:

@@ -163,6 +163,52 @@ def test_the_metric_that_was_named_before_needs_no_correction(primary: str, stan
     assert found[0].everyone.persona == EVERYONE
 
 
+def test_each_of_several_arms_stands_or_falls_by_itself() -> None:
+    rows = [
+        *BOTH,
+        stratum("Bo", "dull", 4000, 322),
+        stratum("Rita", "dull", 1000, 199),
+    ]
+    asked = [CLICKED, replace(CLICKED, treated="dull")]
+    new, dull = judged([compare(rows, one) for one in asked], primary="ordered")
+
+    assert (new.personas[0].persona, new.personas[0].stands, dull.personas[0].stands) == ("Bo", True, False)
+    assert (new.everyone.stands, dull.everyone.stands) == (True, False)
+
+
+def harmed(complained: int, *, clicked: int = 100) -> list[Stratum]:
+    counts = {"clicked": clicked, "ordered": 0, "opened": 0, "unsubscribed": 0, "complained": complained}
+    return [
+        Stratum("Bo", "new", 4000, counts, NOTHING),
+        Stratum("Bo", "old", 4000, {**counts, "clicked": 100, "complained": 4}, NOTHING),
+    ]
+
+
+def test_guardrails_are_judged_among_themselves() -> None:
+    quiet = [replace(CLICKED, metric=metric) for metric in ("opened", "clicked", "unsubscribed", "complained")]
+    alone = judged([compare(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened")
+    guarded = judged([compare(harmed(4, clicked=140), one) for one in quiet], primary="opened")
+    hurt = judged([compare(harmed(18), one) for one in quiet], primary="opened")
+
+    assert alone[1].everyone.stands
+    assert guarded[1] == alone[1]
+    assert (hurt[2].everyone.stands, hurt[3].everyone.stands, hurt[3].everyone.verdict) == (False, True, "more")
+    assert sentence(hurt[3].everyone, hurt[3]).startswith(
+        "Everyone complained 0.3 points more with “new” than with “old”"
+    )
+
+
+@pytest.mark.parametrize(
+    ("worth", "said"),
+    [(0.001, "not enough data to rule out that more complained:"), (0.01, "no sign that more complained;")],
+)
+def test_of_a_guardrail_that_did_not_move_the_worst_is_told(worth: float, said: str) -> None:
+    found = judged([compare(harmed(5), Question("complained", "new", "old", worth=worth))], primary="clicked")[0]
+
+    worst = 100 * found.everyone.interval.high
+    assert sentence(found.everyone, found).startswith(f"Everyone: {said} at worst {worst:.1f} points more (+0.0 points")
+
+
 SENT = datetime(2026, 11, 10, 8, tzinfo=UTC)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from segmenter.lift import Interval
+from segmenter.lift.several import Measured, heterogeneity
+from segmenter.lift.several import shrunken as pulled
 from segmenter.value.advice import advise
 from segmenter.value.naive import compare, top_share
 from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank, rank_intervals, shrunken
@@ -97,6 +99,33 @@ def test_shrinkage_is_that_of_the_formula_in_other_words() -> None:
     expected = common + between / (between + errors) * (values - common)
 
     assert shrunken(values[None, :], errors)[0] == pytest.approx(expected)
+
+
+RESPONSES = {
+    "rita": Response(0.05, 1e-4, "holdout", "Rita"),
+    "gus": Response(0.01, 4e-4, "holdout", "Gus"),
+    "bo": Response(-0.04, 1e-4, "holdout", "Bo"),
+}
+
+
+def test_what_mailing_adds_is_the_shrunken_lift_of_each_persona_and_not_below_nothing() -> None:
+    measured = [Measured(one.gain, one.variance) for one in RESPONSES.values()]
+    common = heterogeneity(measured)
+    wanted = dict(zip(RESPONSES, (max(one, 0.0) for one in pulled(measured, common)), strict=True))
+    found = ranked(*(people(name, 200, 20, response=one) for name, one in RESPONSES.items()), people("new", 200, 20))
+
+    assert {name: found[name].gain for name in wanted} == pytest.approx(wanted)
+    assert wanted["bo"] == 0.0 < wanted["gus"] < wanted["rita"]
+    assert found["new"].gain == pytest.approx(max(common.pooled, 0.0))
+
+
+def test_segments_of_one_persona_share_one_measurement() -> None:
+    alone = ranked(*(people(name, 200, 20, response=one) for name, one in RESPONSES.items()))
+    twice = [people(f"rita {place}", 200, 20, response=RESPONSES["rita"]) for place in range(5)]
+    found = ranked(*twice, *(people(name, 200, 20, response=RESPONSES[name]) for name in ("gus", "bo")))
+
+    assert {found[one.name].gain for one in twice} == {alone["rita"].gain}
+    assert found["gus"].gain == alone["gus"].gain
 
 
 def test_who_was_chosen_before_stays_where_chance_alone_would_change_it() -> None:
