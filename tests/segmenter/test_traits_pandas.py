@@ -1,4 +1,7 @@
-"""Numeric traits against pandas: the definitions of SCIENCE.md 2.2, written apart from the Ibis expressions."""
+"""Counts, sums, days, rates and trends against pandas: the catalogue's meanings, written apart from the expressions.
+
+The other traits: `test_traits_pandas_more`, which also sees that none is left out.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ EACH = {"visits": (30, 90, 365), "forms": (365,)}
 KIND = {"opens": "open", "clicks": "click", "bounces": "bounce", "complaints": "complaint", "replies": "reply"}
 
 
-def _history(seed: int) -> dict[str, Rows]:
+def history(seed: int) -> dict[str, Rows]:
     """Rows of a year and a half, some after the moment; the last person has none."""
     rng = np.random.default_rng(seed)
     rows: dict[str, Rows] = {"contacts": [contact(key) for key in PEOPLE], "orders": [], "deliveries": []}
@@ -57,7 +60,7 @@ def _counts(frame: pd.DataFrame, name: str, windows: tuple[int, ...]) -> dict[st
     return {f"{name}_{days}d": _within(frame, days).groupby("person").size() for days in windows}
 
 
-def _by_pandas(rows: dict[str, Rows]) -> pd.DataFrame:
+def by_pandas(rows: dict[str, Rows]) -> pd.DataFrame:
     """Counts, sums, means, days, rates and trends; one row a person."""
     placed = _past(rows["orders"]).query("state == 'placed'")
     delivered, engaged = _past(rows["deliveries"]), _past(rows["engagements"])
@@ -90,8 +93,8 @@ def _by_pandas(rows: dict[str, Rows]) -> pd.DataFrame:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_counts_sums_days_rates_and_trends_are_those_of_pandas(seed: int) -> None:
-    rows = _history(seed)
-    expected = _by_pandas(rows)
+    rows = history(seed)
+    expected = by_pandas(rows)
 
     measured = traits(inputs(**rows), catalogue(()), NOW).to_pandas().set_index("person_id").loc[PEOPLE]
 
