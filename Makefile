@@ -14,7 +14,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-steps bench-webhooks lock clean
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-steps bench-segment bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -102,6 +102,9 @@ bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, m
 
 bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
 	$(BIN)/python benchmarks/loop.py
+
+bench-segment: $(SETUP)  ## traits, scores and a day's refresh of a million people against pandas and scikit-learn
+	$(BIN)/python benchmarks/segment.py
 
 bench-loop: $(SETUP)  ## false alarms, coverage and power of lift; hidden preferences found by campaigns
 	$(BIN)/python benchmarks/closed_loop.py

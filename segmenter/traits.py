@@ -20,7 +20,7 @@ from segmenter.catalogue import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, C
 from segmenter.facts.mail import delivery_facts, engagement_facts, hour_facts
 from segmenter.facts.orders import line_facts, order_facts
 from segmenter.facts.people import answer_facts, contact_facts
-from segmenter.facts.windows import MONEY, Windows
+from segmenter.facts.windows import MONEY, Windows, whole
 from segmenter.facts.worth import value_facts
 from segmenter.trait import Inputs
 
@@ -28,6 +28,7 @@ DAY = 86_400.0  # seconds
 RATES = ("open", "click")
 BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
 LEAST_STRENGTH, MOST_STRENGTH = 1.0, 1_000.0  # of a prior, in deliveries
+SQUARES = 1_000_000  # squares are summed in millionths, as integers: the same people have the same prior in any order
 CONTINUITY = 0.5  # added to both counts of a trend, so that nothing against something has a logarithm (Haldane 1956)
 
 
@@ -48,17 +49,24 @@ def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
 def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
     """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each."""
     windows = Windows(as_of)
-    joined = contact_facts(inputs, catalogue, windows)
-    for part in (
-        order_facts(inputs, windows),
-        line_facts(inputs, windows),
-        delivery_facts(inputs, windows),
-        engagement_facts(inputs, windows),
-        hour_facts(inputs, joined.select("person_id", "time_zone"), windows),
-        value_facts(inputs, windows),
-        answer_facts(inputs, catalogue.surveyed, windows),
+    people = contact_facts(inputs, catalogue, windows)
+    joined: Any = people
+    columns = {name: people[name] for name in people.columns}
+    for place, part in enumerate(
+        (
+            order_facts(inputs, windows),
+            line_facts(inputs, windows),
+            delivery_facts(inputs, windows),
+            engagement_facts(inputs, windows),
+            hour_facts(inputs, people.select("person_id", "time_zone"), windows),
+            value_facts(inputs, windows),
+            answer_facts(inputs, catalogue.surveyed, windows),
+        )
     ):
-        joined = joined.left_join(part, "person_id").drop("person_id_right")
+        told = part.rename({f"person_{place}": "person_id"})
+        joined = joined.left_join(told, people.person_id == told[f"person_{place}"])
+        columns |= {name: told[name] for name in part.columns if name != "person_id"}
+    joined = joined.select(**columns)
     counts = {
         name: joined[name].fill_null(0).cast("int64")
         for name, kind in joined.schema().items()
@@ -109,7 +117,8 @@ def base_rates(known: Table) -> Table:
         answered = _answered(known, kind)
         n, persons = mailed.sum(), (mailed > 0).sum().cast("float64")
         rate = answered.sum() / n.nullif(0.0)
-        squares = (answered * answered / mailed.nullif(0.0)).sum() - rate * rate * n  # sum of n (p - rate)^2
+        squares = whole(answered * answered / mailed.nullif(0.0), SQUARES).sum() / float(SQUARES)
+        squares -= rate * rate * n  # sum of n (p - rate)^2
         chance = rate * (1.0 - rate)
         # its mean is chance (persons - 1 + rho spread), rho = 1 / (strength + 1)
         spread = n - (mailed * mailed).sum() / n.nullif(0.0) - (persons - 1.0)

@@ -12,29 +12,18 @@ from datetime import datetime
 
 from ibis import Table
 
-from connectors.records import (
-    ASSIGNMENTS,
-    CONTACTS,
-    DELIVERIES,
-    ENGAGEMENTS,
-    ORDER_LINES,
-    ORDERS,
-    SURVEY_ANSWERS,
-    VALUES,
-)
+from connectors.records import ASSIGNMENTS
 from segmenter import fields as template_fields
 from segmenter import segments as by_segment
 from segmenter.decide import decide_all
 from segmenter.fields import Known, OwnedField
 from segmenter.next_best import NEXT
 from segmenter.personas import UNCLASSIFIED
-from segmenter.trait import Inputs
-from segmenter.traits import traits
 from sync import creepiness, fitness, individual, publishing
 from sync.arms import arm_groups, deal
 from sync.definitions import definitions_of
+from sync.measuring import measured, refreshed
 from sync.platform_personas import Values
-from sync.time_zones import offsets
 from sync.valuing import value_people
 from sync.workbench import Definitions, Workbench, recorded
 
@@ -50,6 +39,8 @@ class Assigned:
         personas: Persons by the persona's name, "unclassified" among them.
         value_notes: What must be known of the value model, in sentences.
         dealt: Persons who came into an arm or the global holdout, by experiment.
+        measured_anew: Persons whose traits were measured from all rows about them.
+        measured_all_because: Why that was everybody; "": it was those of whom something changed.
     """
 
     as_of: datetime
@@ -61,15 +52,20 @@ class Assigned:
     personas: dict[str, int] = field(default_factory=dict)
     dealt: dict[str, int] = field(default_factory=dict)
     value_notes: list[str] = field(default_factory=list)
+    measured_anew: int = 0
+    measured_all_because: str = ""
 
 
-def assign(bench: Workbench, *, as_of: datetime, override: frozenset[str] = frozenset()) -> Assigned:
+def assign(
+    bench: Workbench, *, as_of: datetime, override: frozenset[str] = frozenset(), full: bool = False
+) -> Assigned:
     """Classify every person who had an active contact at *as_of* (UTC).
 
     Args:
         bench: The open workspace.
         as_of: The moment that everybody is looked at.
         override: Guardrails to set aside.
+        full: Measure everybody anew, not only those of whom something changed.
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
@@ -80,12 +76,13 @@ def assign(bench: Workbench, *, as_of: datetime, override: frozenset[str] = froz
         before = bench.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(bench, as_of)
         definitions = definitions_of(bench.workspace)
-        with measured(bench, as_of).cache() as people:
+        with refreshed(bench, as_of, full=full) as (people, done):
             fitness.refuse_unfit(bench, people, definitions, as_of, override)
             rows = decide(bench, people, as_of).to_pyarrow()
             fresh = changed(bench.warehouse.memtable(rows), before)
             found = Assigned(as_of)
             found.value_notes = list(valued.notes)
+            found.measured_anew, found.measured_all_because = done.persons, done.whole
             ours = publishing.left_alone(bench, fresh.to_pyarrow())
             found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
             _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
@@ -94,23 +91,6 @@ def assign(bench: Workbench, *, as_of: datetime, override: frozenset[str] = froz
             run.counts[fitness.RECORD] = fitness.record(bench, people, rows, definitions, as_of, run.run_id)
             publishing.publish(bench, people, as_of)
     return found
-
-
-def measured(bench: Workbench, as_of: datetime) -> Table:
-    """Return every person's traits as of a moment."""
-    warehouse = bench.warehouse
-    inputs = Inputs(
-        contacts=warehouse.current(CONTACTS.name),
-        links=warehouse.memtable(bench.control.links.load()),
-        orders=warehouse.current(ORDERS.name),
-        order_lines=warehouse.current(ORDER_LINES.name),
-        deliveries=warehouse.current(DELIVERIES.name),
-        engagements=warehouse.current(ENGAGEMENTS.name),
-        answers=warehouse.current(SURVEY_ANSWERS.name),
-        offsets=offsets(bench, as_of),
-        values=warehouse.history(VALUES.name),
-    )
-    return traits(inputs, bench.workspace.catalogue, as_of)
 
 
 def decide(bench: Workbench, people: Table, as_of: datetime) -> Table:

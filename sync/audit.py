@@ -18,8 +18,8 @@ from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.answers import is_no_answer
 from segmenter.proxy_audit import LEAST, OfferRate, Separation, columns_of, offer_rates, separations
 from segmenter.sensitive import why_sensitive
-from sync.assign import measured
 from sync.grids import Grid, read_grid
+from sync.measuring import measured
 from sync.workbench import Workbench
 
 MOST_GROUPS = 12  # a flag with more values is a column of something else

@@ -14,9 +14,9 @@ from segmenter.decide import decide_one
 from segmenter.definitions import Definitions
 from segmenter.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
 from segmenter.what_would_change import nearest_rule, smallest_flip
-from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.explain_words import about, changing, tried_lines
+from sync.measuring import measured
 from sync.publishing import take_in
 from sync.workbench import Workbench
 

@@ -28,8 +28,8 @@ from segmenter.discover.again import found_again
 from segmenter.discover.items import base_of
 from segmenter.errors import DefinitionError
 from segmenter.sensitive import why_sensitive
-from sync.assign import measured
 from sync.definitions import definitions_of
+from sync.measuring import measured
 from sync.models import save_model
 from sync.proposals import ACCEPTED, found_before, load, path_of
 from sync.structure import traits_of

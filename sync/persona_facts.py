@@ -20,8 +20,8 @@ from segmenter.profile.profile import Definition, Profile, plain
 from segmenter.profile.trust import Source, Stability, Trust
 from segmenter.profile.typical import Typical, typical
 from segmenter.trait import Trait
-from sync.assign import measured
 from sync.definitions import definitions_of
+from sync.measuring import measured
 from sync.persona_groups import Grouping
 from sync.proposals import ProposalFile, accepted_proposals
 from sync.workbench import Workbench

@@ -100,7 +100,8 @@ def _fill_hours(bench: Workbench, people: Table, links: Table, as_of: datetime, 
     known = zone_spelt(bench.warehouse.current(CONTACTS.name))
     keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
     zones = keyed.group_by("person_id").aggregate(time_zone=keyed.time_zone.max(where=keyed.state == "active"))
-    hourly = with_local_hour(told, "at", zones, offsets(bench, as_of))
+    spans = offsets(bench.warehouse.current(CONTACTS.name), bench.workspace.time_zone, as_of)
+    hourly = with_local_hour(told, "at", zones, bench.warehouse.memtable(spans))
     counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())
     for row in counted.to_pyarrow().to_pylist():
         if row["slug"] in found:

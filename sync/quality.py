@@ -25,10 +25,10 @@ from segmenter.quality import (
     unreadable_figures,
     worst,
 )
-from sync.assign import measured
 from sync.definitions import definitions_of
 from sync.drifting import answered, lifted, population
 from sync.fitness import deciding, max_age
+from sync.measuring import measured
 from sync.reporting import campaigns, freshness
 from sync.structure import Held, held
 from sync.workbench import Workbench

@@ -15,8 +15,8 @@ from segmenter.discover.items import Items, answers, numbers, words_of
 from segmenter.errors import DefinitionError
 from segmenter.segments import memberships
 from segmenter.sensitive import why_sensitive
-from sync.assign import measured
 from sync.grids import Grid, read_grid
+from sync.measuring import measured
 from sync.settings import SEGMENTS
 from sync.workbench import Workbench
 

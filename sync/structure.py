@@ -18,7 +18,7 @@ from segmenter.errors import DefinitionError
 from segmenter.minimum import PEOPLE
 from segmenter.segments import memberships
 from segmenter.structure import Before, Structure, structure
-from sync.assign import measured
+from sync.measuring import measured
 from sync.proposals import ACCEPTED, FOLDER, ProposalFile, ProposalPart, form_of, load
 from sync.workbench import Workbench
 

@@ -34,8 +34,8 @@ from segmenter.typing_tool.hit_rates import fill_values, filled
 from segmenter.typing_tool.making import Made, Order, make_tool
 from segmenter.typing_tool.scoring import Scored, score_answers
 from segmenter.typing_tool.segmentations import Labeller, found_anew, given, k_means
-from sync.assign import measured
 from sync.grids import read_grid
+from sync.measuring import measured
 from sync.proposals import ProposalFile, found_before
 from sync.sensitive_items import why_item
 from sync.settings import Workspace

@@ -11,9 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import pyarrow as pa
 from ibis import Table
 
-from connectors.records import CONTACTS
 from segmenter.local_time import zone_spelt
-from sync.workbench import Workbench
 
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no mail of a campaign is older
 STEP = timedelta(days=7)  # no zone changes its offset twice within a week
@@ -23,24 +21,25 @@ OFFSETS = pa.schema(
 EVER = 2**40  # epoch seconds
 
 
-def offsets(bench: Workbench, until: datetime) -> Table:
+def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
     """Return the offsets of every zone that a contact has, in the columns of `segmenter.local_time.with_local_hour`.
 
-    A zone that nobody knows counts as the workspace's.
+    What they say of a moment does not depend on *until*, as long as it is later.
 
     Args:
-        bench: The open workspace.
+        contacts: Versions in force.
+        default: The workspace's zone; one that nobody knows counts as it.
         until: UTC; the last span begins before.
     """
-    told = zone_spelt(bench.warehouse.current(CONTACTS.name)).select("time_zone").distinct().to_pyarrow()
-    last, default = until.year + 1, bench.workspace.time_zone
+    told = zone_spelt(contacts).select("time_zone").distinct().to_pyarrow()
+    last = until.year + 1
     rows = [
         (text, *span)
         for text in sorted({one or "" for one in told["time_zone"].to_pylist()} | {""})
         for span in spans(iana(text) or default, last)
     ]
     columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OFFSETS, strict=True)]
-    return bench.warehouse.memtable(pa.table(columns, schema=OFFSETS))
+    return pa.table(columns, schema=OFFSETS)
 
 
 def iana(text: str) -> str | None:

@@ -14,8 +14,8 @@ from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.decide import decide_all
 from segmenter.personas import UNCLASSIFIED
-from sync.assign import measured
 from sync.definitions import definitions_of
+from sync.measuring import measured
 from sync.settings import load_workspace
 from sync.workbench import Workbench
 

@@ -38,6 +38,12 @@ def _deliveries(arrived: Table, windows: Windows) -> dict[str, Any]:
     return {f"deliveries_{days}d": windows.count(arrived, arrived["at"], days) for days in MAIL_WINDOWS}
 
 
+def deliveries_left(deliveries: Table, links: Table, windows: Windows) -> Table:
+    """Return how many mails left each window; see `segmenter.refresh.left`."""
+    arrived = by_person(deliveries.filter(deliveries.status == "sent"), links)
+    return arrived.group_by("person_id").aggregate(**_deliveries(arrived, windows))
+
+
 def engagement_facts(inputs: Inputs, windows: Windows) -> Table:
     """Return counts of what the person did, the moments of the last, and the hour of most mails' first answer."""
     past = windows.past(inputs.engagements)
@@ -46,6 +52,26 @@ def engagement_facts(inputs: Inputs, windows: Windows) -> Table:
     return done.group_by("person_id").aggregate(
         complaints_total=done.count(where=done.kind == "complaint"), **last, **_done(done, windows)
     )
+
+
+def engagements_left(engagements: Table, links: Table, windows: Windows) -> Table:
+    """Return how much of what the person did left each window; see `segmenter.refresh.left`."""
+    done = by_person(engagements, links)
+    done = done.mutate(last=done["at"])
+    return done.group_by("person_id").aggregate(**_done(done, windows))
+
+
+def answered_again(engagements: Table, links: Table, windows: Windows) -> Table:
+    """Return the ``sequence`` of engagements that a later one with the same mail stands for; see `_once`."""
+    mail = ["person_id", "kind", "connection", "campaign_id"]
+    told = by_person(windows.past(engagements), links)
+    told = told.filter(told.kind.isin(BY_MAIL), told.campaign_id.notnull())
+    counted = told.group_by(mail).aggregate(n=told.count())
+    several = told.semi_join(counted.filter(counted.n > 1), mail)
+    order = [several["at"].desc(), several.sequence.desc()]
+    place = ibis.row_number().over(group_by=[several[name] for name in mail], order_by=order)
+    placed = several.select("sequence", place=place)
+    return placed.filter(placed.place > 0).select("sequence")
 
 
 def hour_facts(inputs: Inputs, people: Table, windows: Windows) -> Table:

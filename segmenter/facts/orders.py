@@ -18,9 +18,8 @@ def order_facts(inputs: Inputs, windows: Windows) -> Table:
 
     The main currency is the one of most orders; of equally many, the last in the alphabet.
     """
-    placed = _placed(inputs, windows)
-    amount = whole(placed.amount, MONEY)
-    told = placed.mutate(amount=amount.fill_null(0), priced=amount.notnull(), currency=placed.currency.fill_null(""))
+    placed = _placed(inputs.orders, inputs.links, windows)
+    told = _in_whole_amounts(placed)
     counted = {f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS}
     summed = {f"revenue_{days}d": windows.sum(told.amount, told.at, days) for days in ORDER_WINDOWS}
     each = told.group_by("person_id", "currency").aggregate(
@@ -45,9 +44,32 @@ def order_facts(inputs: Inputs, windows: Windows) -> Table:
     )
 
 
+def orders_left(orders: Table, links: Table, known: Table, windows: Windows) -> Table:
+    """Return how many orders left each window, and their sums in the main currency; see `segmenter.refresh.left`.
+
+    Args:
+        orders: Orders, of whatever state.
+        links: Who is who.
+        known: Facts as `order_facts` returns them: a person's main currency.
+        windows: What left them.
+    """
+    told = _in_whole_amounts(_placed(orders, links, windows))
+    told = told.inner_join(known.select("person_id", main=known.currency.fill_null("")), "person_id")
+    mine = ibis.ifelse(told.currency == told.main, told.amount, 0)
+    return told.group_by("person_id").aggregate(
+        **{f"orders_{days}d": windows.count(told, told.at, days) for days in ORDER_WINDOWS},
+        **{f"revenue_{days}d": windows.sum(mine, told.at, days).cast("int64") for days in ORDER_WINDOWS},
+    )
+
+
+def _in_whole_amounts(placed: Table) -> Table:
+    amount = whole(placed.amount, MONEY)
+    return placed.mutate(amount=amount.fill_null(0), priced=amount.notnull(), currency=placed.currency.fill_null(""))
+
+
 def line_facts(inputs: Inputs, windows: Windows) -> Table:
     """Return what was bought most and last."""
-    placed = _placed(inputs, windows).select("connection", "order_id", "person_id", "at")
+    placed = _placed(inputs.orders, inputs.links, windows).select("connection", "order_id", "person_id", "at")
     lines = inputs.order_lines
     told = lines.select(
         "connection",
@@ -75,6 +97,6 @@ def line_facts(inputs: Inputs, windows: Windows) -> Table:
     )
 
 
-def _placed(inputs: Inputs, windows: Windows) -> Table:
-    past = windows.past(inputs.orders)
-    return by_person(past.filter(past.state == "placed"), inputs.links)
+def _placed(orders: Table, links: Table, windows: Windows) -> Table:
+    past = windows.past(orders)
+    return by_person(past.filter(past.state == "placed"), links)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import ibis
@@ -19,9 +19,12 @@ class Windows:
 
     Attributes:
         as_of: UTC; a window of 30 days holds what came after *as_of* - 30 days, until *as_of* itself.
+        left_since: An earlier moment, UTC: then a window stands for what lay in it at that moment and lies before it
+            at *as_of*. What came between the two moments is in neither. None: for what lies in it.
     """
 
     as_of: datetime
+    left_since: datetime | None = None
 
     @property
     def moment(self) -> Any:
@@ -34,21 +37,23 @@ class Windows:
 
     def count(self, rows: Table, at: Any, days: int, where: Any = None) -> Any:
         """Count the rows whose moment *at* lies in the window of *days* and that are *where*."""
-        inside = _inside(at, self.as_of, days)
+        inside = self.inside(at, days)
         return rows.count(where=inside if where is None else inside & where)
 
     def sum(self, values: Any, at: Any, days: int) -> Any:
         """Add up whole numbers whose moment *at* lies in the window of *days*."""
-        return values.sum(where=_inside(at, self.as_of, days)).fill_null(0)
+        return values.sum(where=self.inside(at, days)).fill_null(0)
+
+    def inside(self, at: Any, days: int) -> Any:
+        """Tell whether the moment *at* lies in the window of *days*."""
+        if self.left_since is None:
+            return (at > self.moment - ibis.interval(days=days)) & (at <= self.moment)
+        span = timedelta(days=days)
+        return (at > _moment(self.left_since - span)) & (at <= _moment(min(self.as_of - span, self.left_since)))
 
 
 def _moment(moment: datetime) -> Any:
     return ibis.literal(moment).cast("timestamp('UTC', 6)")
-
-
-def _inside(at: Any, moment: datetime, days: int) -> Any:
-    end = _moment(moment)
-    return (at > end - ibis.interval(days=days)) & (at <= end)
 
 
 def _spelt(word: str) -> Any:

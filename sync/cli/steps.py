@@ -75,6 +75,9 @@ def assign(
         list[str] | None,
         typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail about the data aside, this once."),
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Measure everybody anew, not only those of whom something changed.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Give every person a segment and a persona."""
@@ -89,7 +92,7 @@ def assign(
             return
         from sync import assign as job  # noqa: PLC0415
 
-        assigned = job.assign(bench, as_of=at, override=frozenset(override or ()))
+        assigned = job.assign(bench, as_of=at, override=frozenset(override or ()), full=full)
     console.result(words.as_document(assigned), *words.assigned(assigned))
 
 

@@ -69,6 +69,10 @@ def assigned(result: Assigned) -> Shown:
         f"{result.persons:,} persons as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} assigned, "
         f"{result.unclassified:,} unclassified, {result.changed:,} changed."
     )
+    if result.measured_all_because:
+        shown.append(f"All {result.measured_anew:,} persons were measured anew: {result.measured_all_because}.")
+    else:
+        shown.append(f"{result.measured_anew:,} persons, of whom something changed, were measured anew.")
     shown.extend(result.value_notes)
     return shown
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Column, Connection, Engine, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Connection, Engine, Select, Table, bindparam, delete, func, insert, select, update
 
 from sync.control import schema
 from sync.identity import IdentityChanges
@@ -22,8 +23,27 @@ class Links:
 
     def load(self) -> pa.Table:
         """Return all links: columns ``contact_key``, ``person_id``."""
-        query = select(schema.link.c.contact_key, schema.link.c.person_id).execution_options(yield_per=AT_ONCE * 10)
-        batches = []
+        return self._arrow(select(schema.link.c.contact_key, schema.link.c.person_id))
+
+    def written_after(self, number: int) -> pa.Table:
+        """Return the links that a writing after *number* made: columns as of `load`. Dropped ones are not told."""
+        link = schema.link.c
+        return self._arrow(select(link.contact_key, link.person_id).where(link.number > number))
+
+    def newest(self) -> int:
+        """Return the number of the last writing, 0 before any."""
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.max(schema.link_writing.c.number))).scalar_one() or 0)
+
+    def dropped_after(self, number: int) -> int:
+        """Return how many links were dropped after a writing; which ones, nobody knows any more."""
+        writing = schema.link_writing.c
+        with self.engine.connect() as connection:
+            found = connection.execute(select(func.sum(writing.dropped)).where(writing.number > number))
+            return int(found.scalar_one() or 0)
+
+    def _arrow(self, query: Select[tuple[str, str]]) -> pa.Table:
+        query, batches = query.execution_options(yield_per=AT_ONCE * 10), []
         with self.engine.connect() as connection:
             for rows in connection.execute(query).partitions():
                 columns = list(zip(*rows, strict=True))
@@ -66,9 +86,15 @@ class Links:
 
     def write(self, changes: IdentityChanges, run_id: str) -> None:
         """Write what `sync.identity.resolve` found, whole or not at all."""
-        links = [{"contact_key": key, "person_id": person, "run_id": run_id} for key, person in changes.links.items()]
-        merged = [{"person_id": old, "into_person_id": new, "run_id": run_id} for old, new in changes.merged.items()]
+        merged: list[dict[str, Any]] = [
+            {"person_id": old, "into_person_id": new, "run_id": run_id} for old, new in changes.merged.items()
+        ]
         with self.engine.begin() as connection:
+            number = self._next_number(connection)
+            links = [
+                {"contact_key": key, "person_id": person, "run_id": run_id, "number": number}
+                for key, person in changes.links.items()
+            ]
             for table, key, rows in ((schema.link, "contact_key", links), (schema.merged_person, "person_id", merged)):
                 self._replace(connection, table, key, rows)
             if merged:  # whoever pointed to a person that is no more points on
@@ -78,9 +104,18 @@ class Links:
         """Forget whose some contact keys are."""
         listed = sorted(set(keys))
         with self.engine.begin() as connection:
+            gone = 0
             for start in range(0, len(listed), AT_ONCE):
                 part = schema.link.c.contact_key.in_(listed[start : start + AT_ONCE])
-                connection.execute(delete(schema.link).where(part))
+                gone += connection.execute(delete(schema.link).where(part)).rowcount
+            if gone:
+                self._next_number(connection, dropped=gone)
+
+    @staticmethod
+    def _next_number(connection: Connection, dropped: int = 0) -> int:
+        written = connection.execute(insert(schema.link_writing).values(dropped=dropped))
+        (number,) = written.inserted_primary_key or (0,)
+        return int(number)
 
     @staticmethod
     def _point_on(connection: Connection, merged: Mapping[str, str]) -> None:
@@ -89,7 +124,7 @@ class Links:
         connection.execute(moved, [{"old": old, "new": new} for old, new in merged.items()])
 
     @staticmethod
-    def _replace(connection: Connection, table: Table, key: str, rows: list[dict[str, str]]) -> None:
+    def _replace(connection: Connection, table: Table, key: str, rows: list[dict[str, Any]]) -> None:
         """Delete and insert, which every engine knows, instead of each engine's own upsert."""
         for start in range(0, len(rows), AT_ONCE):
             part = rows[start : start + AT_ONCE]

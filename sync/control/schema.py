@@ -58,6 +58,14 @@ link = Table(
     Column("contact_key", String(400), primary_key=True),
     Column("person_id", String(60), nullable=False, index=True),
     Column("run_id", String(40), nullable=False),
+    Column("number", Integer, nullable=False, index=True),  # of the writing that made it
+)
+
+link_writing = Table(
+    "link_writing",
+    metadata,
+    Column("number", Integer, primary_key=True),  # a later writing has a larger number
+    Column("dropped", Integer, nullable=False),  # how many links it took away without a trace
 )
 
 merged_person = Table(

@@ -17,13 +17,14 @@ from connectors.sandbox.fill import fill
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from segmenter.minimum import OF_A_SEGMENT
-from sync.assign import assign, measured
+from sync.assign import assign
 from sync.cli.main import run
 from sync.clock import now
 from sync.definitions import definitions_of
 from sync.demo import make_workspace
 from sync.explain import classify, explain
 from sync.fitting import fit
+from sync.measuring import measured
 from sync.models import model_in_use
 from sync.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.pull import pull

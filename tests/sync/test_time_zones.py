@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from segmenter.catalogue import catalogue
 from segmenter.traits import traits
-from sync.assign import assign, measured
+from sync.assign import assign
+from sync.measuring import measured
 from sync.time_zones import OFFSETS, iana, offsets, spans
 from sync.workbench import Workbench
 from tests.segmenter.trait_rows import contact, inputs
@@ -98,7 +99,7 @@ def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
     status, _, told = say("assign")
     edit(platforms, "Europe/Belin", "Asia/Tokyo")
     ready.reload()
-    rows = offsets(ready, ready.now()).to_pyarrow().to_pylist()
+    rows = offsets(ready.warehouse.current("contacts"), ready.workspace.time_zone, ready.now()).to_pylist()
 
     assert status == 2
     assert "there is no time zone 'Europe/Belin'; write it like Europe/Berlin" in told

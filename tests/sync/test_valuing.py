@@ -11,9 +11,10 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from connectors.records import ORDERS, VALUES
-from sync.assign import assign, measured
+from sync.assign import assign
 from sync.clock import now
 from sync.identity_map import follow
+from sync.measuring import measured
 from sync.planning import plan
 from sync.pull import pull
 from sync.segment_values import document, rank_segments

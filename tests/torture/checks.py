@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, ORDERS
 from sync.clock import now
+from sync.kept_facts import KeptFacts
 from sync.plan_file import read_plan
 from sync.workbench import Workbench, open_workbench
 
@@ -78,6 +79,7 @@ def workspace(folder: Path) -> Found:
             "versions": {name: _versions(bench, name) for name in (CONTACTS.name, MEMBERSHIPS.name, ORDERS.name)},
             "persons": _persons(bench),
             "assigned": Counter(str(row[3]) for row in _rows(bench, ASSIGNMENTS.name)),
+            "facts": _facts(bench),
             "cursors": {
                 f"{name} {stream}": bool(bench.control.cursors.get(name, stream))
                 for name in bench.workspace.connections
@@ -94,6 +96,17 @@ def _rows(bench: Workbench, name: str) -> list[list[Any]]:
     rows = bench.warehouse.current(name).to_pyarrow().to_pylist()
     kept = [[str(value) for key, value in row.items() if key not in NOT_COMPARED] for row in rows]
     return sorted(kept)
+
+
+def _facts(bench: Workbench) -> list[list[str]]:
+    """What is kept of people from one `assign` to the next."""
+    kept = KeptFacts(bench.warehouse)
+    mark = kept.mark()
+    if mark is None:
+        return []
+    rows = kept.facts.to_pyarrow().to_pylist()
+    told = sorted([f"{name}: {value}" for name, value in row.items() if name not in NOT_COMPARED] for row in rows)
+    return [[str(mark.as_of)], *told]
 
 
 def _versions(bench: Workbench, name: str) -> int:

@@ -16,6 +16,7 @@ from tests.torture import checks
 from tests.torture.stage import KILLED, STUCK, Stage
 
 AS_OF = ["--as-of", "2027-01-01T12:00:00+00:00"]  # the demo's people have bought by then
+NEXT_DAY = ["--as-of", "2027-01-02T12:00:00+00:00"]
 STEPS = {
     "bare": [],
     "new": [["setup", "--yes"]],
@@ -76,6 +77,7 @@ DATA = ("contacts", "memberships", "orders", "versions", "persons", "cursors")
 SCENES = (
     Scene("first pull", "new", ("pull",), DATA),
     Scene("pull of changes", "applied", ("pull",), DATA, people_are_busy),
+    Scene("assign of the next day", "applied", ("assign", *NEXT_DAY), ("facts", "assigned", *DATA)),
     Scene("plan", "pulled", ("plan",), ("plan", "assigned", *DATA)),
     Scene("apply", "planned", ("apply",), ("ledger", "ours", "twice", *DATA)),
     Scene(

@@ -1,0 +1,42 @@
+"""Which versions of rows are in force, told by those that are not: they are few, and ranking all costs the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from connectors.records import CONTACTS, TableSchema
+
+UNMEASURED = ("email", "additional_emails", "merged_ids", "updated_at", "url", "machine", "variant", "price")
+
+
+def overtaken(versions: Table, schema: TableSchema) -> Any:
+    """Tell of each of *versions* (all there are of a row) whether another one is in force."""
+    order = [versions.recorded_at.desc(), versions.sequence.desc()]
+    return ibis.row_number().over(group_by=[versions[key] for key in schema.key], order_by=order) > ibis.literal(0)
+
+
+def every_overtaken(versions: Table, schema: TableSchema) -> Table:
+    """Return the ``sequence`` of every version that another one overtook."""
+    counted = versions.group_by(list(schema.key)).aggregate(n=versions.count())
+    several = versions.semi_join(counted.filter(counted.n > 1), list(schema.key))
+    told = several.select("sequence", overtaken=overtaken(several, schema))
+    return told.filter(told.overtaken).select("sequence")
+
+
+def in_force(versions: Table, known: Table, schema: TableSchema) -> Table:
+    """Return the versions of a table that are in force, given the ``sequence`` of those *known* not to be.
+
+    Columns that no trait is measured from are left out, and ``sequence`` is not.
+    """
+    measured = [name for name in schema.columns.names if name not in UNMEASURED]
+    return versions.anti_join(known, "sequence").select(*measured, "sequence")
+
+
+def keyed(contacts: Table, schema: TableSchema) -> Table:
+    """Return rows of a table with the contact key of whom they are about; only contacts don't carry it."""
+    if schema is not CONTACTS:
+        return contacts
+    return contacts.mutate(contact_key=contacts.connection.concat(":", contacts.platform_id))
