@@ -22,7 +22,7 @@ from segmenter.profile.typical import Typical, typical
 from segmenter.trait import Trait
 from sync.definitions import definitions_of
 from sync.measuring import measured
-from sync.persona_groups import Grouping
+from sync.persona_groups import SAID, Grouping
 from sync.proposals import ProposalFile, accepted_proposals
 from sync.workbench import Workbench
 
@@ -43,7 +43,9 @@ def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Prof
         groups: As `sync.persona_groups.Grouping.by_persona` returns them.
         as_of: The moment of the traits, UTC.
     """
-    with measured(bench, as_of).inner_join(groups, "person_id").cache() as people:
+    # no trait's name begins with _, so that none is taken for what an assignment says
+    told = groups.rename({f"_{name}": name for name in ("slug", *SAID)})
+    with measured(bench, as_of).inner_join(told, "person_id").cache() as people:
         counted = _counted(people)
         slugs = sorted(counted)
         if not slugs:
@@ -87,13 +89,13 @@ class _Counted:
 
 
 def _counted(people: Table) -> dict[str, list[_Counted]]:
-    told = people.group_by("slug", "source").aggregate(
-        people=people.count(), sure=people.confidence.mean(), kept=people.expires_at.notnull().sum()
+    told = people.group_by("_slug", "_source").aggregate(
+        people=people.count(), sure=people["_confidence"].mean(), kept=people["_expires_at"].notnull().sum()
     )
     found: dict[str, list[_Counted]] = {}
-    for row in sorted(told.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["source"] or "")):
-        one = _Counted(row["source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
-        found.setdefault(row["slug"], []).append(one)
+    for row in sorted(told.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["_source"] or "")):
+        one = _Counted(row["_source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
+        found.setdefault(row["_slug"], []).append(one)
     return found
 
 
@@ -105,8 +107,8 @@ def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewe
     codes = {slug: code for code, slug in enumerate(slugs)}
     for start in range(0, len(known), at_once):
         part = known[start : start + at_once]
-        table = people.select("slug", *(trait.name for trait in part)).to_pyarrow()
-        coded = table["slug"].combine_chunks().dictionary_encode()
+        table = people.select("_slug", *(trait.name for trait in part)).to_pyarrow()
+        coded = table["_slug"].combine_chunks().dictionary_encode()
         place = np.array([codes[slug] for slug in coded.dictionary.to_pylist()], dtype=np.int64)
         labels = place[coded.indices.to_numpy(zero_copy_only=False)]
         for trait in part:
@@ -125,7 +127,7 @@ def _typical(
     chosen = chosen[:MOST_LOOKED_AT]
     if not chosen:
         return None
-    rows = people.filter(people.slug == slug).order_by("person_id").select(*chosen).to_pyarrow()
+    rows = people.filter(people["_slug"] == slug).order_by("person_id").select(*chosen).to_pyarrow()
     by_name = {trait.name: trait for trait in traits}
     scales = {one.trait: one.scale for one in compared if one.scale}
     return typical([column_of(by_name[name], rows[name]) for name in chosen], scales, fewest=fewest)

@@ -22,7 +22,6 @@ from sync.doctor import examine
 from sync.new_workspace import Answers, NewConnection, write_workspace
 from sync.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.settings import load_workspace
-from sync.toml_places import append_text
 from sync.workbench import open_workbench
 
 PEOPLE = 300
@@ -66,6 +65,10 @@ TRAITS = """
 [traits.tier]
 connection = "shop"
 property = "tier"
+
+[traits.source]
+connection = "shop"
+property = "language"
 
 [traits.age]
 connection = "shop"
@@ -163,6 +166,7 @@ def test_facts_stand_by_family_with_figures_and_without_what_is_sensitive(drafte
     assert country["index"] == pytest.approx(100 * country["here"] / country["everywhere"], rel=1e-3)
     assert 100 < country["index_low"] < country["index"] < country["index_high"]
     assert facts["language", "fr"]["family"] == "cultural"
+    assert facts["source", "fr"]["index"] == facts["language", "fr"]["index"]  # its name is also one of an assignment's
     assert facts["age", ""]["family"] == "demographic"
     assert facts["tier", "gold"]["base"]
     assert not any("diabetes" in str(fact) for fact in card["facts"].values())
@@ -389,11 +393,3 @@ def test_people_read_the_card_with_invention_apart_from_facts(
     assert "Gold members" in invention
     assert run(["personas", "show", "--workspace", str(folder)]) == 0
     assert "Segments without a persona: few" in capsys.readouterr().out.replace("\n", " ")
-
-
-def test_a_file_without_an_end_of_line_gets_one_first(tmp_path: Path) -> None:
-    path = tmp_path / "personas.toml"
-    for before, after in ((b"", b"b = 2\n"), (b"a = 1", b"a = 1\n\nb = 2\n"), (b"a = 1\n", b"a = 1\n\nb = 2\n")):
-        path.write_bytes(before)
-        assert append_text(path, "b = 2\n") == before
-        assert path.read_bytes() == after
