@@ -23,7 +23,7 @@ from connectors.transport.book import UNDER_WAY, Book, Entry, MemoryBook
 
 _NUMBERS = itertools.count(1)
 LOOK_AGAIN = 0.005  # seconds between two looks for a free connection that another process holds
-FEW_WAYS = 5  # answers that tell how long the way is, at least
+FEW_WAYS = 10  # answers that tell how long the way is, at least; two windows of search
 TAKEN_OFF = 0.8  # of the fastest one: ways vary
 GIVEN_UP = 130.0  # seconds after which a request without an answer counts no more: both platforms give up before
 NEXT_DAY = "Run the command again after midnight in the account's time zone; it goes on where it stopped."
