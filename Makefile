@@ -4,6 +4,7 @@
 PYTHON ?= python3
 WORKERS ?= 2
 STEPS ?= 1000000
+USUAL := "not wheel and not proof and not browser"
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
@@ -32,9 +33,7 @@ demo: $(SETUP)  ## the whole loop on local platforms, twice; no account, no inte
 	$(BIN)/personasync demo
 
 test: $(SETUP)  ## all tests, in random order
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not wheel and not proof and not browser"
-	$(BIN)/coverage combine --quiet
+	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
 
 check: format-check lint types contracts dependencies dead-code docs-check coverage  ## the quality gate
 
@@ -56,10 +55,13 @@ dependencies: $(SETUP)
 dead-code: $(SETUP)
 	$(BIN)/vulture
 
+# Tracing makes the tests half as fast again, most of it in libraries that are not measured: so it is a run of its own.
 .coverage: $(SOURCES)
-	$(MAKE) test
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
+	$(BIN)/coverage combine --quiet
 
-coverage: $(SETUP) .coverage  ## how much of the code the tests of the last `make test` ran
+coverage: $(SETUP) .coverage  ## how much of the code the tests run
 	$(BIN)/coverage report
 
 docs: $(SETUP)  ## write docs/reference.md anew
