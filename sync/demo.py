@@ -29,6 +29,8 @@ from sync.clock import now
 from sync.lifting import Lift, lift_of_experiment
 from sync.loop import Loop, run_loop
 from sync.new_workspace import Answers, NewConnection, write_workspace
+from sync.preview import preview
+from sync.preview_page import Preview
 from sync.report import EVERYONE, lifts
 from sync.reporting import write_report
 from sync.results import results
@@ -41,6 +43,17 @@ MARKER = "demo.toml"  # a folder that holds it was made by the demo, and may be 
 
 GENERIC = "<h1>News from the shop</h1><p>Have a look at what we have this week.</p>"
 PERSONAL = '<h1>*|PS_HEAD|*</h1><p>*|PS_OFFER|*</p><p><a href="https://shop.example/offer">Have a look</a></p>'
+INDIVIDUAL = f"{PERSONAL}<p>And for you: what is new in *|PS_FAV|*.</p>"
+FAVOURITE = """
+# A value of each reader's own: what they bought most of. Who bought once, or nothing, gets the fallback.
+[fields.favourite]
+label = "Favourite category"
+fallback = "the whole shop"
+trait = "favourite_category"
+crm = "personasync_favourite"
+email = "PS_FAV"
+"""
+CREEPY = '\n[personalize]\ncreepy = "fallback"   # what reads as if somebody was watched is not shown\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class Shown:
     rows: Sequence[tuple[str, str]]
     sentences: Sequence[str]
     report: Path
+    preview: Path
 
 
 def demo(
@@ -71,12 +85,14 @@ def demo(
     tell("Starting both local platforms ...")
     with local_platforms(people=people, seed=seed, orders=orders) as access:
         make_workspace(directory, access, samples="shop" if orders else "demo")
+        _personalize(directory)
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         clock = Clock()
         with open_workbench(directory, now=clock, environment=environment) as bench:
             first, second, written = _twice(bench, access, clock, tell, progress)
+            seen = _preview(bench)
             worth, report = _worth(bench, access, clock, tell, progress)
-    return _shown(first, second, written, worth, report, seconds=round(time.monotonic() - started, 1))
+    return _shown(first, second, written, worth, report, seen, seconds=round(time.monotonic() - started, 1))
 
 
 class Clock:
@@ -115,7 +131,22 @@ def _twice(
     return first, second, after - before
 
 
-def send_campaign(access: Mapping[str, str]) -> None:
+def _preview(bench: Workbench) -> tuple[Preview, Path]:
+    """The mail of each persona side by side, as it went out."""
+    folder = bench.workspace.directory
+    (folder / "mail.html").write_text(INDIVIDUAL, "utf-8")
+    found = preview(bench, folder / "mail.html")
+    (folder / "preview.html").write_text(found.page(), "utf-8")
+    return found, folder / "preview.html"
+
+
+def _personalize(directory: Path) -> None:
+    """Let the fields hold a value of each reader's own as well."""
+    for name, text in (("personas.toml", FAVOURITE), ("personasync.toml", CREEPY)):
+        (directory / name).write_text((directory / name).read_text("utf-8") + text, "utf-8")
+
+
+def send_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
     """What a marketing person does in Mailchimp: half get the same words as everybody, half the persona's own."""
     marketer.send_campaign(
         access["mailchimp_url"],
@@ -123,13 +154,13 @@ def send_campaign(access: Mapping[str, str]) -> None:
         access["audience"],
         title="Demo: generic or personal",
         subject="This week in the shop",
-        variants={"generic": GENERIC, "personal": PERSONAL},
+        variants={"generic": GENERIC, "personal": personal},
     )
 
 
 def _campaign(access: Mapping[str, str], clock: Clock, tell: Callable[[str], None]) -> None:
     tell("  a campaign goes out from the platform, and four days pass")
-    send_campaign(access)
+    send_campaign(access, INDIVIDUAL)
     clock.let_pass(access, CAMPAIGN_DAYS)
 
 
@@ -149,7 +180,7 @@ def _worth(
         for arm in arms:
             tag = f"ps:{wanted.groups[arm]}"
             title = f"Demo: letter {number} to {arm}"
-            marketer.send_to_tag(*where, title=title, subject="This week in the shop", html=PERSONAL, tag=tag)
+            marketer.send_to_tag(*where, title=title, subject="This week in the shop", html=INDIVIDUAL, tag=tag)
         clock.let_pass(access, CAMPAIGN_DAYS)
     results(bench, progress=progress)
     experiments.end(bench, wanted.name, bench.now())
@@ -209,7 +240,16 @@ def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str =
     write_workspace(directory, Answers("Demo shop", (crm, email)))
 
 
-def _shown(first: Loop, second: Loop, second_writes: int, worth: Lift, report: Path, *, seconds: float) -> Shown:
+def _shown(
+    first: Loop,
+    second: Loop,
+    second_writes: int,
+    worth: Lift,
+    report: Path,
+    seen: tuple[Preview, Path],
+    *,
+    seconds: float,
+) -> Shown:
     contacts = sum(first.planned.plan.counts.contacts.values())
     personas = {name: n for name, n in first.assigned.personas.items() if name != "unclassified"}
     newest = first.written.campaigns[0] if first.written.campaigns else None
@@ -237,6 +277,8 @@ def _shown(first: Loop, second: Loop, second_writes: int, worth: Lift, report: P
         "step_seconds": first.seconds,
         "step_requests": first.requests,
         "report": str(report),
+        "preview": str(seen[1]),
+        "preview_fallbacks": {one.title: dict(one.fallbacks) for one in seen[0].shown},
     }
     rows = [
         ("Contacts on both platforms", f"{contacts:,}"),
@@ -252,4 +294,4 @@ def _shown(first: Loop, second: Loop, second_writes: int, worth: Lift, report: P
         ),
         ("Seconds", f"{seconds:.1f}"),
     ]
-    return Shown(document, rows, (), report)
+    return Shown(document, rows, (), report, seen[1])

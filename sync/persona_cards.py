@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from segmenter.fields import TemplateField
 from segmenter.lift import Responses, wilson
 from segmenter.personas import UNCLASSIFIED
 from segmenter.profile import words
@@ -114,7 +115,14 @@ def _step(one: Step) -> str:
 def _copy(bench: Workbench, slug: str) -> list[tuple[str, str]]:
     persona = bench.workspace.personas.get(slug)
     own = persona.fields if persona else {}
-    return [(field.label or name, own.get(name, field.fallback)) for name, field in bench.workspace.fields.items()]
+    return [
+        (field.label or name, _shown_as(field, own.get(name, field.fallback)))
+        for name, field in bench.workspace.fields.items()
+    ]
+
+
+def _shown_as(field: TemplateField, copy: str) -> str:
+    return f"each reader's own ({field.asked.replace('_', ' ')}), else “{copy}”" if field.asked else copy
 
 
 def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[CampaignResult, float, float, float]]:

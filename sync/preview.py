@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,11 @@ def _rows(
     return rows
 
 
+def _most_frequent(counts: Mapping[str, int], common: Collection[str | None]) -> str:
+    own = {value: count for value, count in counts.items() if value not in common} or counts
+    return max(own, key=lambda value: (own[value], value))
+
+
 def _labels(bench: Workbench, name: str, platform: Values) -> dict[str, dict[str, str]]:
     """By enumeration of HubSpot: the label that it prints in place of each value."""
     workspace = bench.workspace
@@ -166,15 +171,23 @@ def _shown(
     others: Foreign,
     contact: str | None,
 ) -> Shown:
-    """Render what most people of a persona are shown in each field."""
+    """Render what most people of a persona are shown in each field; of people's own values the most frequent one.
+
+    However many get the fallback there: it stands in the settings, and its share is told.
+    """
     by_field: dict[str, dict[str, int]] = {}
     for row in rows:
         by_field.setdefault(row["name"] or "", {})[row["value"] or ""] = row["people"]
     people = max(sum(counts.values()) for counts in by_field.values())
     by_field.pop("", None)
-    values = {field: max(counts, key=lambda value: (counts[value], value)) for field, counts in by_field.items()}
-    shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
     persona = bench.workspace.personas.get(slug)
+    common = {
+        one.targets[connection]: {one.fallback, persona.copy(name, connection) if persona else None}
+        for name, one in bench.workspace.fields.items()
+        if one.asked and connection in one.targets
+    }
+    values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
+    shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
     title = contact or (persona.name if persona else "Unclassified")
     labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
     everything = {**values, **others.values}

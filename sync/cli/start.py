@@ -119,4 +119,10 @@ def demo(
     console = console_of(as_json=as_json)
     with console.progress() as progress:
         shown = job.demo(directory, people=people, seed=seed, orders=orders, tell=console.say, progress=progress)
-    console.result(shown.document, table("", "", rows=shown.rows), *shown.sentences, f"Report: {shown.report}")
+    console.result(
+        shown.document,
+        table("", "", rows=shown.rows),
+        *shown.sentences,
+        f"Report: {shown.report}",
+        f"The mail: {shown.preview}",
+    )

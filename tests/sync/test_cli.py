@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,7 +96,13 @@ def test_the_demo_ends_with_one_document(tmp_path: Path) -> None:
     assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
     assert sum(document["personas"].values()) == document["assigned"]
     assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
-    assert Path(document["report"]).exists()
+    assert "each reader&#39;s own (favourite category), else “the whole shop”" in Path(document["report"]).read_text(
+        "utf-8"
+    )
+    mails = Path(document["preview"]).read_text("utf-8")
+    assert all(0 < shares["PS_FAV"] <= 1 for shares in document["preview_fallbacks"].values())
+    assert min(shares["PS_FAV"] for shares in document["preview_fallbacks"].values()) < 1
+    assert re.search("what is new in (kitchen|garden|paper)[.]", mails)
 
 
 def test_the_demo_leaves_folders_of_others_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

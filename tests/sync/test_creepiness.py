@@ -86,6 +86,9 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     assert by_reason["recent"].place.startswith("line 2, column 1, field 'bought', persona '")
     assert by_reason["once"].place.startswith("line 3, column 1, field 'kind', persona '")
     assert by_reason["tokens"].place == "line 3"
+    gus = next(one for one in found.shown if one.title == "Gus Gift")
+    assert gus.html.splitlines()[2] == "paper"
+    assert 0 < gus.fallbacks["PS_KIND"] < 1
     assert "What readers may find creepy</h3><ul><li>line 3: the mail prints 2 values" in found.page()
     assert "<li>line 2, column 1, field &#x27;bought&#x27;" in found.page()
     assert {one.persona for one in rita.concerns} == {"", "rita_regular"}
