@@ -107,7 +107,9 @@ def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewe
     codes = {slug: code for code, slug in enumerate(slugs)}
     for start in range(0, len(known), at_once):
         part = known[start : start + at_once]
-        table = people.select("_slug", *(trait.name for trait in part)).to_pyarrow()
+        # in one order, so that sums round alike and the same people give the same facts
+        ordered = people.order_by("person_id")
+        table = ordered.select("_slug", *(trait.name for trait in part)).to_pyarrow()
         coded = table["_slug"].combine_chunks().dictionary_encode()
         place = np.array([codes[slug] for slug in coded.dictionary.to_pylist()], dtype=np.int64)
         labels = place[coded.indices.to_numpy(zero_copy_only=False)]
