@@ -9,11 +9,12 @@ from typing import Any
 from segmenter.segments import Checked, Clause
 from segmenter.what_would_change import Flip, Missing
 
+RIGHT = "calibrated: of persons as sure as this, about that share is right"
 MEANING = {
     "declared": "they said so themselves",
-    "survey": "calibrated: of persons as sure as this, about that share is right",
+    "survey": f"{RIGHT}, or comes into the same segment where a survey's own segments are found anew",
     "rules": "share of the rule's traits that are known; a rule is no probability",
-    "model": "calibrated: of persons as sure as this, about that share is right",
+    "model": RIGHT,
 }
 """What the confidence of each source means."""
 

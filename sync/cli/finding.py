@@ -134,8 +134,9 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
             f"personasync.toml has {len(done.traits)} more traits: the items.",
             f"For people who answer less, a shorter tool: personasync survey design --proposal {name} --tool short",
         ]
+    others = "people who answered nothing" if done.tool else "everybody else"
     told += [
-        f"For people who answered nothing, learn from the labels: personasync fit --target discovered --labels {name}",
+        f"For {others}, learn from the labels: personasync fit --target discovered --labels {name}",
         f"Give the segments personas; of the workspace's people: personasync personas draft --all --proposal {name}",
     ]
     console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
