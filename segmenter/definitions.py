@@ -12,6 +12,7 @@ from typing import Literal
 
 from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.meaning import Meaning, meaning_of
+from segmenter.classifier.reasons import Speech
 from segmenter.errors import DefinitionError
 from segmenter.personas import Persona
 from segmenter.rules import Rule
@@ -65,6 +66,7 @@ class Scorer:
         means: What its labels stand for where they are no segments: a segment that several are, None for one that was
             let go (`segmenter.classifier.meaning`).
         who: Whom it is asked about; None: everybody.
+        speech: How its reasons tell the answers to its questions.
     """
 
     model: LinearModel
@@ -73,6 +75,7 @@ class Scorer:
     learned_from_rules: bool = False
     means: Mapping[str, str | None] = field(default_factory=dict)
     who: Rule | None = None
+    speech: Speech = field(default_factory=dict)
 
     @property
     def meaning(self) -> Meaning:

@@ -112,7 +112,7 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
     told = scored(told, model, prefix)
     if scorer.means:
         told = meant(told, model, meaning, prefix)
-    told = with_reasons(told, model, prefix)
+    told = with_reasons(told, model, prefix, scorer.speech)
     apart, others = told["_left_out"], told["_others"]
     traits = len(model.traits)
     enough = ~apart & ~others & (told[f"{prefix}known"] >= limits.known)

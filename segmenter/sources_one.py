@@ -117,7 +117,7 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Answer
         return replace(silent, reasons=put_together(parts))
     if found.segment is None:
         return replace(silent, reasons=put_together(let_go(source, best)))
-    reasons = reasons_one(scorer.model, person, score._replace(segment=best, runner_up=runner_up))
+    reasons = reasons_one(scorer.model, person, score._replace(segment=best, runner_up=runner_up), scorer.speech)
     chances = {
         str(meaning.segment(group)): sum(score.probabilities[place] for place in places)
         for group, places in enumerate(meaning.groups)

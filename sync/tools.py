@@ -8,6 +8,7 @@ from pathlib import Path
 
 from connectors.errors import FixSettingsError
 from segmenter.classifier.document import LARGEST_FILE
+from segmenter.classifier.reasons import Spoken
 from segmenter.definitions import Scorer, Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.sensitive import refuse_sensitive
@@ -89,8 +90,15 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
             known = 1.0 if file.complete else thresholds.known
             limits = Thresholds(thresholds.confidence, thresholds.margin, known)
             who = workspace.tools.get(file.name)
-            found.append(Scorer(file.linear(), file.version, limits, means=file.means, who=who))
+            found.append(Scorer(file.linear(), file.version, limits, means=file.means, who=who, speech=_speech(file)))
     return tuple(found)
+
+
+def _speech(file: ToolFile) -> dict[str, Spoken]:
+    return {
+        question.trait: Spoken(question.item, tuple((one.value, one.label) for one in question.answers))
+        for question in file.questions
+    }
 
 
 def _check_sensitive(file: ToolFile, workspace: Workspace) -> None:

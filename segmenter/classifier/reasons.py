@@ -7,6 +7,8 @@ in Ibis, letter by letter the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import ibis
@@ -20,27 +22,52 @@ MOST = 3  # more reasons are not read
 NOTHING = "nothing in particular; the commonest answer"
 
 
-def reasons_one(model: LinearModel, person: Mapping[str, Any], score: Score) -> str:
-    """Return the reasons of one person's *score*, the strongest first."""
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """How a reason tells a trait that is an answer to a question.
+
+    Attributes:
+        item: What the question is called.
+        answers: What each number means in words.
+    """
+
+    item: str
+    answers: tuple[tuple[float, str], ...] = ()
+
+
+Speech = Mapping[str, Spoken]
+"""By trait; a trait that is not in it is told by its name and its number."""
+
+
+def reasons_one(
+    model: LinearModel, person: Mapping[str, Any], score: Score, speech: Speech = MappingProxyType({})
+) -> str:
+    """Return the reasons of one person's *score*, the strongest first, answers in the words of *speech*."""
     values, _ = features_of(model, person)
     weights = dict(zip(model.labels, model.weights, strict=True))
     best, second = weights[score.segment], weights[score.runner_up]
     parts = [(b - s) * (x - m) for b, s, x, m in zip(best, second, values, model.mean, strict=True)]
     strongest = sorted(range(len(parts)), key=lambda place: (-parts[place], place))[:MOST]
-    return "; ".join(_phrase_one(model, place, values[place]) for place in strongest if parts[place] > 0) or NOTHING
+    told = (_phrase_one(model, place, values[place], speech) for place in strongest if parts[place] > 0)
+    return "; ".join(told) or NOTHING
 
 
-def _phrase_one(model: LinearModel, place: int, value: float) -> str:
+def _phrase_one(model: LinearModel, place: int, value: float, speech: Speech) -> str:
     trait, option, _ = model.reads[place]
+    spoken = speech.get(trait)
     if option is not None:
-        return _is_or_not(trait, option)[value < HALF]
+        return _is_or_not(trait, option, spoken)[value < HALF]
+    if spoken is not None:
+        return f"{spoken.item}: {next((text for number, text in spoken.answers if number == value), shown_one(value))}"
     return f"{trait} is {shown_one(value)}{_mean(model, place)}"
 
 
 HALF = 0.5  # of an indicator that is filled: the likelier of yes and no
 
 
-def _is_or_not(trait: str, option: str) -> tuple[str, str]:
+def _is_or_not(trait: str, option: str, spoken: Spoken | None) -> tuple[str, str]:
+    if spoken is not None:
+        return f"{spoken.item}: {option}", f"{spoken.item}: not {option}"
     return f"{trait} is {option}", f"{trait} is not {option}"
 
 
@@ -48,7 +75,7 @@ def _mean(model: LinearModel, place: int) -> str:
     return f" (mean {shown_one(model.mean[place])})"
 
 
-def with_reasons(told: Table, model: LinearModel, prefix: str) -> Table:
+def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = MappingProxyType({})) -> Table:
     """Add ``reasons`` to what `segmenter.classifier.expression.scored` made; of equal parts the first wins."""
     parts = _parts(told, model, prefix)
     pairs = [ibis.struct({"part": -part, "place": ibis.literal(place, "int64")}) for place, part in enumerate(parts)]
@@ -57,7 +84,7 @@ def with_reasons(told: Table, model: LinearModel, prefix: str) -> Table:
     for number in range(min(MOST, len(parts))):
         pair = told[f"{prefix}strongest"][number]
         place, before = pair["place"], "; " if number else ""
-        phrases = ((place == i, _phrase(told, model, prefix, i, before)) for i in range(len(parts)))
+        phrases = ((place == i, _phrase(told, model, prefix, i, before, speech)) for i in range(len(parts)))
         text = text.concat(ibis.ifelse(pair["part"] < 0, ibis.cases(*phrases), ""))
     return told.mutate(
         **{f"{prefix}reasons": ibis.ifelse(told[f"{prefix}strongest"][0]["part"] < 0, text, NOTHING)}
@@ -78,11 +105,15 @@ def _parts(told: Table, model: LinearModel, prefix: str) -> list[Any]:
     ]
 
 
-def _phrase(told: Table, model: LinearModel, prefix: str, place: int, before: str) -> Any:
+def _phrase(told: Table, model: LinearModel, prefix: str, place: int, before: str, speech: Speech) -> Any:
     trait, option, _ = model.reads[place]
-    value = told[f"{prefix}x{place}"]
+    value, spoken = told[f"{prefix}x{place}"], speech.get(trait)
     if option is not None:
-        yes, no = _is_or_not(trait, option)
+        yes, no = _is_or_not(trait, option, spoken)
         return ibis.ifelse(value < HALF, before + no, before + yes)
+    if spoken is not None:
+        named: Any = ibis.literal(f"{before}{spoken.item}: ")
+        words = [(value == exact(number), f"{before}{spoken.item}: {text}") for number, text in spoken.answers]
+        return ibis.cases(*words, else_=named.concat(shown(value))) if words else named.concat(shown(value))
     told_trait: Any = ibis.literal(f"{before}{trait} is ")
     return told_trait.concat(shown(value), _mean(model, place))

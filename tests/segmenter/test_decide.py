@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connectors.records import ASSIGNMENTS
 from segmenter.classifier.linear import LinearModel
+from segmenter.classifier.reasons import Spoken
 from segmenter.decide import decide_all, decide_one
 from segmenter.definitions import SOURCES, Definitions, Holding, Scorer, Source, Thresholds
 from segmenter.errors import DefinitionError
@@ -97,7 +98,12 @@ def test_one_person_is_decided_as_everybody_is(
     tools = (
         Scorer(tool(), "tool-1", thresholds),
         Scorer(
-            model(0.02), "tool-2", thresholds, means=means, who=parse_rule(who, CATALOGUE, where="t") if who else None
+            model(0.02),
+            "tool-2",
+            thresholds,
+            means=means,
+            who=parse_rule(who, CATALOGUE, where="t") if who else None,
+            speech={"likes": Spoken("Do you like it?", ((0.0, "no"), (3.0, "yes"))), "country": Spoken("Where?")},
         ),
     )
     definitions = made(

@@ -9,6 +9,7 @@ import pytest
 
 from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.meaning import meaning_of
+from segmenter.classifier.reasons import Spoken
 from segmenter.decide import decide_all, decide_one
 from segmenter.definitions import Scorer
 from segmenter.errors import DefinitionError
@@ -45,6 +46,19 @@ def test_the_chance_of_a_merged_segment_is_that_of_all_its_labels_and_one_let_go
     assert told({"campers": None})["reasons"] == "the survey says campers, which was let go"
     with pytest.raises(DefinitionError, match="mean one segment"):
         meaning_of(("a", "b"), {"a": "b"})
+
+
+def test_answers_are_told_in_words_and_numbers_between_them_as_numbers() -> None:
+    speech = {"likes": Spoken("Do you like it?", ((0.0, "no"), (3.0, "yes")))}
+
+    def reasons(likes: float) -> str:
+        scorer = Scorer(tool(), "tool-1", speech=speech)
+        return str(
+            decide({"likes": likes}, made(order=("survey",), declared=None, tools=(scorer,)), None, NOON)["reasons"]
+        )
+
+    assert reasons(3.0) == "Do you like it?: yes"
+    assert reasons(2.5) == "Do you like it?: 2.5"
 
 
 def test_a_tool_is_asked_about_those_it_is_for_only() -> None:

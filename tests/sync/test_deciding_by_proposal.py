@@ -113,7 +113,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     assert all(row["segment"] == accepted[row["person_id"]] for row in decided)  # as discover said, every one
     assert {row["source"] for row in decided} == {"survey"}
     assert all(
-        0.6 <= row["confidence"] <= 1 and row["runner_up"] and "needs_item_" in row["reasons"] for row in decided
+        0.6 <= row["confidence"] <= 1 and row["runner_up"] and row["reasons"].startswith("item_") for row in decided
     )
     asked_less = [row for row in fewer if row["segment"]]
     assert len(asked_less) >= 30
