@@ -197,7 +197,13 @@ class Warehouse:
         return ibis.memtable(rows)
 
     def close(self) -> None:
-        """Give back the file."""
+        """Give back the file.
+
+        Tables that were cached go first: where an error is on its way out, its frames still hold some of them, and
+        Ibis would drop those from an engine that is closed.
+        """
+        for name in list(self.engine._cache_name_to_entry):  # noqa: SLF001 - Ibis has no public way to give all back
+            self.engine._finalize_cached_table(name)  # noqa: SLF001
         self.engine.disconnect()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -295,3 +296,20 @@ def test_a_page_leaves_nothing_in_memory_once_it_is_written(warehouse: Warehouse
     assert written == [500] * 5
     assert pa.total_allocated_bytes() - before < 500  # one row of the first page alone holds more
     assert set(warehouse.engine.list_tables()) == set(TABLES)
+
+
+def test_what_was_cached_is_given_back_before_the_engine_closes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error on its way out still holds tables in its frames: they must not be dropped from a closed engine."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    opened = open_warehouse("duckdb", tmp_path / "closing")
+    opened.append(CONTACTS.name, contacts({}), recorded_at=day(0))
+    held = opened.current(CONTACTS.name).cache()
+    count = held.count().to_pyarrow().as_py()
+    opened.close()
+    del held
+    gc.collect()
+
+    assert (count, told) == (1, [])
