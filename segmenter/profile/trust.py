@@ -24,6 +24,14 @@ DEFINED = frozenset({"rules", "declared"})
 """Sources that define a segment: it is not found in data, so nothing can come apart when people are drawn anew."""
 
 
+NAMES = {
+    "declared": "what they said themselves",
+    "survey": "the survey",
+    "model": "the model",
+    "proposal": "the proposal",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What put people into the group: declared, survey, rules or model, and how sure it was on average."""
@@ -116,8 +124,7 @@ def _size(people: int) -> str:
 
 
 def _source(one: Source) -> str:
-    named = f"the {one.name}" if one.name in {"model", "survey", "proposal"} else one.name
-    who = f"{one.people:,} by {named}"
+    who = f"{one.people:,} by {NAMES.get(one.name, one.name)}"
     if one.confidence is None:
         return f"{who}."
     if one.name == "rules":

@@ -1,4 +1,4 @@
-"""A persona of which nothing can be said says why; and a draft stands behind what was there."""
+"""What facts stand on is known, and a persona of which nothing can be said says why."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import pytest
 from segmenter.profile.differences import GroupTest
 from segmenter.profile.facts import Measured
 from segmenter.profile.trust import Trust
+from sync.clock import now
+from sync.persona_drafts import draft
 from sync.persona_facts import _silent
 from sync.toml_places import append_text
+from sync.workbench import open_workbench
+from tests.sync.described_people import described_people
 
 
 @pytest.mark.parametrize(
@@ -22,6 +26,20 @@ def test_a_persona_without_facts_says_why(people: int, compared: int, says: str)
     measured = [Measured("x", ((),), GroupTest("chi-squared", 1.0, 0.5), None)] * compared
 
     assert says in _silent(Trust(people, 100), (), measured, 20)
+
+
+def test_what_people_said_of_themselves_made_the_segment(tmp_path: Path) -> None:
+    """No rule: people say their tier, so the tier is no news; who says something else is in none."""
+    segments = '[[segments]]\nname = "gold"\n\n[[segments]]\nname = "others"\n'
+    folder = described_people(tmp_path / "workspace", segments=segments, more='\n[classify]\ndeclared = "tier"\n')
+    with open_workbench(folder, now=now, environment={}) as bench:
+        done = draft(bench, "gold")
+
+    gold = done.profiles["gold"]
+    assert [one.name for one in gold.trust.sources] == ["declared"]
+    assert {fact.trait for fact in gold.told() if fact.base} == {"tier"}
+    assert {fact.trait for fact in gold.told() if not fact.base} >= {"country", "age", "language"}
+    assert "by what they said themselves" in " ".join(gold.trust.sentences())
 
 
 def test_a_file_without_an_end_of_line_gets_one_first(tmp_path: Path) -> None:
