@@ -303,8 +303,10 @@ class HubSpot:
         found["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
         # a sample is read back
         found["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
-        own = self._connection.manifest["persona_property"]  # looked at before: a person may have set it meanwhile
-        found["POST contacts/batch/read"] += ceil(sum(change.name == own for change in changes) / self._limits["batch"])
+        own = self._connection.manifest["persona_property"]
+        if self._connection.settings.get(own) == "write":  # looked at before: a person may have set it meanwhile
+            mine = sum(change.name == own for change in changes)
+            found["POST contacts/batch/read"] += ceil(mine / self._limits["batch"])
         found["POST lists/records/memberships/batch/read"] = int(bool(groups))
         return {endpoint: count for endpoint, count in found.items() if count}
 

@@ -129,6 +129,24 @@ def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
     assert not [one for one in plan(ready).concerns if one.reason == "sensitive"]
 
 
+def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Workbench) -> None:
+    edit(
+        personal,
+        "[fields.kind]",
+        '[fields.kind]\ntype = "choice"\noptions = ["kitchen", "paper", "our favourites"]',
+        "personas.toml",
+    )
+    edit(personal, "min_audience = 3", "min_audience = 1000")
+    ready.reload()
+    small = [one for one in plan(ready).concerns if one.place.startswith("field 'kind', option")]
+    edit(personal, "min_audience = 1000", "min_audience = 1")
+    ready.reload()
+
+    assert [one.place for one in small] == ["field 'kind', option 'kitchen'", "field 'kind', option 'paper'"]
+    assert all(one.reason == "audience" and 0 < one.people < 1000 for one in small)
+    assert [one for one in plan(ready).concerns if one.reason == "audience"] == []
+
+
 def test_limits_that_leave_nothing_are_refused(personal: Platforms, say: Run) -> None:
     edit(personal, "recent_days = 700", "recent_days = 730")
 
