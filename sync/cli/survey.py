@@ -32,6 +32,7 @@ OutOption = Annotated[Path | None, typer.Option("--out", help="The folder of the
 AnswersArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="Answers (CSV, TSV, XLSX); default: those that were pulled.")
 ]
+FOUND_ONCE = "found once"
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 
@@ -168,8 +169,10 @@ def _designed(made: Designed) -> list[Any]:
 
 
 def _chance(quality: Any) -> str:
+    once = quality.segments_from.endswith(FOUND_ONCE)
+    anew = "questions and model learned anew, the segments not" if once else "all of it learned anew"
     return (
-        f"Held out, all of it learned anew. By chance: {quality.proportional_chance:.1%}; everybody in the largest "
+        f"Held out, {anew}. By chance: {quality.proportional_chance:.1%}; everybody in the largest "
         f"segment: {quality.largest_share:.1%}. {quality.respondents:,} respondents; segments: {quality.segments_from}."
     )
 
