@@ -62,11 +62,17 @@ def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, 
     return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
 
 
+NO_RULE = "FALSE"  # what a segment without a rule is asked
+
+
 def tried_lines(tried: Sequence[tuple[Checked, bool, Sequence[Clause]]]) -> list[str]:
     """Return each segment with its clauses, the values that decided, and whether they held."""
     lines = ["", "Segments in the order in which they are tried, looked at now:"]
     for step, held, clauses in tried:
         within = f" (within {step.ancestors[0]})" if step.ancestors else ""
+        if step.segment.rule.strip().upper() == NO_RULE:
+            lines.append(f"  no   {step.segment.name}{within}: it has no rule; other sources put people into it")
+            continue
         lines.append(f"  {'yes' if held else 'no '}  {step.segment.name}{within}")
         lines += [f"         {'yes' if clause.held else 'no '}  {clause.text}  {_values(clause)}" for clause in clauses]
     return lines

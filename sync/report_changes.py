@@ -72,6 +72,8 @@ def _renamed(before: Facts, now: Facts) -> Iterator[str]:
 
 
 def _shares(before: Facts, now: Facts) -> Iterator[str]:
+    if not any(before.shares.values()):
+        return  # nobody was assigned then: that everybody came since is no news
     for slug, share in now.shares.items():
         old = before.shares.get(slug)
         if old is not None and abs(share - old) >= MOVED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from sync.report_changes import Facts, changes, facts_of
 
@@ -42,6 +43,12 @@ def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None
         "May does better now; before, it has too few people to tell.",
         "June is new: it shows no evidence of a difference.",
     ]
+
+
+def test_people_who_were_assigned_for_the_first_time_did_not_grow() -> None:
+    nobody = replace(BEFORE, shares={"rita": 0.0, "gus": 0.0})
+
+    assert not [line for line in changes(nobody, BEFORE) if "grew" in line]
 
 
 def test_facts_survive_being_kept_as_json() -> None:
