@@ -105,8 +105,9 @@ def refresh(folder: Path, count: int) -> dict[str, Any]:
     return done
 
 
-def mismatches(folder: Path) -> int:
-    """Return how many rows of facts only one of both made."""
+def mismatches(folder: Path, count: int) -> dict[str, Any]:
+    """Count the rows of facts that only one of both made."""
+    del count
     with duckdb.connect(config={"threads": 2}) as engine:
         one, other = (engine.read_parquet(f"{folder / name}.parquet") for name in ("facts_full", "facts_refreshed"))
-        return len(one.except_(other)) + len(other.except_(one))
+        return {"found": {"refresh_mismatches": len(one.except_(other)) + len(other.except_(one))}}

@@ -102,8 +102,10 @@ def pipeline(folder: Path, count: int) -> dict[str, Any]:
     return {"seconds": round(seconds, 3), "one_seconds": one / ONE_FRAME_RUNS}
 
 
-def compared(folder: Path) -> tuple[int, float]:
-    """Return how many labels differ, and the largest difference of a confidence."""
+def compared(folder: Path, count: int) -> dict[str, Any]:
+    """Count the labels that differ, and find the largest difference of a confidence."""
+    del count
     mine, theirs = pq.read_table(folder / "score.parquet"), pq.read_table(folder / "sklearn.parquet")
     labels = (mine["segment"].to_numpy() != theirs["segment"].to_numpy()).sum()
-    return int(labels), float(np.abs(mine["confidence"].to_numpy() - theirs["confidence"].to_numpy()).max())
+    difference = float(np.abs(mine["confidence"].to_numpy() - theirs["confidence"].to_numpy()).max())
+    return {"found": {"label_mismatches": int(labels), "largest_difference": difference}}

@@ -7,6 +7,7 @@ categories, boolean columns summed by group, no `apply`.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -271,8 +272,9 @@ def _engagements_of_one(rows: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def mismatches(folder: Path) -> int:
-    """Return how many values differ between ours and vectorised pandas, over all persons and traits."""
+def mismatches(folder: Path, count: int) -> dict[str, Any]:
+    """Count the values that differ between ours and vectorised pandas, over all persons and traits."""
+    del count
     mine = pd.read_parquet(folder / "traits.parquet").set_index("person_id").sort_index()
     theirs = pd.read_parquet(folder / "pandas.parquet").set_index("person_id").sort_index()
     if not mine.index.equals(theirs.index):
@@ -287,6 +289,6 @@ def mismatches(folder: Path) -> int:
             same = np.isclose(one.to_numpy("float64"), other.to_numpy("float64"), rtol=1e-9, atol=near, equal_nan=True)
         differing = int((~np.asarray(same, dtype=bool)).sum())
         if differing:
-            print(f"  {name}: {differing} differ")
+            print(f"  {name}: {differing} differ", file=sys.stderr)
         wrong += differing
-    return wrong
+    return {"found": {"traits_mismatches": wrong}}

@@ -29,7 +29,8 @@ def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None
         offsets: Columns ``spelt`` ("" for people without a zone), ``since`` and ``until`` (epoch seconds, the first
             included), ``ahead`` (seconds before UTC); None: everybody's hour is that of UTC.
     """
-    told = events.mutate(epoch=events[at].epoch_seconds().cast("int64"))
+    whole = events[at].truncate("s")  # DuckDB rounds the seconds of the epoch: half a second before the hour is not it
+    told = events.mutate(epoch=whole.epoch_seconds().cast("int64"))
     if offsets is not None:
         zone = people.select("person_id", spelt=people.time_zone.fill_null(""))
         told = told.left_join(zone, "person_id").drop("person_id_right")

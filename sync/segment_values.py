@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift.arms import HOLDOUT
 from segmenter.lift.effects import Comparison
 from segmenter.value.advice import Advice, advise
-from segmenter.value.buyers import history
+from segmenter.value.buyers import Array, Buyers, History, history
 from segmenter.value.focus import with_subsegments
 from segmenter.value.model import TooLittle
 from segmenter.value.naive import TOP, Capture, compare
@@ -60,17 +61,16 @@ def rank_segments(bench: Workbench) -> SegmentValues:
         FixSettingsError: Nobody was assigned yet.
     """
     now = bench.now()
-    valued = value_people(bench, now)
-    rows = _people(bench)
+    links = bench.warehouse.memtable(bench.control.links.load())
+    valued = value_people(bench, now, links)
+    rows = _people(bench, links)
     if not rows.num_rows:
         raise FixSettingsError("Nobody has a segment yet.", mend="Run `personasync pull` and `personasync assign`.")
-    model = valued.model
-    links = bench.warehouse.memtable(bench.control.links.load())
-    found = history(bench.warehouse.current(ORDERS.name), links, now)
-    spent = dict(zip(found.buyers.person_ids, found.buyers.spent, strict=True))
-    worth: Mapping[str, float] = {}
+    model, found = valued.model, valued.history
+    spent = _told_of(rows["person_id"], found.buyers, found.buyers.spent)
+    worth = np.zeros(rows.num_rows)
     if model is not None:
-        worth = dict(zip(found.buyers.person_ids, model.value(found.buyers, terms(bench)), strict=True))
+        worth = np.nan_to_num(_told_of(rows["person_id"], found.buyers, model.value(found.buyers, terms(bench))))
     responses, notes = _responses(bench)
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(bench)]
     part = bench.workspace.value
@@ -81,7 +81,7 @@ def rank_segments(bench: Workbench) -> SegmentValues:
         ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
     advice = advise(ranking, _messages(bench), valued=model is not None)
     told = [*valued.notes, *notes, *_margin_note(bench, valued=model is not None)]
-    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(bench), told)
+    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(bench, links, found), told)
 
 
 def _margin_note(bench: Workbench, *, valued: bool) -> Iterator[str]:
@@ -95,10 +95,9 @@ def _names(bench: Workbench) -> list[str]:
     return [segment.name for segment in bench.workspace.segments]
 
 
-def _people(bench: Workbench) -> pa.Table:
+def _people(bench: Workbench, links: Table) -> pa.Table:
     """Everybody with a segment: ``person_id, segment, reachable``."""
     warehouse = bench.warehouse
-    links = warehouse.memtable(bench.control.links.load())
     contacts = warehouse.current(CONTACTS.name)
     keyed = contacts.filter(contacts.state == "active").mutate(
         contact_key=lambda t: t.connection.concat(":", t.platform_id)
@@ -118,22 +117,17 @@ def _people(bench: Workbench) -> pa.Table:
     return told.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
 
 
-def _segment(
-    name: str,
-    rows: pa.Table,
-    worth: Mapping[str, float],
-    spent: Mapping[str, float],
-    responses: Mapping[str, Response],
-) -> SegmentPeople:
-    mine = rows.filter(pc.equal(rows["segment"], name))
-    ids = mine["person_id"].to_pylist()
-    return SegmentPeople(
-        name,
-        np.nan_to_num(np.array([worth.get(one, 0.0) for one in ids], dtype=np.float64)),
-        np.array(mine["reachable"].to_pylist(), dtype=bool),
-        np.array([spent.get(one, 0.0) for one in ids], dtype=np.float64),
-        responses.get(name),
-    )
+def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
+    """Return the figure of each of *people* that *figures* has, one a buyer; 0 for who never bought."""
+    places = pc.index_in(people, value_set=pa.array(buyers.person_ids, pa.string()))
+    known = places.fill_null(len(buyers)).to_numpy()
+    return np.asarray(np.append(figures, 0.0)[known])
+
+
+def _segment(name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, Response]) -> SegmentPeople:
+    mine = pc.equal(rows["segment"], name).to_numpy()
+    reachable = rows["reachable"].to_numpy()
+    return SegmentPeople(name, worth[mine], reachable[mine], spent[mine], responses.get(name))
 
 
 def _messages(bench: Workbench) -> dict[str, str]:
@@ -218,18 +212,16 @@ def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, Response]:
     }
 
 
-def _tried(bench: Workbench) -> dict[str, Capture]:
+def _tried(bench: Workbench, links: Table, after: History) -> dict[str, Capture]:
     """Fit as of a quarter ago, and look whose top tenth held more of what was spent since."""
     then = bench.now() - BACK
-    links = bench.warehouse.memtable(bench.control.links.load())
-    orders = bench.warehouse.current(ORDERS.name)
-    before, after = history(orders, links, then), history(orders, links, bench.now())
+    before = history(bench.warehouse.current(ORDERS.name), links, then)
     model = best_model(before, then)
     if isinstance(model, TooLittle):
         return {}
-    spent = dict(zip(after.buyers.person_ids, after.buyers.spent, strict=True))
     buyers = before.buyers.only(before.buyers.in_currency)
-    since = np.array([spent.get(who, 0.0) for who in buyers.person_ids], dtype=np.float64) - buyers.spent
+    who = pa.chunked_array([pa.array(buyers.person_ids, pa.string())])
+    since = _told_of(who, after.buyers, after.buyers.spent) - buyers.spent
     forecast = model.orders(buyers, BACK.days) * model.spend.expected(buyers.repeats, buyers.repeat_mean)
     naive = {"past spend": buyers.spent, "past orders": buyers.repeats, "recency": buyers.last - buyers.observed}
     return compare(forecast, naive, since, np.random.default_rng(0))

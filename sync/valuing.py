@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import ORDERS, VALUES
@@ -30,11 +31,13 @@ class Valued:
 
     Attributes:
         model: None where there is too little to fit one.
+        history: Whose coming orders were asked about.
         written: Persons whose value is new or moved.
         notes: What must be known, in sentences.
     """
 
     model: ValueModel | None
+    history: History
     written: int
     notes: Sequence[str]
 
@@ -45,22 +48,28 @@ def terms(bench: Workbench) -> Terms:
     return Terms(part.margin, part.horizon_days, part.discount)
 
 
-def value_people(bench: Workbench, as_of: datetime) -> Valued:
-    """Keep what each buyer's coming orders are worth as of *as_of* (UTC), as versions in the warehouse.
+def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) -> Valued:
+    """Keep what each buyer's coming orders are worth, as versions in the warehouse.
+
+    Args:
+        bench: The open workspace.
+        as_of: UTC; nothing after it counts.
+        links: Who is who, where it was loaded already.
 
     Raises:
         FixSettingsError: A model's file is damaged.
     """
-    links = bench.warehouse.memtable(bench.control.links.load())
+    if links is None:
+        links = bench.warehouse.memtable(bench.control.links.load())
     found = history(bench.warehouse.current(ORDERS.name), links, as_of)
     model = _model(bench, found, as_of)
     if isinstance(model, TooLittle):
         gone = _write(bench, VALUES.columns.empty_table(), as_of)
-        return Valued(None, gone, [model.sentence, *_left_out(found)])
+        return Valued(None, found, gone, [model.sentence, *_left_out(found)])
     buyers = found.buyers
     rows = pa.table(
         {
-            "person_id": pa.array(list(buyers.person_ids), pa.string()),
+            "person_id": pa.array(buyers.person_ids, pa.string()),
             "clv": pa.array(model.value(buyers, terms(bench)), from_pandas=True),
             "expected_orders_365d": model.orders(buyers, 365),
             "currency": [model.currency] * len(buyers),
@@ -69,7 +78,7 @@ def value_people(bench: Workbench, as_of: datetime) -> Valued:
         }
     ).cast(VALUES.columns)
     notes = [*_said(model), *_left_out(found)]
-    return Valued(model, _write(bench, rows, as_of), notes)
+    return Valued(model, found, _write(bench, rows, as_of), notes)
 
 
 def _said(model: ValueModel) -> Iterator[str]:

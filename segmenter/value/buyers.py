@@ -132,11 +132,11 @@ def from_arrow(rows: pa.Table) -> Buyers:
         return np.asarray(rows[name].to_numpy(zero_copy_only=False), dtype=np.float64)
 
     return Buyers(
-        np.asarray(rows["person_id"].to_pylist(), dtype=object),
+        np.asarray(rows["person_id"].to_numpy(zero_copy_only=False), dtype=object),
         numbers("repeats"),
         numbers("last"),
         numbers("observed"),
         numbers("repeat_mean"),
         numbers("spent"),
-        np.asarray(rows["in_currency"].to_pylist(), dtype=bool),
+        np.asarray(rows["in_currency"].to_numpy(zero_copy_only=False), dtype=bool),
     )
