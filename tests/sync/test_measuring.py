@@ -191,7 +191,7 @@ def test_following_changes_gives_what_measuring_everybody_gives(
 
 
 @pytest.mark.proof
-@settings(max_examples=150, **SLOW)
+@settings(max_examples=30, **SLOW)
 @given(st.lists(row, min_size=10, max_size=60), st.lists(step, min_size=1, max_size=5))
 def test_following_changes_gives_what_measuring_everybody_gives_in_many_tries(
     world: World, first: list[Any], steps: list[Any]

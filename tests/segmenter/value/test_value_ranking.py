@@ -155,7 +155,7 @@ def test_each_criterion_is_said_in_words() -> None:
         "poor": "let go",
     }
     assert found["twin"].merge_with == "a"
-    assert found["tiny"].reasons[0].startswith("too small: it needs 80 people, you have 9")
+    assert found["tiny"].reasons[0].startswith("too small: it needs 81 people, you have 9")
     assert "only 3 may be written to" in found["mute"].reasons[0]
     assert "worth nothing" in found["poor"].reasons[0]
     assert advise(ranking, messages, valued=False)["poor"].verdict == "keep"
