@@ -154,12 +154,13 @@ def deliveries(real_time: RealTime) -> list[dict[str, Any]]:
 
 def test_a_subscriber_shows_their_persona_on_both_platforms(real_time: RealTime) -> None:
     real_time.platforms.crm.add_contact({"email": "ada@new.test"}, created_at=now())
+    earlier = len(deliveries(real_time))  # another test lets deliveries get lost
     real_time.deed("subscribe", "ada@new.test")
 
     crm, email = real_time.shown("ada@new.test")
     assert crm == email
     assert email
-    assert {one["status"] for one in deliveries(real_time)} <= {200, 204}
+    assert {one["status"] for one in deliveries(real_time)[earlier:]} <= {200, 204}
 
 
 def test_a_contact_created_in_hubspot_shows_their_persona_on_both_platforms(real_time: RealTime) -> None:
