@@ -91,10 +91,8 @@ class Past:
 
 def past(bench: Workbench, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
-    waiting = bench.control.plans.latest()
-    queued = waiting.run_id if waiting and waiting.state == "fresh" and waiting.changes else None
     found = bench.control.runs.newest(limit, but=None if service else "serve")
-    return [Past(run, "queued" if run.run_id == queued else called(run.state)) for run in found]
+    return [Past(run, _state(bench, run)) for run in found]
 
 
 def past_run(bench: Workbench, run_id: str) -> Past:
@@ -106,7 +104,14 @@ def past_run(bench: Workbench, run_id: str) -> Past:
     run = bench.control.runs.get(run_id)
     if run is None:
         raise FixSettingsError(f"There is no run {run_id!r}.", mend="`personasync history` lists them.")
-    return Past(run, called(run.state))
+    return Past(run, _state(bench, run))
+
+
+def _state(bench: Workbench, run: Run) -> str:
+    """A plan that nobody applied waits, as long as it is the newest."""
+    newest = bench.control.plans.latest() if run.command == "plan" else None
+    waits = newest is not None and newest.run_id == run.run_id and newest.state == "fresh" and newest.changes > 0
+    return "queued" if waits else called(run.state)
 
 
 def _compared(counts: Any) -> list[tuple[str, str, int, int]]:

@@ -18,7 +18,7 @@ from sync.apply import Part, apply
 from sync.assign import assign
 from sync.cli.steps import share
 from sync.clock import duration
-from sync.history import past, rejects, status
+from sync.history import past, past_run, rejects, status
 from sync.plan_file import read_plan
 from sync.planning import plan
 from sync.pull import pull
@@ -214,10 +214,12 @@ def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Workbench
     planned = plan(ready)
     ready.control.runs.finish(ready.control.runs.begin("serve"), "done", {})
     waiting = past(ready, limit=5, service=False)
+    alone = past_run(ready, waiting[0].run.run_id)
     apply(ready, planned.path)
     sent = past(ready, limit=5, service=True)
 
     assert (waiting[0].run.command, waiting[0].state) == ("plan", "queued")
+    assert alone == waiting[0]
     assert [(one.run.command.split()[0], one.state) for one in sent[:3]] == [
         ("apply", "done"),
         ("serve", "done"),
