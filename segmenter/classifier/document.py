@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -139,6 +140,23 @@ def sealed(told: Mapping[str, Any]) -> str:
     return json.dumps({**told, "digest": _digest(told)}, indent=1, allow_nan=False) + "\n"
 
 
+@contextmanager
+def read_from(where: str) -> Iterator[None]:
+    """Name the file and the place in it when what is read in the block does not fit.
+
+    Raises:
+        DefinitionError: It did not.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DefinitionError(f"{place}: {first['msg']}", where=where) from error
+    except DefinitionError as error:
+        raise DefinitionError(str(error), where=where) from error
+
+
 def read_model(text: str, *, where: str) -> ModelFile:
     """Return the model that *text* holds.
 
@@ -150,15 +168,9 @@ def read_model(text: str, *, where: str) -> ModelFile:
         DefinitionError: It is no such file, is damaged, or its numbers fit no model.
     """
     told = unsealed(text, where=where)
-    try:
+    with read_from(where):
         file = ModelFile.model_validate(told)
         file.linear()
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DefinitionError(f"{place}: {first['msg']}", where=where) from error
-    except DefinitionError as error:
-        raise DefinitionError(str(error), where=where) from error
     read = {feature.partition("=")[0] for feature in file.model.features}
     if read != set(file.catalogue):
         raise DefinitionError("it does not say how each of its traits was defined", where=where)

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from segmenter.classifier.document import Coefficients, Name, Number, Row, sealed, unsealed
+from segmenter.classifier.document import Coefficients, Name, Number, Row, read_from, sealed, unsealed
 from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.meaning import meaning_of
 from segmenter.errors import DefinitionError
@@ -165,15 +165,9 @@ def read_tool(text: str, *, where: str) -> ToolFile:
         DefinitionError: It is no such file, is damaged, or its numbers fit no tool.
     """
     told = unsealed(text, where=where)
-    try:
+    with read_from(where):
         file = ToolFile.model_validate(told)
         file.linear()
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DefinitionError(f"{place}: {first['msg']}", where=where) from error
-    except DefinitionError as error:
-        raise DefinitionError(str(error), where=where) from error
     return file
 
 
