@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from connectors.records import CONTACTS, email_key
 from sync.control import Control
+from sync.control.leases import new_holder
 from sync.identity import ContactKeys, contact_keys, resolve
 from sync.warehouse import Warehouse
 
@@ -30,12 +31,12 @@ def follow(warehouse: Warehouse, control: Control, run_id: str) -> int:
     Links first, position last: after a kill a step is done again, which changes nothing.
     """
     position = int(control.cursors.get(*POSITION).get("sequence", 0))
-    joined = 0
+    joined, holder = 0, new_holder()
     while True:
         keys, reached = warehouse.written_after(CONTACTS.name, position, AT_ONCE)
         if reached == position:
             return joined
-        with control.leases.alone(ALONE, run_id, seconds=ALONE_SECONDS):
+        with control.leases.alone(ALONE, holder, seconds=ALONE_SECONDS):
             joined += _follow(warehouse, control, keys, run_id)
         position = reached
         control.cursors.move(*POSITION, {"sequence": str(position)}, run_id)

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 from sqlalchemy import Engine, and_, delete, or_, select, update
 
 from connectors.errors import TryLaterError
+from connectors.transport.book import is_alive
 from sync.control import schema
 from sync.control.writing import insert_for, locked, writing
 
 LOOK_AGAIN = 0.02  # seconds between two tries at a lease that somebody else holds
+LOOK_FOR_DEAD = 1.0  # seconds between two looks whether the holder still lives
+HOST = socket.gethostname()[:40]
 LEASE = schema.lease
+
+
+def new_holder() -> str:
+    """Return a name under which this process holds leases: others of this machine can tell by it when it has gone."""
+    return f"{HOST}-{os.getpid()}-{uuid4().hex[:6]}"
+
+
+def has_gone(holder: str) -> bool:
+    """Tell whether a `new_holder` was a process of this machine that lives no more; of other machines nobody knows."""
+    host, _, process = holder.rpartition("-")[0].rpartition("-")
+    return host == HOST and process.isdigit() and not is_alive(int(process))
 
 
 class Leases:
@@ -66,16 +83,24 @@ class Leases:
 
     @contextmanager
     def alone(self, name: str, holder: str, *, seconds: float) -> Iterator[None]:
-        """Hold one lease while the block runs; wait for whoever holds it, whose lease ends by itself at last.
+        """Hold one lease while the block runs; wait for whoever holds it.
+
+        Of a holder on this machine that was killed it is taken over; any other's ends by itself at last.
 
         Raises:
             TryLaterError: It was not free for twice *seconds*.
         """
-        given_up = time.monotonic() + 2 * seconds
+        began, looked = time.monotonic(), float("-inf")
         while not self.take([name], holder, seconds=seconds):
-            if time.monotonic() > given_up:
+            now = time.monotonic()
+            if now > began + 2 * seconds:
                 raise TryLaterError(f"Somebody else keeps holding the lease {name!r}.")
-            time.sleep(LOOK_AGAIN)
+            if now > looked + LOOK_FOR_DEAD:
+                looked = now
+                for gone in filter(has_gone, self.holders()):
+                    self.abandon(gone)
+            else:
+                time.sleep(LOOK_AGAIN)
         try:
             yield
         finally:

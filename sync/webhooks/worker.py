@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
-from uuid import uuid4
 
 from connectors.errors import FixSettingsError, TryLaterError
-from connectors.transport.book import is_alive
 from sync.control.inbox import GROUPS, Claimed
+from sync.control.leases import has_gone, new_holder
 from sync.warehouse import Memory
 from sync.webhooks import guarding
 from sync.webhooks.deciding import Decider
@@ -23,7 +20,6 @@ from sync.webhooks.logs import tell, without_addresses
 from sync.webhooks.metrics import IN_USE, Metrics
 from sync.webhooks.service import Service
 
-HOST = socket.gethostname()[:40]
 LEASE_SECONDS = 60.0
 PULSE_SECONDS = 2.0  # between two renewals
 LOOK_SECONDS = 0.25  # between two looks into the inbox while nobody says that something came
@@ -43,7 +39,7 @@ class Worker:
     """
 
     def __init__(self, service: Service, metrics: Metrics) -> None:
-        self.name = f"{HOST}-{os.getpid()}-{uuid4().hex[:6]}"
+        self.name = new_holder()
         self.woken = threading.Event()
         self.trouble: str | None = None  # why nothing is worked off at present
         self._service, self._metrics = service, metrics
@@ -106,8 +102,7 @@ class Worker:
         """Free what workers of this machine held that were killed; those of others lose it when their leases end."""
         control = self._service.control
         for owner in control.inbox.owners() | control.leases.holders():
-            host, _, rest = owner.rpartition("-")[0].rpartition("-")
-            if host == HOST and rest.isdigit() and not is_alive(int(rest)):
+            if has_gone(owner):
                 control.leases.abandon(owner)
                 control.inbox.abandon(owner)
                 tell("buried", level=logging.WARNING, owner=owner)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from connectors.errors import TryLaterError
 from sync.control import Control, open_control
 from sync.control.inbox import GROUPS, Claimed, Event, Settled
+from sync.control.leases import new_holder
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -133,6 +138,20 @@ def test_a_lease_is_held_by_one_until_it_ends(control: Control, clock: Clock) ->
 
     clock.present += timedelta(seconds=11)
     assert control.leases.take(["two"], "b", seconds=10) == {"two"}
+
+
+def test_what_a_killed_process_of_this_machine_held_is_taken_over_at_once(control: Control) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    mine = new_holder()
+    gone, elsewhere = (mine.replace(f"-{os.getpid()}-", f"-{process.pid}-"), f"far-{process.pid}-ab12cd")
+    control.leases.take(["one"], gone, seconds=3600)
+    control.leases.take(["two"], elsewhere, seconds=3600)
+
+    with control.leases.alone("one", mine, seconds=3600):
+        assert control.leases.holders() == {mine, elsewhere}
+    with pytest.raises(TryLaterError, match="two"), control.leases.alone("two", mine, seconds=0.01):
+        pass
 
 
 def test_settled_events_are_forgotten_with_their_details(control: Control, clock: Clock) -> None:
