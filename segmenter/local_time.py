@@ -6,6 +6,7 @@ import ibis
 from ibis import Table
 
 from segmenter.catalogue import PROPERTIES
+from segmenter.moments import SECOND, microseconds
 
 DAY, HOUR = 86_400, 3_600  # seconds
 
@@ -20,7 +21,7 @@ def zone_spelt(contacts: Table) -> Table:
 def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None) -> Table:
     """Return *events* with ``hour``, 0 to 23: the hour of the moment *at* where the person is.
 
-    By epoch seconds: an engine's own hour may be that of its session's time zone.
+    By the microseconds of the epoch: an engine's own hour may be that of its session's time zone.
 
     Args:
         events: With ``person_id``.
@@ -29,8 +30,7 @@ def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None
         offsets: Columns ``spelt`` ("" for people without a zone), ``since`` and ``until`` (epoch seconds, the first
             included), ``ahead`` (seconds before UTC); None: everybody's hour is that of UTC.
     """
-    whole = events[at].truncate("s")  # DuckDB rounds the seconds of the epoch: half a second before the hour is not it
-    told = events.mutate(epoch=whole.epoch_seconds().cast("int64"))
+    told = events.mutate(epoch=microseconds(events[at]) // SECOND)
     if offsets is not None:
         zone = people.select("person_id", spelt=people.time_zone.fill_null(""))
         told = told.left_join(zone, "person_id").drop("person_id_right")

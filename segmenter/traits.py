@@ -9,6 +9,7 @@ A new source of traits is a function that returns one row a person, named in `fa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +23,9 @@ from segmenter.facts.orders import line_facts, order_facts
 from segmenter.facts.people import answer_facts, contact_facts
 from segmenter.facts.windows import MONEY, Windows, whole
 from segmenter.facts.worth import value_facts
+from segmenter.moments import days_between
 from segmenter.trait import Inputs
 
-DAY = 86_400.0  # seconds
 RATES = ("open", "click")
 BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
 LEAST_STRENGTH, MOST_STRENGTH = 1.0, 1_000.0  # of a prior, in deliveries
@@ -50,21 +51,23 @@ def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
     """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each."""
     windows = Windows(as_of)
     people = contact_facts(inputs, catalogue, windows)
+    people = people.mutate(number=ibis.row_number().over(order_by=people.person_id))
+    inputs = _numbered(inputs, people.select("person_id", "number"))
     joined: Any = people
-    columns = {name: people[name] for name in people.columns}
+    columns = {name: people[name] for name in people.columns if name != "number"}
     for place, part in enumerate(
         (
             order_facts(inputs, windows),
             line_facts(inputs, windows),
             delivery_facts(inputs, windows),
             engagement_facts(inputs, windows),
-            hour_facts(inputs, people.select("person_id", "time_zone"), windows),
+            hour_facts(inputs, people.select("time_zone", person_id="number"), windows),
             value_facts(inputs, windows),
             answer_facts(inputs, catalogue.surveyed, windows),
         )
     ):
         told = part.rename({f"person_{place}": "person_id"})
-        joined = joined.left_join(told, people.person_id == told[f"person_{place}"])
+        joined = joined.left_join(told, people.number == told[f"person_{place}"])
         columns |= {name: told[name] for name in part.columns if name != "person_id"}
     joined = joined.select(**columns)
     counts = {
@@ -74,6 +77,16 @@ def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
         if name not in {*catalogue.mapped, *catalogue.surveyed, "favourite_hour"}
     }
     return joined.mutate(**counts)
+
+
+def _numbered(inputs: Inputs, numbers: Table) -> Inputs:
+    """Return the same with a number for each ``person_id``: events are joined and grouped by it, and texts are slow."""
+
+    def by_number(rows: Table) -> Table:
+        return rows.inner_join(numbers, "person_id").drop("person_id").rename(person_id="number")
+
+    values = None if inputs.values is None else by_number(inputs.values)
+    return replace(inputs, links=by_number(inputs.links), values=values)
 
 
 def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Table | None = None) -> Table:
@@ -87,7 +100,7 @@ def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Tabl
     """
     moment = Windows(as_of).moment
     told = known.cross_join(base_rates(known) if base is None else base)
-    since = {name: _days(moment, told[fact]) for name, fact in DAYS_SINCE.items()}
+    since = {name: days_between(moment, told[fact]) for name, fact in DAYS_SINCE.items()}
     money = {name: told[name] / float(MONEY) for name in told.columns if name.startswith("revenue_")}
     derived = {**since, **money, **_order_ratios(told), **_rates(told), **_trends(told)}
     columns: dict[str, Any] = {}
@@ -151,7 +164,7 @@ def _order_ratios(told: Table) -> dict[str, Any]:
     priced = told.priced.cast("float64")
     return {
         "average_order": told.revenue_total / float(MONEY) / priced.nullif(0.0),
-        "days_between_orders": _days(told.last_order, told.first_order) / (orders - 1.0).nullif(0.0),
+        "days_between_orders": days_between(told.last_order, told.first_order) / (orders - 1.0).nullif(0.0),
     }
 
 
@@ -162,8 +175,3 @@ def _trends(told: Table) -> dict[str, Any]:
         earlier = told[f"{kind}_{2 * TREND_WINDOW}d"].cast("float64") - recent
         columns[f"{kind}_trend_{TREND_WINDOW}d"] = ((recent + CONTINUITY) / (earlier + CONTINUITY)).ln()
     return columns
-
-
-def _days(later: Any, earlier: Any) -> Any:
-    """Whole and part days between two moments. Seconds are cast first: an integer division loses digits on Spark."""
-    return (later.epoch_seconds().cast("float64") - earlier.epoch_seconds().cast("float64")) / DAY

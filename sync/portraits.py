@@ -12,6 +12,7 @@ from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
 from segmenter.local_time import with_local_hour, zone_spelt
+from segmenter.moments import days_between
 from segmenter.personas import UNCLASSIFIED
 from sync.lifting import engagements
 from sync.time_zones import offsets
@@ -120,7 +121,7 @@ def _fill_path(
     firsts = _firsts(bench, links)
     began = firsts.group_by("person_id").aggregate(began=firsts["at"].min())
     told = firsts.filter(firsts.kind.isin(list(STEPS))).inner_join(began, "person_id").inner_join(people, "person_id")
-    days = (told["at"].epoch_seconds() - told.began.epoch_seconds()) / 86_400
+    days = days_between(told["at"], told.began)
     counted = told.mutate(days=days).group_by("slug", "kind")
     rows = counted.aggregate(n=lambda t: t.count(), days=lambda t: t.days.median()).to_pyarrow().to_pylist()
     steps: dict[str, list[Step]] = defaultdict(list)

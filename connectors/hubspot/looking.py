@@ -74,6 +74,8 @@ class Look:
         for ids in parts:
             inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
             answer = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
+            if {str(one.get("recordId")) for one in answer.get("results", ())} != set(ids):
+                return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
             for one in answer.get("results", ()):
                 if "recordListMemberships" not in one:  # the key is not in the public pages (?)
                     return None

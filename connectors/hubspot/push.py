@@ -15,7 +15,7 @@ from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
 from connectors.hubspot.refusals import code, words
 from connectors.records import Change, Outcome
-from connectors.transport import NO_ANSWER, in_order
+from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
 
 Contact = tuple[str, list[Change]]
 
@@ -134,6 +134,8 @@ def _move(api: HubSpotApi, list_id: str, part: Sequence[Change], *, joining: boo
     # `recordsIdsAdded` really has that spelling
     moved = {str(key) for key in answer.get("recordsIdsAdded" if joining else "recordIdsRemoved", ())}
     gone = {str(key) for key in answer.get("recordIdsMissing", ())}
+    if is_about_others(moved | gone, (change.platform_id for change in part)):
+        return [Outcome(change, "unknown", ABOUT_OTHERS, "not_mentioned") for change in part]
     return [_moved(change, moved, gone, again=api.transport.repeated) for change in part]
 
 

@@ -18,9 +18,10 @@ import mailchimp_marketing
 import requests
 from mailchimp_marketing.api_client import ApiClientError
 
-from connectors.errors import ContractError, FixSettingsError, PersonasyncError
+from connectors.errors import ContractError, FixSettingsError, PersonasyncError, PlatformDownError
 from connectors.transport import Call, Transport
 
+TRIES = 3  # for a page that is another one, out of some cache
 SDK_VERSION = "3.0.80"  # a rewrite under the same name may be published any day
 
 
@@ -93,14 +94,24 @@ class MailchimpApi:
     def pages(
         self, method: Callable[..., Any], *arguments: Any, key: str, size: int, **query: Any
     ) -> Iterator[list[Any]]:
-        """Yield the entries under *key*, page by page, until a short page: some answers carry no total."""
-        offset = 0
+        """Yield the entries under *key*, page by page, until a short page: some answers carry no total.
+
+        Raises:
+            PlatformDownError: A page came again and again in the place of the next one.
+        """
+        offset, before = 0, None
         while True:
-            entries = self.call(method, *arguments, count=size, offset=offset, **query).get(key, [])
+            for _ in range(TRIES):
+                entries = self.call(method, *arguments, count=size, offset=offset, **query).get(key, [])
+                if not entries or entries != before:
+                    break
+            else:
+                what = f"Mailchimp answers with the same {key} at {offset - size} and at {offset}."
+                raise PlatformDownError(what, answered=True, mend="Run the command again later.")
             yield entries
             if len(entries) < size:
                 return
-            offset += size
+            offset, before = offset + size, entries
 
 
 def _request_of(transport: Transport) -> Callable[..., requests.Response]:

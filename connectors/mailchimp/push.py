@@ -13,10 +13,10 @@ from typing import Any
 from connectors.errors import NotFoundError, PlatformDownError, RejectedError
 from connectors.mailchimp import batches
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.refusals import words
+from connectors.mailchimp.refusals import NOT_NOW, words
 from connectors.mailchimp.tags import Tags
 from connectors.records import Change, Outcome, normalise_email
-from connectors.transport import NO_ANSWER, in_order
+from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
 
 Member = tuple[str, list[Change]]
 TagCall = tuple[str, list[Change], list[Change]]
@@ -137,7 +137,7 @@ def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list
     status, body = answer
     if status == 404:  # noqa: PLR2004
         return [Outcome(change, "rejected", MISSING, "not_found") for change in changes]
-    if status >= 500 or status == 429:  # noqa: PLR2004
+    if status >= 500 or status in {429, *NOT_NOW}:  # noqa: PLR2004
         return [Outcome(change, "unknown", f"HTTP {status} inside the job.", NO_ANSWER) for change in changes]
     if status >= 400:  # noqa: PLR2004
         said = f"Mailchimp refused: {words(body)}"
@@ -193,6 +193,8 @@ def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> l
         for one in answer.get("errors", ())
         for address in one.get("email_addresses", ())
     }
+    if is_about_others({*moved, *refused}, (change.email for change in changes)):
+        return [Outcome(change, "unknown", ABOUT_OTHERS, "not_mentioned") for change in changes]
     return [_moved(change, moved, refused, again=api.transport.repeated) for change in changes]
 
 

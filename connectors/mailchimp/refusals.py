@@ -17,6 +17,7 @@ from connectors.errors import (
 )
 from connectors.transport.answers import object_of
 
+NOT_NOW = (423, 477)  # locked, on the move: nothing of ours is wrong, so nothing is refused for good
 MEND_KEY = "Create an API key (see docs/how-to/connect-mailchimp.md) and put it where `api_key` points."
 MEND_FIELDS = "A field became required: fill it in Mailchimp, or leave skip_merge_validation on."
 
@@ -30,6 +31,11 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     if status == 429 or (status == 403 and not response.content.strip()):  # noqa: PLR2004
         # without a body both mean the same: too much at once (PLATFORMS: limits)
         return RateLimitError("Mailchimp asks for fewer requests at a time.", wait=1.0)
+    if status in NOT_NOW:
+        wait = response.headers.get("Retry-After", "")
+        return RateLimitError(
+            f"Mailchimp can't do it at the moment: {said}", wait=float(wait) if wait.isdigit() else 1.0
+        )
     if status == 403:  # noqa: PLR2004
         return MissingScopeError(f"Mailchimp: {said}", scopes=(), mend="The key's user needs the role Manager or more.")
     if status == 404:  # noqa: PLR2004

@@ -1,6 +1,6 @@
 """The one way out: pooled session, allowed hosts, time-outs, pacing, retry, redaction, error translation."""
 
-from connectors.transport.answers import check_made
+from connectors.transport.answers import ABOUT_OTHERS, check_made, is_about_others
 from connectors.transport.book import Book, FileBook, MemoryBook, account_book
 from connectors.transport.budget import Budget, Slots, Window
 from connectors.transport.in_order import in_order
@@ -9,6 +9,7 @@ from connectors.transport.silence import NO_ANSWER, until_silence
 from connectors.transport.transport import Call, Transport
 
 __all__ = [
+    "ABOUT_OTHERS",
     "NO_ANSWER",
     "Book",
     "Budget",
@@ -21,6 +22,7 @@ __all__ = [
     "account_book",
     "check_made",
     "in_order",
+    "is_about_others",
     "side_by_side",
     "until_silence",
 ]

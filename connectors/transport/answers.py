@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import requests
@@ -44,6 +45,14 @@ def check_made(wanted: str, answered: object, what: str) -> None:
         raise PlatformDownError(
             f"The answer to the creation of {what} {wanted!r} is about {answered!r}.", answered=False, mend=LATER
         )
+
+
+ABOUT_OTHERS = "The answer is about other records: an older one, out of some cache."
+
+
+def is_about_others(mentioned: Collection[str | None], asked: Iterable[str | None]) -> bool:
+    """Tell whether an answer mentions anybody who was not in the call: then it says nothing about those who were."""
+    return not set(mentioned).issubset(asked)
 
 
 def object_of(response: requests.Response) -> dict[str, Any]:

@@ -24,14 +24,22 @@ COUNTED = {
 BY_MAIL = ("open", "click", "bounce", "complaint", "reply")
 """Counted once a mail, however often; visits and forms are counted each."""
 
+CODES = {kind: code for code, (kind, _) in enumerate(COUNTED.values())}
+
 HOURS = 24
 
 
 def delivery_facts(inputs: Inputs, windows: Windows) -> Table:
     """Return how many mails arrived, and when the last one did."""
     past = windows.past(inputs.deliveries)
-    arrived = by_person(past.filter(past.status == "sent"), inputs.links)
-    return arrived.group_by("person_id").aggregate(last_delivery=arrived["at"].max(), **_deliveries(arrived, windows))
+    arrived = past.filter(past.status == "sent")
+    counted = _deliveries(arrived, windows)
+    # a contact's first: there are many more mails than contacts to look up
+    each = arrived.group_by("contact_key").aggregate(last_delivery=arrived["at"].max(), **counted)
+    told = by_person(each, inputs.links)
+    return told.group_by("person_id").aggregate(
+        last_delivery=told.last_delivery.max(), **{name: told[name].sum().cast("int64") for name in counted}
+    )
 
 
 def _deliveries(arrived: Table, windows: Windows) -> dict[str, Any]:
@@ -45,19 +53,18 @@ def deliveries_left(deliveries: Table, links: Table, windows: Windows) -> Table:
 
 
 def engagement_facts(inputs: Inputs, windows: Windows) -> Table:
-    """Return counts of what the person did, the moments of the last, and the hour of most mails' first answer."""
-    past = windows.past(inputs.engagements)
-    done = _once(by_person(past, inputs.links))
-    last = {f"last_{kind}": done["last"].max(where=done.kind == kind) for kind in ("open", "click", "visit")}
+    """Return counts of what the person did, and the moments of the last."""
+    done = _once(inputs, windows)
     return done.group_by("person_id").aggregate(
-        complaints_total=done.count(where=done.kind == "complaint"), **last, **_done(done, windows)
+        complaints_total=done.count(where=done.kind == CODES["complaint"]),
+        **{f"last_{kind}": done["last"].max(where=done.kind == CODES[kind]) for kind in ("open", "click", "visit")},
+        **_done(done, windows),
     )
 
 
 def engagements_left(engagements: Table, links: Table, windows: Windows) -> Table:
     """Return how much of what the person did left each window; see `segmenter.refresh.left`."""
-    done = by_person(engagements, links)
-    done = done.mutate(last=done["at"])
+    done = by_person(_coded(engagements), links).rename(last="at")
     return done.group_by("person_id").aggregate(**_done(done, windows))
 
 
@@ -82,27 +89,34 @@ def hour_facts(inputs: Inputs, people: Table, windows: Windows) -> Table:
         people: Columns ``person_id``, ``time_zone``.
         windows: The moment.
     """
-    past = windows.past(inputs.engagements)
-    done = _once(by_person(past, inputs.links))
-    answered = done.filter(done.kind.isin(["open", "click"]))
+    done = _once(inputs, windows)
+    answered = done.filter(done.kind.isin([CODES[kind] for kind in ("open", "click")])).select("person_id", "first")
     each = with_local_hour(answered, "first", people, inputs.offsets)
     counted = each.group_by("person_id", "hour").aggregate(n=each.count())
     best = counted.group_by("person_id").aggregate(best=(counted.n * HOURS + (HOURS - 1 - counted.hour)).max())
     return best.select("person_id", favourite_hour=HOURS - 1 - best.best % HOURS)
 
 
-def _once(events: Table) -> Table:
-    """One row a person, kind and mail, with the moments of the first and the last time; other events alone."""
+def _once(inputs: Inputs, windows: Windows) -> Table:
+    """One row a person, kind and mail, with the moments of the ``first`` and the ``last`` time; other events alone."""
+    events = windows.past(inputs.engagements)
     alone = ~events.kind.isin(BY_MAIL) | events.campaign_id.isnull()
-    told = events.mutate(alone=ibis.ifelse(alone, events.event_id, ibis.null("string")))
-    return told.group_by("person_id", "kind", "connection", "campaign_id", "alone").aggregate(
+    # an event's id in the place of the mail's: one text less for every row to be grouped by
+    told = events.mutate(alone=alone, mail=ibis.ifelse(alone, events.event_id, events.campaign_id))
+    told = by_person(_coded(told), inputs.links)
+    return told.group_by("person_id", "kind", "connection", "mail", "alone").aggregate(
         first=told["at"].min(), last=told["at"].max()
     )
 
 
+def _coded(events: Table) -> Table:
+    """With the kind as a number: what is compared for every row and count is no text."""
+    return events.mutate(kind=events.kind.cases(*CODES.items(), else_=-1).cast("int8"))
+
+
 def _done(done: Table, windows: Windows) -> dict[str, Any]:
     return {
-        f"{name}_{days}d": windows.count(done, done["last"], days, done.kind == kind)
+        f"{name}_{days}d": windows.count(done, done["last"], days, done.kind == CODES[kind])
         for name, (kind, spans) in COUNTED.items()
         for days in spans
     }

@@ -32,16 +32,17 @@ def order_facts(inputs: Inputs, windows: Windows) -> Table:
         **{name: value.cast("int64") for name, value in summed.items()},
     )
     each = each.mutate(rank=ranked(each.orders_total, each.currency))
-    ofmain = {name: each[name].argmax(each["rank"]) for name in ("priced", "revenue_total", *summed)}
-    return each.group_by("person_id").aggregate(
+    each = each.mutate(of_main=ibis.struct({name: each[name] for name in ("priced", "revenue_total", *summed)}))
+    told = each.group_by("person_id").aggregate(
         currency=each["rank"].max().substr(RANKED).nullif(""),
         currencies=each.count(),
         orders_total=each.orders_total.sum(),
         first_order=each.first_order.min(),
         last_order=each.last_order.max(),
         **{name: each[name].sum() for name in counted},
-        **ofmain,
+        of_main=each.of_main.argmax(each["rank"]),  # one search for all
     )
+    return told.unpack("of_main")
 
 
 def orders_left(orders: Table, links: Table, known: Table, windows: Windows) -> Table:

@@ -10,6 +10,8 @@ from typing import Any
 import ibis
 from ibis import Table
 
+from segmenter.moments import microseconds
+
 MONEY = 10_000  # money is summed in ten-thousandths, as integers: in whatever order an engine adds, the sum is the same
 
 
@@ -73,8 +75,7 @@ BEFORE_ALL = 10**17  # microseconds; makes every moment of the calendar a positi
 
 def dated(at: Any, text: Any) -> Any:
     """Text behind its moment, so that the largest is the latest; of one moment, the last in the alphabet."""
-    microseconds = at.epoch_seconds().cast("int64") * 1_000_000 + at.microsecond().cast("int64")
-    return (microseconds + BEFORE_ALL).fill_null(0).cast("string").lpad(DATED, "0").concat(text)
+    return (microseconds(at) + BEFORE_ALL).fill_null(0).cast("string").lpad(DATED, "0").concat(text)
 
 
 def ranked(count: Any, text: Any) -> Any:

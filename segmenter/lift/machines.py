@@ -11,6 +11,8 @@ from typing import Any
 import ibis
 from ibis import Table
 
+from segmenter.moments import SECOND, microseconds
+
 
 def with_machines(engagements: Table, campaigns: Table, *, seconds: float) -> Table:
     """Return *engagements* with ``machine`` known for every row.
@@ -23,6 +25,6 @@ def with_machines(engagements: Table, campaigns: Table, *, seconds: float) -> Ta
     """
     sent = campaigns.select("connection", "campaign_id", "sent_at")
     joined = engagements.left_join(sent, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")
-    after = joined["at"].epoch_seconds().cast("float64") - joined.sent_at.epoch_seconds().cast("float64")
-    soon: Any = (joined.kind == "open") & (after <= seconds) if seconds > 0 else ibis.literal(value=False)
+    after = microseconds(joined["at"]) - microseconds(joined.sent_at)
+    soon: Any = (joined.kind == "open") & (after <= seconds * SECOND) if seconds > 0 else ibis.literal(value=False)
     return joined.mutate(machine=joined.machine.coalesce(soon.fill_null(False))).drop("sent_at")  # noqa: FBT003 - an expression
