@@ -218,3 +218,28 @@ def test_limits_are_kept_without_a_refusal(sandbox: Sandbox, open_hubspot: Open)
 
     assert 429 not in {one.status for one in sandbox.journal.entries}
     assert CONTACTS.startswith("/crm")
+
+
+def test_an_older_answer_about_others_leaves_lists_unknown(
+    sandbox: Sandbox, hubspot: HubSpot, open_hubspot: Open
+) -> None:
+    writer = open_hubspot(limits={"memberships_batch": 2, "connections": 1})
+    ids = [add(sandbox, f"p{number}@people.test") for number in range(4)]
+    sandbox.journal.faults[:] = [Fault(kind="again", match="memberships/add", method="PUT", skip=1)]
+
+    states = {outcome.change.platform_id: outcome.state for outcome in pushed(writer, *map(group, ids))}
+
+    members = {row["platform_id"] for page in hubspot.read("memberships", {}) for row in page.rows.to_pylist()}
+    assert Counter(states.values()) == {"applied": 2, "unknown": 2}
+    assert {key for key, state in states.items() if state == "applied"} == members
+
+
+def test_a_contact_that_a_read_of_lists_leaves_out_is_not_taken_for_one_on_none(
+    sandbox: Sandbox, hubspot: HubSpot
+) -> None:
+    ids = [add(sandbox, f"p{number}@people.test") for number in range(3)]
+    changes = [group(key) for key in ids]
+    pushed(hubspot, *changes)
+    sandbox.journal.faults[:] = [Fault(kind="idle", match="memberships/batch/read", method="POST")]
+
+    assert set(hubspot.look(changes).values()) == {"member"}

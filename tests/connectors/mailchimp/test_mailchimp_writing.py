@@ -284,3 +284,36 @@ def test_a_field_that_is_not_ours_is_never_written(state: MailchimpState, mailch
 
     with pytest.raises(FixSettingsError, match="Not ours to write: FNAME"):
         pushed(mailchimp, field(people(mailchimp)[0], "Eve", "FNAME"))
+
+
+@pytest.mark.parametrize("status", [423, 477])
+@pytest.mark.parametrize("batches_from", [1, 10_000])
+def test_not_at_the_moment_is_no_refusal_for_good(
+    sandbox: Sandbox, state: MailchimpState, mailchimp: Mailchimp, open_mailchimp: Open, status: int, batches_from: int
+) -> None:
+    for number in range(2):
+        state.add_member(AUDIENCE, f"p{number}@people.test")
+    writer = open_mailchimp(limits={"batches_from": batches_from})
+    changes = [change for row in people(writer) for change in (field(row, "a"), tag(row))]
+    sandbox.journal.faults[:] = [
+        Fault(kind="status", match=match, method=method, status=status, body={"title": "Locked"})
+        for match, method in (("/members/", "PATCH"), ("/batches", "POST"), ("/segments/", "POST"))
+    ]
+
+    assert {outcome.state for outcome in pushed(writer, *changes)} == {"applied"}
+
+
+def test_an_older_answer_about_others_leaves_tags_unknown(
+    sandbox: Sandbox, state: MailchimpState, mailchimp: Mailchimp, open_mailchimp: Open
+) -> None:
+    for number in range(4):
+        state.add_member(AUDIENCE, f"p{number}@people.test")
+    writer = open_mailchimp(limits={"segment_batch": 2, "connections": 1})
+    rows = people(writer)
+    sandbox.journal.faults[:] = [Fault(kind="again", match="/segments/", method="POST", skip=1)]
+
+    outcomes = pushed(writer, *(tag(row) for row in rows))
+
+    assert Counter(outcome.state for outcome in outcomes) == {"applied": 2, "unknown": 2}
+    tagged = {m["email_address"] for m in state.members(AUDIENCE).values() if m["tags"]}
+    assert {o.change.email for o in outcomes if o.state == "applied"} == tagged
