@@ -10,7 +10,7 @@ from ibis.expr import datatypes as dt
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000  # microseconds
 
 
-@ibis.udf.scalar.builtin(name="unix_micros", signature=((dt.Timestamp("UTC", 6),), dt.int64))
+@ibis.udf.scalar.builtin(name="unix_micros", signature=((dt.Timestamp(timezone="UTC", scale=6),), dt.int64))
 def _unix_micros(at: Any) -> Any:
     """Stand for a function that DuckDB has as EPOCH_US, Spark and BigQuery as UNIX_MICROS."""
 

@@ -36,11 +36,10 @@ class Warehouse:
         for table in TABLES.values():
             if table.name not in present:
                 engine.create_table(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
-        self._sequence = max(self._newest(name) for name in TABLES)
-
-    def _newest(self, name: str) -> int:
-        newest = self.engine.table(name).sequence.max().fill_null(0)
-        return int(newest.to_pyarrow().as_py())  # execute() would go through pandas
+        self._tables = {name: engine.table(name) for name in TABLES}  # each look-up asks the engine for the columns
+        newest = ibis.union(*(one.aggregate(newest=one.sequence.max()) for one in self._tables.values()))
+        # execute() would go through pandas
+        self._sequence = max(number or 0 for number in newest.to_pyarrow()["newest"].to_pylist())
 
     def append(self, name: str, rows: pa.Table, *, recorded_at: datetime) -> int:
         """Add *rows* as versions of *recorded_at*, except those equal to the version in force.
@@ -80,7 +79,7 @@ class Warehouse:
 
     def _current_of(self, schema: TableSchema, keys: Table) -> Table:
         # ranking every version of the table would cost its whole history
-        return _in_force(self.engine.table(schema.name).semi_join(keys, list(schema.key)), schema)
+        return _in_force(self._tables[schema.name].semi_join(keys, list(schema.key)), schema)
 
     def rows_of(self, name: str, keys: pa.Table) -> pa.Table:
         """Return the versions in force of the rows that *keys* (the table's key columns) name."""
@@ -96,7 +95,7 @@ class Warehouse:
 
     def versions_of(self, name: str, keys: pa.Table) -> pa.Table:
         """Return every version of the rows that *keys* name, oldest first, with ``recorded_at``."""
-        schema, versions = TABLES[name], self.engine.table(name)
+        schema, versions = TABLES[name], self._tables[name]
         wanted = self.memtable(keys.select(schema.key).cast(_keys(schema)))
         return versions.semi_join(wanted, list(schema.key)).order_by(["recorded_at", "sequence"]).to_pyarrow()
 
@@ -106,7 +105,7 @@ class Warehouse:
         Returns:
             Key columns, each row once; the last sequence that was looked at (*sequence* where there is nothing more).
         """
-        schema, versions = TABLES[name], self.engine.table(name)
+        schema, versions = TABLES[name], self._tables[name]
         first = versions.filter(versions.sequence > sequence).sequence.min().to_pyarrow().as_py()
         if first is None:
             return _keys(schema).empty_table(), sequence
@@ -144,7 +143,7 @@ class Warehouse:
         numbered = rows.append_column("sequence", pa.array(range(1, rows.num_rows + 1), pa.int64()))
         incoming = self.engine.create_table(INCOMING, numbered, temp=True, overwrite=True)
         try:
-            known = self.engine.table(schema.name)
+            known = self._tables[schema.name]
             return self._insert(schema, incoming.anti_join(known, [*schema.key, "recorded_at"]))
         finally:
             self.engine.drop_table(INCOMING, force=True)
@@ -156,7 +155,7 @@ class Warehouse:
         if recorded_at is not None:
             stamped = stamped.mutate(recorded_at=ibis.literal(recorded_at).cast("timestamp('UTC', 6)"))
         self.engine.insert(schema.name, stamped.select(_stored(schema).names))
-        versions = self.engine.table(schema.name)
+        versions = self._tables[schema.name]
         count = int(versions.filter(versions.sequence >= first).count().to_pyarrow().as_py())
         self._sequence += count
         return count
@@ -180,17 +179,17 @@ class Warehouse:
 
     def current(self, name: str) -> Table:
         """Return the version in force of each row; the columns of the table's schema only."""
-        return _in_force(self.engine.table(name), TABLES[name])
+        return _in_force(self._tables[name], TABLES[name])
 
     def as_of(self, name: str, moment: datetime) -> Table:
         """Return each row as it was known at *moment* (UTC); the columns of the table's schema only."""
-        versions = self.engine.table(name)
+        versions = self._tables[name]
         known = versions.filter(versions.recorded_at <= ibis.literal(moment).cast("timestamp('UTC', 6)"))
         return _in_force(known, TABLES[name])
 
     def history(self, name: str) -> Table:
         """Return every version, with ``recorded_at`` and ``sequence`` (later versions have larger ones)."""
-        return self.engine.table(name)
+        return self._tables[name]
 
     def memtable(self, rows: pa.Table) -> Table:
         """Return Arrow rows as a table that joins with those of this warehouse."""
