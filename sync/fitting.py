@@ -24,7 +24,7 @@ from segmenter.classifier.fit import fit as fit_models
 from segmenter.classifier.linear import LinearModel, design
 from segmenter.decide import decide_all
 from segmenter.definitions import Definitions, Thresholds
-from segmenter.discover.again import found_again
+from segmenter.discover.again import classes_again, found_again
 from segmenter.discover.items import base_of
 from segmenter.errors import DefinitionError
 from segmenter.sensitive import why_sensitive
@@ -140,8 +140,8 @@ def _accepted(bench: Workbench, labels: Path) -> Path:
 def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
     """What finds the segments of a proposal anew in each fold; None where nobody knows how they were made.
 
-    k-means is repeated on the traits that it was made of; of a survey, on the traits that its items became when the
-    proposal was accepted.
+    k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
+    its items became when the proposal was accepted.
     """
     path, directory = _accepted(bench, labels), bench.workspace.directory
     name = path.name.removesuffix(ACCEPTED)
@@ -150,12 +150,13 @@ def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) ->
     file = load(directory, name)
     made = file.proposal
     traits = traits_of(bench, made)
-    if made.method != "kmeans" or made.k is None or traits is None:
+    anew = {"kmeans": found_again, "lca": classes_again}.get(str(made.method))
+    if anew is None or made.k is None or traits is None:
         return None
     k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
     columns = {one: people[one].cast("float64").to_numpy(zero_copy_only=False) for one in traits}
     try:
-        return found_again(base_of(columns, most=k), k, np.random.default_rng(seed))
+        return anew(base_of(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:
         raise FixSettingsError(
             f"Proposal {name!r} can't be found again: {error}.", mend="Run `personasync discover` again."

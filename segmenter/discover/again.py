@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from segmenter.discover.clustering import EXACT, kmeans
 from segmenter.discover.items import Items, Matrix, coded
+from segmenter.discover.mixing import answered, class_labels
 
 STARTS = 20
 
@@ -38,6 +39,33 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
         return [str(number) for number in centres.labels(everybody)[0]]
 
     return label
+
+
+def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequence[str]]:
+    """Return what finds *k* latent classes among some people, and gives everybody the number of the likeliest.
+
+    Args:
+        items: Answers, as numbers, of everybody; of an item with others than 0 and 1 each number is a category.
+        k: Classes, before any were merged or let go.
+        rng: Chance of the starts.
+    """
+    answers, owner = answered(items if items.kind == "binary" else _categories(items))
+
+    def label(inside: Places) -> list[str]:
+        weights = np.zeros((1, len(answers)))
+        weights[0, inside] = 1.0
+        return [str(number) for number in class_labels(answers, owner, weights, k, starts=STARTS, rng=rng)[0]]
+
+    return label
+
+
+def _categories(items: Items) -> Items:
+    codes, categories = np.full_like(items.values, np.nan), []
+    for place, column in enumerate(items.values.T):
+        known = ~np.isnan(column)
+        told, codes[known, place] = np.unique(column[known], return_inverse=True)
+        categories.append(tuple(map(str, told)))
+    return Items("categorical", items.names, codes, tuple(categories))
 
 
 def _spread(scale: Matrix) -> Any:

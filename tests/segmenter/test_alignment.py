@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from segmenter.classifier.linear import score_rows
-from segmenter.discover.again import found_again
+from segmenter.discover.again import classes_again, found_again
 from segmenter.discover.alignment import counted, kept_names
 from segmenter.discover.choice import merge
 from segmenter.discover.form import by_centres, by_classes
-from segmenter.discover.items import Items, coded
+from segmenter.discover.items import Items, Kind, coded
 from segmenter.discover.latent import latent_classes
 
 LABELS = st.lists(st.sampled_from("abc"), min_size=4, max_size=40)
@@ -104,3 +104,25 @@ def test_segments_are_found_anew_among_some_people_and_nothing_of_the_others_is_
     assert (found[inside] == again[inside]).all()
     two = np.array(found_again(Items("metric", ("v", "w"), values), 2, default_rng(1))(inside))
     assert len(set(two.tolist())) == 2
+
+
+@pytest.mark.parametrize("kind", ["binary", "metric"])
+def test_latent_classes_are_found_again_without_the_others_answers(kind: Kind) -> None:
+    """Three planted classes, each with an answer of its own to two of six items; 0 and 2 are its opposites."""
+    rng, names = default_rng(3), tuple("abcdef")
+    truth = np.repeat([0, 1, 2], 200)
+    likely = (np.arange(6) // 2) == truth[:, None]
+    no = 0.0 if kind == "binary" else rng.choice([0.0, 2.0], size=(600, 6))
+    values = np.where(rng.random((600, 6)) < np.where(likely, 0.9, 0.1), 1.0, no)
+    values[rng.random((600, 6)) < 0.02] = np.nan
+    inside, outside = np.arange(0, 600, 2), np.arange(1, 600, 2)
+    others = values.copy()
+    others[outside] = rng.choice([0.0, 1.0], size=(300, 6))
+
+    found = np.array(classes_again(Items(kind, names, values), 3, default_rng(1))(inside)).astype(int)
+    again = np.array(classes_again(Items(kind, names, others), 3, default_rng(1))(inside)).astype(int)
+
+    table = np.zeros((3, 3))
+    np.add.at(table, (truth[outside], found[outside]), 1)
+    assert table.max(axis=1).sum() > 0.85 * len(outside)
+    assert (found[inside] == again[inside]).all()

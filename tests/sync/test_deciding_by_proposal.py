@@ -176,3 +176,16 @@ def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Pat
     assert after.found.agreement < 0.6
     assert "Segments of 'needs': segments found anew agree with these by" in after.sentences()[0]
     assert told[-1] == after.sentences()[0]  # the report says it too
+
+
+def test_latent_classes_too_are_found_anew_in_each_fold(
+    folder: Path, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shutil.copytree(folder, tmp_path / "classes"))
+    told("discover", "--survey", "answers", "--name", "classes", "--method", "lca", "--most", "4")
+    told("discover", "--accept", "classes")
+
+    refused = told("fit", "--target", "discovered", "--labels", "classes", "--traits", "age", status=3)
+
+    assert refused["training"]["found_again"]
+    assert "no better than chance" in refused["gate"]["sentences"][0]
