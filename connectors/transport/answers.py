@@ -51,8 +51,11 @@ ABOUT_OTHERS = "The answer is about other records: an older one, out of some cac
 
 
 def is_about_others(mentioned: Collection[str | None], asked: Iterable[str | None]) -> bool:
-    """Tell whether an answer mentions anybody who was not in the call: then it says nothing about those who were."""
-    return not set(mentioned).issubset(asked)
+    """Tell whether an answer mentions somebody, but nobody of the call: then it says nothing about those of the call.
+
+    One that mentions some of them is theirs, under whatever id or address it shows others: contacts merge and move.
+    """
+    return bool(mentioned) and set(mentioned).isdisjoint(asked)
 
 
 def object_of(response: requests.Response) -> dict[str, Any]:
