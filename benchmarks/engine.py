@@ -10,6 +10,7 @@ Latency is added to every answer. Between two measurements the ten-second window
 begins with a full one. The last line is one JSON document; its keys:
 
 pull_vs_sdk              seconds of the official SDK's `get_all` for one of ours, by latency in ms
+export_vs_side_by_side   seconds of list and search for one with an export of ids beside them, at 200 ms
 repull_window_use        least seconds that the window allows for our requests, for one of ours
 push_window_use          the same for batches of updates
 push_vs_sequential       seconds of the SDK's batches, one after the other, for one of ours, by latency
@@ -72,6 +73,7 @@ USUAL = {  # what a contact that is mailed shows
     "num_associated_deals": "2",
 }
 MANY = 100_000
+EXPORT_SECONDS = 10.0  # of a job; HubSpot says nowhere how long one takes
 LATENCIES = (0.06, 0.2)
 SOME = 40  # calls of the slow alternatives, scaled up to all
 WINDOW, WINDOW_SECONDS = 190, 10.0
@@ -188,15 +190,15 @@ def least(count: int) -> float:
     return max(ceil(count / WINDOW) - 1, 0) * WINDOW_SECONDS
 
 
-def read(platform: Platforms, name: str, **settings: str) -> dict[str, Any]:
-    """Read all contacts of a connection; return them by id."""
+def read(platform: Platforms, name: str, count: int = CONTACTS, **settings: str) -> dict[str, Any]:
+    """Read all *count* contacts of a connection; return them by id."""
     module = {"crm": hubspot, "email": mailchimp}[name]
     connector = module.connect(platform.connection(name, **settings))
     found = {}
     for page in connector.read("contacts", {}):
         found.update(zip(page.rows["platform_id"].to_pylist(), page.rows["email"].to_pylist(), strict=True))
     connector.close()
-    assert len(found) == CONTACTS
+    assert len(found) == count
     return found
 
 
@@ -216,6 +218,18 @@ def pulls(platform: Platforms, found: dict[str, Any]) -> None:
         say(f"pull {CONTACTS:,} at {name} ms", sdk=sdk, ours=ours, our_list_alone=alone)
     platform.set(latency=LATENCIES[0])
     repull(platform, found)
+
+
+def exports(found: dict[str, Any]) -> list[int]:
+    """A first pull of many contacts with and without an export of their ids; return the states of its answers."""
+    settings = {"burst_requests": WINDOW, "latency": LATENCIES[-1], "export_seconds": EXPORT_SECONDS}
+    with platforms(MANY, 0, lively=True, **settings) as platform, platform.watched():
+        plain = timed(lambda: read(platform, "crm", MANY))
+        exported = timed(lambda: read(platform, "crm", MANY, full_pull="export"))
+    found["export_vs_side_by_side"] = round(plain / exported, 2)
+    found["export_seconds"] = {"side_by_side": round(plain, 1), "export": round(exported, 1), "job": EXPORT_SECONDS}
+    say(f"pull {MANY:,} at 200 ms, an export takes {EXPORT_SECONDS:.0f} s", side_by_side=plain, with_export=exported)
+    return platform.ours
 
 
 def all_by_sdk(platform: Platforms) -> None:
@@ -367,7 +381,7 @@ def say(what: str, **figures: float) -> None:
 def main() -> None:
     """Measure, and print a table and a document."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", default="pull,push,counts,million")
+    parser.add_argument("--only", default="pull,push,export,counts,million")
     parser.add_argument("--million", type=int, default=1_000_000)
     options = parser.parse_args()
     wanted, found, ours = options.only.split(","), {}, []
@@ -379,6 +393,8 @@ def main() -> None:
             if "push" in wanted:
                 pushes(platform, found)
             ours += platform.ours
+    if "export" in wanted:
+        ours += exports(found)
     if "counts" in wanted:
         ours += counts(found)
     if "million" in wanted and options.million:

@@ -16,6 +16,7 @@ from connectors.errors import (
     CredentialError,
     FixSettingsError,
     MissingScopeError,
+    NotFoundError,
     PersonasyncError,
     RejectedError,
 )
@@ -33,6 +34,7 @@ from connectors.hubspot.operations import (
     DEALS_SEARCH,
     EMAIL_EVENTS,
     EMAILS_PAGE,
+    EXPORT_STATUS,
     VERSIONS,
     Operation,
 )
@@ -97,6 +99,7 @@ class HubSpot:
         self._transport = Transport(
             base_url=base_url,
             hosts=manifest["hosts"],
+            download_hosts=manifest["download_hosts"],
             auth={"Authorization": f"Bearer {token}"},
             secrets=[token],
             budgets={"": self._burst, "search": search},
@@ -113,14 +116,7 @@ class HubSpot:
         self.reads = wanted
         self._found = self._search(CONTACTS_SEARCH, "lastmodifieddate", wanted)
         self._deals = self._search(DEALS_SEARCH, "hs_lastmodifieddate", deals.READ)
-        self._everything = AllContacts(
-            self._api,
-            self._found,
-            page=self._limits["page"],
-            batch=self._limits["batch"],
-            workers=self._limits["connections"],
-            path=path,
-        )
+        self._everything = AllContacts(self._api, self._found, limits=self._limits, path=path)
         self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
         batch, workers = self._limits["batch"], self._limits["connections"]
         self._look = Look(self._api, self._lists, batch=batch, workers=workers)
@@ -323,16 +319,21 @@ class HubSpot:
         except PersonasyncError as error:
             return [Finding("credentials", "fail", str(error))]
         found = [Finding("credentials", "ok", f"HubSpot account {self._account.get('portalId')} answers.")]
-        lacking = [finding for finding in map(self._scope_finding, _PROBES) if finding is not None]
+        probes: list[tuple[Operation, dict[str, str], dict[str, Any]]] = [(one, {}, {"limit": 1}) for one in _PROBES]
+        if self._everything.exports:
+            probes.append((EXPORT_STATUS, {"task_id": "0"}, {}))
+        lacking = [finding for probe in probes if (finding := self._scope_finding(*probe)) is not None]
         found += lacking or [
             Finding("scopes", "ok", "Everything can be read; writing shows when something is written.")
         ]
         found.append(self._version_finding(present.date()))
         return found
 
-    def _scope_finding(self, probe: Any) -> Finding | None:
+    def _scope_finding(self, probe: Operation, path: dict[str, str], query: dict[str, Any]) -> Finding | None:
         try:
-            self._api.call(probe, query={"limit": 1})
+            self._api.call(probe, path=path, query=query)
+        except NotFoundError:
+            return None  # so it may be read
         except MissingScopeError as error:
             wanted = ", ".join(self._reason(scope) for scope in error.scopes)
             return Finding("scopes", "fail", f"{probe.endpoint} can't be read; missing: {wanted}.", error.mend)

@@ -51,6 +51,7 @@ def _objects(kind: str, rest: str) -> tuple[str, str]:
 
 _PROPERTIES = ("/crm/v3/properties/contacts", "/crm/properties/2026-03/contacts")
 _LISTS = ("/crm/v3/lists", "/crm/lists/2026-03")
+_EXPORTS = ("/crm/v3/exports", "/crm/exports/2026-03")
 
 
 def _under(family: tuple[str, str], rest: str) -> tuple[str, str]:
@@ -176,6 +177,20 @@ MEMBERS_REMOVE = Operation(
     lambda sdk: sdk.crm.lists.memberships_api.remove,
     "request_body",
     write=True,
+)
+EXPORT_START = Operation(
+    "POST",
+    *_under(_EXPORTS, "/export/async"),
+    "exports",
+    lambda sdk: sdk.crm.exports.public_exports_api.start,
+    "public_export_request",
+    repeatable=False,
+)
+EXPORT_STATUS = Operation(
+    "GET",
+    *_under(_EXPORTS, "/export/async/tasks/{task_id}/status"),
+    "exports/tasks/status",
+    lambda sdk: sdk.crm.exports.public_exports_api.get_status,
 )
 EMAILS_PAGE = Operation(
     "GET",

@@ -6,6 +6,8 @@ list and search           upwards through the list, downwards through search, un
                           of its own outside the ten-second window (PLATFORMS: two lanes)
 batch read                100 known ids a request, as many at a time as the window allows, and a search for those
                           above the highest known id
+export                    as list and search, while HubSpot exports the ids of many contacts; from then on batch
+                          reads fill what the list leaves of the window (switched on by the workspace)
 ========================  ==================================================================================
 
 Search shows what its index knows, which lags some moments behind. So each fast path ends with a search for what
@@ -14,7 +16,6 @@ changed since shortly before it began, and the number of contacts that HubSpot c
 
 from __future__ import annotations
 
-import threading
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -22,13 +23,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.errors import ContractError
+from connectors.errors import ContractError, PersonasyncError
 from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.exporting import exported_ids
+from connectors.hubspot.meeting import Meeting
 from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_READ
-from connectors.hubspot.reading import ASK_AGAIN, Row, Search, list_all
+from connectors.hubspot.reading import ASK_AGAIN, OBJECT_ID, Row, Search, list_all, on_property
 from connectors.transport import in_order, side_by_side
 
-PATHS = ("auto", "list", "side_by_side", "known")
+PATHS = ("auto", "list", "side_by_side", "known", "export")
 MERGED = "hs_merged_object_ids"
 FEW = 1_000  # contacts up to which the list alone is as fast, and knows of no lag
 MOSTLY_KNOWN = 0.8  # share of the contacts from which on reading by id beats reading all
@@ -57,15 +60,19 @@ class AllContacts:
     """Reads all contacts in use.
 
     Args:
-        workers: Batch reads at a time.
-        path: "auto", or the one path that shall be taken: "list", "side_by_side", "known".
+        limits: ``page`` and ``batch``, rows a request; ``connections``, batch reads at a time; ``export_from``,
+            contacts from which on an export is worth its while; ``export_look_seconds``, between two looks at it.
+        path: "auto", or the one path that shall be taken: "list", "side_by_side", "known"; "export" is "auto" with
+            an export of ids where there are many contacts.
     """
 
-    def __init__(self, api: HubSpotApi, search: Search, *, page: int, batch: int, workers: int, path: str) -> None:
-        self._api, self._search = api, search
-        self._page, self._batch, self._workers, self._path = page, batch, workers, path
+    def __init__(self, api: HubSpotApi, search: Search, *, limits: Mapping[str, int], path: str) -> None:
+        self._api, self._search, self._path = api, search, path
+        self._page, self._batch, self._workers = limits["page"], limits["batch"], limits["connections"]
+        self._export_from, self._look_every = limits["export_from"], limits["export_look_seconds"]
         self.seen = Seen()
-        self.by_ids = False  # whether the last reading was of known ids
+        self.exports = path == "export"
+        self.by_ids = False  # whether the last reading was of known ids: whom nobody named was not read
 
     def read(self, known: pa.Array) -> Iterator[tuple[Sequence[Row], int | None]]:
         """Yield pages of contacts, with how many there are in all; `seen` then holds who was read."""
@@ -73,13 +80,13 @@ class AllContacts:
         if self._path == "list":
             yield from self.listed()
             return
-        first = self._search.highest() if len(known) else None
+        first = self._search.highest() if len(known) or self.exports else None
         total = None if first is None else int(first["total"])
         if first and (self._path == "known" or len(known) >= MOSTLY_KNOWN * int(first["total"])):
             self.by_ids = True
             yield from self._noted(self._by_id(known, first), total)
         else:
-            yield from self._noted(self._side_by_side(), total)
+            yield from self._noted(self._side_by_side(first), total)
 
     def listed(self) -> Iterator[tuple[Sequence[Row], int | None]]:
         """Yield all pages of the list."""
@@ -106,27 +113,54 @@ class AllContacts:
             for rows, _ in self._search.upwards((), highest):
                 yield rows
 
-    def _side_by_side(self) -> Iterator[Sequence[Row]]:
-        meeting = _Meeting()
-        legs = (lambda: self._upwards(meeting), lambda: self._downwards(meeting))
+    def _side_by_side(self, first: Mapping[str, Any] | None) -> Iterator[Sequence[Row]]:
+        meeting = Meeting()
+        legs = [lambda: self._upwards(meeting), lambda: self._downwards(meeting, first)]
+        if self.exports and first and int(first["total"]) >= self._export_from:
+            legs.append(lambda: self._by_export(meeting))
         yield from side_by_side(legs, meeting.ended)
 
-    def _upwards(self, meeting: _Meeting) -> Iterator[Sequence[Row]]:
+    def _upwards(self, meeting: Meeting) -> Iterator[Sequence[Row]]:
         for rows in self._list():
             yield rows
             if meeting.reached(high=max((int(row["id"]) for row in rows), default=0)):
                 return
+        meeting.ended.set()  # that was the whole list
 
-    def _downwards(self, meeting: _Meeting) -> Iterator[Sequence[Row]]:
-        answer = self._search.highest()
-        if int(answer["total"]) <= FEW and self._path == "auto":
+    def _downwards(self, meeting: Meeting, first: Mapping[str, Any] | None) -> Iterator[Sequence[Row]]:
+        answer = first or self._search.highest()
+        if int(answer["total"]) <= FEW and self._path in {"auto", "export"}:
             return  # the list is there first
         while answer["results"]:
             yield answer["results"]
             low = min(int(row["id"]) for row in answer["results"])
             if meeting.reached(low=low) or int(answer["total"]) <= len(answer["results"]):
                 return
-            answer = self._below(low)
+            yield from self._shared(meeting)
+            answer = self._below(meeting.low)
+
+    def _shared(self, meeting: Meeting) -> Iterator[Sequence[Row]]:
+        """Search the parts of the gap that this reader takes, as long as it is known who is in it."""
+        while taken := meeting.take(self._search.page):
+            for rows, _ in self._search.upwards([on_property(OBJECT_ID, "LTE", taken[-1])], taken[0] - 1):
+                yield rows
+            meeting.handed_on()
+
+    def _by_export(self, meeting: Meeting) -> Iterator[Sequence[Row]]:
+        """Read the contacts whose ids HubSpot exports. Where it doesn't, the others are slower, and miss nobody."""
+        try:
+            ids = exported_ids(self._api, every=self._look_every, until=meeting.ended)
+        except PersonasyncError:
+            return
+        if ids is None:
+            return
+        meeting.know(ids)
+        self.by_ids = True
+        parts = iter(lambda: meeting.take(self._batch) or [], [])
+        wanted = [*self._search.properties, self._search.moved]
+        for rows in in_order(lambda part: read_by_ids(self._api, part, wanted), parts, workers=self._workers):
+            yield rows
+            meeting.handed_on()
 
     def _below(self, low: int) -> Mapping[str, Any]:
         for _ in range(ASK_AGAIN):
@@ -136,14 +170,14 @@ class AllContacts:
         raise ContractError("HubSpot's contacts/search does not keep to its filter on ids.")
 
 
-def read_by_ids(api: HubSpotApi, ids: Sequence[str], properties: Sequence[str]) -> Sequence[Row]:
+def read_by_ids(api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties: Sequence[str]) -> Sequence[Row]:
     """Return those of *ids* (at most 100) that there are; those that an answer keeps silent about are asked for again.
 
     Raises:
         ContractError: HubSpot does not say of some whether they exist.
     """
     found: list[Row] = []
-    waiting = list(ids)
+    waiting = list(map(str, ids))
     for _ in range(ASK_AGAIN):
         inputs = [{"id": key} for key in waiting]
         wanted = list(dict.fromkeys([*properties, MERGED]))
@@ -167,20 +201,3 @@ def not_found(answer: Mapping[str, Any]) -> Iterator[str]:
     for error in answer.get("errors", ()):
         for key in error.get("context", {}).get("ids", ()):
             yield str(key)
-
-
-class _Meeting:
-    """Where two readers, one upwards and one downwards, have got to."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._high, self._low = 0, 1 << 62
-        self.ended = threading.Event()
-
-    def reached(self, *, high: int = 0, low: int = 1 << 62) -> bool:
-        """Note a page that was handed on, and tell whether everything between both is read."""
-        with self._lock:
-            self._high, self._low = max(self._high, high), min(self._low, low)
-            if self._low <= self._high + 1:
-                self.ended.set()
-        return self.ended.is_set()

@@ -87,7 +87,7 @@ class Search:
 
     def highest(self, below: int | None = None) -> Mapping[str, Any]:
         """Return the records with the highest ids (below one)."""
-        return self.ask(() if below is None else [_filter(OBJECT_ID, "LT", below)], OBJECT_ID, falling=True)
+        return self.ask(() if below is None else [on_property(OBJECT_ID, "LT", below)], OBJECT_ID, falling=True)
 
     def upwards(self, filters: Sequence[Mapping[str, str]], above: int = 0) -> Iterator[tuple[Sequence[Row], int]]:
         """Yield pages of what *filters* leave in order of id, with how many are still to come."""
@@ -101,7 +101,7 @@ class Search:
 
     def _above(self, filters: Sequence[Mapping[str, str]], above: int) -> Mapping[str, Any]:
         for _ in range(ASK_AGAIN):
-            answer = self.ask([*filters, _filter(OBJECT_ID, "GT", above)], OBJECT_ID)
+            answer = self.ask([*filters, on_property(OBJECT_ID, "GT", above)], OBJECT_ID)
             if all(int(row["id"]) > above for row in answer["results"]):
                 return answer
         raise ContractError(f"HubSpot's {self.operation.endpoint} does not keep to its filter on ids.")
@@ -117,7 +117,9 @@ class Search:
         fresh = [row for row, at in zip(first["results"], moments, strict=True) if at >= start]
         yield fresh, len(fresh)
         if fresh and len(fresh) == len(moments) and len(fresh) < int(first.get("total", 0)):
-            yield from self.upwards([_filter(self.moved, "GTE", start), _filter(self.moved, "LTE", min(moments))])
+            yield from self.upwards(
+                [on_property(self.moved, "GTE", start), on_property(self.moved, "LTE", min(moments))]
+            )
 
 
 def changed_at(row: Row, moved: str) -> int:
@@ -125,5 +127,6 @@ def changed_at(row: Row, moved: str) -> int:
     return milliseconds(moment(row["properties"].get(moved) or row["updatedAt"]) or EVER)
 
 
-def _filter(name: str, operator: str, value: int) -> dict[str, str]:
+def on_property(name: str, operator: str, value: int) -> dict[str, str]:
+    """Return a filter of a search."""
     return {"propertyName": name, "operator": operator, "value": str(value)}

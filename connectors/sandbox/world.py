@@ -25,6 +25,7 @@ class Settings:
         burst_requests: HubSpot's requests per ten seconds.
         daily_requests: HubSpot's requests per day.
         search_lag: Seconds until a HubSpot write can be found by search.
+        export_seconds: How long HubSpot's export of contacts takes.
         scopes: What the HubSpot token may do; None is everything.
         merge_keeps_primary_id: HubSpot's "primary ID preservation" beta.
         gdpr: Whether the HubSpot account demands a legal basis for consent writes.
@@ -45,6 +46,7 @@ class Settings:
     burst_requests: int = 190
     daily_requests: int = 625_000
     search_lag: float = 0.0
+    export_seconds: float = 0.0
     scopes: frozenset[str] | None = None
     merge_keeps_primary_id: bool = False
     gdpr: bool = False

@@ -16,6 +16,7 @@ from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.world import World
 
 WORDS = ("", "by hand", "vip")
+ROOM = 2  # an account may shrink to a half and grow to the double of what it was
 
 
 class BusyPeople:
@@ -24,6 +25,7 @@ class BusyPeople:
     def __init__(self, world: World) -> None:
         self.world, self.crm, self.email = world, HubSpotState.of(world), MailchimpState.of(world)
         self.numbers = itertools.count(1)
+        self.contacts_once, self.members_once = len(self._contacts()), len(self.members_now())
         self.deeds: tuple[Callable[[int], None], ...] = (
             self.edit_contact, self.edit_ours_in_crm, self.edit_member, self.edit_ours_in_email, self.unsubscribe,
             self.resubscribe, self.opt_out, self.add_to_both, self.add_contact, self.add_member, self.archive_contact,
@@ -32,8 +34,13 @@ class BusyPeople:
         )  # fmt: skip
 
     def do(self, number: int) -> None:
-        """Do something: which, and to whom, is in *number*."""
-        self.deeds[number % len(self.deeds)](number // len(self.deeds))
+        """Do something: which, and to whom, is in *number*. Some come where few are left, and go where many are."""
+        deed = self.deeds[number % len(self.deeds)]
+        if deed in (self.archive_contact, self.erase_contact, self.merge):
+            deed = deed if len(self._contacts()) * ROOM > self.contacts_once else self.add_contact
+        elif deed in (self.add_member, self.add_to_both):
+            deed = deed if len(self.members_now()) < self.members_once * ROOM else self.erase_member
+        deed(number // len(self.deeds))
 
     def members_now(self) -> list[dict[str, Any]]:
         return list(self.email.members(AUDIENCE).values())
@@ -41,12 +48,15 @@ class BusyPeople:
     def members_by_id(self) -> dict[str, dict[str, Any]]:
         return {member["contact_id"]: member for member in self.members_now()}
 
+    def _contacts(self) -> list[int]:
+        return self.crm.contact_records.order
+
     def _contact(self, number: int) -> dict[str, Any] | None:
-        rows = [row for row in self.crm.contact_records.rows() if not row["archived"]]
-        return rows[number % len(rows)] if rows else None
+        ids = self._contacts()
+        return self.crm.contact_records.table[str(ids[number % len(ids)])] if ids else None
 
     def _member(self, number: int) -> dict[str, Any] | None:
-        members = list(self.email.members(AUDIENCE).values())
+        members = self.members_now()
         return members[number % len(members)] if members else None
 
     def _touch(self, number: int, name: str, value: str) -> None:

@@ -14,11 +14,13 @@ from typing import Any
 from unittest import mock
 
 from connectors.hubspot import pulling
+from connectors.hubspot.meeting import Meeting
 from connectors.sandbox.door import Fault
 from connectors.transport import transport
 from connectors.transport.transport import Transport
 from sync import workbench
 from sync.manifest import Manifest, load_manifest
+from tests.connectors.hubspot.patient import LessPatient
 from tests.torture import checks
 from tests.torture.kills import DATA, Verdict, _known, told
 from tests.torture.stage import STUCK, Stage
@@ -50,6 +52,7 @@ SMALL = {  # pages so small that a dozen people fill several
     "hubspot": {"page": 5, "search_page": 4, "memberships_page": 3, "batch": 4, "memberships_batch": 4},
     "mailchimp": {"page": 5, "report_page": 5, "segment_batch": 3},
 }
+EXPORT = {"export_from": 0, "export_look_seconds": 0}
 SEEDS = (0, 1, 2)
 
 
@@ -62,6 +65,8 @@ class FaultScene:
     command: tuple[str, ...]
     looks: tuple[str, ...]
     jobs: bool = False
+    full_pull: str = ""
+    at: tuple[str, ...] = ("",)  # parts of the paths that are tried
 
 
 SCENES = (
@@ -70,11 +75,12 @@ SCENES = (
     FaultScene("apply", "planned", ("apply",), ("ledger", "ours", "twice")),
     FaultScene("apply in jobs", "planned", ("apply",), ("ledger", "ours", "twice"), jobs=True),
     FaultScene("undo", "applied", ("undo", "last", "--yes"), ("ledger", "ours", "twice")),
+    FaultScene("pull by export", "new", ("pull",), DATA, full_pull="export", at=("/contacts", "/exports/", "/_files/")),
 )
 
 
 @contextmanager
-def small_pages(*, jobs: bool) -> Iterator[None]:
+def small_pages(*, jobs: bool, exports: bool = False) -> Iterator[None]:
     """Small pages and batches, no waiting before another try, a short patience, and all paths for few contacts."""
     defaults = {**(Transport.__init__.__kwdefaults__ or {}), "wait": lambda _seconds: None}
     manifest = _manifest(jobs=jobs)
@@ -83,13 +89,14 @@ def small_pages(*, jobs: bool) -> Iterator[None]:
         mock.patch.object(Transport.__init__, "__kwdefaults__", defaults),
         mock.patch.object(transport, "READ_SECONDS", 1.0),
         mock.patch.object(pulling, "FEW", 0),
+        mock.patch.object(pulling, "Meeting", LessPatient if exports else Meeting),
     ):
         yield
 
 
 def _manifest(*, jobs: bool) -> Manifest:
     found = load_manifest()
-    more = {"mailchimp": {"batches_from": 1 if jobs else 10_000}, "hubspot": {"search_per_second": 10_000}}
+    more = {"mailchimp": {"batches_from": 1 if jobs else 10_000}, "hubspot": {"search_per_second": 10_000, **EXPORT}}
     changed = {
         name: found.connectors[name].model_copy(
             update={"limits": {**found.connectors[name].limits, **SMALL[name], **more[name]}}
@@ -104,9 +111,11 @@ def examine(stage: Stage, *, share: float, offset: int) -> Iterator[tuple[str, V
     turn = 0
     for scene in SCENES:
         verdict = Verdict()
-        with small_pages(jobs=scene.jobs):
+        with small_pages(jobs=scene.jobs, exports=scene.full_pull == "export"):
             expected, calls = _undisturbed(stage, scene)
             for path, method, count in calls:
+                if not any(part in path for part in scene.at):
+                    continue
                 for name, fault in MENU.items():
                     if fault["kind"] == "idle" and "/batch/" not in path:
                         continue
@@ -120,8 +129,18 @@ def examine(stage: Stage, *, share: float, offset: int) -> Iterator[tuple[str, V
         yield scene.name, verdict
 
 
-def _undisturbed(stage: Stage, scene: FaultScene) -> tuple[dict[str, Any], list[tuple[str, str, int]]]:
+@contextmanager
+def _on_stage(stage: Stage, scene: FaultScene) -> Iterator[None]:
     with stage.at(scene.snapshot):
+        if scene.full_pull:
+            file = stage.workspace / "personasync.toml"
+            setting = f'[connections.crm]\nfull_pull = "{scene.full_pull}"'
+            file.write_text(file.read_text("utf-8").replace("[connections.crm]", setting), "utf-8")
+        yield
+
+
+def _undisturbed(stage: Stage, scene: FaultScene) -> tuple[dict[str, Any], list[tuple[str, str, int]]]:
+    with _on_stage(stage, scene):
         consents = checks.consents(stage.tables())
         before = len(stage.log())
         assert stage.command(list(scene.command)) == 0, stage.said
@@ -148,7 +167,7 @@ def _pattern(path: str) -> str:
 def _under_fault(
     stage: Stage, scene: FaultScene, fault: Fault, expected: Mapping[str, Any], where: str, verdict: Verdict
 ) -> None:
-    with stage.at(scene.snapshot):
+    with _on_stage(stage, scene):
         _set_faults(stage, [asdict(fault)])
         status = stage.command(list(scene.command))
         verdict.error_points += 1

@@ -35,6 +35,7 @@ CONSENT_BATCH_WRITE: Needs = (("communication_preferences.statuses.batch.write",
 APP_READ: Needs = (("developers-read", "developers-write"),)
 APP_WRITE: Needs = (("developers-write",),)
 AUTOMATION: Needs = (("automation",),)
+EXPORT: Needs = (("crm.export",),)
 OWNERS_READ: Needs = (("crm.objects.owners.read",),)
 
 _OF_KIND: dict[str, dict[str, Needs]] = {

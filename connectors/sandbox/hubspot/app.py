@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from connectors.sandbox.hubspot import exports
 from connectors.sandbox.hubspot.access import check_scopes, check_token
 from connectors.sandbox.hubspot.calls import KINDS, Answer, Call
 from connectors.sandbox.hubspot.effects import settle
@@ -36,6 +37,7 @@ def app(world: World) -> Starlette:
         for endpoint in ENDPOINTS
         for path in endpoint.paths
     ]
+    routes.append(Route("/_files/{taskId}/{token}", exports.download(state), methods=["GET"]))
     application = Starlette(routes=routes, exception_handlers={HTTPException: _not_imitated})
     application.router.redirect_slashes = False
     application.add_middleware(_SamePathWithSlash)

@@ -15,6 +15,7 @@ from connectors.sandbox.hubspot import (
     contacts,
     emails,
     events,
+    exports,
     figures,
     lists,
     memberships,
@@ -39,6 +40,7 @@ EMAILS = ("/marketing/v3/emails", "/marketing/emails/2026-03")
 CONSENT = ("/communication-preferences/v3", None)
 CONSENT_V4 = ("/communication-preferences/v4", "/communication-preferences/2026-03")
 ACCOUNT = ("/account-info/v3", "/account-info/2026-03")
+EXPORTS = ("/crm/v3/exports", "/crm/exports/2026-03")
 EVENTS = ("/email/public/v1/events", None)
 APP = ("/webhooks/v3/{appId}", None)
 CALLBACKS = ("/automation/v4/actions/callbacks", None)
@@ -123,6 +125,8 @@ ENDPOINTS = (
     at("PUT", LISTS, "/{listId}/memberships/remove", access.LISTS_WRITE, memberships.remove),
     at("PUT", LISTS, "/{listId}/memberships/add-and-remove", access.LISTS_WRITE, memberships.add_and_remove),
     at("PUT", LISTS, "/{listId}/memberships/add-from/{sourceListId}", access.LISTS_WRITE, memberships.add_from),
+    at("POST", EXPORTS, "/export/async", access.EXPORT, exports.start),
+    at("GET", EXPORTS, "/export/async/tasks/{taskId}/status", access.EXPORT, exports.status),
     at("GET", OWNERS, "", access.OWNERS_READ, account.owners),
     at("GET", OWNERS, "/{ownerId}", access.OWNERS_READ, account.owner),
     at("GET", ACCOUNT, "/details", access.ANY, account.details),

@@ -48,6 +48,7 @@ class HubSpotState:
         self.emails = store.table("hubspot.emails")
         self.events = store.table("hubspot.events")
         self.upcoming = store.table("hubspot.upcoming")
+        self.exports = store.table("hubspot.exports")
         self.usage = store.table("hubspot.usage")
         self.webhooks = Webhooks(world)
         self.by_email: dict[str, str] = {}

@@ -24,7 +24,8 @@ from tests.connectors.hubspot.test_hubspot_reading import ends
 Open = Callable[..., HubSpot]
 LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
 SMALL = {"page": 7, "search_page": 9, "batch": 5, "search_per_second": 100_000, "burst_requests": 100_000}
-PATHS = ("list", "side_by_side", "known")
+SMALL |= {"export_from": 0, "export_look_seconds": 0}
+PATHS = ("list", "side_by_side", "known", "export")
 
 
 @pytest.fixture
@@ -226,5 +227,5 @@ def test_an_error_of_one_reader_ends_both(sandbox: Sandbox, state: HubSpotState,
 
 
 def test_a_path_that_there_is_not_is_a_wrong_setting(open_hubspot: Open) -> None:
-    with pytest.raises(FixSettingsError, match="Known: auto, list, side_by_side, known"):
+    with pytest.raises(FixSettingsError, match="Known: auto, list, side_by_side, known, export"):
         open_hubspot(full_pull="fast")
