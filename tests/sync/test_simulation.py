@@ -39,7 +39,7 @@ STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))
 DAYS = 8  # of an account's life
 PARTS = 2  # for as many processes
 ACCOUNTS = st.sampled_from((8, 40, 200))
-MANY = 6_000 if STEPS < 100_000 else 12_000
+MANY = 6_000 if STEPS < 100_000 else 20_000
 # A few, some or very many deeds between two runs: a lone one shows what many would cover up.
 DEEDS = st.one_of(st.integers(1, 30), st.integers(1, 300), st.integers(1, MANY))
 STEPS_OF_A_LIFE = DAYS * MANY // 6  # as many as they usually are
