@@ -85,7 +85,8 @@ def _subscribing(changes: Sequence[Change]) -> dict[str, Any]:
 
 def _versions_twice(self: Any, schema: Any, incoming: Any) -> Any:
     """Keep every row that comes in as a new version."""
-    return incoming.select(*schema.columns.names, "sequence")
+    del self, schema
+    return incoming
 
 
 def _blind_undo(bench: Any, name: str, changes: Sequence[Change], found: Any) -> list[Change]:
