@@ -36,7 +36,7 @@ from sync.workbench import Workbench, open_workbench
 from tests.sync.busy_people import BusyPeople
 
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))
-LONG = STEPS > 100_000  # noqa: PLR2004 - the target of its own
+LONG = STEPS > 100_000
 DAYS = 7 if LONG else 4  # of an account's life
 PARTS = 2  # for as many processes
 ACCOUNTS = st.sampled_from((8, 40, 200))
