@@ -46,8 +46,10 @@ class MemberStream:
             found = _union(found, page)
             yield self._page(page, total)
         surplus = total - len(found) - gap
-        # who joined while we asked explains a difference once; what stands at the next reading is a loss
-        if surplus and (len(found) == before or cursor.get("surplus") == str(surplus)):
+        # Who joined while we asked explains a difference once; one that stands at the next reading is a loss, also
+        # where it has grown: somebody may leave for good every day.
+        again = surplus * int(cursor.get("surplus", 0)) > 0
+        if surplus and (again or len(found) == before):
             yield from self._all(newest, total, until, known(SHOWN), gap + surplus)
         else:
             yield self._end(until, gap, surplus)

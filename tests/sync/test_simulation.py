@@ -100,7 +100,9 @@ class Platforms(RuleBasedStateMachine):
         if taken_back:
             self.take_back()
         if again:
-            self.sync(0)  # reads once more: who was erased while others changed is known at the second reading
+            self.settle()
+            pull(self.bench)  # who was erased while others changed is known at the second reading
+            self.sync(0)
             self.settle()
             pull(self.bench)
             assert plan(self.bench).plan.changes == []

@@ -115,6 +115,29 @@ def test_an_erased_contact_is_known_as_deleted_and_nothing_of_it_is_kept(
     assert [row for row in quiet if row["state"] == "deleted"] == []
 
 
+def test_where_somebody_is_erased_every_day_while_others_change_that_is_noticed(
+    sandbox: Sandbox, state: HubSpotState, open_hubspot: Open
+) -> None:
+    """The difference to HubSpot's count is another one each day, and there is never a day without changes."""
+    ids = add(state, 40)
+    hubspot = open_hubspot(limits=SMALL)
+    _, cursor = ends(hubspot, "contacts")
+    _, cursor = ends(hubspot, "contacts", cursor)
+    known, erased, told = set(ids), [], set()
+    for day in range(4):
+        sandbox.world.clock.advance(timedelta(days=1))
+        for key in ids[3 * day : 3 * day + 1 + day % 2]:
+            erase(state, state.contact_records.table[key])
+            erased.append(key)
+        state.touch_contact(state.contact_records.table[ids[-1 - day]], {"country": "DE"})
+        pages = list(hubspot.read("contacts", cursor, lambda _states: pa.array(sorted(known), pa.string())))  # noqa: B023
+        rows, cursor = [row for page in pages for row in page.rows.to_pylist()], pages[-1].cursor
+        told |= {row["platform_id"] for row in rows if row["state"] == "deleted"}
+        known -= told
+
+    assert told == set(erased)
+
+
 def test_a_contact_that_was_restored_is_found_though_nothing_says_that_it_changed(
     sandbox: Sandbox, state: HubSpotState, open_hubspot: Open
 ) -> None:

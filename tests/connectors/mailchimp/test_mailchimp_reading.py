@@ -123,6 +123,29 @@ def test_a_member_that_was_deleted_for_good_is_known_as_deleted(
     assert [row for row in quiet if row["state"] == "deleted"] == []
 
 
+def test_where_members_are_deleted_every_day_while_others_join_that_is_noticed(
+    sandbox: Sandbox, state: MailchimpState, open_mailchimp: Open
+) -> None:
+    """The difference to Mailchimp's count is another one each day, and there is never a day on which nobody joins."""
+    keys = add(state, 40, at=sandbox.world.clock.now() - timedelta(hours=1))
+    mailchimp = open_mailchimp(limits={"page": 7})
+    _, cursor = contacts(mailchimp)
+    _, cursor = contacts(mailchimp, cursor)
+    gone, told = set(), set()
+    for day in range(4):
+        sandbox.world.clock.advance(timedelta(days=1))
+        for key in keys[3 * day : 3 * day + 1 + day % 2]:
+            member = state.directory(AUDIENCE).find(key)
+            assert member is not None
+            state.remove_member(AUDIENCE, member)
+            gone.add(member["contact_id"])
+        state.add_member(AUDIENCE, f"joined{day}@people.test")
+        found, cursor = contacts(mailchimp, cursor)
+        told |= {row["platform_id"] for row in found if row["state"] == "deleted"}
+
+    assert told == gone
+
+
 def test_a_changed_address_keeps_its_id(state: MailchimpState, open_mailchimp: Open) -> None:
     key = state.add_member(AUDIENCE, "old@people.test")
     mailchimp = open_mailchimp()
