@@ -21,9 +21,9 @@ from pyarrow.csv import ConvertOptions, read_csv
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import EXPORT_START, EXPORT_STATUS
+from connectors.hubspot.reading import OBJECT_ID
 from connectors.transport import Call
 
-OBJECT_ID = "hs_object_id"
 ID_COLUMNS = (OBJECT_ID, "record id")  # (?) the property's name or its label
 ZIP = b"PK\x03\x04"  # (?) how a large export may be packed
 WANTED = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
@@ -28,7 +27,6 @@ __all__ = ["many", "state"]
 
 Open = Callable[..., HubSpot]
 READ, START = "POST contacts/batch/read", "POST exports"
-LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
