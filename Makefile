@@ -74,7 +74,7 @@ wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty e
 	$(BIN)/pytest -m wheel tests/test_wheel.py
 
 browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
-	$(BIN)/pytest -m browser tests/sync/test_report_page.py tests/sync/test_preview_page.py
+	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py
 
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise
 	$(BIN)/pytest -n $(WORKERS) -m proof

@@ -25,18 +25,20 @@ import numpy as np
 
 from connectors.sandbox import marketer
 from connectors.sandbox.tastes import TASTES, fit
-from segmenter.lift.arms import Experiment
 from segmenter.lift.effects import Comparison, Question, compare, judged
-from segmenter.lift.looking import confidence_sequence
-from segmenter.lift.means import Amounts, Paired
 from segmenter.lift.outcomes import Stratum
-from segmenter.lift.power import people_needed
-from segmenter.lift.rates import Responses
-from sync import experiments, learning, lifting
-from sync.demo import CAMPAIGN_DAYS, MAILS, Clock, local_platforms, make_workspace
-from sync.loop import run_loop
-from sync.results import results
-from sync.workbench import Workbench, open_workbench
+from segmenter.lift.randomization import Experiment
+from segmenter.stats.means import Amounts, Paired
+from segmenter.stats.power import people_needed
+from segmenter.stats.proportions import Responses
+from segmenter.stats.sequential import confidence_sequence
+from sync.experiments import job as experiments
+from sync.ops.demo import CAMPAIGN_DAYS, MAILS, Clock, local_platforms, make_workspace
+from sync.ops.run import run_loop
+from sync.results import lift as lifting
+from sync.results import offers as learning
+from sync.results.job import results
+from sync.session import Workbench, open_workbench
 
 CAMPAIGNS, LOOKS, PERSONAS, PEOPLE, BASE = 2_000, 60, 4, 600, 0.08
 NOTHING = Paired(Amounts(0, 0.0, 0.0), Amounts(0, 0.0, 0.0), 0.0)

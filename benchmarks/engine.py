@@ -53,9 +53,9 @@ from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
-from sync.demo import make_workspace
-from sync.manifest import load_manifest
-from sync.settings import load_workspace
+from sync.ops.demo import make_workspace
+from sync.workspace.manifest import load_manifest
+from sync.workspace.settings import load_workspace
 
 CONTACTS = 20_000
 USUAL = {  # what a contact that is mailed shows

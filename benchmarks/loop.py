@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sandbox import marketer
-from sync.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_campaign
+from sync.ops.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_campaign
 
 STEPS = ("setup --yes", "pull", "assign", "plan", "apply", "results", "report")
 SECOND = ("pull", "assign", "plan", "apply", "results", "report")

@@ -13,12 +13,12 @@ import pyarrow.parquet as pq
 from people import NOW
 
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, TABLES
-from segmenter.catalogue import catalogue
+from segmenter.identity import IdentityChanges
+from segmenter.traits.builtin import catalogue
 from sync.control import open_control
-from sync.identity import IdentityChanges
-from sync.kept_facts import KeptFacts
-from sync.measuring import Measuring
-from sync.warehouse import open_warehouse
+from sync.traits.aggregates import KeptFacts
+from sync.traits.compute import Measuring
+from sync.warehouse.store import open_warehouse
 
 GENERATED = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 TOMORROW = NOW + timedelta(days=1)

@@ -24,8 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from segmenter.classifier.expression import as_expression
+from segmenter.classifier.from_sklearn import from_discriminant
 from segmenter.classifier.linear import LinearModel, score_one
-from segmenter.classifier.makers import from_discriminant
 
 SEED = 20_261_101
 FEATURES, SEGMENTS = 8, 5

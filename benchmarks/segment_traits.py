@@ -1,7 +1,7 @@
 """Traits from Parquet to Parquet: our expression on DuckDB, vectorised pandas, pandas with a function a person.
 
-All compute the traits in `NAMES`, as the catalogue defines them; ours by `segmenter.traits.traits`, the way of the
-product. pandas is written as one would who knows it: columns that are needed and no others, repeated texts as
+All compute the traits in `NAMES`, as the catalogue defines them; ours by `segmenter.traits.traits.traits`, the way of
+the product. pandas is written as one would who knows it: columns that are needed and no others, repeated texts as
 categories, boolean columns summed by group, no `apply`.
 """
 
@@ -20,9 +20,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 from people import NOW
 
-from segmenter.catalogue import MAIL_WINDOWS, ORDER_WINDOWS, VISIT_WINDOWS, catalogue
-from segmenter.trait import Inputs
-from segmenter.traits import traits
+from segmenter.traits.builtin import MAIL_WINDOWS, ORDER_WINDOWS, VISIT_WINDOWS, catalogue
+from segmenter.traits.definitions import Inputs
+from segmenter.traits.traits import traits
 
 THREADS = 2  # as the warehouse has
 SAMPLE = 2_000  # people of the contender with a function a person

@@ -42,9 +42,9 @@ from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from sync.clock import now
-from sync.demo import make_workspace
-from sync.loop import run_loop
-from sync.workbench import open_workbench
+from sync.ops.demo import make_workspace
+from sync.ops.run import run_loop
+from sync.session import open_workbench
 
 CLIENTS, DELIVERIES, ROUNDS = 128, 2_560, 5
 RATE, SECONDS, LATENCY = 20, 30, 0.06

@@ -14,10 +14,10 @@ from typing import Any
 import typer
 
 from connectors import errors
-from segmenter.catalogue import BUILT_IN
+from segmenter.traits.builtin import BUILT_IN
 from sync.cli import app
-from sync.manifest import ConnectorFacts, Manifest, load_manifest
-from sync.published_schemas import schemas
+from sync.workspace.json_schema import schemas
+from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
 
 REFERENCE = Path(__file__).with_name("reference.md")
 

@@ -1,7 +1,7 @@
 """How much data each method needs before it begins, and the one sentence that says what is missing.
 
 Conventions (marks as in SCIENCE.md): a segment the larger of 5% and 50 people (J), ten people a feature, 70 respondents
-an item wanted (Dolnicar et al. 2014). What a campaign needs depends on its rate: `segmenter.lift.power`.
+an item wanted (Dolnicar et al. 2014). What a campaign needs depends on its rate: `segmenter.stats.power`.
 """
 
 from __future__ import annotations

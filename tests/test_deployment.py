@@ -11,7 +11,7 @@ import typer
 import yaml  # type: ignore[import-untyped]
 
 from sync.cli import app
-from sync.workspace_files import ServePart
+from sync.workspace.schema import ServePart
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "docs" / "how-to" / "deploy"

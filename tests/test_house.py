@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from sync.cli import app
-from sync.manifest import load_manifest
+from sync.workspace.manifest import load_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("connectors", "segmenter", "sync")

@@ -56,12 +56,17 @@ def in_project(*patterns: str) -> set[str]:
 def test_the_wheel_holds_our_packages_with_their_data_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    data = in_project("sync/control/migrations/**/*.py", "sync/templates/**/*.*", "sync/schemas/*.json")
+    data = in_project(
+        "sync/control/migrations/**/*.py",
+        "sync/*/templates/*.j2",
+        "sync/ops/samples/*/*.toml",
+        "sync/workspace/schemas/*.json",
+    )
 
     assert {name.split("/")[0] for name in names} == {"connectors", "segmenter", "sync"}
     assert len(data) > 0
     assert data - names == set()
-    assert "sync/plugin.toml" in names
+    assert "sync/workspace/plugin.toml" in names
 
 
 def test_the_wheel_needs_none_of_our_tools_and_its_packages_are_ours(installed: Path, tmp_path: Path) -> None:

@@ -43,10 +43,10 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from sync.clock import now
 from sync.control import open_control
-from sync.demo import make_workspace
-from sync.loop import run_loop
-from sync.settings import load_workspace
-from sync.workbench import open_workbench
+from sync.ops.demo import make_workspace
+from sync.ops.run import run_loop
+from sync.session import open_workbench
+from sync.workspace.settings import load_workspace
 
 SECRET = "hubspot-client-secret"
 PERSONASYNC = Path(sys.executable).with_name("personasync")

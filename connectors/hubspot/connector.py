@@ -22,10 +22,9 @@ from connectors.errors import (
 )
 from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
+from connectors.hubspot.by_id import Fetch
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
-from connectors.hubspot.fetching import Fetch
 from connectors.hubspot.lists import Lists
-from connectors.hubspot.looking import Look
 from connectors.hubspot.operations import (
     ACCOUNT,
     CONTACTS_PAGE,
@@ -38,9 +37,10 @@ from connectors.hubspot.operations import (
     VERSIONS,
     Operation,
 )
-from connectors.hubspot.pulling import PATHS, AllContacts
-from connectors.hubspot.reading import Search, list_all
+from connectors.hubspot.read_back import Look
 from connectors.hubspot.refusals import MEND_TOKEN, translate
+from connectors.hubspot.scan import PATHS, AllContacts
+from connectors.hubspot.search import Search, list_all
 from connectors.hubspot.times import milliseconds, moment
 from connectors.records import (
     CAMPAIGNS,

@@ -17,8 +17,8 @@ from connectors.connector import Known
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_PAGE
-from connectors.hubspot.pulling import AllContacts, Seen, ids_of, read_by_ids
-from connectors.hubspot.reading import Row, Search, list_all
+from connectors.hubspot.scan import AllContacts, Seen, ids_of, read_by_ids
+from connectors.hubspot.search import Row, Search, list_all
 from connectors.hubspot.times import milliseconds, moment
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
 

@@ -15,11 +15,11 @@ from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
+from connectors.mailchimp.by_id import Fetch
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
-from connectors.mailchimp.fetching import Fetch
-from connectors.mailchimp.looking import Look
 from connectors.mailchimp.member_stream import MemberStream
 from connectors.mailchimp.members import KEPT_ALWAYS, Members
+from connectors.mailchimp.read_back import Look
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags

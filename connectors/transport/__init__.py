@@ -1,11 +1,11 @@
 """The one way out: pooled session, allowed hosts, time-outs, pacing, retry, redaction, error translation."""
 
 from connectors.transport.answers import ABOUT_OTHERS, check_made, is_about_others
-from connectors.transport.book import Book, FileBook, MemoryBook, account_book
-from connectors.transport.budget import Budget, Slots, Window
+from connectors.transport.circuit_breaker import NO_ANSWER, until_silence
+from connectors.transport.concurrency import side_by_side
 from connectors.transport.in_order import in_order
-from connectors.transport.side_by_side import side_by_side
-from connectors.transport.silence import NO_ANSWER, until_silence
+from connectors.transport.rate_ledger import Book, FileBook, MemoryBook, account_book
+from connectors.transport.rate_limits import Budget, Slots, Window
 from connectors.transport.transport import Call, Transport
 
 __all__ = [

@@ -31,7 +31,7 @@ from connectors.errors import (
     TryLaterError,
 )
 from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, document
-from connectors.transport.budget import Budget
+from connectors.transport.rate_limits import Budget
 
 ATTEMPTS = 6
 CONNECT_SECONDS, READ_SECONDS = 5.0, 125.0  # both platforms give up at 100 to 120 s themselves

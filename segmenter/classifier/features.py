@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmenter.catalogue import Catalogue
-from segmenter.sensitive import NO_PURPOSE, Purpose, why_sensitive
-from segmenter.trait import Trait
+from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, why_sensitive
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.definitions import Trait
 
 MOST_OPTIONS = 10  # values of one trait
 LEAST_OF_OPTION = 30  # people with a value: fewer teach nothing about it

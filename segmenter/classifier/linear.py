@@ -45,7 +45,7 @@ class LinearModel:
 
     Attributes:
         kind: What it was fitted as. The softmax of k-means is no probability until a temperature was found for it
-            (`segmenter.discover.sureness`): without one such a model answers labels only.
+            (`segmenter.discover.bagged_confidence`): without one such a model answers labels only.
         labels: Segment names.
         features: A trait's name for its number, or ``trait=value``: 1 where the trait has that value, else 0.
         weights: A row a label, a column a feature; the temperature is divided in already.
@@ -246,7 +246,7 @@ def design(people: pa.Table, features: Sequence[str]) -> NDArray[np.float64]:
     """Return the features of many people as `score_rows` and fitting take them: shape (people, features), NaN unknown.
 
     Args:
-        people: A column a trait, as `segmenter.traits.traits` measures them.
+        people: A column a trait, as `segmenter.traits.traits.traits` measures them.
         features: As in `LinearModel`.
     """
     found = np.full((people.num_rows, len(features)), np.nan)

@@ -16,7 +16,7 @@ from ibis import Table
 
 from segmenter.classifier.expression import exact
 from segmenter.classifier.linear import LinearModel, Score, features_of
-from segmenter.shown import shown, shown_one
+from segmenter.rules.format_value import shown, shown_one
 
 MOST = 3  # more reasons are not read
 NOTHING = "nothing in particular; the commonest answer"

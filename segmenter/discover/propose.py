@@ -9,16 +9,16 @@ import numpy as np
 from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
-from segmenter.discover import choice
-from segmenter.discover.choice import Light
-from segmenter.discover.describe import Marker, centred, is_a_way_of_answering
-from segmenter.discover.items import Items, Labels
-from segmenter.discover.latent import CLEAR, SURE, Classes, by_number, upper_bound
-from segmenter.discover.noise import LEVEL, NullTest, null_test, same_ranks, shuffled
-from segmenter.discover.solutions import Method, Solution, solutions
+from segmenter.discover import choose_k as choice
+from segmenter.discover.bagged_confidence import Sureness, sureness
+from segmenter.discover.candidates import Method, Solution, solutions
+from segmenter.discover.choose_k import Light
+from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number, upper_bound
+from segmenter.discover.markers import Marker, centred, is_a_way_of_answering
+from segmenter.discover.null_models import LEVEL, NullTest, null_test, same_ranks, shuffled
 from segmenter.discover.stability import Effort
-from segmenter.discover.sureness import Sureness, sureness
 from segmenter.minimum import AN_ITEM, needs
+from segmenter.stats.item_matrix import Items, Labels
 
 REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 

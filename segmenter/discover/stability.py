@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
-from segmenter.discover.clustering import EXACT, Rows, kmeans
-from segmenter.discover.items import Labels, Matrix
+from segmenter.stats.item_matrix import Labels, Matrix
+from segmenter.stats.kmeans import EXACT, Rows, kmeans
 
 SELDOM = 0.01
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from segmenter.lift.arms import HOLDOUT
 from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.offers import Best
-from segmenter.lift.power import people_needed
-from segmenter.lift.rates import Responses
-from segmenter.personas import UNCLASSIFIED
+from segmenter.lift.randomization import HOLDOUT
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.stats.power import people_needed
+from segmenter.stats.proportions import Responses
 
 GOOD = ("ordered", "clicked")
 """Metrics whose rise is wanted, the weightier first. Opens decide nothing: half of them are by machines."""

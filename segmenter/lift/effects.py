@@ -13,11 +13,11 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from segmenter.lift.looking import always_valid, confidence_sequence, look
 from segmenter.lift.outcomes import Stratum
-from segmenter.lift.power import more_needed
-from segmenter.lift.rates import Interval, Responses, newcombe
-from segmenter.lift.several import Heterogeneity, Measured, heterogeneity, shrunken, standing
+from segmenter.stats.multiplicity import Heterogeneity, Measured, heterogeneity, shrunken, standing
+from segmenter.stats.power import more_needed
+from segmenter.stats.proportions import Interval, Responses, newcombe
+from segmenter.stats.sequential import always_valid, confidence_sequence, look
 
 EVERYONE = "everyone"
 GUARDRAILS = ("unsubscribed", "complained")

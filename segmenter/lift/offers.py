@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from segmenter.lift.rates import Interval, Responses, newcombe
-from segmenter.lift.several import Measured, heterogeneity, shrunken, standing
+from segmenter.stats.multiplicity import Measured, heterogeneity, shrunken, standing
+from segmenter.stats.proportions import Interval, Responses, newcombe
 
 
 @dataclass(frozen=True, slots=True)

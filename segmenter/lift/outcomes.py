@@ -13,9 +13,9 @@ from typing import Any
 import ibis
 from ibis import Table
 
-from segmenter.lift.means import Amounts, Paired
-from segmenter.lift.rates import Responses
-from segmenter.personas import UNCLASSIFIED
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.stats.means import Amounts, Paired
+from segmenter.stats.proportions import Responses
 
 COVARIATE_DAYS = 90
 CUT = 0.999

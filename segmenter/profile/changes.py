@@ -12,12 +12,12 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from segmenter.discover.describe import LEVEL
-from segmenter.lift.rates import Responses
-from segmenter.profile.differences import adjusted
-from segmenter.profile.facts import Fact
+from segmenter.discover.markers import LEVEL
+from segmenter.profile.distinctive_traits import Fact
 from segmenter.profile.profile import Profile
-from segmenter.profile.words import figure, subject
+from segmenter.profile.text import figure, subject
+from segmenter.stats.group_tests import adjusted
+from segmenter.stats.proportions import Responses
 
 Verdict = Literal["real", "noise", "unknown", "other"]
 NORMAL = NormalDist()
@@ -48,7 +48,7 @@ def changes(before: Profile, now: Profile) -> list[Change]:
 
 
 def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
-    """Return what people wrote anew; see `segmenter.personas.Persona.invention`."""
+    """Return what people wrote anew; see `segmenter.personalize.personas.Persona.invention`."""
     told = []
     for place in dict.fromkeys((*before, *now)):
         old, new = before.get(place, ""), now.get(place, "")

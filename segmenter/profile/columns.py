@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from segmenter.catalogue import Catalogue
-from segmenter.discover.items import Labels
-from segmenter.sensitive import Purpose, why_sensitive
-from segmenter.trait import Trait
+from segmenter.privacy.sensitive import Purpose, why_sensitive
+from segmenter.stats.item_matrix import Labels
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.definitions import Trait
 
 TECHNICAL = ("logarithm", "hour", "currencies", "connections")
 """Units of numbers that say nothing of people in a median: logarithms, hours that go round, counts of our own."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from segmenter.families import TRAIT_FAMILIES, Family
-from segmenter.profile.facts import Fact, one_a_stem
-from segmenter.profile.trust import Trust
-from segmenter.profile.typical import Typical
+from segmenter.profile.credibility import Trust
+from segmenter.profile.distinctive_traits import Fact, one_a_stem
+from segmenter.profile.typical_member import Typical
+from segmenter.traits.trait_families import TRAIT_FAMILIES, Family
 
 MOST_SAID = 4
 """Facts a family on a card."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from segmenter.answers import number_of
 from segmenter.classifier.linear import LinearModel
 from segmenter.errors import DefinitionError
-from segmenter.typing_tool.document import Question, slug, trait_name
+from segmenter.surveys.answers import number_of
+from segmenter.typing_tool.tool_file import Question, slug, trait_name
 
 CONSTANTS = frozenset({
     "constant", "constants", "(constant)", "const", "intercept", "(intercept)", "bias",

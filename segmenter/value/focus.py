@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 from ibis import Table
 
-from segmenter.segments import Waterfall
+from segmenter.rules.segments import Waterfall
 
 HIDDEN = ("segment", "persona", "confidence", "runner_up")
 

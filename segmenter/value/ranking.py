@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.lift import Interval
+from segmenter.stats.proportions import Interval
 
 Array = NDArray[np.float64]
 DRAWS = 2000

@@ -9,7 +9,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.steps import moment, share
+from sync.cli.pipeline import moment, share
 
 group = typer.Typer(name="experiment", help="Arms and holdouts: who gets what, so that the difference can be told.")
 app.add_typer(group)
@@ -43,8 +43,8 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Deal people into arms by a stable hash, and say first what lift they could show."""
-    from segmenter.lift.arms import Experiment  # noqa: PLC0415 - heavy imports only where needed
-    from sync import experiments as job  # noqa: PLC0415
+    from segmenter.lift.randomization import Experiment  # noqa: PLC0415 - heavy imports only where needed
+    from sync.experiments import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if metric not in job.USUAL:
@@ -71,7 +71,7 @@ def create(
 @group.command(name="show")
 def show_one(name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Show an experiment: people by persona and arm, the lift they can show, and whether its groups were edited."""
-    from sync import experiments as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
@@ -100,7 +100,7 @@ def end(
     as_json: JsonOption = False,
 ) -> None:
     """End an experiment: nobody is dealt in any more, and its figures count as final."""
-    from sync import experiments as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
@@ -158,7 +158,7 @@ def document(found: Any) -> dict[str, Any]:
 
 def shown(found: Any) -> list[Any]:
     """Return an experiment for people."""
-    from segmenter.lift.sentences import counted  # noqa: PLC0415 - heavy imports only where needed
+    from segmenter.lift.text import counted  # noqa: PLC0415 - heavy imports only where needed
 
     one = found.experiment
     arms = list(one.groups)

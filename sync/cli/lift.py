@@ -28,7 +28,7 @@ def lift(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a campaign did for each persona, against the holdout or between arms, with intervals."""
-    from sync import lifting as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.results import lift as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     if experiment is not None and (campaign is not None or control is not None):
@@ -43,7 +43,7 @@ def lift(
 
 def shown(found: Any) -> list[Any]:
     """Return the lift for people."""
-    from segmenter.lift.sentences import sentences  # noqa: PLC0415
+    from segmenter.lift.text import sentences  # noqa: PLC0415
 
     lines: list[Any] = [f"{found.about}{' (early: its end has not come)' if found.early else ''}"]
     if found.ratio is not None and found.ratio.broken:
@@ -84,7 +84,7 @@ def spent(one: Any) -> str:
 
 def document(found: Any) -> dict[str, Any]:
     """Return the lift for scripts: rates and differences as shares."""
-    from segmenter.lift.sentences import sentences  # noqa: PLC0415
+    from segmenter.lift.text import sentences  # noqa: PLC0415
 
     return {
         "about": found.about,
@@ -145,8 +145,8 @@ def offers(
     as_json: JsonOption = False,
 ) -> None:
     """Say which offer (variant or arm) works best for which persona, over all campaigns, and whether that is sure."""
-    from sync import learning as job  # noqa: PLC0415 - heavy imports only where needed
-    from sync.experiments import USUAL  # noqa: PLC0415
+    from sync.experiments.job import USUAL  # noqa: PLC0415
+    from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
 
     if metric not in USUAL:
         raise FixSettingsError(f"{metric!r} can't be compared.", mend=f"Write one of: {', '.join(USUAL)}.")
@@ -158,7 +158,7 @@ def offers(
 
 def offers_shown(found: Any, metric: str) -> list[Any]:
     """Return the table of personas by offers, and a sentence each."""
-    from segmenter.lift.sentences import offer_sentence  # noqa: PLC0415 - heavy imports only where needed
+    from segmenter.lift.text import offer_sentence  # noqa: PLC0415 - heavy imports only where needed
 
     names = sorted({cell.offer for best in found for cell in best.offers})
     rows = []

@@ -16,7 +16,7 @@ import typer
 from connectors.errors import PersonasyncError
 from sync.cli.console import Console
 from sync.clock import now
-from sync.workbench import Workbench, open_workbench
+from sync.session import Workbench, open_workbench
 
 REJECTS = 4  # done, but some records were rejected
 INTERRUPTED = 130  # the shell's status for Ctrl-C
@@ -110,19 +110,5 @@ def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
 
 
 from sync.cli import (  # noqa: E402, F401 - they register their commands with `app`
-    audits,
-    experiments,
-    finding,
-    inspect,
-    lift,
-    models,
-    personas,
-    platforms,
-    previews,
-    quality,
-    segments,
-    serve,
-    start,
-    steps,
-    survey,
+    audit as audits,
 )

@@ -11,7 +11,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.steps import AsOfOption, moment
+from sync.cli.pipeline import AsOfOption, moment
 
 TARGETS = ("rules", "survey", "declared", "discovered")
 
@@ -39,7 +39,7 @@ def fit(
     as_json: JsonOption = False,
 ) -> int:
     """Fit a model on company data, judge it on people it did not learn from, and use it if it is good enough."""
-    from sync import fitting as job  # noqa: PLC0415 - only this command fits
+    from sync.modeling import fit as job  # noqa: PLC0415 - only this command fits
 
     if target not in TARGETS:
         raise FixSettingsError(f"{target!r} is no target.", mend=f"Write one of: {', '.join(TARGETS)}.")
@@ -115,7 +115,7 @@ def classify(
     as_json: JsonOption = False,
 ) -> None:
     """Classify one person again, now, and show what would be decided. Nothing is saved."""
-    from sync.explain import classify as job  # noqa: PLC0415
+    from sync.assign.explain import classify as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:

@@ -14,9 +14,9 @@ from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, cons
 
 if TYPE_CHECKING:
     from segmenter.profile.profile import Profile
-    from sync.persona_drafts import Drafted
-    from sync.persona_versions import Compared, Shown
-    from sync.workbench import Workbench
+    from sync.personas.drafts import Drafted
+    from sync.personas.versions import Compared, Shown
+    from sync.session import Workbench
 
 group = typer.Typer(name="personas", help="Personas from evidence: facts that are found, invention that people write.")
 app.add_typer(group)
@@ -42,7 +42,7 @@ def draft(
     as_json: JsonOption = False,
 ) -> None:
     """Draft a persona behind the end of personas.toml, and keep its facts as a version. Nothing written is touched."""
-    from sync import persona_drafts as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.personas import drafts as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     if (name is None) != everybody:
@@ -90,7 +90,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a persona: facts by family, typical member, confidence; and apart from them what people invented."""
-    from sync import persona_drafts, persona_versions  # noqa: PLC0415
+    from sync.personas import drafts as persona_drafts  # noqa: PLC0415
+    from sync.personas import versions as persona_versions  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if name is None and version is not None:
@@ -108,7 +109,7 @@ def show(
 
 
 def _list(bench: Workbench) -> tuple[Any, ...]:
-    from sync import persona_drafts as job  # noqa: PLC0415
+    from sync.personas import drafts as job  # noqa: PLC0415
 
     kept = bench.control.personas.in_force()
     rows, told = [], []
@@ -141,7 +142,7 @@ NO_RULE = "no rule; people come into it by what they say, by a survey or by a mo
 
 
 def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
-    from segmenter.profile import words  # noqa: PLC0415
+    from segmenter.profile import text as words  # noqa: PLC0415
 
     profile = one.profile
     which = f"version {one.version.version}, " if one.version else ""
@@ -175,7 +176,7 @@ def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator
 
 
 def _facts(profile: Profile) -> Iterator[str]:
-    from segmenter.profile import words  # noqa: PLC0415
+    from segmenter.profile import text as words  # noqa: PLC0415
 
     for family, lines in words.family_lines(profile).items():
         yield f"  {family.capitalize()}"
@@ -229,7 +230,7 @@ def diff(
     as_json: JsonOption = False,
 ) -> None:
     """Say what changed between two versions: in facts beyond chance, in facts within it, and in what people wrote."""
-    from sync import persona_versions as job  # noqa: PLC0415
+    from sync.personas import versions as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:

@@ -9,13 +9,13 @@ from sync.cli.console import table
 from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 if TYPE_CHECKING:
-    from sync.quality import Judged
+    from sync.monitor.quality import Judged
 
 
 @app.command()
 def quality(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Judge the data (missing, impossible, stale, twice there), and compare people and answers with the reference."""
-    from sync import quality as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.monitor import quality as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:

@@ -11,7 +11,7 @@ from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, cons
 @app.command()
 def segments(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Rank segments by value, with intervals, and say which to keep, merge or let go."""
-    from sync import segment_values as job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:

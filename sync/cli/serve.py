@@ -45,7 +45,7 @@ def inbox(
 ) -> None:
     """Show what waits in the webhook inbox, and which contacts are parked and why."""
     from sync.control import open_control  # noqa: PLC0415
-    from sync.settings import load_workspace  # noqa: PLC0415
+    from sync.workspace.settings import load_workspace  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     control = open_control(load_workspace(workspace).state_url, now=now)

@@ -13,9 +13,9 @@ from sync.cli.console import table
 from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 if TYPE_CHECKING:
-    from segmenter.definitions import Thresholds
-    from sync.settings import Workspace
-    from sync.surveys import Designed
+    from segmenter.assign.definitions import Thresholds
+    from sync.surveys.job import Designed
+    from sync.workspace.settings import Workspace
 
 survey_app = typer.Typer(help="The few questions that tell which segment somebody is in.", no_args_is_help=True)
 app.add_typer(survey_app, name="survey")
@@ -78,8 +78,9 @@ def design(
     as_json: JsonOption = False,
 ) -> None:
     """Pick the questions that classify best, measure them on people held out, and write a ready form."""
-    from sync import survey_answers, surveys  # noqa: PLC0415 - heavy imports only where needed
-    from sync.proposals import accepted, load  # noqa: PLC0415
+    from sync.surveys import answers as survey_answers  # noqa: PLC0415 - heavy imports only where needed
+    from sync.surveys import job as surveys  # noqa: PLC0415
+    from sync.workspace.proposals import accepted, load  # noqa: PLC0415
 
     _check(tool, action)
     console = console_of(as_json=as_json)
@@ -126,14 +127,14 @@ def _check(tool: str, action: str | None = None) -> None:
 
 
 def _texts(path: Path) -> dict[str, str]:
-    from sync.grids import read_grid  # noqa: PLC0415
+    from sync.surveys.spreadsheet import read_grid  # noqa: PLC0415
 
     grid = read_grid(path)
     return dict(zip(grid.column(grid.needed("item")), grid.column(grid.needed("text")), strict=True))
 
 
 def _write(file: Any, out: Path | None, action: str | None, title: str | None) -> list[Path]:
-    from sync.survey_exports import write_exports  # noqa: PLC0415
+    from sync.surveys.exports import write_exports  # noqa: PLC0415
 
     return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title)
 
@@ -208,9 +209,9 @@ def score(
     as_json: JsonOption = False,
 ) -> None:
     """Say which segment each respondent is in, how surely and why; and who answered too little."""
-    from sync import surveys  # noqa: PLC0415
-    from sync.survey_answers import Columns  # noqa: PLC0415
-    from sync.tools import load_tool  # noqa: PLC0415
+    from sync.surveys import job as surveys  # noqa: PLC0415
+    from sync.surveys.answers import Columns  # noqa: PLC0415
+    from sync.workspace.typing_tools import load_tool  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
@@ -252,7 +253,7 @@ def score(
 
 
 def _limits(workspace: Workspace) -> Thresholds:
-    from segmenter.definitions import Thresholds  # noqa: PLC0415
+    from segmenter.assign.definitions import Thresholds  # noqa: PLC0415
 
     settings = workspace.classify
     return Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
@@ -270,7 +271,7 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Make a typing tool of a table of coefficients that a research agency delivered."""
-    from sync import surveys  # noqa: PLC0415
+    from sync.surveys import job as surveys  # noqa: PLC0415
 
     _check(tool)
     console = console_of(as_json=as_json)
@@ -291,7 +292,7 @@ def import_(
 @survey_app.command("list")
 def list_tools(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """List the typing tools, and whether the waterfall asks them."""
-    from sync.tools import load_tools  # noqa: PLC0415
+    from sync.workspace.typing_tools import load_tools  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:

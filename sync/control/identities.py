@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Column, Connection, Engine, Select, Table, bindparam, delete, func, insert, select, update
 
+from segmenter.identity import IdentityChanges
 from sync.control import schema
-from sync.identity import IdentityChanges
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 AT_ONCE = 5000  # rows a statement
@@ -85,7 +85,7 @@ class Links:
             return {old: new for old, new in rows}  # noqa: C416 - a Row is no pair to mypy
 
     def write(self, changes: IdentityChanges, run_id: str) -> None:
-        """Write what `sync.identity.resolve` found, whole or not at all."""
+        """Write what `segmenter.identity.resolve` found, whole or not at all."""
         merged: list[dict[str, Any]] = [
             {"person_id": old, "into_person_id": new, "run_id": run_id} for old, new in changes.merged.items()
         ]

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, select, update
 
 from sync.control import schema
-from sync.control.writing import insert_for, locked, writing
+from sync.control.dialects import insert_for, locked, writing
 
 # a worker that is killed leaves its whole group with one try; whatever it died of is looked for in smaller groups
 GROUPS = ((0, 1, 100), (2, 2, 10), (3, 1_000_000, 1))  # tries from, to, and contacts of a group: HubSpot takes 100

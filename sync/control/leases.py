@@ -13,9 +13,9 @@ from uuid import uuid4
 from sqlalchemy import Engine, and_, delete, or_, select, update
 
 from connectors.errors import TryLaterError
-from connectors.transport.book import is_alive
+from connectors.transport.rate_ledger import is_alive
 from sync.control import schema
-from sync.control.writing import insert_for, locked, writing
+from sync.control.dialects import insert_for, locked, writing
 
 LOOK_AGAIN = 0.02  # seconds between two tries at a lease that somebody else holds
 LOOK_FOR_DEAD = 1.0  # seconds between two looks whether the holder still lives

@@ -25,7 +25,7 @@ class PersonaVersion:
         digest: Of facts and invention.
         as_of: The moment that the facts are of, UTC.
         facts: As `segmenter.profile.profile.Profile.document` wrote them.
-        invention: As `segmenter.personas.Persona.invention` returned it.
+        invention: As `segmenter.personalize.personas.Persona.invention` returned it.
     """
 
     version: int

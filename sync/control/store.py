@@ -20,9 +20,9 @@ from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
-from sync.control.people import People
 from sync.control.personas import PersonaVersions
 from sync.control.plans import Plans
+from sync.control.published import People
 from sync.control.runs import Cursors, Runs
 
 BUSY_SECONDS = 30

@@ -25,7 +25,7 @@ from connectors.signatures import (
     public_uri,
 )
 from sync.control.inbox import Event
-from sync.webhooks import guarding
+from sync.webhooks import guardrails as guarding
 from sync.webhooks.events import MalformedError, hubspot_action, hubspot_events, mailchimp_events
 from sync.webhooks.intake import FullError, Intake
 from sync.webhooks.limits import Bucket, RefusedError, body_of

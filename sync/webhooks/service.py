@@ -12,12 +12,12 @@ from pathlib import Path
 from connectors.connector import Connector, find
 from connectors.errors import CredentialError, FixSettingsError
 from sync.control import Control, open_control
-from sync.manifest import Manifest, load_manifest
-from sync.platform_personas import Values, platform_personas
-from sync.secret_references import resolve_secret
-from sync.settings import MAIN, Workspace, load_workspace
+from sync.fields.platform_persona import Values, platform_personas
 from sync.webhooks.logs import tell
-from sync.workspace_files import ServePart
+from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.schema import ServePart
+from sync.workspace.secrets import resolve_secret
+from sync.workspace.settings import MAIN, Workspace, load_workspace
 
 PERSONAS_HOLD = timedelta(minutes=10)
 NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/deploy-webhooks.md shows one."

@@ -12,10 +12,10 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError, TryLaterError
 from sync.control.inbox import GROUPS, Claimed
 from sync.control.leases import has_gone, new_holder
-from sync.warehouse import Memory
-from sync.webhooks import guarding
-from sync.webhooks.deciding import Decider
-from sync.webhooks.handling import Handled, Handler
+from sync.warehouse.store import Memory
+from sync.webhooks import guardrails as guarding
+from sync.webhooks.decide import Decider
+from sync.webhooks.handler import Handled, Handler
 from sync.webhooks.logs import tell, without_addresses
 from sync.webhooks.metrics import IN_USE, Metrics
 from sync.webhooks.service import Service

@@ -15,7 +15,7 @@ from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Page
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
-from sync.manifest import load_manifest
+from sync.workspace.manifest import load_manifest
 
 OWNED = {
     "hubspot": ("personasync_persona", "personasync_confidence", "personasync_reason"),

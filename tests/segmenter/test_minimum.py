@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from connectors.records import ORDERS
-from segmenter.answers import AnswerSheet
-from segmenter.classifier.fit import Sample, lacking
-from segmenter.discover.items import numbers
+from segmenter.classifier.train import Sample, lacking
 from segmenter.errors import DefinitionError
 from segmenter.minimum import needs, of_a_segment
-from segmenter.survey_checks import examine
-from segmenter.typing_tool.making import Order, make_tool
-from segmenter.typing_tool.segmentations import given
-from segmenter.value.buyers import history
-from segmenter.value.model import TooLittle, fit_value_model
+from segmenter.stats.item_matrix import numbers
+from segmenter.surveys.answers import AnswerSheet
+from segmenter.surveys.survey_checks import examine
+from segmenter.typing_tool.build import Order, make_tool
+from segmenter.typing_tool.targets import given
+from segmenter.value.clv import TooLittle, fit_value_model
+from segmenter.value.rfm_summary import history
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FORM = re.compile(r"needs ([\d,]+) [a-z ]+, you have ([\d,]+)")

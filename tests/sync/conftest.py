@@ -16,14 +16,14 @@ from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import World, make_world
-from sync.apply import apply
-from sync.assign import assign
+from sync.apply.job import apply
+from sync.assign.job import assign
 from sync.clock import now
-from sync.demo import make_workspace
-from sync.planning import plan
-from sync.pull import pull
-from sync.setup import create, missing
-from sync.workbench import Workbench, open_workbench
+from sync.ops.demo import make_workspace
+from sync.ops.setup import create, missing
+from sync.plan.job import plan
+from sync.pull.job import pull
+from sync.session import Workbench, open_workbench
 
 PEOPLE = 120
 

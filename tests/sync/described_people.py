@@ -7,7 +7,7 @@ from pathlib import Path
 from numpy.random import default_rng
 
 from sync.cli.main import run
-from sync.new_workspace import Answers, NewConnection, write_workspace
+from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 
 PEOPLE = 300
 SEGMENTS = """\

@@ -24,15 +24,15 @@ from connectors.records import Change
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
-from sync.apply import apply
-from sync.assign import assign
+from sync.apply.job import apply
+from sync.apply.undo import intended, undo
+from sync.assign.job import assign
 from sync.clock import now
-from sync.demo import make_workspace
-from sync.planning import plan
-from sync.pull import pull
-from sync.setup import create, missing
-from sync.undo import intended, undo
-from sync.workbench import Workbench, open_workbench
+from sync.ops.demo import make_workspace
+from sync.ops.setup import create, missing
+from sync.plan.job import plan
+from sync.pull.job import pull
+from sync.session import Workbench, open_workbench
 from tests.sync.busy_people import BusyPeople
 
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))

@@ -11,9 +11,9 @@ from typing import Any
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, ORDERS
 from sync.clock import now
-from sync.kept_facts import KeptFacts
-from sync.plan_file import read_plan
-from sync.workbench import Workbench, open_workbench
+from sync.plan.file import read_plan
+from sync.session import Workbench, open_workbench
+from sync.traits.aggregates import KeptFacts
 
 TIMES = {
     "history",

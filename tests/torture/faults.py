@@ -13,13 +13,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from unittest import mock
 
-from connectors.hubspot import pulling
-from connectors.hubspot.meeting import Meeting
+from connectors.hubspot import scan as pulling
+from connectors.hubspot.id_gap import Meeting
 from connectors.sandbox.door import Fault
 from connectors.transport import transport
 from connectors.transport.transport import Transport
-from sync import workbench
-from sync.manifest import Manifest, load_manifest
+from sync import session as workbench
+from sync.workspace.manifest import Manifest, load_manifest
 from tests.connectors.hubspot.patient import LessPatient
 from tests.torture import checks
 from tests.torture.kills import DATA, Verdict, _known, told

@@ -11,9 +11,13 @@ from unittest import mock
 
 from connectors.mailchimp import push as mailchimp_push
 from connectors.records import CONTACTS, Change, Outcome
-from sync import apply as apply_module
-from sync import identity_map, pull, sending, undo, warehouse
+from sync.apply import job as apply_module
+from sync.apply import push as sending
+from sync.apply import undo
 from sync.control.ledger import Ledger
+from sync.pull import identities as identity_map
+from sync.pull import job as pull
+from sync.warehouse import store as warehouse
 from tests.torture.kills import SCENES, Expected, Scene, Verdict, killed, undisturbed
 from tests.torture.stage import Stage
 

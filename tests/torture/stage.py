@@ -31,7 +31,7 @@ from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import World, make_world
 from sync.cli.main import run
-from sync.demo import make_workspace
+from sync.ops.demo import make_workspace
 
 PEOPLE = 14
 PATIENCE = 90.0  # seconds after which a command is stuck

@@ -16,9 +16,9 @@ from connectors.connector import Connection
 from connectors.errors import ContractError, FixSettingsError
 from connectors.files.connector import Files
 from connectors.records import Change
-from sync.manifest import load_manifest
-from sync.new_workspace import Answers, NewConnection, write_workspace
-from sync.workbench import open_workbench
+from sync.session import open_workbench
+from sync.workspace.manifest import load_manifest
+from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from tests.connectors.conftest import rows
 
 Open = Callable[..., Files]
@@ -192,9 +192,9 @@ def test_files_are_only_read(open_files: Open) -> None:
 
 
 def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
-    from sync.assign import assign  # noqa: PLC0415
-    from sync.planning import plan  # noqa: PLC0415
-    from sync.pull import pull  # noqa: PLC0415
+    from sync.assign.job import assign  # noqa: PLC0415
+    from sync.plan.job import plan  # noqa: PLC0415
+    from sync.pull.job import pull  # noqa: PLC0415
 
     folder = tmp_path / "ws"
     write_workspace(folder, Answers("Files", (NewConnection("shop", "files", {"orders": "orders.csv"}),)))

@@ -6,7 +6,7 @@ import threading
 
 import pyarrow as pa
 
-from connectors.hubspot.meeting import HIGHEST, Meeting
+from connectors.hubspot.id_gap import HIGHEST, Meeting
 
 
 class Patient(Meeting):

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler
 from stepmix.stepmix import StepMix
 
 from segmenter.classifier.expression import as_expression, feature_columns, scored
+from segmenter.classifier.from_sklearn import at_temperature, from_discriminant, from_kmeans, from_latent_classes
 from segmenter.classifier.linear import LinearModel, design, score_one, score_rows
-from segmenter.classifier.makers import at_temperature, from_discriminant, from_kmeans, from_latent_classes
 from segmenter.classifier.reasons import reasons_one, with_reasons
 from segmenter.errors import DefinitionError
 

@@ -8,10 +8,10 @@ import pytest
 from statsmodels.stats.proportion import proportions_ztest
 
 from segmenter.profile.changes import NOISE, changes, rewritten
-from segmenter.profile.facts import Fact
+from segmenter.profile.credibility import Source, Trust
+from segmenter.profile.distinctive_traits import Fact
 from segmenter.profile.profile import Definition, Profile, plain, profile_of
-from segmenter.profile.trust import Source, Trust
-from segmenter.profile.typical import Said, Typical
+from segmenter.profile.typical_member import Said, Typical
 
 
 def share(value: str, people: int, known: int = 400, *, said: bool = True) -> Fact:

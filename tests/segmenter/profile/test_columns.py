@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from segmenter.catalogue import catalogue
+from segmenter.privacy.sensitive import Purpose
 from segmenter.profile.columns import column_of, may_describe
-from segmenter.sensitive import Purpose
-from segmenter.trait import MappedTrait, Trait, TraitType
+from segmenter.traits.builtin import catalogue
+from segmenter.traits.definitions import MappedTrait, Trait, TraitType
 
 
 def trait(kind: TraitType) -> Trait:

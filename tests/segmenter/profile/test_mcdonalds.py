@@ -11,12 +11,12 @@ import pytest
 from numpy.random import default_rng
 from threadpoolctl import threadpool_limits
 
-from segmenter.discover.clustering import Rows
-from segmenter.discover.items import answers, coded
 from segmenter.discover.stability import best_labels
 from segmenter.profile.columns import Column
-from segmenter.profile.facts import Fact, judged, measure
-from segmenter.trait import Trait
+from segmenter.profile.distinctive_traits import Fact, judged, measure
+from segmenter.stats.item_matrix import answers, coded
+from segmenter.stats.kmeans import Rows
+from segmenter.traits.definitions import Trait
 
 ITEMS = ("yummy", "tasty", "cheap", "expensive", "greasy", "disgusting", "healthy")
 PUBLISHED = {

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.records import ORDERS
-from segmenter.value.buyers import Buyers, History, history
+from segmenter.value.rfm_summary import Buyers, History, history
 
 Array = NDArray[np.float64]
 END_OF_CALIBRATION = datetime(1997, 9, 30, tzinfo=UTC)

@@ -22,10 +22,10 @@ import requests
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.server import Sandbox
 from sync.clock import now
-from sync.loop import run_loop
+from sync.ops.run import run_loop
+from sync.session import Workbench, open_workbench
 from sync.webhooks.server import listen, serve
 from sync.webhooks.service import Service, open_service
-from sync.workbench import Workbench, open_workbench
 from tests.sync.conftest import Moment, Platforms, connected, filled, tables_of
 
 HUBSPOT_SECRET, MAILCHIMP_SECRET = "hubspot-client-secret", "mailchimp-signing-secret"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from connectors.records import ASSIGNMENTS
-from sync.apply import apply
-from sync.assign import assign
-from sync.cli import words
-from sync.explain import explain
-from sync.planning import plan
-from sync.publishing import look_again
-from sync.pull import pull
+from sync.apply.job import apply
+from sync.assign.explain import explain
+from sync.assign.job import assign
+from sync.cli import render as words
+from sync.online.handoff import look_again
+from sync.plan.job import plan
+from sync.pull.job import pull
 from tests.sync.conftest import Platforms
 from tests.sync.webhooks.conftest import benched, serving
 

@@ -10,8 +10,8 @@ import pytest
 from connectors.records import Change
 from sync.clock import now
 from sync.control.inbox import Event
-from sync.loop import run_loop
-from sync.webhooks import guarding
+from sync.ops.run import run_loop
+from sync.webhooks import guardrails as guarding
 from tests.sync.conftest import Platforms
 from tests.sync.webhooks.conftest import benched, serving, wait_for
 
@@ -100,7 +100,7 @@ def test_a_service_that_is_told_to_stop_finishes_what_is_under_way(looped: Platf
 def test_the_lease_on_a_person_is_renewed_while_a_push_waits(
     looped: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.webhooks.handling.PERSON_SECONDS", 0.4)
+    monkeypatch.setattr("sync.webhooks.handler.PERSON_SECONDS", 0.4)
     monkeypatch.setattr("sync.webhooks.worker.PULSE_SECONDS", 0.05)
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from connectors.sandbox.fill import STORE
-from sync.apply import apply
-from sync.assign import assign
-from sync.planning import plan
-from sync.pull import pull
-from sync.setup import create, missing
+from sync.apply.job import apply
+from sync.assign.job import assign
+from sync.ops.setup import create, missing
+from sync.plan.job import plan
+from sync.pull.job import pull
 from tests.sync.conftest import Platforms
-from tests.sync.test_platform_personas import switch_on
+from tests.sync.fields.test_platform_persona import switch_on
 from tests.sync.webhooks.conftest import benched, serving
 
 FIELDS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sync.loop import run_loop
+from sync.ops.run import run_loop
 from tests.sync.webhooks.conftest import Served, benched, wait_for
 
 

@@ -19,15 +19,16 @@ from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.post import PostOffice
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import HUBSPOT_APP_SECRET, make_world
-from sync import hooks, setup
 from sync.clock import now
 from sync.control.schema import metadata
-from sync.demo import make_workspace
-from sync.doctor import examine
-from sync.loop import run_loop
+from sync.ops import setup
+from sync.ops import webhooks as hooks
+from sync.ops.demo import make_workspace
+from sync.ops.doctor import examine
+from sync.ops.run import run_loop
+from sync.session import Workbench, open_workbench
 from sync.webhooks.server import listen, serve
 from sync.webhooks.service import Service, open_service
-from sync.workbench import Workbench, open_workbench
 from tests.sync.conftest import Platforms
 
 PATIENCE = 30.0

@@ -1,0 +1,1 @@
+"""Assignment: what decides a person's segment, hysteresis, reasons, counterfactuals."""

@@ -1,0 +1,127 @@
+"""What would give a person another segment: the clauses that are missing, or the smallest change of one trait."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from segmenter.classifier.linear import LinearModel, features_of, score_one
+from segmenter.rules.format_value import shown_one
+from segmenter.rules.segments import Clause, Waterfall, explain_rule
+
+BEYOND = 1e-6  # past the border, as a share of the change: on it the first label wins
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A segment that is tried before the person's own, and the clauses that keep the person out of it."""
+
+    segment: str
+    clauses: tuple[Clause, ...]
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        told = "; ".join(f"{c.text} ({_values(c.values)})" for c in self.clauses)
+        return f"{self.segment} needs {told}"
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} is {shown_one(value)}" for name, value in values.items())
+
+
+def nearest_rule(person: Mapping[str, Any], steps: Waterfall, segment: str | None) -> Missing | None:
+    """Return the segment that would go before *segment* and lacks the fewest clauses; the first of equal ones.
+
+    Args:
+        person: Trait name -> value.
+        steps: The rules.
+        segment: The person's own by rule, None for none.
+
+    Returns:
+        None where no segment is tried before.
+    """
+    named, best = steps.by_name(), None
+    for step in steps.steps:
+        if step.segment.name == segment:
+            break
+        asked = (step.segment.name, *step.ancestors)
+        failing = tuple(c for name in asked for c in explain_rule(named[name].rule, person) if not c.held)
+        never = any(clause.text.upper() == "FALSE" for clause in failing)
+        if failing and not never and (best is None or len(failing) < len(best.clauses)):
+            best = Missing(step.segment.name, failing)
+    return best
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A change of one trait that gives the model another answer.
+
+    Attributes:
+        size: Of the change, as a share of the trait's usual size; 1 where a word is another.
+    """
+
+    trait: str
+    before: Any
+    after: Any
+    segment: str
+    size: float
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        after = self.after if isinstance(self.after, str) else f"{self.after:.4g}"
+        return f"the model would say {self.segment} if {self.trait} were {after} instead of {shown_one(self.before)}"
+
+
+def smallest_flip(person: Mapping[str, Any], model: LinearModel) -> Flip | None:
+    """Return the smallest change of a single trait that gives the model another segment.
+
+    Sizes compare as shares of the larger of the trait's value and its mean. A trait that is not negative stays so.
+
+    Returns:
+        None where no single trait can do it.
+    """
+    return min(_flips(person, model), key=lambda flip: flip.size, default=None)
+
+
+def _flips(person: Mapping[str, Any], model: LinearModel) -> Iterator[Flip]:
+    now = score_one(model, person).segment
+    values, _ = features_of(model, person)
+    options: dict[str, list[str]] = {}
+    for place, (trait, option, _) in enumerate(model.reads):
+        if option is not None:
+            options.setdefault(trait, []).append(option)
+            continue
+        usual = max(abs(values[place]), abs(model.mean[place])) or 1.0
+        for step in _steps(model, values, place, now):
+            after = _beyond(values[place], step)
+            told = score_one(model, {**person, trait: after})
+            if told.segment != now and not (after < 0 <= min(values[place], model.mean[place])):
+                yield Flip(trait, person.get(trait), after, told.segment, abs(after - values[place]) / usual)
+    for trait, named in options.items():
+        for option in named:
+            told = score_one(model, {**person, trait: option})
+            if told.segment != now:
+                yield Flip(trait, person.get(trait), option, told.segment, 1.0)
+
+
+def _beyond(value: float, step: float) -> float:
+    """A little more than *step* away; from a whole number, which counts something, to the next whole one."""
+    after = value + step * (1 + BEYOND)
+    if not value.is_integer():
+        return after
+    return float(math.ceil(after) if step > 0 else math.floor(after))
+
+
+def _steps(model: LinearModel, values: list[float], place: int, now: str) -> Iterator[float]:
+    """By how much one feature must change until another label's total is as large as the present one's."""
+    totals = [
+        total + sum(w * x for w, x in zip(row, values, strict=True))
+        for total, row in zip(model.intercepts, model.weights, strict=True)
+    ]
+    own = model.labels.index(now)
+    for other in range(len(totals)):
+        slope = model.weights[other][place] - model.weights[own][place]
+        if other != own and slope:
+            yield (totals[own] - totals[other]) / slope

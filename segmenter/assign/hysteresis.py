@@ -1,0 +1,195 @@
+"""Whether the answer of the sources is followed at once: nobody flaps, and nothing is kept for ever.
+
+Answers flap and persons should not (SCIENCE.md 4.2 and 4.3, ADR 10):
+
+- What people say of themselves, and what they answer in a survey, is followed at once. So is every answer when the
+  definition or model that decided last time is out of force.
+- A rule is followed at once, a model when it says so twice in a row with a lead. But nobody moves twice within a week
+  that way. A weaker answer is followed when it stayed the same for a week.
+- A rule that holds no more is an answer: no segment. That no source is sure is none: the segment is kept until it
+  expires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from connectors.records import ASSIGNMENTS
+from segmenter.assign.definitions import Definitions
+from segmenter.assign.sources_one import Answer
+
+AT_ONCE = ("declared", "survey")
+ALIKE = 0.05
+"""A confidence that moved less is not told anew: each small step of it would be a write on every platform."""
+
+FACTS = ("segment", "confidence", "runner_up", "reasons", "source", "version")
+WAITING = ("pending", "pending_since", "pending_sure", "expires_at")
+
+
+def followed_one(
+    person_id: str, answer: Answer, definitions: Definitions, *, previous: Mapping[str, Any] | None, as_of: datetime
+) -> dict[str, Any]:
+    """Return one person's assignment: *previous* itself where nothing changed. See `decide.decide_one`."""
+    if previous is None or previous["as_of"] > as_of:
+        return _moved(person_id, answer, definitions, as_of, moved_at=None)
+    if answer.segment == previous["segment"]:
+        return _confirmed(previous, answer, definitions, as_of)
+    if _may_move(previous, answer, definitions, as_of):
+        return _moved(person_id, answer, definitions, as_of, moved_at=as_of)
+    return _kept(previous, answer, definitions, as_of)
+
+
+def _moved(
+    person_id: str, answer: Answer, definitions: Definitions, as_of: datetime, *, moved_at: datetime | None
+) -> dict[str, Any]:
+    facts = {name: getattr(answer, name) for name in FACTS}
+    persona = definitions.persona_of.get(answer.segment or "")
+    waits = dict.fromkeys(WAITING)
+    times = {"as_of": as_of, "since": as_of, "moved_at": moved_at}
+    return {"person_id": person_id, "persona": persona, **facts, **times, **waits}
+
+
+def _confirmed(
+    previous: Mapping[str, Any], answer: Answer, definitions: Definitions, as_of: datetime
+) -> dict[str, Any]:
+    told = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(answer.segment or "")}
+    close = abs((answer.confidence or 0.0) - (previous["confidence"] or 0.0)) < ALIKE
+    if close and all(getattr(answer, name) == previous[name] for name in ("runner_up", "source", "version")):
+        return told
+    return {**told, **{name: getattr(answer, name) for name in FACTS}, "as_of": as_of}
+
+
+def _may_move(previous: Mapping[str, Any], answer: Answer, definitions: Definitions, as_of: datetime) -> bool:
+    holding, old = definitions.holding, previous["segment"]
+    if previous["version"] not in definitions.versions and (
+        answer.segment is not None or previous["source"] == "rules"
+    ):
+        return True
+    if old is not None and old not in definitions.segments:
+        return True
+    if answer.source in AT_ONCE:
+        return True
+    if answer.segment is None and previous["source"] != "rules":
+        return previous["expires_at"] is not None and as_of >= previous["expires_at"]
+    rested = previous["moved_at"] is None or as_of >= previous["moved_at"] + holding.rest
+    again = previous["pending_since"] is not None and previous["pending"] == answer.segment
+    stayed = again and as_of >= previous["pending_since"] + holding.rest
+    if answer.source == "model" and old is not None:
+        twice = again and previous["pending_sure"] and as_of > previous["pending_since"]
+        return stayed or (twice and rested and _leads(answer, old, definitions))
+    return stayed or rested
+
+
+def _leads(answer: Answer, old: str, definitions: Definitions) -> bool:
+    """Whether p(new) - p(old) is large enough; a rule is certain."""
+    if answer.source != "model" or answer.confidence is None:
+        return True
+    return answer.confidence - answer.chances.get(old, 0.0) >= definitions.holding.lead
+
+
+def _kept(previous: Mapping[str, Any], answer: Answer, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+    old = previous["segment"]
+    kept = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(old or "")}
+    if answer.segment is None and previous["source"] != "rules":
+        return {**kept, "expires_at": previous["expires_at"] or as_of + definitions.holding.expiry}
+    again = previous["pending_since"] is not None and previous["pending"] == answer.segment
+    since = previous["pending_since"] if again else as_of
+    sure = old is None or _leads(answer, old, definitions)
+    return {**kept, "pending": answer.segment, "pending_since": since, "pending_sure": sure}
+
+
+def followed(told: Table, definitions: Definitions, as_of: datetime) -> Table:
+    """Return everybody's assignment, in the schema of `ASSIGNMENTS`.
+
+    Args:
+        told: From `segmenter.assign.sources.with_answers`, with the assignments in force as ``_old_`` columns, ``_old``
+            true where there is one, and ``_chance_old``: how likely the old segment is to the model that answered.
+        definitions: The sources.
+        as_of: UTC.
+    """
+    facts = _facts(told, definitions, as_of)
+    told = told.mutate(**facts).view()
+    case = ibis.cases(
+        (~told["_known"], NEW),
+        (told["_same"], ibis.ifelse(told["_alike"], ALIKE_AS_BEFORE, TOLD)),
+        (told["_may"], MOVED),
+        else_=KEPT,
+    )
+    told = told.mutate(_case=case).view()
+    persona = _persona(told, definitions, told["_case"].isin([ALIKE_AS_BEFORE, KEPT]))
+    decided = told.select("person_id", persona=persona, **_columns(told, definitions, as_of))
+    return decided.select(*ASSIGNMENTS.columns.names)
+
+
+NEW, ALIKE_AS_BEFORE, TOLD, MOVED, KEPT = range(5)
+"""Nothing was known; the same; the same segment, but other facts about it; another one; another one later, perhaps."""
+
+
+def _moment(at: datetime) -> Any:
+    return ibis.literal(at).cast("timestamp('UTC', 6)")
+
+
+def _facts(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+    """What `followed_one` asks, one column a question; each is true or false, never null."""
+    holding, old, segment = definitions.holding, told["_old_segment"], told["_segment"]
+    long_ago = _moment(as_of - holding.rest)
+    from_rules = _true(told["_old_source"] == "rules")
+    edited = ~told["_old_version"].isin(sorted(definitions.versions)) & (segment.notnull() | from_rules)
+    gone = old.notnull() & ~old.isin(sorted(definitions.segments))
+    by_model = _true(told["_source"] == "model")
+    lead = ~by_model | _true(told["_confidence"] - told["_chance_old"] >= holding.lead)
+    rested = told["_old_moved_at"].isnull() | _true(told["_old_moved_at"] <= long_ago)
+    again = told["_old_pending_since"].notnull() & told["_old_pending"].identical_to(segment)
+    stayed = again & _true(told["_old_pending_since"] <= long_ago)
+    twice = again & _true(told["_old_pending_sure"]) & _true(told["_old_pending_since"] < _moment(as_of))
+    unsure = segment.isnull() & ~from_rules
+    waited = ibis.ifelse(by_model & old.notnull(), stayed | (twice & rested & lead), stayed | rested)
+    close = (told["_confidence"].fill_null(0.0) - told["_old_confidence"].fill_null(0.0)).abs() < ALIKE
+    for name in ("runner_up", "source", "version"):
+        close &= told[f"_{name}"].identical_to(told[f"_old_{name}"])
+    at_once = _true(told["_source"].isin(AT_ONCE))
+    expired = _true(told["_old_expires_at"] <= _moment(as_of))
+    return {
+        "_known": _true(told["_old"]),
+        "_same": _true(told["_old"]) & segment.identical_to(old),
+        "_alike": close,
+        "_may": _true(edited) | gone | at_once | ibis.ifelse(unsure, expired, waited),
+        "_again": again,
+        "_sure": old.isnull() | lead,
+        "_unsure": unsure,
+    }
+
+
+def _true(condition: Any) -> Any:
+    return condition.fill_null(False)  # noqa: FBT003 - an expression
+
+
+def _columns(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+    case, moment = told["_case"], _moment(as_of)
+    time = ibis.null(moment.type())
+    stays, starts = case.isin([ALIKE_AS_BEFORE, KEPT]), case.isin([NEW, MOVED])
+    pends, expires = (case == KEPT) & ~told["_unsure"], (case == KEPT) & told["_unsure"]
+    since = ibis.ifelse(told["_again"], told["_old_pending_since"], moment)
+    end = ibis.coalesce(told["_old_expires_at"], _moment(as_of + definitions.holding.expiry))
+    moved = ibis.cases((case == NEW, time), (case == MOVED, moment), else_=told["_old_moved_at"])
+    return {
+        **{name: ibis.ifelse(stays, told[f"_old_{name}"], told[f"_{name}"]) for name in FACTS},
+        "as_of": ibis.ifelse(stays, told["_old_as_of"], moment),
+        "since": ibis.ifelse(starts, moment, told["_old_since"]),
+        "moved_at": moved,
+        "pending": ibis.ifelse(pends, told["_segment"], ibis.null("string")),
+        "pending_since": ibis.ifelse(pends, since, time),
+        "pending_sure": ibis.ifelse(pends, told["_sure"], ibis.null("boolean")),
+        "expires_at": ibis.ifelse(expires, end, time),
+    }
+
+
+def _persona(told: Table, definitions: Definitions, stays: Any) -> Any:
+    segment: Any = ibis.ifelse(stays, told["_old_segment"], told["_segment"])
+    named = [(segment == name, slug) for name, slug in definitions.persona_of.items()]
+    return ibis.cases(*named, else_=ibis.null("string")) if named else ibis.null("string")

@@ -1,0 +1,193 @@
+"""What each source says of everybody, as Ibis columns. `segmenter.assign.sources_one` says the same of one person.
+
+New columns begin with an underscore, which no trait's name does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from segmenter.assign.definitions import LOWER, UPPER, Definitions, Scorer, Source
+from segmenter.assign.reason_text import (
+    NOBODY_ASKED,
+    as_expression,
+    left_out_by_rules,
+    let_go,
+    not_a_segment,
+    not_known,
+    not_sure,
+    percent,
+    said,
+)
+from segmenter.classifier.expression import feature_columns, scored
+from segmenter.classifier.label_groups import as_segments, meant
+from segmenter.classifier.reasons import with_reasons
+from segmenter.rules.evaluate import as_ibis
+from segmenter.rules.segments import left_out, with_rules
+
+FACTS = ("segment", "confidence", "runner_up", "reasons")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """Where the answer of one source stands in the table.
+
+    Attributes:
+        prefix: Before the columns ``segment, confidence, runner_up, reasons``.
+        scorer: The model that answered, with its chances in ``p0`` to ``pn``; None for rules and for what was said.
+    """
+
+    source: Source
+    prefix: str
+    version: str
+    scorer: Scorer | None = None
+
+
+def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[Column]]:
+    """Ask every source, and add the first answer in their order: ``_segment``, ``_source``, ``_version`` and so on.
+
+    Args:
+        people: The trait table.
+        definitions: The sources.
+
+    Returns:
+        ``person_id``, the answers and the chances of each model, without the traits; and where each source's answer is.
+    """
+    told, columns = _known(people, definitions), []
+    for source in definitions.order:
+        if source == "declared" and definitions.declared:
+            told = _with_declared(told, definitions)
+            columns.append(Column(source, "_declared_", definitions.said_version))
+        elif source == "rules":
+            told = with_rules(told, definitions.steps, "_rules_")
+            columns.append(Column(source, "_rules_", definitions.steps.version))
+        for place, scorer in enumerate(definitions.scorers.get(source, ())):
+            prefix = f"_{source}{place}_"
+            known = left_out(told, definitions.steps) if scorer.learned_from_rules else ibis.literal(value=False)
+            others = ~as_ibis(scorer.who.tree, told).fill_null(False) if scorer.who else ibis.literal(value=False)  # noqa: FBT003
+            told = _with_scores(told.mutate(_left_out=known, _others=others).view(), scorer, source, prefix)
+            columns.append(Column(source, prefix, scorer.version, scorer))
+    return _first(told, columns, definitions), columns
+
+
+def _known(people: Table, definitions: Definitions) -> Table:
+    """The traits that are asked for. NaN is larger than every number on DuckDB and Spark: a rule would match it."""
+    wanted = people.select("person_id", *sorted(definitions.traits))
+    numbers = {name: wanted[name] for name in wanted.columns if wanted[name].type().is_floating()}
+    cleaned = {n: ibis.ifelse(value.isnan(), ibis.null(value.type()), value) for n, value in numbers.items()}
+    return wanted.mutate(**cleaned).view() if cleaned else wanted
+
+
+def _with_declared(told: Table, definitions: Definitions) -> Table:
+    trait = str(definitions.declared)
+    value: Any = told[trait]
+    plain = value.re_replace("^ +| +$", "").translate(UPPER, LOWER)
+    meant: Mapping[str, str] = definitions.declared_values
+    by_segment = {name: [v for v, meaning in meant.items() if meaning == name] for name in meant.values()}
+    nothing = ibis.null("string")
+    segment = (
+        ibis.cases(*((plain.isin(values), name) for name, values in by_segment.items()), else_=nothing)
+        if by_segment
+        else nothing
+    )
+    told = told.mutate(_declared_segment=segment).view()
+    found = told["_declared_segment"].notnull()
+    unheard = as_expression(not_a_segment(trait, told[trait])).fill_null("")
+    return told.mutate(
+        _declared_confidence=ibis.ifelse(found, 1.0, ibis.null("float64")),
+        _declared_runner_up=nothing,
+        _declared_reasons=ibis.ifelse(found, as_expression(said(trait, told[trait])), unheard),
+    ).view()
+
+
+def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Table:
+    model, limits, meaning = scorer.model, scorer.thresholds, scorer.meaning
+    told = scored(told, model, prefix)
+    if scorer.means:
+        told = meant(told, model, meaning, prefix)
+    told = with_reasons(told, model, prefix, scorer.speech)
+    apart, others = told["_left_out"], told["_others"]
+    traits = len(model.traits)
+    enough = ~apart & ~others & (told[f"{prefix}known"] >= limits.known)
+    confidence, second = told[f"{prefix}confidence"], told[f"{prefix}second"]
+    sure = enough & (confidence >= limits.confidence) & (confidence - second >= limits.margin)
+    count = (told[f"{prefix}known"] * float(traits)).round().cast("int64").cast("string")
+    some: Any = as_expression(not_known(source, count, traits, limits.known))
+    unknown: Any = ibis.ifelse(told[f"{prefix}known"] > 0, some, "")
+    labels = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
+    unsure = as_expression(not_sure(source, labels[0], percent(confidence), labels[1], percent(second)))
+    strange = as_expression(left_out_by_rules(source))
+    segment, runner_up = (as_segments(one, model, meaning) for one in labels) if scorer.means else labels
+    gone = sure & segment.isnull()
+    reasons = ibis.cases(
+        (others, ""),
+        (apart, strange),
+        (gone, as_expression(let_go(source, labels[0]))),
+        (sure, told[f"{prefix}reasons"]),
+        (~enough, unknown),
+        else_=unsure,
+    )
+    kept = told.drop(*(name for name in told.columns if name in feature_columns(model, prefix)))
+    sure &= segment.notnull()
+    answers = {"segment": segment, "confidence": confidence, "runner_up": runner_up}
+    return kept.mutate(
+        **{f"{prefix}{name}": ibis.ifelse(sure, v, ibis.null(v.type())) for name, v in answers.items()},
+        **{f"{prefix}reasons": reasons},
+    ).view()
+
+
+def _first(told: Table, columns: list[Column], definitions: Definitions) -> Table:
+    """The first answer in the order of the sources; where there is none, why each of them gave none."""
+    answered = [(told[f"{column.prefix}segment"].notnull(), column) for column in columns]
+    firsts: dict[str, Any] = {}
+    for name in FACTS:
+        kind = "float64" if name == "confidence" else "string"
+        firsts[f"_{name}"] = _cases([(yes, told[f"{c.prefix}{name}"]) for yes, c in answered], ibis.null(kind))
+    firsts["_reasons"] = _cases([(yes, told[f"{c.prefix}reasons"]) for yes, c in answered], _silence(told, columns))
+    firsts["_source"] = _cases([(yes, ibis.literal(c.source, "string")) for yes, c in answered], ibis.null("string"))
+    of_all = ibis.literal(definitions.version)
+    firsts["_version"] = _cases([(yes, ibis.literal(c.version)) for yes, c in answered], of_all)
+    firsts["_place"] = _cases(
+        [(yes, ibis.literal(i, "int64")) for i, (yes, _) in enumerate(answered)], ibis.literal(-1, "int64")
+    )
+    chances = [name for column in columns for name in _chances(column)]
+    return told.select("person_id", *chances, **firsts).view()
+
+
+def _chances(column: Column) -> list[str]:
+    return [f"{column.prefix}p{i}" for i in range(len(column.scorer.model.labels))] if column.scorer else []
+
+
+def _cases(branches: list[tuple[Any, Any]], otherwise: Any) -> Any:
+    return ibis.cases(*branches, else_=otherwise) if branches else otherwise
+
+
+def _silence(told: Table, columns: list[Column]) -> Any:
+    text: Any = ibis.literal("")
+    for column in columns:
+        own: Any = told[f"{column.prefix}reasons"]
+        semicolon: Any = ibis.literal("; ")
+        text = text.concat(ibis.ifelse(own == "", "", semicolon.concat(own)))
+    return ibis.ifelse(text == "", NOBODY_ASKED, text.substr(2))
+
+
+def chance_of(told: Table, columns: list[Column], segment: Any) -> Any:
+    """Return how likely *segment* is to the model that answered: 0 where no model did, or where it does not know it."""
+    branches = []
+    for place, column in enumerate(columns):
+        if column.scorer is not None:
+            meaning, names = column.scorer.meaning, _chances(column)
+            chances = [
+                (segment == meaning.segment(group), reduce(add, (told[names[place]] for place in places)))
+                for group, places in enumerate(meaning.groups)
+                if meaning.segment(group) is not None
+            ]
+            branches.append((told["_place"] == place, ibis.cases(*chances, else_=0.0)))
+    return _cases(branches, ibis.literal(0.0))

@@ -1,0 +1,126 @@
+"""What each source says of one person. `segmenter.assign.sources` says the same of everybody, in Ibis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from segmenter.assign.definitions import Definitions, Scorer, Source, folded
+from segmenter.assign.reason_text import (
+    NOBODY_ASKED,
+    left_out_by_rules,
+    let_go,
+    not_a_segment,
+    not_known,
+    not_sure,
+    percent_one,
+    put_together,
+    said,
+)
+from segmenter.classifier.label_groups import Meant, meant_one
+from segmenter.classifier.linear import Score, score_one
+from segmenter.classifier.reasons import reasons_one
+from segmenter.rules.evaluate import holds
+from segmenter.rules.segments import left_out_one, rule_answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the waterfall says of one person.
+
+    Attributes:
+        segment: None: unclassified.
+        confidence: Of a model the probability, of a rule the share of its traits that are known, 1 of what was said.
+        reasons: Why, or why not.
+        source: Who answered; None: nobody.
+        version: Of the source; of all definitions where nobody answered.
+        chances: What the model thinks of each segment; empty where no model answered.
+    """
+
+    segment: str | None
+    confidence: float | None
+    runner_up: str | None
+    reasons: str
+    source: Source | None
+    version: str
+    chances: Mapping[str, float] = field(default_factory=dict)
+
+
+def answer_one(person: Mapping[str, Any], definitions: Definitions) -> Answer:
+    """Ask the sources in their order; the first one that answers decides.
+
+    Args:
+        person: Trait name -> value (None: nothing known).
+        definitions: The sources.
+    """
+    silent: list[str] = []
+    for source in definitions.order:
+        for answer in _answers(person, definitions, source):
+            if answer.segment is not None:
+                return answer
+            silent.append(answer.reasons)
+    reasons = [reason for reason in silent if reason]
+    return Answer(None, None, None, "; ".join(reasons) or NOBODY_ASKED, None, definitions.version)
+
+
+def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source) -> list[Answer]:
+    if source == "declared":
+        return [_declared(person, definitions)] if definitions.declared else []
+    if source == "rules":
+        segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps)
+        return [Answer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
+    apart = any(one.learned_from_rules for one in definitions.scorers[source]) and left_out_one(
+        person, definitions.steps
+    )
+    return [
+        _strange(scorer, source) if apart and scorer.learned_from_rules else _scored(person, scorer, source)
+        for scorer in definitions.scorers[source]
+        if scorer.who is None or holds(scorer.who, person)
+    ]
+
+
+def _plain(score: Score, labels: Sequence[str]) -> Meant:
+    """Of labels that are segments z decides: chances that are too small to be told apart still have an order."""
+    places = labels.index(score.segment), labels.index(score.runner_up)
+    return Meant(score.segment, score.confidence or 0.0, score.runner_up, score.second or 0.0, *places)
+
+
+def _strange(scorer: Scorer, source: Source) -> Answer:
+    return Answer(None, None, None, put_together(left_out_by_rules(source)), source, scorer.version)
+
+
+def _declared(person: Mapping[str, Any], definitions: Definitions) -> Answer:
+    trait = str(definitions.declared)
+    value = person.get(trait)
+    if not isinstance(value, str):
+        return Answer(None, None, None, "", "declared", definitions.said_version)
+    segment = definitions.declared_values.get(folded(value))
+    if segment is None:
+        told = put_together(not_a_segment(trait, value))
+        return Answer(None, None, None, told, "declared", definitions.said_version)
+    return Answer(segment, 1.0, None, put_together(said(trait, value)), "declared", definitions.said_version)
+
+
+def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Answer:
+    score, limits = score_one(scorer.model, person), scorer.thresholds
+    silent = Answer(None, None, None, "", source, scorer.version)
+    if score.known < limits.known:
+        traits = len(scorer.model.traits)
+        parts = not_known(source, str(round(score.known * traits)), traits, limits.known)
+        return replace(silent, reasons=put_together(parts) if score.known else "")
+    meaning, labels = scorer.meaning, scorer.model.labels
+    found = meant_one(score.probabilities, meaning) if scorer.means else _plain(score, labels)
+    best, runner_up = labels[found.lead], labels[found.rival]
+    if found.confidence < limits.confidence or found.confidence - found.second < limits.margin:
+        parts = not_sure(source, best, percent_one(found.confidence), runner_up, percent_one(found.second))
+        return replace(silent, reasons=put_together(parts))
+    if found.segment is None:
+        return replace(silent, reasons=put_together(let_go(source, best)))
+    reasons = reasons_one(scorer.model, person, score._replace(segment=best, runner_up=runner_up), scorer.speech)
+    chances = {
+        str(meaning.segment(group)): sum(score.probabilities[place] for place in places)
+        for group, places in enumerate(meaning.groups)
+        if meaning.segment(group) is not None
+    }
+    return Answer(found.segment, found.confidence, found.runner_up, reasons, source, scorer.version, chances)

@@ -1,0 +1,171 @@
+"""How good a classification is against chance, and whether it may be pushed (SCIENCE.md 4.1, 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.assign.definitions import Thresholds
+
+BINS = 10  # of the expected calibration error
+CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # least confidences of the curve
+
+LEAST_KAPPA = 0.2
+LEAST_LEAD = 0.05  # of the hit rate over the largest share
+LEAST_PRECISION = 0.5  # of each segment, among those assigned to it
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Of the people whose confidence is at least *confidence*: how many they are, and how many of them are right.
+
+    Attributes:
+        hit: None where nobody is so sure.
+    """
+
+    confidence: float
+    coverage: float
+    hit: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Figures of one classification of people whom it did not learn from.
+
+    Attributes:
+        people: How many were classified.
+        hit: Share of them that got their own segment.
+        largest_share: What calling everybody by the largest segment would hit.
+        proportional_chance: sum p^2: what drawing segments by their shares would hit.
+        kappa: Cohen's; 0 is chance, 1 is perfect.
+        balanced: Mean over the segments of the share of each that was found.
+        press_q: (N - h N k)^2 / (N (k - 1)), about chi-squared with 1 degree of freedom where it is chance.
+        ece: Mean distance of confidence from hit rate over ten equal bins of confidence, weighted by people.
+        brier: Mean squared distance of the probabilities from the truth, summed over segments.
+        brier_of_shares: The same where everybody gets the segments' shares as probabilities.
+        log_loss: Mean -ln of the truth's probability.
+        precision: Of those assigned to a segment above the thresholds, the share that belongs there; None: nobody was.
+        coverage: Share of people that were assigned above the thresholds.
+        curve: Coverage against hit rate.
+    """
+
+    people: int
+    hit: float
+    largest_share: float
+    proportional_chance: float
+    kappa: float
+    balanced: float
+    press_q: float
+    ece: float
+    brier: float
+    brier_of_shares: float
+    log_loss: float
+    precision: Mapping[str, float | None]
+    coverage: float
+    curve: tuple[CurvePoint, ...]
+
+
+def judged(likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thresholds) -> Quality:
+    """Judge held-out probabilities.
+
+    Args:
+        likely: Shape (people, labels).
+        truth: Place of each person's own label.
+        labels: Their names.
+        thresholds: Above which a person is assigned.
+    """
+    people, many = likely.shape
+    best = likely.argmax(axis=1)
+    right = best == truth
+    shares = np.bincount(truth, minlength=many) / people
+    hit = float(right.mean())
+    confidence = likely.max(axis=1)
+    assigned = _assigned(likely, thresholds)
+    by_chance = float((shares * np.bincount(best, minlength=many) / people).sum())
+    found = [float(right[truth == place].mean()) for place in range(many) if shares[place]]
+    precision = {label: _share(right, assigned & (best == place)) for place, label in enumerate(labels)}
+    return Quality(
+        people=people,
+        hit=hit,
+        largest_share=float(shares.max()),
+        proportional_chance=float((shares**2).sum()),
+        kappa=(hit - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0,
+        balanced=float(np.mean(found)),
+        press_q=(people - hit * people * many) ** 2 / (people * (many - 1)),
+        ece=calibration_error(confidence, right),
+        brier=_brier(likely, truth),
+        brier_of_shares=_brier(np.tile(shares, (people, 1)), truth),
+        log_loss=float(-np.log(np.clip(likely[np.arange(people), truth], 1e-15, 1)).mean()),
+        precision=precision,
+        coverage=float(assigned.mean()),
+        curve=tuple(CurvePoint(c, float((confidence >= c).mean()), _share(right, confidence >= c)) for c in CURVE),
+    )
+
+
+def _assigned(likely: Floats, thresholds: Thresholds) -> NDArray[np.bool_]:
+    ordered = np.sort(likely, axis=1)
+    sure: NDArray[np.bool_] = ordered[:, -1] >= thresholds.confidence
+    return sure & (ordered[:, -1] - ordered[:, -2] >= thresholds.margin)
+
+
+def _share(right: NDArray[np.bool_], among: NDArray[np.bool_]) -> float | None:
+    return float(right[among].mean()) if among.any() else None
+
+
+def _brier(likely: Floats, truth: Places) -> float:
+    wanted = np.zeros_like(likely)
+    wanted[np.arange(len(truth)), truth] = 1
+    return float(((likely - wanted) ** 2).sum(axis=1).mean())
+
+
+def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
+    """Return the expected calibration error over `BINS` equal bins of confidence."""
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    error = 0.0
+    for place in range(BINS):
+        inside = places == place
+        if inside.any():
+            error += float(inside.mean()) * abs(float(confidence[inside].mean()) - float(right[inside].mean()))
+    return error
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether a classification may be pushed, and if not, why, in sentences."""
+
+    passed: bool
+    sentences: tuple[str, ...]
+
+
+NO_BETTER = "Company data tell these segments no better than chance"
+
+
+def gate(quality: Quality, *, rules_hit: float | None = None) -> Gate:
+    """Judge whether the model may be used (SCIENCE.md 4.1).
+
+    Args:
+        quality: Of people whom it did not learn from.
+        rules_hit: What the workspace's rules hit among the same people, None where there is nothing to compare with.
+    """
+    told = []
+    lead = quality.hit - quality.largest_share
+    if quality.kappa < LEAST_KAPPA or lead < LEAST_LEAD:
+        told.append(
+            f"{NO_BETTER}: the hit rate is {quality.hit:.0%} where the largest segment alone gives "
+            f"{quality.largest_share:.0%} ({LEAST_LEAD * 100:.0f} points more are needed), "
+            f"kappa is {quality.kappa:.2f} ({LEAST_KAPPA} is needed)."
+        )
+    if not quality.coverage:
+        told.append("Nobody was classified surely enough to be assigned.")
+    for label, precision in quality.precision.items():
+        if precision is not None and precision < LEAST_PRECISION:
+            told.append(f"Of those whom it puts into {label!r} only {precision:.0%} belong there; half are needed.")
+    if rules_hit is not None and rules_hit >= quality.hit:
+        told.append(f"The rules hit {rules_hit:.0%} of the same people, the model {quality.hit:.0%}: keep the rules.")
+    return Gate(not told, tuple(told))

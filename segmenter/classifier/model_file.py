@@ -1,0 +1,219 @@
+"""A model as a file: plain JSON with everything that is needed to score, judge and audit it, and a digest of itself.
+
+Text in, text out. What a file holds is read as numbers and names and checked; nothing of it is ever run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from segmenter.classifier.linear import Kind, LinearModel
+from segmenter.errors import DefinitionError
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.definitions import definition
+
+FORMAT = 1
+LARGEST_FILE = 4_000_000  # characters: a hundred segments by a thousand features take two million
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Row = Annotated[tuple[Number, ...], Field(max_length=5_000)]
+Names = Annotated[tuple[Name, ...], Field(max_length=5_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Coefficients(_Part):
+    """What scores: see `segmenter.classifier.linear.LinearModel`."""
+
+    kind: Kind
+    labels: Names
+    features: Names
+    weights: Annotated[tuple[Row, ...], Field(max_length=5_000)]
+    intercepts: Row
+    fill: Row
+    mean: Row
+    temperature: Number
+
+
+class Training(_Part):
+    """What it learned from.
+
+    Attributes:
+        target: Where the truth came from: rules, survey, declared or discovered.
+        as_of: The moment for which traits were measured, UTC.
+        traits_from: Oldest moment that a trait with a window looked at; None where one looks at the whole history.
+        people: By segment.
+        dropped: Features that told nothing.
+        data_digest: Of features and truth of everybody, in their order.
+        seed: Of the folds.
+        found_again: Whether discovered segments were found anew in each fold; if not, the figures are optimistic.
+        purpose: For which it may read sensitive traits; empty where it reads none.
+    """
+
+    target: Literal["rules", "survey", "declared", "discovered"]
+    as_of: datetime
+    traits_from: datetime | None
+    people: dict[Name, int]
+    dropped: Names
+    data_digest: Name
+    seed: int
+    folds: int
+    found_again: bool = False
+    purpose: Annotated[str, StringConstraints(max_length=2_000)] = ""
+
+
+class GatePart(_Part):
+    """Whether it may be used, and if not why."""
+
+    passed: bool
+    sentences: Names
+
+
+class ModelFile(_Part):
+    """A model with all that is known of it.
+
+    Attributes:
+        version: Names the model in assignments.
+        made_at: UTC.
+        catalogue: Digest of the definition of each trait that it reads.
+        calibration: How confidences were made to be probabilities.
+        quality: Held-out figures by kind of model (`segmenter.classifier.metrics.Quality`).
+    """
+
+    format: Literal[1]
+    version: Name
+    made_at: datetime
+    model: Coefficients
+    catalogue: dict[Name, Name]
+    training: Training
+    calibration: Name
+    quality: dict[Name, dict[Name, Any]]
+    gate: GatePart
+
+    def linear(self) -> LinearModel:
+        """Return what scores.
+
+        Raises:
+            DefinitionError: The numbers fit no model.
+        """
+        return LinearModel(**self.model.model_dump())
+
+
+def coefficients_of(model: LinearModel) -> Coefficients:
+    """Return *model* as its file holds it."""
+    return Coefficients(**{name: getattr(model, name) for name in Coefficients.model_fields})
+
+
+def trait_digests(catalogue: Catalogue, traits: tuple[str, ...]) -> dict[str, str]:
+    """Return a digest of the definition of each trait: another window or meaning has another one."""
+    return {name: _digest(definition(catalogue.traits[name])) for name in traits}
+
+
+def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
+    """Return, in sentences, which of the model's traits are not what they were; empty: it may be used."""
+    told = []
+    for name, digest in file.catalogue.items():
+        if name not in catalogue.traits:
+            told.append(f"trait {name!r} is gone")
+        elif _digest(definition(catalogue.traits[name])) != digest:
+            told.append(f"trait {name!r} is defined in another way")
+    return told
+
+
+def write_model(file: ModelFile) -> str:
+    """Return the text of a model's file, its digest last."""
+    return sealed(file.model_dump(mode="json"))
+
+
+def sealed(told: Mapping[str, Any]) -> str:
+    """Return *told* as the text of a file, with its digest last."""
+    return json.dumps({**told, "digest": _digest(told)}, indent=1, allow_nan=False) + "\n"
+
+
+@contextmanager
+def read_from(where: str) -> Iterator[None]:
+    """Name the file and the place in it when what is read in the block does not fit.
+
+    Raises:
+        DefinitionError: It did not.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DefinitionError(f"{place}: {first['msg']}", where=where) from error
+    except DefinitionError as error:
+        raise DefinitionError(str(error), where=where) from error
+
+
+def read_model(text: str, *, where: str) -> ModelFile:
+    """Return the model that *text* holds.
+
+    Args:
+        text: As `write_model` made it, or as anybody else left it.
+        where: The file, for messages.
+
+    Raises:
+        DefinitionError: It is no such file, is damaged, or its numbers fit no model.
+    """
+    told = unsealed(text, where=where)
+    with read_from(where):
+        file = ModelFile.model_validate(told)
+        file.linear()
+    read = {feature.partition("=")[0] for feature in file.model.features}
+    if read != set(file.catalogue):
+        raise DefinitionError("it does not say how each of its traits was defined", where=where)
+    return file
+
+
+def unsealed(text: str, *, where: str) -> dict[str, Any]:
+    """Return what `sealed` wrote, without the digest.
+
+    Raises:
+        DefinitionError: It is no such text, or was damaged.
+    """
+    told = _decoded(text, where)
+    digest = told.pop("digest", None)
+    if digest is None:
+        raise DefinitionError("its digest is missing, so nobody can tell whether it is whole", where=where)
+    if digest != _digest(told):
+        raise DefinitionError("its digest is another one: the file was damaged or changed by hand", where=where)
+    return told
+
+
+def _decoded(text: str, where: str) -> dict[str, Any]:
+    if len(text) > LARGEST_FILE:
+        raise DefinitionError(f"it has {len(text):,} characters; no model has more than {LARGEST_FILE:,}", where=where)
+    try:
+        told = json.loads(text, parse_constant=_no_number)
+    except RecursionError as error:
+        raise DefinitionError("it is nested deeper than any model", where=where) from error
+    except ValueError as error:  # no JSON, a NaN, or a number of thousands of digits
+        raise DefinitionError(f"it can't be read: {error}", where=where) from error
+    if not isinstance(told, dict):
+        raise DefinitionError("it is no JSON object", where=where)
+    return told
+
+
+def _no_number(name: str) -> float:
+    message = f"{name} is no number"
+    raise ValueError(message)
+
+
+def _digest(told: Mapping[str, Any]) -> str:
+    try:
+        text = json.dumps(told, sort_keys=True, default=str)
+    except RecursionError:
+        return ""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,231 @@
+"""Fit LDA and multinomial logit on company data, calibrate them, choose one, and say how good it is.
+
+Everything that is said of a model is said of people whom it did not learn from: fitted on the other folds, with a
+temperature from still others, and where the segments themselves were discovered, with these discovered anew.
+scikit-learn is imported late: 1.8 seconds that nobody pays who fits nothing.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from segmenter.assign.definitions import Thresholds
+from segmenter.classifier.from_sklearn import at_temperature, from_discriminant
+from segmenter.classifier.linear import LinearModel, score_rows
+from segmenter.classifier.metrics import Gate, Quality, gate, judged
+from segmenter.errors import DefinitionError
+from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
+
+Discriminant = Literal["lda", "logit"]
+DISCRIMINANTS: tuple[Discriminant, ...] = ("lda", "logit")
+
+FOLDS = 10
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+Labeller = Callable[[Places], Sequence[str]]
+"""Discovers segments among some people (their places) and returns everybody's; labels need not agree between calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The people to learn from.
+
+    Attributes:
+        features: As in `LinearModel`.
+        rows: Shape (people, features); NaN is unknown.
+        truth: Each person's segment.
+    """
+
+    features: tuple[str, ...]
+    rows: Floats
+    truth: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The chosen model, and what can be said of it.
+
+    Attributes:
+        model: Fitted on everybody, calibrated.
+        quality: Of held-out people, by the kind of model; the chosen kind's is `chosen`.
+        dropped: Features that tell nothing: nobody's is known, or everybody's is the same.
+    """
+
+    model: LinearModel
+    quality: dict[Discriminant, Quality]
+    gate: Gate
+    dropped: tuple[str, ...]
+    folds: int
+
+    @property
+    def chosen(self) -> Quality:
+        """The figures of the model that was chosen."""
+        return self.quality["lda" if self.model.kind == "lda" else "logit"]
+
+
+def lacking(sample: Sample) -> list[str]:
+    """Return what is missing for a fit, in sentences; empty: it can begin."""
+    names, counts = np.unique(sample.truth, return_counts=True)
+    told = []
+    if len(names) < 2:  # noqa: PLR2004 - one class needs no model
+        told.append(f"A model tells segments apart: it needs two or more, there is {len(names)} with people.")
+    few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < OF_A_SEGMENT]
+    told += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
+    wanted = A_FEATURE * len(sample.features)
+    if len(sample.truth) < wanted:
+        told.append(needs(f"A model of {len(sample.features)} features", wanted, "people", len(sample.truth)) + ".")
+    return told
+
+
+def fit(
+    sample: Sample,
+    *,
+    rng: np.random.Generator,
+    thresholds: Thresholds,
+    labeller: Labeller | None = None,
+    rules: NDArray[np.str_] | None = None,
+    folds: int = FOLDS,
+) -> Fitted:
+    """Fit both kinds, choose the one with the smaller Brier score on held-out people, and judge it.
+
+    Args:
+        sample: The people to learn from.
+        rng: Deals the folds.
+        thresholds: Above which a person is assigned, for the figures about the assigned.
+        labeller: Where the truth was discovered: discovers it anew on each fold's people. None: the truth stands.
+        rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
+        folds: How many parts the people are dealt into; each is held out once.
+
+    Raises:
+        DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
+    """
+    told = lacking(sample)
+    if told:
+        raise DefinitionError(" ".join(told), where="too few people to learn from")
+    useful = _telling(sample.rows)
+    if not useful.any():
+        raise DefinitionError("nobody's is known, or everybody's is the same", where="every feature")
+    features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
+    dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
+    kept = Sample(features, sample.rows[:, useful], sample.truth)
+    labels = tuple(str(name) for name in np.unique(kept.truth))
+    with threadpool_limits(1):
+        dealt = _dealt(kept.truth, folds, rng)
+        held = {kind: _held_out(kept, labels, dealt, kind, labeller) for kind in DISCRIMINANTS}
+        quality = {kind: judged(*_calibrated(*held[kind], dealt), labels, thresholds) for kind in DISCRIMINANTS}
+        kind = min(DISCRIMINANTS, key=lambda one: quality[one].brier)
+        model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
+    model = at_temperature(model, temperature_of(*held[kind]))
+    rules_hit = None if rules is None else float((rules == kept.truth).mean())
+    return Fitted(model, quality, gate(quality[kind], rules_hit=rules_hit), dropped, folds)
+
+
+def _telling(rows: Floats) -> NDArray[np.bool_]:
+    known = ~np.isnan(rows)
+    low = np.where(known, rows, np.inf).min(axis=0)
+    high = np.where(known, rows, -np.inf).max(axis=0)
+    telling: NDArray[np.bool_] = high > low
+    return telling
+
+
+def _dealt(truth: NDArray[np.str_], folds: int, rng: np.random.Generator) -> Places:
+    """Fold of each person; every segment is spread evenly over the folds."""
+    dealt = np.empty(len(truth), np.intp)
+    for name in np.unique(truth):
+        members = rng.permutation(np.flatnonzero(truth == name))
+        dealt[members] = (np.arange(len(members)) + rng.integers(folds)) % folds
+    return dealt
+
+
+def _held_out(
+    sample: Sample, labels: tuple[str, ...], dealt: Places, kind: Discriminant, labeller: Labeller | None
+) -> tuple[Floats, Places]:
+    """Totals z and true places of everybody, each from the folds that the person is not in."""
+    totals = np.full((len(dealt), len(labels)), -np.inf)
+    truth = np.empty(len(dealt), np.intp)
+    for fold in np.unique(dealt):
+        inside, outside = np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold)
+        labelled = sample.truth if labeller is None else aligned(labeller(inside), sample.truth, inside)
+        model = _trained(sample, inside, labelled, kind)
+        places = np.array([labels.index(label) for label in model.labels], np.intp)
+        totals[np.ix_(outside, places)] = np.log(
+            np.clip(score_rows(model, sample.rows[outside]).probabilities, 1e-300, 1)
+        )
+        truth[outside] = [labels.index(str(label)) for label in labelled[outside]]
+    return totals, truth
+
+
+def aligned(labelled: Sequence[str], truth: NDArray[np.str_], among: Places) -> NDArray[np.str_]:
+    """Return discovered labels renamed to those of *truth* that they overlap most with among some people.
+
+    The assignment of names is the best one in sum (Hungarian method). A label too many keeps to its best match.
+    """
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - only discovered segments need it
+
+    found = np.asarray(labelled)
+    olds, news = np.unique(truth), np.unique(found)
+    overlap = np.array([[np.sum((found[among] == new) & (truth[among] == old)) for old in olds] for new in news])
+    names = {new: olds[row.argmax()] for new, row in zip(news, overlap, strict=True)}
+    rows, columns = linear_sum_assignment(-overlap)
+    names |= {news[row]: olds[column] for row, column in zip(rows, columns, strict=True)}
+    return np.array([names[label] for label in found])
+
+
+def _trained(sample: Sample, among: Places, labelled: NDArray[np.str_], kind: Discriminant) -> LinearModel:
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415 - see above
+
+    rows = sample.rows[among]
+    known = ~np.isnan(rows)
+    mean = np.where(known, rows, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, rows, mean)
+    scaler = StandardScaler().fit(filled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of collinear traits: they harm no prediction, and many traits are
+        fitted = _estimator(kind).fit(scaler.transform(filled), labelled[among])
+    return from_discriminant(kind, fitted, sample.features, fill=mean.tolist(), mean=mean.tolist(), scaler=scaler)
+
+
+def _estimator(kind: Discriminant) -> Any:
+    if kind == "lda":
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # noqa: PLC0415 - see above
+
+        return LinearDiscriminantAnalysis()
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - see above
+
+    return LogisticRegression(max_iter=1000)
+
+
+def temperature_of(totals: Floats, truth: Places) -> float:
+    """Return the temperature that makes held-out totals likeliest: above 1 the model was too sure of itself."""
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - see above
+
+    def loss(log_temperature: float) -> float:
+        likely = softmax(totals / np.exp(log_temperature))
+        return float(-np.log(np.clip(likely[np.arange(len(truth)), truth], 1e-300, 1)).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def softmax(totals: Floats) -> Floats:
+    """Return the probabilities that totals mean; shape (people, labels)."""
+    grown = np.exp(totals - totals.max(axis=1, keepdims=True))
+    likely: Floats = grown / grown.sum(axis=1, keepdims=True)
+    return likely
+
+
+def _calibrated(totals: Floats, truth: Places, dealt: Places) -> tuple[Floats, Places]:
+    """Everybody's probabilities at a temperature that the other folds gave."""
+    likely = np.empty_like(totals)
+    for fold in np.unique(dealt):
+        others, own = dealt != fold, dealt == fold
+        likely[own] = softmax(totals[own] / temperature_of(totals[others], truth[others]))
+    return likely, truth

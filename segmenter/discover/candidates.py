@@ -1,0 +1,103 @@
+"""One solution for each number of segments, with everything that it is judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.random import Generator
+
+from segmenter.discover.em_bootstrap import answered, class_labels
+from segmenter.discover.latent_class import MISSING, Classes
+from segmenter.discover.markers import Marker, all_up_or_down, markers
+from segmenter.discover.stability import Effort, Stability, across, best_labels, bootstrap_labels, stability
+from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
+from segmenter.stats.kmeans import Rows
+
+Method = Literal["kmeans", "lca"]
+
+STARTS = 200  # of the solution that is proposed: k-means has many optima close to the best
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """*k* segments, by falling size.
+
+    Attributes:
+        labels: (people,).
+        stability: A(k) and SLSw.
+        across: SLSa against k - 1 segments.
+        sizes: People of each segment.
+        markers: Of each segment.
+        up: Share of items above the mean of all, of each segment.
+    """
+
+    k: int
+    labels: Labels
+    stability: Stability
+    across: tuple[float, ...]
+    sizes: tuple[int, ...]
+    markers: tuple[tuple[Marker, ...], ...]
+    up: tuple[float, ...]
+
+
+def solutions(
+    items: Items,
+    ks: Sequence[int],
+    method: Method,
+    effort: Effort,
+    rng: Generator,
+    classes: Mapping[int, Classes] | None = None,
+) -> dict[int, Solution]:
+    """Return the best solution for each of *ks*.
+
+    Args:
+        items: The base.
+        ks: Numbers of segments, rising.
+        method: "kmeans", or "lca": the classes of *classes*.
+        effort: For the stability.
+        rng: Chance.
+        classes: Needed by "lca".
+    """
+    rows = _rows(items, method)
+    found: dict[int, Solution] = {}
+    before: Labels | None = None
+    for k in ks:
+        if method == "lca" and classes is not None:
+            labels = _of_rows(rows, classes[k].labels)
+            again = class_labels(*_answers(items, rows), rows.bootstrap(2 * effort.pairs, rng), k, starts=3, rng=rng)
+        else:
+            labels, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
+            again = bootstrap_labels(rows, k, effort, rng)
+        parents = (1.0,) * k if before is None else across(before, labels, rows.counts, k - 1)
+        found[k] = _solution(items, k, labels[rows.place], stability(rows, labels, again, k), parents)
+        before = labels
+    return found
+
+
+def _rows(items: Items, method: Method) -> Rows:
+    if method == "kmeans":
+        return Rows.of(coded(items).values)
+    return Rows.of(np.where(np.isnan(items.values), MISSING, items.values))
+
+
+def _of_rows(rows: Rows, labels: Labels) -> Labels:
+    found = np.empty(len(rows.counts), np.int64)
+    found[rows.place] = labels
+    return found
+
+
+def _answers(items: Items, rows: Rows) -> tuple[Matrix, Labels]:
+    columns, owner = answered(items)
+    found = np.empty((len(rows.counts), columns.shape[1]))
+    found[rows.place] = columns
+    return found, owner
+
+
+def _solution(items: Items, k: int, labels: Labels, stable: Stability, parents: tuple[float, ...]) -> Solution:
+    sizes = tuple(int(size) for size in np.bincount(labels, minlength=k))
+    if min(sizes) == 0:  # a class that is nobody's likeliest has no profile
+        return Solution(k, labels, stable, parents, sizes, ((),) * k, (float("nan"),) * k)
+    return Solution(k, labels, stable, parents, sizes, markers(items, labels, k), all_up_or_down(items, labels, k))

@@ -1,0 +1,127 @@
+"""How many segments: the order in which evidence is asked, and the sentences that say why a number was refused.
+
+SCIENCE 3.4: more than noise; no more than the BIC allows; the largest number before stability breaks; every segment
+stable, large enough, and told by a marker. Segments that would get the same message become one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from segmenter.discover.candidates import Solution
+from segmenter.discover.markers import is_a_way_of_answering, profiles
+from segmenter.discover.null_models import NullTest
+from segmenter.minimum import needs, of_a_segment
+from segmenter.stats.item_matrix import Items, Labels, coded
+
+Light = Literal["green", "amber", "red"]
+
+BREAK = 0.1  # A falls by more: the next number is one too many
+REPRODUCIBLE, FRAGILE = 0.8, 0.5  # of A, the smaller of mean and median
+TRUSTED, VALID = 0.6, 0.75  # of SLSw
+
+
+def before_the_break(found: Mapping[int, Solution]) -> int:
+    """Return the largest number of segments before A falls by more than `BREAK`, in its mean and in its median.
+
+    The mean alone wavers by some hundredths from one seed to the next, which would decide where a fall is near the
+    limit (McDonald's, from 2 to 3).
+    """
+    ks = sorted(found)
+    for k, following in pairwise(ks):
+        here, there = found[k].stability, found[following].stability
+        if min(here.agreement - there.agreement, here.median - there.median) > BREAK:
+            return k
+    return ks[-1]
+
+
+def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tuple[str, ...]:
+    """Return why *solution* is not proposed, in the order of the questions; empty where nothing speaks against it."""
+    k, stable = solution.k, solution.stability
+    told = []
+    if not test.candidate(k):
+        place = test.ks.index(k)
+        told.append(
+            f"no more stable than copies without segments (A {test.agreement[place]:.2f}, "
+            f"95% of the copies are below {test.quantile[place]:.2f})"
+        )
+    if k > bound:
+        told.append(f"the BIC allows {bound} at most")
+    if k > largest:
+        told.append(f"stability breaks after {largest}")
+    if (level := min(stable.agreement, stable.median)) < FRAGILE:
+        told.append(f"segmentations of the same people agree by {level:.2f} only")
+    if min(stable.segments) < TRUSTED:
+        told.append(f"a segment does not come again (SLSw {min(stable.segments):.2f})")
+    if min(solution.sizes) < (least := of_a_segment(len(solution.labels))):
+        told.append(needs("a segment", least, "people", min(solution.sizes)))
+    if not all(solution.markers):
+        told.append("a segment has no marker: nothing tells it from the others")
+    return tuple(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The number of segments that is proposed, or None.
+
+    Attributes:
+        refused: Number -> why not.
+    """
+
+    k: int | None
+    refused: Mapping[int, tuple[str, ...]]
+
+
+def choose(found: Mapping[int, Solution], test: NullTest, bound: int) -> Choice:
+    """Return the largest number of segments that nothing speaks against."""
+    largest = before_the_break(found)
+    refused = {k: refusals(solution, test, bound, largest) for k, solution in found.items()}
+    allowed = [k for k, told in refused.items() if not told]
+    return Choice(max(allowed, default=None), refused)
+
+
+def light_of(solution: Solution, *, notes: Sequence[str]) -> Light:
+    """Return the light of what is proposed: green where all of it is reproducible and nothing is to be noted."""
+    stable = solution.stability
+    good = min(stable.agreement, stable.median) >= REPRODUCIBLE and min(stable.segments) >= VALID
+    return "green" if good and not notes else "amber"
+
+
+def flagged(solution: Solution) -> tuple[int, ...]:
+    """Return the segments that are up or down on nearly everything."""
+    return tuple(j for j, share in enumerate(solution.up) if is_a_way_of_answering(share))
+
+
+def messages(solution: Solution) -> list[str]:
+    """Return what each segment would be told by: its markers and their direction, as one text."""
+    return [", ".join(sorted(f"{'+' if m.up else '-'}{m.item}" for m in own)) for own in solution.markers]
+
+
+def merge(items: Items, labels: Labels, said: Sequence[str]) -> tuple[int, ...]:
+    """Return the new segment of each old one: those that are *said* the same become one, the nearest two first.
+
+    Nearest is the smallest rise of the variance within (Ward 1963). Segments stay in order of their first.
+    """
+    k = len(said)
+    values = coded(items).values
+    centres = list(profiles(values, labels, k))
+    sizes = [float(size) for size in np.bincount(labels, minlength=k)]
+    groups = [[j] for j in range(k)]
+    while pairs := [
+        (sizes[a] * sizes[b] / (sizes[a] + sizes[b]) * float(((centres[a] - centres[b]) ** 2).sum()), a, b)
+        for a in range(len(groups))
+        for b in range(a + 1, len(groups))
+        if said[groups[a][0]] == said[groups[b][0]]
+    ]:
+        _, a, b = min(pairs)
+        centres[a] = (sizes[a] * centres[a] + sizes[b] * centres[b]) / (sizes[a] + sizes[b])
+        sizes[a] += sizes[b]
+        groups[a] += groups[b]
+        del centres[b], sizes[b], groups[b]
+    place = {old: new for new, group in enumerate(groups) for old in group}
+    return tuple(place[j] for j in range(k))

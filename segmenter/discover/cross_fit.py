@@ -1,0 +1,73 @@
+"""A segmentation found anew among some of its people, so that a model can be judged on people it never saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from segmenter.discover.em_bootstrap import answered, class_labels
+from segmenter.stats.item_matrix import Items, Matrix, coded
+from segmenter.stats.kmeans import EXACT, kmeans
+
+STARTS = 20
+
+Places = NDArray[np.intp]
+
+
+def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequence[str]]:
+    """Return what finds *k* segments by k-means among some people, and gives everybody the nearest centre's number.
+
+    Logarithms, means and spreads are those of the people among whom it looks; nothing of the others is used.
+
+    Args:
+        items: Numbers, of everybody.
+        k: Segments, before any were merged or let go.
+        rng: Chance of the starts.
+    """
+
+    def label(inside: Places) -> list[str]:
+        known = coded(items.rows(inside))
+        logged = [feature.startswith("log1p(") for feature in known.features]
+        everybody = np.where(logged, np.log1p(np.maximum(items.values, 0)), items.values)
+        everybody = (np.where(np.isnan(everybody), known.fill, everybody) - known.shift) / _spread(known.scale)
+        own = everybody[inside]
+        centres = kmeans(own, np.ones((1, len(own))), k, starts=STARTS, rng=rng, tolerance=EXACT)
+        return [str(number) for number in centres.labels(everybody)[0]]
+
+    return label
+
+
+def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequence[str]]:
+    """Return what finds *k* latent classes among some people, and gives everybody the number of the likeliest.
+
+    Args:
+        items: Answers, as numbers, of everybody; of an item with others than 0 and 1 each number is a category.
+        k: Classes, before any were merged or let go.
+        rng: Chance of the starts.
+    """
+    answers, owner = answered(items if items.kind == "binary" else _categories(items))
+
+    def label(inside: Places) -> list[str]:
+        weights = np.zeros((1, len(answers)))
+        weights[0, inside] = 1.0
+        return [str(number) for number in class_labels(answers, owner, weights, k, starts=STARTS, rng=rng)[0]]
+
+    return label
+
+
+def _categories(items: Items) -> Items:
+    codes, categories = np.full_like(items.values, np.nan), []
+    for place, column in enumerate(items.values.T):
+        known = ~np.isnan(column)
+        told, codes[known, place] = np.unique(column[known], return_inverse=True)
+        categories.append(tuple(map(str, told)))
+    return Items("categorical", items.names, codes, tuple(categories))
+
+
+def _spread(scale: Matrix) -> Any:
+    """A trait that is the same for all of these people tells nothing; it is left as it is."""
+    return np.where(scale > 0, scale, 1.0)

@@ -1,0 +1,151 @@
+"""What a segment is like: markers, a way of answering, and descriptors that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, ranked
+from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
+
+GAP = 0.25  # of a share, or
+RATIO = 0.5  # of the share in all: flexclust 1.5.0
+SPREAD = 0.5  # standard deviations, for numbers
+ALL_UP, ALL_DOWN, ITEMS_NEEDED = 0.75, 0.25, 8
+LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """An item by which a segment is told from the others.
+
+    Attributes:
+        item: Its name, or ``item=answer``.
+        here: Share of yes (or mean) in the segment.
+        everywhere: The same in all.
+        up: Whether it is higher here.
+    """
+
+    item: str
+    here: float
+    everywhere: float
+    up: bool
+
+    def sentence(self) -> str:
+        """Return the marker in words."""
+        return f"{self.item} {self.here:.2f} (all {self.everywhere:.2f})"
+
+
+def described(items: Items) -> tuple[tuple[str, ...], Matrix]:
+    """Return names and values that segments are described by: shares of answers, or the numbers themselves."""
+    if items.kind != "categorical":
+        return items.names, items.values
+    indicators = coded(items)
+    return indicators.features, indicators.values
+
+
+def profiles(values: Matrix, labels: Labels, k: int) -> Matrix:
+    """Return the mean of each column in each segment over those who answered, (k, columns)."""
+    return np.array([np.nanmean(values[labels == j], axis=0) for j in range(k)])
+
+
+def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], ...]:
+    """Return the markers of each segment, the strongest first."""
+    names, values = described(items)
+    here, everywhere = profiles(values, labels, k), np.nanmean(values, axis=0)
+    off = np.abs(here - everywhere)
+    if items.kind == "metric":
+        strength = off / np.nanstd(values, axis=0) / SPREAD
+    else:
+        strength = np.maximum(off / GAP, off / np.maximum(RATIO * everywhere, 1e-12))
+    found = []
+    for j in range(k):
+        order = [int(v) for v in np.argsort(-off[j] if items.kind != "metric" else -strength[j], kind="stable")]
+        found.append(
+            tuple(
+                Marker(names[v], float(here[j, v]), float(everywhere[v]), bool(here[j, v] > everywhere[v]))
+                for v in order
+                if strength[j, v] >= 1 - 1e-9
+            )
+        )
+    return tuple(found)
+
+
+def all_up_or_down(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
+    """Return each segment's share of items that are above the mean of all; NaN where there are too few items."""
+    if len(items.names) < ITEMS_NEEDED or items.kind == "categorical":
+        return (float("nan"),) * k
+    up = profiles(items.values, labels, k) > np.nanmean(items.values, axis=0)
+    return tuple(float(share) for share in up.mean(axis=1))
+
+
+def is_a_way_of_answering(share: float) -> bool:
+    """Return whether a segment is up (or down) on nearly all items: probably how people answer, not what they want."""
+    return share >= ALL_UP or share <= ALL_DOWN
+
+
+def centred(items: Items) -> Items:
+    """Return each person's answers around that person's own mean: without the way of answering."""
+    values = items.values - np.nanmean(items.values, axis=1, keepdims=True)
+    varies = np.nanstd(values, axis=0) > 0
+    names = tuple(name for name, keep in zip(items.names, varies, strict=True) if keep)
+    return Items("metric", names, values[:, varies])
+
+
+def reversed_items(items: Items) -> tuple[str, ...]:
+    """Return items of a scale that run against the sum of the others: perhaps asked the other way round."""
+    if items.kind != "metric" or len(items.names) < 3:  # noqa: PLR2004 - two items have no majority
+        return ()
+    values = np.where(np.isnan(items.values), np.nanmean(items.values, axis=0), items.values)
+    standard = (values - values.mean(axis=0)) / values.std(axis=0)
+    rest = standard.sum(axis=1, keepdims=True) - standard
+    return tuple(
+        name
+        for name, own, others in zip(items.names, standard.T, rest.T, strict=True)
+        if others.std() > 0 and np.corrcoef(own, others)[0, 1] < -2 / np.sqrt(len(own)) - 0.2
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """Whether segments differ in something that they were not made from.
+
+    Attributes:
+        test: "chi-squared" or "Kruskal-Wallis".
+        statistic: Its value.
+        p: Unadjusted.
+        adjusted: After Benjamini & Hochberg over all descriptors of the call.
+    """
+
+    name: str
+    test: str
+    statistic: float
+    p: float
+    adjusted: float
+
+    @property
+    def differs(self) -> bool:
+        """Whether the segments differ."""
+        return self.adjusted <= LEVEL
+
+
+def descriptors(
+    columns: Mapping[str, Sequence[str | None] | NDArray[np.float64]], labels: Labels, k: int
+) -> tuple[Descriptor, ...]:
+    """Test whether *k* segments differ in each of *columns*: texts by chi-squared, numbers by Kruskal-Wallis."""
+    raw: list[tuple[str, GroupTest]] = []
+    for name, column in columns.items():
+        if isinstance(column, np.ndarray):
+            raw.append((name, ranked(column, labels, k).test))
+        else:
+            known = {value: code for code, value in enumerate(sorted({value for value in column if value}))}
+            codes = np.array([known.get(value or "", -1) for value in column], dtype=np.int64)
+            raw.append((name, chi_squared(contingency(codes, labels, k, len(known)))))
+    told = [(name, test) for name, test in raw if np.isfinite(test.p)]
+    levels = adjusted([test.p for _, test in told])
+    return tuple(
+        Descriptor(name, test.name, test.statistic, test.p, q) for (name, test), q in zip(told, levels, strict=True)
+    )

@@ -1,0 +1,102 @@
+"""Is there more in the data than in copies of it that have no segments? Two nulls, one exact test over all k.
+
+First null: each column shuffled by itself (same margins, no relation). Second null: same margins and same rank
+correlations, but no groups. Copies and data are exchangeable under the null, so the share of sets whose best
+standardised stability is at least that of the data is an exact p, whatever the margins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels
+from segmenter.stats.item_matrix import Items, Matrix, coded
+from segmenter.stats.kmeans import Rows
+
+LEVEL = 0.05
+COPIES = 19  # the fewest with which p can reach the level
+QUANTILE = 0.95
+SMALL = 1e-9
+
+Null = Callable[[Items, Generator], Items]
+
+
+@dataclass(frozen=True, slots=True)
+class NullTest:
+    """How the data compare with copies that have no segments.
+
+    Attributes:
+        ks: Numbers of segments that were tried.
+        p: Share of all sets whose best standardised A(k) is at least that of the data.
+        agreement: A(k) of the data, with the effort of this test.
+        quantile: 95% quantile of the copies' A(k).
+        tighter: Whether the data's segments are tighter than those of 95% of the copies (gap statistic; Tibshirani,
+            Walther & Hastie 2001, with the copies as the reference).
+    """
+
+    ks: tuple[int, ...]
+    p: float
+    agreement: tuple[float, ...]
+    quantile: tuple[float, ...]
+    tighter: tuple[bool, ...]
+
+    @property
+    def beaten(self) -> bool:
+        """Whether the data are told apart from the copies at all."""
+        return self.p <= LEVEL + SMALL and any(self.tighter)
+
+    def candidate(self, k: int) -> bool:
+        """Return whether *k* segments are more stable than those of the copies."""
+        place = self.ks.index(k)
+        return self.beaten and self.tighter[place] and self.agreement[place] > self.quantile[place]
+
+
+def shuffled(items: Items, rng: Generator) -> Items:
+    """Return a copy with each column permuted by itself: the first null."""
+    return Items(items.kind, items.names, rng.permuted(items.values, axis=0), items.categories)
+
+
+def same_ranks(items: Items, rng: Generator) -> Items:
+    """Return a copy with the same margins and rank correlations, without groups: the second null, for numbers.
+
+    Normals with correlation 2 sin(pi rho / 6) (Pearson 1907), each column replaced by its own values in their order.
+    """
+    from scipy.stats import rankdata  # noqa: PLC0415 - only where models are made
+
+    values = np.where(np.isnan(items.values), np.nanmedian(items.values, axis=0), items.values)
+    rho = np.corrcoef(rankdata(values, axis=0), rowvar=False)
+    roots, axes = np.linalg.eigh(2 * np.sin(np.pi * rho / 6))
+    # rounding or many ties may leave a root below 0, which no covariance has
+    drawn = rng.standard_normal(values.shape) @ (axes * np.sqrt(np.maximum(roots, 0.0))).T
+    place = drawn.argsort(axis=0).argsort(axis=0)
+    return Items(items.kind, items.names, np.take_along_axis(np.sort(values, axis=0), place, axis=0))
+
+
+def null_test(
+    items: Items, ks: Sequence[int], null: Null, effort: Effort, rng: Generator, *, copies: int = COPIES
+) -> NullTest:
+    """Compare *items* with *copies* of it that *null* makes, over all *ks* in one test."""
+    sets = [items, *(null(items, rng) for _ in range(copies))]
+    measured = [_measured(one, ks, effort, rng) for one in sets]
+    agreement = np.array([agreement for agreement, _ in measured])
+    inertia = np.array([inertia for _, inertia in measured])
+    spread = agreement.std(axis=0)
+    best = ((agreement - agreement.mean(axis=0)) / np.where(spread > 0, spread, 1.0)).max(axis=1)
+    return NullTest(
+        tuple(ks),
+        float((best >= best[0] - SMALL).mean()),
+        tuple(float(value) for value in agreement[0]),
+        tuple(float(value) for value in np.quantile(agreement[1:], QUANTILE, axis=0)),
+        tuple(bool(value) for value in inertia[0] < np.quantile(inertia[1:], 1 - QUANTILE, axis=0)),
+    )
+
+
+def _measured(items: Items, ks: Sequence[int], effort: Effort, rng: Generator) -> tuple[Matrix, Matrix]:
+    rows = Rows.of(coded(items).values)
+    stable = [agreements(bootstrap_labels(rows, k, effort, rng), rows.counts, k).mean() for k in ks]
+    tight = [best_labels(rows, k, starts=effort.starts, rng=rng)[2] for k in ks]
+    return np.array(stable), np.array(tight)

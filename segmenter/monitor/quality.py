@@ -1,0 +1,240 @@
+"""Are the data fit to decide? What is missing, impossible, unreadable or twice there; Ibis in, one row a table out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import ibis
+from ibis import Table
+
+from segmenter.traits.definitions import MappedTrait, Trait
+from segmenter.traits.windows import typed
+
+Light = Literal["green", "amber", "red"]
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""Nothing that a company knows of a living customer happened before; files that lack a date often say year 1."""
+AHEAD = timedelta(days=3650)
+"""A date that a platform holds (a renewal, a birthday to come) may lie ahead, but not by more than ten years."""
+CLOCKS_APART = timedelta(days=1)  # a moment of which only the day is known may seem to lie ahead
+SOME_IMPOSSIBLE, MOSTLY = 0.01, 0.5
+"""Of a trait's known values: more than 1% impossible is amber, more than half is red."""
+SHOWN = 24  # characters of an example
+
+
+@dataclass(frozen=True, slots=True)
+class TraitQuality:
+    """What one trait's values are like.
+
+    Attributes:
+        people: Persons who were measured.
+        missing: Of them, those without a value. Where nothing happened there is nothing to tell: no fault by itself.
+        impossible: Those whose value can't be.
+    """
+
+    name: str
+    people: int
+    missing: int
+    impossible: int
+
+    @property
+    def share_missing(self) -> float:
+        """Of all persons."""
+        return self.missing / self.people if self.people else 0.0
+
+    @property
+    def share_impossible(self) -> float:
+        """Of the values that are known."""
+        known = self.people - self.missing
+        return self.impossible / known if known else 0.0
+
+    @property
+    def light(self) -> Light:
+        """Red: mostly impossible. Amber: nobody has it, or more than 1% are impossible."""
+        if self.share_impossible > MOSTLY:
+            return "red"
+        return "amber" if self.share_impossible > SOME_IMPOSSIBLE or self.missing == self.people else "green"
+
+
+def trait_figures(people: Table, traits: Sequence[Trait], as_of: datetime) -> Table:
+    """Count missing and impossible values: one row, columns ``people, missing_<n>, impossible_<n>``.
+
+    Args:
+        people: As `segmenter.traits.traits.traits` returns it.
+        traits: Which; n is the place in it.
+        as_of: The moment of *people*, UTC.
+    """
+    columns: dict[str, Any] = {"people": people.count()}
+    for place, trait in enumerate(traits):
+        column = people[trait.name]
+        columns[f"missing_{place}"] = people.count(where=column.isnull())
+        columns[f"impossible_{place}"] = people.count(where=_impossible(column, trait, as_of))
+    return people.aggregate(**columns)
+
+
+def trait_qualities(figures: Mapping[str, int], traits: Sequence[Trait]) -> list[TraitQuality]:
+    """Return what the row of `trait_figures` says."""
+    return [
+        TraitQuality(t.name, figures["people"], figures[f"missing_{n}"], figures[f"impossible_{n}"])
+        for n, t in enumerate(traits)
+    ]
+
+
+def _impossible(column: Any, trait: Trait, as_of: datetime) -> Any:
+    if trait.type == "date":
+        return (column < EARLIEST.date()) | (column > (as_of + AHEAD).date())
+    if trait.type != "number":
+        return ibis.literal(value=False)
+    found = column.isnan() | column.isinf()
+    if trait.least is not None:
+        found |= column < trait.least
+    most = (as_of - EARLIEST) / timedelta(days=1) if trait.most is None and trait.unit == "days" else trait.most
+    return found if most is None else found | (column > most)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Rows of one table with the same fault.
+
+    Attributes:
+        rows: How many.
+        example: One of the values, "" where it could name somebody.
+    """
+
+    table: str
+    what: str
+    rows: int
+    example: str
+    mend: str
+
+
+AHEAD_OF_NOW, TOO_EARLY = "lie in the future", "are older than 1900"
+FIX_TIMES = "Correct the dates where the data come from, then run `personasync pull --full`."
+FIX_AMOUNTS = "Mark returns as cancelled where the orders come from; until then they lower the revenue of their buyers."
+MOMENTS = {"contacts": "created_at", "orders": "at", "deliveries": "at", "engagements": "at", "survey_answers": "at"}
+"""When something happened, by table."""
+
+
+def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
+    """Count moments that can't be: one row, ``early, earliest, late, latest``; *now* is the present, UTC."""
+    at: Any = rows[moment]
+    early = at < ibis.literal(EARLIEST).cast("timestamp('UTC', 6)")
+    late = at > ibis.literal(now + CLOCKS_APART).cast("timestamp('UTC', 6)")
+    # as text: some of these moments no Python date can hold
+    return rows.aggregate(
+        early=rows.count(where=early),
+        earliest=at.min(where=early).cast("string"),
+        late=rows.count(where=late),
+        latest=at.max(where=late).cast("string"),
+    )
+
+
+def moment_faults(table: str, figures: Mapping[str, Any]) -> list[Fault]:
+    """Return what the row of `moment_figures` says."""
+    found = [
+        Fault(
+            table, f"{MOMENTS[table]} of {figures[count]:,} rows {what}", figures[count], figures[example] or "", mend
+        )
+        for count, example, what, mend in (
+            ("early", "earliest", TOO_EARLY, FIX_TIMES),
+            ("late", "latest", AHEAD_OF_NOW, FIX_TIMES + " Until then they do not count."),
+        )
+    ]
+    return [fault for fault in found if fault.rows]
+
+
+def amount_figures(orders: Table) -> Table:
+    """Count placed orders of less than nothing: one row, ``rows, least``."""
+    negative = (orders.state == "placed") & (orders.amount < 0)
+    return orders.aggregate(rows=orders.count(where=negative), least=orders.amount.min(where=negative))
+
+
+def amount_faults(figures: Mapping[str, Any]) -> list[Fault]:
+    """Return what the row of `amount_figures` says."""
+    rows = figures["rows"]
+    what = f"{rows:,} placed orders have a negative amount"
+    return [Fault("orders", what, rows, f"{figures['least']:.2f}", FIX_AMOUNTS)] if rows else []
+
+
+def unreadable_figures(contacts: Table, mapped: Sequence[MappedTrait]) -> Table:
+    """Count properties that are no value of the trait's type: one row, ``rows_<n>, example_<n>``; n as in *mapped*."""
+    properties = contacts.properties.cast("json")
+    columns: dict[str, Any] = {}
+    for place, trait in enumerate(mapped):
+        text = properties[trait.property].str.nullif("")
+        wrong = (
+            (contacts.connection == trait.connection) & text.notnull() & typed(text, trait.type, trait.words).isnull()
+        )
+        columns[f"rows_{place}"] = contacts.count(where=wrong)
+        columns[f"example_{place}"] = text.min(where=wrong)
+    return contacts.aggregate(**columns)
+
+
+def unreadable_faults(figures: Mapping[str, Any], mapped: Sequence[MappedTrait]) -> list[Fault]:
+    """Return what the row of `unreadable_figures` says."""
+    found = []
+    for place, trait in enumerate(mapped):
+        rows = figures[f"rows_{place}"]
+        if rows:
+            what = f"{trait.property} of {rows:,} contacts of {trait.connection} is no {trait.type}"
+            mend = f"Correct it there, or map [traits.{trait.name}] as text; until then these people have no value."
+            found.append(Fault("contacts", what, rows, _shown(figures[f"example_{place}"]), mend))
+    return found
+
+
+def _shown(text: str) -> str:
+    """An example that names nobody: no address, and not much of a text."""
+    if "@" in text:
+        return ""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def duplicate_figures(contacts: Table, links: Table) -> tuple[Table, Table]:
+    """Count people who may be twice there: two tables of one row each, column ``n``.
+
+    Args:
+        contacts: Versions in force.
+        links: Columns ``contact_key``, ``person_id``.
+
+    Returns:
+        Addresses that several persons have; persons with several contacts of one connection.
+    """
+    active = contacts.filter(contacts.state == "active")
+    key = active.connection.concat(":", active.platform_id)
+    told = active.mutate(contact_key=key).inner_join(links, "contact_key")
+    known = told.filter(told.email.notnull())
+    addresses = known.group_by("email").aggregate(persons=known.person_id.nunique())
+    twice = told.group_by("person_id", "connection").aggregate(contacts=told.count())
+    several = twice.filter(twice.contacts > 1)
+    return addresses.aggregate(n=(addresses.persons > 1).cast("int64").sum()), several.aggregate(
+        n=several.person_id.nunique()
+    )
+
+
+def duplicate_faults(addresses: int, persons: int) -> list[Fault]:
+    """Return what the figures of `duplicate_figures` say."""
+    found = [
+        Fault(
+            "contacts",
+            f"{addresses:,} addresses belong to several persons",
+            addresses,
+            "",
+            "Run `personasync pull --full`, which joins them.",
+        ),
+        Fault(
+            "contacts",
+            f"{persons:,} persons have several contacts on one platform",
+            persons,
+            "",
+            "Merge them there; until then each of them gets the same persona.",
+        ),
+    ]
+    return [fault for fault in found if fault.rows]
+
+
+def worst(lights: Sequence[Light]) -> Light:
+    """Return the most alarming of *lights*; green for none."""
+    return next((light for light in ("red", "amber") if light in lights), "green")

@@ -1,0 +1,160 @@
+"""Do segments that were found still hold for the people of today? Structural drift, against what chance allows.
+
+Three things can happen to a segmentation: its borders lie elsewhere now (segments found anew among today's people put
+them together otherwise), it comes apart (a segment does not come again any more: two became one), or there is one more
+(the next number of segments holds now, and did not before). Each is compared with what drawing the people anew would do
+by itself: SCIENCE.md 3.2 and 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.random import Generator
+from threadpoolctl import threadpool_limits
+
+from segmenter.discover.choose_k import BREAK, REPRODUCIBLE, TRUSTED, VALID
+from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, stability
+from segmenter.minimum import of_a_segment
+from segmenter.stats.item_matrix import Items, Labels, coded
+from segmenter.stats.kmeans import Rows
+
+SAME_SEGMENTS = 0.6
+"""Agreement (adjusted Rand) of old and new labels above which nothing is said, however surely it fell."""
+FALLEN: Sequence[tuple[float, float]] = ((TRUSTED, 0.1), (VALID, 0.2))
+"""A segment's stability is told when it is below the first, and fell by more than the second."""
+RISE = 0.1  # by so much the stability of the next number of segments must have risen to be told
+MANY = 1_000  # people: more don't make segments steadier
+EFFORT = Effort(100, 5)
+STARTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What was known of the segments when they were found.
+
+    Attributes:
+        people: Among whom.
+        k: How many.
+        least: Agreement of two segmentations of the same people that chance seldom goes below (1%).
+        stability: SLSw of the least stable one.
+        following: A(k + 1), the smaller of mean and median; None where it was not computed.
+    """
+
+    people: int
+    k: int
+    least: float
+    stability: float
+    following: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """How segments that were found meet those of today.
+
+    Attributes:
+        people: Of today.
+        agreement: Of the old segments and of those found anew (adjusted Rand).
+        threshold: Below which it is an alarm: the convention, or less where chance allows less.
+        stability: SLSw of the least stable segment of today.
+        following: A(k + 1) today, 0 where stability breaks after k, or a segment of it would be too small or unstable.
+        before: As it was.
+    """
+
+    people: int
+    agreement: float
+    threshold: float
+    stability: float
+    following: float
+    before: Before
+
+    @property
+    def few(self) -> bool:
+        """Whether there are so few people today that they are what makes segments waver."""
+        return self.people < min(self.before.people, MANY) / 2
+
+    @property
+    def moved(self) -> bool:
+        """Whether borders lie elsewhere now."""
+        return self.agreement < self.threshold
+
+    @property
+    def dissolved(self) -> bool:
+        """Whether a segment does not come again any more; of few people nobody can tell."""
+        fall = self.before.stability - self.stability
+        return not self.few and any(self.stability < level and fall > step for level, step in FALLEN)
+
+    @property
+    def one_more(self) -> bool:
+        """Whether one more segment holds now."""
+        known = self.before.following
+        return known is not None and self.following >= REPRODUCIBLE and self.following > known + RISE
+
+    @property
+    def segment_anew(self) -> bool:
+        """Whether a new segmentation should be looked for."""
+        return self.moved or self.dissolved or self.one_more
+
+    def sentences(self) -> list[str]:
+        """Say what happened, one sentence each; nothing where the segments still hold."""
+        told = []
+        if self.moved:
+            told.append(
+                f"segments found anew agree with these by {self.agreement:.2f} only ({self.threshold:.2f} is the least "
+                "that the same people would give)"
+            )
+        if self.dissolved:
+            told.append(
+                f"a segment does not come again any more (stability {self.stability:.2f}, it was "
+                f"{self.before.stability:.2f}): two may have become one"
+            )
+        if self.one_more:
+            told.append(
+                f"{self.before.k + 1} segments hold now (agreement {self.following:.2f}, it was "
+                f"{self.before.following or 0:.2f}): there may be a new one"
+            )
+        return told
+
+
+def structure(items: Items, old: Labels, before: Before, rng: Generator, effort: Effort = EFFORT) -> Structure:
+    """Find the segments anew among the people of today, and compare.
+
+    Args:
+        items: Today's base: the items or traits that the segments were found on.
+        old: (people,) the segment that each is in by the old centres.
+        before: What was known.
+        rng: Draws the samples.
+        effort: Of the bootstrap.
+    """
+    with threadpool_limits(1):  # many small fits: threads would wait for each other
+        rows, k = Rows.of(coded(items).values), before.k
+        own, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
+        labels = bootstrap_labels(rows, k, effort, rng)
+        today = stability(rows, own, labels, k)
+        found = Structure(
+            people=len(items.values),
+            agreement=_agreement(own[rows.place], old, k),
+            threshold=min(SAME_SEGMENTS, before.least),
+            stability=min(today.segments),
+            following=_following(rows, k + 1, min(today.agreement, today.median) - BREAK, effort, rng),
+            before=before,
+        )
+    return replace(found, threshold=min(found.threshold, today.least)) if found.few else found
+
+
+def _agreement(first: Labels, second: Labels, k: int) -> float:
+    rows = Rows.of(np.column_stack([first, second]).astype(np.float64))
+    pairs: Labels = rows.values.T.astype(np.int64)
+    return float(agreements(pairs, rows.counts, k)[0])
+
+
+def _following(rows: Rows, k: int, least: float, effort: Effort, rng: Generator) -> float:
+    own, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
+    found = stability(rows, own, bootstrap_labels(rows, k, effort, rng), k)
+    smallest = np.bincount(own, rows.counts, minlength=k).min()
+    if smallest < of_a_segment(int(rows.counts.sum())) or min(found.segments) < VALID:
+        return 0.0
+    level = min(found.agreement, found.median)
+    return level if level >= least else 0.0

@@ -1,0 +1,1 @@
+"""Personalization: template fields, personas, platform tags, escaping, and the checks on them."""

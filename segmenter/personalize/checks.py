@@ -1,0 +1,117 @@
+"""What can be wrong with template fields and with the copy that people wrote for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from segmenter.errors import DefinitionError
+from segmenter.personalize.fields import TEXT_BYTES, FieldKind, TemplateField
+from segmenter.personalize.personas import Persona
+from segmenter.privacy.sensitive import Purpose, refuse_sensitive
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.definitions import TraitType
+from segmenter.traits.next_best_offer import NEXT
+
+INJECTION = re.compile(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#|<\s*/?\s*[a-zA-Z!]")
+"""Merge tags, HubL and HTML: what a template would execute instead of print."""
+
+FROM: Mapping[FieldKind, frozenset[TraitType]] = {
+    "text": frozenset({"text", "number", "date", "boolean"}),
+    "url": frozenset({"text"}),
+    "choice": frozenset({"text"}),
+    "number": frozenset({"number"}),
+    "date": frozenset({"date"}),
+}
+"""Which traits a field of each type can show."""
+
+
+def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purpose: Purpose) -> None:
+    """Look at where fields get their values from.
+
+    Raises:
+        DefinitionError: A trait that does not exist, that the field's type can't show, or that is sensitive and has no
+            purpose; a level that nothing stands behind; a choice without options, or options of something else.
+    """
+    for template in fields.values():
+        where = f"field {template.name!r}"
+        if template.level == "individual" and template.trait is None:
+            raise DefinitionError('personalize = "individual" needs a trait: trait = "favourite_category"', where=where)
+        if (template.type == "choice") != bool(template.options):
+            raise DefinitionError('options belong to type = "choice", and it needs some', where=where)
+        if template.trait is not None:
+            _check_trait(template, template.trait, catalogue, purpose, where=where)
+
+
+def _check_trait(template: TemplateField, name: str, catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:
+    if name not in NEXT and name not in catalogue.traits:
+        listed = ", ".join(sorted({*NEXT, *catalogue.traits}))
+        raise DefinitionError(f"there is no trait {name!r}; known: {listed}", where=where)
+    kind: TraitType = "text" if name in NEXT else catalogue.traits[name].type
+    if kind not in FROM[template.type]:
+        fitting = next(field for field, kinds in FROM.items() if kind in kinds)
+        raise DefinitionError(
+            f"the trait {name!r} is a {kind}, which a field of type {template.type} can't show; "
+            f'write type = "{kind if kind in FROM else fitting}"',
+            where=where,
+        )
+    refuse_sensitive([name], catalogue, purpose, where=where)
+
+
+def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField]) -> None:
+    """Look at everything that people wrote for templates.
+
+    Raises:
+        DefinitionError: Copy for a field that does not exist, longer than a platform keeps or the template has room
+            for, of another type than the field, or text that a template would execute.
+    """
+    for template in fields.values():
+        _check_text(template.fallback, template, where=f"field {template.name!r}, fallback")
+    for persona in personas:
+        for name, connection, text in persona.texts():
+            on = f" on {connection!r}" if connection else ""
+            where = f"persona {persona.slug!r}, field {name!r}{on}"
+            if name not in fields:
+                listed = ", ".join(fields) or "none"
+                raise DefinitionError(f"there is no such field; personas.toml defines: {listed}", where=where)
+            if connection and connection not in fields[name].targets:
+                listed = ", ".join(fields[name].targets) or "none"
+                raise DefinitionError(f"the field is on no connection {connection!r}; it is on: {listed}", where=where)
+            _check_text(text, fields[name], where=where)
+
+
+def _check_text(text: str, template: TemplateField, *, where: str) -> None:
+    size = len(text.encode())
+    if size > TEXT_BYTES:
+        raise DefinitionError(f"the text has {size} bytes, Mailchimp keeps {TEXT_BYTES}; shorten it", where=where)
+    if len(text) > template.max_length:
+        most = template.max_length
+        raise DefinitionError(
+            f"the text has {len(text)} characters, max_length is {most}; shorten it or raise max_length", where=where
+        )
+    found = INJECTION.search(text)
+    if found:
+        raise DefinitionError(f"{found.group()!r} would be executed by a template instead of printed", where=where)
+    problem = _bad_value(text, template) if text else ""
+    if problem:
+        raise DefinitionError(problem, where=where)
+
+
+def _bad_value(text: str, template: TemplateField) -> str:
+    if template.type == "url" and not re.fullmatch(r"https?://[^\s<>\"']+", text):
+        return f"{text!r} is no web address (https://...)"
+    if template.type == "number" and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
+        return f"{text!r} is no number (digits and one point)"
+    if template.type == "date" and not _is_date(text):
+        return f"{text!r} is no date (2027-01-31)"
+    if template.type == "choice" and text not in template.options:
+        return f"{text!r} is none of the options: {', '.join(template.options)}"
+    return ""
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False

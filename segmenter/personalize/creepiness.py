@@ -1,0 +1,280 @@
+"""What reads as if somebody had looked over one's shoulder: values, audiences and mails, each with reason and mend.
+
+Personal is what a reader expects the sender to know; creepy is what makes them ask how the sender knew. Nothing here
+changes a value: it is judged, and `segmenter.personalize.fields` shows or holds back what was judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any, Literal
+
+import ibis
+from ibis import Table
+
+from segmenter.personalize.fields import TemplateField
+from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find, why_sensitive, words
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.next_best_offer import NEXT
+
+Reason = Literal["sensitive", "recent", "once", "old", "audience", "tokens"]
+OF_VALUES: tuple[Reason, ...] = ("sensitive", "recent", "once", "old")
+"""What a value itself can be; of several reasons the first is told."""
+NEVER_SHOWN: tuple[Reason, ...] = ("sensitive",)
+"""Special categories of data reach no mail without a named purpose (`segmenter.privacy.sensitive`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much a workspace allows.
+
+    Attributes:
+        max_individual: Most values of the reader's own in one mail.
+        recent_days: What was bought or looked at within so many days is not named back.
+        min_times: What was bought or looked at less often is not named back as theirs.
+        max_age_days: Oldest doing that a value may rest on.
+        min_audience: Fewest people whom words of a group's own may address.
+        held_back: The reasons for which a value is not shown: the persona's copy or the fallback is.
+    """
+
+    max_individual: int = 4
+    recent_days: float = 3
+    min_times: int = 2
+    max_age_days: float = 730
+    min_audience: int = 20
+    held_back: tuple[Reason, ...] = NEVER_SHOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a trait's value rests on.
+
+    Attributes:
+        names: What it names back to the person, if it does.
+        since: Traits that count the days since; the newest of them is its age. () where the age is not known.
+        times: The trait that counts how often.
+    """
+
+    names: Literal["bought", "viewed", ""] = ""
+    since: tuple[str, ...] = ()
+    times: str | None = None
+
+
+ORDERED, ANSWERED = ("days_since_order",), ("days_since_open", "days_since_click", "days_since_visit")
+NAMING: Mapping[str, Evidence] = {
+    "last_product": Evidence("bought", ORDERED),
+    "last_category": Evidence("bought", ORDERED),
+    "favourite_category": Evidence("", ORDERED, "orders_total"),
+    **{name: Evidence("", ORDERED) for name in NEXT},
+}
+BY_SOURCE: Mapping[str, Evidence] = {
+    "orders": Evidence("", ORDERED),
+    "order_lines": Evidence("", ORDERED),
+    "engagements": Evidence("", ANSWERED),
+    "survey_answers": Evidence("", ("days_since_answer",)),
+}
+VIEWING = frozenset(
+    {"viewed", "visited", "browsed", "cart", "basket", "wishlist", "searched", "angesehen", "warenkorb"}
+)
+PAGES = frozenset({"url", "page", "seite"})  # of these it takes one, and that it was the first or the last
+FIRST_OR_LAST = frozenset({"first", "last", "recent", "recently", "landing", "letzte", "zuletzt"})
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One thing that a reader may find creepy.
+
+    Attributes:
+        place: The field, template line or persona.
+        message: What it is, and why that matters.
+        people: How many it is about; 0 where that is not counted.
+        persona: Slug of the persona that they have; "" where it is about no persona.
+        held_back: Whether they are shown the persona's copy or the fallback instead.
+        example: The address of one of them; "" where nobody is named.
+    """
+
+    reason: Reason
+    place: str
+    message: str
+    mend: str
+    people: int = 0
+    persona: str = ""
+    held_back: bool = False
+    example: str = ""
+
+    def sentence(self) -> str:
+        """Return it as people read it."""
+        return f"{self.place}: {self.message} {self.mend}"
+
+
+def evidence(name: str, catalogue: Catalogue) -> Evidence:
+    """Return what trait *name* rests on."""
+    if name in NAMING:
+        return NAMING[name]
+    if is_viewing(name, catalogue):
+        return Evidence("viewed", ("days_since_visit",), "visits_365d")
+    return BY_SOURCE.get(catalogue.traits[name].source, Evidence())
+
+
+def is_viewing(name: str, catalogue: Catalogue) -> bool:
+    """Return whether a mapped trait tells what somebody looked at: by its name, its meaning or its property's."""
+    mapped = catalogue.mapped.get(name)
+    if mapped is None:
+        return False
+    told = set(words(f"{name} {mapped.meaning} {mapped.property}".replace("_", " ")))
+    return bool(told & VIEWING) or bool(told & PAGES and told & FIRST_OR_LAST)
+
+
+def needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
+    """Return the traits besides *shown* ones that `judged` asks for, each once."""
+    found: dict[str, None] = {}
+    for name in shown:
+        rests = evidence(name, catalogue)
+        found |= dict.fromkeys((*rests.since, *((rests.times,) if rests.times else ())))
+    return list(found)
+
+
+def sensitive_values(values: Iterable[str | None]) -> list[str]:
+    """Return those of *values* that speak of a special category of data, or of children."""
+    return [value for value in values if value and find(value, whole=True)]
+
+
+def judged(
+    people: Table, shown: Sequence[str], catalogue: Catalogue, limits: Limits, sensitive: Mapping[str, Sequence[str]]
+) -> Table:
+    """Return *people* with a column ``creepy_TRAIT`` for each trait that is shown: the reason, or null.
+
+    Args:
+        people: The traits *shown*, and those that `needed` names.
+        shown: Traits that fields show to the people whom they are about.
+        catalogue: What they are.
+        limits: How much is allowed.
+        sensitive: By trait: values that may not be shown (`sensitive_values`).
+    """
+    columns = {
+        f"creepy_{name}": _reason(people, name, evidence(name, catalogue), limits, sensitive.get(name, ()))
+        for name in shown
+    }
+    return people.mutate(**columns)
+
+
+def _reason(people: Table, name: str, rests: Evidence, limits: Limits, sensitive: Sequence[str]) -> Any:
+    value, no = people[name], ibis.literal(False)  # noqa: FBT003 - an expression
+    since = [people[one] for one in rests.since]
+    found: dict[Reason, Any] = {"sensitive": value.isin(list(sensitive)) if sensitive else no}
+    if rests.names and since:
+        found["recent"] = since[0] < limits.recent_days
+    if rests.times:
+        found["once"] = people[rests.times].fill_null(0.0) < limits.min_times
+    if since:
+        # what happened at an unknown time is not called old
+        old = reduce(and_, (one.isnull() | (one > limits.max_age_days) for one in since))
+        found["old"] = old & ~reduce(and_, (one.isnull() for one in since))
+    told = [(value.notnull() & found[reason].fill_null(no), reason) for reason in OF_VALUES if reason in found]
+    return ibis.cases(*told, else_=ibis.null("string"))
+
+
+def of_value(
+    reason: Reason, template: TemplateField, limits: Limits, *, persona: str, people: int, example: str = ""
+) -> Concern:
+    """Return what is creepy about the values of a field that *people* of a persona would be shown."""
+    held = reason in limits.held_back
+    trait = template.asked or ""
+    why: Mapping[str, str] = {
+        "sensitive": f"{trait} says something about health, religion, children or the like",
+        "recent": f"{trait} names what they bought or looked at within {limits.recent_days:g} days, as if watched",
+        "once": f"{trait} names back what they did fewer than {limits.min_times} times, as if it were theirs",
+        "old": f"{trait} rests on what they did more than {limits.max_age_days:g} days ago",
+    }
+    mends: Mapping[str, str] = {
+        "sensitive": f'If it may be said, personasync.toml needs: [sensitive] purpose = "...", allow = ["{trait}"].',
+        "recent": "Set [personalize] recent_days lower if that is welcome",
+        "once": "Set [personalize] min_times lower if once is enough",
+        "old": "Set [personalize] max_age_days higher if that still holds",
+    }
+    mend = mends[reason]
+    if reason != "sensitive":
+        mend += "." if held else ', or creepy = "fallback": they get the persona\'s copy or the fallback instead.'
+    shown = "gets the persona's copy or the fallback instead" if held else "is shown that"
+    who = "1 person" if people == 1 else f"{people:,} people"
+    shown = shown if people == 1 else shown.replace("gets", "get").replace("is shown", "are shown")
+    return Concern(
+        reason,
+        f"field {template.name!r}, persona {persona!r}",
+        f"{why[reason]}; {who} {shown}.",
+        mend,
+        people,
+        persona,
+        held,
+        example,
+    )
+
+
+def of_audiences(audiences: Mapping[str, int], limits: Limits, *, what: str = "persona") -> list[Concern]:
+    """Return the groups that are too small to be addressed with words of their own.
+
+    Args:
+        audiences: People by persona that has copy, or by option of a choice that is shown.
+        limits: How much is allowed.
+        what: What the groups are, and where.
+    """
+    return [
+        Concern(
+            "audience",
+            f"{what} {name!r}",
+            f"{count:,} {'person gets' if count == 1 else 'people get'} words of their own, min_audience is "
+            f"{limits.min_audience}: so few feel singled out, and can be told apart.",
+            "Join it with another, or set [personalize] min_audience lower.",
+            count,
+            name if what == "persona" else "",
+        )
+        for name, count in audiences.items()
+        if 0 < count < limits.min_audience
+    ]
+
+
+def of_mail(tokens: Mapping[str, int], limits: Limits) -> list[Concern]:
+    """Return whether one mail says too much of what is known of its reader.
+
+    Args:
+        tokens: Each value of the reader's own that it prints, and the first line in which it does.
+        limits: How much is allowed.
+    """
+    if len(tokens) <= limits.max_individual:
+        return []
+    listed = ", ".join(f"{name} (line {line})" for name, line in tokens.items())
+    return [
+        Concern(
+            "tokens",
+            f"line {list(tokens.values())[limits.max_individual]}",
+            f"the mail prints {len(tokens)} values of the reader's own, max_individual is {limits.max_individual}: "
+            f"{listed}. It reads like a file on somebody.",
+            "Keep those that help the reader, or set [personalize] max_individual higher.",
+        )
+    ]
+
+
+def of_fields(
+    fields: Mapping[str, TemplateField], catalogue: Catalogue, limits: Limits, purpose: Purpose = NO_PURPOSE
+) -> list[Concern]:
+    """Return what can be told from the fields as they are configured, whoever the people are."""
+    found = []
+    for name, template in fields.items():
+        if template.asked is None or not template.targets:
+            continue
+        place, rests = f"field {name!r}", evidence(template.asked, catalogue)
+        if purpose.allows(template.asked):
+            why = "" if template.asked in NEXT else why_sensitive(template.asked, catalogue)
+            message = f"it prints a sensitive trait ({why or 'its values may be'}) into mails, which others may see."
+            mend = 'personalize = "persona" keeps it out of mails.'
+            found.append(Concern("sensitive", place, message, mend))
+        if rests.names and "recent" not in limits.held_back:
+            reason: Reason = "recent" if rests.names == "bought" else "once"
+            what = "bought last" if rests.names == "bought" else "looked at, even once"
+            message = f"{template.asked} names back what somebody {what}."
+            mend = 'Set [personalize] creepy = "fallback", so that nobody is told what is too fresh or happened once.'
+            found.append(Concern(reason, place, message, mend))
+    return found

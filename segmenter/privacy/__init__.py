@@ -1,0 +1,1 @@
+"""Privacy: which data are sensitive."""

@@ -1,0 +1,218 @@
+"""What may not decide without a named purpose: traits and words about special categories of data, and about children.
+
+The families are those of GDPR Art. 9(1), from which data that allow to infer them are not exempt (CJEU C-184/20), and
+children. The lists are English and German, and can't be complete: `sensitive = true` on a trait adds to them, the
+proxy audit (`segmenter.monitor.proxy_audit`) looks for what no list can know.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from segmenter.errors import DefinitionError
+from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.personas import Persona
+from segmenter.traits.builtin import Catalogue
+
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "health": (
+        "health", "healthcare", "medical*", "medication*", "medicine", "disease*", "illness*", "sick", "sickness",
+        "diagnos*", "disabilit*", "handicap*", "wheelchair", "diabet*", "cancer", "hiv", "aids", "allerg*", "asthma*",
+        "depress*", "anxiety", "therap*", "psychiatr*", "surgery", "hospital*", "patients", "bmi", "blood type",
+        "blood pressure", "pregnan*", "vaccin*", "addict*", "genetic*", "dna", "biometric*",
+        "gesundheit*", "krank*", "erkrank*", "medizin*", "medikament*", "behinder*", "schwerbehinder*", "rollstuhl*",
+        "krebs*", "psychisch*", "psychotherap*", "suchtkrank*", "schwanger*", "impf*", "arztbesuch*", "patienten*",
+        "blutdruck*", "blutgruppe*", "pflegegrad*", "pflegestufe*", "genetisch*", "biometrisch*",
+    ),
+    "religion": (
+        "religio*", "faith", "church*", "mosque*", "synagog*", "christianity", "catholic*", "protestant*", "muslim*",
+        "islam*", "jew", "jews", "jewish*", "judaism", "hindu*", "buddhis*", "atheis*", "orthodox church", "kosher",
+        "halal", "ramadan", "konfession*", "kirche*", "katholi*", "evangelisch*", "muslimisch*", "judisch*", "juden*",
+        "glaubig*", "glaubensgemeinschaft*", "moschee*", "weltanschauung*", "koscher*",
+    ),
+    "politics": (
+        "politi*", "party affiliation", "party member*", "party preference", "democrat*", "republican*", "socialist*",
+        "socialism", "communist*", "communism", "left wing", "right wing", "voter*", "voting", "vote intention",
+        "election*", "partei*", "wahler*", "wahlverhalten", "wahlabsicht*", "sonntagsfrage", "rechtsextrem*",
+        "linksextrem*",
+    ),
+    "trade union": (
+        "union", "unions", "unionis*", "unioniz*", "trade union*", "labor union*", "labour union*", "works council*",
+        "gewerkschaft*", "betriebsrat*", "betriebsrate*",
+    ),
+    "sex life": (
+        "sexual*", "sex life", "sexlife", "sexleben*", "sexuell*", "homosex*", "heterosex*", "bisex*", "lgbt*",
+        "queer*", "gay", "gays", "lesbian*", "lesbisch*", "lesbe*", "schwul*", "transgender*", "transsex*",
+    ),
+    "ethnicity": (
+        "ethni*", "racial*", "race ethnicity", "race or ethnicity", "skin color", "skin colour", "ancestry", "caste",
+        "immigrant*", "migration background", "migrant*", "refugee*", "hautfarbe*", "abstammung*", "ethnisch*",
+        "migrationshintergrund*", "fluchtling*", "rassisch*",
+    ),
+    "children": (
+        "child", "children", "childless*", "childcare", "kid", "kids", "baby", "babies", "toddler*", "minors",
+        "underage*", "kinder*", "kinderlos*", "anzahl kinder", "kleinkind*", "schulkind*", "saugling*",
+        "minderjahrig*", "nachwuchs",
+    ),
+}  # fmt: skip
+"""By family: words as `words` spells them (lower case, without accents); ``*`` stands for any ending."""
+
+ALONE = {"race": "ethnicity", "rasse": "ethnicity", "party": "politics"}
+"""Innocent in a sentence ("race day"); as the whole name of a trait they mean this."""
+
+INNOCENT = (
+    "european union",
+    "credit union",
+    "western union",
+    "union square",
+    "union jack",
+    "hospitality*",
+    "health score*",
+    "customer health",
+    "account health",
+    "list health",
+)
+"""Phrases that hold a word of the lists and mean something else."""
+
+MEND = 'If there is a lawful purpose, write into personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What the workspace says that sensitive traits are needed for.
+
+    Attributes:
+        text: The purpose; "" allows nothing.
+        allow: The traits that it is for.
+    """
+
+    text: str = ""
+    allow: tuple[str, ...] = ()
+
+    def allows(self, trait: str) -> bool:
+        """Return whether *trait* may decide."""
+        return bool(self.text.strip()) and trait in self.allow
+
+
+NO_PURPOSE = Purpose()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A sensitive word in a text, and its family."""
+
+    family: str
+    word: str
+
+
+def words(text: str) -> list[str]:
+    """Return the words of *text* as the lists spell them: lower case, without accents, ``camelCase`` taken apart."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).casefold().replace("ae", "a").replace("oe", "o")
+    plain = "".join(c for c in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(c))
+    return re.findall(r"[a-z]+", plain.replace("ue", "u"))
+
+
+def find(text: str, *, whole: bool = False) -> list[Found]:
+    """Return the sensitive words in *text*, each once.
+
+    Args:
+        text: A name, or prose.
+        whole: It is a name: words of `ALONE` count too.
+    """
+    told = " ".join(words(text))
+    if whole and told in ALONE:
+        return [Found(ALONE[told], told)]
+    told = _innocent().sub(" ", told)
+    return list(dict.fromkeys(_families(told)))
+
+
+def _families(told: str) -> Iterator[Found]:
+    for family, pattern in _patterns().items():
+        yield from (Found(family, match.group()) for match in pattern.finditer(told))
+
+
+def _pattern(listed: Sequence[str]) -> re.Pattern[str]:
+    spelt = (" ".join(words(one)) + ("[a-z]*" if one.endswith("*") else "") for one in listed)
+    return re.compile(rf"\b(?:{'|'.join(sorted(spelt, key=len, reverse=True))})\b")
+
+
+@cache
+def _patterns() -> Mapping[str, re.Pattern[str]]:
+    return {family: _pattern(listed) for family, listed in FAMILIES.items()}
+
+
+@cache
+def _innocent() -> re.Pattern[str]:
+    return _pattern(INNOCENT)
+
+
+def why_sensitive(trait: str, catalogue: Catalogue) -> str:
+    """Return why *trait* is sensitive, "" where it is not: marked as such, or its words tell.
+
+    Looked at are its name, its meaning, and the property or the survey's item that it is read from.
+    """
+    known = catalogue.traits.get(trait)
+    if known is not None and known.sensitive:
+        return "it is marked as sensitive"
+    mapped, surveyed = catalogue.mapped.get(trait), catalogue.surveyed.get(trait)
+    if known is not None and mapped is None and surveyed is None:
+        return ""  # built in: none of them is
+    texts = [trait, known.meaning if known else ""]
+    texts += [mapped.property] if mapped else []
+    texts += [surveyed.item] if surveyed else []
+    found = next((one for text in texts for one in find(text, whole=True)), None)
+    return f"{found.word!r} is about {found.family}" if found else ""
+
+
+def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:
+    """Refuse to let sensitive traits decide.
+
+    Args:
+        names: Traits that a model or a rule would use.
+        catalogue: What they are.
+        purpose: What the workspace allows.
+        where: Who would use them, for the message.
+
+    Raises:
+        DefinitionError: One of them is sensitive, and the workspace names no purpose for it.
+    """
+    for name in names:
+        reason = "" if purpose.allows(name) else why_sensitive(name, catalogue)
+        if reason:
+            raise DefinitionError(
+                f"the trait {name!r} is sensitive ({reason}) and may not decide. {MEND.format(name=name)}", where=where
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sensitive word in what a persona says.
+
+    Attributes:
+        persona: The persona's slug; "" for the fallback of a field.
+        part: ``name``, ``story``, ``quote`` or ``fields.NAME``; ``fields.NAME.fallback``.
+    """
+
+    persona: str
+    part: str
+    found: Found
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        whose = f"persona {self.persona!r}, {self.part}" if self.persona else self.part
+        return f"{whose}: {self.found.word!r} is about {self.found.family}; nobody should read that in a mail or a CRM"
+
+
+def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> list[Remark]:
+    """Return the sensitive words in names, stories and copy."""
+    remarks = []
+    for slug, persona in personas.items():
+        texts = persona.invention().items()
+        remarks += [Remark(slug, part, found) for part, text in texts if part != "picture" for found in find(text)]
+    for name, field in fields.items():
+        remarks += [Remark("", f"fields.{name}.fallback", found) for found in find(field.fallback)]
+    return remarks

@@ -1,0 +1,102 @@
+"""Facts in words: one sentence each, with the share or median, everybody's beside it, the index and its interval."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import isfinite
+
+from segmenter.profile.columns import EPOCH
+from segmenter.profile.distinctive_traits import Fact
+from segmenter.profile.profile import Profile
+from segmenter.profile.typical_member import Said
+from segmenter.traits.trait_families import Family
+
+DATE = "date"
+MONEY_LIKE = ("main currency", "")
+"""Units that a sentence does without: the meaning says it already."""
+
+
+def sentence(fact: Fact, people: int) -> str:
+    """Return a fact about so many *people* in words; where it is not known of all of them, of how many."""
+    known = f"; known of {fact.known / people:.0%}" if fact.known < people else ""
+    return f"{what(fact)} ({everybody(fact)}{known})"
+
+
+def what(fact: Fact) -> str:
+    """Return what it is and how the group's people are: "country: CH 62%"."""
+    return f"{subject(fact)} {figure(fact, fact.here)}"
+
+
+def subject(fact: Fact) -> str:
+    """Return what the figure is of."""
+    return f"{fact.meaning}: {fact.value}" if fact.kind == "share" else f"{fact.meaning}: median"
+
+
+def everybody(fact: Fact) -> str:
+    """Return how all are, and the index with its interval, or the interval of the median where there is none."""
+    told = f"all {figure(fact, fact.everywhere)}"
+    if fact.index is not None and fact.index_low is not None and fact.index_high is not None:
+        return f"{told}; index {fact.index:,.0f}, {fact.index_low:,.0f} to {fact.index_high:,.0f}"
+    return f"{told}; surely {figure(fact, fact.here_low)} to {figure(fact, fact.here_high)}"
+
+
+def figure(fact: Fact, value: float) -> str:
+    """Return a share as a percentage, a median with its unit, a date as a month."""
+    if fact.kind == "share":
+        return f"{value:.0%}" if value >= 0.01 or value == 0 else f"{value:.1%}"  # noqa: PLR2004 - digits
+    if fact.unit == DATE:
+        return f"{EPOCH + timedelta(days=value):%B %Y}"
+    return f"{number(value)}{_unit(fact.unit, number(value))}"
+
+
+def _unit(unit: str, figure: str) -> str:
+    if unit in MONEY_LIKE or unit.startswith("share"):
+        return ""
+    one = f"{unit.removesuffix('ies')}y" if unit.endswith("ies") else unit.removesuffix("s")
+    return f" {one if figure == '1' else unit}"
+
+
+def number(value: float) -> str:
+    """Return a number with as many digits as it deserves."""
+    size = abs(value)
+    if not isfinite(value) or size >= 10 or value == int(value):  # noqa: PLR2004 - digits
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 1 else f"{value:.2f}"
+
+
+def said(one: Said) -> str:
+    """Return one thing about the typical member."""
+    counted = one.value[:1].isdigit() and "%" not in one.value
+    return f"{one.meaning}: {one.value}{_unit(one.unit, one.value) if counted else ''}"
+
+
+def family_lines(profile: Profile) -> dict[Family, list[str]]:
+    """Return what is said of each family: its facts, or why there are none."""
+    return {
+        family: [sentence(fact, profile.trust.people) for fact in facts] or [_nothing(profile.compared.get(family, 0))]
+        for family, facts in profile.card().items()
+    }
+
+
+def made_from(profile: Profile) -> list[str]:
+    """Return the facts about what the segment was made from."""
+    return [sentence(fact, profile.trust.people) for fact in profile.made_from()]
+
+
+def _nothing(compared: int) -> str:
+    if not compared:
+        return "Nothing is known: no such trait has different values."
+    return f"Nothing that differs from everybody enough; {compared} trait{'s' if compared > 1 else ''} compared."
+
+
+def typical_sentences(profile: Profile) -> list[str]:
+    """Return who the typical member is, and how they were found."""
+    member = profile.typical
+    if member is None:
+        return []
+    how = (
+        f"A real person, nearest to the middle of its people: Euclidean distance over {len(member.traits)} "
+        f"standardised traits, {member.distance:.2f} standard deviations a trait away. Told in spans, so that "
+        f"{member.alike:,} of its people are the same in all of this."
+    )
+    return [*(said(one) for one in member.said), how]

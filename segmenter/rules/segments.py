@@ -1,0 +1,249 @@
+"""Segments by rule: nested, tried one after the other in a waterfall, so that one person is in one segment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add, and_, or_
+from typing import Any
+
+import ibis
+from ibis import Table
+from sqlglot import exp
+
+from segmenter.errors import DefinitionError
+from segmenter.rules.evaluate import as_ibis, holds, value_of
+from segmenter.rules.format_value import shown, shown_one
+from segmenter.rules.rules import Rule, describe, parse_rule, written
+from segmenter.traits.builtin import Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A group of people that share traits.
+
+    Attributes:
+        rule: The condition; within a parent it is asked only of the parent's people.
+        parent: Name of the segment that this one is a part of.
+        priority: Smaller is tried first; None: in the order of the file.
+    """
+
+    name: str
+    title: str
+    rule: str
+    parent: str | None = None
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A segment whose rule was read, with the segments that it lies in, the nearest first."""
+
+    segment: Segment
+    rule: Rule
+    ancestors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Segments in the order in which they are tried.
+
+    Attributes:
+        version: Short digest of the definitions and the trait catalogue.
+    """
+
+    steps: tuple[Checked, ...]
+    version: str
+
+    def by_name(self) -> dict[str, Checked]:
+        """Return the steps by segment name."""
+        return {step.segment.name: step for step in self.steps}
+
+
+def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
+    """Check *segments* and put them in order: by priority, then file; a child before its parent.
+
+    Raises:
+        DefinitionError: A name is used twice, a parent does not exist or is its own ancestor, a rule is wrong.
+    """
+    known: dict[str, Segment] = {}
+    for segment in segments:
+        if segment.name in known:
+            raise DefinitionError("the name is used twice", where=_where(segment))
+        known[segment.name] = segment
+    ancestors = {segment.name: _ancestors(segment, known) for segment in segments}
+    children: dict[str | None, list[Segment]] = {}
+    for place, segment in sorted(enumerate(segments), key=lambda item: (_priority(item[1]), item[0])):
+        del place
+        children.setdefault(segment.parent, []).append(segment)
+    ordered = [
+        Checked(s, parse_rule(s.rule, catalogue, where=_where(s)), ancestors[s.name])
+        for s in _children_first(None, children)
+    ]
+    told = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
+    return Waterfall(tuple(ordered), hashlib.sha256(told.encode()).hexdigest()[:12])
+
+
+def _where(segment: Segment) -> str:
+    return f"segment {segment.name!r}"
+
+
+def _priority(segment: Segment) -> float:
+    return float("inf") if segment.priority is None else segment.priority
+
+
+def _children_first(parent: str | None, children: Mapping[str | None, Sequence[Segment]]) -> Iterator[Segment]:
+    for segment in children.get(parent, ()):
+        yield from _children_first(segment.name, children)
+        yield segment
+
+
+def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...]:
+    found: list[str] = []
+    parent = segment.parent
+    while parent is not None:
+        if parent not in known:
+            raise DefinitionError(f"there is no segment {parent!r} to be its parent", where=_where(segment))
+        if parent in found or parent == segment.name:
+            raise DefinitionError(f"it lies in itself, through {parent!r}", where=_where(segment))
+        found.append(parent)
+        parent = known[parent].parent
+    return tuple(found)
+
+
+def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
+    """Give each person of the trait table the first segment of the waterfall that matches.
+
+    Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
+    on half of its evidence (the other half of an OR unknown) says so. It is no probability.
+
+    Returns:
+        All columns of *traits*, and with *prefix* before them ``segment, confidence, runner_up, reasons``; the first
+        three are null for the unclassified. The runner-up is the next segment that matches as well.
+    """
+    nothing = ibis.null("string")
+    if not steps.steps:
+        silent = {"segment": nothing, "confidence": ibis.null("float64"), "runner_up": nothing}
+        said = {**silent, "reasons": ibis.literal(NO_MATCH)}
+        return traits.mutate(**{f"{prefix}{name}": value for name, value in said.items()})
+    named = steps.by_name()
+    own = {name: as_ibis(step.rule.tree, traits).fill_null(False) for name, step in named.items()}  # noqa: FBT003
+    matches = {
+        f"{prefix}in_{n}": reduce(and_, (own[a] for a in (*step.ancestors,)), own[n]) for n, step in named.items()
+    }
+    told = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
+    inside = {n: told[f"{prefix}in_{n}"] for n in named}
+    told = told.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
+    segment = told[f"{prefix}segment"]
+    others = [(told[f"{prefix}in_{n}"] & (segment != n), n) for n in named]
+    confidence = ibis.cases(
+        *((segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
+    )
+    reasons = ibis.cases(*((segment == n, _reason(told, s.rule)) for n, s in named.items()), else_=NO_MATCH)
+    return told.mutate(
+        **{
+            f"{prefix}confidence": confidence,
+            f"{prefix}runner_up": ibis.cases(*others, else_=nothing),
+            f"{prefix}reasons": reasons,
+        }
+    ).drop(*matches)
+
+
+NO_MATCH = "no segment matches"
+
+
+def _known_share(traits: Table, rule: Rule) -> Any:
+    if not rule.names:
+        return ibis.literal(1.0)
+    known = reduce(add, (traits[name].notnull().cast("float64") for name in rule.names))
+    return known / float(len(rule.names))
+
+
+def _reason(traits: Table, rule: Rule) -> Any:
+    """The rule's clauses with the person's values, as text: built by the engine, so a million need no loop."""
+    parts: list[Any] = []
+    for clause in describe(rule):
+        names = list(dict.fromkeys(column.name for column in clause.find_all(exp.Column)))
+        values: list[Any] = [_text(f"{name} is ").concat(shown(traits[name])) for name in names]
+        joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
+        parts.append(_text(f"{written(clause)} (").concat(joined, ")"))
+    return reduce(lambda left, right: left.concat("; ", right), parts)
+
+
+def _text(text: str) -> Any:
+    return ibis.literal(text)
+
+
+def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None, float | None, str | None, str]:
+    """Return for one person what `with_rules` tells of everybody: segment, confidence, runner-up, reasons."""
+    own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
+    found = [step for step in steps.steps if all(own[name] for name in (step.segment.name, *step.ancestors))]
+    if not found:
+        return None, None, None, NO_MATCH
+    rule = found[0].rule
+    known = [value_of(exp.column(name), person) is not None for name in rule.names]
+    confidence = sum(known) / len(known) if known else 1.0
+    reasons = "; ".join(_reason_one(clause, person) for clause in describe(rule))
+    return found[0].segment.name, confidence, found[1].segment.name if found[1:] else None, reasons
+
+
+def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
+    names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
+    values = [f"{name} is {shown_one(value_of(exp.column(name), person))}" for name in names]
+    return f"{written(clause)} ({', '.join(values) or 'always'})"
+
+
+def left_out(traits: Table, steps: Waterfall) -> Any:
+    """Return whether every rule is false for a person, as an Ibis column; an unknown trait makes a rule unknown."""
+    named = steps.by_name()
+    own = {name: as_ibis(step.rule.tree, traits) for name, step in named.items()}
+    told: Any = ibis.literal(value=True)
+    for name, step in named.items():
+        # one false link settles the chain, whatever else is unknown
+        told &= reduce(or_, [(~own[link]).fill_null(False) for link in (name, *step.ancestors)])  # noqa: FBT003
+    return told
+
+
+def left_out_one(person: Mapping[str, Any], steps: Waterfall) -> bool:
+    """Return for one person what `left_out` returns for everybody."""
+    named = steps.by_name()
+    own = {name: value_of(step.rule.tree, person) is False for name, step in named.items()}
+    return all(any(own[link] for link in (name, *step.ancestors)) for name, step in named.items())
+
+
+def memberships(assignments: Table, steps: Waterfall) -> Table:
+    """Return each person's groups: their segment and those it lies in. Columns ``person_id``, ``group_name``."""
+    pairs = [(step.segment.name, group) for step in steps.steps for group in (step.segment.name, *step.ancestors)]
+    schema = {"segment": "string", "group_name": "string"}
+    known = ibis.memtable(
+        [dict(zip(schema, pair, strict=True)) for pair in pairs] or [dict.fromkeys(schema)], schema=schema
+    )
+    return assignments.inner_join(known, "segment").select("person_id", "group_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One part of a rule for one person."""
+
+    text: str
+    held: bool
+    values: Mapping[str, Any]
+
+
+def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
+    """Return the clauses of *rule*, whether each held for *person*, and the values that decided."""
+    found = []
+    for clause in describe(rule):
+        names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
+        held = value_of(clause, person) is True
+        found.append(Clause(written(clause), held, {name: person.get(name) for name in names}))
+    return found
+
+
+def matches(step: Checked, person: Mapping[str, Any], steps: Waterfall) -> bool:
+    """Return whether one person is in a step's segment: its own rule and those of all ancestors hold."""
+    named = steps.by_name()
+    return all(holds(named[name].rule, person) for name in (step.segment.name, *step.ancestors))

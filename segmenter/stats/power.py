@@ -1,0 +1,67 @@
+"""How many people a comparison needs, and the least lift that those at hand can show.
+
+Source: the normal approximation for two independent proportions without pooling,
+``n = (z_(1-a/2) + z_power)^2 (p0 (1 - p0) + p1 (1 - p1)) / (p1 - p0)^2`` per arm (SCIENCE: size).
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from statistics import NormalDist
+
+from segmenter.stats.proportions import Responses
+
+POWER = 0.8
+FALSE_ALARM = 0.05
+STEPS = 60  # halvings: far below a millionth of a point
+
+
+def people_needed(base: float, rate: float, *, power: float = POWER, false_alarm: float = FALSE_ALARM) -> int:
+    """Return the people per arm that show a move from rate *base* to *rate* in *power* of all tests.
+
+    Raises:
+        ValueError: A rate is none, or both are the same: no number of people shows that.
+    """
+    if not (0 <= base <= 1 and 0 <= rate <= 1) or base == rate:
+        raise ValueError(f"{base} to {rate} is no difference of rates that people could show")
+    spread = base * (1 - base) + rate * (1 - rate)
+    return ceil(_factor(power, false_alarm) * spread / (rate - base) ** 2 - 1e-9)
+
+
+def least_lift(
+    base: float, treated: int, control: int, *, power: float = POWER, false_alarm: float = FALSE_ALARM
+) -> float | None:
+    """Return the least rise over *base* that arms of these sizes show in *power* of all tests.
+
+    Returns:
+        A difference of rates; None where even a rise to 100% would not show.
+    """
+    factor = _factor(power, false_alarm)
+
+    def shows(lift: float) -> bool:
+        rate = base + lift
+        variance = base * (1 - base) / control + rate * (1 - rate) / treated
+        return lift * lift >= factor * variance
+
+    if treated <= 0 or control <= 0 or not shows(1 - base):
+        return None
+    low, high = 0.0, 1 - base
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (low, middle) if shows(middle) else (middle, high)
+    return high
+
+
+def more_needed(treated: Responses, control: Responses, *, worth: float) -> int:
+    """Return how many more people per arm a rise of *worth* (difference of rates) over the control's rate needs.
+
+    0 where there are enough.
+    """
+    base = min(max(control.rate, 1 / (control.people + 1)), 1 - worth)
+    needed = people_needed(base, base + worth)
+    return max(0, needed - min(treated.people, control.people))
+
+
+def _factor(power: float, false_alarm: float) -> float:
+    normal = NormalDist()
+    return (normal.inv_cdf(1 - false_alarm / 2) + normal.inv_cdf(power)) ** 2

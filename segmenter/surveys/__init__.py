@@ -1,0 +1,1 @@
+"""Surveys: answers as numbers, and what is wrong with them."""

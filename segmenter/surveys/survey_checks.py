@@ -1,0 +1,201 @@
+"""What is wrong with a survey before anything is learned from it: items, respondents, and ways of answering."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from segmenter.minimum import AN_ITEM, needs
+from segmenter.surveys.answers import AnswerSheet, Matrix
+
+REVERSED = -0.2  # item-rest correlation from which an item looks turned round
+STYLE_ITEMS = 8  # fewer items tell nothing of how somebody answers
+ALL_UP = 0.75  # share of items above the mean of all, from which a segment is a way of answering
+YES_SAYER = 0.9  # mean place on the scale, 0 to 1
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is odd about a survey.
+
+    Attributes:
+        kind: A short word to count by.
+        message: What, and where.
+        mend: What to do.
+    """
+
+    kind: str
+    message: str
+    mend: str
+
+
+def unusable_items(sheet: AnswerSheet) -> dict[str, str]:
+    """Return the items that can't tell anybody apart, each with the reason."""
+    found = {}
+    for item, column in zip(sheet.items, sheet.values.T, strict=True):
+        answered = column[~np.isnan(column)]
+        if not answered.size:
+            found[item] = "nobody answered it"
+        elif np.ptp(answered) == 0:
+            shown = sheet.labels.get(item, {}).get(float(answered[0]), f"{answered[0]:g}")
+            found[item] = f"everybody answered {shown}"
+    return found
+
+
+def repeated(sheet: AnswerSheet) -> dict[str, list[int]]:
+    """Return the respondents that stand in several rows, with the places of these rows."""
+    places: dict[str, list[int]] = {}
+    for place, who in enumerate(sheet.respondents):
+        places.setdefault(who, []).append(place)
+    return {who: rows for who, rows in places.items() if len(rows) > 1}
+
+
+def latest(sheet: AnswerSheet) -> AnswerSheet:
+    """Return the sheet with the last row of each respondent only."""
+    last = {who: place for place, who in enumerate(sheet.respondents)}
+    return sheet.only(sorted(last.values()), sheet.items)
+
+
+def item_rest_correlations(sheet: AnswerSheet) -> dict[str, float]:
+    """Return each item's correlation with the mean of the others, over those who answered it; 0 where there is none."""
+    placed = scale_places(sheet.values)
+    found = {}
+    for place, item in enumerate(sheet.items):
+        rest = _mean(np.delete(placed, place, axis=1))
+        both = ~np.isnan(placed[:, place]) & ~np.isnan(rest)
+        own, others = placed[both, place], rest[both]
+        varies = both.sum() > 2 and np.ptp(own) > 0 and np.ptp(others) > 0  # noqa: PLR2004 - two points are always a line
+        found[item] = float(np.corrcoef(own, others)[0, 1]) if varies else 0.0
+    return found
+
+
+def scale_places(values: Matrix) -> Matrix:
+    """Return each answer's place between its item's smallest (0) and largest (1) answer."""
+    answered = ~np.isnan(values)
+    low = np.where(answered, values, np.inf).min(axis=0)
+    wide = np.where(answered, values, -np.inf).max(axis=0) - low
+    with np.errstate(invalid="ignore"):
+        return np.asarray((values - low) / np.where(wide > 0, wide, 1.0), dtype=np.float64)
+
+
+def _mean(values: Matrix) -> Matrix:
+    """The mean of each row over what was answered; NaN for nobody."""
+    answered = ~np.isnan(values)
+    counted = answered.sum(axis=1)
+    sums = np.where(answered, values, 0.0).sum(axis=1)
+    return np.where(counted > 0, sums / np.maximum(counted, 1), np.nan)
+
+
+def response_styles(sheet: AnswerSheet) -> dict[int, str]:
+    """Return the rows that show a way of answering rather than a content: place -> which.
+
+    Straight-liners gave one and the same number to all of at least eight items with more than two answers; yes- and
+    no-sayers stand at one end of the scale over at least eight items.
+    """
+    if len(sheet.items) < STYLE_ITEMS:
+        return {}
+    placed = scale_places(sheet.values)
+    answered = (~np.isnan(placed)).sum(axis=1)
+    means = _mean(placed)
+    low = np.where(np.isnan(sheet.values), np.inf, sheet.values).min(axis=1)
+    high = np.where(np.isnan(sheet.values), -np.inf, sheet.values).max(axis=1)
+    found = {}
+    for row in np.flatnonzero(answered >= STYLE_ITEMS):
+        if means[row] >= YES_SAYER:
+            found[int(row)] = "yes-sayer"
+        elif means[row] <= 1 - YES_SAYER:
+            found[int(row)] = "no-sayer"
+        elif low[row] == high[row]:
+            found[int(row)] = "straight-liner"
+    return found
+
+
+def all_up_or_down(values: Matrix, labels: Sequence[int]) -> dict[int, float]:
+    """Return the segments whose answers are nearly all above, or nearly all below everybody's: segment -> share above.
+
+    Probably a way of answering, not a need (at least eight items; Dolnicar, Gruen & Leisch 2018, ch. 7).
+    """
+    if values.shape[1] < STYLE_ITEMS:
+        return {}
+    known, overall = np.asarray(labels), _mean(values.T)
+    shares = {int(one): float((_mean(values[known == one].T) > overall).mean()) for one in np.unique(known)}
+    return {one: share for one, share in shares.items() if share >= ALL_UP or share <= 1 - ALL_UP}
+
+
+def centred(values: Matrix) -> Matrix:
+    """Return each answer less the mean of its respondent: what is left when the way of answering is taken out."""
+    return np.asarray(values - _mean(values)[:, None], dtype=np.float64)
+
+
+def turned_round(sheet: AnswerSheet, items: Sequence[str]) -> AnswerSheet:
+    """Return the sheet with the scales of *items* the other way round: the smallest answer is the largest."""
+    values, labels = sheet.values.copy(), dict(sheet.labels)
+    for item in items:
+        place = sheet.items.index(item)
+        column = values[:, place]
+        ends = float(np.nanmin(column) + np.nanmax(column))
+        values[:, place] = ends - column
+        labels[item] = {ends - value: text for value, text in sheet.labels.get(item, {}).items()}
+    kept = {item: words for item, words in labels.items() if words}
+    return AnswerSheet(sheet.respondents, sheet.items, values, sheet.segments, kept, sheet.rows)
+
+
+def examine(sheet: AnswerSheet) -> list[Finding]:
+    """Return what a person should look at, the gravest first. *sheet* as it was read, duplicates and all."""
+    return [*_items(sheet), *_respondents(sheet), *_reversed(sheet), *_styles(sheet), *_size(sheet)]
+
+
+def _items(sheet: AnswerSheet) -> Iterator[Finding]:
+    for item, reason in unusable_items(sheet).items():
+        yield Finding("item", f"{item!r} is left out: {reason}.", "Look whether the column was read as you meant it.")
+
+
+def _respondents(sheet: AnswerSheet) -> Iterator[Finding]:
+    for who, places in repeated(sheet).items():
+        rows = ", ".join(str(sheet.rows[place]) for place in places)
+        yield Finding("duplicate", f"{who!r} answered several times (rows {rows}); the last one counts.", "Delete one.")
+    empty = int(np.isnan(sheet.values).all(axis=1).sum())
+    if empty:
+        yield Finding("empty", f"{empty:,} respondents answered nothing; they are left out.", "Delete their rows.")
+
+
+def _reversed(sheet: AnswerSheet) -> Iterator[Finding]:
+    for item, correlation in item_rest_correlations(sheet).items():
+        if correlation <= REVERSED:
+            yield Finding(
+                "reversed",
+                f"{item!r} goes against the other items (correlation {correlation:.2f}).",
+                f"If its scale is the other way round: --reverse {item}. If it asks for the opposite, all is well.",
+            )
+
+
+def _styles(sheet: AnswerSheet) -> Iterator[Finding]:
+    counted = Counter(response_styles(sheet).values())
+    for style, people in counted.items():
+        share = people / len(sheet.respondents)
+        yield Finding(
+            "style",
+            f"{people:,} of {len(sheet.respondents):,} ({share:.0%}) are {style}s: a way of answering, not a need.",
+            "Run it again with --centre, which takes each person's mean out, and compare.",
+        )
+
+
+def _size(sheet: AnswerSheet) -> Iterator[Finding]:
+    wanted = AN_ITEM * len(sheet.items)
+    if len(sheet.respondents) < wanted:
+        yield Finding(
+            "size",
+            needs(f"To be sure, a survey of {len(sheet.items)} items", wanted, "respondents", len(sheet.respondents))
+            + ".",
+            "Take the hit rates as they are: their intervals are honest, the segments may be shaky.",
+        )
+
+
+def incomplete(values: Matrix, least: float = HALF) -> Mapping[int, int]:
+    """Return the rows that answered fewer than *least* of the items: place -> how many they answered."""
+    answered = (~np.isnan(values)).sum(axis=1)
+    return {int(row): int(answered[row]) for row in np.flatnonzero(answered < least * values.shape[1])}

@@ -1,0 +1,1 @@
+"""Traits: definitions, the built-in ones, and how they are computed from orders, e-mails and contacts."""

@@ -1,0 +1,201 @@
+"""The traits that there are, by name: those built in, and those that a workspace maps from platforms and surveys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from segmenter.errors import DefinitionError
+from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, definition
+from segmenter.traits.trait_families import Family, likely_family
+
+ORDER_WINDOWS = (30, 90, 180, 365)
+MAIL_WINDOWS = (7, 30, 90, 180, 365)
+VISIT_WINDOWS = (30, 90, 365)
+YEAR = 365
+RATE_WINDOW = 90
+TREND_WINDOW = 90
+TRENDS = ("orders", "opens", "clicks")
+DAYS_SINCE = {
+    "days_since_order": "last_order",
+    "days_since_first_order": "first_order",
+    "days_since_delivery": "last_delivery",
+    "days_since_open": "last_open",
+    "days_since_click": "last_click",
+    "days_since_visit": "last_visit",
+    "days_since_answer": "last_answer",
+    "tenure_days": "first_seen",
+}
+"""The trait, and the fact from whose moment it counts."""
+
+
+COUNTED_FROM_ZERO = (
+    *("orders_", "revenue_", "currencies", "categories"),
+    *("deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "replies_", "visits_", "forms_"),
+)
+"""How the names of traits begin that are 0 where nothing happened."""
+
+
+def _number(
+    name: str, meaning: str, unit: str, source: str, window: int | None = None, *, least: float | None = 0.0
+) -> Trait:
+    return Trait(name, meaning, unit, "number", source, window, least=least)
+
+
+def _text(name: str, meaning: str, unit: str, source: str, family: Family = "behavioural") -> Trait:
+    return Trait(name, meaning, unit, "text", source, family=family)
+
+
+def _orders() -> Iterator[Trait]:
+    yield _number("orders_total", "orders placed", "orders", "orders")
+    yield _number("revenue_total", "sum of orders in the person's main currency", "main currency", "orders")
+    for days in ORDER_WINDOWS:
+        yield _number(f"orders_{days}d", f"orders placed in the last {days} days", "orders", "orders", days)
+        yield _number(f"revenue_{days}d", f"sum of orders of the last {days} days", "main currency", "orders", days)
+    yield _number("average_order", "mean amount of an order in the main currency", "main currency", "orders")
+    yield _number("days_since_order", "days since the last order", "days", "orders")
+    yield _number("days_since_first_order", "days since the first order", "days", "orders")
+    yield _number("days_between_orders", "mean days from an order to the next; null below two", "days", "orders")
+    yield _trend("orders", "orders placed", "orders")
+    yield _text("currency", "the currency of most orders", "ISO 4217", "orders", "cultural")
+    yield _number("currencies", "currencies ordered in; only the most used one is summed", "currencies", "orders")
+    worth = "what the person's coming orders are worth by the value model; null where it does not know"
+    yield _number("clv", worth, "main currency", "person_values")
+    expected = "orders expected in the next 365 days by the value model"
+    yield _number("expected_orders_365d", expected, "orders", "person_values")
+    yield _text("favourite_category", "category of which most pieces were ordered", "category", "order_lines")
+    yield _text("last_category", "category that was ordered last", "category", "order_lines")
+    yield _text("last_product", "product that was ordered last; its title, or its number", "product", "order_lines")
+    yield _number("categories", "different categories ordered", "categories", "order_lines")
+
+
+def _mail() -> Iterator[Trait]:
+    for days in MAIL_WINDOWS:
+        yield _number(f"deliveries_{days}d", f"mails delivered in the last {days} days", "mails", "deliveries", days)
+        yield _number(f"opens_{days}d", f"mails opened in the last {days} days", "mails", "engagements", days)
+        yield _number(f"clicks_{days}d", f"mails clicked in the last {days} days", "mails", "engagements", days)
+    for kind in ("open", "click"):
+        meaning = f"mails with a {kind} in the last {RATE_WINDOW} days, of those delivered"
+        share, source, days = "share 0 to 1", "engagements", RATE_WINDOW
+        name = f"{kind}_rate_{days}d"
+        shrunk = f"{meaning}, drawn towards everybody's rate the more, the fewer there were"
+        yield Trait(name, f"{meaning}; null without deliveries", share, "number", source, days, least=0, most=1)
+        yield Trait(f"{name}_shrunk", shrunk, share, "number", source, days, least=0, most=1)
+    yield _trend("opens", "mails opened", "engagements")
+    yield _trend("clicks", "mails clicked", "engagements")
+    yield _number("days_since_delivery", "days since the last mail was delivered", "days", "deliveries")
+    yield _number("days_since_open", "days since a mail was last opened", "days", "engagements")
+    yield _number("days_since_click", "days since the last click in a mail", "days", "engagements")
+    yield Trait(
+        "favourite_hour",
+        "hour of the day, where the person is, in which most mails were first opened or clicked",
+        "hour of the day (local time)",
+        "number",
+        "engagements",
+        least=0,
+        most=23,
+    )
+    yield _number("bounces_365d", "bounced mails of the last 365 days", "mails", "engagements", YEAR)
+    yield _number("complaints_365d", "mails of the last 365 days reported as spam", "mails", "engagements", YEAR)
+    yield _number("complaints_total", "mails ever reported as spam", "mails", "engagements")
+    yield _number("replies_365d", "mails answered in the last 365 days", "mails", "engagements", YEAR)
+    for days in VISIT_WINDOWS:
+        yield _number(f"visits_{days}d", f"visits to the site in the last {days} days", "visits", "engagements", days)
+    yield _number("days_since_visit", "days since the last visit to the site", "days", "engagements")
+    yield _number("forms_365d", "forms sent in the last 365 days", "forms", "engagements", YEAR)
+
+
+def _answers() -> Iterator[Trait]:
+    yield _number("days_since_answer", "days since the last answer to a survey", "days", "survey_answers")
+
+
+def _trend(kind: str, what: str, source: str) -> Trait:
+    days = TREND_WINDOW
+    meaning = f"{what} in the last {days} days against the {days} days before; above 0: more"
+    unit = "logarithm of the ratio, with 0.5 added to both"
+    return _number(f"{kind}_trend_{days}d", meaning, unit, source, 2 * days, least=None)
+
+
+def _people() -> Iterator[Trait]:
+    yield _number("tenure_days", "days since the first contact record was created", "days", "contacts")
+    yield _number("platforms", "connections that know the person", "connections", "contacts")
+    yield _text("consent", "strictest consent over the person's contacts", "consent", "contacts")
+    yield _text("lifecycle_stage", "lifecycle stage in the CRM", "stage", "contacts")
+    yield _text("country", "country, as the platform writes it", "country", "contacts", "geographic")
+    yield _text("region", "state or region, as the platform writes it", "region", "contacts", "geographic")
+    yield _text("city", "city, as the platform writes it", "city", "contacts", "geographic")
+    yield _text("time_zone", "time zone, as the platform writes it", "time zone", "contacts", "geographic")
+    yield _text("language", "language, as the platform writes it", "language", "contacts", "cultural")
+    yield _text("company", "company that the person works for", "company", "contacts", "demographic")
+    yield _text("industry", "industry of the company", "industry", "contacts", "demographic")
+    yield _text("job_title", "job title", "job title", "contacts", "demographic")
+    size = "employees of the company; of a range its lower end"
+    yield Trait("employees", size, "employees", "number", "contacts", least=0.0, family="demographic")
+
+
+BUILT_IN = {trait.name: trait for trait in (*_orders(), *_mail(), *_answers(), *_people())}
+
+PROPERTIES = {
+    "lifecycle_stage": ("lifecyclestage",),
+    "country": ("country", "country_code", "COUNTRY"),
+    "region": ("state", "region", "REGION"),
+    "city": ("city", "CITY"),
+    "time_zone": ("hs_timezone", "time_zone", "TIMEZONE"),
+    "language": ("hs_language", "language", "LANGUAGE"),
+    "company": ("company", "COMPANY"),
+    "industry": ("industry", "INDUSTRY"),
+    "job_title": ("jobtitle", "JOBTITLE"),
+    "employees": ("numemployees", "EMPLOYEES"),
+}
+"""Properties that a built-in trait is read from; of one contact the first that holds something counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Traits by name.
+
+    Attributes:
+        mapped: The workspace's own that a platform's property tells, by name.
+        surveyed: The workspace's own that a survey's item tells, by name.
+    """
+
+    traits: Mapping[str, Trait]
+    mapped: Mapping[str, MappedTrait]
+    surveyed: Mapping[str, SurveyTrait]
+
+    def digest(self) -> str:
+        """Return a short digest of every definition; another catalogue has another one."""
+        defined = [definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()]
+        told = json.dumps(defined, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
+    """Return the built-in traits together with the workspace's *own*.
+
+    Raises:
+        DefinitionError: A trait takes the name of a built-in one.
+    """
+    traits = dict(BUILT_IN)
+    for trait in own:
+        if trait.name in BUILT_IN:
+            raise DefinitionError(
+                "there is a built-in trait of that name; choose another", where=f"trait {trait.name!r}"
+            )
+        traits[trait.name] = _described(trait)
+    mapped = {trait.name: trait for trait in own if isinstance(trait, MappedTrait)}
+    surveyed = {trait.name: trait for trait in own if isinstance(trait, SurveyTrait)}
+    return Catalogue(traits, mapped, surveyed)
+
+
+def _described(trait: MappedTrait | SurveyTrait) -> Trait:
+    if isinstance(trait, MappedTrait):
+        meaning, source = f"property {trait.property} of {trait.connection}", "contacts"
+        family = likely_family(f"{trait.name} {trait.property}", "demographic")
+    else:
+        meaning, source = f"latest answer to {trait.item} of the survey {trait.survey}", "survey_answers"
+        family = likely_family(f"{trait.name} {trait.item}", "psychographic")
+    family = trait.family or family
+    return Trait(trait.name, trait.meaning or meaning, "", trait.type, source, sensitive=trait.sensitive, family=family)

@@ -1,0 +1,25 @@
+"""What the value model said of each person until the moment."""
+
+from __future__ import annotations
+
+import ibis
+from ibis import Table
+
+from segmenter.traits.definitions import Inputs
+from segmenter.traits.windows import Windows
+
+
+def value_facts(inputs: Inputs, windows: Windows) -> Table:
+    """Return ``person_id, clv, expected_orders_365d``: the newest until the moment; none where no model is asked."""
+    if inputs.values is None:
+        nothing = inputs.links.select("person_id").limit(0)
+        return nothing.mutate(clv=ibis.null("float64"), expected_orders_365d=ibis.null("float64"))
+    return newest_values(inputs.values, windows)
+
+
+def newest_values(values: Table, windows: Windows) -> Table:
+    """Return ``person_id, clv, expected_orders_365d`` of everybody of whom *values* (every version) says anything."""
+    known = values.filter(values.as_of <= windows.moment)
+    order = [known.as_of.desc(), known.sequence.desc()]
+    placed = known.mutate(place=ibis.row_number().over(group_by=known.person_id, order_by=order))
+    return placed.filter(placed.place == 0).select("person_id", "clv", "expected_orders_365d")

@@ -1,0 +1,107 @@
+"""A trait: one measured value of a person as of a moment. And the tables that traits are measured from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ibis import Table
+
+from segmenter.traits.trait_families import Family
+
+TraitType = Literal["number", "text", "boolean", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trait:
+    """One column of the trait table.
+
+    Attributes:
+        unit: What a number counts: orders, days, share 0 to 1, main currency, hour of the day (local time).
+        source: The table it is measured from.
+        window: Days before the moment that count, None for the whole history.
+        least: The smallest possible number, None where every number is possible.
+        most: The largest possible number.
+        sensitive: Whether it may enter a model or a template only when the workspace names the purpose.
+        family: What it tells of a persona; it decides nothing, so it is no part of the catalogue's digest.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    type: TraitType
+    source: str
+    window: int | None = None
+    sensitive: bool = False
+    least: float | None = None
+    most: float | None = None
+    family: Family = "behavioural"
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTrait:
+    """A trait that the workspace maps from a property of one platform.
+
+    Attributes:
+        words: What a text counts as, where a number is written in words: ("yes", 1.0).
+        family: None: the one that the property's name tells of, else demographic.
+    """
+
+    name: str
+    connection: str
+    property: str
+    type: TraitType = "text"
+    meaning: str = ""
+    sensitive: bool = False
+    words: tuple[tuple[str, float], ...] = ()
+    family: Family | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyTrait:
+    """A trait that is a person's latest answer to one item of a survey.
+
+    Attributes:
+        words: As of `MappedTrait`.
+        family: None: the one that the item's name tells of, else psychographic.
+    """
+
+    name: str
+    survey: str
+    item: str
+    type: TraitType = "text"
+    meaning: str = ""
+    sensitive: bool = False
+    words: tuple[tuple[str, float], ...] = ()
+    family: Family | None = None
+
+
+def definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]:
+    """Return all that its values follow from, for digests: the family is not among it."""
+    return {key: value for key, value in asdict(trait).items() if key != "family"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The tables that traits are measured from: versions in force, in the schemas of `connectors.records`.
+
+    Attributes:
+        links: Columns ``contact_key``, ``person_id``.
+        answers: Survey answers.
+        base: As `segmenter.traits.traits.base_rates` returns it, where the tables hold some persons only; None:
+            everybody.
+        offsets: Of time zones, as `segmenter.traits.local_time.with_local_hour` takes them; None: hours are
+            those of UTC.
+        values: Every version of what the value model said (`VALUES`); None where it is not asked.
+    """
+
+    contacts: Table
+    links: Table
+    orders: Table
+    order_lines: Table
+    deliveries: Table
+    engagements: Table
+    answers: Table
+    base: Table | None = None
+    offsets: Table | None = None
+    values: Table | None = None

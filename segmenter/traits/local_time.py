@@ -1,0 +1,41 @@
+"""The hour of the day where a person is: zones change their offset with the seasons, so each moment has its own."""
+
+from __future__ import annotations
+
+import ibis
+from ibis import Table
+
+from segmenter.traits.builtin import PROPERTIES
+from segmenter.traits.timestamps import SECOND, microseconds
+
+DAY, HOUR = 86_400, 3_600  # seconds
+
+
+def zone_spelt(contacts: Table) -> Table:
+    """Return *contacts* with ``time_zone``: the zone as the platform writes it, null where there is none."""
+    properties = contacts.properties.cast("json")
+    spelt = ibis.coalesce(*(properties[name].str.nullif("") for name in PROPERTIES["time_zone"]))
+    return contacts.mutate(time_zone=spelt)
+
+
+def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None) -> Table:
+    """Return *events* with ``hour``, 0 to 23: the hour of the moment *at* where the person is.
+
+    By the microseconds of the epoch: an engine's own hour may be that of its session's time zone.
+
+    Args:
+        events: With ``person_id``.
+        at: The name of a column of moments (UTC).
+        people: Columns ``person_id``, ``time_zone`` (as the platform writes it, or null).
+        offsets: Columns ``spelt`` ("" for people without a zone), ``since`` and ``until`` (epoch seconds, the first
+            included), ``ahead`` (seconds before UTC); None: everybody's hour is that of UTC.
+    """
+    told = events.mutate(epoch=microseconds(events[at]) // SECOND)
+    if offsets is not None:
+        zone = people.select("person_id", spelt=people.time_zone.fill_null(""))
+        told = told.left_join(zone, "person_id").drop("person_id_right")
+        spans = offsets.rename(zone="spelt")
+        inside = [told.spelt == spans.zone, told.epoch >= spans.since, told.epoch < spans.until]
+        told = told.left_join(spans, inside)
+        told = told.mutate(epoch=told.epoch + told.ahead.fill_null(0)).drop("spelt", "zone", "since", "until", "ahead")
+    return told.mutate(hour=((told.epoch % DAY) // HOUR).cast("int64")).drop("epoch")

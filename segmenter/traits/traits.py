@@ -1,0 +1,177 @@
+"""Measure every person's traits as of a moment: Ibis in, Ibis out, one pass over each table.
+
+First facts, which can be kept (`segmenter.facts`): counts, sums, moments, texts.
+Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
+neither orders and engagements, nor contacts that were created later.
+
+A new source of traits is a function that returns one row a person, named in `facts`, and its traits in the catalogue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from ibis import Table
+
+from segmenter.traits.builtin import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
+from segmenter.traits.clv import value_facts
+from segmenter.traits.definitions import Inputs
+from segmenter.traits.engagement import delivery_facts, engagement_facts, hour_facts
+from segmenter.traits.orders import line_facts, order_facts
+from segmenter.traits.people import answer_facts, contact_facts
+from segmenter.traits.timestamps import days_between
+from segmenter.traits.windows import MONEY, Windows, whole
+
+RATES = ("open", "click")
+BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])
+LEAST_STRENGTH, MOST_STRENGTH = 1.0, 1_000.0  # of a prior, in deliveries
+SQUARES = 1_000_000  # squares are summed in millionths, as integers: the same people have the same prior in any order
+CONTINUITY = 0.5  # added to both counts of a trend, so that nothing against something has a logarithm (Haldane 1956)
+
+
+def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
+    """Return one row a person who had an active contact at *as_of*: ``person_id`` and every trait of *catalogue*.
+
+    Args:
+        inputs: The tables.
+        catalogue: Which traits.
+        as_of: UTC; nothing after it counts.
+
+    Returns:
+        Counts are 0 where nothing happened; days, rates and texts are null where there is nothing to tell.
+    """
+    return traits_of(facts(inputs, catalogue, as_of), catalogue, as_of, base=inputs.base)
+
+
+def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
+    """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each."""
+    windows = Windows(as_of)
+    people = contact_facts(inputs, catalogue, windows)
+    people = people.mutate(number=ibis.row_number().over(order_by=people.person_id))
+    inputs = _numbered(inputs, people.select("person_id", "number"))
+    joined: Any = people
+    columns = {name: people[name] for name in people.columns if name != "number"}
+    for place, part in enumerate(
+        (
+            order_facts(inputs, windows),
+            line_facts(inputs, windows),
+            delivery_facts(inputs, windows),
+            engagement_facts(inputs, windows),
+            hour_facts(inputs, people.select("time_zone", person_id="number"), windows),
+            value_facts(inputs, windows),
+            answer_facts(inputs, catalogue.surveyed, windows),
+        )
+    ):
+        told = part.rename({f"person_{place}": "person_id"})
+        joined = joined.left_join(told, people.number == told[f"person_{place}"])
+        columns |= {name: told[name] for name in part.columns if name != "person_id"}
+    joined = joined.select(**columns)
+    counts = {
+        name: joined[name].fill_null(0).cast("int64")
+        for name, kind in joined.schema().items()
+        if kind.is_integer() or kind.is_decimal()
+        if name not in {*catalogue.mapped, *catalogue.surveyed, "favourite_hour"}
+    }
+    return joined.mutate(**counts)
+
+
+def _numbered(inputs: Inputs, numbers: Table) -> Inputs:
+    """Return the same with a number for each ``person_id``: events are joined and grouped by it, and texts are slow."""
+
+    def by_number(rows: Table) -> Table:
+        return rows.inner_join(numbers, "person_id").drop("person_id").rename(person_id="number")
+
+    values = None if inputs.values is None else by_number(inputs.values)
+    return replace(inputs, links=by_number(inputs.links), values=values)
+
+
+def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Table | None = None) -> Table:
+    """Return the traits that follow from *known* facts at *as_of* (UTC).
+
+    Args:
+        known: As `facts` returns them.
+        catalogue: Which traits.
+        as_of: The moment of the facts.
+        base: As `base_rates` returns it; None where *known* is everybody, and tells it.
+    """
+    moment = Windows(as_of).moment
+    told = known.cross_join(base_rates(known) if base is None else base)
+    since = {name: days_between(moment, told[fact]) for name, fact in DAYS_SINCE.items()}
+    money = {name: told[name] / float(MONEY) for name in told.columns if name.startswith("revenue_")}
+    derived = {**since, **money, **_order_ratios(told), **_rates(told), **_trends(told)}
+    columns: dict[str, Any] = {}
+    for name, trait in catalogue.traits.items():
+        value = derived[name] if name in derived else told[name]
+        if trait.type == "number":
+            value = value.cast("float64")  # so that all engines agree
+        elif trait.type == "boolean":
+            value = value == 1
+        columns[name] = value
+    return told.select("person_id", **columns)
+
+
+def base_rates(known: Table) -> Table:
+    """Return how often everybody's mails are opened and clicked, as priors: one row, to be handed to `traits_of`.
+
+    The rate is that of all mails together. The strength (a + b of a beta distribution) follows from how much more
+    persons' rates differ than chance would have it, by the method of moments for unequal numbers of mails:
+    Kleinman, J. Am. Stat. Assoc. 68 (1973) 46, weights equal to the numbers.
+
+    Returns:
+        Columns ``open_base, open_strength, click_base, click_strength``; null without a delivery.
+    """
+    columns: dict[str, Any] = {}
+    mailed = known[f"deliveries_{RATE_WINDOW}d"].cast("float64")
+    for kind in RATES:
+        answered = _answered(known, kind)
+        n, persons = mailed.sum(), (mailed > 0).sum().cast("float64")
+        rate = answered.sum() / n.nullif(0.0)
+        squares = whole(answered * answered / mailed.nullif(0.0), SQUARES).sum() / float(SQUARES)
+        squares -= rate * rate * n  # sum of n (p - rate)^2
+        chance = rate * (1.0 - rate)
+        # its mean is chance (persons - 1 + rho spread), rho = 1 / (strength + 1)
+        spread = n - (mailed * mailed).sum() / n.nullif(0.0) - (persons - 1.0)
+        rho = (squares / chance.nullif(0.0) - (persons - 1.0)) / ibis.ifelse(spread > 0.0, spread, ibis.null("float64"))
+        strength = ibis.ifelse(rho > 1.0 / (MOST_STRENGTH + 1.0), 1.0 / rho - 1.0, MOST_STRENGTH)
+        columns[f"{kind}_base"] = rate
+        columns[f"{kind}_strength"] = ibis.greatest(strength.fill_null(ibis.literal(MOST_STRENGTH)), LEAST_STRENGTH)
+    return known.aggregate(**columns)
+
+
+def _answered(known: Table, kind: str) -> Any:
+    """Mails with an answer, at most those delivered: an old mail may be opened within the window."""
+    return ibis.least(known[f"{kind}s_{RATE_WINDOW}d"], known[f"deliveries_{RATE_WINDOW}d"]).cast("float64")
+
+
+def _rates(told: Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    mailed = told[f"deliveries_{RATE_WINDOW}d"].cast("float64")
+    for kind in RATES:
+        answered, strength = _answered(told, kind), told[f"{kind}_strength"]
+        columns[f"{kind}_rate_{RATE_WINDOW}d"] = answered / mailed.nullif(0.0)
+        # the mean of the beta posterior
+        shrunk = (answered + told[f"{kind}_base"] * strength) / (mailed + strength)
+        columns[f"{kind}_rate_{RATE_WINDOW}d_shrunk"] = shrunk
+    return columns
+
+
+def _order_ratios(told: Table) -> dict[str, Any]:
+    orders = told.orders_total.cast("float64")
+    priced = told.priced.cast("float64")
+    return {
+        "average_order": told.revenue_total / float(MONEY) / priced.nullif(0.0),
+        "days_between_orders": days_between(told.last_order, told.first_order) / (orders - 1.0).nullif(0.0),
+    }
+
+
+def _trends(told: Table) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for kind in TRENDS:
+        recent = told[f"{kind}_{TREND_WINDOW}d"].cast("float64")
+        earlier = told[f"{kind}_{2 * TREND_WINDOW}d"].cast("float64") - recent
+        columns[f"{kind}_trend_{TREND_WINDOW}d"] = ((recent + CONTINUITY) / (earlier + CONTINUITY)).ln()
+    return columns

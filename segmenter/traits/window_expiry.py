@@ -1,0 +1,60 @@
+"""What time alone takes out of the windows of persons of whom nothing else changed: Ibis in, Ibis out.
+
+Facts (`segmenter.traits.traits.facts`) that are kept are moments, texts, totals, and counts within windows. When a day
+passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later
+moment are those that are kept, minus `left`, except for persons of whom anything changed or for whom something came
+between the moments: their facts are made anew from all that is known of them (`sync.traits.compute`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from segmenter.traits.builtin import MAIL_WINDOWS, ORDER_WINDOWS, VISIT_WINDOWS
+from segmenter.traits.engagement import deliveries_left, engagements_left
+from segmenter.traits.orders import orders_left
+from segmenter.traits.windows import Windows
+
+WINDOWED: Mapping[str, tuple[int, ...]] = {
+    "orders": ORDER_WINDOWS,
+    "deliveries": MAIL_WINDOWS,
+    "engagements": tuple(sorted({*MAIL_WINDOWS, *VISIT_WINDOWS})),
+}
+"""The tables whose rows are counted within windows, and in which."""
+
+
+def left(table: str, rows: Table, links: Table, known: Table, *, before: datetime, as_of: datetime) -> Table:
+    """Return what left the windows of a table between two moments (UTC): ``person_id``, and each windowed fact's loss.
+
+    Args:
+        table: A name in `WINDOWED`.
+        rows: Its rows in force that are `leaving`, without engagements that were `answered_again` by *before*.
+        links: Who is who.
+        known: The facts as of *before*.
+        before: The moment of the facts.
+        as_of: The later moment.
+    """
+    windows = Windows(as_of, left_since=before)
+    if table == "orders":
+        return orders_left(rows, links, known, windows)
+    return {"deliveries": deliveries_left, "engagements": engagements_left}[table](rows, links, windows)
+
+
+def leaving(table: str, at: Any, *, before: datetime, as_of: datetime) -> Any:
+    """Tell whether a row of the moment *at* leaves any window of a table between two moments (UTC)."""
+    windows = Windows(as_of, left_since=before)
+    return ibis.or_(*(windows.inside(at, days) for days in WINDOWED[table]))
+
+
+def coming(at: Any, *, before: datetime, as_of: datetime) -> Any:
+    """Tell whether the moment *at* was still to come at *before* and has come at *as_of* (UTC)."""
+    return (at > Windows(before).moment) & (at <= Windows(as_of).moment)
+
+
+LONGEST_LEAP = timedelta(days=45)
+"""Between moments further apart most persons lose something: all facts are made anew."""

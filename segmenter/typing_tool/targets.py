@@ -1,0 +1,71 @@
+"""Where the segments come from that a typing tool is to find again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.random import Generator
+
+from segmenter.classifier.train import aligned
+from segmenter.discover.cross_fit import found_again
+from segmenter.stats.item_matrix import base_of
+from segmenter.typing_tool.lda import Labels, Matrix
+
+Labeller = Callable[[Labels, Generator], Labels]
+"""Told the rows (places) it may learn from; answers the segment (0 to k - 1) of every row.
+
+The truth of somebody who was held out is what a segmentation of the others says of their full set of answers."""
+
+STARTS = 20  # k-means has many optima that lie close together
+
+
+def given(labels: Labels) -> Labeller:
+    """Return a labeller for segments that are known: nothing is learned."""
+
+    def known(rows: Labels, generator: Generator) -> Labels:
+        del rows, generator
+        return labels
+
+    return known
+
+
+def found_anew(values: Matrix, segments: int, truth: Labels) -> Labeller:
+    """Return a labeller for segments that k-means found: it finds them anew among the rows that it is told.
+
+    Told everybody, it answers *truth*: that is what they are.
+
+    Args:
+        values: (people, items) what they were found on; gaps are NaN.
+        segments: How many there were before any were merged.
+        truth: (people,) the segment of each; new ones are called as those they share most people with.
+    """
+    items = base_of({str(place): column for place, column in enumerate(values.T)}, most=segments)
+    names = truth.astype(str)
+
+    def found(rows: Labels, generator: Generator) -> Labels:
+        if len(rows) == len(truth):
+            return truth
+        told = found_again(items, segments, generator)(rows)
+        return aligned(told, names, rows).astype(np.int64)
+
+    return found
+
+
+def k_means(values: Matrix, segments: int) -> Labeller:
+    """Return a labeller that finds *segments* groups by k-means on *values* (people, items), without gaps.
+
+    Group 0 is the largest.
+    """
+
+    def found(rows: Labels, generator: Generator) -> Labels:
+        from sklearn.cluster import KMeans  # noqa: PLC0415 - 1.8 s, only where a model is made
+
+        seed = int(generator.integers(2**31))
+        fitted = KMeans(segments, n_init=STARTS, random_state=seed).fit(values[rows])
+        sizes = np.bincount(fitted.labels_, minlength=segments)
+        rank = np.empty(segments, dtype=np.int64)
+        rank[np.argsort(-sizes, kind="stable")] = np.arange(segments)
+        return np.asarray(rank[fitted.predict(values)], dtype=np.int64)
+
+    return found

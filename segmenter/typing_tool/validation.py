@@ -1,0 +1,202 @@
+"""How often a typing tool of so many items finds the right segment: held out, with everything learned anew.
+
+In each outer fold the segmentation, the selection of items and the model are made from the other folds alone. The
+truth of somebody who was held out is the segment that this segmentation gives to their full set of answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import sqrt
+from typing import Any, Literal
+
+import numpy as np
+from numpy.random import Generator
+from threadpoolctl import threadpool_limits
+
+from segmenter.typing_tool.forward_selection import TINY, folds, forward_selection
+from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments, probabilities
+from segmenter.typing_tool.targets import Labeller
+
+Method = Literal["lda", "logit"]
+METHODS: tuple[Method, ...] = ("lda", "logit")
+P_MIN, MARGIN = 0.6, 0.15  # an answer counts as sure from here on (Chow's rule)
+Z = 1.959963984540054  # of a 95% interval
+LETTING_ITERATE = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What one model of one size said of people it had not seen; rows of all outer folds, one below the other.
+
+    Attributes:
+        scores: (people, segments) z of the linear functions.
+        truth: (people,).
+        rows: (people,) which person each row is.
+    """
+
+    scores: Matrix
+    truth: Labels
+    rows: Labels
+
+    @property
+    def hit_rate(self) -> float:
+        """Share of people whose most likely segment is the true one."""
+        return float((self.scores.argmax(axis=1) == self.truth).mean())
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95% interval of the hit rate (Wilson 1927)."""
+        n, hit = len(self.truth), self.hit_rate
+        middle, half = hit + Z**2 / (2 * n), Z * sqrt(hit * (1 - hit) / n + Z**2 / (4 * n**2))
+        return (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
+
+    def above(self, p_min: float = P_MIN, margin: float = MARGIN, temperature: float = 1.0) -> tuple[float, float]:
+        """Return the share of people who are assigned (coverage), and the hit rate among them (NaN for nobody)."""
+        found = probabilities(self.scores / temperature)
+        ordered = np.sort(found, axis=1)
+        runner_up = ordered[:, -2] if ordered.shape[1] > 1 else np.zeros(len(ordered))
+        sure = (ordered[:, -1] >= p_min) & (ordered[:, -1] - runner_up >= margin)
+        hits = found.argmax(axis=1) == self.truth
+        return float(sure.mean()), float(hits[sure].mean()) if sure.any() else float("nan")
+
+    def temperature(self) -> float:
+        """Return what the scores have to be divided by, so that a confidence is what it says (Guo et al. 2017)."""
+        from scipy.optimize import minimize_scalar  # noqa: PLC0415 - only where a model is made
+
+        def loss(log_temperature: float) -> float:
+            found = probabilities(self.scores / np.exp(log_temperature))
+            return float(-np.log(found[np.arange(len(self.truth)), self.truth] + TINY).mean())
+
+        return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
+
+    def calibration_error(self, temperature: float = 1.0, bins: int = 10) -> float:
+        """Return the expected calibration error: mean |hit rate - confidence| over *bins*, weighted by people."""
+        found = probabilities(self.scores / temperature)
+        sure, hits = found.max(axis=1), found.argmax(axis=1) == self.truth
+        place = np.minimum((sure * bins).astype(np.int64), bins - 1)
+        gaps = [abs(float(hits[place == one].sum() - sure[place == one].sum())) for one in range(bins)]
+        return sum(gaps) / len(self.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Hit rate by number of items, against chance.
+
+    Attributes:
+        held_out: By method and number of items.
+        paths: The items (places) in the order in which each outer fold chose them.
+        largest_share: Hit rate of "everybody is in the largest segment".
+        proportional_chance: Hit rate of guessing by the shares: the sum of their squares.
+    """
+
+    held_out: Mapping[tuple[Method, int], HeldOut]
+    paths: Sequence[Sequence[int]]
+    largest_share: float
+    proportional_chance: float
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The numbers of items that were tried, ascending."""
+        return tuple(sorted({size for _, size in self.held_out}))
+
+    def best_method(self, size: int) -> Method:
+        """Return the method with the higher hit rate at *size* items; discriminant analysis among equals."""
+        return max(METHODS, key=lambda method: self.held_out[method, size].hit_rate)
+
+    def chosen_in(self, size: int) -> dict[int, float]:
+        """Return each item that any outer fold has among its first *size*, with the share of folds that have it."""
+        counted: dict[int, int] = {}
+        for path in self.paths:
+            for item in path[:size]:
+                counted[item] = counted.get(item, 0) + 1
+        return {item: times / len(self.paths) for item, times in sorted(counted.items(), key=lambda pair: -pair[1])}
+
+    def agreement(self, size: int) -> float:
+        """Return the mean Jaccard overlap of the first *size* items between two outer folds: 1 is always the same."""
+        pairs = combinations([set(path[:size]) for path in self.paths], 2)
+        return float(np.mean([len(one & two) / len(one | two) for one, two in pairs]))
+
+    def enough(self, *, least: int = 5, most: int = 15, tolerance: float = 0.02) -> int:
+        """Return the smallest size from *least* to *most* whose hit rate is within *tolerance* of the best there."""
+        offered = [size for size in self.sizes if least <= size <= most] or [self.sizes[-1]]
+        rates = {size: self.held_out[self.best_method(size), size].hit_rate for size in offered}
+        return next(size for size in offered if rates[size] >= max(rates.values()) - tolerance)
+
+
+def hit_rates(
+    values: Matrix, labeller: Labeller, generator: Generator, *, most: int, outer: int = 5, within: int = 5
+) -> Curve:
+    """Return the curve of hit rates for 1 to *most* items.
+
+    Args:
+        values: (people, items); gaps (NaN) are filled with the item's mean in the folds that are learned from.
+        labeller: Says which segment everybody is in, learned from some.
+        generator: Draws the folds, and goes to the labeller.
+        most: Longest tool that is tried.
+        outer: Parts that are held out in turn.
+        within: Parts for choosing items.
+    """
+    with threadpool_limits(1):  # many small fits: threads cost more than they bring
+        everybody = np.arange(len(values))
+        first = labeller(everybody, generator)
+        placed = folds(first, outer, generator)
+        found: dict[tuple[Method, int], list[HeldOut]] = {}
+        paths = []
+        for fold in range(outer):
+            rows, away = np.flatnonzero(placed != fold), np.flatnonzero(placed == fold)
+            labels = labeller(rows, generator)
+            known = filled(values, fill_values(values[rows]))
+            path = forward_selection(known[rows], labels[rows], generator, most=most, folds_within=within)
+            paths.append(path)
+            for method, size, model in _models(known[rows], labels[rows], path):
+                scores = model.scores(known[away][:, path[:size]])
+                found.setdefault((method, size), []).append(HeldOut(scores, labels[away], away))
+    joined = {key: _joined(parts) for key, parts in found.items()}
+    shares = np.bincount(next(iter(joined.values())).truth) / len(values)
+    return Curve(joined, paths, float(shares.max()), float((shares**2).sum()))
+
+
+def _joined(parts: Sequence[HeldOut]) -> HeldOut:
+    return HeldOut(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.truth for part in parts]),
+        np.concatenate([part.rows for part in parts]),
+    )
+
+
+def _models(values: Matrix, labels: Labels, path: Sequence[int]) -> Iterator[tuple[Method, int, Linear]]:
+    segments = int(labels.max()) + 1
+    moments = Moments.of(values, labels, segments)
+    for size in range(1, len(path) + 1):
+        yield "lda", size, moments.discriminant(path[:size])
+        yield "logit", size, logit(values[:, path[:size]], labels, segments)
+
+
+def logit(values: Matrix, labels: Labels, segments: int) -> Linear:
+    """Return a multinomial logistic regression on standardised *values* as functions of the values themselves."""
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - 1.8 s, only where a model is made
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    scaler = StandardScaler().fit(values)
+    model: Any = LogisticRegression(max_iter=LETTING_ITERATE).fit(scaler.transform(values), labels)
+    coefficients, constant = np.asarray(model.coef_), np.asarray(model.intercept_)
+    if len(model.classes_) == 2:  # noqa: PLR2004 - scikit-learn keeps one row of the two
+        coefficients, constant = np.vstack([0 * coefficients, coefficients]), np.concatenate([[0.0], constant])
+    weights, intercept = np.zeros((segments, values.shape[1])), np.full(segments, -np.inf)
+    weights[model.classes_] = coefficients / scaler.scale_
+    intercept[model.classes_] = constant - (coefficients * scaler.mean_ / scaler.scale_).sum(axis=1)
+    return Linear(weights, intercept)
+
+
+def fill_values(values: Matrix) -> Matrix:
+    """Return each item's mean over those who answered it, 0 for an item that nobody did; (items,)."""
+    answered = ~np.isnan(values)
+    sums = np.where(answered, values, 0.0).sum(axis=0)
+    return np.asarray(sums / np.maximum(answered.sum(axis=0), 1), dtype=np.float64)
+
+
+def filled(values: Matrix, fill: Matrix) -> Matrix:
+    """Return *values* with *fill* in place of what was not answered."""
+    return np.where(np.isnan(values), fill, values)

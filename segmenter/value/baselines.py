@@ -1,0 +1,84 @@
+"""Rankings that need no model, beside those of a model: whose top tenth holds more of what came after?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.stats.proportions import Interval
+
+Array = NDArray[np.float64]
+TOP = 0.1
+DRAWS = 1000
+BATCH = 100  # draws at once: bounds the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What one ranking's top holds.
+
+    Attributes:
+        share: Of all that came after, held by the top of this ranking.
+        behind: The model's share minus this one's; 0 for the model itself.
+        interval: 95%, by bootstrap over people, of *behind*.
+    """
+
+    share: float
+    behind: float
+    interval: Interval
+
+
+def top_share(score: Array, outcome: Array, *, top: float = TOP) -> float:
+    """Return the share of the sum of *outcome* that the *top* share of people by *score* hold; 0 if all is 0.
+
+    Ties are broken by position, so callers put people in an order that says nothing.
+    """
+    total = float(outcome.sum())
+    first = np.argsort(-score, kind="stable")[: _top_count(len(score), top)]
+    return float(outcome[first].sum()) / total if total else 0.0
+
+
+def _top_count(people: int, top: float) -> int:
+    return max(1, round(people * top))
+
+
+def compare(
+    model: Array, naive: Mapping[str, Array], outcome: Array, rng: np.random.Generator, *, top: float = TOP
+) -> dict[str, Capture]:
+    """Return the capture of the model (under "model") and of each naive ranking, with the difference's interval.
+
+    Args:
+        model: What the model expects, one value a person.
+        naive: Scores by name: past orders, past spend, recency. Larger is better.
+        outcome: What each person did afterwards.
+        rng: For the bootstrap.
+        top: Share of people that count as the top.
+    """
+    scores = {"model": model, **naive}
+    ranks = np.stack([np.argsort(-score, kind="stable") for score in scores.values()])
+    draws = np.concatenate([_drawn(ranks, outcome, rng, top) for _ in range(DRAWS // BATCH)])
+    found = {}
+    ours = top_share(model, outcome, top=top)
+    for place, (name, score) in enumerate(scores.items()):
+        share = top_share(score, outcome, top=top)
+        low, high = np.quantile(draws[:, 0] - draws[:, place], [0.025, 0.975])
+        found[name] = Capture(share, ours - share, Interval(float(low), float(high)))
+    return found
+
+
+def _drawn(ranks: NDArray[np.int64], outcome: Array, rng: np.random.Generator, top: float) -> Array:
+    """Shares of `BATCH` bootstrap samples: (draw, ranking). A sample is how often each person was drawn."""
+    people = len(outcome)
+    times = rng.multinomial(people, np.full(people, 1 / people), size=BATCH).astype(np.float64)
+    wanted = float(_top_count(people, top))
+    total = times @ outcome
+    shares = []
+    for order in ranks:
+        drawn = times[:, order]
+        before = np.cumsum(drawn, axis=1) - drawn
+        counted = np.clip(wanted - before, 0.0, drawn)  # the last one in may count in part
+        shares.append(np.divide(counted @ outcome[order], total, out=np.zeros(BATCH), where=total > 0))
+    return np.stack(shares, axis=1)

@@ -1,0 +1,1 @@
+"""Apply a plan, push the changes, undo them."""

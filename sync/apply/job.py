@@ -1,0 +1,237 @@
+"""Send a saved plan, exactly as it was written, and keep what became of every change.
+
+The same command after a kill sends only what has no final outcome yet; setting a value twice is harmless. A part of
+a plan may go first: one connection, some people, a share of them. The rest waits for the next apply of that plan.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import FixSettingsError, PersonasyncError
+from connectors.records import Change, Outcome
+from sync.apply.push import SENT_AGAIN, Sent, key, recover, send
+from sync.fields.platform_persona import shared
+from sync.online.handoff import look_again, overtaken
+from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
+from sync.plan.guardrails import GuardrailError
+from sync.plan.job import basis
+from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a plan shall be sent.
+
+    Attributes:
+        only: Some connections, none for all.
+        limit: At most so many persons, None for all.
+        canary: Share of the persons (0 to 1), None for all.
+    """
+
+    only: frozenset[str] = frozenset()
+    limit: int | None = None
+    canary: float | None = None
+
+    def of(self, plan: SavedPlan) -> list[Change]:
+        """Return the changes that are meant; whom a sample takes is chance, but always the same for one plan."""
+        meant = [change for change in plan.changes if not self.only or change.connection in self.only]
+        if self.limit is None and self.canary is None:
+            return meant
+        persons = sorted({change.person_id for change in meant}, key=lambda person: _chance(plan.plan_id, person))
+        most = len(persons) if self.canary is None else ceil(self.canary * len(persons))
+        chosen = set(persons[: most if self.limit is None else min(most, self.limit)])
+        return [change for change in meant if change.person_id in chosen]
+
+
+ALL = Part()
+
+
+@dataclass(slots=True)
+class Applied(Sent):
+    """What became of a plan.
+
+    Attributes:
+        waiting: Changes of the plan that were not sent yet.
+        overtaken: Changes of persons for whom the webhook service decided after the plan was made; they are left out.
+        recovered: Changes of earlier, interrupted runs of which it was found out what became of them.
+        predicted: Requests that this apply should take, by connection and endpoint: a part of a plan takes fewer.
+        predicted_seconds: What they should take at the accounts' limits.
+    """
+
+    plan_id: str = ""
+    run_id: str = ""
+    waiting: int = 0
+    overtaken: int = 0
+    recovered: int = 0
+    predicted: dict[str, dict[str, int]] = field(default_factory=dict)
+    predicted_seconds: float = 0.0
+
+
+def apply(
+    bench: Workbench,
+    path: Path | None = None,
+    *,
+    override: frozenset[str] = frozenset(),
+    part: Part = ALL,
+    progress: Progress = no_progress,
+) -> Applied:
+    """Send the plan at *path* (None: the newest one).
+
+    Args:
+        bench: The open workspace.
+        path: A file that `plan` wrote.
+        override: Guardrails that are set aside for this one plan.
+        part: What of it shall be sent.
+        progress: Told how many changes have an outcome.
+
+    Raises:
+        FixSettingsError: There is no plan, it was edited, applied already, or the world moved under it.
+        GuardrailError: A guardrail refused the plan.
+    """
+    plan = read_plan(path or _newest(bench))
+    record = bench.control.plans.get(plan.plan_id)
+    if record is None:
+        raise FixSettingsError(f"{plan.path} was not made in this workspace.", mend=NEW_PLAN)
+    if record.state == "applied":
+        raise FixSettingsError(f"Plan {plan.plan_id} was applied already.", mend=NEW_PLAN)
+    wanted = part.only or frozenset(bench.workspace.connections)
+    names = [name for name in bench.workspace.connections if name in wanted and bench.connector(name).pushes]
+    _refuse_stale(bench, plan)
+    _refuse_breaches(bench, plan, override)
+    applied = Applied(plan_id=plan.plan_id)
+    with recorded(bench, f"apply {plan.plan_id}") as run:
+        applied.run_id = run.run_id
+        bench.control.plans.move(plan.plan_id, "applying")
+        meant = part.of(plan)
+        for name in names:
+            applied.recovered += _recovered(bench, name, applied)
+            waiting = [change for change in _waiting(bench, plan, meant) if change.connection == name]
+            waiting = _still_meant(bench, plan, waiting, applied)
+            waiting = _untouched(bench, name, waiting, applied, run)
+            if waiting and name not in applied.failed:
+                requests = applied.predicted[name] = dict(bench.connector(name).requests_for(waiting))
+                applied.predicted_seconds += bench.connector(name).seconds_for(requests)
+                began = bench.now()
+                send(bench, bench.connector(name), waiting, applied, run, progress)
+                look_again(bench, waiting, since=began, run_id=run.run_id)
+        applied.waiting = len(_still_meant(bench, plan, _waiting(bench, plan, plan.changes)))
+        if not applied.waiting and not applied.failed:
+            bench.control.plans.move(plan.plan_id, "applied")
+        run.state = "failed" if applied.failed else "rejects" if applied.rejected else "done"
+        run.counts.update(_counts(plan, applied))
+    return applied
+
+
+def _recovered(bench: Workbench, name: str, sent: Sent) -> int:
+    try:
+        return recover(bench, bench.connector(name))
+    except PersonasyncError as error:
+        sent.failed[name] = str(error)
+        return 0
+
+
+def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
+    """What `history` and `status` tell about an apply."""
+    parked = plan.summary.get("parked", {})
+    refused = sum(plan.summary.get("refused", {}).values())
+    return {
+        "plan": plan.plan_id,
+        "tally": {
+            "total": sum(plan.summary.get("contacts", {}).values()),
+            "changed": sum(plan.summary.get("changed_contacts", {}).values()),
+            "invalid": refused,
+            "parked": sum(parked.values()) - refused,
+            "sent": sum(applied.states.values()),
+            **{state: applied.count(state) for state in ("applied", "rejected", "unchanged", "unknown")},
+            "waiting": applied.waiting,
+            "overtaken": applied.overtaken,
+        },
+        "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
+        "failed": applied.failed,
+        "predicted": applied.predicted,
+        "predicted_minutes": round(applied.predicted_seconds / 60, 2),
+    }
+
+
+def _chance(plan_id: str, person: str) -> str:
+    return hashlib.sha256(f"{plan_id} {person}".encode()).hexdigest()
+
+
+def _newest(bench: Workbench) -> Path:
+    newest = bench.control.plans.latest()
+    if newest is None:
+        raise FixSettingsError("There is no plan yet.", mend="Run `personasync plan` first.")
+    return bench.workspace.directory / newest.path
+
+
+def _refuse_stale(bench: Workbench, plan: SavedPlan) -> None:
+    """A plan holds only in the world that it was made from; what it did itself is part of that world."""
+    present = basis(bench, own=plan.plan_id)
+    moved = [what for what in present if present[what] != plan.basis.get(what)]
+    if moved:
+        bench.control.plans.move(plan.plan_id, "stale")
+        raise FixSettingsError(
+            f"Plan {plan.plan_id} is stale: since it was made there was another {', another '.join(moved)}.",
+            mend=NEW_PLAN,
+        )
+
+
+def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]) -> None:
+    standing = [breach for breach in plan.summary["breaches"] if breach["guardrail"] not in override]
+    if standing:
+        bench.control.plans.move(plan.plan_id, "refused")
+        with recorded(bench, f"apply {plan.plan_id}") as run:
+            run.state = "refused"
+            run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
+        raise GuardrailError(" ".join(breach["message"] for breach in standing))
+
+
+def _still_meant(
+    bench: Workbench, plan: SavedPlan, changes: Sequence[Change], applied: Applied | None = None
+) -> list[Change]:
+    """Those of *changes* whose persons the webhook service has not decided for since the plan's assignments."""
+    assigned = bench.control.runs.get(plan.basis.get("assign", ""))
+    since = assigned.started_at if assigned else plan.created_at
+    newer = overtaken(bench, since)
+    left = [change for change in changes if change.person_id not in newer]
+    if applied is not None:
+        applied.overtaken += len(changes) - len(left)
+    return left
+
+
+def _untouched(
+    bench: Workbench, name: str, changes: Sequence[Change], applied: Applied, run: RecordedRun
+) -> list[Change]:
+    """Those of *changes* that overwrite nothing that a person set since the last pull; parks the others."""
+    guarded = {field for field, overwrite in shared(bench, name).items() if not overwrite}
+    asked = [change for change in changes if change.name in guarded and change.kind == "field"]
+    if not asked or name in applied.failed:
+        return list(changes)
+    try:
+        shown = bench.connector(name).look(asked)
+    except PersonasyncError as error:
+        applied.failed[name] = str(error)
+        return list(changes)
+    moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
+    outcomes = [Outcome(one, "parked", "Somebody has set it since it was read.", "set_by_others") for one in moved]
+    bench.control.ledger.settle(run.run_id, outcomes)
+    applied.states[name, "parked"] += len(moved)
+    left = set(map(key, moved))
+    return [one for one in changes if key(one) not in left]
+
+
+def _waiting(bench: Workbench, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:
+    """Those of *meant* that no apply of the plan has settled."""
+    settled = {
+        (outcome.change.connection, outcome.change.platform_id, outcome.change.kind, outcome.change.name)
+        for run in bench.control.runs.of_command(f"apply {plan.plan_id}")
+        for outcome in bench.control.ledger.outcomes(run.run_id)
+        if outcome.state != "unknown" and outcome.code not in SENT_AGAIN
+    }
+    return [c for c in meant if (c.connection, c.platform_id, c.kind, c.name) not in settled]

@@ -1,0 +1,187 @@
+"""Send changes through one connection, and know afterwards what became of each of them.
+
+Each change is in the ledger before it leaves, and its outcome before the next batch does. A change that nobody
+answered for is looked for on the platform before it is sent again; of what was said to be applied a sample is looked
+at, since a platform may answer "done" and have done nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.connector import Connector
+from connectors.errors import PersonasyncError, TryLaterError
+from connectors.records import Change, Outcome
+from sync.session import Progress, RecordedRun, Recording
+
+INTERRUPTED = "interrupted"  # code of a change whose run ended before it took effect
+NOT_KEPT = "not_kept"
+SENT_AGAIN = ("not_mentioned", INTERRUPTED)
+ABSENT = "\0"  # no platform shows this
+
+Shown = Mapping[tuple[str, str, str], str | None]
+
+
+@dataclass(slots=True)
+class Sent:
+    """What became of changes.
+
+    Attributes:
+        states: Changes by (connection, outcome state).
+        reasons: Changes that were not applied, by (connection, reason).
+        failed: By connection: why it stopped before its end; its remaining changes wait.
+    """
+
+    states: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> int:
+        """How many changes the platforms refused, or did not answer for."""
+        return sum(count for (_, state), count in self.states.items() if state in {"rejected", "unknown"})
+
+    def count(self, state: str) -> int:
+        """Return how many changes ended in *state*, on all connections."""
+        return sum(count for (_, one), count in self.states.items() if one == state)
+
+
+def send(
+    bench: Recording,
+    connector: Connector,
+    changes: Sequence[Change],
+    sent: Sent,
+    run: RecordedRun,
+    progress: Progress,
+    *,
+    sample: bool = True,
+) -> None:
+    """Write *changes* through *connector*; outcomes are in the ledger of *run*, and counted in *sent*.
+
+    Args:
+        bench: Where the ledger is.
+        connector: Where to.
+        changes: What.
+        sent: What became of them, counted on.
+        run: Whose ledger.
+        progress: Told how far it is.
+        sample: Whether some of what was said to be applied is looked at.
+    """
+    bench.control.ledger.intend(run.run_id, changes)
+    outcomes: dict[tuple[str, str, str], Outcome] = {}
+    try:
+        _push(bench, connector, changes, outcomes, run, progress)
+        _send_again(bench, connector, outcomes, run, progress)
+        if sample:
+            _look_at_some(bench, connector, outcomes, run)
+    except PersonasyncError as error:
+        # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
+        sent.failed[connector.name] = str(error)
+    if any(one.state == "unchanged" and one.change.kind == "group" for one in outcomes.values()):
+        # our picture of its groups is not what is there: the next pull reads all of them, whatever the platform says
+        bench.control.cursors.move(connector.name, "memberships", {}, run.run_id)
+    for outcome in outcomes.values():
+        sent.states[connector.name, outcome.state] += 1
+        if outcome.state not in {"applied", "unchanged"}:
+            sent.reasons[connector.name, outcome.reason or outcome.code] += 1
+
+
+def recover(bench: Recording, connector: Connector) -> int:
+    """Find out what became of changes of earlier runs that have no outcome, and note it in their ledger.
+
+    Returns:
+        How many there were.
+    """
+    left = {
+        run_id: mine
+        for run_id, changes in bench.control.ledger.unsettled().items()
+        if (mine := [change for change in changes if change.connection == connector.name])
+    }
+    if left:
+        shown = connector.look([change for changes in left.values() for change in changes])
+        for run_id, changes in left.items():
+            bench.control.ledger.settle(run_id, [_found(change, shown) for change in changes])
+    return sum(map(len, left.values()))
+
+
+def _push(
+    bench: Recording,
+    connector: Connector,
+    changes: Sequence[Change],
+    outcomes: dict[tuple[str, str, str], Outcome],
+    run: RecordedRun,
+    progress: Progress,
+) -> None:
+    done = 0
+    for batch in connector.push(changes):
+        bench.control.ledger.settle(run.run_id, batch)
+        outcomes.update({key(one.change): one for one in batch})
+        done += len(batch)
+        progress(f"{connector.name} changes", done, len(changes))
+
+
+def _send_again(
+    bench: Recording,
+    connector: Connector,
+    outcomes: dict[tuple[str, str, str], Outcome],
+    run: RecordedRun,
+    progress: Progress,
+) -> None:
+    """Look for what was not answered for, and send once more what did not take effect."""
+    unknown = [one.change for one in outcomes.values() if one.state == "unknown"]
+    if not unknown:
+        return
+    shown = connector.look(unknown)
+    found = [_found(change, shown) for change in unknown]
+    settled = [one for one in found if one.code != INTERRUPTED]
+    bench.control.ledger.settle(run.run_id, settled)
+    outcomes.update({key(one.change): one for one in settled})
+    again = [one.change for one in found if one.code == INTERRUPTED]
+    if again:
+        _push(bench, connector, again, outcomes, run, progress)
+    still = [one.change for one in outcomes.values() if one.state == "unknown"]
+    if still:
+        raise TryLaterError(f"{connector.name} keeps silent about {len(still)} changes.")
+
+
+def _look_at_some(
+    bench: Recording, connector: Connector, outcomes: dict[tuple[str, str, str], Outcome], run: RecordedRun
+) -> None:
+    """Read a sample back; where one of it did not last, read all of them."""
+    applied = [one.change for one in outcomes.values() if one.state == "applied"]
+    if not applied:
+        return
+    shown = connector.glance(applied)
+    lost = [change for change in applied if key(change) in shown and not _shows(change, shown)]
+    if lost:
+        shown = connector.look(applied)
+        lost = [change for change in applied if not _shows(change, shown)]
+    broken = [Outcome(change, "rejected", _not_kept(change, shown), NOT_KEPT) for change in lost]
+    bench.control.ledger.settle(run.run_id, broken)
+    outcomes.update({key(one.change): one for one in broken})
+
+
+def key(change: Change) -> tuple[str, str, str]:
+    """Return what names a change within its connection."""
+    return change.platform_id, change.kind, change.name
+
+
+def _shows(change: Change, shown: Shown) -> bool:
+    present = shown.get(key(change), ABSENT)
+    return (present or None) == (change.after or None)
+
+
+def _found(change: Change, shown: Shown) -> Outcome:
+    if key(change) not in shown:
+        return Outcome(change, "rejected", "The platform does not know this contact any more.", "gone")
+    if _shows(change, shown):
+        return Outcome(change, "applied", "It was seen on the platform afterwards.", "seen")
+    return Outcome(change, "rejected", "The run ended before this took effect.", INTERRUPTED)
+
+
+def _not_kept(change: Change, shown: Shown) -> str:
+    present = shown.get(key(change), ABSENT)
+    shows = "no such contact" if present == ABSENT else repr(present or "")
+    return f"The platform answered success, and shows {shows} afterwards."

@@ -1,0 +1,134 @@
+"""Take back what one run wrote: every value and group that still is what we wrote goes back to what it was before.
+
+What a person, another program or a later run has changed since is left alone. An undo is a run like any other: it is
+in the ledger, it can be killed and run again, and it can be undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from connectors.errors import FixSettingsError
+from connectors.records import Change
+from sync.apply.push import Sent, key, recover, send
+from sync.control.runs import Run
+from sync.session import Progress, Workbench, no_progress, recorded
+
+NEWEST = "last"
+UNDOABLE = ("apply ", "undo ")
+
+
+@dataclass(slots=True)
+class Intended:
+    """What an undo would do.
+
+    Attributes:
+        run: The run that is taken back, the newest one where it took several.
+        restore: By connection: the changes that take it back.
+        restored: Changes that are back already.
+        changed_since: Changes that show something else by now; left alone.
+        gone: Changes of contacts that the platform does not know any more.
+    """
+
+    run: Run
+    restore: dict[str, list[Change]] = field(default_factory=dict)
+    restored: int = 0
+    changed_since: int = 0
+    gone: int = 0
+
+    @property
+    def count(self) -> int:
+        """How many changes would be sent."""
+        return sum(map(len, self.restore.values()))
+
+
+@dataclass(slots=True)
+class Undone(Sent):
+    """What an undo did.
+
+    Attributes:
+        undone_run: The run that was taken back.
+        restored: Values and groups that are again as they were before it, this time or already.
+        left: Those that were changed since, or whose contact is gone; left alone.
+    """
+
+    run_id: str = ""
+    undone_run: str = ""
+    restored: int = 0
+    left: int = 0
+
+
+def intended(bench: Workbench, run_id: str) -> Intended:
+    """Look at the platforms, and return what `undo` would do. Nothing is written there.
+
+    Args:
+        bench: The open workspace.
+        run_id: As `history` shows it; "last" is the newest plan that was applied, in as many runs as it took.
+
+    Raises:
+        FixSettingsError: There is no such run, or it wrote nothing.
+    """
+    runs = _runs(bench, run_id)
+    found = Intended(runs[-1])
+    for name in bench.workspace.connections:
+        if not bench.connector(name).pushes:
+            continue
+        recover(bench, bench.connector(name))
+        applied = [one for run in runs for one in bench.control.ledger.outcomes(run.run_id, state="applied")]
+        mine = [outcome.change for outcome in applied if outcome.change.connection == name]
+        if mine:
+            found.restore[name] = _taken_back(bench, name, mine, found)
+    return found
+
+
+def undo(bench: Workbench, found: Intended, *, progress: Progress = no_progress) -> Undone:
+    """Do what `intended` found."""
+    undone = Undone(undone_run=found.run.run_id, left=found.changed_since + found.gone)
+    with recorded(bench, f"undo {found.run.run_id}") as run:
+        undone.run_id = run.run_id
+        for name, changes in found.restore.items():
+            if changes:
+                send(bench, bench.connector(name), changes, undone, run, progress)
+        undone.restored = found.restored + undone.count("applied") + undone.count("unchanged")
+        run.state = "failed" if undone.failed else "rejects" if undone.rejected else "done"
+        run.counts.update(
+            restored=undone.restored,
+            left=undone.left,
+            outcomes={f"{name} {state}": count for (name, state), count in undone.states.items()},
+            failed=undone.failed,
+        )
+    return undone
+
+
+def _runs(bench: Workbench, run_id: str) -> list[Run]:
+    if run_id == NEWEST:
+        applies = (run for run in bench.control.runs.newest(1000) if run.command.startswith("apply "))
+        newest = next((run for run in applies if run.state != "refused"), None)
+        if newest is not None:
+            return bench.control.runs.of_command(newest.command)
+    run = bench.control.runs.get(run_id)
+    if run is None:
+        raise FixSettingsError(f"There is no run {run_id!r} that wrote anything.", mend="See `personasync history`.")
+    if not run.command.startswith(UNDOABLE):
+        raise FixSettingsError(
+            f"Run {run.run_id} was `{run.command}`, which writes nothing to undo.", mend="See `personasync history`."
+        )
+    return [run]
+
+
+def _taken_back(bench: Workbench, name: str, changes: Sequence[Change], found: Intended) -> list[Change]:
+    shown = bench.connector(name).look(changes)
+    wanted = []
+    for change in changes:
+        if key(change) not in shown:
+            found.gone += 1
+            continue
+        present = shown[key(change)] or None
+        if present == (change.before or None):
+            found.restored += 1
+        elif present == (change.after or None):
+            wanted.append(replace(change, before=change.after, after=change.before))
+        else:
+            found.changed_since += 1
+    return wanted

@@ -1,0 +1,1 @@
+"""Assign people to segments and personas; explain an assignment; what-if."""

@@ -1,0 +1,172 @@
+"""Say why one person has their persona: what was decided, each source that was asked, and what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, CONTACTS, email_key, normalise_email
+from segmenter.assign.counterfactuals import nearest_rule, smallest_flip
+from segmenter.assign.decide import decide_one
+from segmenter.assign.definitions import Definitions
+from segmenter.classifier.linear import score_one
+from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
+from sync.assign.explain_text import about, changing, tried_lines
+from sync.assign.sources import definitions_of
+from sync.online.handoff import take_in
+from sync.session import Workbench
+from sync.traits.compute import measured
+
+NOT_READ = (
+    "The webhook service decided this; what was tried and what would change it can be said after the next "
+    "`personasync pull`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One person's assignment: as plain data, and in sentences."""
+
+    document: Mapping[str, Any]
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Who is asked about.
+
+    Attributes:
+        assignment: The one in force; None where there is none yet.
+        keys: Contact keys of the person.
+    """
+
+    address: str
+    person_id: str
+    keys: Sequence[str]
+    assignment: Mapping[str, Any] | None
+
+
+def explain(bench: Workbench, email: str) -> Explanation:
+    """Explain the assignment of the person behind *email*, one that the webhook service made a moment ago included.
+
+    Raises:
+        FixSettingsError: Nobody has that address, or nobody was assigned yet.
+    """
+    take_in(bench)
+    person = _found(bench, email)
+    if person.assignment is None:
+        raise FixSettingsError(f"{person.address} was not assigned yet.", mend="Run `personasync assign`.")
+    newest = bench.control.runs.latest("assign", state="done")
+    decided_at: datetime = person.assignment["as_of"]
+    as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
+    return _explained(bench, person, person.assignment, as_of)
+
+
+def classify(bench: Workbench, email: str, *, as_of: datetime) -> Explanation:
+    """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
+
+    Raises:
+        FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
+    """
+    take_in(bench)
+    person = _found(bench, email)
+    traits = _traits(bench, person, as_of)
+    if not traits:
+        raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
+    decided = decide_one(traits, definitions_of(bench.workspace), previous=person.assignment, as_of=as_of)
+    return _explained(bench, person, decided, as_of)
+
+
+def _found(bench: Workbench, email: str) -> _Person:
+    address = normalise_email(email)
+    links = bench.control.links.mapping()
+    person_id = links.get(email_key(address)) if address else None
+    if person_id is None:
+        raise FixSettingsError(
+            f"Nobody here has the address {email!r}.", mend="Run `personasync pull`, or look for a typo."
+        )
+    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
+    keys = [key for key, person in links.items() if person == person_id]
+    return _Person(str(address), person_id, keys, found[0] if found else None)
+
+
+def _traits(bench: Workbench, person: _Person, as_of: datetime) -> dict[str, Any]:
+    people = measured(bench, as_of)
+    known: list[dict[str, Any]] = people.filter(people.person_id == person.person_id).to_pyarrow().to_pylist()
+    return known[0] if known else {}
+
+
+def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any], as_of: datetime) -> Explanation:
+    traits, definitions = _traits(bench, person, as_of), definitions_of(bench.workspace)
+    tried = [
+        (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
+        for step in (definitions.steps.steps if traits else ())
+    ]
+    contacts = _contacts(bench, person.keys)
+    missing, flip = _changes(traits, definitions) if traits else (None, None)
+    ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if assignment["segment"] else None)
+    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
+    return Explanation(
+        {
+            "email": person.address,
+            "person_id": person.person_id,
+            **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
+            "holds_until": ends,
+            "chances": _chances(traits, definitions) if traits else {},
+            "would_change": {
+                "rules": asdict(missing) if missing else None,
+                "model": asdict(flip) if flip else None,
+            },
+            "contacts": contacts,
+            "tried": [_told(step, held, clauses) for step, held, clauses in tried],
+            "traits": {name: value for name, value in traits.items() if name != "person_id"},
+        },
+        [
+            *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
+            *(
+                [
+                    *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
+                    *["", f"Known as: {known_as}"],
+                    *tried_lines(tried),
+                ]
+                if traits
+                else [NOT_READ]
+            ),
+        ],
+    )
+
+
+def _changes(traits: Mapping[str, Any], definitions: Definitions) -> tuple[Any, Any]:
+    """The nearest rule and the smallest change of a trait, of the sources that are asked."""
+    own = rule_answer(traits, definitions.steps)[0]
+    missing = nearest_rule(traits, definitions.steps, own) if "rules" in definitions.order else None
+    scorer = definitions.model if "model" in definitions.order else None
+    asked = scorer and not (scorer.learned_from_rules and left_out_one(traits, definitions.steps))
+    return missing, smallest_flip(traits, scorer.model) if scorer and asked else None
+
+
+def _chances(traits: Mapping[str, Any], definitions: Definitions) -> dict[str, dict[str, float]]:
+    """What each model in use thinks of each segment, by its version."""
+    scorers = [scorer for source in definitions.order for scorer in definitions.scorers.get(source, ())]
+    scored = [(scorer, score_one(scorer.model, traits)) for scorer in scorers]
+    return {
+        scorer.version: dict(zip(scorer.model.labels, score.probabilities, strict=True)) for scorer, score in scored
+    }
+
+
+def _contacts(bench: Workbench, keys: Sequence[str]) -> list[dict[str, Any]]:
+    table = bench.warehouse.current(CONTACTS.name)
+    key = table.connection.concat(":", table.platform_id)
+    rows = table.filter(key.isin(list(keys))).select("connection", "platform_id", "email", "state", "consent")
+    found: list[dict[str, Any]] = rows.order_by("connection", "platform_id").to_pyarrow().to_pylist()
+    return found
+
+
+def _told(step: Checked, held: bool, clauses: Sequence[Clause]) -> dict[str, Any]:  # noqa: FBT001 - a fact, no switch
+    parts = [{"clause": clause.text, "held": clause.held, "values": dict(clause.values)} for clause in clauses]
+    return {"segment": step.segment.name, "within": list(step.ancestors), "matches": held, "clauses": parts}

@@ -1,0 +1,88 @@
+"""An explanation in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from segmenter.assign.counterfactuals import Flip, Missing
+from segmenter.rules.segments import Checked, Clause
+
+RIGHT = "calibrated: of persons as sure as this, about that share is right"
+MEANING = {
+    "declared": "they said so themselves",
+    "survey": f"{RIGHT}, or comes into the same segment where a survey's own segments are found anew",
+    "rules": "share of the rule's traits that are known; a rule is no probability",
+    "model": RIGHT,
+}
+"""What the confidence of each source means."""
+
+
+def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datetime | None) -> list[str]:
+    """Return what was decided, by whom, why, and until when it holds."""
+    lines = [_first(address, assignment, persona)]
+    if assignment["segment"] is not None:
+        lines.append(f"Because: {assignment['reasons']}.")
+    if assignment["runner_up"]:
+        lines.append(f"Next best: {assignment['runner_up']}.")
+    lines.append(f"Decided by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
+    if assignment["pending_since"] is not None:
+        lines.append(
+            f"Another answer waits since {assignment['pending_since']:%Y-%m-%d}: "
+            f"{assignment['pending'] or 'unclassified'}. It is followed if it stays."
+        )
+    if assignment["expires_at"] is not None:
+        lines.append(f"No source is sure of it any more: it is kept until {assignment['expires_at']:%Y-%m-%d}.")
+    elif ends is not None:
+        lines.append(f"It holds until {ends:%Y-%m-%d} even if nothing confirms it from now on.")
+    return lines
+
+
+def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
+    if assignment["segment"] is None:
+        return f"{address} is unclassified: {assignment['reasons']}."
+    return (
+        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, "
+        f"with confidence {assignment['confidence']:.2f}, by {assignment['source']} ({MEANING[assignment['source']]})."
+    )
+
+
+def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
+    """Return what would give the person another segment."""
+    told = {
+        "declared": ["another word of theirs"],
+        "survey": ["another answer of theirs to the survey, or a word about themselves"],
+    }.get(source or "")
+    if told is None:
+        told = [str(missing)] if missing else []
+        told += [str(flip)] if flip and source != "rules" else []
+        if not told and own is not None:
+            told = ["no segment is tried before this one; it changes when one of its own clauses fails"]
+    return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
+
+
+NO_RULE = "FALSE"  # what a segment without a rule is asked
+
+
+def tried_lines(tried: Sequence[tuple[Checked, bool, Sequence[Clause]]]) -> list[str]:
+    """Return each segment with its clauses, the values that decided, and whether they held."""
+    lines = ["", "Segments in the order in which they are tried, looked at now:"]
+    for step, held, clauses in tried:
+        within = f" (within {step.ancestors[0]})" if step.ancestors else ""
+        if step.segment.rule.strip().upper() == NO_RULE:
+            lines.append(f"  no   {step.segment.name}{within}: it has no rule; other sources put people into it")
+            continue
+        lines.append(f"  {'yes' if held else 'no '}  {step.segment.name}{within}")
+        lines += [f"         {'yes' if clause.held else 'no '}  {clause.text}  {_values(clause)}" for clause in clauses]
+    return lines
+
+
+def _values(clause: Clause) -> str:
+    return ", ".join(
+        f"{name} = {'unknown' if value is None else _short(value)}" for name, value in clause.values.items()
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -1,0 +1,177 @@
+"""Give every person a segment and a persona, as of one moment, and keep only what changed.
+
+An assignment that stays the same is not written again, so that reasons and dates on the platforms stay what they
+were, and the cost of a daily run is that of its changes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from ibis import Table
+
+from connectors.records import ASSIGNMENTS
+from segmenter.assign.decide import decide_all
+from segmenter.personalize import fields as template_fields
+from segmenter.personalize.fields import Known, OwnedField
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.rules import segments as by_segment
+from segmenter.traits.next_best_offer import NEXT
+from sync.assign.sources import definitions_of
+from sync.experiments.arms import arm_groups, deal
+from sync.fields import individual
+from sync.fields import privacy_checks as creepiness
+from sync.fields.platform_persona import Values
+from sync.online import handoff as publishing
+from sync.session import Definitions, Workbench, recorded
+from sync.traits import data_checks as fitness
+from sync.traits.clv import value_people
+from sync.traits.compute import measured, refreshed
+
+
+@dataclass(slots=True)
+class Assigned:
+    """What one run decided.
+
+    Attributes:
+        as_of: The moment that everybody was looked at, UTC.
+        changed: Persons whose assignment is new or another than before.
+        segments: Persons by segment name.
+        personas: Persons by the persona's name, "unclassified" among them.
+        value_notes: What must be known of the value model, in sentences.
+        dealt: Persons who came into an arm or the global holdout, by experiment.
+        measured_anew: Persons whose traits were measured from all rows about them.
+        measured_all_because: Why that was everybody; "": it was those of whom something changed.
+    """
+
+    as_of: datetime
+    persons: int = 0
+    assigned: int = 0
+    unclassified: int = 0
+    changed: int = 0
+    segments: dict[str, int] = field(default_factory=dict)
+    personas: dict[str, int] = field(default_factory=dict)
+    dealt: dict[str, int] = field(default_factory=dict)
+    value_notes: list[str] = field(default_factory=list)
+    measured_anew: int = 0
+    measured_all_because: str = ""
+
+
+def assign(
+    bench: Workbench, *, as_of: datetime, override: frozenset[str] = frozenset(), full: bool = False
+) -> Assigned:
+    """Classify every person who had an active contact at *as_of* (UTC).
+
+    Args:
+        bench: The open workspace.
+        as_of: The moment that everybody is looked at.
+        override: Guardrails to set aside.
+        full: Measure everybody anew, not only those of whom something changed.
+
+    Raises:
+        GuardrailError: The data are too old or too bad to decide.
+    """
+    with recorded(bench, "assign") as run:
+        fitness.refuse_stale(bench, as_of, override)
+        publishing.take_in(bench)
+        before = bench.warehouse.current(ASSIGNMENTS.name)
+        valued = value_people(bench, as_of)
+        definitions = definitions_of(bench.workspace)
+        with refreshed(bench, as_of, full=full) as (people, done):
+            fitness.refuse_unfit(bench, people, definitions, as_of, override)
+            rows = decide(bench, people, as_of).to_pyarrow()
+            fresh = changed(bench.warehouse.memtable(rows), before)
+            found = Assigned(as_of)
+            found.value_notes = list(valued.notes)
+            found.measured_anew, found.measured_all_because = done.persons, done.whole
+            ours = publishing.left_alone(bench, fresh.to_pyarrow())
+            found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
+            _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
+            found.dealt = deal(bench, as_of)
+            run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
+            run.counts[fitness.RECORD] = fitness.record(bench, people, rows, definitions, as_of, run.run_id)
+            publishing.publish(bench, people, as_of)
+    return found
+
+
+def decide(bench: Workbench, people: Table, as_of: datetime) -> Table:
+    """Return the assignments of *people* by the workspace's sources, in the schema of `ASSIGNMENTS`."""
+    before = bench.warehouse.current(ASSIGNMENTS.name)
+    return decide_all(people, definitions_of(bench.workspace), previous=before, as_of=as_of)
+
+
+def changed(decided: Table, before: Table) -> Table:
+    """Return those of *decided* that differ from *before* in any way."""
+    old = before.rename({f"old_{name}": name for name in before.columns if name != "person_id"}).mutate(known=True)
+    joined = decided.left_join(old, "person_id")
+    same = joined.known.fill_null(False)  # noqa: FBT003 - an expression
+    for name in ASSIGNMENTS.columns.names:
+        same &= joined[name].identical_to(joined[f"old_{name}"]) if name != "person_id" else same
+    return joined.filter(~same).select(*ASSIGNMENTS.columns.names)
+
+
+def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]]) -> None:
+    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    segments = Counter(row["segment"] for row in rows if row["segment"])
+    personas = Counter(names.get(row["persona"] or "", UNCLASSIFIED) for row in rows)
+    found.persons = len(rows)
+    found.assigned = sum(segments.values())
+    found.unclassified = found.persons - found.assigned
+    found.segments = {s.name: segments[s.name] for s in bench.workspace.segments if segments[s.name]}
+    found.personas = dict(personas.most_common())
+
+
+def individual_traits(bench: Workbench, as_of: datetime | None) -> Table | None:
+    """Return what fields show of people themselves at *as_of* (UTC), and whether it is creepy: `Known.people`.
+
+    None where no field asks and consent decides nothing, or there is no moment.
+    """
+    asked = individual.asked(bench)
+    if as_of is None or (not asked and individual.everybody_gets_copy(bench)):
+        return None
+    people = measured(bench, as_of)
+    told = people.select("person_id", "consent", *individual.measured_for(bench))
+    for name in asked:
+        if name in NEXT:
+            best = individual.next_items(bench, name, as_of).rename({name: "item"})
+            told = told.left_join(best, "person_id").drop("person_id_right")
+    return creepiness.judged(bench, told.cache()).cache()
+
+
+def fields_wanted(
+    bench: Definitions,
+    assignments: Table,
+    copied: Table | None,
+    people: Table | None,
+    platform: Values,
+) -> Table:
+    """Return what fields shall show; see `segmenter.personalize.fields.values_wanted`.
+
+    Args:
+        bench: The definitions.
+        assignments: Whom to look at.
+        copied: Whose copy people get instead of their own persona's (`sync.experiments.arms.copies`).
+        people: Their own traits (`individual_traits`).
+        platform: The platforms' own personas (`sync.fields.platform_persona`), on the connections whose field is
+            written.
+    """
+    owned = [
+        OwnedField(name, declared.name, declared.role)
+        for name, connection in bench.workspace.connections.items()
+        for declared in bench.manifest.connectors[connection.connector].fields
+    ]
+    for name, values in platform.items():
+        own = bench.workspace.platform_persona(name, bench.manifest)
+        owned += [OwnedField(name, own[0], "persona", values)] if own else []
+    personas = list(bench.workspace.personas.values())
+    consent = bench.workspace.consent
+    held = creepiness.limits(bench).held_back
+    known = None if people is None else Known(people, consent.individual, consent.persona, held)
+    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copied, known)
+
+
+def memberships_wanted(bench: Workbench, assignments: Table) -> Table:
+    """Return which groups every person shall be in: segments (`segmenter.rules.segments.memberships`) and arms."""
+    return by_segment.memberships(assignments, bench.workspace.steps).union(arm_groups(bench), distinct=True)

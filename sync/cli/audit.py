@@ -1,0 +1,76 @@
+"""Is somebody's sensitive trait in what we do, although nobody asked for it?"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+
+if TYPE_CHECKING:
+    from sync.monitor.proxy_audit import Audited
+
+BLOCKED = 3  # as a guardrail that refuses
+
+
+@app.command()
+def audit(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV, TSV or XLSX: `email`, and a flag.", dir_okay=False)
+    ],
+    *,
+    flag: Annotated[str | None, typer.Option("--flag", metavar="COLUMN", help="The column of the flag.")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Of an XLSX file; the first by default.")] = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> int:
+    """Ask whether segments and traits give a sensitive flag away. The flag is read for this audit and kept nowhere."""
+    from sync.monitor import proxy_audit as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.audit(bench, file, flag=flag, sheet=sheet)
+    rows = [_separation("segment alone", one) for one in found.by_segment]
+    rows += [_separation("segment and traits", one) for one in found.by_everything]
+    offers = [
+        (
+            one.segment,
+            ", ".join(f"{group} {rate:.0%}" for group, rate in one.rates.items()),
+            f"{one.ratio:.2f}",
+            one.verdict,
+        )
+        for one in found.offers
+    ]
+    console.result(
+        _document(found),
+        f"{found.people:,} people with {found.flag!r}; {found.strangers:,} rows name nobody here.",
+        table("Predicted from", "Group", "People", "AUC", "", rows=rows),
+        table("Segment", "Share of each group in it", "Lowest / highest", "", rows=offers),
+        SENTENCES[found.verdict],
+    )
+    return BLOCKED if found.verdict == "block" else 0
+
+
+SENTENCES = {
+    "ok": "Neither segments nor traits tell this flag (AUC up to .65), and every group is in each segment alike.",
+    "warn": "Look: the flag can be read off to some degree (AUC above .65), or a segment holds less than four "
+    "fifths of one group's share of another. Leave out the traits that carry it, or have counsel weigh the purpose.",
+    "block": "Do not use it: who has the flag can be told from segments and traits (AUC above .80). They stand for it.",
+}
+
+
+def _separation(source: str, one: Any) -> tuple[str, str, int, str, str]:
+    return source, one.group, one.people, f"{one.auc:.2f}", one.verdict
+
+
+def _document(found: Audited) -> dict[str, Any]:
+    document = asdict(found)
+    for name in ("by_segment", "by_everything", "offers"):
+        document[name] = [{**asdict(one), "verdict": one.verdict} for one in getattr(found, name)]
+    for offer, told in zip(found.offers, document["offers"], strict=True):
+        told["ratio"] = offer.ratio
+    return {**document, "verdict": found.verdict}

@@ -1,0 +1,302 @@
+"""Find segments, make them the workspace's, and see who moves between them: discover, migration, overlap."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.pipeline import moment
+
+if TYPE_CHECKING:
+    from segmenter.discover.propose import Proposal
+    from segmenter.stats.alignment import Overlap
+    from sync.modeling.discover import Discovered
+    from sync.modeling.inputs import Base
+    from sync.session import Workbench
+
+LIGHTS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
+LEAST, MOST = 2, 12
+SEED = 20_261_124
+MONTH = timedelta(days=30)
+
+
+@app.command()
+def discover(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A survey: CSV, TSV or XLSX.")] = None,
+    *,
+    workspace: WorkspaceOption = HERE,
+    survey: Annotated[str | None, typer.Option(help="A survey whose answers were pulled, instead of a file.")] = None,
+    trait: Annotated[list[str] | None, typer.Option(help="A trait to use; repeat it. Default: a usual set.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="An item to use; repeat it. Default: all.")] = None,
+    respondent: Annotated[str | None, typer.Option(metavar="COLUMN", help="Who answered, in FILE.")] = None,
+    describe: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Describes segments of FILE without making them.")
+    ] = None,
+    within: Annotated[str | None, typer.Option(metavar="SEGMENT", help="Only its people: sub-segments.")] = None,
+    most: Annotated[int, typer.Option(help="Most segments to try.", min=LEAST, max=MOST)] = 6,
+    method: Annotated[str, typer.Option(help="kmeans, or lca (latent classes, for answers).")] = "kmeans",
+    name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",
+    seed: Annotated[int, typer.Option(help="Where chance starts; the same seed gives the same segments.")] = SEED,
+    accept: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Make the segments of an edited proposal the workspace's.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Look for segments in traits or in a survey, say how sure they are, and save a proposal to edit."""
+    if accept is not None:
+        _accept(workspace, accept, as_json=as_json)
+        return 0
+    from segmenter.discover.propose import Asked  # noqa: PLC0415 - heavy imports only where needed
+    from sync.modeling import discover as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    _check(file, survey, trait or (), name)
+    asked = Asked(most=most, method=_method(method))
+    with bench_of(workspace) as bench:
+        base = _base(bench, file, survey, trait or (), item or (), respondent, describe or (), within, most, seed, name)
+        console.say(
+            f"Looking at {len(base.people):,} people and {len(base.items.names)} items; this may take a minute."
+        )
+        found = job.discover(bench, base, asked, name=name, seed=seed)
+    console.result(_document(found), *_told(found))
+    return 0
+
+
+def _check(file: Path | None, survey: str | None, traits: Any, name: str) -> None:
+    if sum((file is not None, survey is not None, bool(traits))) > 1:
+        raise FixSettingsError("A file, --survey and --trait exclude each other.", mend="Name one of them.")
+    if not (name.isidentifier() and name.islower() and name[0] != "_" and len(name) <= 40):  # noqa: PLR2004 - as segments
+        raise FixSettingsError(f"{name!r} is no name.", mend="Use lower-case letters, digits and _.")
+
+
+def _method(text: str) -> Literal["kmeans", "lca"]:
+    if text == "kmeans":
+        return "kmeans"
+    if text == "lca":
+        return "lca"
+    raise FixSettingsError(f"There is no method {text!r}.", mend="Write kmeans or lca.")
+
+
+def _base(
+    bench: Workbench,
+    file: Path | None,
+    survey: str | None,
+    traits: Any,
+    items: Any,
+    respondent: str | None,
+    describe: Any,
+    within: str | None,
+    most: int,
+    seed: int,
+    name: str,
+) -> Base:
+    import numpy as np  # noqa: PLC0415
+
+    from sync.modeling import inputs as bases  # noqa: PLC0415
+    from sync.surveys.sensitive_items import why_item  # noqa: PLC0415
+
+    def why(of: str, asked: str) -> str:
+        return why_item(bench.workspace, name, of, asked)
+
+    if file is not None:
+        if within is not None:
+            raise FixSettingsError("--within needs people of the workspace.", mend="Leave the file or --within out.")
+        return bases.from_file(file, wanted=items, respondent=respondent, beside=describe, most=most, why=why)
+    if survey is not None:
+        return bases.from_warehouse(bench, survey, items, within, most, why)
+    return bases.from_traits(bench, traits, within, most, np.random.default_rng(seed))
+
+
+def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
+    from sync.modeling.accept import accept  # noqa: PLC0415
+    from sync.workspace.settings import load_workspace  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    done = accept(load_workspace(workspace), name)
+    document = {
+        "segments": dict(done.segments),
+        "added": list(done.added),
+        "labels": str(done.labels),
+        "tool": None if done.tool is None else done.tool.version,
+        "traits": list(done.traits),
+        "remarks": list(done.remarks),
+    }
+    told = [f"segments.toml has {len(done.added)} more. Who is in which: {done.labels}", *done.remarks]
+    if done.tool is not None:
+        told += [
+            f"{done.tool.version}: who answered all {len(done.tool.questions)} items is classified by it from now on.",
+            f"personasync.toml has {len(done.traits)} more traits: the items.",
+            f"For people who answer less, a shorter tool: personasync survey design --proposal {name} --tool short",
+        ]
+    others = "people who answered nothing" if done.tool else "everybody else"
+    told += [
+        f"For {others}, learn from the labels: personasync fit --target discovered --labels {name}",
+        f"Give the segments personas; of the workspace's people: personasync personas draft --all --proposal {name}",
+    ]
+    console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
+
+
+def _figures(found: Proposal) -> list[tuple[object, ...]]:
+    rows: list[tuple[object, ...]] = []
+    for place, k in enumerate(found.test.ks):
+        tried = found.tried.get(k)
+        stable = None if tried is None else tried.stability
+        rows.append(
+            (
+                k,
+                f"{(stable.agreement if stable else found.test.agreement[place]):.2f}",
+                f"{stable.median:.2f}" if stable else "",
+                f"{found.test.quantile[place]:.2f}",
+                " ".join(f"{one:.2f}" for one in stable.segments) if stable else "",
+                " ".join(f"{one:.2f}" for one in tried.across) if tried else "",
+                " ".join(f"{size:,}" for size in tried.sizes) if tried else "",
+                f"{found.bic[k]:,.0f}" if k in found.bic else "",
+                "proposed" if k == found.k else "; ".join(found.refused.get(k, ())),
+            )
+        )
+    return rows
+
+
+def _told(done: Discovered) -> list[Any]:
+    found = done.proposal
+    shown: list[Any] = [f"{LIGHTS[found.light]}: {found.sentence}", *done.notes]
+    if done.file.segments:
+        rows = [
+            (p.name, p.size, f"{p.share:.0%}", f"{p.stability:.2f}", "; ".join(p.markers[:4]))
+            for p in done.file.segments
+        ]
+        shown.append(table("Segment", "People", "Share", "Comes again", "Markers", rows=rows))
+    columns = ("Number", "A", "median", "noise 95%", "each (SLSw)", "from one parent (SLSa)", "people", "BIC", "")
+    shown.append(table(*columns, rows=_figures(found), title="The figures"))
+    second = "" if found.second is None else f"; against correlations alone p {found.second.p:.2f}"
+    one = f"; BIC of one group {found.bic[1]:,.0f}" if 1 in found.bic else ""
+    sure = "" if found.classes is None else f"; relative entropy {found.classes.entropy:.2f}"
+    shown.append(f"Against shuffled copies p {found.test.p:.2f}{second}{one}{sure}.")
+    shown += [
+        f"{one.name} {'differs' if one.differs else 'does not differ'} between segments ({one.test} "
+        f"{one.statistic:.1f}, p {one.adjusted:.2g} adjusted)."
+        for one in done.described
+    ]
+    if done.path is not None:
+        shown.append(f"Edit {done.path}, then: personasync discover --accept {done.file.proposal.name}")
+    return shown
+
+
+def _document(done: Discovered) -> dict[str, Any]:
+    found = done.proposal
+    return {
+        "light": found.light,
+        "sentence": found.sentence,
+        "notes": list(done.notes),
+        "p": found.test.p,
+        "p_against_correlations": None if found.second is None else found.second.p,
+        "natural": found.natural,
+        "centred_p": found.centred_p,
+        "bound": found.bound,
+        "bic": dict(found.bic),
+        "relative_entropy": None if found.classes is None else found.classes.entropy,
+        "icl": None if found.classes is None else found.classes.icl,
+        "tried": {
+            k: {
+                "agreement": one.stability.agreement,
+                "median": one.stability.median,
+                "noise": found.test.quantile[found.test.ks.index(k)],
+                "segments": list(one.stability.segments),
+                "across": list(one.across),
+                "sizes": list(one.sizes),
+                "refused": list(found.refused.get(k, ())),
+            }
+            for k, one in found.tried.items()
+        },
+        "segments": [
+            {
+                **part.model_dump(),
+                "kept_its_name": done.kept.get(part.name, False),
+                "mean_posterior": one.posterior,
+                "way_of_answering": one.style,
+            }
+            for part, one in zip(done.file.segments, found.segments, strict=True)
+        ],
+        "describe": [
+            {"name": one.name, "test": one.test, "statistic": one.statistic, "p": one.p, "adjusted": one.adjusted}
+            for one in done.described
+        ],
+        "path": None if done.path is None else str(done.path),
+    }
+
+
+@app.command()
+def migration(
+    *,
+    workspace: WorkspaceOption = HERE,
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601 (UTC unless it says). Default: 30 days ago.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Default: now.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who moved from which segment to which between two moments."""
+    from sync.monitor import migration as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        before, after = moment(start) or bench.now() - MONTH, moment(end) or bench.now()
+        found = job.migration(bench, before, after)
+    document = {"from": before, "to": after, "stayed": found.stayed(), **_cells(found)}
+    console.result(document, _matrix(found), f"{found.stayed():.1%} of {int(found.counts.sum()):,} people stayed.")
+
+
+@app.command()
+def overlap(
+    first: Annotated[str, typer.Argument(help="A proposal, or: assigned.")],
+    second: Annotated[str, typer.Argument(help="A proposal, or: assigned.")] = "assigned",
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how two segmentations of the same people meet: proposals, or the segments in force."""
+    from segmenter.monitor.structure import SAME_SEGMENTS  # noqa: PLC0415
+    from segmenter.stats.alignment import kept_names  # noqa: PLC0415
+    from sync.monitor import migration as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.meeting(bench, first, second)
+    same, anew = kept_names(found), found.agreement() < SAME_SEGMENTS
+    document = {
+        "first": first,
+        "second": second,
+        "agreement": found.agreement(),
+        "segment_anew": anew,
+        "same": same,
+        **_cells(found),
+    }
+    told = [f"{new} of {second} is {old} of {first}." for new, old in same.items()]
+    if anew:
+        told.append(
+            "They agree too little to be the same segments: look at the newer ones before you go on with the older."
+        )
+    console.result(document, _matrix(found), f"Agreement (adjusted Rand) {found.agreement():.2f}.", *told)
+
+
+def _cells(found: Overlap) -> dict[str, Any]:
+    jaccard = found.jaccard()
+    return {
+        "cells": [
+            {"from": row, "to": column, "people": int(found.counts[i, j]), "jaccard": float(jaccard[i, j])}
+            for i, row in enumerate(found.rows)
+            for j, column in enumerate(found.columns)
+            if found.counts[i, j]
+        ]
+    }
+
+
+def _matrix(found: Overlap) -> Any:
+    rows = [(row or "unclassified", *(int(people) for people in found.counts[i])) for i, row in enumerate(found.rows)]
+    return table("", *(column or "unclassified" for column in found.columns), rows=rows)

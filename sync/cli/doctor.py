@@ -1,0 +1,27 @@
+"""Is everything in order between us and the platforms?"""
+
+from __future__ import annotations
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+
+MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
+
+
+@app.command()
+def doctor(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> int:
+    """Check credentials, scopes, limits, fields, clock and version; say how to mend what is wrong."""
+    from sync.ops.doctor import examine  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        findings = examine(bench, only=only)
+    document = {
+        "findings": [
+            {"connection": name, "check": f.check, "state": f.state, "message": f.message, "mend": f.mend}
+            for name, f in findings
+        ]
+    }
+    rows = [(MARKS[f.state], name, f.check, f"{f.message} {f.mend}".strip()) for name, f in findings]
+    console.result(document, table("", "Connection", "Check", "Finding", rows=rows))
+    return 2 if any(f.state == "fail" for _, f in findings) else 0

@@ -1,0 +1,128 @@
+"""Ways to begin: init, sandbox up, demo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, app, console_of
+
+sandbox_app = typer.Typer(help="Local platforms to try things on, without an account.", no_args_is_help=True)
+app.add_typer(sandbox_app, name="sandbox")
+
+PeopleOption = Annotated[int, typer.Option("--people", help="How many generated people live there.", min=1)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Where chance starts; the same seed gives the same people.")]
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", file_okay=False)] = HERE,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a commented workspace that validates. Asks when at a terminal."""
+    from sync.cli.prompts import ask, defaults  # noqa: PLC0415
+    from sync.workspace.scaffold import Answers, write_workspace  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    asked = sys.stdin.isatty() and not as_json
+    answers: Answers = ask(directory) if asked else defaults(directory)
+    written = write_workspace(directory, answers)
+    lines = [f"Wrote {path}" for path in written] or ["Everything is there already; nothing was overwritten."]
+    console.result({"written": [str(path) for path in written]}, *lines, NEXT)
+
+
+NEXT = "Next: set the environment variables that personasync.toml names, then run `personasync doctor`."
+
+
+@sandbox_app.command("up")
+def sandbox_up(
+    *,
+    people: PeopleOption = 1000,
+    seed: SeedOption = 20261124,
+    hubspot_port: Annotated[
+        int, typer.Option("--hubspot-port", help="Where the local HubSpot listens; 0 picks a free port.")
+    ] = 8100,
+    mailchimp_port: Annotated[
+        int, typer.Option("--mailchimp-port", help="Where the local Mailchimp listens; 0 picks a free port.")
+    ] = 8200,
+    state: Annotated[Path | None, typer.Option("--state", help="A file that keeps everything over a restart.")] = None,
+    orders: Annotated[
+        Path | None, typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated people.")
+    ] = None,
+    orders_as: Annotated[
+        Literal["ecommerce", "deals"], typer.Option("--orders-as", help="ecommerce (Mailchimp) or deals (HubSpot).")
+    ] = "ecommerce",
+    latency: Annotated[float, typer.Option("--latency", help="Seconds added to each answer.", min=0)] = 0.0,
+    webhooks: Annotated[
+        str, typer.Option("--webhooks", help="Address of a running `personasync serve` on this machine.", metavar="URL")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Start both local platforms, filled, and serve until Ctrl-C. Prints the tokens and the URLs."""
+    from connectors.errors import FixSettingsError  # noqa: PLC0415
+    from connectors.sandbox import post, server  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    if webhooks and not post.is_here(webhooks):
+        raise FixSettingsError(f"--webhooks {webhooks}: the local platforms send to this machine only.", mend=WEBHOOKS)
+
+    def ready(access: dict[str, str]) -> None:
+        rows = list(access.items())
+        console.result(access, table("", "", rows=rows), EXPORTS.format(**access))
+
+    server.serve(
+        people=people,
+        seed=seed,
+        hubspot_port=hubspot_port,
+        mailchimp_port=mailchimp_port,
+        state=state,
+        orders=orders,
+        orders_as=orders_as,
+        latency=latency,
+        webhooks=webhooks,
+        ready=ready,
+    )
+
+
+WEBHOOKS = "Give the address at which `personasync serve` listens, such as http://127.0.0.1:8080."
+
+EXPORTS = """
+In another terminal:
+  export HUBSPOT_TOKEN={hubspot_token}
+  export MAILCHIMP_API_KEY={mailchimp_key}
+  export HUBSPOT_APP_SECRET={hubspot_secret}
+and in personasync.toml:
+  [connections.crm]    base_url = "{hubspot_url}"
+  [connections.email]  base_url = "{mailchimp_url}"   audience = "{audience}"
+Ctrl-C ends both platforms."""
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Argument(metavar="[DIR]", file_okay=False)] = Path("demo-workspace"),
+    *,
+    people: PeopleOption = 3000,
+    seed: SeedOption = 20261124,
+    orders: Annotated[
+        Path | None, typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated people.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the whole loop on local platforms, twice; the second run changes nothing. No accounts needed."""
+    from sync.ops import demo as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with console.progress() as progress:
+        shown = job.demo(directory, people=people, seed=seed, orders=orders, tell=console.say, progress=progress)
+    console.result(
+        shown.document,
+        table("", "", rows=shown.rows),
+        *shown.sentences,
+        f"Report: {shown.report}",
+        f"The mail: {shown.preview}",
+    )

@@ -1,0 +1,257 @@
+"""The steps of the loop: setup, pull, assign, plan, apply, results, report, run."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli import render as words
+from sync.cli.console import Console
+from sync.cli.main import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+from sync.session import Workbench
+
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="The moment to look at, ISO 8601 (UTC unless it says). Default: now."),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+OverrideOption = Annotated[
+    list[str] | None, typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail aside for this one plan.")
+]
+
+
+@app.command()
+def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
+    """Create the fields and groups that personasync owns, and let events reach `serve`. Shows it first."""
+    from sync.ops import setup as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        steps = [*job.missing(bench), *job.unheard(bench)]
+        if steps and not yes:
+            console.say(words.setup_shown(steps))
+            if not sys.stdin.isatty():
+                raise FixSettingsError("setup would create the above.", mend="Run `personasync setup --yes` to do it.")
+            typer.confirm("Create these?", abort=True, err=True)
+        notes = job.create(bench, steps)
+    created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
+    console.result({"created": created, "notes": notes}, words.setup_done(steps), *notes)
+
+
+@app.command()
+def pull(
+    *,
+    workspace: WorkspaceOption = HERE,
+    only: OnlyOption = None,
+    full: Annotated[bool, typer.Option("--full", help="Read everything again, not only what changed.")] = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Read contacts, orders and answers that changed on the platforms."""
+    from sync.pull import job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        pulled = job.pull(bench, only=only, full=full, progress=progress)
+    console.result(words.as_document(pulled), *words.pulled(pulled))
+    return REJECTS if pulled.rejects else 0
+
+
+@app.command()
+def assign(
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    what_if: Annotated[
+        Path | None,
+        typer.Option("--what-if", metavar="FILE", help="Only show who would move under this segments.toml."),
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail about the data aside, this once."),
+    ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Measure everybody anew, not only those of whom something changed.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give every person a segment and a persona."""
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        at = moment(as_of) or bench.now()
+        if what_if is not None:
+            from sync.assign import what_if as thought  # noqa: PLC0415
+
+            moves = thought.what_if(bench, what_if, as_of=at)
+            console.result({"as_of": at, "moves": [asdict(move) for move in moves]}, *words.moves(moves))
+            return
+        from sync.assign import job  # noqa: PLC0415
+
+        assigned = job.assign(bench, as_of=at, override=frozenset(override or ()), full=full)
+    console.result(words.as_document(assigned), *words.assigned(assigned))
+
+
+@app.command()
+def plan(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
+    """Show what would change on the platforms, and save it for `apply`. Nothing is written."""
+    from sync.plan import job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        planned = job.plan(bench)
+    console.result({"plan": planned.plan_id, "path": str(planned.path), **planned.summary}, *words.planned(planned))
+    return 3 if planned.breaches else 0
+
+
+@app.command()
+def apply(
+    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Default: the newest plan.")] = None,
+    *,
+    workspace: WorkspaceOption = HERE,
+    override: OverrideOption = None,
+    only: OnlyOption = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", help="Only N persons, as a first small sample.", min=1)
+    ] = None,
+    canary: Annotated[
+        str | None, typer.Option("--canary", metavar="SHARE", help="Only a share of the persons, like 1%.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Send a saved plan to the platforms, or a part of it; the rest waits for the next apply of the plan."""
+    from sync.apply import job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        names = frozenset(one.name for one in bench.connectors(only)) if only else frozenset()
+        part = job.Part(names, limit, None if canary is None else share(canary))
+        applied = job.apply(bench, plan_file, override=frozenset(override or ()), part=part, progress=progress)
+    console.result(words.applied_document(applied), *words.applied(applied))
+    return _status(applied)
+
+
+@app.command()
+def undo(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A run that `history` shows; last: the newest plan that was applied.")
+    ],
+    *,
+    workspace: WorkspaceOption = HERE,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Take back what a run wrote, except what was changed since. Shows first what it would do."""
+    from sync.apply import undo as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        found = job.intended(bench, run)
+        if found.count and not yes:
+            console.say(words.undo_shown(found))
+            if not sys.stdin.isatty():
+                raise FixSettingsError("undo would do the above.", mend="Run it again with --yes.")
+            typer.confirm("Do it?", abort=True, err=True)
+        undone = job.undo(bench, found, progress=progress)
+    console.result(words.undone_document(undone), *words.undone(undone))
+    return _status(undone)
+
+
+@app.command()
+def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> None:
+    """Import what the campaigns did."""
+    from sync.results import job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        imported = job.results(bench, only=only, progress=progress)
+    console.result(words.as_document(imported), *words.pulled(imported))
+
+
+@app.command()
+def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+    """Write one HTML page: personas, and what the campaigns did for each."""
+    from sync.report import job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        written = job.write_report(bench)
+    console.result(
+        {
+            "report": str(written.path),
+            "summary": written.summary,
+            "advice": written.advice,
+            "changes": written.changes,
+        },
+        *written.summary,
+        *written.changes,
+        *(f"{title}: {line}" for title, lines in written.advice.items() for line in lines),
+        f"Report: {written.path}",
+    )
+
+
+@app.command(name="run")
+def run_all(
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_of: AsOfOption = None,
+    override: OverrideOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Do all steps in order, under the guardrails. For cron."""
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        document, shown, status = _loop(bench, console, moment(as_of), frozenset(override or ()), progress)
+    console.result(document, *shown)
+    return status
+
+
+def _loop(
+    bench: Workbench, console: Console, as_of: datetime | None, override: frozenset[str], progress: Any
+) -> tuple[dict[str, Any], list[Any], int]:
+    from sync.ops.run import run_loop  # noqa: PLC0415
+
+    done = run_loop(bench, as_of=as_of, override=override, progress=progress, tell=console.say)
+    return words.loop_document(done), words.loop(done), _status(done.applied)
+
+
+def _status(applied: Any) -> int:
+    if applied.failed:
+        return 1
+    return REJECTS if applied.rejected else 0
+
+
+def share(text: str) -> float:
+    """Return the share that *text* names, 0 to 1.
+
+    Raises:
+        FixSettingsError: It is none.
+    """
+    try:
+        found = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
+    except ValueError:
+        found = -1.0
+    if not 0 < found <= 1:
+        raise FixSettingsError(f"{text!r} is no share.", mend="Write it like 1% or 0.01.")
+    return found
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the moment that *text* names, UTC.
+
+    Raises:
+        FixSettingsError: It is no ISO 8601 time.
+    """
+    if text is None:
+        return None
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise FixSettingsError(
+            f"{text!r} is no time.", mend="Write it like 2026-11-24 or 2026-11-24T09:00:00+01:00."
+        ) from error
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

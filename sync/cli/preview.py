@@ -1,0 +1,48 @@
+"""The command that shows a mail before anybody gets it: `preview`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.render import creepy
+
+
+@app.command()
+def preview(
+    template: Annotated[Path, typer.Argument(metavar="TEMPLATE", help="An HTML file with merge tags or HubL.")],
+    *,
+    workspace: WorkspaceOption = HERE,
+    contact: Annotated[str | None, typer.Option("--contact", metavar="EMAIL", help="For this person.")] = None,
+    persona: Annotated[str | None, typer.Option("--persona", metavar="P", help="For this persona.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All personas side by side; the default.")] = False,
+    connection: Annotated[
+        str | None, typer.Option("--connection", metavar="NAME", help="Whose template it is.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the page is written.")] = Path(
+        "preview.html"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Show the mail that people would get, and what is wrong with its template. Nothing is sent."""
+    from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        chosen = None if everybody else persona
+        found = job.preview(bench, template, contact=None if everybody else contact, persona=chosen, only=connection)
+    out.write_text(found.page(), "utf-8")
+    rows = [
+        (one.title, one.people, ", ".join(f"{name} {share:.0%}" for name, share in one.fallbacks.items()))
+        for one in found.shown
+    ]
+    shown = table("Persona or person", "People", "Fallback for", rows=rows)
+    told = [*found.notes, *([found.focus] if found.focus else [])]
+    console.result(
+        {**asdict(found), "page": str(out)}, *found.problems, *creepy(found.concerns), *told, shown, f"Preview: {out}"
+    )

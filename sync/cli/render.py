@@ -1,0 +1,240 @@
+"""What people read after a step: a few plain lines and tables. And the same as a document for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.table import Table
+
+from connectors.records import SetupStep
+from segmenter.personalize.creepiness import Concern
+from sync.apply.job import Applied
+from sync.apply.push import Sent
+from sync.apply.undo import Intended, Undone
+from sync.assign.job import Assigned
+from sync.assign.what_if import Move
+from sync.cli.console import table
+from sync.clock import duration
+from sync.ops.run import Loop
+from sync.plan.job import Planned
+from sync.pull.job import Pulled
+
+Shown = list[str | Table]
+
+ACTIONS = {
+    "create_field": "create field",
+    "extend_field": "add options to field",
+    "create_group": "create group",
+    "add_webhook": "add webhook",
+    "write_files": "write files",
+}
+
+
+def as_document(result: Any) -> dict[str, Any]:
+    """Return a result's dataclass as a document."""
+    return asdict(result)
+
+
+def setup_shown(steps: Sequence[SetupStep]) -> str:
+    """Return what setup would do, a line a step."""
+    lines = [f"  {step.connection}: {ACTIONS[step.action]} {step.name}  {step.detail}".rstrip() for step in steps]
+    return "\n".join(["personasync would:", *lines])
+
+
+def setup_done(steps: Sequence[SetupStep]) -> str:
+    """Return what setup did, in a sentence."""
+    done = "1 step was done." if len(steps) == 1 else f"{len(steps)} steps were done."
+    return done if steps else "Everything that personasync owns is there already."
+
+
+def pulled(result: Pulled) -> Shown:
+    """Return what was read."""
+    shown: Shown = [table("Read", "Rows", rows=list(result.rows.items()))]
+    kept = sum(result.versions.values())
+    shown.append(f"{kept:,} rows were new or different." if kept else "Nothing new.")
+    if result.persons:
+        joined = f", {result.joined:,} turned out to be one with another" if result.joined else ""
+        shown.append(f"{result.persons:,} persons{joined}.")
+    shown.extend(f"Left out: {reject}" for reject in result.rejects)
+    return shown
+
+
+def assigned(result: Assigned) -> Shown:
+    """Return who is what."""
+    rows = [(name, persons, f"{persons / max(result.persons, 1):.0%}") for name, persons in result.segments.items()]
+    shown: Shown = [table("Segment", "Persons", "Share", rows=rows)]
+    shown.append(
+        f"{result.persons:,} persons as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} assigned, "
+        f"{result.unclassified:,} unclassified, {result.changed:,} changed."
+    )
+    if result.measured_all_because:
+        shown.append(f"All {result.measured_anew:,} persons were measured anew: {result.measured_all_because}.")
+    else:
+        shown.append(f"{result.measured_anew:,} persons, of whom something changed, were measured anew.")
+    shown.extend(result.value_notes)
+    return shown
+
+
+def moves(found: Sequence[Move]) -> Shown:
+    """Return who would move from one segment to another."""
+    if not found:
+        return ["Nobody would move."]
+    rows = [(move.before, move.after, move.persons, ", ".join(move.samples)) for move in found]
+    total = sum(move.persons for move in found)
+    return [
+        table("From", "To", "Persons", "For example", rows=rows),
+        f"{total:,} persons would move. Nothing was saved.",
+    ]
+
+
+def planned(result: Planned) -> Shown:
+    """Return what a plan would do, and whether it may."""
+    summary = result.summary
+    if not result.plan.changes:
+        shown: Shown = ["Nothing to change: the platforms show what they should."]
+    else:
+        rows = [(name, count) for name, count in summary["by_field"].items()]
+        shown = [table("Would change", "Contacts", rows=rows, title=f"Plan {result.plan_id}")]
+        samples = [
+            (s["contact"], s["connection"], s.get("field") or s.get("group"), s["before"] or "–", s["after"] or "–")
+            for s in summary["samples"]
+        ]
+        shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
+    if result.focus:
+        shown.append(result.focus)
+    shown += [
+        f"{name}: {count:,} values that people set are left alone."
+        for name, count in summary["values_of_others"].items()
+    ]
+    if summary["parked"]:
+        shown.append(table("Left alone", "Contacts", rows=list(summary["parked"].items())))
+    if summary["requests"]:
+        sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
+        shown.append(table("Connection", "Request", "Times", rows=sent))
+        shown.append(f"That takes {duration(60 * summary['minutes'])} or a little more at this account's limits.")
+    shown.extend(creepy(result.concerns))
+    shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
+    shown.append(f"Saved as {result.path}")
+    return shown
+
+
+def creepy(concerns: Sequence[Concern]) -> Shown:
+    """Return what readers may find creepy, and for whom."""
+    return [
+        f"May be creepy: {one.sentence()}" + (f" For example: {one.example}." if one.example else "")
+        for one in concerns
+    ]
+
+
+def applied_document(result: Applied) -> dict[str, Any]:
+    """Return what an apply did, for scripts."""
+    return {
+        "plan": result.plan_id,
+        "run": result.run_id,
+        "outcomes": {f"{name} {state}": count for (name, state), count in sorted(result.states.items())},
+        "reasons": {f"{name}: {reason}": count for (name, reason), count in sorted(result.reasons.items())},
+        "failed": result.failed,
+        "waiting": result.waiting,
+        "overtaken": result.overtaken,
+        "recovered": result.recovered,
+    }
+
+
+def applied(result: Applied) -> Shown:
+    """Return what became of a plan."""
+    shown: Shown = []
+    if result.recovered:
+        shown.append(f"{result.recovered:,} changes of an interrupted run were looked for, and have their outcome now.")
+    if result.overtaken:
+        shown.append(
+            f"{result.overtaken:,} changes were left out: the webhook service decided for these persons after the plan "
+            "was made. The next run looks at them."
+        )
+    if not result.states and not result.failed:
+        return [*shown, "Nothing to send."]
+    shown += _outcomes(result)
+    shown.extend(
+        f"{name} stopped: {message} The rest waits: run `personasync apply` again."
+        for name, message in result.failed.items()
+    )
+    if result.waiting:
+        shown.append(f"{result.waiting:,} changes of the plan wait: `personasync apply` sends them.")
+    return shown
+
+
+def _outcomes(result: Sent) -> Shown:
+    rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
+    shown: Shown = [table("Connection", "Outcome", "Changes", rows=rows)]
+    if result.reasons:
+        rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
+        shown.append(table("Connection", "Why not", "Changes", rows=rows))
+    return shown
+
+
+def undo_shown(found: Intended) -> str:
+    """Return what an undo would do, in lines."""
+    lines = [f"  {name}: {len(changes):,} values and groups go back" for name, changes in found.restore.items()]
+    told = f"  left alone: {found.changed_since:,} changed since, {found.gone:,} of contacts that are gone"
+    return "\n".join([f"personasync would undo `{found.run.command}`:", *lines, told])
+
+
+def undone_document(result: Undone) -> dict[str, Any]:
+    """Return what an undo did, for scripts."""
+    return {
+        "run": result.run_id,
+        "undone": result.undone_run,
+        "restored": result.restored,
+        "left": result.left,
+        "outcomes": {f"{name} {state}": count for (name, state), count in sorted(result.states.items())},
+        "failed": result.failed,
+    }
+
+
+def undone(result: Undone) -> Shown:
+    """Return what an undo did."""
+    shown: Shown = _outcomes(result) if result.states else []
+    shown.append(f"{result.restored:,} values and groups are as before, {result.left:,} were changed since and stay.")
+    shown.extend(f"{name} stopped: {message} Run the same undo again." for name, message in result.failed.items())
+    return shown
+
+
+def loop_document(done: Loop) -> dict[str, Any]:
+    """Return what a whole run did, for scripts."""
+    return {
+        "pulled": asdict(done.pulled),
+        "assigned": asdict(done.assigned),
+        "created": done.created,
+        "plan": {"id": done.planned.plan_id, "path": str(done.planned.path), **done.planned.summary},
+        "applied": applied_document(done.applied),
+        "results": asdict(done.imported),
+        "report": str(done.written.path),
+        "seconds": done.seconds,
+        "requests": done.requests,
+        "writes": done.writes,
+    }
+
+
+def loop(done: Loop) -> Shown:
+    """Return what a whole run did."""
+    rows = [(name, seconds, done.requests.get(name, 0)) for name, seconds in done.seconds.items()]
+    return [
+        *assigned(done.assigned),
+        *creepy(done.planned.concerns),
+        *applied(done.applied),
+        table("Step", "Seconds", "Requests", rows=rows),
+        *done.written.summary,
+        f"Report: {done.written.path}",
+    ]
+
+
+def counts(document: Mapping[str, Any]) -> str:
+    """Return a run's counts in one line."""
+    listed = {**document, **document.get("tally", {}), **document.get("outcomes", {})}
+    shown = {
+        key: value
+        for key, value in listed.items()
+        if isinstance(value, int | str) and value != "" and key not in {"process", "plan"}
+    }
+    return ", ".join(f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in shown.items())

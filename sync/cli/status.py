@@ -1,0 +1,97 @@
+"""What happened, and why: status, history, explain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli import render as words
+from sync.cli.console import table
+from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+
+
+@app.command()
+def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+    """Show how fresh the data are, what the newest plan is, and what has no outcome yet."""
+    from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.status(bench)
+    fresh = [
+        (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
+        for line in found.streams
+    ]
+    shown: list[Any] = [table("Connection", "Stream", "Rows", "Last read", rows=fresh), *found.sentences]
+    if found.compared:
+        shown.append(table("Connection", "Request of the last apply", "Predicted", "Sent", rows=found.compared))
+    console.result(found.document, *shown)
+
+
+@app.command()
+def history(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run only.")] = None,
+    *,
+    workspace: WorkspaceOption = HERE,
+    limit: Annotated[int, typer.Option(help="How many runs.", min=1)] = 20,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write what the platforms refused in RUN to FILE (.csv or .json).", dir_okay=False
+        ),
+    ] = None,
+    service: Annotated[bool, typer.Option("--service", help="The webhook service's runs too; there are many.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the newest runs, with what each did."""
+    from sync.ops import history as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        if run is None and rejects is not None:
+            raise FixSettingsError("--rejects needs a run.", mend="`personasync history` lists them.")
+        if run is not None and rejects is not None:
+            console.say(f"{job.rejects(bench, run, rejects):,} changes in {rejects}")
+        runs = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
+    document = {
+        "runs": [
+            {
+                "run": one.run.run_id,
+                "command": one.run.command,
+                "state": one.state,
+                "started_at": one.run.started_at,
+                "counts": {name: told for name, told in one.run.counts.items() if name != "record"},
+            }
+            for one in runs
+        ]
+    }
+    rows = [
+        (
+            one.run.run_id,
+            f"{one.run.started_at:%Y-%m-%d %H:%M}",
+            one.run.command,
+            one.state,
+            words.counts(one.run.counts),
+        )
+        for one in runs
+    ]
+    console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
+
+
+@app.command()
+def explain(
+    email: Annotated[str, typer.Argument(metavar="EMAIL")],
+    *,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Say why one contact has their persona: every segment that was tried, with the values that decided."""
+    from sync.assign import explain as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with bench_of(workspace) as bench:
+        found = job.explain(bench, email)
+    console.result(found.document, *found.sentences)

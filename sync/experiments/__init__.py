@@ -1,0 +1,1 @@
+"""Experiments: create one, and randomize people to its arms."""

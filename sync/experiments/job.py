@@ -1,0 +1,179 @@
+"""Create, show and end experiments: what can be seen with the people at hand is said before anybody is dealt in."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from connectors.errors import FixSettingsError
+from connectors.records import ARMS, MEMBERSHIPS
+from segmenter.errors import DefinitionError
+from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, check_experiment, sample_ratio
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.stats.power import least_lift, people_needed
+from sync.experiments.arms import counts, deal
+from sync.session import Workbench, recorded
+from sync.workspace.experiments import EXPERIMENTS, load_experiments, with_end, with_experiment
+from sync.workspace.toml_reader import read_text, replace_text
+
+USUAL = {"clicked": 0.03, "ordered": 0.01, "opened": 0.25}
+"""Rates to plan with where no campaign has been measured yet; said to be guesses wherever they are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """What one persona's people can show, before the start.
+
+    Attributes:
+        people: By arm, the holdout among them.
+        base: The rate of the metric that is planned with.
+        least: The least rise over *base* that 4 of 5 such experiments show; None: none at all.
+        needed: People per arm that a rise of the experiment's `worth` needs.
+    """
+
+    persona: str
+    people: Mapping[str, int]
+    base: float
+    least: float | None
+    needed: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether every arm has the people that a rise worth knowing needs."""
+        return min(self.people.values(), default=0) >= self.needed
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An experiment as people see it.
+
+    Attributes:
+        ratio: Of everybody who was dealt in; None where shares differ between personas.
+        edited: People whose group on a platform is not what their arm says, by connection.
+    """
+
+    experiment: Experiment
+    sizes: Sequence[Sizing]
+    ratio: SampleRatio | None
+    guessed: bool
+    edited: Mapping[str, int] = field(default_factory=dict)
+
+
+def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -> Shown:
+    """Add an experiment to experiments.toml and deal everybody who is assigned into its arms.
+
+    Args:
+        bench: The open workspace; its settings are those from before.
+        wanted: Without a salt, it gets one.
+        base: The rate to plan with; None: that of the campaigns so far, else a guess.
+
+    Raises:
+        FixSettingsError: The definition is wrong, the name is taken, or nobody is assigned yet.
+    """
+    one = replace(wanted, salt=wanted.salt or secrets.token_hex(8))
+    try:
+        check_experiment(one)
+    except DefinitionError as error:
+        raise FixSettingsError(f"{error}.", mend="See `personasync experiment create --help`.") from error
+    path = bench.workspace.directory / EXPERIMENTS
+    before = read_text(path) if path.exists() else ""
+    replace_text(path, with_experiment(before, one))
+    try:
+        load_experiments(
+            bench.workspace.directory, segments=bench.workspace.segments, personas=list(bench.workspace.personas)
+        )
+    except FixSettingsError:
+        if before:
+            replace_text(path, before)
+        else:
+            path.unlink()
+        raise
+    bench.reload()
+    with recorded(bench, "experiment create") as run:
+        run.counts.update(experiment=one.name, dealt=deal(bench, one.begins))
+    return show(bench, one.name, base=base)
+
+
+def show(bench: Workbench, name: str, *, base: float | None = None) -> Shown:
+    """Return one experiment with its people, what they can show, and whether somebody edited its groups.
+
+    Raises:
+        FixSettingsError: There is no such experiment.
+    """
+    one = find(bench, name)
+    people = counts(bench, name)
+    guess = USUAL[one.metric] if base is None else base
+    sizes = []
+    for persona in sorted({key for key, _ in people}, key=lambda slug: slug or "~"):
+        mine = {arm: people.get((persona, arm), 0) for arm in one.shares(persona)}
+        sizes.append(_sizing(persona or UNCLASSIFIED, mine, one, guess))
+    return Shown(one, sizes, _ratio(one, people), base is None, edited(bench, one))
+
+
+def find(bench: Workbench, name: str) -> Experiment:
+    """Return the experiment *name*; "holdout" is the global one.
+
+    Raises:
+        FixSettingsError: There is none.
+    """
+    everybody = bench.workspace.everybody
+    found = everybody if name == HOLDOUT else bench.workspace.experiments.get(name)
+    if found is None and name == HOLDOUT:
+        raise FixSettingsError("Nobody is held out of everything.", mend="personasync.toml: [holdout] share = 0.05")
+    if found is None:
+        known = ", ".join(bench.workspace.experiments) or "none yet"
+        raise FixSettingsError(f"There is no experiment {name!r}.", mend=f"{EXPERIMENTS} has: {known}.")
+    return found
+
+
+def end(bench: Workbench, name: str, at: datetime) -> Experiment:
+    """End an experiment of experiments.toml: its arms take nobody in any more, and its figures are final.
+
+    Raises:
+        FixSettingsError: There is none of that name, or it has ended.
+    """
+    one = find(bench, name)
+    if name == HOLDOUT:
+        raise FixSettingsError("The global holdout has no end.", mend="Set its share to 0 in personasync.toml.")
+    if one.ends is not None and one.ends <= at:
+        ended = f"{name} ended {one.ends:%Y-%m-%d %H:%M} UTC."
+        raise FixSettingsError(ended, mend=f"`personasync lift --experiment {name}` tells its result.")
+    path = bench.workspace.directory / EXPERIMENTS
+    replace_text(path, with_end(read_text(path), name, at))
+    bench.reload()
+    return find(bench, name)
+
+
+def _sizing(persona: str, people: Mapping[str, int], one: Experiment, base: float) -> Sizing:
+    arms = [people.get(arm, 0) for arm in people]
+    least = least_lift(base, min(arms, default=0), people.get(one.control, 0) or min(arms, default=0))
+    return Sizing(persona, people, base, least, people_needed(base, min(1.0, base + one.worth)))
+
+
+def _ratio(one: Experiment, people: Mapping[tuple[str | None, str], int]) -> SampleRatio | None:
+    if one.holdouts:
+        return None
+    shares = one.shares(None)
+    totals = [sum(n for (_, arm), n in people.items() if arm == name) for name in shares]
+    return sample_ratio(totals, list(shares.values()))
+
+
+def edited(bench: Workbench, one: Experiment) -> dict[str, int]:
+    """Count the people whom somebody moved between the experiment's groups on a platform.
+
+    Looked at are those who are in any of its groups there: being in another arm's group, or in two, is an edit.
+    """
+    warehouse = bench.warehouse
+    shown = warehouse.current(MEMBERSHIPS.name)
+    shown = shown.filter(shown.member, shown.group_name.isin(list(one.groups.values())))
+    links = warehouse.memtable(bench.control.links.load())
+    keyed = shown.mutate(contact_key=shown.connection.concat(":", shown.platform_id)).inner_join(links, "contact_key")
+    arms = warehouse.current(ARMS.name)
+    arms = arms.filter(arms.experiment == one.name).select("person_id", meant="arm")
+    joined = keyed.left_join(arms, "person_id").drop("person_id_right")
+    group = joined.meant.cases(*one.groups.items(), else_="")
+    other = joined.filter(joined.group_name != group)
+    found = other.group_by("connection").aggregate(n=other.person_id.nunique()).to_pyarrow().to_pylist()
+    return {row["connection"]: int(row["n"]) for row in found}

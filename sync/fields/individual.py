@@ -1,0 +1,64 @@
+"""What template fields show of people themselves, beside what their traits tell."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import get_args
+
+from ibis import Table
+
+from connectors.records import ORDER_LINES, ORDERS, Consent
+from segmenter.personalize import creepiness
+from segmenter.traits.next_best_offer import NEXT, Support, next_best
+from sync.session import Definitions, Workbench
+
+
+def asked(bench: Definitions) -> list[str]:
+    """Return the traits that template fields show, each once."""
+    return list(dict.fromkeys(one.asked for one in bench.workspace.fields.values() if one.asked and one.targets))
+
+
+def measured_for(bench: Definitions) -> list[str]:
+    """Return the traits to measure: those that fields show, and those that tell whether that is creepy."""
+    shown = asked(bench)
+    needed = creepiness.needed(shown, bench.workspace.catalogue)
+    return list(dict.fromkeys(name for name in (*shown, *needed) if name not in NEXT))
+
+
+def everybody_gets_copy(bench: Definitions) -> bool:
+    """Return whether a persona's copy is shown whatever the consent is."""
+    return set(get_args(Consent)) <= set(bench.workspace.consent.persona)
+
+
+def next_items(bench: Workbench, name: str, as_of: datetime) -> Table:
+    """Return each person's next best category or product: columns ``person_id``, ``item``.
+
+    Args:
+        bench: The open workspace.
+        name: A name in `segmenter.traits.next_best_offer.NEXT`.
+        as_of: UTC; no later order counts.
+    """
+    settings = bench.workspace.personalize
+    return next_best(
+        bench.warehouse.current(ORDERS.name),
+        bench.warehouse.current(ORDER_LINES.name),
+        bench.warehouse.memtable(bench.control.links.load()),
+        as_of,
+        of=NEXT[name],
+        support=Support(settings.next_people, settings.next_rest_days),
+    )
+
+
+def next_of_everybody(bench: Workbench, as_of: datetime) -> Table | None:
+    """Return what `publish` adds to what the service knows of people: ``person_id`` and each suggestion asked for."""
+    found: Table | None = None
+    for name in asked(bench):
+        if name not in NEXT:
+            continue
+        items = next_items(bench, name, as_of).rename({name: "item"})
+        if found is None:
+            found = items
+        else:
+            joined = found.outer_join(items, "person_id")
+            found = joined.mutate(person_id=joined.person_id.coalesce(joined.person_id_right)).drop("person_id_right")
+    return found

@@ -1,0 +1,1 @@
+"""Modeling: discover segments, accept a proposal, fit classifiers."""

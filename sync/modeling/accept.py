@@ -1,0 +1,208 @@
+"""Make the segments of an edited proposal those of the workspace, and let its own scorer decide who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from connectors.errors import FixSettingsError
+from segmenter.classifier.linear import option_of, trait_of
+from segmenter.classifier.model_file import Coefficients
+from segmenter.discover.to_linear import logged
+from segmenter.typing_tool.tool_file import FORMAT, Answer, Question, ToolFile, trait_name, version_of
+from sync.surveys.exports import quoted, trait_block
+from sync.surveys.sensitive_items import why_item
+from sync.workspace.proposals import (
+    ACCEPTED,
+    Form,
+    ProposalFile,
+    ProposedPart,
+    form_of,
+    labels,
+    load,
+    path_of,
+    write_labels,
+)
+from sync.workspace.settings import MAIN, SEGMENTS, Workspace, load_workspace
+from sync.workspace.typing_tools import load_tools, save_tool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an edited proposal became.
+
+    Attributes:
+        segments: Name -> people.
+        added: Those that segments.toml did not have.
+        labels: Who is in which, by name.
+        tool: The typing tool that the segments' own scorer became; None: see `remarks`.
+        traits: Those that personasync.toml did not have.
+        remarks: What to know, a sentence each.
+    """
+
+    segments: Mapping[str, int]
+    added: tuple[str, ...]
+    labels: Path
+    tool: ToolFile | None
+    traits: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def accept(workspace: Workspace, name: str) -> Accepted:
+    """Make the segments of an edited proposal segments of the workspace.
+
+    segments.toml gets what it lacks, without a rule. Where the segments were found on a survey, their own scorer is
+    saved as a typing tool: who answered every item is classified by it from then on. personasync.toml gets the items
+    as traits, and for sub-segments whom the tool is for.
+
+    Raises:
+        FixSettingsError: The proposal is missing or wrong, keeps fewer than two segments, or asks something sensitive.
+    """
+    directory = workspace.directory
+    file = load(directory, name)
+    named = _merged([part for part in file.segments if part.keep])
+    if len(set(named.values())) < 2:  # noqa: PLR2004 - one segment tells nobody apart
+        raise FixSettingsError(
+            f"proposals/{name}.toml keeps fewer than two segments.", mend="Set keep = true, or let the proposal go."
+        )
+    members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
+    known = {segment.name for segment in workspace.segments}
+    fresh = tuple(one for one in dict.fromkeys(named.values()) if one not in known)
+    tool, remarks = _tool(workspace, file, named)
+    titles = {part.name: part.title for part in file.segments}
+    blocks = [_segment(one, titles[one], file.proposal.within) for one in fresh]
+    lacking = [q for q in tool.questions if q.trait not in workspace.catalogue.traits] if tool else []
+    traits = [trait_block(tool, question) for question in lacking] if tool else []
+    traits += _asked_of(workspace, file) if tool else []
+    _append(directory, {SEGMENTS: blocks, MAIN: traits})
+    if tool is not None:
+        save_tool(workspace.state_dir, tool)
+    target = path_of(directory, name, ACCEPTED)
+    write_labels(target, members)
+    sizes: dict[str, int] = {}
+    for _, segment in members:
+        sizes[segment] = sizes.get(segment, 0) + 1
+    return Accepted(sizes, fresh, target, tool, tuple(question.trait for question in lacking), remarks)
+
+
+def _merged(parts: Iterable[ProposedPart]) -> dict[int, str]:
+    """Number -> name; segments with one message, or one name, are one: the name of the first."""
+    by_message: dict[str, str] = {}
+    return {
+        part.number: by_message.setdefault(part.message.strip(), part.name) if part.message.strip() else part.name
+        for part in parts
+    }
+
+
+def _tool(
+    workspace: Workspace, file: ProposalFile, named: Mapping[int, str]
+) -> tuple[ToolFile | None, tuple[str, ...]]:
+    """The scorer of segments of a survey as a tool that needs every answer."""
+    form = form_of(workspace.directory, file.proposal.name)
+    if file.proposal.source != "survey":
+        return None, ()
+    if form is None or any(logged(feature) for feature in form.features):
+        remark = (
+            "These segments have no scorer of their own, because an item counts by its logarithm: make a typing tool"
+        )
+        return None, (f"{remark} with `personasync survey design --proposal {file.proposal.name}`.",)
+    _check_name(workspace, file.proposal.name)
+    if _nobody(workspace, file.proposal.within):
+        return None, (
+            f"{file.proposal.within!r} has no rule that says whom to ask, so that these sub-segments have no scorer.",
+        )
+    questions = _questions(workspace, file, form)
+    traits = {question.item: question.trait for question in questions}
+    features = tuple(_renamed(feature, traits) for feature in form.features)
+    means = [named.get(number) for number in form.segments]
+    labels_ = [
+        one if one is not None and means.count(one) == 1 else f"{one or 'let go'}#{place}"
+        for place, one in enumerate(means, 1)
+    ]
+    model = Coefficients(**{**form.coefficients(), "labels": tuple(labels_), "features": features})
+    made_at = datetime.fromisoformat(file.proposal.made_at)
+    tool = ToolFile(
+        format=FORMAT,
+        name=file.proposal.name,
+        version="none yet",
+        made_at=made_at,
+        source="discovered",
+        survey=file.proposal.survey,
+        model=model,
+        questions=questions,
+        complete=True,
+        means={label: one for label, one in zip(labels_, means, strict=True) if label != one},
+    )
+    return tool.model_copy(update={"version": version_of(tool.name, tool.linear(), made_at)}), ()
+
+
+def _check_name(workspace: Workspace, name: str) -> None:
+    for one in load_tools(workspace):
+        if one.file.name == name and one.file.source != "discovered":
+            raise FixSettingsError(
+                f"There is a typing tool {name!r} already.",
+                mend=f"Run `personasync discover` with another --name, or remove .personasync/tools/{name}.json.",
+            )
+
+
+def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Question, ...]:
+    made = file.proposal
+    found: list[Question] = []
+    surveyed = workspace.catalogue.surveyed.values()
+    own = {trait.item: trait.name for trait in surveyed if trait.survey == made.survey}
+    for item in dict.fromkeys(trait_of(feature) for feature in form.features):
+        if reason := why_item(workspace, made.name, made.survey, item):
+            raise FixSettingsError(
+                f"The item {item!r} is sensitive ({reason}) and may not decide.",
+                mend="Run `personasync discover` without it, or name the purpose in [sensitive].",
+            )
+        trait = own.get(item) or trait_name(made.name, item, {one.trait for one in found})
+        told = [Answer(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
+        found.append(Question(trait=trait, item=item, text=item, answers=tuple(told)))
+    return tuple(found)
+
+
+def _renamed(feature: str, traits: Mapping[str, str]) -> str:
+    option = option_of(feature)
+    trait = traits[trait_of(feature)]
+    return trait if option is None else f"{trait}={option}"
+
+
+def _nobody(workspace: Workspace, within: str | None) -> bool:
+    return any(rule == "false" for rule in _rules(workspace, within))
+
+
+def _rules(workspace: Workspace, within: str | None) -> list[str]:
+    """What has to hold for people who are in a segment by rule."""
+    steps = workspace.steps.by_name()
+    names = () if within is None else (within, *steps[within].ancestors)
+    return [steps[name].rule.text for name in names]
+
+
+def _asked_of(workspace: Workspace, file: ProposalFile) -> list[str]:
+    """Sub-segments tell apart the people of one segment only."""
+    rules = _rules(workspace, file.proposal.within)
+    if not rules or file.proposal.name in workspace.tools:
+        return []
+    who = " and ".join(f"({rule})" for rule in rules)
+    return [f"[tools.{file.proposal.name}]\nwho = {quoted(who)}"]
+
+
+def _segment(name: str, title: str, within: str | None) -> str:
+    lines = ["[[segments]]", f'name = "{name}"', f"title = {quoted(title or name)}"]
+    return "\n".join([*lines, *([f'parent = "{within}"'] if within else [])])
+
+
+def _append(directory: Path, blocks: Mapping[str, Sequence[str]]) -> None:
+    """Append blocks to files; what people wrote there stays as it is. Taken back where the workspace would not load."""
+    before = {name: (directory / name).read_text("utf-8") for name, told in blocks.items() if told}
+    for name, text in before.items():
+        (directory / name).write_text(text.rstrip("\n") + "\n\n" + "\n\n".join(blocks[name]) + "\n", "utf-8")
+    try:
+        load_workspace(directory)
+    except FixSettingsError:
+        for name, text in before.items():
+            (directory / name).write_text(text, "utf-8")
+        raise

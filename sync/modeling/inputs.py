@@ -1,0 +1,236 @@
+"""What segments are looked for in: traits of the workspace's people, answers of a file, answers that were pulled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from segmenter.errors import DefinitionError
+from segmenter.privacy.sensitive import why_sensitive
+from segmenter.rules.segments import memberships
+from segmenter.stats.item_matrix import Items, answers, numbers, words_of
+from sync.session import Workbench
+from sync.surveys.spreadsheet import Grid, read_grid
+from sync.traits.compute import measured
+from sync.workspace.settings import SEGMENTS
+
+USUAL = ("days_since_order", "orders_total", "revenue_total", "open_rate_90d", "click_rate_90d", "tenure_days")
+"""Traits that segments are looked for in when nobody names any; those that nobody has are left out."""
+MOST_PEOPLE = 20_000  # beyond, a sample finds the same centres
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What segments are looked for in.
+
+    Attributes:
+        people: An id each: a person, or a respondent.
+        items: The base.
+        beside: What describes segments without making them.
+        notes: What was left out, a sentence each.
+        words: By item of a survey: what each answer counts as.
+    """
+
+    people: tuple[str, ...]
+    items: Items
+    beside: Mapping[str, Any]
+    source: str
+    survey: str = ""
+    within: str | None = None
+    notes: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+Sensitive = Callable[[str, str], str]
+"""Told a survey and an item; answers why the item may decide nothing, "" where it may."""
+
+
+def not_asked(survey: str, item: str) -> str:
+    """Say of every item that it may be used: for answers that nobody's workspace is asked about."""
+    del survey, item
+    return ""
+
+
+def from_traits(
+    bench: Workbench, wanted: Sequence[str], within: str | None, most: int, rng: np.random.Generator
+) -> Base:
+    """Take numbers of the workspace's people, or of those *within* one segment.
+
+    Raises:
+        FixSettingsError: A trait is unknown, sensitive or no number; the segment is unknown or empty.
+    """
+    names = [_trait(bench, name) for name in wanted] or _usual(bench)
+    table = measured(bench, bench.now())
+    if within is not None:
+        table = table.semi_join(_members(bench, within), "person_id")
+    rows = table.select("person_id", *names).order_by("person_id").to_pyarrow()
+    if rows.num_rows > MOST_PEOPLE:
+        rows = rows.take(np.sort(rng.permutation(rows.num_rows)[:MOST_PEOPLE]))
+    columns = {name: rows[name].cast("float64").to_numpy(zero_copy_only=False) for name in names}
+    notes: list[str] = []
+    if not wanted:
+        usable = {name: column for name, column in columns.items() if _tells(column)}
+        notes = [
+            f"{name} was left out: nearly nobody has it, or all the same." for name in columns if name not in usable
+        ]
+        columns = usable
+    items = _checked(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
+    return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
+
+
+def _usual(bench: Workbench) -> list[str]:
+    own = [
+        name
+        for name in bench.workspace.traits
+        if bench.workspace.catalogue.traits[name].type == "number"
+        and not why_sensitive(name, bench.workspace.catalogue)
+    ]
+    return [*USUAL, *own]
+
+
+def _trait(bench: Workbench, name: str) -> str:
+    known = bench.workspace.catalogue.traits
+    if name not in known:
+        raise FixSettingsError(f"There is no trait {name!r}.", mend="docs/reference.md and [traits] name all.")
+    if known[name].type != "number":
+        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Name traits that are numbers.")
+    if (reason := why_sensitive(name, bench.workspace.catalogue)) and not bench.workspace.sensitive.allows(name):
+        raise FixSettingsError(
+            f"The trait {name!r} is sensitive: {reason}.", mend="Use others, or name the purpose in [sensitive]."
+        )
+    return name
+
+
+def _tells(column: Any) -> bool:
+    known = column[np.isfinite(column)]
+    return len(known) > len(column) / 2 and float(np.ptp(known)) > 0
+
+
+def _members(bench: Workbench, within: str) -> Any:
+    if within not in {segment.name for segment in bench.workspace.segments}:
+        known = ", ".join(segment.name for segment in bench.workspace.segments) or "none"
+        raise FixSettingsError(f"There is no segment {within!r}.", mend=f"{SEGMENTS} has: {known}.")
+    groups = memberships(bench.warehouse.current(ASSIGNMENTS.name), bench.workspace.steps)
+    return groups.filter(groups.group_name == within)
+
+
+def from_file(
+    path: Path,
+    *,
+    wanted: Sequence[str],
+    respondent: str | None,
+    beside: Sequence[str],
+    most: int,
+    why: Sensitive = not_asked,
+) -> Base:
+    """Take the answers of a file: a row a respondent, a column an item.
+
+    Args:
+        path: CSV, TSV or XLSX.
+        wanted: Items; all columns but *respondent* and *beside* where none are named.
+        respondent: The column that names each respondent.
+        beside: Columns that describe.
+        most: Segments at most.
+        why: Which items are sensitive: left out, or refused where they are named.
+
+    Raises:
+        FixSettingsError: Names the file, the row, the item and the mend.
+    """
+    grid = read_grid(path)
+    who = None if respondent is None else grid.needed(respondent)
+    told = [grid.needed(name) for name in beside]
+    _refuse_named([*wanted, *told], path.stem, why)
+    names = [grid.needed(name) for name in wanted]
+    notes: tuple[str, ...] = ()
+    if not names:
+        names, notes = _harmless([h for h in grid.headers if h != who and h not in told], path.stem, why)
+    people = _respondents(grid, who)
+    columns = {name: grid.column(name) for name in names}
+    items = _checked(lambda: answers(columns, most=most), grid.file, "Name the items with --item.")
+    beside_ = {name: _described(grid.column(name)) for name in told}
+    return Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
+
+
+def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
+    for name in names:
+        if reason := why(survey, name):
+            raise FixSettingsError(
+                f"The item {name!r} is sensitive: {reason}.",
+                mend="Use others. With a lawful purpose: a trait of this survey and item, named in [sensitive].",
+            )
+
+
+def _harmless(names: Sequence[str], survey: str, why: Sensitive) -> tuple[list[str], tuple[str, ...]]:
+    """The items that may make segments, and a sentence about each that may not."""
+    reasons = {name: why(survey, name) for name in names}
+    notes = [f"{name} was left out: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
+    return [name for name, reason in reasons.items() if not reason], tuple(notes)
+
+
+def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
+    if who is None:
+        return tuple(f"row {number}" for number in grid.numbers)
+    seen: dict[str, int] = {}
+    for person, number in zip(grid.column(who), grid.numbers, strict=True):
+        if not person:
+            raise FixSettingsError(f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs one.")
+        if person in seen:
+            raise FixSettingsError(
+                f"{grid.file}, row {number}: {person!r} answered in row {seen[person]} already.",
+                mend="Keep one of both rows.",
+            )
+        seen[person] = number
+    return tuple(seen)
+
+
+def _described(column: Sequence[str]) -> Any:
+    try:
+        return np.array([float(value) if value else np.nan for value in column])
+    except ValueError:
+        return list(column)
+
+
+def from_warehouse(
+    bench: Workbench, survey: str, wanted: Sequence[str], within: str | None, most: int, why: Sensitive = not_asked
+) -> Base:
+    """Take the answers to *survey* that were pulled, the latest of each person; *why* as in `from_file`.
+
+    Raises:
+        FixSettingsError: Nobody answered it, or an item can't be used.
+    """
+    table = bench.warehouse.current(SURVEY_ANSWERS.name)
+    links = bench.warehouse.memtable(bench.control.links.load())
+    table = table.filter(table.survey == survey).inner_join(links, "contact_key")
+    if within is not None:
+        table = table.semi_join(_members(bench, within), "person_id")
+    latest_last = table.order_by([table["at"].asc(nulls_first=True), "contact_key"])
+    rows = latest_last.select("person_id", "item", "value").to_pyarrow().to_pylist()
+    if not rows:
+        raise FixSettingsError(
+            f"Nobody answered the survey {survey!r}.", mend="Run `personasync pull`, or name a file."
+        )
+    by_person: dict[str, dict[str, str]] = {}
+    for row in rows:
+        by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]
+    _refuse_named(wanted, survey, why)
+    names = list(wanted)
+    notes: tuple[str, ...] = ()
+    if not names:
+        names, notes = _harmless(sorted({row["item"] for row in rows}), survey, why)
+    people = tuple(sorted(by_person))
+    columns = {name: [by_person[person].get(name) for person in people] for name in names}
+    items = _checked(lambda: answers(columns, most=most), f"The survey {survey}", "Name the items with --item.")
+    return Base(people, items, {}, "survey", survey, within, notes, words_of(items, columns))
+
+
+def _checked(make: Callable[[], Items], where: str, mend: str) -> Items:
+    try:
+        return make()
+    except DefinitionError as error:
+        raise FixSettingsError(f"{where}: {error}.", mend=mend) from error

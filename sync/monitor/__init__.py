@@ -1,0 +1,1 @@
+"""Monitoring: data quality, drift, stability, migration between segments, proxy audit."""

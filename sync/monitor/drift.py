@@ -1,0 +1,125 @@
+"""Whether people have changed since the reference: their traits, their answers to mail, and what mailing adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from segmenter.lift.exposures import BEFORE_ANY
+from segmenter.lift.randomization import HOLDOUT
+from segmenter.monitor.drift import (
+    Answered,
+    Drift,
+    Response,
+    Spread,
+    drift,
+    lifts_moved,
+    mean_moved,
+    responses,
+    share_moved,
+    slow_change,
+)
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.stats.multiplicity import Measured
+from sync.report.sentences import CampaignResult
+from sync.results.lift import lift_of_experiment
+from sync.session import Workbench
+from sync.traits.data_checks import RECORD, kept, reference_of
+from sync.value.ranking import supported
+
+
+def population(bench: Workbench, version: str) -> tuple[dict[str, Drift], list[str]]:
+    """Compare the newest assignments with the first under the same definitions (*version*).
+
+    Returns:
+        Drift by trait, and sentences about the share of unclassified people and about confidence.
+    """
+    newest, reference = bench.control.runs.latest("assign", state="done"), reference_of(bench, version)
+    if newest is None or reference is None or newest.run_id == reference.run_id:
+        return {}, []
+    before, now = kept(reference), kept(newest)
+    found = {name: drift(one.counts, one.matched(now[name].counts)) for name, one in before.items() if name in now}
+    first, last = reference.counts[RECORD], newest.counts[RECORD]
+    found["segment"] = drift(first["segments"], last["segments"])
+    return found, _sureness(first, last)
+
+
+def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
+    told = []
+    before, now = (Answered(one["people"], one["segments"].get(UNCLASSIFIED, 0)) for one in (first, last))
+    if share_moved(before, now):
+        told.append(f"{now.rate:.0%} of people are unclassified; it was {before.rate:.0%}.")
+    one, two = Spread(**first["confidence"]), Spread(**last["confidence"])
+    if mean_moved(one, two):
+        told.append(f"Mean confidence is {two.mean:.2f}; it was {one.mean:.2f}.")
+    return told
+
+
+def answered(newest_first: Sequence[CampaignResult]) -> list[str]:
+    """Return sentences about personas whose share of clickers is another in the newest campaign, or drifts slowly."""
+    measured_so_far = [_clicks(result.rows) for result in reversed(newest_first)]
+    if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
+        return []
+    *earlier, newest = measured_so_far
+    told = [_changed(one) for one in responses(_pooled(earlier), newest) if one.stands]
+    first, *later = measured_so_far
+    for persona, reference in first.items():
+        place = slow_change(reference, [one[persona] for one in later if persona in one])
+        if place is not None:
+            told.append(
+                f"{persona}: the share that clicks has drifted since the first campaign ({reference.rate:.1%})."
+            )
+    return told
+
+
+def lifted(bench: Workbench) -> list[str]:
+    """Return sentences about personas to whom mailing adds more or less orders than in earlier experiments.
+
+    Only a holdout tells what mailing adds, whatever the arms were.
+    """
+    found = [(one.name, _effects(bench, one.name)) for one in bench.workspace.experiments.values()]
+    held = [(name, effects) for name, effects in found if effects]
+    if len(held) < 2:  # noqa: PLR2004 - a change has a before
+        return []
+    *earlier, (name, newest) = held
+    return [
+        f"{one.segment}: mailing added {100 * one.now.difference:+.1f} points of orders in {name}, "
+        f"{100 * one.before.difference:+.1f} before."
+        for one in lifts_moved([effects for _, effects in earlier], newest)
+        if one.stands
+    ]
+
+
+def _effects(bench: Workbench, name: str) -> dict[str, Measured]:
+    """Orders that the best supported arm of an experiment added over its holdout, by persona."""
+    if bench.workspace.experiments[name].control != HOLDOUT:
+        return {}
+    try:
+        best = supported(lift_of_experiment(bench, name).comparisons)
+    except FixSettingsError:  # nobody is in it yet
+        return {}
+    told = best.personas if best else ()
+    return {one.persona: Measured(one.difference, one.variance) for one in told if one.verdict != "nobody"}
+
+
+def _changed(one: Response) -> str:
+    return f"{one.segment}: {one.now.rate:.1%} clicked in the newest campaign, {one.before.rate:.1%} in those before."
+
+
+def _clicks(rows: Sequence[Any]) -> dict[str, Answered]:
+    found: dict[str, Answered] = {}
+    for row in rows:
+        if row.persona != BEFORE_ANY and row.delivered:
+            before = found.get(row.persona, Answered(0, 0))
+            found[row.persona] = Answered(before.people + row.delivered, before.answers + row.clicked)
+    return found
+
+
+def _pooled(several: Sequence[Mapping[str, Answered]]) -> dict[str, Answered]:
+    found: dict[str, Answered] = {}
+    for one in several:
+        for persona, answers in one.items():
+            before = found.get(persona, Answered(0, 0))
+            found[persona] = Answered(before.people + answers.people, before.answers + answers.answers)
+    return found

@@ -1,0 +1,149 @@
+"""The proxy audit: can a sensitive flag be read off segments and traits, and does every group get its offers?
+
+The flag comes from a file that is read here and written nowhere: no store, no run, no log holds a person's flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from segmenter.monitor.proxy_audit import LEAST, OfferRate, Separation, columns_of, offer_rates, separations
+from segmenter.privacy.sensitive import why_sensitive
+from segmenter.surveys.answers import is_no_answer
+from sync.session import Workbench
+from sync.surveys.spreadsheet import Grid, read_grid
+from sync.traits.compute import measured
+
+MOST_GROUPS = 12  # a flag with more values is a column of something else
+SEED = 8  # of the folds
+RANKS = ("ok", "warn", "block")
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit found.
+
+    Attributes:
+        people: Whose flag is known, and who have an assignment.
+        strangers: Rows of the file that name nobody here.
+        by_segment: How well the segment alone tells the flag.
+        by_everything: How well the segment and all traits that may decide tell it.
+        offers: Share of each group in each segment.
+    """
+
+    flag: str
+    people: int
+    strangers: int
+    groups: Mapping[str, int]
+    by_segment: Sequence[Separation]
+    by_everything: Sequence[Separation]
+    offers: Sequence[OfferRate]
+
+    @property
+    def verdict(self) -> str:
+        """The gravest of all: "ok", "warn" or "block"."""
+        verdicts: list[str] = [one.verdict for one in (*self.by_segment, *self.by_everything)]
+        verdicts += [one.verdict for one in self.offers]
+        return max(verdicts, key=RANKS.index, default="ok")
+
+
+def audit(bench: Workbench, file: Path, *, flag: str | None = None, sheet: str | None = None) -> Audited:
+    """Audit the assignments in force against a flag.
+
+    Args:
+        bench: The workspace.
+        file: A row a person: ``email``, and the flag.
+        flag: Its column; the only one beside ``email`` by default.
+        sheet: Of an XLSX.
+
+    Raises:
+        FixSettingsError: The file lacks a column, names too few people that are known here, or groups can't be told.
+    """
+    grid = read_grid(file, sheet=sheet)
+    address = grid.needed("email")
+    column = _flag_column(grid, address, flag)
+    links = bench.control.links.mapping()
+    told, strangers = _flags(grid, address, column, links)
+    segments = _segments(bench, told)
+    flags = {person: told[person] for person in sorted(segments)}
+    groups = _groups(grid.file, column, list(flags.values()))
+    traits = _traits(bench, bench.now(), list(flags))
+    own: dict[str, Sequence[Any]] = {"segment": [segments[person] for person in flags]}
+    by_segment, by_everything = (
+        separations(columns_of(values), list(flags.values()), np.random.default_rng(SEED))
+        for values in (own, own | traits)
+    )
+    offers = offer_rates(own["segment"], list(flags.values()))
+    return Audited(column, len(flags), strangers, groups, by_segment, by_everything, offers)
+
+
+def _flag_column(grid: Grid, address: str, flag: str | None) -> str:
+    if flag is not None:
+        return grid.needed(flag)
+    others = [header for header in grid.headers if header != address]
+    if len(others) != 1:
+        raise FixSettingsError(
+            f"{grid.file} has {len(others)} columns beside {address!r}.", mend="Say which one is the flag: --flag NAME."
+        )
+    return others[0]
+
+
+def _flags(grid: Grid, address: str, column: str, links: Mapping[str, str]) -> tuple[dict[str, str], int]:
+    told: dict[str, str] = {}
+    strangers = 0
+    for number, who, value in zip(grid.numbers, grid.column(address), grid.column(column), strict=True):
+        if is_no_answer(value):
+            continue
+        normal = normalise_email(who)
+        person = links.get(email_key(normal)) if normal else None
+        if person is None:
+            strangers += 1
+        elif told.setdefault(person, value.casefold()) != value.casefold():
+            raise FixSettingsError(
+                f"{grid.file}, row {number}: {column!r} contradicts an earlier row of the same person.",
+                mend="Keep one of the rows.",
+            )
+    return told, strangers
+
+
+def _segments(bench: Workbench, told: Mapping[str, str]) -> dict[str, str | None]:
+    table = bench.warehouse.current(ASSIGNMENTS.name).select("person_id", "segment")
+    rows = table.to_pyarrow().to_pylist()
+    return {row["person_id"]: row["segment"] for row in rows if row["person_id"] in told}
+
+
+def _groups(file: str, column: str, values: Sequence[str]) -> dict[str, int]:
+    groups = {value: values.count(value) for value in sorted(set(values))}
+    if len(groups) > MOST_GROUPS:
+        raise FixSettingsError(
+            f"{file}: {column!r} has {len(groups)} different values.", mend="A flag is yes or no, or a few groups."
+        )
+    large = [group for group, people in groups.items() if people >= LEAST]
+    if len(groups) < 2 or not large or len(values) - max(groups[one] for one in large) < LEAST:  # noqa: PLR2004
+        counted = ", ".join(f"{group}: {people}" for group, people in groups.items()) or "nobody"
+        raise FixSettingsError(
+            f"{file}: {column!r} tells two groups of {LEAST} assigned people or more apart, or nothing ({counted}).",
+            mend="Add people, or run `personasync assign` first.",
+        )
+    return groups
+
+
+def _traits(bench: Workbench, as_of: datetime, people: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Traits that may decide, by name; those that are sensitive themselves are no proxies."""
+    known = bench.workspace.catalogue
+    names = [
+        name
+        for name, trait in known.traits.items()
+        if trait.type != "date" and (bench.workspace.sensitive.allows(name) or not why_sensitive(name, known))
+    ]
+    measurements = measured(bench, as_of).select("person_id", *names).to_pyarrow().to_pylist()
+    by_person = {row["person_id"]: row for row in measurements}
+    return {name: [by_person.get(person, {}).get(name) for person in people] for name in names}

@@ -1,0 +1,125 @@
+"""Do the segments that were found and accepted still hold among the people of today?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from segmenter.classifier.linear import LinearModel, score_rows
+from segmenter.discover.to_linear import features_of
+from segmenter.errors import DefinitionError
+from segmenter.minimum import PEOPLE
+from segmenter.monitor.structure import Before, Structure, structure
+from segmenter.rules.segments import memberships
+from segmenter.stats.item_matrix import base_of
+from sync.session import Workbench
+from sync.traits.compute import measured
+from sync.workspace.proposals import ACCEPTED, FOLDER, ProposalFile, ProposalPart, form_of, load
+
+MOST_PEOPLE = 1_000  # more make the verdict surer than it has to be, and cost seconds
+SEED = 20_261_126
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What became of one accepted proposal."""
+
+    proposal: str
+    found: Structure
+
+    def sentences(self) -> list[str]:
+        """Say what happened, and what to do; nothing where the segments still hold."""
+        mend = f"Run `personasync discover --name {self.proposal}` again, and look at `personasync overlap`."
+        told = self.found.sentences()
+        return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {mend}"] if told else []
+
+
+def traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
+    """Return the traits that hold what segments were found on; None where one is missing, or is no number."""
+    catalogue = bench.workspace.catalogue
+    if made.source == "model":
+        names = list(made.base)
+    else:
+        own = {trait.item: trait.name for trait in catalogue.surveyed.values() if trait.survey == made.survey}
+        names = [own.get(item, "") for item in made.base]
+    found = [one for one in names if one in catalogue.traits and catalogue.traits[one].type == "number"]
+    return found if len(found) == len(names) else None
+
+
+def held(bench: Workbench) -> list[Held]:
+    """Look at every accepted proposal that k-means made, among the people of now; those without enough are left out.
+
+    Of a survey the people who answered since are looked at where they are enough: who made the segments confirms them.
+
+    Raises:
+        FixSettingsError: A proposal's file is damaged.
+    """
+    directory = bench.workspace.directory
+    names = sorted(path.name.removesuffix(ACCEPTED) for path in (directory / FOLDER).glob(f"*{ACCEPTED}"))
+    found = []
+    for name in names:
+        file = load(directory, name)
+        before, traits = _before(file), traits_of(bench, file.proposal)
+        if before is not None and traits is not None:
+            told = _structure(bench, file.proposal, before, traits)
+            found += [Held(name, told)] if told is not None else []
+    return found
+
+
+def _before(file: ProposalFile) -> Before | None:
+    made = file.proposal
+    if made.method != "kmeans" or made.k is None or made.least_agreement is None:
+        return None
+    stability = min(part.stability for part in file.segments)
+    return Before(made.people, made.k, made.least_agreement, stability, made.following)
+
+
+def _structure(bench: Workbench, made: ProposalPart, before: Before, traits: Sequence[str]) -> Structure | None:
+    form = form_of(bench.workspace.directory, made.name)
+    people = _people(bench, made, traits, PEOPLE * before.k)
+    if form is None or people.num_rows < PEOPLE * before.k:
+        return None
+    rng = np.random.default_rng(SEED)
+    people = people.take(np.sort(rng.permutation(people.num_rows)[:MOST_PEOPLE]))
+    columns = {
+        item: people[trait].cast("float64").to_numpy(zero_copy_only=False)
+        for item, trait in zip(made.base, traits, strict=True)
+    }
+    try:
+        items = base_of(columns, most=before.k + 1)
+    except DefinitionError:
+        return None  # a trait that is the same for everybody, or that hardly anybody has: `quality` tells that itself
+    model = LinearModel(**form.coefficients())
+    old = score_rows(model, features_of(model.features, columns)).best
+    return structure(items, old.astype(np.int64), before, rng)
+
+
+def _people(bench: Workbench, made: ProposalPart, traits: Sequence[str], enough: int) -> pa.Table:
+    """Those of whom at least half of the base is known."""
+    table = measured(bench, bench.now())
+    if made.within is not None:
+        groups = memberships(bench.warehouse.current(ASSIGNMENTS.name), bench.workspace.steps)
+        table = table.semi_join(groups.filter(groups.group_name == made.within), "person_id")
+    known: Any = sum(table[trait].notnull().cast("int64") for trait in traits)
+    table = table.filter(known * 2 >= len(traits)).select("person_id", *traits)
+    if made.source == "survey":
+        since = _answered_since(bench, made)
+        fresh = table.semi_join(since, "person_id").order_by("person_id").to_pyarrow()
+        if fresh.num_rows >= enough:
+            return fresh
+    found: pa.Table = table.order_by("person_id").to_pyarrow()
+    return found
+
+
+def _answered_since(bench: Workbench, made: ProposalPart) -> Any:
+    answers = bench.warehouse.current(SURVEY_ANSWERS.name)
+    moment = datetime.fromisoformat(made.made_at)
+    links = bench.warehouse.memtable(bench.control.links.load())
+    later = answers.filter(answers.survey == made.survey, answers["at"] > moment)
+    return later.inner_join(links, "contact_key").select("person_id").distinct()

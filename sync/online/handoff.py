@@ -1,0 +1,193 @@
+"""What the commands that open the warehouse and the webhook service tell each other, through the control store.
+
+`assign` publishes each person's traits and assignment, changed rows only, where [serve] is configured. The service
+hands back the assignments that it made; they become versions of the warehouse, recorded when they were made. A person
+to whom the service gave an assignment after the platforms were last read is left alone: it knew more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis import Table
+
+from connectors.records import ASSIGNMENTS, CONTACTS, TIME, Change, platform_key
+from segmenter.traits.next_best_offer import NEXT
+from sync.control.inbox import Event
+from sync.control.published import Published
+from sync.experiments.arms import copies
+from sync.fields.individual import next_of_everybody
+from sync.online.snapshot import base_of
+from sync.session import Workbench
+
+PUBLISHED = ("*", "published")  # in the store of cursors: what was published last
+AT_ONCE = 20_000  # persons in memory
+KEPT = timedelta(days=3)  # what the warehouse has taken in
+EVER = datetime.fromtimestamp(0, UTC)
+MOMENTS = tuple(field.name for field in ASSIGNMENTS.columns if field.type == TIME)
+
+
+def take_in(bench: Workbench) -> int:
+    """Make the assignments that the service made versions of the warehouse; return how many were new.
+
+    Versions first, the note that they were taken last: after a kill they are looked at again, and not added twice.
+    """
+    count = 0
+    while waiting := bench.control.people.waiting():
+        into = bench.control.links.merged()
+        rows = [
+            {**as_assignment(one.assignment), "person_id": into.get(one.person_id, one.person_id)} for one in waiting
+        ]
+        table = pa.Table.from_pylist(rows, schema=ASSIGNMENTS.columns)
+        recorded = pa.array([one.recorded_at for one in waiting], TIME)
+        count += bench.warehouse.take_over(ASSIGNMENTS.name, table.append_column("recorded_at", recorded))
+        entries = [one.entry for one in waiting]
+        bench.control.people.taken(entries, forget_before=bench.now() - KEPT)
+    return count
+
+
+def left_alone(bench: Workbench, rows: pa.Table) -> pa.Table:
+    """Return *rows* (column ``person_id``) without the persons of whom the service knows more."""
+    known_better = bench.control.people.since(_read_at(bench))
+    if not known_better:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=pa.array(sorted(known_better), pa.string()))))
+
+
+def overtaken(bench: Workbench, since: datetime) -> set[str]:
+    """Return the persons whom the service gave an assignment at *since* (UTC) or later, by the ids that they have now.
+
+    A plan that stands on older assignments would put an older persona back.
+    """
+    newer = bench.control.people.since(since)
+    if not newer:
+        return newer
+    into = bench.control.links.merged()
+    return newer | {old for old, new in into.items() if new in newer} | {into.get(one, one) for one in newer}
+
+
+def look_again(bench: Workbench, sent: Sequence[Change], *, since: datetime, run_id: str) -> None:
+    """Let the service look again at contacts that were written while it decided for their persons.
+
+    Args:
+        bench: The open workspace.
+        sent: What was written.
+        since: When the writing began, UTC.
+        run_id: Of the run that wrote.
+    """
+    newer = overtaken(bench, since)
+    contacts = {(one.connection, one.platform_id) for one in sent if one.person_id in newer}
+    bench.control.inbox.take(
+        Event(f"apply:{run_id}:{name}:{key}"[:400], platform_key(name, key), "apply", bench.now(), {"ids": [key]})
+        for name, key in contacts
+    )
+
+
+def _read_at(bench: Workbench) -> datetime:
+    """Return the moment up to which all platforms were read, UTC."""
+    moved = [
+        bench.control.cursors.moved_at(name, "contacts")
+        for name, part in bench.workspace.connections.items()
+        if bench.manifest.connectors[part.connector].kind != "files"
+    ]
+    return min((at for at in moved if at is not None), default=EVER)
+
+
+def publish(bench: Workbench, people: Table, as_of: datetime) -> int:
+    """Publish what the service has to know of everybody; return how many rows were new or different.
+
+    Args:
+        bench: The open workspace; nothing happens where it has no [serve].
+        people: The trait table of *as_of*.
+        as_of: UTC.
+    """
+    if bench.workspace.serve is None:
+        return 0
+    before, present = bench.control.people.digests(), set()
+    known_better = bench.control.people.since(_read_at(bench))
+    written = 0
+    for batch in _people(bench, people, as_of):
+        present |= {one["person_id"] for one in batch}
+        rows = [_row(bench, one, as_of) for one in batch if one["person_id"] not in known_better]
+        written += bench.control.people.publish(one for one in rows if before.get(one.person_id) != one.digest)
+    bench.control.people.withdraw(before.keys() - present - known_better)
+    counts = {f"contacts {name}": str(count) for name, count in _contacts(bench).items()}
+    position = {"as_of": as_of.isoformat(), "digest": bench.workspace.digest, **counts}
+    bench.control.cursors.move(*PUBLISHED, position, "assign")
+    return written
+
+
+def _people(bench: Workbench, people: Table, as_of: datetime) -> Iterator[list[dict[str, Any]]]:
+    """Yield persons with their traits, their assignment, and the contacts that no platform can be asked for."""
+    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    told = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
+    filed = _filed(bench)
+    joined = people.left_join(told, "person_id").drop("person_id_right")
+    copied = copies(bench)
+    if copied is not None:
+        joined = joined.left_join(copied, "person_id").drop("person_id_right")
+    suggested = next_of_everybody(bench, as_of)
+    if suggested is not None:
+        joined = joined.left_join(suggested, "person_id").drop("person_id_right")
+    for batch in joined.to_pyarrow_batches(chunk_size=AT_ONCE):
+        yield [{**row, "contacts": filed.get(row["person_id"], [])} for row in batch.to_pylist()]
+
+
+def _filed(bench: Workbench) -> dict[str, list[dict[str, Any]]]:
+    """Return the contacts of files by person."""
+    files = [
+        name
+        for name, part in bench.workspace.connections.items()
+        if bench.manifest.connectors[part.connector].kind == "files"
+    ]
+    if not files:
+        return {}
+    contacts = bench.warehouse.current(CONTACTS.name)
+    links = bench.control.links.mapping()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in contacts.filter(contacts.connection.isin(files)).to_pyarrow().to_pylist():
+        person = links.get(f"{row['connection']}:{row['platform_id']}")
+        if person is not None:
+            found.setdefault(person, []).append(_plain(row))
+    return found
+
+
+def _row(bench: Workbench, one: Mapping[str, Any], as_of: datetime) -> Published:
+    base = base_of(one, bench.workspace.catalogue, as_of)
+    if one["contacts"]:
+        base["contacts"] = one["contacts"]
+    if one.get("copy_of") is not None:
+        base["copy_of"] = one["copy_of"]
+    base |= {name: one[name] for name in NEXT if one.get(name) is not None}
+    given = {name: one[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
+    assignment = {"person_id": one["person_id"], **_plain(given)} if given["as_of"] is not None else None
+    told = json.dumps([base, assignment], sort_keys=True)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:32]
+    return Published(one["person_id"], base, assignment, digest, as_of)
+
+
+def _contacts(bench: Workbench) -> Counter[str]:
+    contacts = bench.warehouse.current(CONTACTS.name)
+    active = contacts.filter(contacts.state == "active").group_by("connection").aggregate(n=lambda t: t.count())
+    return Counter({row["connection"]: int(row["n"]) for row in active.to_pyarrow().to_pylist()})
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def plain_assignment(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an assignment as JSON keeps it: its moments are text there."""
+    return _plain(row)
+
+
+def as_assignment(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an assignment that was kept as JSON."""
+    return {**plain, **{name: datetime.fromisoformat(plain[name]) for name in MOMENTS if plain[name]}}

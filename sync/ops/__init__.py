@@ -1,0 +1,1 @@
+"""Operations: setup, webhook registration, doctor, history, the whole run, the demo."""

@@ -1,0 +1,297 @@
+"""The whole loop, twice, on local platforms: what anybody can run without an account. And the proof that it helps.
+
+Both runs look at the same moment, so the second one must find nothing to do: what came after that moment (the
+campaign's own clicks and orders) is measured in the results, and counts as history from the next look on. Then an
+experiment: half of the people get the words of a persona drawn at random; the difference is what personas are worth.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import FixSettingsError, PlatformDownError
+from connectors.sandbox import marketer
+from segmenter.lift.randomization import Experiment
+from segmenter.lift.text import sentence, sentences
+from sync.clock import now
+from sync.experiments import job as experiments
+from sync.ops.run import Loop, run_loop
+from sync.preview.job import preview
+from sync.preview.page import Preview
+from sync.report.job import write_report
+from sync.report.sentences import EVERYONE, lifts
+from sync.results.job import results
+from sync.results.lift import Lift, lift_of_experiment
+from sync.session import Progress, Workbench, open_workbench
+from sync.workspace.scaffold import Answers, NewConnection, write_workspace
+
+MAILS = 3
+CAMPAIGN_DAYS = 4  # recipients answer within 72 hours; the local platforms' clock is moved past them
+READY_SECONDS = 120
+MARKER = "demo.toml"  # a folder that holds it was made by the demo, and may be made anew
+
+GENERIC = "<h1>News from the shop</h1><p>Have a look at what we have this week.</p>"
+PERSONAL = '<h1>*|PS_HEAD|*</h1><p>*|PS_OFFER|*</p><p><a href="https://shop.example/offer">Have a look</a></p>'
+INDIVIDUAL = f"{PERSONAL}<p>And for you: what is new in *|PS_FAV|*.</p>"
+FAVOURITE = """
+# A value of each reader's own: what they bought most of. Who bought once, or nothing, gets the fallback.
+[fields.favourite]
+label = "Favourite category"
+fallback = "the whole shop"
+trait = "favourite_category"
+crm = "personasync_favourite"
+email = "PS_FAV"
+"""
+CREEPY = '\n[personalize]\ncreepy = "fallback"   # what reads as if somebody was watched is not shown\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the demo ends with."""
+
+    document: Mapping[str, Any]
+    rows: Sequence[tuple[str, str]]
+    sentences: Sequence[str]
+    report: Path
+    preview: Path
+
+
+def demo(
+    directory: Path,
+    *,
+    people: int,
+    seed: int,
+    orders: Path | None,
+    tell: Callable[[str], None],
+    progress: Progress,
+) -> Shown:
+    """Start both local platforms, make a workspace in *directory*, run everything twice, stop the platforms.
+
+    Raises:
+        FixSettingsError: *directory* holds something that the demo did not make.
+    """
+    started = time.monotonic()
+    tell("Starting both local platforms ...")
+    with local_platforms(people=people, seed=seed, orders=orders) as access:
+        make_workspace(directory, access, samples="shop" if orders else "demo")
+        _personalize(directory)
+        environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
+        clock = Clock()
+        with open_workbench(directory, now=clock, environment=environment) as bench:
+            first, second, written = _twice(bench, access, clock, tell, progress)
+            seen = _preview(bench)
+            worth, report = _worth(bench, access, clock, tell, progress)
+    return _shown(first, second, written, worth, report, seen, seconds=round(time.monotonic() - started, 1))
+
+
+class Clock:
+    """Our clock, which goes on when that of the local platforms does."""
+
+    def __init__(self) -> None:
+        self.passed = timedelta(0)
+
+    def __call__(self) -> datetime:
+        """Return the moment, UTC."""
+        return now() + self.passed
+
+    def let_pass(self, access: Mapping[str, str], days: float) -> None:
+        """Let *days* pass, on the platforms too."""
+        marketer.advance_clock(access["mailchimp_url"], days=days)
+        self.passed += timedelta(days=days)
+
+
+def _twice(
+    bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
+) -> tuple[Loop, Loop, int]:
+    as_of = bench.now()
+    tell("First run:")
+    first = run_loop(
+        bench,
+        as_of=as_of,
+        progress=progress,
+        tell=_indented(tell),
+        before_results=lambda: _campaign(access, clock, tell),
+        set_up=True,
+    )
+    before = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
+    tell("Second run, of the same moment:")
+    second = run_loop(bench, as_of=as_of, progress=progress, tell=_indented(tell))
+    after = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
+    return first, second, after - before
+
+
+def _preview(bench: Workbench) -> tuple[Preview, Path]:
+    """The mail of each persona side by side, as it went out."""
+    folder = bench.workspace.directory
+    (folder / "mail.html").write_text(INDIVIDUAL, "utf-8")
+    found = preview(bench, folder / "mail.html")
+    (folder / "preview.html").write_text(found.page(), "utf-8")
+    return found, folder / "preview.html"
+
+
+def _personalize(directory: Path) -> None:
+    """Let the fields hold a value of each reader's own as well."""
+    for name, text in (("personas.toml", FAVOURITE), ("personasync.toml", CREEPY)):
+        (directory / name).write_text((directory / name).read_text("utf-8") + text, "utf-8")
+
+
+def send_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
+    """What a marketing person does in Mailchimp: half get the same words as everybody, half the persona's own."""
+    marketer.send_campaign(
+        access["mailchimp_url"],
+        access["mailchimp_key"],
+        access["audience"],
+        title="Demo: generic or personal",
+        subject="This week in the shop",
+        variants={"generic": GENERIC, "personal": personal},
+    )
+
+
+def _campaign(access: Mapping[str, str], clock: Clock, tell: Callable[[str], None]) -> None:
+    tell("  a campaign goes out from the platform, and four days pass")
+    send_campaign(access, INDIVIDUAL)
+    clock.let_pass(access, CAMPAIGN_DAYS)
+
+
+def _worth(
+    bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
+) -> tuple[Lift, Path]:
+    """What personas are worth: their own words against those of a persona drawn at random. And the report of it all."""
+    tell("An experiment: half of the people get the words of a persona drawn at random.")
+    arms, personas = {"random": 0.5, "own": 0.5}, tuple(bench.workspace.personas)
+    wanted = Experiment("worth", "demo", arms, bench.now(), personas=personas, placebo=("random",))
+    experiments.create(bench, wanted)
+    # the words of many people change on purpose
+    run_loop(bench, override=frozenset({"max_changed"}), progress=progress, tell=_indented(tell), set_up=True)
+    tell(f"  {MAILS} mails go out, the same to all, with the fields in them")
+    where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
+    for number in range(1, MAILS + 1):
+        for arm in arms:
+            tag = f"ps:{wanted.groups[arm]}"
+            title = f"Demo: letter {number} to {arm}"
+            marketer.send_to_tag(*where, title=title, subject="This week in the shop", html=INDIVIDUAL, tag=tag)
+        clock.let_pass(access, CAMPAIGN_DAYS)
+    results(bench, progress=progress)
+    experiments.end(bench, wanted.name, bench.now())
+    return lift_of_experiment(bench, wanted.name), write_report(bench).path
+
+
+def _indented(tell: Callable[[str], None]) -> Callable[[str], None]:
+    return lambda text: tell(f"  {text}")
+
+
+@contextmanager
+def local_platforms(*, people: int, seed: int, orders: Path | None = None) -> Iterator[dict[str, str]]:
+    """Run both local platforms in a process of their own, and end it with the block.
+
+    Yields:
+        hubspot_url, hubspot_token, mailchimp_url, mailchimp_key, audience.
+    """
+    command = [sys.executable, "-m", "connectors.sandbox", "--people", str(people), "--seed", str(seed)]
+    command += ["--port-hubspot", "0", "--port-mailchimp", "0"]
+    command += ["--orders", str(orders)] if orders else []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        if not line:
+            raise PlatformDownError("The local platforms did not start; what they said stands above.", answered=True)
+        yield json.loads(line)
+    finally:
+        process.terminate()
+        process.wait(timeout=READY_SECONDS)
+        if process.stdout:
+            process.stdout.close()
+
+
+def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str = "demo") -> None:
+    """Write the demo's workspace: two connections, and segments and personas for its people.
+
+    Args:
+        directory: Empty, or made by an earlier demo.
+        access: What `local_platforms` yields.
+        samples: ``demo`` for invented people, ``shop`` for an order history.
+    """
+    if directory.exists() and any(directory.iterdir()):
+        if not (directory / MARKER).exists():
+            raise FixSettingsError(f"{directory} is not empty.", mend="Name another folder: `personasync demo DIR`.")
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / MARKER).write_text("# Made by `personasync demo`, which makes this folder anew each time.\n", "utf-8")
+    crm = NewConnection("crm", "hubspot", {"access_token": "env:HUBSPOT_TOKEN", "base_url": access["hubspot_url"]})
+    email = NewConnection(
+        "email",
+        "mailchimp",
+        {"api_key": "env:MAILCHIMP_API_KEY", "audience": access["audience"], "base_url": access["mailchimp_url"]},
+    )
+    folder = resources.files("sync.ops") / "samples" / samples
+    for name in ("segments.toml", "personas.toml"):
+        (directory / name).write_text((folder / name).read_text("utf-8"), "utf-8")
+    write_workspace(directory, Answers("Demo shop", (crm, email)))
+
+
+def _shown(
+    first: Loop,
+    second: Loop,
+    second_writes: int,
+    worth: Lift,
+    report: Path,
+    seen: tuple[Preview, Path],
+    *,
+    seconds: float,
+) -> Shown:
+    contacts = sum(first.planned.plan.counts.contacts.values())
+    personas = {name: n for name, n in first.assigned.personas.items() if name != "unclassified"}
+    newest = first.written.campaigns[0] if first.written.campaigns else None
+    compared = [sentence for sentence in lifts(newest) if sentence.lower().startswith(EVERYONE)] if newest else []
+    requests = sum(first.requests.values())
+    clicks = next(one for one in worth.comparisons if one.question.metric == worth.primary)
+    document = {
+        "contacts": contacts,
+        "persons": first.assigned.persons,
+        "assigned": first.assigned.assigned,
+        "unclassified": first.assigned.unclassified,
+        "personas": personas,
+        "changes": len(first.planned.plan.changes),
+        "requests": requests,
+        "lift": compared,
+        "lift_against_random_personas": {
+            "points": 100 * clicks.everyone.difference,
+            "interval": [100 * clicks.everyone.interval.low, 100 * clicks.everyone.interval.high],
+            "sentences": sentences(clicks),
+        },
+        "second_run_changes": len(second.planned.plan.changes),
+        "second_run_writes": second_writes,
+        "second_run_requests": sum(second.requests.values()),
+        "seconds": seconds,
+        "step_seconds": first.seconds,
+        "step_requests": first.requests,
+        "report": str(report),
+        "preview": str(seen[1]),
+        "preview_fallbacks": {one.title: dict(one.fallbacks) for one in seen[0].shown},
+    }
+    rows = [
+        ("Contacts on both platforms", f"{contacts:,}"),
+        ("Persons", f"{first.assigned.persons:,}"),
+        ("Assigned / unclassified", f"{first.assigned.assigned:,} / {first.assigned.unclassified:,}"),
+        ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
+        ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
+        ("Campaign lift", compared[0] if compared else "no campaign"),
+        ("Against random personas", sentence(clicks.everyone, clicks)),
+        (
+            "Second run",
+            f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes seen by the platforms",
+        ),
+        ("Seconds", f"{seconds:.1f}"),
+    ]
+    return Shown(document, rows, (), report, seen[1])

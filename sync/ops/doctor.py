@@ -1,0 +1,130 @@
+"""Look at everything that a run needs, without writing: each finding with its mend."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connectors.errors import FixSettingsError, PersonasyncError
+from connectors.records import Finding
+from sync.assign.sources import definitions_of
+from sync.fields import privacy_checks as creepiness
+from sync.fields.platform_persona import options, resolved, shared
+from sync.monitor import drift as drifting
+from sync.monitor import quality
+from sync.ops import setup
+from sync.ops import webhooks as hooks
+from sync.personas import drafts as persona_drafts
+from sync.report.persona_cards import picture
+from sync.session import Workbench
+from sync.traits import data_checks as fitness
+
+REFUSED = "Until then `assign` and `run` classify nobody."
+DAILY = "Let cron run `personasync run` every day."
+CLOCKS_APART = timedelta(minutes=2)
+
+
+def examine(bench: Workbench, *, only: str | None = None) -> list[tuple[str, Finding]]:
+    """Return findings by connection, and those about the workspace itself under "workspace"."""
+    findings = [("workspace", finding) for finding in _workspace(bench)]
+    names = [name for name in bench.workspace.connections if only in {None, name}]
+    for name in names:
+        findings.extend((name, finding) for finding in _connection(bench, name))
+    return findings
+
+
+def _connection(bench: Workbench, name: str) -> list[Finding]:
+    try:
+        connector = bench.connector(name)
+        found = list(connector.check())
+        if connector.pushes and not any(finding.state == "fail" for finding in found):
+            found += [_fields(bench, name), *_personas(bench, name), _clock(bench, name), *hooks.findings(bench, name)]
+    except PersonasyncError as error:
+        return [Finding("settings", "fail", str(error))]
+    return found
+
+
+def _fields(bench: Workbench, name: str) -> Finding:
+    steps = setup.missing(bench, only=name)
+    if not steps:
+        return Finding("fields", "ok", "Every field and group that personasync owns is there.")
+    listed = ", ".join(step.name for step in steps)
+    return Finding("fields", "warn", f"Not there yet: {listed}.", "Run `personasync setup`.")
+
+
+def _personas(bench: Workbench, name: str) -> list[Finding]:
+    """Whether each of our personas is one of the platform's own, where those are written."""
+    found = []
+    for field in shared(bench, name):
+        try:
+            resolved(bench.workspace.personas, options(bench.connector(name), field), field, name)
+            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
+        except FixSettingsError as error:
+            found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))
+    return found
+
+
+def _clock(bench: Workbench, name: str) -> Finding:
+    """Our clock decides how old data are, the platform's what has changed: they should agree."""
+    apart = abs(bench.connector(name).now() - bench.now())
+    if apart > CLOCKS_APART:
+        minutes = apart.total_seconds() / 60
+        return Finding("clock", "warn", f"The clocks are {minutes:.0f} minutes apart.", "Set this machine's clock.")
+    return Finding("clock", "ok", "The clocks agree.")
+
+
+def _workspace(bench: Workbench) -> list[Finding]:
+    workspace = bench.workspace
+    found = [
+        Finding(
+            "files", "ok", f"{workspace.name}: {len(workspace.segments)} segments, {len(workspace.personas)} personas."
+        )
+    ]
+    if not workspace.segments:
+        found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
+    found += [Finding("personas", "warn", remark, "Say it in other words.") for remark in workspace.remarks]
+    found += [
+        Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
+    ]
+    found += _facts(bench)
+    found += _data(bench)
+    unsettled = bench.control.ledger.unsettled()
+    if unsettled:
+        waiting = sum(len(changes) for changes in unsettled.values())
+        found.append(
+            Finding(
+                "ledger",
+                "warn",
+                f"{waiting:,} changes have no outcome yet.",
+                "Run `personasync pull` and `plan`: what is missing comes again.",
+            )
+        )
+    return found
+
+
+def _facts(bench: Workbench) -> list[Finding]:
+    """Personas whose story rests on facts that are too old, or on another segment, or whose picture is not there."""
+    found = [
+        Finding("personas", "warn", f"{reason[:1].upper()}{reason[1:]}.", f"Run `personasync personas draft {slug}`.")
+        for slug, reason in persona_drafts.stale(bench)
+    ]
+    for slug, persona in bench.workspace.personas.items():
+        if persona.picture and not picture(bench.workspace.directory, persona.picture):
+            mend = "Put a .png, .jpg or .svg of at most a megabyte into the workspace's folder."
+            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be shown.", mend))
+    return found
+
+
+def _data(bench: Workbench) -> list[Finding]:
+    """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
+    found = [Finding("data", "fail", f"{one.message} {REFUSED}", DAILY) for one in fitness.too_old(bench)]
+    found += [Finding("data", "warn", sentence) for sentence in quality.stale(bench)] if not found else []
+    found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.mend) for one in quality.faults(bench)]
+    try:
+        drifts, told = drifting.population(bench, definitions_of(bench.workspace).version)
+    except PersonasyncError as error:
+        return [*found, Finding("model", "fail", str(error))]
+    moved = [name for name, one in drifts.items() if one.alarm]
+    mend = "Look at `personasync quality`; if it stays, run `personasync fit` or `discover` again."
+    if moved:
+        found.append(Finding("drift", "warn", f"People have changed in: {', '.join(moved)}.", mend))
+    return found + [Finding("drift", "warn", sentence, mend) for sentence in told]

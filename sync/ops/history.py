@@ -1,0 +1,168 @@
+"""What `status` and `history` tell: how fresh everything is, what was sent, and what the platforms refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connectors.errors import FixSettingsError
+from connectors.records import Outcome
+from sync.clock import duration
+from sync.control.runs import Run
+from sync.plan.job import last_write
+from sync.report.job import freshness
+from sync.report.sentences import Freshness
+from sync.session import Workbench
+
+COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
+REJECTED = ("rejected", "unknown", "parked")
+FORMATS = (".csv", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a workspace."""
+
+    document: dict[str, Any]
+    streams: Sequence[Freshness]
+    compared: Sequence[tuple[str, str, int, int]]
+    sentences: Sequence[str]
+
+
+def status(bench: Workbench) -> Status:
+    """Look at the stores only; nothing is asked of the platforms."""
+    streams = freshness(bench)
+    plan = bench.control.plans.latest()
+    unsettled = sum(len(changes) for changes in bench.control.ledger.unsettled().values())
+    newest = last_write(bench)
+    compared = _compared(newest.counts if newest else {})
+    document = {
+        "streams": [
+            {"connection": line.connection, "stream": line.stream, "rows": line.rows, "read_at": line.at}
+            for line in streams
+        ],
+        "plan": {"id": plan.plan_id, "state": called(plan.state), "changes": plan.changes, "path": plan.path}
+        if plan
+        else None,
+        "unsettled": unsettled,
+        "last_write": {"run": newest.run_id, "state": called(newest.state), **newest.counts} if newest else None,
+    }
+    told = f"Newest plan {plan.plan_id}: {called(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
+    waiting = f"{unsettled:,} changes have no outcome yet; the next apply finds out." if unsettled else ALL_SETTLED
+    sentences = [told, waiting]
+    if newest and "predicted_minutes" in newest.counts:
+        took, least = newest.counts.get("seconds", 0), 60 * newest.counts["predicted_minutes"]
+        sentences.append(f"The last apply took {duration(took)}; predicted was {duration(least)}.")
+    return Status(document, streams, compared, sentences)
+
+
+NO_PLAN, ALL_SETTLED = "There is no plan yet.", "Every change has its outcome."
+
+
+CALLED = {
+    "fresh": "queued",
+    "applying": "working",
+    "running": "working",
+    "applied": "done",
+    "rejects": "done with rejects",
+}
+
+
+def called(state: str) -> str:
+    """Return how people call the state of a run or a plan."""
+    return CALLED.get(state, state)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A run as `history` shows it.
+
+    Attributes:
+        state: queued (a plan that waits for its apply), working, done, done with rejects, refused, failed.
+    """
+
+    run: Run
+    state: str
+
+
+def past(bench: Workbench, *, limit: int, service: bool) -> list[Past]:
+    """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
+    found = bench.control.runs.newest(limit, but=None if service else "serve")
+    return [Past(run, _state(bench, run)) for run in found]
+
+
+def past_run(bench: Workbench, run_id: str) -> Past:
+    """Return one run.
+
+    Raises:
+        FixSettingsError: There is none of that id.
+    """
+    run = bench.control.runs.get(run_id)
+    if run is None:
+        raise FixSettingsError(f"There is no run {run_id!r}.", mend="`personasync history` lists them.")
+    return Past(run, _state(bench, run))
+
+
+def _state(bench: Workbench, run: Run) -> str:
+    """A plan that nobody applied waits, as long as it is the newest."""
+    newest = bench.control.plans.latest() if run.command == "plan" else None
+    waits = newest is not None and newest.run_id == run.run_id and newest.state == "fresh" and newest.changes > 0
+    return "queued" if waits else called(run.state)
+
+
+def _compared(counts: Any) -> list[tuple[str, str, int, int]]:
+    """Requests of the last apply: connection, endpoint, predicted, sent."""
+    predicted, sent = counts.get("predicted", {}), counts.get("endpoints", {})
+    return [
+        (name, end, predicted.get(name, {}).get(end, 0), sent.get(name, {}).get(end, 0))
+        for name in predicted
+        for end in {**predicted[name], **sent.get(name, {})}
+    ]
+
+
+def rejects(bench: Workbench, run_id: str, path: Path) -> int:
+    """Write what became of the changes of a run that were not applied, with the platform's own words.
+
+    Args:
+        bench: The open workspace.
+        run_id: As `history` shows it.
+        path: A file that ends in .csv or .json.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        FixSettingsError: There is no such run, or the file's name ends otherwise.
+    """
+    if bench.control.runs.get(run_id) is None:
+        raise FixSettingsError(f"There is no run {run_id!r}.", mend="See `personasync history`.")
+    if path.suffix not in FORMATS:
+        raise FixSettingsError(f"{path.name} is neither .csv nor .json.", mend="Name it rejects.csv or rejects.json.")
+    found = [one for state in REJECTED for one in bench.control.ledger.outcomes(run_id, state=state)]
+    rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in found]
+    try:
+        _write(rows, path)
+    except OSError as error:
+        raise FixSettingsError(f"{path} can't be written: {error.strerror}.", mend="Name another file.") from error
+    return len(rows)
+
+
+def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".json":
+            json.dump(rows, file, ensure_ascii=False, indent=1)
+        else:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _row(one: Outcome) -> tuple[str | None, ...]:
+    c = one.change
+    return (
+        c.connection, c.platform_id, c.email, c.kind, c.name, c.before, c.after, one.state, one.code, one.reason
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""The files of the HubSpot app that sends events here, for ``hs project upload``. Pure: facts in, documents out.
+
+Their shape is HubSpot's, platform version 2026.03: a project, an app with static authentication for one account, its
+webhooks, and the action that workflows can run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sync.workspace.manifest import ActionFacts, ConnectorFacts, Plugin
+
+PLATFORM_VERSION = "2026.03"
+AT_A_TIME = 10  # HubSpot's own default
+LANGUAGE = "en"
+Document = dict[str, Any]
+
+
+def project_files(
+    plugin: Plugin, facts: ConnectorFacts, *, webhook_url: str, action_url: str, properties: Sequence[str]
+) -> Mapping[str, Document]:
+    """Return every file of the project by its path.
+
+    Args:
+        plugin: Whose name the app has.
+        facts: HubSpot's in plugin.toml: scopes, webhooks and the action.
+        webhook_url: Where events shall go.
+        action_url: What workflows shall call.
+        properties: Contact properties beyond those of plugin.toml whose changes shall be told.
+    """
+    files: dict[str, Document] = {
+        "hsproject.json": {"name": plugin.name, "srcDir": "src", "platformVersion": PLATFORM_VERSION},
+        "src/app/app-hsmeta.json": _part(plugin.name, "app", _app(plugin, facts)),
+        "src/app/webhooks/webhooks-hsmeta.json": _part(
+            "webhooks", "webhooks", _webhooks(facts, webhook_url, properties)
+        ),
+    }
+    if facts.action is not None:
+        action = facts.action
+        path = f"src/app/workflow-actions/{action.uid.replace('_', '-')}-hsmeta.json"
+        files[path] = _part(action.uid, "workflow-action", _action(action, action_url))
+    return files
+
+
+def _part(uid: str, kind: str, config: Document) -> Document:
+    return {"uid": uid, "type": kind, "config": config}
+
+
+def _app(plugin: Plugin, facts: ConnectorFacts) -> Document:
+    return {
+        "name": plugin.title,
+        "description": plugin.description,
+        "distribution": "private",
+        "auth": {
+            "type": "static",
+            "requiredScopes": ["oauth", *(scope.name for scope in facts.scopes)],
+            "optionalScopes": [],
+            "conditionallyRequiredScopes": [],
+        },
+        "permittedUrls": {"fetch": [facts.base_url], "iframe": [], "img": []},
+    }
+
+
+def _webhooks(facts: ConnectorFacts, url: str, properties: Sequence[str]) -> Document:
+    told = [(one.type, one.property) for one in facts.webhooks]
+    told += [("object.propertyChange", name) for name in properties]
+    objects: list[Document] = []
+    hub: list[Document] = []
+    for kind, name in dict.fromkeys(told):
+        entry: Document = {"subscriptionType": kind, "active": True}
+        if kind.startswith("object."):
+            entry["objectType"] = "contact"
+        if name:
+            entry["propertyName"] = name
+        (objects if kind.startswith("object.") else hub).append(entry)
+    settings = {"targetUrl": url, "maxConcurrentRequests": AT_A_TIME}
+    return {"settings": settings, "subscriptions": {"crmObjects": objects, "legacyCrmObjects": [], "hubEvents": hub}}
+
+
+def _action(action: ActionFacts, url: str) -> Document:
+    outputs = [{"typeDefinition": {"name": name, "type": "string", "fieldType": "text"}} for name in action.outputs]
+    labels = {
+        "actionName": action.name,
+        "actionDescription": action.description,
+        "actionCardContent": action.name,
+        "inputFieldLabels": {},
+        "outputFieldLabels": {name: name.capitalize() for name in action.outputs},
+    }
+    return {
+        "actionUrl": url,
+        "isPublished": True,
+        "supportedClients": [{"client": "WORKFLOWS"}],
+        "inputFields": [],
+        "outputFields": outputs,
+        "labels": {LANGUAGE: labels},
+        "objectTypes": ["CONTACT"],
+    }

@@ -1,0 +1,112 @@
+"""All steps in their order, as cron runs them and the demo shows them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from connectors.errors import FixSettingsError
+from connectors.records import SetupStep
+from sync.apply.job import Applied, apply
+from sync.assign.job import Assigned, assign
+from sync.ops.setup import create, missing
+from sync.plan.job import Planned, plan
+from sync.pull.job import Pulled, pull
+from sync.report.job import Written, write_report
+from sync.results.job import results
+from sync.session import Progress, Workbench, no_progress
+
+Done = TypeVar("Done")
+
+
+@dataclass(slots=True)
+class Loop:
+    """What one run of all steps did."""
+
+    pulled: Pulled
+    assigned: Assigned
+    created: int
+    planned: Planned
+    applied: Applied
+    imported: Pulled
+    written: Written
+    seconds: dict[str, float] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    writes: int = 0
+
+
+def quiet(text: str) -> None:
+    """Tell nobody."""
+
+
+def run_loop(
+    bench: Workbench,
+    *,
+    as_of: datetime | None = None,
+    override: frozenset[str] = frozenset(),
+    progress: Progress = no_progress,
+    tell: Callable[[str], None] = quiet,
+    before_results: Callable[[], None] = lambda: None,
+    set_up: bool = False,
+) -> Loop:
+    """Pull, assign, set up, plan, apply, import results, report.
+
+    Args:
+        bench: The open workspace.
+        as_of: The moment for which people are classified, UTC; None is now.
+        override: Guardrails to set aside.
+        progress: Told what is being read or written.
+        tell: Told each step as it starts.
+        set_up: Create fields and groups that are missing; otherwise they are an error, since people see them first.
+        before_results: What happens between apply and results: the demo sends a campaign there.
+
+    Raises:
+        FixSettingsError: A field or group is missing, and *set_up* is not set.
+        GuardrailError: A guardrail refused the data or the plan; everything before it is done and kept.
+    """
+    seconds: dict[str, float] = {}
+    requests: dict[str, int] = {}
+
+    def step(name: str, work: Callable[[], Done]) -> Done:
+        tell(name)
+        before, started = _sent(bench), time.monotonic()
+        done = work()
+        seconds[name] = round(time.monotonic() - started, 2)
+        requests[name] = _sent(bench) - before
+        return done
+
+    writes = _writes(bench)
+    pulled = step("pull", lambda: pull(bench, progress=progress))
+    assigned = step("assign", lambda: assign(bench, as_of=as_of or bench.now(), override=override))
+    steps = step("setup", lambda: missing(bench))
+    if not set_up:
+        _refuse_unseen(steps)
+    if steps:
+        step("create", lambda: create(bench, steps))
+    planned = step("plan", lambda: plan(bench))
+    applied = step("apply", lambda: apply(bench, planned.path, override=override, progress=progress))
+    before_results()
+    imported = step("results", lambda: results(bench, progress=progress))
+    written = step("report", lambda: write_report(bench))
+    return Loop(
+        pulled, assigned, len(steps), planned, applied, imported, written, seconds, requests, _writes(bench) - writes
+    )
+
+
+def _refuse_unseen(steps: Sequence[SetupStep]) -> None:
+    if steps:
+        listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
+        raise FixSettingsError(
+            f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first."
+        )
+
+
+def _sent(bench: Workbench) -> int:
+    return sum(sum(counts.values()) for counts in bench.requests().values())
+
+
+def _writes(bench: Workbench) -> int:
+    return sum(connector.traffic.writes for connector in bench.opened.values())

@@ -1,0 +1,1 @@
+"""Persona drafts, profiles and versions."""

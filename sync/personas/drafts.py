@@ -1,0 +1,239 @@
+"""Draft personas and take their facts anew. What people wrote in personas.toml stays as it is, to the byte.
+
+Facts and invention live apart. Facts are found, and every set of them is kept as a version in the control store;
+personas.toml holds what people invent, and the only thing that is ever written there is a draft behind its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.errors import FixSettingsError
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.profile.distinctive_traits import FEWEST
+from segmenter.profile.profile import Definition, Profile, profile_of
+from sync.control.personas import PersonaVersion
+from sync.personas.groups import assigned, proposed
+from sync.personas.profiles import definitions, profiles_of
+from sync.session import Workbench, recorded
+from sync.workspace.settings import PERSONAS, SEGMENTS, Workspace
+from sync.workspace.toml_reader import append_text, as_toml, replace_bytes
+
+LONGEST = 40  # letters of a persona's name
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """What one run did.
+
+    Attributes:
+        as_of: The moment of the facts, UTC.
+        drafted: Persona -> the segment that it was drafted for.
+        kept: New versions of facts.
+        unchanged: Personas whose newest version says the same.
+        skipped: Segment -> why it got no draft, in a sentence.
+        profiles: What was found, by persona.
+    """
+
+    as_of: datetime
+    drafted: Mapping[str, str]
+    kept: Sequence[PersonaVersion]
+    unchanged: Sequence[str]
+    skipped: Mapping[str, str]
+    profiles: Mapping[str, Profile]
+
+
+def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) -> Drafted:
+    """Draft the persona of a segment that has none, and take its facts anew; of all segments where *name* is None.
+
+    Args:
+        bench: The open workspace; it is read again when something was drafted.
+        name: A segment, or a persona that there is already.
+        proposal: Describe the people of this accepted proposal in place of those who are assigned.
+
+    Raises:
+        FixSettingsError: Nobody is assigned, the name is unknown, or there are too few people to describe.
+    """
+    with recorded(bench, "personas") as run:
+        grouping = proposed(bench, proposal) if proposal else assigned(bench)
+        sizes = grouping.sizes()
+        wanted, skipped = _wanted(bench.workspace, name, sizes, only_these=proposal is not None)
+        fresh = _write(bench, wanted)
+        of = bench.workspace.persona_of
+        meant = bench.workspace.personas if proposal is None else dict.fromkeys(of[s] for s in sizes if s in of)
+        slugs = list(meant) if name is None else [_slug_of(bench.workspace, name)]
+        told = profiles_of(bench, grouping, slugs)
+        kept: list[PersonaVersion] = []
+        for slug, profile in told.items():
+            if not profile.trust.people:  # what was known of people who are gone stays the newest version
+                continue
+            invention = bench.workspace.personas[slug].invention()
+            facts = profile.document()
+            version = bench.control.personas.record(slug, facts, invention, as_of=grouping.as_of, run_id=run.run_id)
+            kept += [version] if version else []
+        new = {one.slug for one in kept}
+        unchanged = [slug for slug, profile in told.items() if profile.trust.people and slug not in new]
+        run.counts.update(drafted=len(fresh), versions=len(kept))
+    return Drafted(grouping.as_of, fresh, kept, unchanged, skipped, told)
+
+
+def _slug_of(workspace: Workspace, name: str) -> str:
+    """The persona of a segment or of its own name."""
+    return name if name in workspace.personas and name not in workspace.persona_of else workspace.persona_of[name]
+
+
+def _wanted(
+    workspace: Workspace, name: str | None, sizes: Mapping[str, int], *, only_these: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """The segments that get a draft, and those that get none, with the reason; *only_these*: of those with a size."""
+    if not workspace.segments:
+        raise FixSettingsError("There is no segment to describe.", mend=f"Write one in {SEGMENTS}, or run `discover`.")
+    if name is not None:
+        return _named(workspace, name, sizes), {}
+    steps, chosen, skipped = workspace.steps.by_name(), [], {}
+    without = [segment.name for segment in workspace.segments if segment.name not in workspace.persona_of]
+    for segment in without:
+        if {*steps[segment].ancestors} & {*without} or (only_these and segment not in sizes):
+            continue
+        people = _people(workspace, segment, sizes)
+        if people < _fewest(workspace):
+            skipped[segment] = _too_few(workspace, segment, people)
+        else:
+            chosen.append(segment)
+    return chosen, skipped
+
+
+def _named(workspace: Workspace, name: str, sizes: Mapping[str, int]) -> list[str]:
+    """The segment of that name, if it has no persona of its own; nothing for a persona."""
+    known = workspace.steps.by_name()
+    if name in _direct(workspace) or (name in workspace.personas and name not in known):
+        return []
+    if name not in known:
+        there = ", ".join((*known, *workspace.personas))
+        raise FixSettingsError(f"There is no segment or persona {name!r}.", mend=f"There are: {there}.")
+    people = _people(workspace, name, sizes)
+    if people < _fewest(workspace):
+        raise FixSettingsError(_too_few(workspace, name, people), mend=MEND)
+    return [name]
+
+
+def _direct(workspace: Workspace) -> set[str]:
+    return {segment for persona in workspace.personas.values() for segment in persona.segments}
+
+
+MEND = "Run `personasync assign`, widen or merge the segment, or lower [guardrails] min_segment (never below ten)."
+
+
+def _fewest(workspace: Workspace) -> int:
+    return max(FEWEST, workspace.guardrails.min_segment)
+
+
+def _too_few(workspace: Workspace, segment: str, people: int) -> str:
+    return (
+        f"The segment {segment!r} has {people:,} people; of fewer than {_fewest(workspace):,} nothing is said, "
+        "since it could tell who they are."
+    )
+
+
+def _people(workspace: Workspace, segment: str, sizes: Mapping[str, int]) -> int:
+    """How many people a persona of *segment* would stand for: sub-segments with a persona of their own are not its."""
+    ends = {segment, *_direct(workspace)}
+    own = [
+        name
+        for name, step in workspace.steps.by_name().items()
+        if next((place for place in (name, *step.ancestors) if place in ends), "") == segment
+    ]
+    return sum(sizes.get(name, 0) for name in own)
+
+
+def _write(bench: Workbench, segments: Sequence[str]) -> dict[str, str]:
+    """Append a draft for each segment to personas.toml; taken back where the workspace would not load with it."""
+    if not segments:
+        return {}
+    taken = {*bench.workspace.personas, UNCLASSIFIED}
+    fresh: dict[str, str] = {}
+    for segment in segments:
+        slug = next(one for one in _names(segment) if one not in taken)
+        taken.add(slug)
+        fresh[slug] = segment
+    path = bench.workspace.directory / PERSONAS
+    before = append_text(path, "\n".join(_draft(bench, slug, segment) for slug, segment in fresh.items()))
+    try:
+        bench.reload()
+    except FixSettingsError:
+        replace_bytes(path, before)
+        raise
+    return fresh
+
+
+def _names(segment: str) -> Sequence[str]:
+    return [segment, *(f"{segment[: LONGEST - 3]}_{number}" for number in range(2, 99))]
+
+
+HEAD = """\
+# Drafted {day} for the segment {segment!r}. What is true of its people is not here, so that it never goes stale:
+#   personasync personas show {slug}
+# All of this is invention, and yours to write; nothing computes from it and nothing overwrites it.
+"""
+
+
+def _draft(bench: Workbench, slug: str, segment: str) -> str:
+    title = next(one.title for one in bench.workspace.segments if one.name == segment)
+    lines = [
+        HEAD.format(day=f"{bench.now():%Y-%m-%d}", segment=segment, slug=slug).rstrip("\n"),
+        f"[personas.{slug}]",
+        f"name = {as_toml(title)}",
+        f"segments = [{as_toml(segment)}]",
+        'story = ""      # to write: who is this, what do they want, what keeps them from it? Two or three sentences',
+        'quote = ""      # to write: a sentence that they could say',
+        'picture = ""    # to write: a file in this folder (.png, .jpg, .svg); of nobody who is in your data',
+        f"[personas.{slug}.fields]",
+        *(
+            f'# {name} = ""    # to write; until then they read: {as_toml(field.fallback)}'
+            for name, field in bench.workspace.fields.items()
+        ),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+TO_WRITE = ("story", "quote")
+"""What makes a persona of a segment; a picture and copy of its own are good to have."""
+
+
+def to_write(workspace: Workspace, slug: str) -> list[str]:
+    """Return what nobody has written of a persona yet."""
+    persona = workspace.personas[slug]
+    titles = {segment.title for segment in workspace.segments if segment.name in persona.segments}
+    missing = ["a name that is not the segment's"] if persona.name in titles else []
+    missing += [place for place in TO_WRITE if not persona.invention()[place].strip()]
+    copied = {name for name, _, _ in persona.texts()}
+    return missing + [
+        f"fields.{name}" for name, field in workspace.fields.items() if name not in copied and not field.trait
+    ]
+
+
+def kept_profile(version: PersonaVersion) -> Profile | None:
+    """Return the facts of a version; None where they are in a form that is not known any more."""
+    return profile_of(version.facts)
+
+
+def stale(bench: Workbench) -> list[tuple[str, str]]:
+    """Return the personas whose kept facts should be taken anew, by slug, each with the reason."""
+    limit = bench.workspace.guardrails.max_facts_age_days
+    found = []
+    for slug, version in bench.control.personas.in_force().items():
+        if slug not in bench.workspace.personas:
+            continue
+        days = (bench.now() - version.as_of).total_seconds() / 86_400
+        if _kept_segments(version) != definitions(bench, slug):
+            found.append((slug, f"{slug} stands for other segments, or other rules, than its facts were taken from"))
+        elif days > limit:
+            found.append((slug, f"the facts of {slug} are {days:,.0f} days old, more than {limit:g}"))
+    return found
+
+
+def _kept_segments(version: PersonaVersion) -> tuple[Definition, ...] | None:
+    profile = kept_profile(version)
+    return profile.segments if profile else None

@@ -1,0 +1,94 @@
+"""Who is described: people by the assignments in force, or by an accepted proposal before anybody is assigned by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+import pyarrow as pa
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS
+from segmenter.personalize.personas import UNCLASSIFIED
+from sync.session import Workbench
+from sync.workspace.proposals import accepted, load
+
+SAID = ("source", "confidence", "expires_at")
+"""What an assignment says of itself."""
+
+PROPOSAL = "proposal"
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """People in segments as of a moment.
+
+    Attributes:
+        people: Columns ``person_id, segment`` (null: in none) and those of `SAID`.
+        as_of: UTC.
+    """
+
+    people: Table
+    as_of: datetime
+
+    def by_persona(self, bench: Workbench) -> Table:
+        """Return people by the persona that stands for their segment now: ``person_id, slug`` and `SAID`."""
+        of = bench.workspace.persona_of
+        slug = self.people.segment.cases(*of.items(), else_=UNCLASSIFIED) if of else ibis.literal(UNCLASSIFIED)
+        return self.people.select("person_id", *SAID, slug=slug)
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many people each segment has."""
+        told = self.people.filter(self.people.segment.notnull())
+        rows = told.group_by("segment").aggregate(people=told.count()).to_pyarrow().to_pylist()
+        return {row["segment"]: int(row["people"]) for row in rows}
+
+
+def newest_moment(bench: Workbench) -> datetime | None:
+    """Return the moment of the newest assignments, UTC; None where nobody was ever assigned."""
+    newest = bench.control.runs.latest("assign", state="done")
+    return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
+
+
+def assigned(bench: Workbench) -> Grouping:
+    """Return the assignments in force.
+
+    Raises:
+        FixSettingsError: Nobody was ever assigned.
+    """
+    as_of = newest_moment(bench)
+    if as_of is None:
+        raise FixSettingsError(
+            "Nobody is assigned yet, so there is nobody to describe.", mend="Run `personasync assign`."
+        )
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    return Grouping(told.select("person_id", "segment", *SAID), as_of)
+
+
+def proposed(bench: Workbench, name: str) -> Grouping:
+    """Return the segments of an accepted proposal, as of when it was made.
+
+    Raises:
+        FixSettingsError: It was not accepted, or holds respondents of a file who are no persons here.
+    """
+    directory = bench.workspace.directory
+    file, labels = load(directory, name), accepted(directory, name)
+    rows = pa.table({"person_id": list(labels), "segment": list(labels.values())})
+    known = set(bench.control.links.load()["person_id"].to_pylist())
+    if not known & set(labels):
+        raise FixSettingsError(
+            f"Nobody of the proposal {name!r} is a person of this workspace.",
+            mend="Respondents of a file are none: describe them with `personasync discover FILE --describe COLUMN`.",
+        )
+    told = bench.warehouse.memtable(rows).mutate(
+        source=ibis.literal(PROPOSAL), confidence=ibis.null("float64"), expires_at=ibis.null("timestamp('UTC')")
+    )
+    return Grouping(told, datetime.fromisoformat(file.proposal.made_at))
+
+
+def as_they_were_assigned(bench: Workbench) -> Table:
+    """Return people by the persona that they were assigned, as `Grouping.by_persona` does by that of now."""
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    return told.select("person_id", *SAID, slug=told.persona.fill_null(UNCLASSIFIED))

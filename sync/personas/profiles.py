@@ -1,0 +1,220 @@
+"""What is true of each persona's people, from the assignments in force: one way for cards, drafts and versions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import DELIVERIES, ENGAGEMENTS, ORDERS
+from segmenter.discover.markers import LEVEL
+from segmenter.profile.columns import column_of, may_describe, stem
+from segmenter.profile.credibility import Source, Stability, Trust
+from segmenter.profile.distinctive_traits import FEWEST, Fact, Measured, judged, measure
+from segmenter.profile.profile import Definition, Profile, plain
+from segmenter.profile.typical_member import Typical, typical
+from segmenter.traits.definitions import Trait
+from sync.assign.sources import definitions_of
+from sync.personas.groups import SAID, Grouping
+from sync.session import Workbench
+from sync.traits.compute import measured
+from sync.workspace.proposals import ProposalFile, accepted_proposals
+
+CELLS = 20_000_000
+"""Values that are read at a time: a million people's twenty traits, some hundred megabytes."""
+
+MOST_LOOKED_AT = 12
+"""Traits in which the typical member is looked for."""
+
+DAY = timedelta(days=1)
+
+
+def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Profile]:
+    """Return what is true of each group's people, by slug, the unclassified among them.
+
+    Args:
+        bench: The open workspace.
+        groups: As `sync.personas.groups.Grouping.by_persona` returns them.
+        as_of: The moment of the traits, UTC.
+    """
+    # no trait's name begins with _, so that none is taken for what an assignment says
+    told = groups.rename({f"_{name}": name for name in ("slug", *SAID)})
+    with measured(bench, as_of).inner_join(told, "person_id").cache() as people:
+        counted = _counted(people)
+        slugs = sorted(counted)
+        if not slugs:
+            return {}
+        fewest = max(FEWEST, bench.workspace.guardrails.min_segment)
+        proposals = accepted_proposals(bench.workspace.directory)
+        traits = may_describe(bench.workspace.catalogue, bench.workspace.sensitive)
+        compared = list(_compared(people, slugs, traits, fewest))
+        base = {j: _base(bench, slug, counted[slug], proposals) for j, slug in enumerate(slugs)}
+        facts = judged(compared, len(slugs), base)
+        families = dict(Counter(bench.workspace.catalogue.traits[one.trait].family for one in compared))
+        age = _age(bench, as_of)
+        everybody = sum(one.people for rows in counted.values() for one in rows)
+        found = {}
+        for slug, own in zip(slugs, facts, strict=True):
+            trust = _trust(bench, slug, counted[slug], everybody, proposals, age)
+            enough = trust.people >= fewest
+            member = _typical(people, slug, own, compared, traits, fewest) if enough else None
+            silent = _silent(trust, own, compared, fewest)
+            found[slug] = plain(
+                Profile(
+                    slug,
+                    as_of.isoformat(),
+                    definitions(bench, slug),
+                    trust,
+                    own if enough else (),
+                    member,
+                    families,
+                    silent,
+                )
+            )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    source: str
+    people: int
+    confidence: float | None
+    kept: int
+
+
+def _counted(people: Table) -> dict[str, list[_Counted]]:
+    told = people.group_by("_slug", "_source").aggregate(
+        people=people.count(), sure=people["_confidence"].mean(), kept=people["_expires_at"].notnull().sum()
+    )
+    found: dict[str, list[_Counted]] = {}
+    for row in sorted(told.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["_source"] or "")):
+        one = _Counted(row["_source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
+        found.setdefault(row["_slug"], []).append(one)
+    return found
+
+
+def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewest: int) -> Iterator[Measured]:
+    """Compare the groups trait by trait, some of them in memory at a time."""
+    known = [trait for trait in traits if trait.name in people.columns]
+    rows = max(int(people.count().to_pyarrow().as_py()), 1)
+    at_once = max(CELLS // rows, 1)
+    codes = {slug: code for code, slug in enumerate(slugs)}
+    for start in range(0, len(known), at_once):
+        part = known[start : start + at_once]
+        # in one order, so that sums round alike and the same people give the same facts
+        ordered = people.order_by("person_id")
+        table = ordered.select("_slug", *(trait.name for trait in part)).to_pyarrow()
+        coded = table["_slug"].combine_chunks().dictionary_encode()
+        place = np.array([codes[slug] for slug in coded.dictionary.to_pylist()], dtype=np.int64)
+        labels = place[coded.indices.to_numpy(zero_copy_only=False)]
+        for trait in part:
+            if one := measure(column_of(trait, table[trait.name]), labels, len(slugs), fewest=fewest):
+                yield one
+
+
+def _typical(
+    people: Table, slug: str, own: Sequence[Fact], compared: Sequence[Measured], traits: Sequence[Trait], fewest: int
+) -> Typical | None:
+    """The typical member, looked for in the traits by which groups differ; those that mark this group come first."""
+    chosen: list[str] = []
+    for fact in own:
+        if fact.trait_p <= LEVEL and all(stem(fact.trait) != stem(one) for one in chosen):
+            chosen.append(fact.trait)
+    chosen = chosen[:MOST_LOOKED_AT]
+    if not chosen:
+        return None
+    rows = people.filter(people["_slug"] == slug).order_by("person_id").select(*chosen).to_pyarrow()
+    by_name = {trait.name: trait for trait in traits}
+    scales = {one.trait: one.scale for one in compared if one.scale}
+    return typical([column_of(by_name[name], rows[name]) for name in chosen], scales, fewest=fewest)
+
+
+def _silent(trust: Trust, own: Sequence[Fact], compared: Sequence[Measured], fewest: int) -> str:
+    if trust.people < fewest:
+        return f"Nothing is said of {trust.people:,} people: figures of fewer than {fewest:,} could tell who they are."
+    if trust.people == trust.everybody:
+        return "Everybody is in it, so there is nobody from whom its people could differ."
+    if not compared:
+        return "No trait has values that could be compared: read orders, mails or contacts' properties first."
+    if not any(fact.said for fact in own):
+        return f"Nothing tells its people from the others: {len(compared)} traits were compared, none differs enough."
+    return ""
+
+
+def definitions(bench: Workbench, slug: str) -> tuple[Definition, ...]:
+    """Return the segments that a persona stands for, in the order of their file."""
+    segments = [one for one in bench.workspace.segments if bench.workspace.persona_of.get(one.name) == slug]
+    return tuple(Definition(one.name, one.rule, one.parent) for one in segments)
+
+
+def _base(bench: Workbench, slug: str, rows: Sequence[_Counted], proposals: Sequence[ProposalFile]) -> frozenset[str]:
+    """The traits that a group was made from: those of its rules, its proposal, and of what classified its people."""
+    sources = {row.source for row in rows}
+    names = [one.name for one in definitions(bench, slug)]
+    found: set[str] = set()
+    for name, step in bench.workspace.steps.by_name().items():
+        if name in names or any(name in bench.workspace.steps.by_name()[one].ancestors for one in names):
+            found |= set(step.rule.names)
+    for file in proposals:
+        if any(part.name in names for part in file.segments):
+            found |= set(file.proposal.base)
+    if sources & {"model", "survey", "declared"}:
+        found |= _asked(bench, sources)
+    return frozenset(found)
+
+
+def _asked(bench: Workbench, sources: set[str]) -> set[str]:
+    try:
+        definitions = definitions_of(bench.workspace)
+    except FixSettingsError:  # a model that can't be used any more has still assigned these people
+        return set()
+    scorers: list[Any] = [*definitions.tools] if "survey" in sources else []
+    scorers += [definitions.model] if "model" in sources and definitions.model else []
+    found = {name for scorer in scorers for name in scorer.model.traits}
+    return found | ({definitions.declared} if "declared" in sources and definitions.declared else set())
+
+
+def _trust(
+    bench: Workbench,
+    slug: str,
+    rows: Sequence[_Counted],
+    everybody: int,
+    proposals: Sequence[ProposalFile],
+    age: float | None,
+) -> Trust:
+    firm: dict[str, Stability] = {}
+    for one in definitions(bench, slug):
+        for file in proposals:
+            told = [part.stability for part in file.segments if part.name == one.name and part.keep]
+            if told:
+                firm[one.name] = Stability(one.name, file.proposal.name, min(told))
+    sources = tuple(Source(row.source, row.people, row.confidence) for row in rows if row.source)
+    kept, people = sum(row.kept for row in rows), sum(row.people for row in rows)
+    return Trust(people, everybody, sources, kept, tuple(firm.values()), age)
+
+
+def _age(bench: Workbench, as_of: datetime) -> float | None:
+    """Days between the newest order, mail or visit and the moment of the facts; None: there is none."""
+    newest: list[datetime] = []
+    for schema in (ORDERS, DELIVERIES, ENGAGEMENTS):
+        table = bench.warehouse.current(schema.name)
+        at = table.filter(table["at"] <= as_of)["at"].max().to_pyarrow().as_py()
+        newest += [at] if at else []
+    return (as_of - max(newest)) / DAY if newest else None
+
+
+def profiles_of(bench: Workbench, grouping: Grouping, slugs: Iterable[str]) -> dict[str, Profile]:
+    """Return the profile of each of these personas, those without people among them."""
+    found = profiles(bench, grouping.by_persona(bench), grouping.as_of)
+    return {slug: found.get(slug) or _nobody(bench, slug, grouping.as_of) for slug in slugs}
+
+
+def _nobody(bench: Workbench, slug: str, as_of: datetime) -> Profile:
+    trust = Trust(0, 0)
+    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="Nobody is in it.")

@@ -1,0 +1,190 @@
+"""What `personas show` and `personas diff` tell: versions of a persona, and what changed between two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.errors import FixSettingsError
+from segmenter.profile.changes import Change, changes, rewritten
+from segmenter.profile.profile import Profile, profile_of
+from sync.control.personas import PersonaVersion
+from sync.personas.groups import PROPOSAL, assigned, newest_moment
+from sync.personas.profiles import profiles_of
+from sync.session import Workbench
+
+NOW = "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One persona's facts as they are shown.
+
+    Attributes:
+        version: None where no version is kept: the facts were taken just now.
+        versions: All that are kept, the oldest first.
+        remark: What must be known of their age; "" where nothing.
+    """
+
+    slug: str
+    profile: Profile
+    version: PersonaVersion | None
+    versions: Sequence[PersonaVersion]
+    remark: str = ""
+
+
+def shown(bench: Workbench, name: str, number: int | None = None) -> Shown:
+    """Return a persona's facts: of the newest version, of version *number*, or taken now where none is kept.
+
+    Args:
+        bench: The open workspace.
+        name: A persona, or a segment that has one.
+        number: Of a version.
+
+    Raises:
+        FixSettingsError: There is no such persona or version, or nobody is assigned.
+    """
+    slug = slug_of(bench, name)
+    versions = bench.control.personas.of(slug)
+    version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
+    if version is None:
+        found = profiles_of(bench, assigned(bench), [slug])
+        return Shown(
+            slug, found[slug], None, (), f"No version is kept yet: `personasync personas draft {slug}` keeps one."
+        )
+    profile = _profile(version)
+    newest = newest_moment(bench)
+    if version is not versions[-1]:
+        return Shown(slug, profile, version, versions)
+    if any(one.name == PROPOSAL for one in profile.trust.sources):
+        remark = f"These are the people of a proposal. Once they are assigned: `personasync personas draft {slug}`."
+        return Shown(slug, profile, version, versions, remark)
+    if newest is None or profile.moment >= newest:
+        return Shown(slug, profile, version, versions)
+    remark = (
+        f"People were classified again since, as of {newest:%Y-%m-%d %H:%M} UTC: `personasync personas draft {slug}` "
+        "takes the facts anew."
+    )
+    return Shown(slug, profile, version, versions, remark)
+
+
+def slug_of(bench: Workbench, name: str) -> str:
+    """Return the persona of that name, or the one that stands for the segment of that name.
+
+    Raises:
+        FixSettingsError: There is neither.
+    """
+    workspace = bench.workspace
+    if name in workspace.personas:
+        return name
+    if name in workspace.persona_of:
+        return workspace.persona_of[name]
+    if name in workspace.steps.by_name():
+        raise FixSettingsError(
+            f"The segment {name!r} has no persona yet.", mend=f"`personasync personas draft {name}`."
+        )
+    known = ", ".join(workspace.personas) or "none"
+    raise FixSettingsError(f"There is no persona {name!r}.", mend=f"personas.toml has: {known}.")
+
+
+def _numbered(versions: Sequence[PersonaVersion], slug: str, number: int) -> PersonaVersion:
+    found = next((one for one in versions if one.version == number), None)
+    if found is None:
+        known = ", ".join(str(one.version) for one in versions) or "none yet"
+        raise FixSettingsError(f"There is no version {number} of {slug!r}.", mend=f"Versions of it: {known}.")
+    return found
+
+
+def _profile(version: PersonaVersion) -> Profile:
+    profile = profile_of(version.facts)
+    if profile is None:
+        raise FixSettingsError(
+            f"Version {version.version} of {version.slug!r} was kept by another personasync and can't be read.",
+            mend=f"`personasync personas draft {version.slug}` takes the facts anew.",
+        )
+    return profile
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What changed in one persona.
+
+    Attributes:
+        old: The version before; *new* the one after.
+        edited: Whether what people wrote is that of personas.toml now rather than that of *new*.
+    """
+
+    slug: str
+    old: PersonaVersion
+    new: PersonaVersion
+    edited: bool
+    changes: Sequence[Change]
+
+
+def compare(bench: Workbench, old: str | None, new: str | None, only: str | None) -> tuple[list[Compared], list[str]]:
+    """Compare two versions of each persona, and say of which there is nothing to compare.
+
+    Args:
+        bench: The open workspace.
+        old: A version's number, or a day: what was in force then. None: the version before *new*.
+        new: Likewise. None: the newest facts, with what personas.toml says now.
+        only: One persona, or the segment that it stands for.
+
+    Raises:
+        FixSettingsError: There is no such persona or version.
+    """
+    slugs = [slug_of(bench, only)] if only else list(bench.workspace.personas)
+    found: list[Compared] = []
+    notes: list[str] = []
+    for slug in slugs:
+        versions = bench.control.personas.of(slug)
+        if not versions:
+            notes.append(f"{slug}: no version is kept; `personasync personas draft {slug}` keeps one.")
+            continue
+        last = _at(versions, new) if new else versions[-1]
+        before = [one for one in versions if last and one.version < last.version]
+        first = _at(versions, old) if old else before[-1] if before else last
+        if first is None or last is None:
+            notes.append(f"{slug}: there was no version yet at {old if first is None else new}.")
+            continue
+        one = _compared(bench, slug, first, last, edited=new is None)
+        if first is last and not one.changes:
+            notes.append(f"{slug}: only version {last.version} is kept, and nothing was rewritten since.")
+        else:
+            found.append(one)
+    _check_known(bench, old, new)
+    return found, notes
+
+
+def _compared(bench: Workbench, slug: str, old: PersonaVersion, new: PersonaVersion, *, edited: bool) -> Compared:
+    invention = bench.workspace.personas[slug].invention() if edited else new.invention
+    told = [*changes(_profile(old), _profile(new)), *rewritten(old.invention, invention)]
+    return Compared(slug, old, new, edited and dict(invention) != dict(new.invention), told)
+
+
+def _at(versions: Sequence[PersonaVersion], point: str) -> PersonaVersion | None:
+    """The newest version up to a number or the end of a day; None where there was none yet."""
+    if point.isdigit():
+        told = [one for one in versions if one.version <= int(point)]
+    else:
+        told = [one for one in versions if one.recorded_at < _end_of(point)]
+    return told[-1] if told else None
+
+
+def _end_of(day: str) -> datetime:
+    try:
+        told = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+    except ValueError as error:
+        raise FixSettingsError(
+            f"{day!r} is neither a version nor a day.", mend="Write a number, or a day like 2026-11-24."
+        ) from error
+    return told + timedelta(days=1)
+
+
+def _check_known(bench: Workbench, *points: str | None) -> None:
+    """A number beyond the newest is a mistake of typing, not the present."""
+    newest = max((one.version for one in bench.control.personas.in_force().values()), default=0)
+    for point in points:
+        if point and point.isdigit() and int(point) > newest:
+            raise FixSettingsError(f"There is no version {point}.", mend=f"The newest one is {newest}.")

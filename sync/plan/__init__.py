@@ -1,0 +1,1 @@
+"""The plan: diff, guardrails, plan file, standing rejections."""

@@ -1,0 +1,252 @@
+"""Gather what a plan is made from, decide it, judge it and save it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
+from segmenter.personalize.creepiness import Concern
+from segmenter.value.focus import focused
+from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
+from sync.control.runs import Run
+from sync.experiments.arms import copies
+from sync.fields import privacy_checks as creepiness
+from sync.fields.platform_persona import platform_personas, shared
+from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
+from sync.plan.file import write_plan
+from sync.plan.guardrails import Breach, Limits, verdict
+from sync.plan.standing_rejections import standing
+from sync.pull.job import properties_read
+from sync.session import Workbench, recorded
+from sync.value.focus import PLANNED
+from sync.value.ranking import focus
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan that was saved: where, what it would do, and whether it may be applied."""
+
+    plan_id: str
+    path: Path
+    plan: Plan
+    breaches: Sequence[Breach]
+    requests: Mapping[str, Mapping[str, int]]
+    seconds: float
+    focus: str = ""
+    concerns: Sequence[Concern] = ()
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The plan in numbers and samples, as the file holds it and people read it."""
+        counts = self.plan.counts
+        return {
+            "as_of": self.plan.as_of.isoformat() if self.plan.as_of else None,
+            "changes": len(self.plan.changes),
+            "focus": self.focus or None,
+            "contacts": dict(counts.contacts),
+            "changed_contacts": dict(counts.changed),
+            "first_values": dict(counts.first),
+            "by_field": _named(+counts.by_field),
+            "personas": dict(counts.by_persona),
+            "memberships_taken_back": dict(counts.removed),
+            "values_of_others": _named(counts.kept),
+            "memberships_of_others": dict(counts.foreign),
+            "parked": _named(counts.parked),
+            "refused": _named(counts.refused),
+            "samples": [_sample(change) for change in _spread(self.plan.changes)],
+            "parked_samples": [
+                {"connection": p.connection, "email": p.email, "id": p.platform_id, "reason": p.reason}
+                for p in self.plan.parked[:SAMPLES]
+            ],
+            "requests": {name: dict(requests) for name, requests in self.requests.items()},
+            "creepy": [
+                {"sentence": one.sentence(), **{k: v for k, v in asdict(one).items() if k != "example"}}
+                for one in self.concerns
+            ],
+            "creepy_samples": {one.place: one.example for one in self.concerns if one.example},
+            "minutes": round(self.seconds / 60, 2),
+            "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
+        }
+
+
+def plan(bench: Workbench) -> Planned:
+    """Decide what would change on the platforms now, and save it under ``.personasync/plans``."""
+    with recorded(bench, "plan") as run:
+        pushed, told = focus(bench)
+        as_of = assigned_at(bench)
+        people = individual_traits(bench, as_of)
+        state = gather(bench, pushed, people)
+        decided = make_plan(state, targets(bench), as_of=as_of)
+        concerns = creepiness.of_people(bench, state.assignments, people)
+        breaches = judge(bench, decided)
+        requests, seconds = _cost(bench, decided.changes)
+        plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
+        path = bench.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns)
+        write_plan(
+            path,
+            plan_id=plan_id,
+            created_at=bench.now(),
+            basis=basis(bench),
+            summary=planned.summary,
+            changes=decided.changes,
+        )
+        relative = path.relative_to(bench.workspace.directory).as_posix()
+        summary = {key: value for key, value in planned.summary.items() if "samples" not in key}
+        bench.control.plans.record(
+            plan_id, run_id=run.run_id, path=relative, changes=len(decided.changes), summary=summary
+        )
+        run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
+    return planned
+
+
+def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
+    """Return what a plan made now would stand on. A plan with another basis is stale.
+
+    Args:
+        bench: The open workspace.
+        own: A plan whose own applies do not count.
+    """
+    newest = {what: bench.control.runs.latest(what) for what in ("pull", "assign")}
+    wrote = last_write(bench, but=f"apply {own}")
+    return {
+        **{what: run.run_id if run else "" for what, run in newest.items()},
+        "apply": wrote.run_id if wrote else "",
+        "definition of segments or personas": bench.workspace.digest,
+    }
+
+
+def last_write(bench: Workbench, *, but: str = "") -> Run | None:
+    """Return the newest apply or undo, *but* one command."""
+    wrote = (run for run in bench.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
+    return next((run for run in wrote if run.command != but and run.state != "refused"), None)
+
+
+def targets(bench: Workbench) -> list[Target]:
+    """Return what may be written through each connection that can be written to."""
+    found = []
+    for name, connection in bench.workspace.connections.items():
+        manifest = bench.manifest.connectors[connection.connector]
+        if bench.connector(name).pushes:
+            owned = bench.workspace.connection(name, bench.manifest, bench.environment).owned
+            groups = bench.workspace.groups
+            consents = frozenset(bench.workspace.consent.push)
+            found.append(
+                Target(name, owned, groups, consents, needs_email=manifest.kind == "email", shared=shared(bench, name))
+            )
+    return found
+
+
+def assigned_at(bench: Workbench) -> datetime | None:
+    """Return the moment (UTC) that people were last looked at; None: never."""
+    newest = bench.control.runs.latest("assign", state="done")
+    return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
+
+
+def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None) -> State:
+    """Return the tables that a plan is made from.
+
+    Args:
+        bench: The open workspace.
+        pushed: Only these segments are shown on the platforms; None: all.
+        people: As `sync.assign.job.individual_traits` returns it.
+    """
+    warehouse = bench.warehouse
+    assignments = focused(warehouse.current(ASSIGNMENTS.name), pushed)
+    return State(
+        contacts=warehouse.current(CONTACTS.name),
+        memberships=warehouse.current(MEMBERSHIPS.name),
+        links=warehouse.memtable(bench.control.links.load()),
+        assignments=assignments,
+        values=fields_wanted(bench, assignments, copies(bench), people, platform_personas(bench)),
+        groups=memberships_wanted(bench, assignments),
+        ours=warehouse.memtable(bench.control.ledger.groups_made()),
+        written=_written(bench),
+        refused=standing(bench),
+    )
+
+
+def _written(bench: Workbench) -> Table | None:
+    """What we wrote last into fields that people write as well."""
+    names = [(name, field) for name in bench.workspace.connections for field in shared(bench, name)]
+    for name, field in names:
+        if field not in properties_read(bench, name):
+            raise FixSettingsError(
+                f"{field} of {name} was never read, so nobody can tell what people set there.",
+                mend="Run `personasync pull`, then plan again.",
+            )
+    return bench.warehouse.memtable(bench.control.ledger.fields_written(names)) if names else None
+
+
+def judge(bench: Workbench, decided: Plan) -> list[Breach]:
+    """Return the guardrails that *decided* breaks."""
+    settings = bench.workspace.guardrails
+    limits = Limits(
+        max_changed=settings.max_changed,
+        max_removed=settings.max_removed,
+        max_unclassified=settings.max_unclassified,
+        min_segment=settings.min_segment,
+        max_data_age=timedelta(hours=settings.max_data_age_hours),
+    )
+    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    counted = assignments.filter(assignments.segment.notnull()).group_by("segment").aggregate(n=lambda t: t.count())
+    segments = {row["segment"]: int(row["n"]) for row in counted.to_pyarrow().to_pylist()}
+    pulled_at = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
+    return [
+        *_unread(bench),
+        *verdict(decided.counts, segments, limits, pulled_at=pulled_at, now=bench.now()),
+    ]
+
+
+def _unread(bench: Workbench) -> list[Breach]:
+    """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
+    pulled = bench.control.runs.latest("pull")
+    applied = last_write(bench)
+    if applied and applied.counts.get("writes", 1) and (pulled is None or pulled.run_id < applied.run_id):
+        return [Breach("unread_apply", "An apply has written since the last pull; run `personasync pull` first.")]
+    return []
+
+
+def _cost(bench: Workbench, changes: Sequence[Change]) -> tuple[dict[str, dict[str, int]], float]:
+    """Requests by connection and endpoint, and the seconds that they take, one connection after the other."""
+    requests, seconds = {}, 0.0
+    for name in bench.workspace.connections:
+        connector = bench.connector(name)
+        mine = [change for change in changes if change.connection == name]
+        if connector.pushes and mine:
+            requests[name] = connector.requests_for(mine)
+            seconds += connector.seconds_for(requests[name])
+    return requests, seconds
+
+
+def _named(counts: Counter[tuple[str, str]]) -> dict[str, int]:
+    return {f"{first}: {second}": count for (first, second), count in sorted(counts.items())}
+
+
+def _spread(changes: Sequence[Change]) -> list[Change]:
+    """Some changes of every connection and name, not just the first ones."""
+    seen: Counter[tuple[str, str]] = Counter()
+    shown = []
+    for change in changes:
+        seen[change.connection, change.name] += 1
+        if seen[change.connection, change.name] <= 2:  # noqa: PLR2004 - two examples of a kind tell enough
+            shown.append(change)
+    return shown
+
+
+def _sample(change: Change) -> dict[str, str | None]:
+    return {
+        "connection": change.connection,
+        "contact": change.email or change.platform_id,
+        change.kind: change.name,
+        "before": change.before,
+        "after": change.after,
+    }

@@ -1,0 +1,68 @@
+"""Changes that a platform refused, and whose reason has not gone: they are parked instead of being sent every day.
+
+A refusal stands until something is different: the contact (its consent, address, state, any value that is not ours),
+the value that is wanted, the fields and groups there (`setup` ran), or a week has passed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.records import CONTACTS, Outcome
+from sync.apply.push import SENT_AGAIN
+from sync.plan.diff import Refused
+from sync.session import Workbench
+
+TRIED_AGAIN = timedelta(days=7)
+NOT_A_REFUSAL = (*SENT_AGAIN, "no_list", "no_tag")
+LOOKED_AT = ("email", "state", "consent")
+
+
+def standing(bench: Workbench) -> dict[Refused, str]:
+    """Return the refusals that still stand, with the platform's words."""
+    set_up = bench.control.runs.latest("setup")
+    oldest = max(bench.now() - TRIED_AGAIN, set_up.started_at) if set_up else bench.now() - TRIED_AGAIN
+    found = [
+        (outcome, at)
+        for outcome, at in bench.control.ledger.refusals()
+        if at > oldest and outcome.code not in NOT_A_REFUSAL
+    ]
+    changed = _changed_since(bench, found)
+    return {
+        (one.connection, one.platform_id, one.kind, one.name, one.after or ""): outcome.reason
+        for outcome, _ in found
+        for one in (outcome.change,)
+        if (one.connection, one.platform_id) not in changed
+    }
+
+
+def _changed_since(bench: Workbench, found: Collection[tuple[Outcome, datetime]]) -> set[tuple[str, str]]:
+    """Contacts that look different from when the platform refused them, our own fields left out."""
+    refused_at: dict[tuple[str, str], datetime] = {}
+    for outcome, at in found:
+        key = (outcome.change.connection, outcome.change.platform_id)
+        refused_at[key] = max(at, refused_at.get(key, at))
+    if not refused_at:
+        return set()
+    owned = {name: frozenset(bench.workspace.owned(name, bench.manifest)) for name in bench.workspace.connections}
+    keys = pa.table({"connection": [name for name, _ in refused_at], "platform_id": [one for _, one in refused_at]})
+    before: dict[tuple[str, str], Any] = {}
+    after: dict[tuple[str, str], Any] = {}
+    for version in bench.warehouse.versions_of(CONTACTS.name, keys).to_pylist():
+        key = (version["connection"], version["platform_id"])
+        looks = tuple(_looks(version, owned.get(version["connection"], frozenset())))
+        if version["recorded_at"] <= refused_at[key]:
+            before[key] = looks
+        after[key] = looks
+    return {key for key in refused_at if before.get(key) != after.get(key)}
+
+
+def _looks(version: Mapping[str, Any], owned: Collection[str]) -> Iterator[Any]:
+    yield from (version[name] for name in LOOKED_AT)
+    properties = json.loads(version["properties"] or "{}")
+    yield json.dumps({name: value for name, value in properties.items() if name not in owned}, sort_keys=True)

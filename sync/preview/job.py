@@ -1,0 +1,197 @@
+"""Show the mail that people would get, before anybody gets it: one contact, one persona, or all side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from segmenter.personalize.creepiness import Concern, of_mail
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.personalize.templates import Language, Template, read_template
+from segmenter.value.focus import focused
+from sync.assign.job import fields_wanted, individual_traits
+from sync.experiments.arms import copies
+from sync.fields import privacy_checks as creepiness
+from sync.fields.platform_persona import Values, platform_personas, shared
+from sync.plan.job import assigned_at
+from sync.preview.foreign_fields import Foreign, foreign_fields
+from sync.preview.page import Preview, Shown
+from sync.session import Workbench
+from sync.value.ranking import focus
+
+MOST_BYTES = 2_000_000
+MARKS: Mapping[Language, tuple[str, ...]] = {"mailchimp": ("*|",), "hubspot": ("{{", "{%")}
+
+
+def preview(
+    bench: Workbench, path: Path, *, contact: str | None = None, persona: str | None = None, only: str | None = None
+) -> Preview:
+    """Render the template in *path* for a contact, for a persona, or for every persona.
+
+    Raises:
+        FixSettingsError: The file is no text, too large, or for no connection; nobody has that address or persona.
+    """
+    text = _read(path)
+    name, language = _target(bench, text, only)
+    template = read_template(text, language, bench.now().date())
+    fallbacks = {f.targets[name]: f.fallback for f in bench.workspace.fields.values() if name in f.targets}
+    person = None if contact is None else _person(bench, contact)
+    others = foreign_fields(bench, name, template, person)
+    problems = [*(one.sentence() for one in template.problems), *others.problems]
+    pushed, focus_told = focus(bench)
+    assigned = focused(bench.warehouse.current(ASSIGNMENTS.name), pushed)
+    people = individual_traits(bench, assigned_at(bench))
+    asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
+    platform = platform_personas(bench) if set(shared(bench, name)) & set(template.names) else {}
+    rows = _rows(bench, name, template, asked_for, people, platform)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["persona"] or UNCLASSIFIED, []).append(row)
+    if persona is not None and persona not in bench.workspace.personas:
+        listed = ", ".join(bench.workspace.personas)
+        raise FixSettingsError(f"There is no persona {persona!r}.", mend=f"personas.toml has: {listed}.")
+    slugs = [*bench.workspace.personas, UNCLASSIFIED]
+    wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
+    labels = _labels(bench, name, platform) if language == "hubspot" else {}
+    shown = [_shown(bench, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
+    if not shown:
+        whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
+        problems.append(f"{whom}, so there is nobody to show the mail for: run `personasync pull` and `assign`.")
+    concerns = _concerns(bench, name, template, others, (assigned, asked_for, people))
+    mine = [one for one in concerns if one.persona in {"", *wanted}]
+    return Preview(name, problems, shown, mine, others.notes, focus_told)
+
+
+def _concerns(
+    bench: Workbench, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
+) -> list[Concern]:
+    """What readers may find creepy: *told* are all assignments, those that are looked at, and what is known of people.
+
+    Audiences are those of the whole mailing, even where one person is looked at.
+    """
+    assigned, asked_for, people = told
+    used = {
+        field: (one, template.names[one.targets[name]])
+        for field, one in bench.workspace.fields.items()
+        if one.targets.get(name) in template.names
+    }
+    fields = {field: one for field, (one, _) in used.items()}
+    found = []
+    for field, (one, (line, column)) in used.items():
+        only = {field: one}
+        values = creepiness.of_values(bench, asked_for, people, only)
+        options = creepiness.of_options(bench, assigned, people, only)
+        found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
+    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
+    tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
+    return [*of_mail(tokens, creepiness.limits(bench)), *found, *creepiness.of_audiences(bench, assigned, fields)]
+
+
+def _read(path: Path) -> str:
+    try:
+        raw = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
+        if raw is None:
+            raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", mend="Name a mail template.")
+        text = raw.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FixSettingsError(f"{path} can't be read as text: {error}.", mend="Save it as UTF-8 text.") from error
+    if "\0" in text:
+        raise FixSettingsError(f"{path} is no text.", mend="Name a mail template.")
+    return text
+
+
+def _target(bench: Workbench, text: str, only: str | None) -> tuple[str, Language]:
+    found: list[tuple[str, Language]] = []
+    for name, part in bench.workspace.connections.items():
+        for language, marks in MARKS.items():
+            if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
+                found.append((name, language))
+    if len(found) != 1:
+        what = "no connection" if not found else "several connections"
+        raise FixSettingsError(f"The template may be for {what}.", mend="Name one: --connection NAME.")
+    return found[0]
+
+
+def _person(bench: Workbench, contact: str) -> str:
+    address = normalise_email(contact)
+    key = email_key(address or "")
+    person = bench.control.links.of_keys({key}).get(key)
+    if person is None:
+        raise FixSettingsError(f"Nobody here has the address {contact!r}.", mend="Run `personasync pull`.")
+    return person
+
+
+def _rows(
+    bench: Workbench,
+    name: str,
+    template: Template,
+    assignments: Table,
+    people: Table | None,
+    platform: Values,
+) -> list[dict[str, Any]]:
+    """Values by persona, field and value with the number of people."""
+    values = fields_wanted(bench, assignments, copies(bench), people, platform)
+    mine = values.filter(values.connection == name, values["name"].isin(list(template.names) or [""]))
+    told = assignments.select("person_id", "persona").left_join(mine, "person_id")
+    counted = told.group_by("persona", "name", "value").aggregate(people=told.count())
+    rows: list[dict[str, Any]] = counted.order_by("persona", "name", "value").to_pyarrow().to_pylist()
+    return rows
+
+
+def _most_frequent(counts: Mapping[str, int], common: Collection[str | None]) -> str:
+    own = {value: count for value, count in counts.items() if value not in common} or counts
+    return max(own, key=lambda value: (own[value], value))
+
+
+def _labels(bench: Workbench, name: str, platform: Values) -> dict[str, dict[str, str]]:
+    """By enumeration of HubSpot: the label that it prints in place of each value."""
+    workspace = bench.workspace
+    personas = {slug: one.name for slug, one in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
+    by_role = {"persona": personas, "segment": {one.name: one.title for one in workspace.segments}}
+    declared = bench.manifest.connectors[workspace.connections[name].connector].fields
+    found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
+    own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
+    return found | dict.fromkeys(shared(bench, name), own)
+
+
+def _shown(
+    bench: Workbench,
+    connection: str,
+    slug: str,
+    rows: Sequence[Mapping[str, Any]],
+    template: Template,
+    fallbacks: Mapping[str, str],
+    names: Mapping[str, Mapping[str, str]],
+    others: Foreign,
+    contact: str | None,
+) -> Shown:
+    """Render what most people of a persona are shown in each field; of people's own values the most frequent one.
+
+    However many get the fallback there: it stands in the settings, and its share is told.
+    """
+    by_field: dict[str, dict[str, int]] = {}
+    for row in rows:
+        by_field.setdefault(row["name"] or "", {})[row["value"] or ""] = row["people"]
+    people = max(sum(counts.values()) for counts in by_field.values())
+    by_field.pop("", None)
+    persona = bench.workspace.personas.get(slug)
+    common = {
+        one.targets[connection]: {one.fallback, persona.copy(name, connection) if persona else None}
+        for name, one in bench.workspace.fields.items()
+        if one.asked and connection in one.targets
+    }
+    values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
+    shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
+    title = contact or (persona.name if persona else "Unclassified")
+    labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
+    everything = {**values, **others.values}
+    html = template.render(everything, defaults={**fallbacks, **others.defaults}, labels=labels)
+    known = {*bench.workspace.owned(connection, bench.manifest), *others.values}
+    empty = [field for field in template.names if field in known and not everything.get(field)]
+    return Shown(title, people, html, shares, empty)

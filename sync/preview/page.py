@@ -1,0 +1,79 @@
+"""A preview as one HTML page: the mail of every persona side by side, what is wrong, and who gets fallbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from segmenter.personalize.creepiness import Concern
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A template for one persona or one person.
+
+    Attributes:
+        people: How many it stands for.
+        fallbacks: Share of them who get the fallback, by field of the platform.
+        empty: Fields that have no value.
+    """
+
+    title: str
+    people: int
+    html: str
+    fallbacks: Mapping[str, float]
+    empty: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent, what is wrong with the template, and what its readers may find creepy.
+
+    Attributes:
+        notes: What the preview shows otherwise than the platform will, and why.
+        focus: Which segments are pushed, in words; "": all.
+    """
+
+    connection: str
+    problems: Sequence[str]
+    shown: Sequence[Shown]
+    concerns: Sequence[Concern] = ()
+    notes: Sequence[str] = ()
+    focus: str = ""
+
+    def page(self) -> str:
+        """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
+        told = _listed("What is wrong", self.problems) if self.problems else "<p>No problems found.</p>"
+        told += _listed("What readers may find creepy", [one.sentence() for one in self.concerns])
+        told += _listed("How to read it", [*self.notes, *([self.focus] if self.focus else [])])
+        return PAGE.format(told=told, cards="".join(_card(one) for one in self.shown))
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Preview</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body{{font:1rem/1.5 system-ui,sans-serif;margin:1rem;color:#1b1b1b;background:#fff;overflow-wrap:anywhere}}
+main{{display:grid;margin-top:1rem;grid-template-columns:repeat(auto-fill,minmax(min(20rem,100%),1fr));gap:1rem}}
+section{{border:1px solid #888;border-radius:.5rem;padding:.75rem;min-width:0}}
+h1{{font-size:1.5rem;margin:0}}h2{{font-size:1.1rem;margin:0 0 .5rem}}h3{{font-size:1rem;margin:.75rem 0 0}}
+iframe{{width:100%;height:30rem;border:1px solid #888;background:#fff;box-sizing:border-box}}
+ul{{padding-left:1.25rem;margin:.25rem 0}}
+@media print{{iframe{{height:20rem}}section{{break-inside:avoid}}}}
+</style></head>
+<body><h1>Preview</h1>{told}<main>{cards}</main></body></html>
+"""
+
+
+def _listed(title: str, lines: Sequence[str]) -> str:
+    items = "".join(f"<li>{escape(one)}</li>" for one in lines)
+    return f"<h3>{title}</h3><ul>{items}</ul>" if lines else ""
+
+
+def _card(one: Shown) -> str:
+    told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in one.fallbacks.items())
+    told += "".join(f"<li>{escape(name)}: no value</li>" for name in one.empty)
+    frame = f'<iframe sandbox title="The mail for {escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'
+    people = "1 person" if one.people == 1 else f"{one.people:,} people"
+    return f"<section><h2>{escape(one.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"

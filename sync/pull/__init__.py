@@ -1,0 +1,1 @@
+"""Read what changed on the platforms, and follow who is who."""

@@ -1,0 +1,140 @@
+"""Read what changed on the platforms since the last time, and follow who is who.
+
+Data first, cursor last: a page is in the warehouse before the cursor that skips it is saved, so a run that is
+killed repeats work and never loses any. Writing a page twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from connectors.connector import Connector
+from connectors.errors import ContractError
+from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
+from sync.fields.platform_persona import shared
+from sync.online.handoff import take_in
+from sync.pull.identities import follow
+from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
+
+PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
+MEMORY = "96MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
+
+
+@dataclass(slots=True)
+class Pulled:
+    """What one run read.
+
+    Attributes:
+        rows: Rows that the platforms sent, by ``connection stream``.
+        versions: Rows that were new or different and were kept, by table.
+        persons: Persons that the identity map knows afterwards.
+        joined: Persons that turned out to be one with another.
+        rejects: Rows of files that could not be read, in words.
+    """
+
+    rows: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    persons: int = 0
+    joined: int = 0
+    rejects: list[str] = field(default_factory=list)
+
+
+def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
+    """Read every connection's contacts, memberships, orders and answers into the warehouse.
+
+    Args:
+        bench: The open workspace.
+        only: One connection, None for all.
+        full: Forget the cursors and read everything again.
+        progress: Told what is being read.
+    """
+    pulled = Pulled()
+    connectors = bench.connectors(only)
+    with recorded(bench, "pull") as run, bench.warehouse.bounded(MEMORY):
+        for connector in connectors:
+            for stream in connector.streams:
+                read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
+            pulled.rejects.extend(getattr(connector, "rejects", ()))
+        _follow_identities(bench, pulled, run)
+        take_in(bench)
+        run.counts.update(asdict(pulled))
+        run.state = "rejects" if pulled.rejects else "done"
+    return pulled
+
+
+def read_stream(
+    bench: Workbench,
+    connector: Connector,
+    stream: str,
+    pulled: Pulled,
+    *,
+    run: RecordedRun,
+    full: bool,
+    progress: Progress,
+) -> None:
+    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
+    if stream == CONTACTS.name:
+        full = _asks_anew(bench, connector, run, full=full)
+    cursor = {} if full else bench.control.cursors.get(connector.name, stream)
+    name, done, snapshot = f"{connector.name} {stream}", 0, []
+    last: Cursor | None = None
+    groups: list[str] = []
+    for page in connector.read(stream, cursor, partial(bench.warehouse.known_ids, connector.name)):
+        done += page.rows.num_rows
+        groups += page.groups
+        if page.table == MEMBERSHIPS.name:
+            snapshot.append(page.rows)
+        else:
+            kept = bench.warehouse.append(page.table, page.rows, recorded_at=bench.now())
+            pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
+            if page.cursor is not None:
+                bench.control.cursors.move(connector.name, stream, page.cursor, run.run_id)
+        last = page.cursor
+        progress(name, done, page.total)
+    if stream == MEMBERSHIPS.name:
+        _keep_snapshot(bench, connector, snapshot, groups, pulled)
+        bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
+    elif last is None and done:
+        raise ContractError(f"{name} ended without saying where to go on.")
+    pulled.rows[name] = done
+
+
+def _asks_anew(bench: Workbench, connector: Connector, run: RecordedRun, *, full: bool) -> bool:
+    """Return whether all contacts have to be read, and note which properties they are read with.
+
+    A contact that did not change is not sent again: a property that was not asked for would stay unknown for good. Our
+    own fields are empty before we write them, so a new one is no reason.
+    """
+    name = connector.name
+    template = set(bench.workspace.owned(name, bench.manifest)) - set(shared(bench, name))
+    asked = set(connector.reads) - template
+    begins = full or not bench.control.cursors.get(name, CONTACTS.name)
+    if begins or not asked <= properties_read(bench, name):
+        position = {"names": json.dumps(sorted(asked))}
+        bench.control.cursors.move(name, PROPERTIES, position, run.run_id)
+        return True
+    return False
+
+
+def properties_read(bench: Workbench, name: str) -> set[str]:
+    """Return the properties that all contacts of a connection were read with, our own template fields left out."""
+    return set(json.loads(bench.control.cursors.get(name, PROPERTIES).get("names", "[]")))
+
+
+def _keep_snapshot(
+    bench: Workbench, connector: Connector, pages: list[pa.Table], groups: list[str], pulled: Pulled
+) -> None:
+    if not groups:
+        return
+    rows = pa.concat_tables(pages) if pages else MEMBERSHIPS.columns.empty_table()
+    kept = bench.warehouse.replace_snapshot(rows, connection=connector.name, groups=groups, recorded_at=bench.now())
+    pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
+
+
+def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
+    pulled.joined = follow(bench.warehouse, bench.control, run.run_id)
+    pulled.persons = bench.control.links.persons()

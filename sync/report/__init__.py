@@ -1,0 +1,1 @@
+"""The report: page, sections, charts and cards."""

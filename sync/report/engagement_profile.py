@@ -1,0 +1,163 @@
+"""What a persona's card shows beside the facts, counted in the warehouse: channels, hours, the usual way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import ibis
+from ibis import Table
+
+from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.traits.local_time import with_local_hour, zone_spelt
+from segmenter.traits.timestamps import days_between
+from sync.results.lift import engagements
+from sync.session import Workbench
+from sync.warehouse.time_zones import offsets
+
+LEAST_PEOPLE = 5
+"""Of fewer people no figure is shown: it would tell of each of them."""
+
+HOURS = 24
+STEPS = {"mail": "got a mail", "open": "opened one", "click": "clicked", "order": "ordered"}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """People with a contact on one connection, and those of them who may be written to."""
+
+    connection: str
+    persons: int
+    reachable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that people do for the first time.
+
+    Attributes:
+        share: Of the persona's people who ever did it.
+        days: Median days between the first trace of a person and this.
+    """
+
+    what: str
+    share: float
+    days: float
+
+
+@dataclass(slots=True)
+class Portrait:
+    """What is known of one persona's people.
+
+    Attributes:
+        opens: People-mails opened by hour of the day where they are, 24 numbers, machines left out; *clicks* likewise.
+    """
+
+    channels: list[Channel] = field(default_factory=list)
+    opens: list[int] = field(default_factory=lambda: [0] * HOURS)
+    clicks: list[int] = field(default_factory=lambda: [0] * HOURS)
+    path: list[Step] = field(default_factory=list)
+
+
+def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
+    """Return the portrait of each persona slug that has enough people, the unclassified among them.
+
+    Args:
+        bench: The open workspace.
+        as_of: The moment whose time zones count for the hours (UTC): that of the newest assignments.
+    """
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    people = told.select("person_id", slug=told.persona.fill_null(UNCLASSIFIED))
+    counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()
+    persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}
+    found = {slug: Portrait() for slug in persons}
+    links = bench.warehouse.memtable(bench.control.links.load())
+    _fill_channels(bench, people, links, found)
+    _fill_hours(bench, people, links, as_of, found)
+    _fill_path(bench, people, links, found, persons)
+    return found
+
+
+def _fill_channels(bench: Workbench, people: Table, links: Table, found: Mapping[str, Portrait]) -> None:
+    contacts = bench.warehouse.current(CONTACTS.name)
+    active = contacts.filter(contacts.state == "active", contacts.email.notnull())
+    keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
+    known = keyed.inner_join(links, "contact_key").inner_join(people, "person_id")
+    may = known.consent.isin(list(bench.workspace.consent.push))
+    counted = known.group_by("slug", "connection").aggregate(
+        persons=known.person_id.nunique(), reachable=known.person_id.nunique(where=may)
+    )
+    for row in counted.order_by("connection").to_pyarrow().to_pylist():
+        if row["slug"] in found:
+            found[row["slug"]].channels.append(Channel(row["connection"], int(row["persons"]), int(row["reachable"])))
+
+
+def _fill_hours(bench: Workbench, people: Table, links: Table, as_of: datetime, found: Mapping[str, Portrait]) -> None:
+    acts = _human(bench, links).inner_join(people, "person_id")
+    told = acts.filter(acts.kind.isin(["open", "click"]))
+    known = zone_spelt(bench.warehouse.current(CONTACTS.name))
+    keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
+    zones = keyed.group_by("person_id").aggregate(time_zone=keyed.time_zone.max(where=keyed.state == "active"))
+    spans = offsets(bench.warehouse.current(CONTACTS.name), bench.workspace.time_zone, as_of)
+    hourly = with_local_hour(told, "at", zones, bench.warehouse.memtable(spans))
+    counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())
+    for row in counted.to_pyarrow().to_pylist():
+        if row["slug"] in found:
+            portrait = found[row["slug"]]
+            (portrait.opens if row["kind"] == "open" else portrait.clicks)[int(row["hour"])] = int(row["n"])
+
+
+def _human(bench: Workbench, links: Table) -> Table:
+    told = engagements(bench).inner_join(links, "contact_key")
+    return told.filter(~told.machine.fill_null(False))  # noqa: FBT003 - an expression
+
+
+def _fill_path(
+    bench: Workbench, people: Table, links: Table, found: Mapping[str, Portrait], persons: Mapping[str, int]
+) -> None:
+    firsts = _firsts(bench, links)
+    began = firsts.group_by("person_id").aggregate(began=firsts["at"].min())
+    told = firsts.filter(firsts.kind.isin(list(STEPS))).inner_join(began, "person_id").inner_join(people, "person_id")
+    days = days_between(told["at"], told.began)
+    counted = told.mutate(days=days).group_by("slug", "kind")
+    rows = counted.aggregate(n=lambda t: t.count(), days=lambda t: t.days.median()).to_pyarrow().to_pylist()
+    steps: dict[str, list[Step]] = defaultdict(list)
+    for row in rows:
+        if row["slug"] in found:
+            share = int(row["n"]) / persons[row["slug"]]
+            steps[row["slug"]].append(Step(STEPS[row["kind"]], share, float(row["days"])))
+    for slug, path in steps.items():
+        found[slug].path = _in_order(path)
+
+
+def _in_order(path: Sequence[Step]) -> list[Step]:
+    """Mail, open, click follow from each other; the first order stands before or behind them, by its day."""
+    named = {step.what: step for step in path}
+    mails = [named[STEPS[kind]] for kind in ("mail", "open", "click") if STEPS[kind] in named]
+    order = named.get(STEPS["order"])
+    if order is None:
+        return mails
+    return [order, *mails] if not mails or order.days <= mails[0].days else [*mails, order]
+
+
+def _firsts(bench: Workbench, links: Table) -> Table:
+    """When each person did each thing for the first time: ``person_id, kind, at``."""
+    warehouse = bench.warehouse
+    contacts, orders = warehouse.current(CONTACTS.name), warehouse.current(ORDERS.name)
+    mails = warehouse.current(DELIVERIES.name)
+    keyed = contacts.filter(contacts.created_at.notnull()).select(
+        at="created_at", kind=ibis.literal("known"), contact_key=lambda t: t.connection.concat(":", t.platform_id)
+    )
+    parts = [
+        keyed.select("contact_key", "kind", "at"),
+        orders.filter(orders.state == "placed").select("contact_key", "at").mutate(kind=ibis.literal("order")),
+        mails.filter(mails.status == "sent").select("contact_key", "at").mutate(kind=ibis.literal("mail")),
+    ]
+    linked = [part.inner_join(links, "contact_key").select("person_id", "kind", "at") for part in parts]
+    acts = _human(bench, links)
+    linked.append(acts.filter(acts.kind.isin(["open", "click"])).select("person_id", "kind", "at"))
+    whole = ibis.union(*linked)
+    return whole.group_by("person_id", "kind").aggregate(at=whole["at"].min())

@@ -1,0 +1,242 @@
+"""Gather the report's figures from the stores, draw them, and write the page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ORDERS
+from segmenter.lift.exposures import campaign_results
+from sync.report import charts
+from sync.report import sections as parts
+from sync.report.changes import Facts, changes, facts_of
+from sync.report.charts import click_chart
+from sync.report.page import CampaignPart, Figure, Page
+from sync.report.persona_cards import cards
+from sync.report.sentences import (
+    BEFORE,
+    UNCLASSIFIED,
+    CampaignResult,
+    Freshness,
+    PersonaShare,
+    Report,
+    ResultRow,
+    show_campaign,
+)
+from sync.results.lift import engagements
+from sync.session import Workbench, recorded
+from sync.value.ranking import SegmentValues
+
+CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where the page is, what it says in short, and the figures under it."""
+
+    path: Path
+    summary: Sequence[str]
+    campaigns: Sequence[CampaignResult]
+    advice: Mapping[str, Sequence[str]]
+    changes: Sequence[str]
+
+
+def write_report(bench: Workbench) -> Written:
+    """Write ``.personasync/reports/report-<time>.html`` and return what it says."""
+    with recorded(bench, "report") as run:
+        before = bench.control.runs.latest("report", state="done")
+        made = _made(bench, facts_of(before.counts.get("facts")) if before else None)
+        path = bench.workspace.state_dir / "reports" / f"report-{bench.now():%Y%m%d-%H%M%S}.html"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(made.report, made.page), "utf-8")
+        run.counts.update(report=path.name, campaigns=len(made.measured), facts=made.facts.document())
+    advice = {title: [line.text for line in lines] for title, lines in made.page.advice}
+    return Written(path, made.report.summary, made.measured, advice, made.page.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    report: Report
+    page: Page
+    measured: Sequence[CampaignResult]
+    facts: Facts
+
+
+def _made(bench: Workbench, before: Facts | None) -> _Made:
+    """Gather everything for the page."""
+    measured, shares = campaigns(bench), persona_shares(bench)
+    newest = bench.control.runs.latest("assign", state="done")
+    as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
+    worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
+    ranked = parts.valued(bench)
+    known = parts.worth_of(bench, ranked)
+    taught = parts.learned(bench, measured, known or worth)
+    facts = Facts(
+        bench.now().isoformat(),
+        names={share.slug: share.name for share in shares},
+        shares={share.slug: share.share for share in shares},
+        offers={best.persona: best.best.offer for best in taught.offers if best.supported},
+        ranks={one.name: place for place, one in enumerate(ranked.ranking, start=1)} if ranked else {},
+        verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
+    )
+    names, rows = parts.offer_rows(taught.offers)
+    shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
+    page = Page(
+        changes=changes(before, facts) if before else [],
+        advice=parts.advice_lines(taught.advice) if as_of else [],
+        values=parts.value_rows(bench, ranked) if ranked else [],
+        value_notes=ranked.notes if ranked else [],
+        cards=cards(bench, shares, measured, _worth_words(bench, shares, known, ranked), as_of) if as_of else [],
+        quality=parts.quality(bench),
+        drifts=parts.drifts(bench, measured) if as_of else [],
+        moves=parts.moves(bench, bench.now()),
+        lifts=parts.shown_lifts(taught.lifts),
+        offers=rows,
+        offer_names=names,
+        campaigns=[
+            CampaignPart(one, f"campaign-{place}", parts.links_of(bench, result), parts.machine_sentence(result))
+            for place, (one, result) in enumerate(zip(shown, measured, strict=True))
+        ],
+        shares=_shares_figure(shares),
+    )
+    report = Report(
+        workspace=bench.workspace.name,
+        made_at=bench.now(),
+        as_of=as_of,
+        summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
+        health=freshness(bench),
+        sync=_sync_sentences(bench),
+    )
+    return _Made(report, page, measured, facts)
+
+
+def _worth_words(
+    bench: Workbench, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
+) -> dict[str, str]:
+    """What each persona's people are worth together, in words, by slug."""
+    days = bench.workspace.value.horizon_days
+    currency = ranked.currency if ranked else ""
+    return {
+        share.slug: f"worth {worth[share.name]:,.0f} {currency} in the next {days} days"
+        for share in shares
+        if share.name in worth
+    }
+
+
+def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
+    points = [(share.name, share.persons, share.share) for share in shares]
+    told = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
+    return Figure(charts.shares(points), f"Share of each persona in all persons: {told}.")
+
+
+def render(report: Report, page: Page) -> str:
+    """Return the page as HTML; everything that stems from data is escaped."""
+    # always: by its name, which ends in .j2, Jinja would not know that the template is HTML
+    environment = Environment(loader=PackageLoader("sync.report"), autoescape=True, trim_blocks=True)
+    return environment.get_template("report.html.j2").render(report=report, page=page)
+
+
+def campaigns(bench: Workbench) -> list[CampaignResult]:
+    """Return the newest campaigns with their figures per persona and variant, newest first."""
+    warehouse = bench.warehouse
+    counted = campaign_results(
+        deliveries=warehouse.current(DELIVERIES.name),
+        engagements=engagements(bench),
+        orders=warehouse.current(ORDERS.name),
+        assignments=warehouse.history(ASSIGNMENTS.name),
+        links=warehouse.memtable(bench.control.links.load()),
+        campaigns=warehouse.current(CAMPAIGNS.name),
+    )
+    rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)
+    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    for row in counted.to_pyarrow().to_pylist():
+        rows[row["connection"], row["campaign_id"]].append(_result_row(row, names))
+    known = warehouse.current(CAMPAIGNS.name)
+    sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull()).order_by(known.sent_at.desc())
+    shown = sent.limit(CAMPAIGNS_SHOWN).to_pyarrow().to_pylist()
+    return [_campaign(row, rows[row["connection"], row["campaign_id"]]) for row in shown]
+
+
+def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
+    slug = row["persona"] or UNCLASSIFIED
+    names_of_counts = ("delivered", "opened", "machine_only", "clicked", "ordered", "unsubscribed", "complained")
+    counts = {name: int(row[name]) for name in names_of_counts}
+    return ResultRow(names.get(slug, slug), row["variant"], **counts, revenue=float(row["revenue"] or 0))
+
+
+def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResult:
+    return CampaignResult(
+        connection=row["connection"],
+        campaign_id=row["campaign_id"],
+        name=row["name"] or row["campaign_id"],
+        subject=row["subject"] or "",
+        sent_at=row["sent_at"],
+        currency=row["currency"] or "",
+        rows=sorted(results, key=lambda result: (result.persona == BEFORE, result.persona, result.variant or "")),
+        totals={name: row[name] for name in ("sent", "opened", "clicked", "unsubscribed", "complained")},
+    )
+
+
+def persona_shares(bench: Workbench) -> list[PersonaShare]:
+    """Return each persona with its persons, the largest first, the unclassified last."""
+    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
+    counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()
+    persons = {row["slug"]: int(row["persons"]) for row in counted.to_pylist()}
+    total = max(sum(persons.values()), 1)
+    shares = [
+        PersonaShare(p.name, persons.get(slug, 0), persons.get(slug, 0) / total, p.story, tuple(p.segments), slug)
+        for slug, p in bench.workspace.personas.items()
+    ]
+    shares.sort(key=lambda share: -share.persons)
+    if persons.get(UNCLASSIFIED):
+        story = "No segment fits them, or too little is known. They get the fallback copy."
+        shares.append(PersonaShare("Unclassified", persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story))
+    return shares
+
+
+def summarise(
+    personas: Sequence[PersonaShare], measured: Sequence[CampaignResult], findings: Sequence[str]
+) -> list[str]:
+    """Return the report in a few sentences."""
+    persons = sum(persona.persons for persona in personas)
+    if not persons:
+        return ["Nobody is classified yet: run `personasync assign`."]
+    largest = personas[0]
+    told = [f"{persons:,} persons; the largest persona is {largest.name} with {largest.share:.0%}.", *findings]
+    if not measured:
+        told.append("No campaign has been imported yet.")
+    elif not findings:
+        told.append("No campaign went out in variants, so nothing can be compared yet.")
+    return told
+
+
+def freshness(bench: Workbench) -> list[Freshness]:
+    """Return when each stream was last read to its end, and how many contacts it holds."""
+    contacts = bench.warehouse.current(CONTACTS.name)
+    counted = contacts.filter(contacts.state == "active").group_by("connection").aggregate(rows=lambda t: t.count())
+    rows = {row["connection"]: int(row["rows"]) for row in counted.to_pyarrow().to_pylist()}
+    found = []
+    for name in bench.workspace.connections:
+        for stream in ("contacts", "memberships", "orders", "survey_answers", "campaigns", "activity"):
+            moved = bench.control.cursors.moved_at(name, stream)
+            if moved is not None or stream == "contacts":
+                found.append(Freshness(name, stream, rows.get(name, 0) if stream == "contacts" else None, moved))
+    return found
+
+
+def _sync_sentences(bench: Workbench) -> list[str]:
+    applied = next((run for run in bench.control.runs.newest(50) if run.command.startswith("apply ")), None)
+    if applied is None:
+        return ["Nothing has been written to the platforms yet."]
+    outcomes = (
+        ", ".join(f"{count:,} {name}" for name, count in applied.counts.get("outcomes", {}).items())
+        or "nothing to send"
+    )
+    return [f"Last apply {applied.started_at:%Y-%m-%d %H:%M} UTC: {outcomes}."]

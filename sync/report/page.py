@@ -1,0 +1,170 @@
+"""The parts of the report's page beyond campaigns: cards, values, findings, migration, advice. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sync.report.sentences import PersonaShare, ShownCampaign
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A drawing with its alternative text; without *svg* nothing is shown."""
+
+    svg: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One persona as people see it.
+
+    Attributes:
+        anchor: Of the card in the page.
+        value: In words; "" where it is not known.
+        facts: Family and what is said of it, in sentences; *quiet*: families of which nothing is.
+        made_from: Facts about what the segment was made from.
+        typical: Its typical member, in sentences.
+        confidence: How far all this may be believed, in sentences.
+        silent: Why there are no facts; "" where there are some.
+        quote: Invented, like the story.
+        picture: A ``data:`` address; "" for none.
+        channels: Where they can be reached, in words.
+        path: Steps of the usual way, in words.
+        copy: Label and text of each template field.
+        history: Campaigns with the persona's click rate, the newest first: name, rate, interval.
+    """
+
+    share: PersonaShare
+    anchor: str
+    value: str = ""
+    facts: Sequence[tuple[str, Sequence[str]]] = ()
+    quiet: str = ""
+    made_from: Sequence[str] = ()
+    typical: Sequence[str] = ()
+    confidence: Sequence[str] = ()
+    silent: str = ""
+    quote: str = ""
+    picture: str = ""
+    channels: Sequence[str] = ()
+    path: Sequence[str] = ()
+    copy: Sequence[tuple[str, str]] = ()
+    history: Sequence[tuple[str, str, str]] = ()
+    hours: Figure = field(default_factory=Figure)
+    responses: Figure = field(default_factory=Figure)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueRow:
+    """One segment's place by value, in words."""
+
+    place: int
+    segment: str
+    persona: str
+    people: int
+    reachable: int
+    value: str
+    interval: str
+    ranks: str
+    naive: int
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLift:
+    """What one campaign or experiment did, per persona.
+
+    Attributes:
+        headline: Metric and arms of the drawing.
+        sentences: Of its first metric: everybody, whether personas differ, each persona.
+        others: Sentences about everybody in the other metrics.
+    """
+
+    about: str
+    anchor: str
+    headline: str
+    sentences: Sequence[str]
+    others: Sequence[str]
+    notes: Sequence[str]
+    figure: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    """One persona's offers: its rates in the order of the columns, and what may be said."""
+
+    persona: str
+    rates: Sequence[str]
+    best: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Who moved between two dates: people by segment before (rows) and after (columns)."""
+
+    title: str
+    columns: Sequence[str] = ()
+    rows: Sequence[tuple[str, Sequence[MoveCell]]] = ()
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCell:
+    """People who went one way.
+
+    Attributes:
+        depth: 0 to 4, how dark it is shown.
+        stays: Whether both segments are the same.
+    """
+
+    people: int
+    depth: int
+    stays: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """One address in a campaign: people who clicked it, and their share of all who clicked."""
+
+    url: str
+    people: int
+    share: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPart:
+    """A campaign with its links and what machines opened."""
+
+    shown: ShownCampaign
+    anchor: str
+    links: Sequence[LinkRow]
+    machines: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence of advice; *tone* is stop, go or test."""
+
+    tone: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything that stands around the campaigns."""
+
+    changes: Sequence[str] = ()
+    advice: Sequence[tuple[str, Sequence[Line]]] = ()
+    values: Sequence[ValueRow] = ()
+    value_notes: Sequence[str] = ()
+    cards: Sequence[Card] = ()
+    moves: Moves = field(default_factory=lambda: Moves(""))
+    lifts: Sequence[ShownLift] = ()
+    offers: Sequence[OfferRow] = ()
+    offer_names: Sequence[str] = ()
+    campaigns: Sequence[CampaignPart] = ()
+    quality: Sequence[str] = ()
+    drifts: Sequence[str] = ()
+    shares: Figure = field(default_factory=Figure)

@@ -1,0 +1,151 @@
+"""The report's cards: one a persona, facts and what people invented apart."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.profile import text as words
+from segmenter.profile.profile import Profile
+from segmenter.stats.proportions import Responses, wilson
+from sync.personas.groups import as_they_were_assigned
+from sync.personas.profiles import profiles
+from sync.report import charts
+from sync.report.engagement_profile import Portrait, Step, portraits
+from sync.report.page import Card, Figure
+from sync.report.sentences import CLICKED, CampaignResult, PersonaShare, ResultRow
+from sync.session import Workbench
+
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+LARGEST_PICTURE = 1_000_000  # bytes: the report is one file, which people send around
+
+
+def cards(
+    bench: Workbench,
+    shares: Sequence[PersonaShare],
+    measured: Sequence[CampaignResult],
+    values: Mapping[str, str],
+    as_of: datetime,
+) -> list[Card]:
+    """Return a card for each persona.
+
+    Args:
+        bench: The open workspace.
+        shares: The personas with their persons.
+        measured: Campaigns, the newest first.
+        values: What a persona's people are worth, in words, by slug.
+        as_of: Of the newest assignments.
+    """
+    drawn, found = portraits(bench, as_of), profiles(bench, as_they_were_assigned(bench), as_of)
+    return [
+        _card(bench, share, drawn.get(share.slug, Portrait()), found.get(share.slug), measured, values)
+        for share in shares
+    ]
+
+
+def _card(
+    bench: Workbench,
+    share: PersonaShare,
+    drawn: Portrait,
+    profile: Profile | None,
+    measured: Sequence[CampaignResult],
+    values: Mapping[str, str],
+) -> Card:
+    name = UNCLASSIFIED if share.slug == UNCLASSIFIED else share.name
+    told = _responses(name, measured)
+    persona = bench.workspace.personas.get(share.slug)
+    hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
+    newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(told)]
+    course = Figure(
+        charts.history(newest_last), f"Share of {share.name} who clicked, by campaign: " + _course_text(newest_last)
+    )
+    card = Card(
+        share,
+        f"persona-{share.slug}",
+        values.get(share.slug, ""),
+        channels=[
+            f"{one.connection}: {one.persons:,}, {one.reachable:,} of them may be written to" for one in drawn.channels
+        ],
+        path=[_step(one) for one in drawn.path],
+        copy=_copy(bench, share.slug),
+        history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
+        hours=hours,
+        responses=course,
+        quote=persona.quote if persona else "",
+        picture=picture(bench.workspace.directory, persona.picture) if persona else "",
+    )
+    return card if profile is None else _with_facts(card, profile)
+
+
+def _with_facts(card: Card, profile: Profile) -> Card:
+    lines = words.family_lines(profile)
+    said = {family for family, facts in profile.card().items() if facts}
+    quiet = [family for family in lines if family not in said]
+    return replace(
+        card,
+        facts=[(family.capitalize(), lines[family]) for family in lines if family in said],
+        quiet=f"Nothing to say of: {', '.join(quiet)}." if quiet and not profile.silent else "",
+        made_from=words.made_from(profile),
+        typical=words.typical_sentences(profile),
+        confidence=profile.trust.sentences(),
+        silent=profile.silent,
+    )
+
+
+def picture(directory: Path, name: str) -> str:
+    """Return a picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large."""
+    path = (directory / name).resolve()
+    kind = PICTURES.get(path.suffix.lower())
+    if not name or kind is None or not path.is_relative_to(directory.resolve()) or not path.is_file():
+        return ""
+    content = path.read_bytes()
+    return f"data:{kind};base64,{b64encode(content).decode()}" if len(content) <= LARGEST_PICTURE else ""
+
+
+def _step(one: Step) -> str:
+    days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "got a mail"} else ""
+    return f"{one.share:.0%} {one.what}{days}"
+
+
+def _copy(bench: Workbench, slug: str) -> list[tuple[str, str]]:
+    persona = bench.workspace.personas.get(slug)
+    own = persona.fields if persona else {}
+    return [
+        (field.label or name, _shown_as(field, own.get(name, field.fallback)))
+        for name, field in bench.workspace.fields.items()
+    ]
+
+
+def _shown_as(field: TemplateField, copy: str) -> str:
+    return f"each reader's own ({field.asked.replace('_', ' ')}), else “{copy}”" if field.asked else copy
+
+
+def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[CampaignResult, float, float, float]]:
+    """The persona's click rate in each campaign, all variants together."""
+    found = []
+    for result in measured:
+        rows: list[ResultRow] = [row for row in result.rows if row.persona == name]
+        pooled = sum((row.responses(CLICKED) for row in rows), Responses(0, 0))
+        if pooled.people:
+            span = wilson(pooled)
+            found.append((result, pooled.rate, span.low, span.high))
+    return found
+
+
+def _course_text(points: Sequence[tuple[str, float, float, float]]) -> str:
+    return ", ".join(f"{name} {rate:.1%}" for name, rate, _, _ in points) + "."
+
+
+def _hours_text(name: str, drawn: Portrait) -> str:
+    if not any(drawn.opens):
+        return f"When {name} open and click: nothing yet."
+    best = max(range(len(drawn.opens)), key=lambda hour: drawn.opens[hour])
+    return (
+        f"Opens and clicks of {name} by hour of the day, local time: {sum(drawn.opens):,} opens, most of them at "
+        f"{best:02d}; {sum(drawn.clicks):,} clicks."
+    )

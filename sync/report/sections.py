@@ -1,0 +1,281 @@
+"""Gather what stands around the campaigns in the report: values, findings, offers, migration, advice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, ENGAGEMENTS
+from segmenter.lift.advice import Advice, Measured, advise
+from segmenter.lift.effects import EVERYONE, Comparison
+from segmenter.lift.offers import Best
+from segmenter.lift.text import offer_sentence, sentence, sentences
+from sync.assign.sources import definitions_of
+from sync.monitor.drift import answered, lifted, population
+from sync.monitor.migration import migration
+from sync.monitor.stability import held
+from sync.report import charts
+from sync.report.page import Figure, Line, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
+from sync.report.sentences import CampaignResult
+from sync.results.lift import Lift, engagements, lift_of_campaign, lift_of_experiment
+from sync.results.offers import offers
+from sync.session import Workbench
+from sync.value.ranking import SegmentValues, rank_segments
+
+MOVES_BACK = timedelta(days=30)
+LINKS_SHOWN = 8
+DEPTHS = (0.05, 0.2, 0.5, 0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What campaigns and experiments taught."""
+
+    lifts: Sequence[Lift]
+    offers: Sequence[Best]
+    advice: Advice
+
+
+def learned(bench: Workbench, measured: Sequence[CampaignResult], worth: Mapping[str, float]) -> Learned:
+    """Judge experiments and the campaigns that went out in variants, and say what to do next.
+
+    Args:
+        bench: The open workspace.
+        measured: Campaigns, the newest first.
+        worth: Of each persona (by name); see `segmenter.lift.advice.advise`.
+    """
+    lifts = [*_experiments(bench), *_campaigns(bench, measured)]
+    try:
+        told = offers(bench)
+    except FixSettingsError:  # nothing to compare yet
+        told = []
+    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not broken(lift)]
+    return Learned(lifts, told, advise(usable, told, worth))
+
+
+def broken(lift: Lift) -> bool:
+    """Whether its arms do not have the people that they should, so that nothing may be said."""
+    return lift.ratio is not None and lift.ratio.broken
+
+
+def _experiments(bench: Workbench) -> Iterator[Lift]:
+    for name in reversed(list(bench.workspace.experiments)):
+        try:
+            yield lift_of_experiment(bench, name)
+        except FixSettingsError:  # nobody was dealt in yet
+            continue
+
+
+def _campaigns(bench: Workbench, measured: Sequence[CampaignResult]) -> Iterator[Lift]:
+    for result in measured:
+        if len({row.variant for row in result.rows if row.variant}) > 1:
+            yield lift_of_campaign(bench, result.campaign_id)
+
+
+def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
+    """Return each lift as the page shows it: a drawing and sentences of the metric that was named before."""
+    found = []
+    for number, lift in enumerate(lifts):
+        for place, one in enumerate(lift.comparisons):
+            if one.question.metric == lift.primary:
+                found.append(_shown_lift(lift, one, anchor=f"lift-{number}-{place}"))
+    return found
+
+
+def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
+    question = one.question
+    headline = f"{question.metric}: “{question.treated}” against “{question.control}”"
+    if broken(lift):
+        told = "The arms do not have the people that they should have: something dealt wrongly, so nothing is said."
+        return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
+    mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
+    early = ["Its end has not come: the intervals hold at every look, and are wider for it."] if lift.early else []
+    text = f"Difference in people who {question.metric}, by persona. " + " ".join(sentences(one))
+    figure = Figure(charts.forest(one), text)
+    others = [
+        f"{other.question.metric.capitalize()}: {sentence(other.everyone, other)}"
+        for other in mine
+        if other.everyone.verdict != "nobody"
+    ]
+    return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
+
+
+def _hetero_first(one: Comparison) -> list[str]:
+    """Whether personas differ at all comes before what is said of each."""
+    everybody, *rest = sentences(one)
+    return [rest[0], everybody, *rest[1:]] if rest else [everybody]
+
+
+def offer_rows(found: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
+    """Return the names of all offers, and a row for each persona."""
+    names = sorted({cell.offer for best in found for cell in best.offers})
+    rows = []
+    for best in found:
+        rates = {cell.offer: f"{cell.responses.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
+        told = best.best.offer if best.supported else ""
+        rows.append(OfferRow(best.persona, [rates.get(name, "–") for name in names], told, offer_sentence(best)))
+    return names, rows
+
+
+def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
+    """Return the advice under its three headings; each says so when there is nothing."""
+    parts = (
+        ("Stop", "stop", found.stop, "Nothing: no finding that stands speaks against anything."),
+        ("Go on", "go", found.go_on, "Nothing is proven to work yet."),
+        ("Test next", "test", found.test_next, "Nothing: each persona has an offer that is known to work best."),
+    )
+    return [
+        (title, [Line(tone, tip.sentence) for tip in tips] or [Line(tone, nothing)])
+        for title, tone, tips, nothing in parts
+    ]
+
+
+def moves(bench: Workbench, now: datetime) -> Moves:
+    """Return who moved from which segment to which in the last thirty days, or since the first assignment."""
+    runs = [run for run in bench.control.runs.of_command("assign") if run.state == "done" and run.finished_at]
+    if not runs:
+        return Moves("", sentence="Nobody is assigned yet: run `personasync assign`.")
+    ends = [run.finished_at for run in runs if run.finished_at is not None]
+    before = max(ends[0], max((end for end in ends if end <= now - MOVES_BACK), default=ends[0]))
+    title = f"From {before:%Y-%m-%d} to {now:%Y-%m-%d}"
+    try:
+        found = migration(bench, before, now)
+    except FixSettingsError as error:
+        return Moves(title, sentence=str(error))
+    titles = {segment.name: segment.title or segment.name for segment in bench.workspace.segments}
+    named = [titles.get(name, name) if name else "Unclassified" for name in found.columns]
+    rows = []
+    for row, counts in zip(found.rows, found.counts.tolist(), strict=True):
+        whole = max(sum(counts), 1)
+        cells = [
+            MoveCell(int(n), sum(n / whole >= depth for depth in DEPTHS) if n else 0, row == column)
+            for column, n in zip(found.columns, counts, strict=True)
+        ]
+        rows.append((titles.get(row, row) if row else "Unclassified", cells))
+    people = int(found.counts.sum())
+    stayed = f"{found.stayed():.0%} of the {people:,} persons who were known at both dates have the same segment."
+    once = " All assignments are of one run so far, so nobody can have moved." if len(runs) == 1 else ""
+    return Moves(title, named, rows, stayed + once)
+
+
+def links_of(bench: Workbench, result: CampaignResult) -> list[LinkRow]:
+    """Return the addresses that people clicked in a campaign, without what follows "?": that may name a person."""
+    warehouse = bench.warehouse
+    table = warehouse.current(CAMPAIGNS.name)
+    own = (table.campaign_id == result.campaign_id) | (table.parent_id == result.campaign_id)
+    mails = table.filter(table.connection == result.connection, own).select("connection", "campaign_id")
+    links = warehouse.memtable(bench.control.links.load())
+    told = engagements(bench).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
+    human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
+    clicked = human.mutate(address=human.url.fill_null("(address not told)").re_replace(r"[?#].*$", ""))
+    whole = max(int(human.person_id.nunique().to_pyarrow().as_py()), 1)
+    counted = clicked.group_by("address").aggregate(people=clicked.person_id.nunique())
+    rows = counted.order_by(counted.people.desc(), "address").limit(LINKS_SHOWN).to_pyarrow().to_pylist()
+    return [LinkRow(row["address"], int(row["people"]), f"{row['people'] / whole:.0%}") for row in rows]
+
+
+def machine_sentence(result: CampaignResult) -> str:
+    """Say how many mails only a machine opened; "" where none."""
+    n = sum(row.machine_only for row in result.rows)
+    return f"{n:,} mails were opened by a mail program only; they are not in the opens." if n else ""
+
+
+def valued(bench: Workbench) -> SegmentValues | None:
+    """Return the segments by value; None where nobody is assigned yet."""
+    try:
+        return rank_segments(bench)
+    except FixSettingsError:
+        return None
+
+
+def value_rows(bench: Workbench, found: SegmentValues) -> list[ValueRow]:
+    """Return the ranking as the page shows it."""
+    titles = {segment.name: segment.title or segment.name for segment in bench.workspace.segments}
+    names = {segment: bench.workspace.personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
+    rows = []
+    for place, one in enumerate(found.ranking, start=1):
+        advice = found.advice[one.name]
+        ranks = f"{one.ranks[0]}–{one.ranks[1]}" if one.ranks[0] != one.ranks[1] else f"{one.ranks[0]}"
+        into = f" into {titles.get(advice.merge_with, advice.merge_with)}" if advice.merge_with else ""
+        rows.append(
+            ValueRow(
+                place,
+                titles.get(one.name, one.name),
+                names.get(one.name, ""),
+                one.people,
+                one.reachable,
+                f"{one.value:,.0f} {found.currency}" if found.valued else "not known",
+                f"{one.interval.low:,.0f} to {one.interval.high:,.0f}" if found.valued else "",
+                ranks if found.valued else "–",
+                one.naive,
+                f"{advice.verdict}{into}: {'; '.join(advice.reasons)}",
+            )
+        )
+    return rows
+
+
+def worth_of(bench: Workbench, found: SegmentValues | None) -> dict[str, float]:
+    """Return what each persona's people are worth together, by name; empty where no value is known."""
+    worth: dict[str, float] = {}
+    for one in found.ranking if found is not None and found.valued else ():
+        if (slug := bench.workspace.persona_of.get(one.name)) is not None:
+            name = bench.workspace.personas[slug].name
+            worth[name] = worth.get(name, 0.0) + one.value
+    return worth
+
+
+def quality(bench: Workbench) -> list[str]:
+    """Say how sure the assignments in force are, and how old what they rest on is."""
+    told = bench.warehouse.current(ASSIGNMENTS.name)
+    row = (
+        told.aggregate(
+            persons=told.count(),
+            unclassified=told.segment.isnull().sum(),
+            confidence=told.confidence.mean(),
+            kept=told.expires_at.notnull().sum(),
+        )
+        .to_pyarrow()
+        .to_pylist()[0]
+    )
+    structural = [told for one in held(bench) for told in one.sentences()]
+    if not row["persons"]:
+        return structural
+    share = (row["unclassified"] or 0) / row["persons"]
+    found = [f"{share:.0%} of {row['persons']:,} persons are unclassified."]
+    if row["confidence"] is not None:
+        found.append(f"Of the others the mean confidence is {row['confidence']:.0%}.")
+    if row["kept"]:
+        found.append(f"{row['kept']:,} keep a segment that nothing confirms any more; it ends by itself.")
+    newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
+    when = f"is of {newest:%Y-%m-%d %H:%M} UTC" if newest else "was never read"
+    return [*found, f"The newest open, click or visit {when}.", *structural]
+
+
+def drifts(bench: Workbench, measured: Sequence[CampaignResult]) -> list[str]:
+    """Say whether people, their answers, or what mailing adds to them have changed; what `quality` tells too."""
+    moved, told = population(bench, definitions_of(bench.workspace).version)
+    names = [name for name, one in moved.items() if one.alarm]
+    found = [f"People have changed in: {', '.join(names)}."] if names else []
+    return [*found, *told, *answered(measured), *lifted(bench)]
+
+
+def verdict_of(lift: Lift) -> str:
+    """Return what was found of everybody in the metric that was named before."""
+    return next((one.everyone.verdict for one in lift.comparisons if one.question.metric == lift.primary), "nobody")
+
+
+def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
+    """Return a sentence about everybody for each lift that may be believed."""
+    told = []
+    for lift in lifts:
+        for one in lift.comparisons:
+            if one.question.metric == lift.primary and not broken(lift):
+                told.append(f"{lift.about}: {sentence(one.everyone, one)}")
+                told += [
+                    f"{lift.about}: {sentence(each, one)}"
+                    for each in one.personas
+                    if one.common.differ and each.verdict in {"more", "less"} and each.persona != EVERYONE
+                ]
+    return told

@@ -1,0 +1,1 @@
+"""Import campaign results; lift; offers."""

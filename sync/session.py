@@ -1,0 +1,164 @@
+"""Everything that a step works with, opened once and closed in the right order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from connectors.connector import Connector, find
+from connectors.errors import FixSettingsError
+from connectors.transport.rate_ledger import is_alive
+from sync.control import Control, open_control
+from sync.warehouse.store import Warehouse, open_warehouse
+from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.settings import Workspace, load_workspace
+
+Progress = Callable[[str, int, int | None], None]
+"""Told the name of what is being read or written, how much is done, and of how much."""
+
+
+def no_progress(name: str, done: int, total: int | None) -> None:
+    """Show nothing."""
+
+
+class Definitions(Protocol):
+    """What decides: the workspace's segments, personas and fields, and what the plugin declares."""
+
+    workspace: Workspace
+    manifest: Manifest
+
+
+class Recording(Protocol):
+    """Where runs and changes are recorded."""
+
+    control: Control
+
+
+@dataclass(slots=True)
+class Workbench:
+    """A workspace with its stores open, and its platforms a call away.
+
+    Attributes:
+        now: The wall clock, UTC.
+        environment: Where ``env:NAME`` secrets are looked up.
+    """
+
+    workspace: Workspace
+    manifest: Manifest
+    control: Control
+    warehouse: Warehouse
+    now: Callable[[], datetime]
+    environment: Mapping[str, str]
+    opened: dict[str, Connector] = field(default_factory=dict)
+
+    def reload(self) -> None:
+        """Read the workspace's files again; connectors are opened anew, since they were told of the old ones.
+
+        Raises:
+            FixSettingsError: A file is wrong now.
+        """
+        self.workspace = load_workspace(self.workspace.directory)
+        for connector in self.opened.values():
+            connector.close()
+        self.opened.clear()
+
+    def connector(self, name: str) -> Connector:
+        """Return the connector of connection *name*, opened on first use.
+
+        Raises:
+            FixSettingsError: The connection is unknown, or its secret is missing.
+        """
+        if name not in self.opened:
+            connection = self.workspace.connection(name, self.manifest, self.environment)
+            self.opened[name] = find(self.workspace.connections[name].connector)(connection)
+        return self.opened[name]
+
+    def connectors(self, only: str | None = None) -> list[Connector]:
+        """Return every connector of the workspace, or the one named *only*: a connection, or its kind of platform.
+
+        Raises:
+            FixSettingsError: There is no connection *only*.
+        """
+        connections = self.workspace.connections
+        named = [name for name, part in connections.items() if only in {None, name, part.connector}]
+        if only in connections:
+            named = [name for name in named if name == only]
+        if not named and only is not None:
+            known = ", ".join(connections) or "none"
+            raise FixSettingsError(f"There is no connection {only!r}.", mend=f"personasync.toml has: {known}.")
+        return [self.connector(name) for name in named]
+
+    def budget(self, name: str) -> str:
+        """Return how much of its account's limit a connection uses; *name* begins with the connection's."""
+        opened = self.opened.get(name.split(" ", 1)[0])
+        return opened.traffic.budget if opened else ""
+
+    def requests(self) -> dict[str, dict[str, int]]:
+        """Return the requests sent so far, by connection and endpoint."""
+        return {name: dict(connector.traffic.requests) for name, connector in self.opened.items()}
+
+
+@dataclass(slots=True)
+class RecordedRun:
+    """One command while it runs; what it sets here is kept when it ends."""
+
+    run_id: str
+    counts: dict[str, Any] = field(default_factory=dict)
+    state: str = "done"
+
+
+@contextmanager
+def recorded(bench: Workbench, command: str) -> Iterator[RecordedRun]:
+    """Note in the control store that *command* runs, and how it ended: "failed" where it raised."""
+    bench.control.runs.bury(is_alive)
+    run = RecordedRun(bench.control.runs.begin(command))
+    started = time.monotonic()
+    before = {name: connector.traffic.writes for name, connector in bench.opened.items()}
+    sent = bench.requests()
+    try:
+        yield run
+    except BaseException as error:
+        bench.control.runs.finish(run.run_id, "failed", {**run.counts, "error": str(error)})
+        raise
+    endpoints = {
+        name: {end: new for end, count in counts.items() if (new := count - sent.get(name, {}).get(end, 0))}
+        for name, counts in bench.requests().items()
+    }
+    run.counts["endpoints"] = endpoints
+    run.counts["requests"] = {name: sum(counts.values()) for name, counts in endpoints.items()}
+    run.counts["seconds"] = round(time.monotonic() - started, 2)
+    run.counts["writes"] = sum(
+        connector.traffic.writes - before.get(name, 0) for name, connector in bench.opened.items()
+    )
+    bench.control.runs.finish(run.run_id, run.state, run.counts)
+
+
+@contextmanager
+def open_workbench(
+    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]
+) -> Iterator[Workbench]:
+    """Open the workspace in *directory*, and close all of it when the block ends.
+
+    Raises:
+        FixSettingsError: A file of the workspace is missing or wrong, or another process holds the warehouse.
+    """
+    workspace = load_workspace(directory)
+    control = open_control(workspace.state_url, now=now)
+    try:
+        warehouse = open_warehouse(workspace.engine, workspace.state_dir)
+        try:
+            bench = Workbench(workspace, load_manifest(), control, warehouse, now, environment)
+            try:
+                yield bench
+            finally:
+                for connector in bench.opened.values():
+                    connector.close()
+        finally:
+            warehouse.close()
+    finally:
+        control.close()

@@ -1,0 +1,1 @@
+"""Surveys: design a typing tool, score answers, export forms."""

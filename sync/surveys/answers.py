@@ -1,0 +1,147 @@
+"""Answers as the segmenter takes them: from a file with a row a respondent, or from what the warehouse holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from connectors.errors import FixSettingsError
+from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
+from segmenter.errors import DefinitionError
+from segmenter.surveys.answers import AnswerSheet, WordsError, code, is_no_answer
+from segmenter.surveys.survey_checks import Finding
+from sync.surveys.spreadsheet import Grid, read_grid
+from sync.warehouse.store import Warehouse
+
+RESPONDENT = ("respondent", "respondent_id", "email", "e-mail", "id", "contact_id", "customer_id", "person_id", "case")
+"""Names of the column that says who answered; the first that a file has is taken."""
+NOT_ITEMS = frozenset({"survey", "date", "at", "answered_at", "timestamp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column of a file is what.
+
+    Attributes:
+        respondent: Who answered; None: a usual name, else the rows' numbers.
+        segment: The segment that is known already; None: it is to be found.
+        leave_out: No items.
+        only: The items; empty: all other columns.
+    """
+
+    respondent: str | None = None
+    segment: str | None = None
+    leave_out: Sequence[str] = ()
+    only: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Answers, and what had to be left out of them."""
+
+    sheet: AnswerSheet
+    findings: list[Finding] = field(default_factory=list)
+
+
+def answers_from_file(path: Path, columns: Columns, *, sheet: str | None = None) -> Read:
+    """Return the answers of a file.
+
+    Raises:
+        FixSettingsError: It can't be read, lacks a column, or a cell of an item of numbers is no number.
+    """
+    return answers_of(read_grid(path, sheet=sheet), columns)
+
+
+def answers_of(grid: Grid, columns: Columns) -> Read:
+    """Return the answers in a grid. Raises as `answers_from_file`."""
+    who = grid.needed(columns.respondent) if columns.respondent else _usual(grid)
+    segment = grid.needed(columns.segment) if columns.segment else None
+    away = {grid.needed(name) for name in columns.leave_out}
+    wanted = [grid.needed(name) for name in columns.only] or [
+        header for header in grid.headers if header.casefold() not in NOT_ITEMS
+    ]
+    items = [header for header in wanted if header not in {who, segment, *away}]
+    findings: list[Finding] = []
+    values, labels, kept = [], {}, []
+    for item in items:
+        try:
+            coded = code(grid.column(item), item, grid.numbers)
+        except WordsError as error:
+            mend = f"Number its answers if they have an order, or say --leave-out {item!r}."
+            findings.append(Finding("words", f"{item!r} is left out: {error}.", mend))
+            continue
+        except DefinitionError as error:
+            raise FixSettingsError(
+                f"{grid.file}, {error}.", mend="Correct the cell, or empty it where nobody answered."
+            ) from error
+        values.append(coded.values)
+        kept.append(item)
+        if coded.words:
+            labels[item] = coded.words
+    if not kept:
+        raise FixSettingsError(
+            f"{grid.file} has no item that can be used.", mend=findings[0].message if findings else "Add questions."
+        )
+    told = grid.column(segment) if segment else []
+    respondents = grid.column(who) if who else [f"row {number}" for number in grid.numbers]
+    named = tuple(name or f"row {number}" for name, number in zip(respondents, grid.numbers, strict=True))
+    segments = tuple("" if is_no_answer(one) else one for one in told)
+    return Read(AnswerSheet(named, tuple(kept), np.column_stack(values), segments, labels, grid.numbers), findings)
+
+
+def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[str, str], proposal: str) -> Read:
+    """Return the answers with the segment of each respondent, "" for those that *segments* does not know.
+
+    Args:
+        read: The answers.
+        segments: By person, or by respondent of the file that the proposal was made of.
+        person_of: Person by contact key.
+        proposal: Its name, for the message.
+
+    Raises:
+        FixSettingsError: None of the respondents is known.
+    """
+    sheet = read.sheet
+    known = [segments.get(one) or segments.get(person_of.get(one, "")) or _by_address(one, segments, person_of)
+             for one in sheet.respondents]  # fmt: skip
+    if not any(known):
+        raise FixSettingsError(
+            f"None of these respondents is in the proposal {proposal!r}.",
+            mend="Take the answers that it was made of, with the same --respondent.",
+        )
+    return replace(read, sheet=replace(sheet, segments=tuple(one or "" for one in known)))
+
+
+def _by_address(respondent: str, segments: Mapping[str, str], person_of: Mapping[str, str]) -> str:
+    key = email_key(normalise_email(respondent) or "")
+    return segments.get(person_of.get(key, ""), "")
+
+
+def _usual(grid: Grid) -> str | None:
+    return next((found for name in RESPONDENT if (found := grid.find(name)) is not None), None)
+
+
+def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: Columns) -> Read:
+    """Return the answers to one survey that were pulled.
+
+    Raises:
+        FixSettingsError: There are none.
+    """
+    table = warehouse.current(SURVEY_ANSWERS.name)
+    rows = table.filter(table.survey == survey).order_by("at").to_pyarrow().to_pylist()
+    if not rows:
+        surveys = sorted(table.select("survey").distinct().to_pyarrow()["survey"].to_pylist())
+        raise FixSettingsError(
+            f"There are no answers to a survey {survey!r}.",
+            mend=f"Pulled were: {', '.join(surveys) or 'none; name a file, or run `personasync pull`'}.",
+        )
+    items = sorted({row["item"] for row in rows})
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        found.setdefault(row["contact_key"], {})[row["item"]] = row["value"] or ""
+    cells = tuple((who, *(told.get(item, "") for item in items)) for who, told in found.items())
+    grid = Grid(f"survey {survey!r}", ("respondent", *items), cells, tuple(range(1, len(cells) + 1)))
+    return answers_of(grid, columns)

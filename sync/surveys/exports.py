@@ -1,0 +1,169 @@
+"""A typing tool as things to use: a form, a list of questions, definitions for both platforms, settings to paste."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from segmenter.classifier.linear import option_of, trait_of
+from segmenter.surveys.answers import number_of
+from segmenter.typing_tool.tool_file import Question, ToolFile
+
+GROUP = "personasync"
+TAG_PREFIX = 5  # characters of the tool's name in a merge tag of at most ten
+MERGE_NAME, HELP_TEXT, HUBSPOT_LABEL = 50, 250, 250  # characters
+
+
+def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, title: str | None = None) -> list[Path]:
+    """Write everything into *folder*, and return the paths.
+
+    Args:
+        file: The tool.
+        folder: Made if it is missing.
+        action: Where the form sends answers; without, it saves them as a CSV file that can be scored.
+        title: The form's heading.
+    """
+    texts = {
+        "form.html": form(file, action=action, title=title),
+        "questions.csv": questions_csv(file),
+        "hubspot-properties.json": _json(hubspot_properties(file)),
+        "mailchimp-merge-fields.json": _json(mailchimp_merge_fields(file)),
+        "traits.toml": traits_toml(file),
+        "segments.toml": segments_toml(file),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
+    return [folder / name for name in texts]
+
+
+def form(file: ToolFile, *, action: str | None, title: str | None) -> str:
+    """Return one HTML page that needs nothing else: no script, style or picture of another place."""
+    template = resources.files("sync.surveys").joinpath("templates/survey_form.html.j2").read_text("utf-8")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(template).render(
+        title=title or "A few short questions",
+        questions=file.questions,
+        action=action,
+        survey=file.survey,
+        number=number,
+    )
+
+
+def number(value: float) -> str:
+    """Return a value as it is stored: 1, not 1.0."""
+    return f"{value:g}"
+
+
+def questions_csv(file: ToolFile) -> str:
+    """Return one row an answer of each question."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["number", "item", "trait", "question", "value", "answer"])
+    for place, question in enumerate(file.questions, 1):
+        for value, label in [(number(a.value), a.label) for a in question.answers] or [("", "any number")]:
+            writer.writerow([place, question.item, question.trait, question.text, value, label])
+    return out.getvalue()
+
+
+def hubspot_properties(file: ToolFile) -> dict[str, Any]:
+    """Return the body of ``POST /crm/v3/properties/contacts/batch/create``; the group has to be there before."""
+    return {"inputs": [_property(file, place, question) for place, question in enumerate(file.questions)]}
+
+
+def _property(file: ToolFile, place: int, question: Question) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "name": question.trait,
+        "label": question.text[:HUBSPOT_LABEL],
+        "type": "enumeration" if question.answers else "number",
+        "fieldType": "radio" if question.answers else "number",
+        "groupName": GROUP,
+        "description": f"Question {place + 1} of the typing tool {file.name}",
+        "hasUniqueValue": False,
+        "formField": True,
+    }
+    if question.answers:
+        body["options"] = [
+            {"label": answer.label, "value": number(answer.value), "displayOrder": order, "hidden": False}
+            for order, answer in enumerate(question.answers)
+        ]
+    return body
+
+
+def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
+    """Return the bodies of ``POST /lists/{id}/merge-fields``, one a question.
+
+    A choice has no value beside its text in Mailchimp, so that the choices are the numbers, and the help text tells
+    what they mean.
+    """
+    found = []
+    for place, question in enumerate(file.questions, 1):
+        body: dict[str, Any] = {
+            "tag": merge_tag(file.name, place),
+            "name": question.text[:MERGE_NAME],
+            "type": "dropdown" if question.answers else "number",
+            "required": False,
+            "public": True,
+            "default_value": "",
+            "help_text": ", ".join(f"{number(a.value)} = {a.label}" for a in question.answers)[:HELP_TEXT],
+        }
+        if question.answers:
+            body["options"] = {"choices": [number(answer.value) for answer in question.answers]}
+        found.append(body)
+    return found
+
+
+def merge_tag(tool: str, place: int) -> str:
+    """Return the merge tag of a question: at most ten capitals, digits and underscores."""
+    letters = re.sub(r"[^A-Z0-9]", "", tool.upper())[:TAG_PREFIX] or "TOOL"
+    return f"{letters}_Q{place}"
+
+
+def traits_toml(file: ToolFile) -> str:
+    """Return the block to paste into personasync.toml."""
+    lines = [
+        f"# Questions of the typing tool {file.name!r}, for personasync.toml: answers that the files connector reads.",
+        "# Answers in a platform's fields instead? Write connection and property in place of survey and item.",
+    ]
+    for place, question in enumerate(file.questions, 1):
+        where = f"HubSpot {question.trait}, Mailchimp {merge_tag(file.name, place)}"
+        lines += ["", trait_block(file, question, where)]
+    return "\n".join(lines) + "\n"
+
+
+def trait_block(file: ToolFile, question: Question, remark: str = "") -> str:
+    """Return the trait of one question as personasync.toml defines it; words that answers may be are told."""
+    categories = any(option_of(feature) for feature in file.model.features if trait_of(feature) == question.trait)
+    words = {a.label: a.value for a in question.answers if number_of(a.label) is None}
+    counts = ", ".join(f"{quoted(word)} = {number(value)}" for word, value in words.items())
+    lines = [
+        f"[traits.{question.trait}]{'  # ' if remark else ''}{remark}",
+        f"survey = {quoted(file.survey)}",
+        f"item = {quoted(question.item)}",
+        'type = "text"' if categories else 'type = "number"',
+        f"meaning = {quoted(question.text)}",
+        *([f"words = {{ {counts} }}"] if words and not categories else []),
+    ]
+    return "\n".join(lines)
+
+
+def segments_toml(file: ToolFile) -> str:
+    """Return the segments that segments.toml needs, without rules: the tool says who is in them."""
+    blocks = [f"[[segments]]\nname = {quoted(label)}\n" for label in file.segments]
+    return "# For segments.toml; leave out those that are there already.\n" + "\n".join(blocks)
+
+
+def quoted(text: str) -> str:
+    """Return *text* as TOML writes it: JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _json(told: Any) -> str:
+    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,322 @@
+"""The jobs of `personasync survey`: design a typing tool, score answers with it, import one from an agency."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from connectors.errors import FixSettingsError
+from segmenter.assign.definitions import Thresholds
+from segmenter.classifier.model_file import coefficients_of
+from segmenter.errors import DefinitionError
+from segmenter.minimum import needs
+from segmenter.surveys.answers import AnswerSheet, is_no_answer, number_of
+from segmenter.surveys.survey_checks import (
+    Finding,
+    all_up_or_down,
+    centred,
+    examine,
+    latest,
+    response_styles,
+    turned_round,
+    unusable_items,
+)
+from segmenter.typing_tool.agency_table import Table, read_coefficients
+from segmenter.typing_tool.build import Made, Order, make_tool
+from segmenter.typing_tool.lda import Matrix
+from segmenter.typing_tool.scoring import Scored, score_answers
+from segmenter.typing_tool.targets import Labeller, found_anew, given, k_means
+from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of
+from segmenter.typing_tool.validation import fill_values, filled
+from sync.session import Workbench
+from sync.surveys.answers import Columns, Read, answers_from_file
+from sync.surveys.sensitive_items import why_item
+from sync.surveys.spreadsheet import read_grid
+from sync.traits.compute import measured
+from sync.workspace.proposals import ProposalFile, found_before
+from sync.workspace.settings import Workspace
+from sync.workspace.typing_tools import save_tool
+
+HALF = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a tool shall be.
+
+    Attributes:
+        items: So many questions; None: as few as do nearly as well as the best.
+        segments: Groups to find where the answers come without segments.
+        reverse: Items whose scale is the other way round.
+        centre: Whether each person's mean is taken out before groups are found.
+        texts: What to ask, by item.
+        proposal: The accepted proposal whose segments the tool shall find; the answers' segments are its names.
+    """
+
+    tool: str
+    survey: str
+    items: int | None = None
+    segments: int | None = None
+    reverse: Sequence[str] = ()
+    centre: bool = False
+    texts: Mapping[str, str] | None = None
+    proposal: ProposalFile | None = None
+    seed: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Designed:
+    """A tool that was made and saved, and what was odd about the answers."""
+
+    made: Made
+    path: Path
+    findings: Sequence[Finding]
+
+
+def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> Designed:
+    """Make a tool and save it.
+
+    Raises:
+        FixSettingsError: The answers can't carry a tool.
+    """
+    sheet = read.sheet
+    unknown = next((item for item in wish.reverse if item not in sheet.items), None)
+    if unknown is not None:
+        raise FixSettingsError(
+            f"There is no item {unknown!r} to reverse.", mend=f"There are: {', '.join(sheet.items)}."
+        )
+    findings = [*read.findings, *examine(turned_round(sheet, wish.reverse))]
+    usable, withheld = _usable(latest(turned_round(sheet, wish.reverse)), workspace, wish)
+    findings += withheld
+    labeller, names = _labeller(usable, wish)
+    source = "given" if usable.segments else f"k-means of {len(names)}"
+    if wish.proposal is not None:
+        source, told = _source(wish.proposal)
+        findings += told
+    order = Order(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now)
+    generator = np.random.default_rng(wish.seed)
+    try:
+        made = make_tool(usable, labeller, names, order, generator)
+    except DefinitionError as error:
+        raise FixSettingsError(
+            f"No tool can be made: {error}.", mend="Look at the answers, or ask more people."
+        ) from error
+    labels = labeller(np.arange(len(usable.values)), np.random.default_rng(wish.seed))
+    findings += _ways_of_answering(usable.values, labels.tolist(), names)
+    return Designed(made, save_tool(workspace.state_dir, made.file), findings)
+
+
+def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[AnswerSheet, list[Finding]]:
+    """The respondents and items that can be learned from; what is sensitive only where the purpose names it."""
+    useless = unusable_items(sheet)
+    findings, kept = [], []
+    for item in sheet.items:
+        trait = trait_name(wish.tool, item)
+        reason = why_item(workspace, wish.tool, wish.survey, item, (wish.texts or {}).get(item, ""))
+        if reason:
+            mend = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name.'
+            findings.append(Finding("sensitive", f"{item!r} is left out: {reason}.", mend))
+        elif item not in useless:
+            kept.append(item)
+    places = [sheet.items.index(item) for item in kept]
+    rows = [
+        row
+        for row in range(len(sheet.respondents))
+        if places and not np.isnan(sheet.values[row, places]).all() and (not sheet.segments or sheet.segments[row])
+    ]
+    if not kept or not rows:
+        raise FixSettingsError(
+            "No item is left to learn from: all are constant, unanswered or sensitive.", mend="Look at the answers."
+        )
+    return sheet.only(rows, kept), findings
+
+
+def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
+    if sheet.segments:
+        named = [slug(segment) for segment in sheet.segments]
+        names = sorted(set(named))
+        places = {name: place for place, name in enumerate(names)}
+        truth = np.array([places[name] for name in named], dtype=np.int64)
+        if wish.proposal is None or wish.proposal.proposal.method != "kmeans":
+            return given(truth), names
+        own = [place for place, item in enumerate(sheet.items) if item in wish.proposal.proposal.base]
+        return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth), names
+    if wish.segments is None:
+        raise FixSettingsError(
+            "The answers come without segments.",
+            mend="Name their column: --segment NAME; or say how many to find: -k 4.",
+        )
+    different = len(np.unique(sheet.values, axis=0))
+    if different < wish.segments:
+        raise FixSettingsError(
+            f"{needs(f'Finding {wish.segments} segments', wish.segments, 'different answers', different)}.",
+            mend="Ask for fewer, or ask more people.",
+        )
+    known = filled(sheet.values, fill_values(sheet.values))
+    base = centred(known) if wish.centre else known
+    return k_means(base, wish.segments), [f"segment_{place + 1}" for place in range(wish.segments)]
+
+
+def _source(proposal: ProposalFile) -> tuple[str, list[Finding]]:
+    made = proposal.proposal
+    if made.method == "kmeans":
+        return f"proposal {made.name}, found anew in each fold", []
+    message = f"The classes of {made.name!r} were found once, on everybody: the hit rates below are optimistic."
+    return f"proposal {made.name}, found once", [Finding("optimistic", message, "Ask new people, and compare.")]
+
+
+def _ways_of_answering(values: Matrix, labels: Sequence[int], names: Sequence[str]) -> list[Finding]:
+    return [
+        Finding(
+            "style",
+            f"{names[segment]!r} is {'above' if share > HALF else 'below'} everybody in {max(share, 1 - share):.0%} "
+            "of the items: probably a way of answering, not a need.",
+            "Run it again with --centre, and compare.",
+        )
+        for segment, share in all_up_or_down(values, labels).items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Respondents with what the tool says of them; flags are ways of answering."""
+
+    respondents: Sequence[str]
+    scored: Sequence[Scored]
+    flags: Mapping[int, str]
+    segments: Mapping[str, int]
+    incomplete: Sequence[str]
+
+
+def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresholds, *, sheet: str | None) -> Scores:
+    """Score the answers of a file; its columns are items, or the tool's traits.
+
+    Raises:
+        FixSettingsError: It can't be read, or holds none of the tool's questions.
+    """
+    read = read_grid(path, sheet=sheet)
+    headers = {q.trait: read.find(q.item) or read.find(q.trait) for q in file.questions}
+    there = [header for header in headers.values() if header]
+    if not there:
+        listed = ", ".join(question.item for question in file.questions)
+        raise FixSettingsError(
+            f"{path.name} holds none of the questions of {file.name!r}.", mend=f"They are: {listed}."
+        )
+    values = np.full((len(read.rows), len(file.questions)), np.nan)
+    for place, question in enumerate(file.questions):
+        header = headers[question.trait]
+        if header:
+            words = {answer.label: answer.value for answer in question.answers}
+            values[:, place] = _numbers(read.column(header), words, f"{path.name}, column {header!r}", read.numbers)
+    who = answers_from_file(path, Columns(columns.respondent, only=there), sheet=sheet).sheet.respondents
+    return _scores(file, who, values, thresholds)
+
+
+def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows: Sequence[int]) -> Matrix:
+    """Cells as the tool's numbers: what its answers are called, else numbers."""
+    found = np.full(len(cells), np.nan)
+    folded = {word.casefold(): value for word, value in words.items()}
+    for place, cell in enumerate(cells):
+        if is_no_answer(cell):
+            continue
+        value = folded.get(cell.casefold(), number_of(cell))
+        if value is None:
+            offered = ", ".join(words) or "numbers"
+            raise FixSettingsError(
+                f"{where}, row {rows[place]}: {cell!r} is no answer to this question.",
+                mend=f"Its answers are: {offered}.",
+            )
+        found[place] = value
+    return found
+
+
+def score_workspace(bench: Workbench, file: ToolFile, thresholds: Thresholds) -> Scores:
+    """Score everybody who answered anything, by the workspace's traits as of now.
+
+    Raises:
+        FixSettingsError: The workspace lacks the tool's traits.
+    """
+    lacking = [q.trait for q in file.questions if q.trait not in bench.workspace.catalogue.traits]
+    if lacking:
+        raise FixSettingsError(
+            f"personasync.toml lacks [traits.{lacking[0]}].", mend="Paste the tool's traits.toml into it."
+        )
+    names = [question.trait for question in file.questions]
+    rows = measured(bench, bench.now()).select("person_id", *names).to_pyarrow().to_pylist()
+    values = np.array([[_float(row[name]) for name in names] for row in rows], dtype=np.float64).reshape(-1, len(names))
+    asked = np.flatnonzero(~np.isnan(values).all(axis=1))
+    return _scores(file, [rows[row]["person_id"] for row in asked], values[asked], thresholds)
+
+
+def _float(value: object) -> float:
+    return float(value) if isinstance(value, bool | int | float) else float("nan")
+
+
+def _scores(file: ToolFile, who: Sequence[str], values: Matrix, thresholds: Thresholds) -> Scores:
+    scored = score_answers(file, values, thresholds)
+    sheet = AnswerSheet(tuple(who), tuple(q.item for q in file.questions), values)
+    segments = Counter(one.segment or "unclassified" for one in scored)
+    incomplete = [name for name, one in zip(who, scored, strict=True) if one.best is None]
+    return Scores(who, scored, response_styles(sheet), dict(segments.most_common()), incomplete)
+
+
+HEAD = ("respondent", "segment", "confidence", "runner_up", "likeliest", "answered", "reasons", "flag")
+
+
+def write_scores(scores: Scores, path: Path) -> None:
+    """Write a row a respondent as CSV; cells that a spreadsheet would run as a formula are quoted."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEAD)
+        for place, (who, one) in enumerate(zip(scores.respondents, scores.scored, strict=True)):
+            confidence = "" if one.confidence is None else f"{one.confidence:.4f}"
+            cells = (who, one.segment, confidence, one.runner_up, one.best, one.answered, one.reasons)
+            writer.writerow([_safe(cell) for cell in (*cells, scores.flags.get(place, ""))])
+
+
+def _safe(cell: object) -> str:
+    text = "" if cell is None else str(cell)
+    return f"'{text}" if text[:1] in {"=", "+", "@"} or (text[:1] == "-" and not text[1:2].isdigit()) else text
+
+
+def import_table(
+    workspace: Workspace, path: Path, *, tool: str, survey: str, sheet: str | None, now: datetime
+) -> tuple[ToolFile, bool]:
+    """Make a tool of an agency's table of coefficients, and save it; also tells whether the table lay on its side.
+
+    Raises:
+        FixSettingsError: It can't be read, or has another shape.
+    """
+    grid = read_grid(path, sheet=sheet)
+    try:
+        found = read_coefficients(Table(grid.headers, grid.rows, grid.numbers), tool, file=grid.file)
+    except DefinitionError as error:
+        raise FixSettingsError(
+            f"{error}.", mend="It needs items in rows, segments in columns, and a row 'constant'."
+        ) from error
+    for question in found.questions:
+        reason = why_item(workspace, tool, survey, question.item)
+        if reason:
+            raise FixSettingsError(
+                f"{grid.file}: the item {question.item!r} is sensitive ({reason}) and may not decide.",
+                mend=f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{question.trait}"].',
+            )
+    file = ToolFile(
+        format=FORMAT,
+        name=tool,
+        version=version_of(tool, found.model, now),
+        made_at=now,
+        source="imported",
+        survey=survey,
+        model=coefficients_of(found.model),
+        questions=found.questions,
+        complete=not found.has_means,
+    )
+    save_tool(workspace.state_dir, file)
+    return file, found.transposed

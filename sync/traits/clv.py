@@ -1,0 +1,149 @@
+"""What every buyer's coming orders are worth: the value model is fitted once a week and asked at every assign."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import ORDERS, VALUES
+from segmenter.value.clv import ModelFileError, Terms, TooLittle, ValueModel, fit_value_model, model_of
+from segmenter.value.rfm_summary import History, history
+from sync.session import Workbench
+
+LASTS = timedelta(days=7)
+"""So long a fitted model is asked before it is fitted anew."""
+
+CHANGED = 0.01
+"""A value that moved by less than this share is not written again: the cost of a day is its changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """What one run of the value model said.
+
+    Attributes:
+        model: None where there is too little to fit one.
+        history: Whose coming orders were asked about.
+        written: Persons whose value is new or moved.
+        notes: What must be known, in sentences.
+    """
+
+    model: ValueModel | None
+    history: History
+    written: int
+    notes: Sequence[str]
+
+
+def terms(bench: Workbench) -> Terms:
+    """Return what the workspace says about money."""
+    part = bench.workspace.value
+    return Terms(part.margin, part.horizon_days, part.discount)
+
+
+def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) -> Valued:
+    """Keep what each buyer's coming orders are worth, as versions in the warehouse.
+
+    Args:
+        bench: The open workspace.
+        as_of: UTC; nothing after it counts.
+        links: Who is who, where it was loaded already.
+
+    Raises:
+        FixSettingsError: A model's file is damaged.
+    """
+    if links is None:
+        links = bench.warehouse.memtable(bench.control.links.load())
+    found = history(bench.warehouse.current(ORDERS.name), links, as_of)
+    model = _model(bench, found, as_of)
+    if isinstance(model, TooLittle):
+        gone = _write(bench, VALUES.columns.empty_table(), as_of)
+        return Valued(None, found, gone, [model.sentence, *_left_out(found)])
+    buyers = found.buyers
+    rows = pa.table(
+        {
+            "person_id": pa.array(buyers.person_ids, pa.string()),
+            "clv": pa.array(model.value(buyers, terms(bench)), from_pandas=True),
+            "expected_orders_365d": model.orders(buyers, 365),
+            "currency": [model.currency] * len(buyers),
+            "as_of": pa.array([as_of] * len(buyers), VALUES.columns.field("as_of").type),
+            "version": [model.version] * len(buyers),
+        }
+    ).cast(VALUES.columns)
+    notes = [*_said(model), *_left_out(found)]
+    return Valued(model, found, _write(bench, rows, as_of), notes)
+
+
+def _said(model: ValueModel) -> Iterator[str]:
+    again = model.frequency.expected_of_new(365 / 7)
+    seen = f"{model.buyers:,} buyers until {model.as_of:%Y-%m-%d}"
+    yield f"Value model of {seen}: a new one orders {again:.1f} times more within a year."
+    for told in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
+        if told:
+            yield f"Value model: {told}."
+
+
+def _left_out(found: History) -> Iterator[str]:
+    if found.other_currency:
+        yield (
+            f"{found.other_currency:,} buyers order mostly in another currency than {found.currency}; "
+            "they have no value, since nothing says what their money is worth."
+        )
+    if found.not_positive:
+        yield f"{found.not_positive:,} orders of nothing or less count as orders, but not for the amount of an order."
+
+
+def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:
+    """Add what is new or moved; who had a value and has none any more gets an empty one."""
+    before = bench.warehouse.current(VALUES.name)
+    old = before.rename(old_clv="clv", old_orders="expected_orders_365d").select("person_id", "old_clv", "old_orders")
+    now = bench.warehouse.memtable(rows)
+    joined = now.left_join(old, "person_id")
+    near = (joined.clv - joined.old_clv).abs() <= CHANGED * joined.old_clv.abs()
+    near &= (joined.expected_orders_365d - joined.old_orders).abs() <= CHANGED * joined.old_orders.abs()
+    fresh = joined.filter(~near.fill_null(False)).select(*VALUES.columns.names).to_pyarrow()  # noqa: FBT003 - an expression
+    lost = before.filter(before.clv.notnull()).anti_join(now, "person_id").select("person_id").to_pyarrow()
+    nothing = pa.table(
+        {
+            **{n: pa.nulls(lost.num_rows, VALUES.columns.field(n).type) for n in VALUES.columns.names},
+            "person_id": lost["person_id"],
+            "as_of": pa.array([as_of] * lost.num_rows, VALUES.columns.field("as_of").type),
+        }
+    )
+    both = pa.concat_tables([fresh.cast(VALUES.columns), nothing.select(VALUES.columns.names).cast(VALUES.columns)])
+    return bench.warehouse.append(VALUES.name, both, recorded_at=bench.now())
+
+
+def best_model(found: History, as_of: datetime) -> ValueModel | TooLittle:
+    """Fit a model that is not kept; the same history gives the same model."""
+    return fit_value_model(found, as_of, np.random.default_rng(0))
+
+
+def _model(bench: Workbench, found: History, as_of: datetime) -> ValueModel | TooLittle:
+    """The newest model of the last days that saw nothing after the moment, else a new one."""
+    folder = bench.workspace.state_dir / "models" / "value"
+    for path in sorted(folder.glob("*.json"), reverse=True):
+        model = _read(path)
+        if as_of - LASTS < model.as_of <= as_of and model.currency == found.currency:
+            return model
+    fitted = best_model(found, as_of)
+    if isinstance(fitted, ValueModel):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(fitted.document(), indent=2)
+        (folder / f"{as_of:%Y%m%d-%H%M%S}-{fitted.version}.json").write_text(text, "utf-8")
+    return fitted
+
+
+def _read(path: Path) -> ValueModel:
+    try:
+        return model_of(json.loads(path.read_text("utf-8")))
+    except (ModelFileError, ValueError, OSError) as error:
+        mend = "Delete the file; the next `personasync assign` fits a new model."
+        raise FixSettingsError(f"{path} can't be used: {error}.", mend=mend) from error

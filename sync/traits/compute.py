@@ -1,0 +1,205 @@
+"""Everybody's traits as of a moment; from one day to the next only what changed is measured anew.
+
+What `segmenter.traits.traits.facts` says of a person is kept (`sync.traits.aggregates`) and followed through changes
+(`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.
+What comes out is what measuring everybody gives, in every digit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+from ibis import Table
+
+from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, VALUES
+from segmenter.traits import builtin as trait_catalogue
+from segmenter.traits import clv as worth
+from segmenter.traits import engagement as mail
+from segmenter.traits import local_time, orders, people, traits, windows
+from segmenter.traits import window_expiry as refresh
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.definitions import Inputs
+from sync.control.identities import Links
+from sync.session import Workbench
+from sync.traits.aggregates import KeptFacts, Mark
+from sync.traits.incremental import Step
+from sync.warehouse.latest_rows import every_overtaken, in_force
+from sync.warehouse.store import Warehouse
+from sync.warehouse.time_zones import offsets
+
+ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
+SOURCES = (*ROWS, VALUES)
+CODE = (mail, orders, people, windows, worth, traits, refresh, local_time, trait_catalogue)
+MOST_CHANGED = 0.2
+"""Share of people above which measuring everybody is about as fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one measuring did.
+
+    Attributes:
+        persons: Who was measured anew from all rows about them.
+        whole: Why everybody was; "": only those of whom something changed.
+    """
+
+    persons: int
+    whole: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """What traits are measured from.
+
+    Attributes:
+        links: Who is who.
+        catalogue: Which traits.
+        time_zone: Of people who have none.
+        most_changed: Share of people above which everybody is measured.
+    """
+
+    warehouse: Warehouse
+    links: Links
+    catalogue: Catalogue
+    time_zone: str = "UTC"
+    most_changed: float = MOST_CHANGED
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the warehouse's engine can keep facts."""
+        return self.warehouse.engine.name == "duckdb"
+
+    def traits(self, as_of: datetime) -> Table:
+        """Return everybody's traits as of a moment (UTC): from the facts that are kept, where they say it."""
+        if self.keeps:
+            kept = KeptFacts(self.warehouse)
+            before = kept.mark()
+            if before is not None and before.as_of == as_of and self._look(as_of, before) == (before, before.rows):
+                return traits.traits_of(kept.facts, self.catalogue, as_of)
+        links = self.warehouse.memtable(self.links.load())
+        contacts = self.warehouse.current(CONTACTS.name)
+        told = Inputs(
+            contacts=contacts,
+            links=links,
+            orders=self.warehouse.current(ORDERS.name),
+            order_lines=self.warehouse.current(ORDER_LINES.name),
+            deliveries=self.warehouse.current(DELIVERIES.name),
+            engagements=self.warehouse.current(ENGAGEMENTS.name),
+            answers=self.warehouse.current(SURVEY_ANSWERS.name),
+            offsets=self.warehouse.memtable(offsets(contacts, self.time_zone, as_of)),
+            values=self.warehouse.history(VALUES.name),
+        )
+        return traits.traits(told, self.catalogue, as_of)
+
+    def refresh(self, as_of: datetime, *, full: bool = False) -> Measured:
+        """Bring the facts that are kept to a moment.
+
+        Args:
+            as_of: UTC; nothing after it counts.
+            full: Measure everybody, whatever is kept.
+        """
+        kept = KeptFacts(self.warehouse)
+        before = kept.mark()
+        mark, rows_before = self._look(as_of, before)
+        why = "it was asked for" if full else _why_whole(before, mark, rows_before)
+        with kept.staging():
+            if before is None or why:
+                return self._whole(kept, mark, why)
+            step = Step(self.warehouse, kept, before, mark)
+            changed = step.changed_links(self.links)
+            persons = step.changed_persons(changed)
+            found = int(persons.count().to_pyarrow().as_py())
+            share = found / max(int(kept.facts.count().to_pyarrow().as_py()), 1)
+            if share > self.most_changed:
+                return self._whole(kept, mark, f"{share:.0%} of people changed")
+            step.follow(self.catalogue, self.time_zone, changed, persons)
+        return Measured(found)
+
+    def _whole(self, kept: KeptFacts, mark: Mark, why: str) -> Measured:
+        links = kept.stage("every_link", self.links.load())
+        rows = {schema.name: self.warehouse.history(schema.name) for schema in ROWS}
+        found = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
+        overtaken = kept.stage("versions_overtaken", found)
+        now = {schema.name: in_force(rows[schema.name], overtaken, schema) for schema in ROWS}
+        answers, values = now.pop(SURVEY_ANSWERS.name), self.warehouse.history(VALUES.name)
+        zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
+        told = Inputs(links=links, answers=answers, values=values, offsets=zones, **now)
+        kept.replace(
+            facts=traits.facts(told, self.catalogue, mark.as_of),
+            links=links,
+            overtaken=overtaken,
+            again=mail.answered_again(told.engagements, links, windows.Windows(mark.as_of)),
+            mark=mark,
+        )
+        return Measured(int(kept.facts.count().to_pyarrow().as_py()), why)
+
+    def _look(self, as_of: datetime, before: Mark | None) -> tuple[Mark, int]:
+        """What facts that are made now include; and how many of the rows that were there *before* still are."""
+        number = self.links.newest()  # first: what is written meanwhile is looked at again the next time
+        since = before.sequence if before else 0
+        tables = [self.warehouse.history(source.name) for source in SOURCES]
+        counted = ibis.union(
+            *(
+                table.aggregate(
+                    sequence=table.sequence.max(), n=table.count(), old=table.count(where=table.sequence <= since)
+                )
+                for table in tables
+            )
+        )
+        told = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
+        [found] = told.to_pyarrow().to_pylist()
+        mark = Mark(as_of, found["sequence"] or 0, int(found["n"]), number, self._made_by())
+        return mark, int(found["old"])
+
+    def _made_by(self) -> str:
+        """Digest of the traits and of the code that measures them: kept facts are of one."""
+        code = (inspect.getsource(module) for module in CODE)
+        told = [self.catalogue.digest(), self.time_zone, ibis.__version__, *code]
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
+    if before is None:
+        return "nothing was kept yet"
+    if before.made_by != mark.made_by:
+        return "traits, or how they are counted, changed"
+    if before.as_of > mark.as_of:
+        return "a later moment was looked at last"
+    if mark.as_of - before.as_of > refresh.LONGEST_LEAP:
+        return f"people were last measured as of {before.as_of:%Y-%m-%d}"
+    if before.rows != rows_before or before.links > mark.links:
+        return "rows were taken out of the stores"
+    return ""
+
+
+def measured(bench: Workbench, as_of: datetime) -> Table:
+    """Return every person's traits as of a moment (UTC)."""
+    return _measuring(bench).traits(as_of)
+
+
+@contextmanager
+def refreshed(bench: Workbench, as_of: datetime, *, full: bool = False) -> Iterator[tuple[Table, Measured]]:
+    """Measure what changed since the last time, and give every person's traits as of a moment while the block runs.
+
+    Args:
+        bench: The open workspace.
+        as_of: UTC; nothing after it counts.
+        full: Measure everybody, whatever is kept.
+    """
+    measuring = _measuring(bench)
+    if measuring.keeps:
+        done = measuring.refresh(as_of, full=full)
+        yield measuring.traits(as_of), done
+        return
+    with measuring.traits(as_of).cache() as people:  # asked several times, and costly to measure
+        yield people, Measured(int(people.count().to_pyarrow().as_py()), "this engine keeps no facts")
+
+
+def _measuring(bench: Workbench) -> Measuring:
+    return Measuring(bench.warehouse, bench.control.links, bench.workspace.catalogue, bench.workspace.time_zone)

@@ -1,0 +1,192 @@
+"""Follow changes into the facts that are kept, so that the cost of a day is its changes and not the history.
+
+A person is measured anew from all rows about them when a row came, changed or named somebody else, when who is who
+changed, or when the moment of a row has come that was still ahead. Of everybody else counts lose what left its
+window (`segmenter.traits.window_expiry`), and the newest word of the value model is taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import ibis
+from ibis import Table
+
+from connectors.records import (
+    CONTACTS,
+    DELIVERIES,
+    ENGAGEMENTS,
+    ORDER_LINES,
+    ORDERS,
+    SURVEY_ANSWERS,
+    TABLES,
+    VALUES,
+    TableSchema,
+)
+from segmenter.traits.builtin import Catalogue
+from segmenter.traits.clv import newest_values
+from segmenter.traits.definitions import Inputs
+from segmenter.traits.engagement import answered_again
+from segmenter.traits.traits import facts
+from segmenter.traits.window_expiry import WINDOWED, coming, leaving, left
+from segmenter.traits.windows import Windows
+from sync.control.identities import Links
+from sync.traits.aggregates import KeptFacts, Mark, Staged
+from sync.warehouse.latest_rows import in_force, keyed, overtaken
+from sync.warehouse.store import Warehouse
+from sync.warehouse.time_zones import offsets
+
+ABOUT = (CONTACTS, ORDERS, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
+"""Tables whose rows say whom they are about."""
+ORDER = ["connection", "order_id"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From one mark to the next.
+
+    Attributes:
+        before: What the kept facts include.
+        mark: What they shall include.
+    """
+
+    warehouse: Warehouse
+    kept: KeptFacts
+    before: Mark
+    mark: Mark
+    _tables: dict[str, Table] = field(default_factory=dict)
+
+    def _history(self, schema: TableSchema) -> Table:
+        if schema.name not in self._tables:
+            self._tables[schema.name] = self.warehouse.history(schema.name)
+        return self._tables[schema.name]
+
+    def changed_links(self, links: Links) -> Table:
+        """Return the links that are other than those that are kept; without a ``person_id`` where there is none now."""
+        if not links.dropped_after(self.before.links):
+            return self.kept.stage("links_changed", links.written_after(self.before.links))
+        now, then = self.kept.stage("every_link", links.load()), self.kept.links  # which were dropped, nobody noted
+        changed = now.anti_join(then, ["contact_key", "person_id"])
+        gone = then.anti_join(now, "contact_key").select("contact_key", person_id=ibis.null("string"))
+        return self.kept.stage("links_changed", changed.union(gone))
+
+    def changed_persons(self, changed: Table) -> Table:
+        """Return who has to be measured anew: ``person_id``. Those who are nobody any more are among them.
+
+        Args:
+            changed: As `changed_links` returns them.
+        """
+        touched, then = self.kept.stage("rows_touched", ibis.union(*self._touched())), self.kept.links
+        named = ibis.union(
+            then.semi_join(touched, "contact_key").select("person_id"),
+            then.semi_join(changed, "contact_key").select("person_id"),
+            changed.filter(changed.person_id.notnull()).select("person_id"),
+            distinct=True,
+        )
+        overtaken = touched.filter(touched.overtaken).select("sequence").union(self.kept.overtaken, distinct=True)
+        self.kept.stage("versions_overtaken", overtaken)
+        return self.kept.stage("persons_changed", named)
+
+    def _touched(self) -> Iterator[Table]:
+        """Versions of rows that came or changed, as they were and as they are, and rows whose moment came.
+
+        ``contact_key``, ``sequence``, and whether another version is in force by now (``overtaken``).
+        """
+        for schema in ABOUT:
+            versions = keyed(self._history(schema), schema)
+            yield self._versions(versions, schema)
+            at = versions.created_at if schema is CONTACTS else versions["at"]
+            came = versions.filter(coming(at, before=self.before.as_of, as_of=self.mark.as_of))
+            yield came.select("contact_key", "sequence", overtaken=ibis.literal(value=False))
+        lines, orders = self._history(ORDER_LINES), self._history(ORDERS)
+        yield self._versions(lines.mutate(contact_key=ibis.null("string")), ORDER_LINES)
+        of_lines = orders.semi_join(self._new(lines), ORDER)
+        yield of_lines.select("contact_key", "sequence", overtaken=ibis.literal(value=False))
+
+    def _versions(self, versions: Table, schema: TableSchema) -> Table:
+        """Every version of rows of which there is a new one."""
+        found = versions.semi_join(self._new(versions), list(schema.key))
+        return found.select("contact_key", "sequence", overtaken=overtaken(found, schema))
+
+    def _new(self, versions: Table) -> Table:
+        return versions.filter(versions.sequence > self.before.sequence)
+
+    def follow(self, catalogue: Catalogue, time_zone: str, changed: Table, persons: Table) -> None:
+        """Bring the kept facts from one mark to the next.
+
+        Args:
+            catalogue: Which traits the facts are for.
+            time_zone: Of people who have none.
+            changed: As `changed_links` returns them.
+            persons: As `changed_persons` returns them.
+        """
+        links = self.kept.stage("links_fresh", self._links_of(persons, changed))
+        about = self._all_about(persons, links, time_zone)
+        self.kept.stage("facts_fresh", facts(about, catalogue, self.mark.as_of))
+        self.kept.stage("again_fresh", answered_again(about.engagements, links, Windows(self.mark.as_of)))
+        self.kept.stage("values_fresh", self._values())
+        staged = Staged(
+            persons="persons_changed",
+            facts="facts_fresh",
+            links="links_fresh",
+            engagements=f"rows_{ENGAGEMENTS.name}",
+            again="again_fresh",
+            overtaken="versions_overtaken",
+            values="values_fresh",
+            losses=list(self._losses()),
+        )
+        self.kept.change(staged, self.mark)
+
+    def _links_of(self, persons: Table, changed: Table) -> Table:
+        same = self.kept.links.semi_join(persons, "person_id").anti_join(changed, "contact_key")
+        return same.union(changed.filter(changed.person_id.notnull()))
+
+    def _all_about(self, persons: Table, links: Table, time_zone: str) -> Inputs:
+        """Every row in force about some persons."""
+        about = {schema.name: self.kept.stage(f"rows_{schema.name}", self._rows_of(schema, links)) for schema in ABOUT}
+        lines = self._in_force(ORDER_LINES).semi_join(about[ORDERS.name], ORDER)
+        zones = offsets(about[CONTACTS.name], time_zone, self.mark.as_of)
+        return Inputs(
+            contacts=about[CONTACTS.name],
+            links=links,
+            orders=about[ORDERS.name],
+            order_lines=self.kept.stage("rows_order_lines", lines),
+            deliveries=about[DELIVERIES.name],
+            engagements=about[ENGAGEMENTS.name],
+            answers=about[SURVEY_ANSWERS.name],
+            offsets=self.kept.stage("zone_offsets", zones),
+            values=self._history(VALUES).semi_join(persons, "person_id"),
+        )
+
+    def _rows_of(self, schema: TableSchema, links: Table) -> Table:
+        if schema is not CONTACTS:
+            return self._in_force(schema).semi_join(links, "contact_key")
+        colon: Any = links.contact_key.find(":")
+        ids = {"connection": links.contact_key.substr(0, colon), "platform_id": links.contact_key.substr(colon + 1)}
+        return self._in_force(schema).semi_join(links.select(**ids), list(CONTACTS.key))
+
+    def _in_force(self, schema: TableSchema) -> Table:
+        return in_force(self._history(schema), self.kept.staged("versions_overtaken"), schema)
+
+    def _losses(self) -> Iterator[str]:
+        """Stage what left the windows of each table; yield the names."""
+        if self.before.as_of == self.mark.as_of:
+            return
+        moments = {"before": self.before.as_of, "as_of": self.mark.as_of}
+        for table in WINDOWED:
+            rows = self._in_force(TABLES[table])
+            rows = rows.filter(leaving(table, rows["at"], **moments))
+            if table == ENGAGEMENTS.name:
+                rows = rows.anti_join(self.kept.answered_again, "sequence")
+            name = f"lost_{table}"
+            self.kept.stage(name, left(table, rows, self.kept.links, self.kept.facts, **moments))
+            yield name
+
+    def _values(self) -> Table:
+        """What the value model said since, of those of whom it said anything."""
+        versions = self._history(VALUES)
+        said = coming(versions.as_of, before=self.before.as_of, as_of=self.mark.as_of)
+        told = versions.filter((versions.sequence > self.before.sequence) | said)
+        return newest_values(versions.semi_join(told, "person_id"), Windows(self.mark.as_of))

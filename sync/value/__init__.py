@@ -1,0 +1,1 @@
+"""Segments ranked by value, and which of them to focus on."""

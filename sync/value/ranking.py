@@ -1,0 +1,302 @@
+"""Rank the workspace's segments by value, say which to keep, and which of them are pushed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis import Table
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from segmenter.lift.effects import Comparison
+from segmenter.lift.randomization import HOLDOUT
+from segmenter.value.baselines import TOP, Capture, compare
+from segmenter.value.clv import TooLittle
+from segmenter.value.focus import with_subsegments
+from segmenter.value.keep_or_merge import Advice, advise
+from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
+from segmenter.value.rfm_summary import Array, Buyers, History, history
+from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
+from sync.session import Workbench
+from sync.traits.clv import best_model, terms, value_people
+from sync.value.focus import in_force
+
+BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
+BACK = timedelta(days=91)  # the forecast is tried on the last quarter
+ORDERED = "ordered"
+BELOW = "It is drawn towards that of all personas, and below 0 it counts as 0."
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentValues:
+    """The ranking of a workspace's segments.
+
+    Attributes:
+        ranking: The most valuable first.
+        valued: Whether the value model spoke; otherwise the order is that of past spend.
+        tried: How the model would have done on the last quarter, beside naive rankings; empty: too little known.
+        notes: What must be known, in sentences.
+    """
+
+    ranking: Sequence[Ranked]
+    advice: Mapping[str, Advice]
+    valued: bool
+    currency: str
+    tried: Mapping[str, Capture]
+    notes: Sequence[str]
+
+
+def rank_segments(bench: Workbench) -> SegmentValues:
+    """Rank the segments that people are assigned to now.
+
+    Raises:
+        FixSettingsError: Nobody was assigned yet.
+    """
+    now = bench.now()
+    links = bench.warehouse.memtable(bench.control.links.load())
+    valued = value_people(bench, now, links)
+    rows = _people(bench, links)
+    if not rows.num_rows:
+        raise FixSettingsError("Nobody has a segment yet.", mend="Run `personasync pull` and `personasync assign`.")
+    model, found = valued.model, valued.history
+    spent = _told_of(rows["person_id"], found.buyers, found.buyers.spent)
+    worth = np.zeros(rows.num_rows)
+    if model is not None:
+        worth = np.nan_to_num(_told_of(rows["person_id"], found.buyers, model.value(found.buyers, terms(bench))))
+    responses, notes = _responses(bench)
+    segments = [_segment(name, rows, worth, spent, responses) for name in _names(bench)]
+    part = bench.workspace.value
+    costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
+    beside = [one for name, one in responses.items() if name not in _names(bench)]
+    ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
+    if model is None:
+        ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
+    advice = advise(ranking, _messages(bench), valued=model is not None)
+    told = [*valued.notes, *notes, *_margin_note(bench, valued=model is not None)]
+    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(bench, links, found), told)
+
+
+def _margin_note(bench: Workbench, *, valued: bool) -> Iterator[str]:
+    if not valued:
+        yield "Without values the segments are in the order of what their people spent so far."
+    elif bench.workspace.value.margin == 1:
+        yield "Values are revenue, not profit: set `margin` in [value]."
+
+
+def _names(bench: Workbench) -> list[str]:
+    return [segment.name for segment in bench.workspace.segments]
+
+
+def _people(bench: Workbench, links: Table) -> pa.Table:
+    """Everybody with a segment: ``person_id, segment, reachable``."""
+    warehouse = bench.warehouse
+    contacts = warehouse.current(CONTACTS.name)
+    keyed = contacts.filter(contacts.state == "active").mutate(
+        contact_key=lambda t: t.connection.concat(":", t.platform_id)
+    )
+    known = keyed.inner_join(links, "contact_key")
+    may = known.consent.isin(list(bench.workspace.consent.push))
+    grouped = known.group_by("person_id").aggregate(
+        may=may.cast("int64").min(), mails=known.email.notnull().cast("int64").max()
+    )
+    mails = warehouse.current(DELIVERIES.name)
+    hard = mails.filter(mails.status == "hard", mails["at"] > bench.now() - BOUNCED).inner_join(links, "contact_key")
+    bounced = hard.select("person_id").distinct().mutate(hard=1)
+    assigned = warehouse.current(ASSIGNMENTS.name)
+    told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
+    told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
+    arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
+    return told.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
+
+
+def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
+    """Return the figure of each of *people* that *figures* has, one a buyer; 0 for who never bought."""
+    places = pc.index_in(people, value_set=pa.array(buyers.person_ids, pa.string()))
+    known = places.fill_null(len(buyers)).to_numpy()
+    return np.asarray(np.append(figures, 0.0)[known])
+
+
+def _segment(name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, Response]) -> SegmentPeople:
+    mine = pc.equal(rows["segment"], name).to_numpy()
+    reachable = rows["reachable"].to_numpy()
+    return SegmentPeople(name, worth[mine], reachable[mine], spent[mine], responses.get(name))
+
+
+def _messages(bench: Workbench) -> dict[str, str]:
+    """What each segment's people are told, as text; a segment without a persona is told what everybody is."""
+    personas, of = bench.workspace.personas, bench.workspace.persona_of
+    return {
+        name: json.dumps(dict(sorted(personas[of[name]].fields.items())) if name in of else {})
+        for name in _names(bench)
+    }
+
+
+def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
+    """What mailing adds in orders a contact, and how that was measured, in sentences.
+
+    By segment, and by name for personas that no segment has (the unclassified): they tell what is common to all.
+
+    Only people who got no mail tell that: the newest experiment with a holdout, else the holdout from all campaigns.
+    Where nobody was held out, what the better words add is all that is known.
+    """
+    experiments = list(bench.workspace.experiments.values())[::-1]
+    held = [one.name for one in experiments if one.control == HOLDOUT]
+    held += [HOLDOUT] if bench.workspace.everybody else []
+    for name in held:
+        if found := _measured(bench, partial(lift_of_experiment, bench, name)):
+            what = "all campaigns" if name == HOLDOUT else name
+            return found, [f"Response: what mailing adds, in orders a contact, by {what} against the holdout. {BELOW}"]
+    for name in (one.name for one in experiments if one.control != HOLDOUT):
+        if found := _measured(bench, partial(lift_of_experiment, bench, name)):
+            said = f"orders a contact in {name}, the best supported arm against its control, not against no mail."
+            return found, [f"Response: {said} {BELOW}"]
+    if found := _measured(bench, partial(lift_of_campaign, bench, None)):
+        said = "in the newest campaign, the best supported variant against the first, not against no mail."
+        return found, [f"Response: orders a contact {said} {BELOW}"]
+    return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
+
+
+def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Response]:
+    """What *measure* tells of orders; nothing where it has no arms yet, or nobody ordered."""
+    personas = bench.workspace.personas
+    names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
+    try:
+        return best_arm(names, measure().comparisons)
+    except FixSettingsError:
+        return {}
+
+
+def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
+    """Return the orders of the arm that is best supported for everybody together; None where nothing tells of orders.
+
+    Each persona's own best arm would be the luckiest one.
+    """
+    about = [one for one in comparisons if one.question.metric == ORDERED]
+    return max(about, key=lambda one: one.everyone.interval.low, default=None)
+
+
+def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
+    """Return what the best supported arm gains, by segment; and by name for personas that no segment has.
+
+    Args:
+        names: The persona's name by segment.
+        comparisons: As a lift has them.
+    """
+    best = supported(comparisons)
+    if best is None:
+        return {}
+    if best.everyone.difference <= 0:
+        return _nothing(names, best)
+    by_persona = {  # by its name, as everything that was measured
+        one.persona: Response(one.difference, one.variance, best.question.control, one.persona)
+        for one in best.personas
+        if one.verdict != "nobody" and one.variance > 0
+    }
+    mine = {segment: by_persona[name] for segment, name in names.items() if name in by_persona}
+    return mine | {f"beside {name}": one for name, one in by_persona.items() if name not in names.values()}
+
+
+def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, Response]:
+    """No arm gains anything, and nobody has to send it: the best is to leave people alone, which gains 0 for sure."""
+    measured = {one.persona for one in best.personas}
+    return {
+        segment: Response(0.0, 0.0, best.question.control, name) for segment, name in names.items() if name in measured
+    }
+
+
+def _tried(bench: Workbench, links: Table, after: History) -> dict[str, Capture]:
+    """Fit as of a quarter ago, and look whose top tenth held more of what was spent since."""
+    then = bench.now() - BACK
+    before = history(bench.warehouse.current(ORDERS.name), links, then)
+    model = best_model(before, then)
+    if isinstance(model, TooLittle):
+        return {}
+    buyers = before.buyers.only(before.buyers.in_currency)
+    who = pa.chunked_array([pa.array(buyers.person_ids, pa.string())])
+    since = _told_of(who, after.buyers, after.buyers.spent) - buyers.spent
+    forecast = model.orders(buyers, BACK.days) * model.spend.expected(buyers.repeats, buyers.repeat_mean)
+    naive = {"past spend": buyers.spent, "past orders": buyers.repeats, "recency": buyers.last - buyers.observed}
+    return compare(forecast, naive, since, np.random.default_rng(0))
+
+
+def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
+    """Say how the forecast did beside rankings that need no model."""
+    if not tried:
+        return []
+    lines = [
+        (
+            f"Tried on the last {BACK.days} days: the top {TOP:.0%} by the model's forecast held "
+            f"{tried['model'].share:.1%} of what was spent."
+        )
+    ]
+    for name, one in tried.items():
+        if name != "model":
+            low, high = 100 * one.interval.low, 100 * one.interval.high
+            points = f"{100 * one.behind:+.1f} points (95%: {low:+.1f} to {high:+.1f})"
+            lines.append(f"  by {name}: {one.share:.1%}; the model {points}.")
+    return lines
+
+
+def focus(bench: Workbench) -> tuple[list[str] | None, str]:
+    """Return the segments that are pushed (None: all), and a sentence that says so.
+
+    Raises:
+        FixSettingsError: `focus` names a segment that there is not.
+    """
+    wanted, names = bench.workspace.value.focus, _names(bench)
+    if wanted is None:
+        return None, ""
+    if isinstance(wanted, int):
+        ranked = rank_segments(bench).ranking
+        active = chosen(ranked, wanted, sorted(in_force(bench.workspace, bench.control) or ())) if ranked else []
+    else:
+        active = list(wanted)
+    unknown = [name for name in active if name not in names]
+    if unknown:
+        raise FixSettingsError(
+            f"personasync.toml, [value] focus: there is no segment {unknown[0]!r}.",
+            mend=f"segments.toml has: {', '.join(names) or 'none'}.",
+        )
+    pushed = with_subsegments(active, bench.workspace.steps)
+    assigned = bench.warehouse.current(ASSIGNMENTS.name)
+    others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
+    told = (
+        f"[value] focus: only {', '.join(active) or 'no segment'} of {len(names)} segments; "
+        f"{others:,} people of the others show the fallback and are in no group."
+    )
+    return sorted(pushed), told
+
+
+def document(found: SegmentValues) -> dict[str, Any]:
+    """Return the ranking as plain data."""
+    rows = [
+        {
+            "segment": one.name,
+            "people": one.people,
+            "reachable": one.reachable,
+            "clv": one.mean_value if found.valued else None,
+            "response": one.gain,
+            "value": one.value if found.valued else None,
+            "value_interval": [one.interval.low, one.interval.high] if found.valued else None,
+            "ranks": list(one.ranks) if found.valued else None,
+            "tie": one.tie if found.valued else None,
+            "naive_rank": one.naive,
+            "verdict": found.advice[one.name].verdict,
+            "merge_with": found.advice[one.name].merge_with or None,
+            "reasons": list(found.advice[one.name].reasons),
+        }
+        for one in found.ranking
+    ]
+    tried = {
+        name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}
+        for name, c in found.tried.items()
+    }
+    return {"currency": found.currency, "segments": rows, "tried": tried, "notes": list(found.notes)}

@@ -1,0 +1,89 @@
+"""The offsets of the time zones that contacts live in, as a table that joins with what they did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
+
+import pyarrow as pa
+from ibis import Table
+
+from segmenter.traits.local_time import zone_spelt
+
+FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no mail of a campaign is older
+STEP = timedelta(days=7)  # no zone changes its offset twice within a week
+OFFSETS = pa.schema(
+    [("spelt", pa.string()), ("since", pa.int64()), ("until", pa.int64()), ("ahead", pa.int64())],
+)
+EVER = 2**40  # epoch seconds
+
+
+def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
+    """Return the offsets of every zone that a contact has; see `segmenter.traits.local_time.with_local_hour`.
+
+    What they say of a moment does not depend on *until*, as long as it is later.
+
+    Args:
+        contacts: Versions in force.
+        default: The workspace's zone; one that nobody knows counts as it.
+        until: UTC; the last span begins before.
+    """
+    told = zone_spelt(contacts).select("time_zone").distinct().to_pyarrow()
+    last = until.year + 1
+    rows = [
+        (text, *span)
+        for text in sorted({one or "" for one in told["time_zone"].to_pylist()} | {""})
+        for span in spans(iana(text) or default, last)
+    ]
+    columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OFFSETS, strict=True)]
+    return pa.table(columns, schema=OFFSETS)
+
+
+def iana(text: str) -> str | None:
+    """Return the zone that a platform writes as *text* (``europe/london``, ``us_slash_eastern``), or None."""
+    return _known().get(text.strip().casefold().replace("_slash_", "/").replace(" ", "_"))
+
+
+@cache
+def _known() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones()}
+
+
+@cache
+def spans(name: str, last: int) -> tuple[tuple[int, int, int], ...]:
+    """Return when a zone was how many seconds before UTC: since and until in epoch seconds, and the offset.
+
+    Args:
+        name: As IANA writes it.
+        last: Year until which changes are looked for.
+    """
+    zone = ZoneInfo(name)
+    edges = [-EVER, *(int(at.timestamp()) for at in _changes(zone, datetime(last, 12, 31, tzinfo=UTC))), EVER]
+    return tuple((since, until, _ahead(zone, max(since, int(FIRST.timestamp())))) for since, until in pairwise(edges))
+
+
+def _changes(zone: ZoneInfo, last: datetime) -> Iterator[datetime]:
+    at = FIRST
+    while at < last:
+        following = at + STEP
+        if _ahead(zone, int(at.timestamp())) != _ahead(zone, int(following.timestamp())):
+            yield _between(zone, at, following)
+        at = following
+
+
+def _between(zone: ZoneInfo, low: datetime, high: datetime) -> datetime:
+    """The second at which the offset changes, by halving."""
+    before = _ahead(zone, int(low.timestamp()))
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        middle = middle.replace(microsecond=0)
+        low, high = (middle, high) if _ahead(zone, int(middle.timestamp())) == before else (low, middle)
+    return high
+
+
+def _ahead(zone: ZoneInfo, epoch: int) -> int:
+    offset = datetime.fromtimestamp(epoch, zone).utcoffset()
+    return int(offset.total_seconds()) if offset else 0

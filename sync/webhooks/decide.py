@@ -1,0 +1,173 @@
+"""Traits, segment and persona of a few persons at a time: the expressions of the batch, on an engine in memory.
+
+What decides between sources has a form for one person that decides the same (`segmenter.assign.decide`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from ibis import Table
+
+from connectors.records import ASSIGNMENTS, CONTACTS
+from segmenter.assign.decide import decide_one
+from segmenter.traits.definitions import TraitType
+from segmenter.traits.next_best_offer import NEXT
+from segmenter.value.focus import focused_one
+from sync.assign.job import fields_wanted
+from sync.assign.sources import definitions_of
+from sync.control.identities import LINKS
+from sync.control.published import Published
+from sync.fields import privacy_checks as creepiness
+from sync.fields.individual import asked, measured_for
+from sync.fields.platform_persona import Values
+from sync.online.compiled import PreparedTraits
+from sync.online.handoff import as_assignment
+from sync.online.snapshot import with_base
+from sync.value.focus import in_force
+from sync.warehouse.store import Memory
+from sync.webhooks.fetch import Row
+from sync.webhooks.service import Service
+
+COPIES = pa.schema([("person_id", pa.string()), ("copy_of", pa.string())])
+KINDS: Mapping[TraitType, pa.DataType] = {
+    "number": pa.float64(),
+    "text": pa.string(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one person is given.
+
+    Attributes:
+        assignment: Columns of `connectors.records.ASSIGNMENTS`.
+        shown: The same as the platforms are shown it: out of focus nobody has a segment.
+        new: Whether it differs from the one before.
+        values: What fields shall show, by connection and name.
+        groups: The groups they shall be in.
+    """
+
+    person_id: str
+    assignment: Mapping[str, Any]
+    shown: Mapping[str, Any]
+    new: bool
+    values: Mapping[tuple[str, str], str]
+    groups: frozenset[str]
+
+
+class Decider:
+    """Decides for a few persons at a time; of one thread.
+
+    Attributes:
+        platform: The platforms' own personas, as of the last decision.
+    """
+
+    def __init__(self, service: Service, memory: Memory) -> None:
+        self._service, self._memory = service, memory
+        self._prepared = PreparedTraits(service.workspace.catalogue)
+        self.platform: Values = {}
+
+    def close(self) -> None:
+        """Give back the memory."""
+        self._prepared.close()
+
+    def decide(
+        self,
+        contacts: Sequence[Row],
+        person_of: Mapping[str, str],
+        published: Mapping[str, Published],
+        as_of: datetime,
+    ) -> list[Decision]:
+        """Return a decision for each person who has a contact in use.
+
+        Args:
+            contacts: All contacts of the persons.
+            person_of: Person by contact key.
+            published: What is known of them besides.
+            as_of: UTC.
+        """
+        self.platform = self._service.platform_personas(as_of)
+        catalogue = self._service.workspace.catalogue
+        measured = self._measured(contacts, person_of, as_of)
+        rows = [
+            with_base(row, published[row["person_id"]].base if row["person_id"] in published else {}, catalogue, as_of)
+            for row in measured.to_pylist()
+        ]
+        before = {person: as_assignment(one.assignment) for person, one in published.items() if one.assignment}
+        definitions = definitions_of(self._service.workspace)
+        assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
+        return self._wanted(assigned, before, published, self._known(rows, published))
+
+    def _measured(self, contacts: Sequence[Row], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
+        links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
+        told = {
+            "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
+            "links": pa.Table.from_pylist(links, schema=LINKS),
+        }
+        return self._prepared.traits(told, as_of)
+
+    def _known(self, rows: Sequence[Row], published: Mapping[str, Published]) -> Table:
+        """What fields show of these people themselves, and whether it is creepy; `assign` published suggestions."""
+        traits = self._service.workspace.catalogue.traits
+        names = list(dict.fromkeys((*asked(self._service), *measured_for(self._service))))
+        schema = pa.schema(
+            [
+                ("person_id", pa.string()),
+                ("consent", pa.string()),
+                *((name, pa.string() if name in NEXT else KINDS[traits[name].type]) for name in names),
+            ]
+        )
+        told = [
+            {
+                "person_id": row["person_id"],
+                "consent": row["consent"],
+                **{name: row[name] for name in names if name not in NEXT},
+                **{
+                    name: published[row["person_id"]].base.get(name)
+                    for name in names
+                    if name in NEXT
+                    if row["person_id"] in published
+                },
+            }
+            for row in rows
+        ]
+        return creepiness.judged(self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema)))
+
+    def _wanted(
+        self,
+        assigned: Sequence[Row],
+        before: Mapping[str, Row],
+        published: Mapping[str, Published],
+        known: Table,
+    ) -> list[Decision]:
+        pushed = in_force(self._service.workspace, self._service.control)
+        shown = [focused_one(row, pushed) for row in assigned]
+        table = self._memory.keep("assignments", pa.Table.from_pylist(shown, schema=ASSIGNMENTS.columns))
+        values: dict[str, dict[tuple[str, str], str]] = {}
+        copied = [
+            {"person_id": one.person_id, "copy_of": one.base["copy_of"]}
+            for one in published.values()
+            if "copy_of" in one.base
+        ]
+        copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
+        for one in self._memory.rows(fields_wanted(self._service, table, copies, known, self.platform)).to_pylist():
+            values.setdefault(one["person_id"], {})[one["connection"], one["name"]] = one["value"] or ""
+        within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
+        return [
+            Decision(
+                row["person_id"],
+                row,
+                seen,
+                row != before.get(row["person_id"]),
+                values.get(row["person_id"], {}),
+                frozenset(within.get(seen["segment"], ())),
+            )
+            for row, seen in zip(assigned, shown, strict=True)
+        ]

@@ -1,0 +1,72 @@
+"""Wanted minus shown for the contacts of a few persons: what `sync.plan.diff` decides for all, without its tables.
+
+Pure. A test holds both to the same answers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from connectors.records import MEMBER, Change
+from sync.plan.diff import STRICTEST_FIRST, Target, may_write
+
+Row = Mapping[str, Any]
+
+
+def consent_of(contacts: Sequence[Row]) -> str:
+    """Return a person's consent: the strictest of their contacts in use decides."""
+    given = {row["consent"] for row in contacts if row["state"] == "active"}
+    return next((one for one in STRICTEST_FIRST if one in given), "unknown")
+
+
+def changes_of(
+    person_id: str,
+    contacts: Sequence[Row],
+    *,
+    targets: Mapping[str, Target],
+    values: Mapping[tuple[str, str], str],
+    groups: Collection[str],
+    shown_groups: Collection[tuple[str, str, str]],
+    ours: Collection[tuple[str, str, str]],
+    written: Mapping[tuple[str, str, str], str | None],
+) -> Iterator[Change]:
+    """Yield what has to change so that a person's contacts show what they shall.
+
+    Args:
+        person_id: The person.
+        contacts: All of their contacts (schema `connectors.records.CONTACTS`).
+        targets: By connection.
+        values: What their fields shall show, by connection and field; "" clears.
+        groups: The groups they shall be in.
+        shown_groups: Memberships as they are: connection, platform id, group.
+        ours: Memberships that the ledger shows we made.
+        written: What the ledger shows we wrote last: connection, platform id, field.
+    """
+    consent = consent_of(contacts)
+    for row in contacts:
+        target = targets.get(row["connection"])
+        if target is None or row["state"] != "active" or blocked(row, consent, target):
+            continue
+        name, key = row["connection"], row["platform_id"]
+        properties = json.loads(row["properties"] or "{}")
+        for field in target.fields:
+            wanted, shown = values.get((name, field), "") or None, properties.get(field) or None
+            mine, overwrite = written.get((name, key, field)), target.shared.get(field, True)
+            free = field not in target.shared or may_write(wanted=wanted, shown=shown, ours=mine, overwrite=overwrite)
+            if wanted != shown and free:
+                yield Change(name, key, person_id, row["email"], "field", field, shown, wanted)
+        for group in target.groups:
+            member, wants = (name, key, group) in shown_groups, group in groups
+            if wants and not member:
+                yield Change(name, key, person_id, row["email"], "group", group, None, MEMBER)
+            elif member and not wants and (name, key, group) in ours:
+                yield Change(name, key, person_id, row["email"], "group", group, MEMBER, None)
+
+
+def blocked(row: Row, consent: str, target: Target) -> str | None:
+    """Return why nothing may be written to a contact, None where it may."""
+    if row["email"] is None and target.needs_email:
+        return "no e-mail address"
+    return None if consent in target.consents else f"consent: {consent}"

@@ -1,0 +1,89 @@
+"""The guardrails of the service: what would be a breach in a plan stops the contacts that would make it one.
+
+A plan sees everybody at once, the service a few at a time; so it looks back over a day of its own work. Contacts that
+showed nothing of ours yet do not count, as in a plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from connectors.records import Change
+from sync.control import Control
+from sync.control.published import Published
+from sync.online.handoff import PUBLISHED
+from sync.webhooks.service import Service
+
+DAY = timedelta(days=1)
+FEW = 20  # contacts a day that no share can forbid: of a hundred people one is a percent
+COMMAND = "serve"  # of the runs that the service records
+
+
+def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dict[str, str]:
+    """Return the persons whose changes would break a guardrail, with the reason in words."""
+    settings = service.workspace.guardrails
+    limits = {"changed": settings.max_changed, "removed": settings.max_removed}
+    moving = moves(changes)
+    if not any(moving.values()):
+        return {}
+    contacts = service.control.cursors.get(*PUBLISHED)
+    done = _today(service.control, now)
+    found: dict[str, str] = {}
+    for (kind, connection), persons in moving.items():
+        most = max(round(limits[kind] * int(contacts.get(f"contacts {connection}", 0))), FEW)
+        count = done[f"{kind} {connection}"] + len(persons)
+        if count > most:
+            reason = (
+                f"guardrail max_{kind}: within a day {count} contacts of {connection} would be {kind}, at most {most} "
+                "may; look at `personasync plan`, then `personasync inbox --retry`"
+            )
+            found |= dict.fromkeys(persons, reason)
+    return found
+
+
+def moves(changes: Sequence[Change]) -> dict[tuple[str, str], set[str]]:
+    """Return who would lose what they show: persons by ("changed" or "removed") and connection."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for change in changes:
+        if change.kind == "field" and change.before is not None and change.name and not _tells_why(change):
+            found.setdefault(("changed", change.connection), set()).add(change.person_id)
+        elif change.kind == "group" and change.after is None:
+            found.setdefault(("removed", change.connection), set()).add(change.person_id)
+    return found
+
+
+def _tells_why(change: Change) -> bool:
+    """Tell whether a field only explains the persona; it moves with every value that it names."""
+    return change.name.endswith(("_reason", "_confidence"))
+
+
+def counted(changes: Sequence[Change]) -> dict[str, int]:
+    """Return what a run notes so that later ones can count it."""
+    return {f"{kind} {connection}": len(persons) for (kind, connection), persons in moves(changes).items()}
+
+
+def _today(control: Control, now: datetime) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for run in control.runs.since(COMMAND, now - DAY):
+        total.update({name: int(count) for name, count in run.counts.get("moved", {}).items()})
+    return total
+
+
+def not_in_force(service: Service) -> str | None:
+    """Return why nobody may be classified now: `assign` has not decided by these definitions."""
+    published = service.control.cursors.get(*PUBLISHED)
+    if not published:
+        return "`personasync assign` has not run yet"
+    if published.get("digest") != service.workspace.digest:
+        return "segments or personas changed since the last `personasync assign`"
+    return None
+
+
+def too_old(service: Service, published: Mapping[str, Published], now: datetime) -> set[str]:
+    """Return the persons whose published traits are older than data may be that decide."""
+    oldest = now - timedelta(hours=service.workspace.guardrails.max_data_age_hours)
+    at = service.control.cursors.get(*PUBLISHED).get("as_of")
+    fresh = at is not None and datetime.fromisoformat(at) >= oldest  # rows that did not change were not written anew
+    return set() if fresh else {person for person, one in published.items() if one.base}

@@ -1,0 +1,87 @@
+"""What can be wrong between the three files and plugin.toml: connections, their keys, and names on platforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors.errors import FixSettingsError
+from sync.workspace.manifest import ConnectorFacts, Manifest
+from sync.workspace.schema import ConnectionPart, FieldPart, MainFile, PersonasFile
+from sync.workspace.secrets import check_reference
+from sync.workspace.toml_reader import Place, at_line, read_text, unknown_key
+
+
+def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
+    """Look at each connection and at what refers to one.
+
+    Raises:
+        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a trait of no connection.
+    """
+    for name, part in main.connections.items():
+        place = ("connections", name)
+        facts = manifest.connectors.get(part.connector)
+        if facts is None:
+            listed = ", ".join(sorted(manifest.connectors))
+            message = f"there is no connector {part.connector!r}; known: {listed}."
+            raise _wrong(path, (*place, "connector"), message)
+        _check_keys(path, place, part, facts)
+    for name, trait in main.traits.items():
+        if trait.connection is not None and trait.connection not in main.connections:
+            listed = ", ".join(main.connections) or "none"
+            message = f"there is no connection {trait.connection!r}; known: {listed}."
+            raise _wrong(path, ("traits", name, "connection"), message)
+
+
+def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: ConnectorFacts) -> None:
+    for key, value in part.extra().items():
+        if key not in facts.settings:
+            raise _wrong(path, (*place, key), unknown_key(key, ["connector", *facts.settings]))
+        if not isinstance(value, str):
+            raise _wrong(path, (*place, key), f"{key!r} must be text in quotes.")
+        if key in facts.choices and value not in facts.choices[key]:
+            raise _wrong(path, (*place, key), f"{value!r} is none of {', '.join(facts.choices[key])}.")
+    if facts.secret:
+        at = at_line(path.name, read_text(path), (*place, facts.secret))
+        check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
+
+
+def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: Manifest) -> None:
+    """Look at the names that the template fields have on the platforms.
+
+    Raises:
+        FixSettingsError: A key that is no connection, a name that a platform can't have, or one that is taken.
+    """
+    taken: dict[tuple[str, str], str] = {}
+    for connection, part in main.connections.items():
+        for declared in manifest.connectors[part.connector].fields:
+            taken[connection, declared.name] = "the assignment itself"
+        if own := manifest.connectors[part.connector].persona_property:
+            taken[connection, own] = "the platform's own persona"
+    for name, template in personas.fields.items():
+        for connection, target in template.extra().items():
+            place = ("fields", name, connection)
+            if connection not in main.connections:
+                raise _wrong(path, place, unknown_key(connection, [*FieldPart.model_fields, *main.connections]))
+            facts = manifest.connectors[main.connections[connection].connector]
+            problem = _bad_target(target, facts) or _taken(taken, connection, str(target))
+            if problem:
+                raise _wrong(path, place, problem)
+            taken[connection, str(target)] = f"the field {name!r}"
+
+
+def _bad_target(target: object, facts: ConnectorFacts) -> str:
+    longest = facts.limits.get("merge_tag_length")
+    if not isinstance(target, str) or not target:
+        return f"the name of a {facts.title} field must be text in quotes."
+    if longest is not None and len(target) > longest:
+        return f"{target!r} has {len(target)} characters, a {facts.title} merge tag at most {longest}."
+    return ""
+
+
+def _taken(taken: dict[tuple[str, str], str], connection: str, target: str) -> str:
+    owner = taken.get((connection, target))
+    return f"{target!r} on {connection!r} is used by {owner} already; choose another name." if owner else ""
+
+
+def _wrong(path: Path, place: Place, message: str) -> FixSettingsError:
+    return FixSettingsError(f"{at_line(path.name, read_text(path), place)}: {message}")

@@ -1,0 +1,122 @@
+"""experiments.toml: read and checked, and extended by `experiment create`. Optional: a workspace may have none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from connectors.errors import FixSettingsError
+from segmenter.errors import DefinitionError
+from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
+from segmenter.rules.segments import Segment
+from sync.workspace.schema import ExperimentPart, ExperimentsFile
+from sync.workspace.toml_reader import at_line, read_text, read_toml
+
+EXPERIMENTS = "experiments.toml"
+HEAD = "# Experiments of this workspace. `personasync experiment create` adds one; change nothing but `ends` later.\n"
+
+
+def load_experiments(
+    directory: Path, *, segments: Sequence[Segment], personas: Collection[str]
+) -> dict[str, Experiment]:
+    """Return the experiments of the workspace in *directory*, by name.
+
+    Raises:
+        FixSettingsError: Names the file, the line and what is wrong.
+    """
+    path = directory / EXPERIMENTS
+    if not path.exists():
+        return {}
+    file = read_toml(path, ExperimentsFile)
+    found = {name: _experiment(name, part) for name, part in file.experiments.items()}
+    taken = {segment.name for segment in segments} | {HOLDOUT}
+    for name, one in found.items():
+        try:
+            check_experiment(one)
+            _check_names(one, personas, taken)
+        except DefinitionError as error:
+            at = at_line(path.name, read_text(path), ("experiments", name))
+            raise FixSettingsError(f"{at}: {error}") from error
+        taken |= set(one.groups.values())
+    return found
+
+
+def _check_names(one: Experiment, personas: Collection[str], taken: Collection[str]) -> None:
+    where = f"experiment {one.name!r}"
+    for slug in (*one.personas, *one.holdouts):
+        if slug not in personas:
+            listed = ", ".join(personas) or "none"
+            raise DefinitionError(f"there is no persona {slug!r}; personas.toml has: {listed}", where=where)
+    for group in one.groups.values():
+        if group in taken:
+            raise DefinitionError(f"its group {group!r} has the name of another one", where=where)
+
+
+def _experiment(name: str, part: ExperimentPart) -> Experiment:
+    return Experiment(
+        name=name,
+        salt=part.salt,
+        arms=part.arms,
+        begins=_utc(part.begins),
+        ends=_utc(part.ends) if part.ends else None,
+        holdout=part.holdout,
+        personas=part.personas,
+        holdouts=part.holdouts,
+        metric=part.metric,
+        worth=part.worth,
+        generic=part.generic,
+        placebo=part.placebo,
+    )
+
+
+def _utc(at: datetime) -> datetime:
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def as_toml(one: Experiment) -> str:
+    """Return an experiment as its part of the file."""
+    lines = [f"[experiments.{one.name}]", f"arms = {_table(one.arms)}"]
+    lines += [f"holdout = {one.holdout!r}"] if one.holdout else []
+    lines += [f"holdouts = {_table(one.holdouts)}"] if one.holdouts else []
+    for key in ("personas", "generic", "placebo"):
+        named = getattr(one, key)
+        lines += [f"{key} = [{', '.join(_quoted(slug) for slug in named)}]"] if named else []
+    lines += [f"metric = {_quoted(one.metric)}", f"worth = {one.worth!r}", f"salt = {_quoted(one.salt)}"]
+    lines += [f"begins = {one.begins.isoformat()}"]
+    lines += [f"ends = {one.ends.isoformat()}"] if one.ends else []
+    return "\n".join(lines) + "\n"
+
+
+def _table(shares: object) -> str:
+    items = dict(shares).items() if isinstance(shares, dict) else ()
+    return "{ " + ", ".join(f"{name} = {share!r}" for name, share in items) + " }"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def with_experiment(text: str, one: Experiment) -> str:
+    """Return the file's *text* with one more experiment at its end.
+
+    Raises:
+        FixSettingsError: There is one of that name.
+    """
+    if re.search(rf"^\[experiments\.{re.escape(one.name)}\]", text, flags=re.MULTILINE):
+        raise FixSettingsError(f"There is an experiment {one.name!r} already.", mend="Choose another name.")
+    begin = text.rstrip() + "\n" if text.strip() else HEAD
+    return begin + "\n" + as_toml(one)
+
+
+def with_end(text: str, name: str, at: datetime) -> str:
+    """Return the file's *text* with the end of experiment *name* set to *at*."""
+    lines = text.splitlines()
+    start = lines.index(f"[experiments.{name}]")
+    stop = next((n for n in range(start + 1, len(lines)) if lines[n].startswith("[")), len(lines))
+    part = [line for line in lines[start:stop] if not re.match(r"\s*ends\s*=", line)]
+    while part and not part[-1].strip():
+        part.pop()
+    part += [f"ends = {at.isoformat()}", ""]
+    return "\n".join([*lines[:start], *part, *lines[stop:]]).rstrip() + "\n"

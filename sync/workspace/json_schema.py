@@ -1,0 +1,77 @@
+"""The published JSON Schemas of the workspace files, made from the shapes that also check them.
+
+``python -m sync.workspace.json_schema`` writes them anew; a test compares.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
+from sync.workspace.schema import ExperimentsFile, MainFile, PersonasFile, SegmentsFile
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+REFERENCE = "^(env|keyring|file):.+$"
+
+
+def schemas(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return the schema of each workspace file by the file's stem."""
+    main = _titled(MainFile.model_json_schema(), "personasync.toml")
+    main["$defs"]["ConnectionPart"] = _connection(main["$defs"]["ConnectionPart"], manifest)
+    personas = _titled(PersonasFile.model_json_schema(), "personas.toml")
+    personas["$defs"]["FieldPart"]["additionalProperties"] = {"type": "string"}
+    return {
+        "personasync": main,
+        "segments": _titled(SegmentsFile.model_json_schema(), "segments.toml"),
+        "personas": personas,
+        "experiments": _titled(ExperimentsFile.model_json_schema(), "experiments.toml"),
+    }
+
+
+def _titled(schema: dict[str, Any], file: str) -> dict[str, Any]:
+    return {"$schema": DIALECT, **schema, "title": file}
+
+
+def _connection(part: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+    """One shape a connector, told apart by the key `connector`."""
+    shapes = [_shape(name, facts) for name, facts in manifest.connectors.items()]
+    return {"title": part["title"], "description": part["description"], "oneOf": shapes}
+
+
+def _shape(name: str, facts: ConnectorFacts) -> dict[str, Any]:
+    keys: dict[str, Any] = {"connector": {"const": name}}
+    for key in facts.settings:
+        keys[key] = {"type": "string", "pattern": REFERENCE} if key == facts.secret else {"type": "string"}
+    required = ["connector", facts.secret] if facts.secret else ["connector"]
+    return {
+        "title": facts.title,
+        "type": "object",
+        "properties": keys,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def schema_text(schema: dict[str, Any]) -> str:
+    """Return a schema as its file holds it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def published() -> dict[str, str]:
+    """Return the text of each schema as it was published, by file name."""
+    folder = resources.files("sync.workspace") / "schemas"
+    return {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".json")}
+
+
+def main() -> None:
+    """Write the schemas into the package."""
+    for stem, schema in schemas(load_manifest()).items():
+        path = Path(__file__).parent / "schemas" / f"{stem}.schema.json"
+        path.write_text(schema_text(schema), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""The one reader of plugin.toml: what the plugin is, as checked values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from connectors.records import FieldType
+
+
+class Facts(BaseModel):
+    """Part of plugin.toml; a key that nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Plugin(Facts):
+    """[plugin]."""
+
+    name: str
+    title: str
+    description: str
+
+
+class Scope(Facts):
+    """A permission that the plugin asks for, and the reason that `doctor` and the documents give."""
+
+    name: str
+    why: str
+
+
+class DeclaredField(Facts):
+    """A field of the assignment that the plugin writes."""
+
+    name: str
+    role: Literal["persona", "segment", "confidence", "reason", "since"]
+    label: str
+    type: FieldType
+
+
+class WebhookFacts(Facts):
+    """Something that the platform shall tell the webhook service."""
+
+    type: str
+    property: str = ""
+
+
+class ActionFacts(Facts):
+    """The action that HubSpot's workflows can run."""
+
+    uid: str
+    name: str
+    description: str
+    outputs: tuple[str, ...]
+
+
+class ConnectorFacts(Facts):
+    """[connectors.NAME]."""
+
+    title: str
+    kind: Literal["crm", "email", "files"]
+    base_url: str = ""
+    hosts: tuple[str, ...] = ()
+    download_hosts: tuple[str, ...] = ()
+    api_version: str = ""
+    api_version_ends: str = ""
+    secret: str = ""
+    settings: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
+    persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
+    paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
+    group_prefix: str = ""
+    field_group: str = ""
+    skip_merge_validation: bool = False
+    scopes: tuple[Scope, ...] = ()
+    fields: tuple[DeclaredField, ...] = ()
+    webhooks: tuple[WebhookFacts, ...] = ()
+    webhook_sources: tuple[str, ...] = ()
+    action: ActionFacts | None = None
+    limits: Mapping[str, int] = {}
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return plain values, as a `connectors.connector.Connection` carries them."""
+        return self.model_dump()
+
+
+class Manifest(Facts):
+    """plugin.toml."""
+
+    plugin: Plugin
+    connectors: Mapping[str, ConnectorFacts]
+
+
+@cache
+def load_manifest() -> Manifest:
+    """Return plugin.toml, read once: from the installed package, or from the top of a checkout."""
+    packaged = resources.files("sync.workspace") / "plugin.toml"
+    text = packaged.read_text("utf-8") if packaged.is_file() else _checkout().read_text("utf-8")
+    return Manifest.model_validate(tomllib.loads(text))
+
+
+def _checkout() -> Path:
+    return Path(__file__).parents[2] / "plugin.toml"

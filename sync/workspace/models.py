@@ -1,0 +1,62 @@
+"""Model files in ``.personasync/models``: the one in use, and every one that was tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from connectors.errors import FixSettingsError
+from segmenter.classifier.model_file import LARGEST_FILE, ModelFile, changed_traits, read_model, write_model
+from segmenter.errors import DefinitionError
+from segmenter.traits.builtin import Catalogue
+
+FOLDER, IN_USE, TRIED = "models", "model.json", "tried"
+MEND = "Run `personasync fit` again, or remove the file to go on without a model."
+
+
+def save_model(state_dir: Path, file: ModelFile) -> Path:
+    """Write a model; one that passed its gate is in use from now on. Returns where it was written.
+
+    Every model is kept under ``tried``, so that assignments that name it can be audited.
+    """
+    tried = state_dir / FOLDER / TRIED / f"{file.version}.json"
+    tried.parent.mkdir(parents=True, exist_ok=True)
+    _write(tried, write_model(file))
+    if not file.gate.passed:
+        return tried
+    _write(state_dir / FOLDER / IN_USE, write_model(file))
+    return state_dir / FOLDER / IN_USE
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all: a command that is killed leaves the file that was there."""
+    part = path.with_suffix(".part")
+    part.write_text(text, "utf-8")
+    part.replace(path)
+
+
+def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:
+    """Return the model in use, None where there is none.
+
+    Raises:
+        FixSettingsError: The file is damaged, was refused by its gate, or reads traits that are not what they were.
+    """
+    path = state_dir / FOLDER / IN_USE
+    if not path.exists():
+        return None
+    where = f".personasync/{FOLDER}/{IN_USE}"
+    try:
+        file = read_model(_text(path), where=where)
+    except DefinitionError as error:
+        raise FixSettingsError(f"{error}.", mend=MEND) from error
+    if not file.gate.passed:
+        raise FixSettingsError(f"{where}: this model was refused: {' '.join(file.gate.sentences)}", mend=MEND)
+    changed = changed_traits(file, catalogue)
+    if changed:
+        raise FixSettingsError(f"{where}: fitted on other traits than today's: {', '.join(changed)}.", mend=MEND)
+    return file
+
+
+def _text(path: Path) -> str:
+    """At most one character more than a model may have: a file of any size is refused without being read whole."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(LARGEST_FILE + 1)

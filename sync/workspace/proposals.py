@@ -1,0 +1,224 @@
+"""proposals/NAME.toml: segments that `discover` proposes, for people to edit. NAME.labels.csv: who is in which."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from connectors.errors import FixSettingsError
+from segmenter.classifier.linear import Kind
+from segmenter.classifier.model_file import Names, Number, Row
+from sync.workspace.schema import Part, Slug
+from sync.workspace.toml_reader import as_toml, read_toml
+
+FOLDER = "proposals"
+HEADER = ("person_id", "segment")
+ACCEPTED = ".accepted.csv"
+
+
+class ProposalPart(Part):
+    """[proposal]: what was found; nothing of it is to be edited.
+
+    Attributes:
+        least_agreement: Of two segmentations of the same people, that chance seldom goes below.
+        following: How stable one segment more would have been.
+    """
+
+    name: Slug
+    made_at: str
+    light: Literal["green", "amber", "red"]
+    sentence: str
+    notes: tuple[str, ...] = ()
+    source: Literal["model", "survey"]
+    survey: str = ""
+    method: Literal["kmeans", "lca"]
+    base: tuple[str, ...]
+    people: int
+    k: int | None = None
+    least_agreement: float | None = None
+    following: float | None = None
+    seed: int
+    within: Slug | None = None
+
+
+class ProposedPart(Part):
+    """[[segments]]: edit name, title, message and keep."""
+
+    number: int = Field(ge=1)
+    name: Slug
+    title: str = ""
+    keep: bool = True
+    message: str = ""
+    size: int
+    share: float
+    stability: float
+    markers: tuple[str, ...] = ()
+
+
+class Form(Part):
+    """proposals/NAME.model.json: the linear form of the segments as they were found.
+
+    Attributes:
+        labels: Numbers from 1, before any segments were merged.
+        segments: The number of the [[segments]] that each label is a part of.
+        answers: By item of a survey: what each answer counts as.
+        calibration_error: Of its confidence, against segments found anew; None for latent classes.
+    """
+
+    kind: Kind
+    labels: Names
+    features: Names
+    weights: tuple[Row, ...]
+    intercepts: Row
+    fill: Row
+    mean: Row
+    temperature: Number
+    segments: tuple[int, ...]
+    answers: dict[str, dict[str, Number]] = Field(default_factory=dict)
+    calibration_error: Number | None = None
+
+    def coefficients(self) -> dict[str, Any]:
+        """Return what scores, as `segmenter.classifier.model_file.Coefficients` takes it."""
+        return self.model_dump(exclude={"segments", "answers", "calibration_error"})
+
+
+class ProposalFile(Part):
+    """proposals/NAME.toml."""
+
+    proposal: ProposalPart
+    segments: tuple[ProposedPart, ...] = ()
+
+
+def path_of(directory: Path, name: str, ending: str = ".toml") -> Path:
+    """Return where a file of the proposal *name* lies."""
+    return directory / FOLDER / f"{name}{ending}"
+
+
+def load(directory: Path, name: str) -> ProposalFile:
+    """Return the proposal *name* as it was edited.
+
+    Raises:
+        FixSettingsError: There is none, or it is wrong: with the line.
+    """
+    path = path_of(directory, name)
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
+        raise FixSettingsError(f"There is no proposal {name!r}.", mend=f"{FOLDER} has: {known}.")
+    return read_toml(path, ProposalFile)
+
+
+def accepted_proposals(directory: Path) -> list[ProposalFile]:
+    """Return the proposals whose segments were made the workspace's; one that can't be read any more is left out."""
+    found = []
+    for path in sorted((directory / FOLDER).glob(f"*{ACCEPTED}")):
+        with suppress(FixSettingsError):
+            found.append(load(directory, path.name.removesuffix(ACCEPTED)))
+    return found
+
+
+def labels(directory: Path, name: str) -> dict[str, int]:
+    """Return the number of the segment of each person of the proposal *name*.
+
+    Raises:
+        FixSettingsError: The file is missing or was changed.
+    """
+    path = path_of(directory, name, ".labels.csv")
+    mend = f"Run `personasync discover --name {name}` again."
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
+        return {person: int(number) for person, number in rows[1:]}
+    except (OSError, ValueError) as error:
+        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", mend=mend) from error
+
+
+def found_before(file: ProposalFile) -> int:
+    """Return how many segments were found, without those that were let go, before any were merged."""
+    return (file.proposal.k or 0) - sum(not part.keep for part in file.segments)
+
+
+def accepted(directory: Path, name: str) -> dict[str, str]:
+    """Return the segment of each person of the proposal *name* as it was accepted.
+
+    Raises:
+        FixSettingsError: It was not accepted yet, or the file was changed.
+    """
+    path = path_of(directory, name, ACCEPTED)
+    mend = f"Run `personasync discover --accept {name}`."
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
+        return dict(rows[1:])
+    except (OSError, ValueError) as error:
+        raise FixSettingsError(f"The proposal {name!r} was not accepted: {error}.", mend=mend) from error
+
+
+def form_of(directory: Path, name: str) -> Form | None:
+    """Return the linear form of the proposal *name*, None where it has none.
+
+    Raises:
+        FixSettingsError: The file was damaged.
+    """
+    path = path_of(directory, name, ".model.json")
+    if not path.is_file():
+        return None
+    try:
+        return Form.model_validate_json(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise FixSettingsError(
+            f"{FOLDER}/{path.name} is damaged.", mend=f"Run `personasync discover --name {name}` again."
+        ) from error
+
+
+def save(
+    directory: Path, file: ProposalFile, members: Iterable[tuple[str, int]], form: Mapping[str, Any] | None
+) -> Path:
+    """Write a proposal with its labels and, where there is one, its linear form; an older one is replaced."""
+    path = path_of(directory, file.proposal.name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(_as_toml(file), "utf-8")
+    write_labels(path_of(directory, file.proposal.name, ".labels.csv"), members)
+    model = path_of(directory, file.proposal.name, ".model.json")
+    model.unlink(missing_ok=True)
+    if form is not None:
+        model.write_text(json.dumps(form, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    return path
+
+
+def write_labels(path: Path, members: Iterable[tuple[str, int | str]]) -> None:
+    """Write who is in which segment."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([HEADER, *members])
+    path.write_text(text.getvalue(), "utf-8")
+
+
+HEAD = """\
+# Segments that `personasync discover` proposes. Give them names and titles; write what you would tell each (message):
+# segments with the same message become one. keep = false lets one go: its people stay unclassified.
+# Then: personasync discover --accept {name}
+"""
+
+
+def _as_toml(file: ProposalFile) -> str:
+    parts = [HEAD.format(name=file.proposal.name), _table("[proposal]", file.proposal.model_dump(exclude_none=True))]
+    parts += [_table("[[segments]]", one.model_dump()) for one in file.segments]
+    return "\n".join(parts)
+
+
+def _table(header: str, values: Mapping[str, Any]) -> str:
+    lines = [f"{key} = {_value(value)}" for key, value in values.items()]
+    return "\n".join([header, *lines]) + "\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return as_toml(value)
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(_value(one) for one in value) + "]"
+    return json.dumps(value)

@@ -1,0 +1,81 @@
+"""What `init` writes: three commented files that validate, and the schemas that editors check them with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from sync.workspace.json_schema import published
+from sync.workspace.manifest import load_manifest
+from sync.workspace.schema import ConsentPart, GuardrailsPart
+from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE
+
+HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """One connection of a new workspace. `settings`: its keys in personasync.toml, secrets as references."""
+
+    name: str
+    connector: str
+    settings: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What `init` was told."""
+
+    name: str
+    connections: Sequence[NewConnection] = field(default_factory=tuple)
+
+
+def write_workspace(directory: Path, answers: Answers) -> list[Path]:
+    """Write the files of a new workspace that are not there yet, and return them. Never overwrites."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _write_schemas(directory / STATE / "schemas")
+    written = []
+    for name in (MAIN, SEGMENTS, PERSONAS):
+        try:
+            with (directory / name).open("x", encoding="utf-8") as file:
+                file.write(_rendered(f"{name}.j2", answers))
+        except FileExistsError:
+            continue
+        written.append(directory / name)
+    return written
+
+
+def _rendered(template: str, answers: Answers) -> str:
+    environment = Environment(  # noqa: S701 - TOML, not HTML; values are quoted by the filter below
+        loader=PackageLoader("sync.workspace"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["toml"] = _toml
+    secrets = {name: facts.secret for name, facts in load_manifest().connectors.items()}
+    return environment.get_template(template).render(
+        name=answers.name,
+        connections=answers.connections,
+        secrets=secrets,
+        targets=HEADLINES,
+        guardrails=GuardrailsPart(),
+        consent=ConsentPart(),
+    )
+
+
+def _toml(value: str | Sequence[str]) -> str:
+    """Return a TOML string, or array of strings: JSON's, except that TOML escapes DEL too."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _write_schemas(directory: Path) -> None:
+    """Put the schemas where the first line of each file says they are."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in published().items():
+        (directory / name).write_text(text, "utf-8")

@@ -1,0 +1,320 @@
+"""The workspace: personasync.toml, segments.toml and personas.toml, read and checked as a whole."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from connectors.connector import Connection
+from connectors.errors import FixSettingsError
+from segmenter.errors import DefinitionError
+from segmenter.lift.randomization import HOLDOUT, Experiment
+from segmenter.personalize.checks import check_copy, check_fields
+from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.personas import Persona, persona_of_segments
+from segmenter.privacy.sensitive import Purpose, lint, refuse_sensitive
+from segmenter.rules.rules import Rule, parse_rule
+from segmenter.rules.segments import Segment, Waterfall, waterfall
+from segmenter.traits.builtin import Catalogue, catalogue
+from segmenter.traits.next_best_offer import NEXT
+from sync.workspace.checks import check_connections, check_targets
+from sync.workspace.experiments import load_experiments
+from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.schema import (
+    ClassifyPart,
+    ConnectionPart,
+    ConsentPart,
+    GuardrailsPart,
+    MainFile,
+    PersonalizePart,
+    PersonasFile,
+    ResultsPart,
+    SegmentsFile,
+    ServePart,
+    TraitPart,
+    ValuePart,
+)
+from sync.workspace.secrets import resolve_secret
+from sync.workspace.to_definitions import fields_of, own_traits, personas_of, segments_of
+from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
+
+STATE = ".personasync"
+MAIN, SEGMENTS, PERSONAS = "personasync.toml", "segments.toml", "personas.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder's settings, checked.
+
+    Attributes:
+        directory: The folder.
+        state_dir: ``.personasync`` in it.
+        engine: "duckdb" or an Ibis URL.
+        time_zone: Of people whose own is not known, as IANA writes it.
+        state_url: An SQLAlchemy URL for `sync.control.open_control`.
+        connections: By name, in order of the file.
+        traits: [traits.NAME].
+        catalogue: Built-in traits together with the mapped ones.
+        segments: In the order of the file.
+        steps: The same, checked, in the order in which they are tried.
+        personas: By slug.
+        persona_of: Segment name -> persona slug.
+        fields: Template fields by name.
+        experiments: Of experiments.toml, by name.
+        everybody: The global holdout, as an experiment with one arm; None where nobody is held out.
+        digest: Of the definitions that decide: segments, personas, fields, traits.
+        sensitive: What sensitive traits may be used for.
+        remarks: Sentences about sensitive words in what personas say, with file and line.
+        tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
+        serve: [serve], None where there is no webhook service.
+    """
+
+    directory: Path
+    state_dir: Path
+    name: str
+    engine: str
+    time_zone: str
+    state_url: str
+    connections: Mapping[str, ConnectionPart]
+    traits: Mapping[str, TraitPart]
+    guardrails: GuardrailsPart
+    consent: ConsentPart
+    value: ValuePart
+    personalize: PersonalizePart
+    classify: ClassifyPart
+    catalogue: Catalogue
+    segments: tuple[Segment, ...]
+    steps: Waterfall
+    personas: Mapping[str, Persona]
+    persona_of: Mapping[str, str]
+    fields: Mapping[str, TemplateField]
+    results: ResultsPart
+    experiments: Mapping[str, Experiment]
+    everybody: Experiment | None
+    digest: str
+    sensitive: Purpose
+    remarks: tuple[str, ...]
+    tools: Mapping[str, Rule] = field(default_factory=dict)
+    serve: ServePart | None = None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of all groups that we own on the platforms: of segments, arms and the global holdout."""
+        arms = [group for one in self.experiments.values() for group in one.groups.values()]
+        held = [HOLDOUT] if self.everybody else []
+        return (*(segment.name for segment in self.segments), *arms, *held)
+
+    def connection(self, name: str, manifest: Manifest, environment: Mapping[str, str]) -> Connection:
+        """Return what the connector of connection *name* is told, secrets resolved.
+
+        Raises:
+            FixSettingsError: There is no such connection, or its secret can't be found.
+        """
+        if name not in self.connections:
+            known = ", ".join(self.connections) or "none"
+            raise FixSettingsError(f"There is no connection {name!r}.", mend=f"{MAIN} has: {known}.")
+        part = self.connections[name]
+        facts = manifest.connectors[part.connector]
+        settings = part.settings()
+        if facts.secret:
+            where = f"{MAIN}, [connections.{name}] {facts.secret}"
+            reference = settings.get(facts.secret, "")
+            settings[facts.secret] = resolve_secret(
+                reference, where=where, environment=environment, directory=self.directory
+            )
+        # what people write is meant from their workspace, wherever the command runs
+        settings |= {key: str(self.directory / settings[key]) for key in facts.paths if key in settings}
+        return Connection(
+            name=name,
+            settings=settings,
+            manifest=facts.as_mapping(),
+            mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
+            groups=self.groups,
+            owned=self.owned(name, manifest),
+            budgets=budget_folder(environment),
+        )
+
+    def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
+        """Return the platform's names of every field that we own through connection *name*."""
+        declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
+        shared = self.platform_persona(name, manifest)
+        templates = (field.targets[name] for field in self.fields.values() if name in field.targets)
+        return (*declared, *templates, *([shared[0]] if shared else []))
+
+    def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
+        """Return the platform's own persona field, which people write as well, where connection *name* may write it.
+
+        Returns:
+            Its name, and whether what people set may be overwritten; None where it is left alone.
+        """
+        part = self.connections[name]
+        own = manifest.connectors[part.connector].persona_property
+        mode = part.settings().get(own, "off") if own else "off"
+        return None if mode == "off" else (own, mode == "overwrite")
+
+
+def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Workspace:
+    """Read and check the workspace in *directory*.
+
+    Args:
+        directory: The workspace's folder.
+        segments_path: Another file in place of its segments.toml.
+
+    Raises:
+        FixSettingsError: Names the file, the line and the key.
+    """
+    main = read_toml(directory / MAIN, MainFile)
+    segments_at = segments_path or directory / SEGMENTS
+    segments_file = read_toml(segments_at, SegmentsFile)
+    personas_file = read_toml(directory / PERSONAS, PersonasFile)
+    manifest = load_manifest()
+    check_connections(directory / MAIN, main, manifest)
+    check_targets(directory / PERSONAS, personas_file, main, manifest)
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main)))
+    segments = segments_of(segments_file)
+    purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
+    _check_allowed(directory / MAIN, purpose, known)
+    steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
+    personas = personas_of(personas_file)
+    fields = fields_of(personas_file)
+    _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
+    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
+    persona_of = _defined(
+        directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
+    )
+    experiments = load_experiments(directory, segments=segments, personas=personas)
+    return Workspace(
+        directory=directory,
+        state_dir=directory / STATE,
+        name=main.workspace.name,
+        engine=main.workspace.engine,
+        time_zone=main.workspace.time_zone,
+        state_url=_state_url(directory / STATE, main.workspace.state),
+        connections=main.connections,
+        traits=main.traits,
+        guardrails=main.guardrails,
+        consent=main.consent,
+        value=main.value,
+        personalize=main.personalize,
+        classify=main.classify,
+        catalogue=known,
+        segments=segments,
+        steps=steps,
+        personas=personas,
+        persona_of=persona_of,
+        fields=fields,
+        results=main.results,
+        experiments=experiments,
+        everybody=_everybody(main),
+        digest=_digest(main, segments_file, personas_file, steps, experiments),
+        sensitive=purpose,
+        remarks=_remarks(directory / PERSONAS, personas, fields),
+        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose)),
+        serve=main.serve,
+    )
+
+
+def _everybody(main: MainFile) -> Experiment | None:
+    held = main.holdout
+    begins = datetime(1970, 1, 1, tzinfo=UTC)
+    if not held.share:
+        return None
+    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
+
+
+def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
+    unknown = [name for name in purpose.allow if name not in known.traits and name not in NEXT]
+    if unknown:
+        at = at_line(path.name, read_text(path), ("sensitive", "allow"))
+        raise FixSettingsError(f"{at}: there is no trait {unknown[0]!r} to allow.", mend="Look for a typo.")
+
+
+def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
+    """The same segments; refuses those whose rules ask for what may not decide."""
+    for step in steps.steps:
+        refuse_sensitive(step.rule.names, known, purpose, where=f"segment {step.segment.name!r}")
+    return steps
+
+
+def _tools(main: MainFile, known: Catalogue, purpose: Purpose) -> dict[str, Rule]:
+    found = {}
+    for name, part in main.tools.items():
+        where = f"tool {name!r}"
+        found[name] = parse_rule(part.who, known, where=where)
+        refuse_sensitive(found[name].names, known, purpose, where=where)
+    return found
+
+
+def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
+    found = []
+    for remark in lint(personas, fields):
+        inside: Place = ("personas", remark.persona) if remark.persona else ()
+        at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
+        found.append(f"{at}: {remark.sentence()}.")
+    return tuple(found)
+
+
+def _state_url(state_dir: Path, state: str) -> str:
+    return f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state
+
+
+def _digest(
+    main: MainFile,
+    segments: SegmentsFile,
+    personas: PersonasFile,
+    steps: Waterfall,
+    experiments: Mapping[str, Experiment],
+) -> str:
+    files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas, *main.tools.values())
+    told = (
+        "".join(file.model_dump_json() for file in files)
+        + main.workspace.time_zone
+        + steps.version
+        + repr(main.value.focus)
+        + repr(sorted(experiments.items()))
+    )
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+Made = TypeVar("Made")
+NAMED = re.compile(r"^(segment|persona|field|trait|tool) '([^']+)'(?:, field '([^']+)')?")
+
+
+def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:
+    """Run *make*; of a definition that is wrong, tell the file and the line."""
+    try:
+        return make()
+    except DefinitionError as error:
+        at = at_line(path.name, read_text(path), _place(file, error))
+        raise FixSettingsError(f"{at}: {error}") from error
+
+
+def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError) -> Place:
+    """Where the thing that *error* names stands in its file."""
+    named = NAMED.match(error.where)
+    if named is None:
+        return ()
+    kind, name, field = named.groups()
+    if kind != "segment" or not isinstance(file, SegmentsFile):
+        return (f"{kind}s", name, *(("fields", field) if field else ()))
+    positions = [position for position, part in enumerate(file.segments) if part.name == name]
+    in_rule = ("rule",) if error.line is not None or error.column is not None else ()
+    return ("segments", positions[-1], *in_rule) if positions else ()
+
+
+def budget_folder(environment: Mapping[str, str]) -> Path:
+    """Return where the request budgets of this machine's accounts lie: ours alone, and gone with the next start.
+
+    ``PERSONASYNC_BUDGETS`` names another folder.
+    """
+    named = environment.get("PERSONASYNC_BUDGETS")
+    who = os.getuid() if hasattr(os, "getuid") else getpass.getuser()
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"personasync-budgets-{who}"

@@ -1,0 +1,112 @@
+"""What to stop, to go on with and to test next follows from findings that stand, and from nothing else."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segmenter.lift.advice import Measured, advise
+from segmenter.lift.effects import Comparison, Question, compare, judged
+from segmenter.lift.offers import best_offers
+from segmenter.lift.outcomes import Stratum
+from segmenter.lift.randomization import HOLDOUT
+from segmenter.stats.means import Amounts, Paired
+from segmenter.stats.proportions import Responses
+
+NOTHING = Paired(Amounts(2, 0.0, 0.0), Amounts(2, 0.0, 0.0), 0.0)
+METRICS = ("clicked", "ordered", "opened", "unsubscribed", "complained")
+
+
+def stratum(persona: str, arm: str, people: int, **counts: int) -> Stratum:
+    return Stratum(persona, arm, people, {**dict.fromkeys(METRICS, 0), **counts}, NOTHING)
+
+
+def comparisons(strata: list[Stratum], *metrics: str) -> list[Comparison]:
+    found = [compare(strata, Question(metric, "own", "plain", 0.01)) for metric in metrics]
+    return judged(found, primary=metrics[0])
+
+
+def test_an_arm_that_surely_does_better_goes_on_and_one_that_surely_does_worse_stops() -> None:
+    strata = [
+        stratum("Rita", "own", 4000, clicked=400),
+        stratum("Rita", "plain", 4000, clicked=200),
+        stratum("Gus", "own", 4000, clicked=150),
+        stratum("Gus", "plain", 4000, clicked=400),
+    ]
+    advice = advise([Measured("May", comparisons(strata, "clicked"))], [], {})
+
+    assert ("Rita", "own") in {(tip.persona, tip.arm) for tip in advice.go_on}
+    assert ("Gus", "own") in {(tip.persona, tip.arm) for tip in advice.stop}
+    assert "more clicked than with “plain” in May, by 5.0 points" in advice.go_on[0].sentence
+
+
+def test_what_makes_more_people_unsubscribe_stops_even_where_more_click() -> None:
+    strata = [
+        stratum("Rita", "own", 4000, clicked=400, unsubscribed=200),
+        stratum("Rita", "plain", 4000, clicked=200, unsubscribed=20),
+    ]
+    advice = advise([Measured("May", comparisons(strata, "clicked", "unsubscribed"))], [], {})
+
+    assert [tip.arm for tip in advice.stop] == ["own"]
+    assert "more of them unsubscribed" in advice.stop[0].sentence
+    assert advice.go_on == ()
+
+
+def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
+    strata = [
+        stratum("Rita", "own", 4000, clicked=400, unsubscribed=200, complained=60),
+        stratum("Rita", HOLDOUT, 4000),
+    ]
+    found = [
+        compare(strata, Question(metric, "own", HOLDOUT, 0.01)) for metric in ("clicked", "unsubscribed", "complained")
+    ]
+    told = judged(found, primary="clicked")
+
+    assert [one.everyone.verdict for one in told] == ["more"] * 3
+    assert advise([Measured("May", told)], [], {}).stop == ()
+
+
+def test_the_newer_finding_about_one_arm_counts() -> None:
+    better = [stratum("Rita", "own", 4000, clicked=400), stratum("Rita", "plain", 4000, clicked=200)]
+    advice = advise(
+        [Measured("June", comparisons(better, "clicked")), Measured("May", comparisons(better, "clicked"))], [], {}
+    )
+
+    assert [tip.persona for tip in advice.go_on] == ["everyone"]
+    assert "in June" in advice.go_on[0].sentence
+
+
+def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_valuable_first() -> None:
+    cells = {
+        ("Rita", "gift"): Responses(2000, 300),
+        ("Rita", "sale"): Responses(2000, 100),
+        ("Gus", "gift"): Responses(100, 10),
+        ("Gus", "sale"): Responses(100, 11),
+    }
+    advice = advise([], best_offers(cells), {"Gus": 10.0, "Nora": 90.0, "Rita": 50.0, "unclassified": 999.0})
+
+    assert [(tip.persona, tip.arm) for tip in advice.go_on] == [("Rita", "gift")]
+    assert [tip.persona for tip in advice.test_next] == ["Nora", "Gus"]
+    assert "no campaign has compared any yet" in advice.test_next[0].sentence
+    # 10.5% to 11.5% at 80% power, by the formula for two proportions without pooling
+    assert "15,365 people an arm" in advice.test_next[1].sentence
+
+
+def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_it_lacks() -> None:
+    strata = [stratum("Gus", "own", 100, clicked=10), stratum("Gus", "plain", 100, clicked=9)]
+    found = comparisons(strata, "clicked")
+    offers = best_offers({("Gus", "own"): Responses(100, 10), ("Gus", "plain"): Responses(100, 9)})
+    advice = advise([Measured("May", found)], offers, {"Gus": 1.0})
+
+    assert f"{found[0].personas[0].more:,} more people an arm are needed" in advice.test_next[0].sentence
+
+
+@given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 400)), min_size=2, max_size=8))
+def test_nothing_is_stopped_and_gone_on_with_at_once(counts: list[tuple[int, int]]) -> None:
+    strata = [
+        stratum(f"P{place // 2}", ("own", "plain")[place % 2], people, clicked=min(people, n))
+        for place, (people, n) in enumerate(counts)
+    ]
+    advice = advise([Measured("May", comparisons(strata, "clicked"))], [], {})
+
+    assert not {(t.persona, t.arm) for t in advice.stop} & {(t.persona, t.arm) for t in advice.go_on}

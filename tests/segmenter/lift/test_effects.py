@@ -1,0 +1,298 @@
+"""Effects per persona: figures by hand, what may be said of them, and opens of machines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from math import sqrt
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import fisher_exact
+from statsmodels.stats.proportion import proportions_ztest
+
+from connectors.records import CAMPAIGNS, ENGAGEMENTS, ORDERS
+from segmenter.lift.effects import EVERYONE, Question, compare, judged, p_value
+from segmenter.lift.machine_opens import with_machines
+from segmenter.lift.outcomes import Stratum, Window, outcomes, strata
+from segmenter.lift.randomization import HOLDOUT
+from segmenter.lift.text import sentence, sentences
+from segmenter.stats.means import Amounts, Paired
+from segmenter.stats.proportions import Responses, newcombe
+
+NOTHING = Paired(Amounts(0, 0.0, 0.0), Amounts(0, 0.0, 0.0), 0.0)
+CLICKED = Question("clicked", "new", "old", worth=0.01)
+
+
+def stratum(persona: str, arm: str, people: int, clicked: int, ordered: int = 0) -> Stratum:
+    counts = {"clicked": clicked, "ordered": ordered, "opened": 0, "unsubscribed": 0, "complained": 0}
+    return Stratum(persona, arm, people, counts, NOTHING)
+
+
+BOTH = [
+    stratum("Bo", "new", 4000, 480),
+    stratum("Bo", "old", 4000, 320),
+    stratum("Rita", "new", 1000, 205),
+    stratum("Rita", "old", 1000, 200),
+]
+
+
+@given(st.integers(20, 3000), st.integers(20, 3000), st.integers(0, 20), st.integers(0, 20))
+def test_p_is_what_scipy_and_statsmodels_compute(n: int, m: int, x: int, y: int) -> None:
+    found = p_value(Responses(n, x), Responses(m, y))
+    few = min(x + y, n + m - x - y) < 10
+
+    if x + y in {0, n + m}:
+        assert found == 1.0
+    elif few:
+        assert found == pytest.approx(fisher_exact([[x, n - x], [y, m - y]]).pvalue)
+    else:
+        assert found == pytest.approx(proportions_ztest([x, y], [n, m])[1], abs=1e-9)
+
+
+def test_everybodys_difference_is_that_of_the_personas_by_their_share() -> None:
+    found = compare(BOTH, CLICKED)
+    parts = [newcombe(Responses(4000, 480), Responses(4000, 320)), newcombe(Responses(1000, 205), Responses(1000, 200))]
+    low = sqrt((0.8 * (0.04 - parts[0].low)) ** 2 + (0.2 * (0.005 - parts[1].low)) ** 2)
+
+    assert found.everyone.difference == pytest.approx(0.8 * 0.04 + 0.2 * 0.005)
+    assert found.everyone.interval.low == pytest.approx(0.033 - low)
+
+
+def test_personas_in_unequal_arms_are_compared_fairly() -> None:
+    # nobody reacts to the arm; Rita clicks more and is mostly in the new one: pooled rates would call that a lift
+    found = compare(
+        [
+            stratum("Bo", "new", 100, 10),
+            stratum("Bo", "old", 900, 90),
+            stratum("Rita", "new", 900, 270),
+            stratum("Rita", "old", 100, 30),
+        ],
+        CLICKED,
+    )
+
+    assert found.everyone.treated.rate - found.everyone.control.rate == pytest.approx(0.16)
+    assert found.everyone.difference == pytest.approx(0.0)
+
+
+def test_what_stands_is_said_and_what_does_not_is_not() -> None:
+    found = judged([compare(BOTH, CLICKED)], primary="clicked")[0]
+    told = sentences(found)
+
+    assert [effect.verdict for effect in found.personas] == ["more", "too_few"]
+    assert told[0].startswith("Everyone clicked 3.3 points more with “new” than with “old”, 95% interval 2.0 to 4.6")
+    assert told[1].startswith("Personas differ in this")
+    assert told[2] == "Bo clicked 4.0 points more with “new” than with “old”, 95% interval 2.7 to 5.3."
+    assert told[3].startswith("Rita: not enough data (+0.5 points, 95% interval -3.0 to 4.0); needs ")
+
+
+def test_a_rise_worth_knowing_that_is_excluded_is_no_lack_of_data() -> None:
+    same = [stratum("Bo", "new", 50_000, 5_000), stratum("Bo", "old", 50_000, 5_000)]
+    found = judged([compare(same, CLICKED)], primary="clicked")[0]
+
+    assert found.personas[0].verdict == "none"
+    assert sentence(found.personas[0], found).startswith("Bo: no evidence of a difference in who clicked")
+
+
+def test_against_a_holdout_the_sentence_says_so() -> None:
+    question = replace(CLICKED, control=HOLDOUT, metric="ordered")
+    rows = [stratum("Bo", "new", 4000, 0, 300), stratum("Bo", HOLDOUT, 1000, 0, 40)]
+    found = judged([compare(rows, question)], primary="ordered")[0]
+
+    assert sentence(found.everyone, found).startswith("Everyone ordered 3.5 points more than the holdout, 95% interval")
+
+
+def test_a_side_without_anybody_has_nothing_to_compare() -> None:
+    found = judged([compare([*BOTH, stratum("Gus", "new", 50, 3)], CLICKED)], primary="clicked")[0]
+    gus = next(effect for effect in found.personas if effect.persona == "Gus")
+
+    assert gus.verdict == "nobody"
+    assert gus.shrunken == found.common.pooled
+    assert sentence(gus, found) == "Gus: nothing to compare, one side has nobody."
+    assert compare([], CLICKED).everyone.verdict == "nobody"
+
+
+def test_an_early_look_is_wider_and_says_that_it_holds() -> None:
+    final = compare(BOTH, CLICKED)
+    early = judged([compare(BOTH, replace(CLICKED, early=True, planned=5000))], primary="clicked")[0]
+
+    assert early.everyone.interval.low < final.everyone.interval.low
+    assert early.everyone.p > final.everyone.p
+    assert ", valid at every look" in sentence(early.everyone, early)
+
+
+def test_nobodys_silence_is_no_certainty() -> None:
+    silent = [stratum("Bo", "new", 300, 0), stratum("Bo", "old", 300, 0)]
+    early = judged([compare(silent, replace(CLICKED, early=True, planned=300))], primary="clicked")[0]
+
+    assert early.everyone.interval.high > 0.005
+    assert early.everyone.verdict == "too_few"
+
+
+def test_what_stood_alone_may_be_chance_among_many() -> None:
+    lucky = [stratum("Bo", "new", 1000, 130), stratum("Bo", "old", 1000, 100)]
+    dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
+    found = judged([compare([*lucky, *dull], CLICKED)], primary="clicked")[0]
+
+    assert sentence(found.personas[0], found).endswith("which may be chance when all are looked at together.")
+
+
+def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
+    lucky = [stratum("Bo", "new", 1000, 130, 20), stratum("Bo", "old", 1000, 100, 20)]
+    dull = [stratum(f"P{n}", arm, 1000, 100, 20) for n in range(8) for arm in ("new", "old")]
+    asked = [CLICKED, replace(CLICKED, metric="ordered")]
+    found = judged([compare([*lucky, *dull], one) for one in asked], primary="ordered")
+
+    assert found[0].personas[0].p < 0.05
+    assert not found[0].personas[0].stands
+    assert found[1].question.metric == "ordered"
+
+
+@pytest.mark.parametrize(("primary", "stands"), [("clicked", True), ("ordered", False)])
+def test_the_metric_that_was_named_before_needs_no_correction(primary: str, stands: bool) -> None:  # noqa: FBT001 - a table
+    weak = [stratum("Bo", "new", 4000, 440), stratum("Bo", "old", 4000, 385)]
+    asked = [replace(CLICKED, metric=metric) for metric in ("clicked", "ordered", "opened", "unsubscribed")]
+    found = judged([compare(weak, one) for one in asked], primary=primary)
+
+    assert 0.02 < found[0].everyone.p < 0.05
+    assert found[0].everyone.stands is stands
+    assert found[0].everyone.persona == EVERYONE
+
+
+def test_each_of_several_arms_stands_or_falls_by_itself() -> None:
+    rows = [
+        *BOTH,
+        stratum("Bo", "dull", 4000, 322),
+        stratum("Rita", "dull", 1000, 199),
+    ]
+    asked = [CLICKED, replace(CLICKED, treated="dull")]
+    new, dull = judged([compare(rows, one) for one in asked], primary="ordered")
+
+    assert (new.personas[0].persona, new.personas[0].stands, dull.personas[0].stands) == ("Bo", True, False)
+    assert (new.everyone.stands, dull.everyone.stands) == (True, False)
+
+
+def harmed(complained: int, *, clicked: int = 100) -> list[Stratum]:
+    counts = {"clicked": clicked, "ordered": 0, "opened": 0, "unsubscribed": 0, "complained": complained}
+    return [
+        Stratum("Bo", "new", 4000, counts, NOTHING),
+        Stratum("Bo", "old", 4000, {**counts, "clicked": 100, "complained": 4}, NOTHING),
+    ]
+
+
+def test_guardrails_are_judged_among_themselves() -> None:
+    quiet = [replace(CLICKED, metric=metric) for metric in ("opened", "clicked", "unsubscribed", "complained")]
+    alone = judged([compare(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened")
+    guarded = judged([compare(harmed(4, clicked=140), one) for one in quiet], primary="opened")
+    hurt = judged([compare(harmed(18), one) for one in quiet], primary="opened")
+
+    assert alone[1].everyone.stands
+    assert guarded[1] == alone[1]
+    assert (hurt[2].everyone.stands, hurt[3].everyone.stands, hurt[3].everyone.verdict) == (False, True, "more")
+    assert sentence(hurt[3].everyone, hurt[3]).startswith(
+        "Everyone complained 0.3 points more with “new” than with “old”"
+    )
+
+
+@pytest.mark.parametrize(
+    ("worth", "said"),
+    [(0.001, "not enough data to rule out that more complained:"), (0.01, "no sign that more complained;")],
+)
+def test_of_a_guardrail_that_did_not_move_the_worst_is_told(worth: float, said: str) -> None:
+    found = judged([compare(harmed(5), Question("complained", "new", "old", worth=worth))], primary="clicked")[0]
+
+    worst = 100 * found.everyone.interval.high
+    assert sentence(found.everyone, found).startswith(f"Everyone: {said} at worst {worst:.1f} points more (+0.0 points")
+
+
+SENT = datetime(2026, 11, 10, 8, tzinfo=UTC)
+
+
+def rows(schema: pa.Schema, given_rows: list[dict[str, Any]]) -> ibis.Table:
+    return ibis.memtable(pa.Table.from_pylist(given_rows, schema=schema))
+
+
+def engagement(number: int, kind: str, after: float, *, machine: bool | None) -> dict[str, Any]:
+    return {
+        "connection": "email",
+        "event_id": str(number),
+        "kind": kind,
+        "contact_key": f"mailto:p{number}@people.test",
+        "campaign_id": "c1",
+        "at": SENT + timedelta(seconds=after),
+        "machine": machine,
+    }
+
+
+CAMPAIGN = rows(CAMPAIGNS.columns, [{"connection": "email", "campaign_id": "c1", "sent_at": SENT}])
+
+
+def test_opens_of_machines_are_those_the_platform_marks_or_that_come_at_once() -> None:
+    given_rows = [
+        engagement(1, "open", 30, machine=None),
+        engagement(2, "open", 300, machine=None),
+        engagement(3, "click", 30, machine=None),
+        engagement(4, "open", 900, machine=True),
+        engagement(5, "open", 30, machine=False),
+        {**engagement(6, "open", 30, machine=None), "campaign_id": "unknown"},
+    ]
+    table = rows(ENGAGEMENTS.columns, given_rows)
+
+    def marked(seconds: float) -> set[str]:
+        found = with_machines(table, CAMPAIGN, seconds=seconds).to_pyarrow().to_pylist()
+        return {row["event_id"] for row in found if row["machine"]}
+
+    assert marked(120) == {"1", "4"}
+    assert marked(0) == {"4"}
+
+
+def test_outcomes_count_by_intention_to_treat_and_amounts_of_one_currency() -> None:
+    people = ["a", "b", "c", "d"]
+    population = ibis.memtable(
+        [{"person_id": p, "persona": "bo", "arm": "new" if p in "ab" else "old", "at": SENT} for p in people],
+        schema={"person_id": "string", "persona": "string", "arm": "string", "at": "timestamp('UTC', 6)"},
+    )
+    links = ibis.memtable([{"contact_key": f"mailto:p{n}@people.test", "person_id": p} for n, p in enumerate(people)])
+    orders = [
+        ("o1", 0, 2.0, 30.0, "USD", "placed"),
+        ("o2", 0, -10.0, 12.0, "USD", "placed"),
+        ("o3", 1, 1.0, 99.0, "EUR", "placed"),
+        ("o4", 2, 9.0, 50.0, "USD", "placed"),
+        ("o5", 3, 1.0, 70.0, "USD", "cancelled"),
+    ]
+    table = rows(
+        ORDERS.columns,
+        [
+            {
+                "connection": "email",
+                "order_id": key,
+                "contact_key": f"mailto:p{n}@people.test",
+                "at": SENT + timedelta(days=days),
+                "amount": amount,
+                "currency": currency,
+                "state": state,
+            }
+            for key, n, days, amount, currency, state in orders
+        ],
+    )
+    did = rows(
+        ENGAGEMENTS.columns, [engagement(0, "click", 600, machine=False), engagement(2, "open", 5, machine=True)]
+    )
+
+    def counted(order_days: int | None) -> dict[str, Stratum]:
+        window = Window(SENT + timedelta(days=20), order_days, "USD")
+        mails = CAMPAIGN.select("connection", "campaign_id")
+        found = outcomes(population, mails=mails, engagements=did, orders=table, links=links, window=window)
+        return {one.arm: one for one in strata(found.to_pyarrow().to_pylist())}
+
+    week, ever = counted(7), counted(None)
+    assert (week["new"].people, week["new"].counts["clicked"], week["new"].counts["ordered"]) == (2, 1, 2)
+    assert (week["new"].revenue.outcome.total, week["new"].revenue.before.total) == (30.0, 12.0)
+    assert week["new"].revenue.products == 30.0 * 12.0
+    assert (week["old"].counts["opened"], week["old"].counts["ordered"]) == (0, 0)
+    assert ever["old"].counts["ordered"] == 1
+    assert ever["old"].revenue.outcome.total == pytest.approx(50.0, abs=0.1)

@@ -1,0 +1,136 @@
+"""Rates with intervals: equal to SciPy and to what Newcombe published; campaigns counted by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ibis
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from connectors.records import TABLES, TIME
+from segmenter.lift.exposures import campaign_results
+from segmenter.stats.proportions import Responses, newcombe, wilson
+
+SENT = datetime(2026, 11, 10, 8, tzinfo=UTC)
+
+
+@given(
+    st.integers(1, 5000).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.sampled_from([0.9, 0.95, 0.99])
+)
+def test_wilson_is_what_scipy_computes(counts: tuple[int, int], level: float) -> None:
+    people, converted = counts
+    expected = binomtest(converted, people).proportion_ci(confidence_level=level, method="wilson")
+
+    found = wilson(Responses(people, converted), level=level)
+
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "low", "high"),
+    [
+        # Newcombe 1998, Statistics in Medicine 17: 873-890, table II, method 10
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 10), 0.6075, 1.0000),
+    ],
+)
+def test_newcombe_is_what_newcombe_published(
+    one: tuple[int, int], two: tuple[int, int], low: float, high: float
+) -> None:
+    found = newcombe(Responses(one[1], one[0]), Responses(two[1], two[0]))
+
+    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+
+
+def test_nobody_asked_means_nothing_known() -> None:
+    assert (newcombe(Responses(0, 0), Responses(5, 1)).low, newcombe(Responses(0, 0), Responses(5, 1)).high) == (
+        -1.0,
+        1.0,
+    )
+    with pytest.raises(ValueError, match="4 of 3 people is no count"):
+        Responses(3, 4)
+
+
+def table(name: str, *rows: dict[str, Any]) -> ibis.Table:
+    given_rows = [{"connection": "email", **row} for row in rows]
+    return ibis.memtable(pa.Table.from_pylist(given_rows, schema=TABLES[name].columns))
+
+
+def delivery(who: str, campaign: str = "c1", status: str = "sent", variant: str | None = None) -> dict[str, Any]:
+    return {"campaign_id": campaign, "contact_key": f"mailto:{who}", "at": SENT, "status": status, "variant": variant}
+
+
+def act(who: str, kind: str, campaign: str = "c1", event: str = "1") -> dict[str, Any]:
+    key = f"{campaign}{who}{kind}{event}"
+    return {"campaign_id": campaign, "contact_key": f"mailto:{who}", "kind": kind, "at": SENT, "event_id": key}
+
+
+def bought(who: str, days: float, amount: float, campaign: str | None = None) -> dict[str, Any]:
+    at = SENT + timedelta(days=days)
+    common = {"order_id": f"{who}{days}", "contact_key": f"mailto:{who}", "currency": "USD", "state": "placed"}
+    return {**common, "at": at, "amount": amount, "campaign_id": campaign}
+
+
+def assigned(*rows: tuple[str, str | None, float]) -> ibis.Table:
+    schema = pa.schema(
+        [("person_id", pa.string()), ("persona", pa.string()), ("recorded_at", TIME), ("sequence", pa.int64())]
+    )
+    made = [
+        {"person_id": who, "persona": persona, "recorded_at": SENT + timedelta(days=days), "sequence": place}
+        for place, (who, persona, days) in enumerate(rows)
+    ]
+    return ibis.memtable(pa.Table.from_pylist(made, schema=schema))
+
+
+def test_people_are_counted_under_the_persona_that_was_in_force_when_the_mail_went_out() -> None:
+    links = ibis.memtable(
+        {"contact_key": [f"mailto:{who}" for who in "abcdef"], "person_id": ["a", "b", "c", "d", "e", "a"]}
+    )
+    rows = (
+        campaign_results(
+            deliveries=table(
+                "deliveries",
+                *(delivery(who, "v1" if who < "c" else "v2") for who in "abcd"),
+                delivery("e", "v1", "hard"),
+                delivery("f", "v1"),  # another address of a: one person
+            ),
+            engagements=table(
+                "engagements",
+                act("a", "open", "v1"),
+                act("a", "open", "v1", "2"),
+                act("b", "click", "v1"),
+                act("c", "unsubscribe", "v2"),
+            ),
+            orders=table(
+                "orders", bought("a", 1, 20, "v1"), bought("b", 2, 30), bought("b", 40, 99), bought("c", -1, 50)
+            ),
+            assignments=assigned(("a", "rita", -2), ("a", "bo", 1), ("b", "rita", -1), ("c", None, -1), ("d", "bo", 3)),
+            links=links,
+            campaigns=table(
+                "campaigns",
+                {"campaign_id": "c1"},
+                {"campaign_id": "v1", "parent_id": "c1", "variant": "one"},
+                {"campaign_id": "v2", "parent_id": "c1", "variant": "two"},
+            ),
+        )
+        .to_pyarrow()
+        .to_pylist()
+    )
+    found = {(row["variant"], row["persona"]): row for row in rows}
+    rita = found["one", "rita"]
+
+    assert {row["campaign_id"] for row in rows} == {"c1"}
+    assert (rita["delivered"], rita["opened"], rita["clicked"], rita["ordered"]) == (2, 1, 1, 2)
+    assert rita["revenue"] == 50.0
+    assert found["two", None]["unsubscribed"] == 1
+    assert found["two", None]["ordered"] == 0
+    assert len(found) == 3  # and d, who was assigned after the mail only

@@ -1,0 +1,200 @@
+"""Drift in three kinds, held to published figures, a closed form and simulation."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import norm
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from statsmodels.stats.proportion import proportions_ztest
+
+from segmenter.monitor.drift import (
+    Answered,
+    Spread,
+    drift,
+    lifts_moved,
+    mean_moved,
+    psi,
+    psi_threshold,
+    responses,
+    share_moved,
+    slow_change,
+    two_proportions,
+)
+from segmenter.stats.multiplicity import Measured
+
+BLOCKS = 10
+YES = {2: 174, 3: 273, 4: 257, 5: 225, 6: 419, 7: 493, 8: 648, 9: 1892}
+Z = {2: 3.1, 3: 9.0, 4: 8.1, 5: 6.3, 6: 16.0, 7: 19.0, 8: 25.0, 9: 59.0}
+PSI = {
+    "score": [0.020, 0.055, 0.030, 0.080, 0.024, 0.079, 0.031, 0.070],
+    "age": [0.005, 0.211, 0.044, 0.298, 0.067, 0.045, 0.251, 0.452],
+    "job": [0.008, 0.025, 0.196, 0.441, 0.188, 0.059, 0.090, 0.931],
+    "contact": [0.00, 10.6, 11.0, 11.3, 11.1, 11.6, 10.9, 9.7],
+}
+
+
+@pytest.fixture(scope="module")
+def bank(shared: Path) -> pd.DataFrame:
+    frame = pd.read_csv(shared / "data/bank_marketing/bank-additional-full.csv.gz")
+    frame["block"] = np.arange(len(frame)) * BLOCKS // len(frame)
+    frame["score"] = _score(frame)
+    return frame
+
+
+def _score(frame: pd.DataFrame) -> NDArray[np.float64]:
+    numbers, words = ["age", "campaign", "pdays"], ["job", "day_of_week"]
+    columns = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(handle_unknown="ignore"), words))
+    model = make_pipeline(columns, LogisticRegression(max_iter=1000))
+    first = frame[frame.block <= 1]
+    model.fit(first[numbers + words], first.y == "yes")
+    found: NDArray[np.float64] = model.predict_proba(frame[numbers + words])[:, 1]
+    return found
+
+
+def _by_decile(reference: pd.Series, values: pd.Series) -> dict[str, int]:
+    edges = np.unique(np.quantile(reference, np.arange(0.1, 0.95, 0.1)))
+    counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+    return {str(place): int(count) for place, count in enumerate(counts)}
+
+
+def _counts(bank: pd.DataFrame, name: str, block: int) -> tuple[dict[str, int], dict[str, int]]:
+    reference, now = bank[bank.block <= 1][name], bank[bank.block == block][name]
+    if name in {"score", "age"}:
+        return _by_decile(reference, reference), _by_decile(reference, now)
+    return reference.value_counts().to_dict(), now.value_counts().to_dict()
+
+
+@pytest.mark.parametrize("name", PSI)
+def test_psi_of_the_bank_is_that_of_the_table(bank: pd.DataFrame, name: str) -> None:
+    for block, wanted in enumerate(PSI[name], start=2):
+        before, now = _counts(bank, name, block)
+        values = [*before, *(value for value in now if value not in before)]
+
+        found = psi([before.get(value, 0) for value in values], [now.get(value, 0) for value in values])
+
+        assert found == pytest.approx(wanted, abs=0.05 if name == "contact" else 0.0051), block
+
+
+def test_the_score_of_the_bank_never_alarms(bank: pd.DataFrame) -> None:
+    assert not any(drift(*_counts(bank, "score", block)).alarm for block in range(2, BLOCKS))
+
+
+def test_a_new_way_of_contact_is_new_and_no_drift(bank: pd.DataFrame) -> None:
+    for block in range(2, BLOCKS):
+        found = drift(*_counts(bank, "contact", block))
+
+        assert set(found.new) == ({"cellular"} if block >= 3 else set())
+        assert not found.alarm
+
+
+def test_the_concept_of_the_bank_alarms_from_the_second_block_on(bank: pd.DataFrame) -> None:
+    yes = bank.y == "yes"
+    before = Answered(int((bank.block <= 1).sum()), int(yes[bank.block <= 1].sum()))
+    assert before == Answered(8238, 259)
+    for block in range(2, BLOCKS):
+        now = Answered(int((bank.block == block).sum()), int(yes[bank.block == block].sum()))
+
+        (found,) = responses({"all": before}, {"all": now})
+
+        assert now.answers == YES[block]
+        assert found.z == pytest.approx(Z[block], abs=0.51)
+        assert found.stands
+
+
+def test_the_two_proportion_test_is_that_of_statsmodels() -> None:
+    z, p = two_proportions(Answered(8238, 259), Answered(4119, 174))
+    theirs = proportions_ztest([174, 259], [4119, 8238])
+
+    assert (z, p) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize(("shift", "wanted"), [(0.1, 0.010), (0.2, 0.038), (0.3, 0.086), (0.5, 0.238)])
+def test_a_shift_of_a_normal_trait_has_its_psi(shift: float, wanted: float) -> None:
+    edges = [-np.inf, *norm.ppf(np.arange(0.1, 0.95, 0.1)), np.inf]
+    people = 1e9
+    now = np.diff(norm.cdf(edges, loc=shift)) * people
+
+    assert psi([people / 10] * 10, now.tolist()) == pytest.approx(wanted, abs=0.0006)
+
+
+def test_without_drift_small_samples_alarm_hardly_ever() -> None:
+    rng = np.random.default_rng(7)
+    n, m, tries = 1_000, 100, 4_000
+    found = []
+    for _ in range(tries):
+        reference, now = rng.normal(size=n), rng.normal(size=m)
+        edges = np.quantile(reference, np.arange(0.1, 0.95, 0.1))
+        before = np.bincount(np.searchsorted(edges, reference), minlength=10)
+        present = np.bincount(np.searchsorted(edges, now), minlength=10)
+        found.append(psi(before.tolist(), present.tolist()))
+
+    assert np.mean(found) == pytest.approx(0.094, abs=0.006)
+    assert np.mean(np.array(found) > 0.1) == pytest.approx(0.38, abs=0.04)
+    assert np.mean(np.array(found) > psi_threshold(n, m, 10)) <= 0.01
+
+
+def test_large_samples_keep_the_conventional_threshold() -> None:
+    assert psi_threshold(100_000, 10_000, 10) == 0.1
+
+
+def test_what_cannot_move_never_alarms() -> None:
+    assert not drift({"one": 5}, {"one": 500}).alarm
+    assert not drift({}, {"any": 5}).alarm
+    assert not drift({"a": 5, "b": 5}, {}).alarm
+    assert drift({}, {"any": 5}).share_new == 1.0
+    assert drift({"a": 1}, {}).share_new == 0.0
+
+
+def test_small_changes_add_up() -> None:
+    before = Answered(10_000, 1_000)
+
+    assert slow_change(before, [Answered(1_000, 100)] * 40) is None
+    assert slow_change(before, [Answered(1_000, 111)] * 40) == 8
+    assert slow_change(before, [Answered(1_000, 89)] * 40) is not None
+    assert slow_change(before, [Answered(1_000, 200)]) == 0
+
+
+def test_segments_are_judged_together_and_strangers_left_out() -> None:
+    before = {"a": Answered(1000, 100), "b": Answered(1000, 100)}
+    found = responses(before, {"a": Answered(1000, 60), "b": Answered(1000, 101), "c": Answered(10, 1)})
+
+    assert [(one.segment, one.stands) for one in found] == [("a", True), ("b", False)]
+
+
+def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> None:
+    spring = {"a": Measured(0.10, 1e-4), "b": Measured(0.02, 1e-4), "gone": Measured(0.5, 1e-4)}
+    summer = {"a": Measured(0.07, 2e-4), "b": Measured(0.02, 1e-4)}
+    autumn = {"a": Measured(0.01, 1e-4), "b": Measured(0.03, 1e-4), "new": Measured(0.2, 1e-4), "c": Measured(0.1, 0.0)}
+    found = {one.segment: one for one in lifts_moved([spring, summer], autumn)}
+
+    precision = 1 / 1e-4 + 1 / 2e-4
+    assert set(found) == {"a", "b"}
+    assert found["a"].before.difference == pytest.approx((0.10 / 1e-4 + 0.07 / 2e-4) / precision)
+    assert found["a"].before.variance == pytest.approx(1 / precision)
+    z = (found["a"].before.difference - 0.01) / np.sqrt(1 / precision + 1e-4)
+    assert found["a"].p == pytest.approx(2 * norm.sf(z))
+    assert (found["a"].stands, found["b"].stands) == (True, False)
+    assert lifts_moved([], autumn) == []
+
+
+def test_nobody_asked_is_nothing_to_compare() -> None:
+    assert two_proportions(Answered(0, 0), Answered(10, 1)) == (0.0, 1.0)
+    assert two_proportions(Answered(10, 0), Answered(10, 0)) == (0.0, 1.0)
+    assert Answered(0, 0).rate == 0.0
+
+
+def test_a_share_and_a_mean_move_only_by_more_than_chance_and_more_than_five_points() -> None:
+    assert share_moved(Answered(10_000, 1_000), Answered(10_000, 1_600))
+    assert not share_moved(Answered(1_000_000, 100_000), Answered(1_000_000, 104_000))
+    assert not share_moved(Answered(20, 2), Answered(20, 4))
+    assert mean_moved(Spread(1000, 0.8, 0.1), Spread(1000, 0.7, 0.1))
+    assert not mean_moved(Spread(1_000_000, 0.8, 0.1), Spread(1_000_000, 0.76, 0.1))
+    assert not mean_moved(Spread(5, 0.8, 0.2), Spread(5, 0.7, 0.2))
+    assert mean_moved(Spread(5, 1.0, 0.0), Spread(5, 0.7, 0.0))
+    assert not mean_moved(Spread(0, 0.0, 0.0), Spread(5, 0.7, 0.0))

@@ -1,0 +1,118 @@
+"""Templates render as the local platforms render them, and what is wrong is told with line and column."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.sandbox.hubspot.hubl import renderer
+from connectors.sandbox.mailchimp.render import Template as Theirs
+from segmenter.personalize.templates import Language, Template, read_template
+
+TAGS = ["*|IF:A=1|*", "*|IF:A|*", "*|IFNOT:A|*", "*|IF:B!=2|*", "*|A|*", "*|B|*", "x"]
+HUBL = [
+    "{% if contact.a == '1' %}",
+    "{% if not contact.b %}",
+    "{{ contact.a }}",
+    "x",
+    "{{ personalization_token('contact.b', 'd') }}",
+]
+TODAY = date(2027, 3, 9)
+VALUES = st.dictionaries(st.sampled_from(["A", "B"]), st.sampled_from(["", "1", "2"]))
+
+
+def read(text: str, language: Language) -> Template:
+    return read_template(text, language, TODAY)
+
+
+@st.composite
+def closed(draw: st.DrawFn, pieces: list[str], words: tuple[str, str, str]) -> str:
+    """Well-formed templates, nested."""
+    made = ""
+    for piece in draw(st.lists(st.sampled_from(pieces), max_size=6)):
+        is_if = "IF" in piece or "if" in piece
+        inner = draw(closed(pieces, words)) if is_if and draw(st.booleans()) else "y"
+        made += f"{piece}{inner}{words[0]}z{words[1]}n{words[2]}" if is_if else piece
+    return made
+
+
+@given(closed(TAGS, ("*|ELSEIF:B=2|*", "*|ELSE:|*", "*|END:IF|*")), VALUES)
+def test_merge_tags_render_as_the_platform_renders_them(text: str, values: dict[str, str]) -> None:
+    template = read(text, "mailchimp")
+
+    assert template.problems == []
+    assert template.render(values, defaults={"A": "d"}, labels={}) == Theirs(text).render(values, {"A": "d"})
+
+
+@given(closed(HUBL, ("{% elif contact.b == '2' %}", "{% else %}", "{% endif %}")), VALUES)
+def test_hubl_renders_as_the_platform_renders_it(text: str, values: dict[str, str]) -> None:
+    lower = {name.lower(): value for name, value in values.items()}
+    template = read(text, "hubspot")
+
+    assert template.problems == []
+    assert template.render(lower, defaults={}, labels={}) == renderer("", text, {})(lower)[1:]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("mailchimp", "a\n  *|FNAME", "line 2, column 3: *| is never closed"),
+        ("mailchimp", "*|IF:A|*x", "line 1, column 1: this condition is never closed"),
+        ("mailchimp", "x*|END:IF|*", "line 1, column 2: there is no condition that this closes"),
+        ("mailchimp", "*|ELSE:|*", "line 1, column 1: there is no condition that this belongs to"),
+        (
+            "mailchimp",
+            "*|fname|*",
+            "line 1, column 1: '*|fname|*' is no merge tag: upper-case letters, digits, underscore",
+        ),
+        ("mailchimp", "*|ELEVENCHARS|*", "line 1, column 1: ELEVENCHARS has 11 characters, a merge tag at most 10"),
+        ("hubspot", "\n{{ contact.a", "line 2, column 1: {{ is never closed"),
+        (
+            "hubspot",
+            "{% for x in y %}",
+            "line 1, column 1: the preview doesn't know '{% for x in y %}'; it is left as it is",
+        ),
+        ("hubspot", "{% endif %}", "line 1, column 1: there is no condition that this closes"),
+    ],
+)
+def test_what_is_broken_is_told_with_its_place(language: Language, text: str, expected: str) -> None:
+    assert [one.sentence() for one in read(text, language).problems] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected", "own"),
+    [
+        ("mailchimp", '<a href="*|UNSUB|*">', '<a href="#">', []),
+        ("mailchimp", "*|CURRENT_YEAR|* *|DATE:d/m/Y|* *|DATE:F j, Y|*", "2027 09/03/2027 March 9, 2027", []),
+        ("mailchimp", "*|LIST:COMPANY|* *|UNIQID|*", "[LIST:COMPANY] [UNIQID]", ["LIST:COMPANY", "UNIQID"]),
+        ("mailchimp", "*|IFNOT:ARCHIVE_PAGE|*mail*|END:IF|*", "mail", []),
+        (
+            "mailchimp",
+            "*|INTERESTED:Tea:Green|*x*|END:INTERESTED|*",
+            "[INTERESTED:Tea:Green]x",
+            ["INTERESTED:Tea:Green"],
+        ),
+        ("hubspot", "{{ unsubscribe_link }} {{ year }}", "# 2027", []),
+        ("hubspot", "{{ site_settings.company_name }}", "[site_settings.company_name]", ["site_settings.company_name"]),
+    ],
+)
+def test_the_platforms_own_tags_are_filled_in_or_stand_in_brackets(
+    language: Language, text: str, expected: str, own: list[str]
+) -> None:
+    template = read(text, language)
+
+    assert template.render({}, defaults={}, labels={}) == expected
+    assert (template.problems, template.names, list(template.own)) == ([], {}, own)
+
+
+def test_a_condition_that_nobody_can_answer_is_told_and_closed_all_the_same() -> None:
+    template = read("*|IF:AGE > 20|*old*|ELSEIF:AGE < 5|*small*|ELSE:|*other*|END:IF|*", "mailchimp")
+
+    assert template.render({"AGE": "30"}, defaults={}, labels={}) == "other"
+    assert [one.message for one in template.problems] == [
+        "the preview can't answer '*|IF:AGE > 20|*'; shown is what stands without it",
+        "the preview can't answer '*|ELSEIF:AGE < 5|*'; shown is what stands without it",
+    ]

@@ -1,0 +1,46 @@
+"""A persona is as firm as the weakest thing that it stands on, and says which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from segmenter.profile.credibility import Source, Stability, Trust
+
+FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("needs", "kinds", 0.9),), age_days=1.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "grade", "says"),
+    [
+        ({}, "strong", "400 people, 25% of all."),
+        ({"people": 60}, "fair", "which is few"),
+        ({"people": 20}, "weak", "too few to build on"),
+        ({"sources": (Source("model", 400, 0.7),)}, "fair", "400 by the model: on average 70% sure"),
+        ({"sources": (Source("model", 300, 0.9), Source("survey", 100, 0.1))}, "fair", "100 by the survey"),
+        ({"sources": (Source("survey", 400, 0.5),)}, "weak", "on average 50% sure"),
+        ({"stability": (Stability("needs", "kinds", 0.65),)}, "fair", "who belongs to it is doubtful"),
+        ({"stability": (Stability("needs", "kinds", 0.4),)}, "weak", "do not build on it"),
+        ({"stability": ()}, "fair", "was not tested"),
+        ({"stability": (), "sources": (Source("rules", 400, 1.0),)}, "strong", "The segment is defined"),
+        ({"age_days": 40}, "fair", "was 40 days old"),
+        ({"age_days": 400}, "weak", "was 400 days old"),
+        ({"age_days": None}, "fair", "No order, mail or visit was ever read"),
+        ({"kept": 12}, "strong", "12 of them keep the segment although nothing confirms it"),
+        ({"sources": (Source("declared", 400, None),), "stability": ()}, "strong", "400 by what they said themselves."),
+    ],
+)
+def test_the_weakest_leg_decides_and_is_named(change: dict[str, Any], grade: str, says: str) -> None:
+    found = replace(FIRM, **change)
+
+    assert found.grade == grade
+    assert any(says in sentence for sentence in found.sentences())
+
+
+def test_the_unclassified_are_no_segment_that_could_be_firm() -> None:
+    told = Trust(40, 400, age_days=0.1).sentences()
+
+    assert len(told) == 2
+    assert "less than a day" in told[1]

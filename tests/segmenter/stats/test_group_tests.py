@@ -1,0 +1,99 @@
+"""Tests between groups give what SciPy gives, on the survey of the literature and on what is thin or empty."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from segmenter.stats.group_tests import adjusted, against_rest, chi_squared, contingency, ranked
+
+
+@pytest.fixture(scope="module")
+def survey(shared: Path) -> list[dict[str, str]]:
+    with (shared / "data/mcdonalds/mcdonalds.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def labels(survey: list[dict[str, str]]) -> np.ndarray:
+    """Four groups by two of the items: who finds it yummy, and who finds it cheap."""
+    return np.array([2 * (row["yummy"] == "Yes") + (row["cheap"] == "Yes") for row in survey], dtype=np.int64)
+
+
+def test_ranks_give_kruskal_wallis_and_mann_whitney(survey: list[dict[str, str]], labels: np.ndarray) -> None:
+    age = np.array([float(row["Age"]) for row in survey])
+    age[::17] = np.nan
+    known = ~np.isnan(age)
+    groups = [age[known & (labels == j)] for j in range(4)]
+
+    found = ranked(age, labels, 4)
+
+    expected = stats.kruskal(*groups)
+    assert (found.test.statistic, found.test.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
+    assert found.people.tolist() == [len(group) for group in groups]
+    for j, own in enumerate(groups):
+        rest = np.concatenate([group for i, group in enumerate(groups) if i != j])
+        one = stats.mannwhitneyu(own, rest, method="asymptotic")
+        assert found.p[j] == pytest.approx(one.pvalue, rel=1e-9)
+        assert found.effect[j] == pytest.approx(2 * one.statistic / (len(own) * len(rest)) - 1)
+
+
+def test_counts_give_chi_squared_over_all_and_against_the_rest(
+    survey: list[dict[str, str]], labels: np.ndarray
+) -> None:
+    names = sorted({row["VisitFrequency"] for row in survey})
+    codes = np.array([names.index(row["VisitFrequency"]) for row in survey], dtype=np.int64)
+    codes[5] = -1
+
+    table = contingency(codes, labels, 4, len(names))
+
+    expected = stats.chi2_contingency(table, correction=False)
+    assert table.sum() == len(survey) - 1
+    assert (chi_squared(table).statistic, chi_squared(table).p) == pytest.approx((expected.statistic, expected.pvalue))
+    p = against_rest(table)
+    for j in range(4):
+        for v in range(len(names)):
+            a, n, column = table[j, v], table[j].sum(), table[:, v].sum()
+            two = [[a, n - a], [column - a, table.sum() - n - column + a]]
+            assert p[j, v] == pytest.approx(stats.chi2_contingency(two, correction=False).pvalue, rel=1e-9)
+
+
+def test_a_thin_table_is_tested_exactly() -> None:
+    p = against_rest(np.array([[4.0, 8.0], [1.0, 50.0]]))
+
+    assert p[0, 0] == pytest.approx(stats.fisher_exact([[4, 8], [1, 50]]).pvalue)
+
+
+def test_where_nothing_can_be_compared_there_is_no_p() -> None:
+    one_group, one_value = np.zeros(8, dtype=np.int64), np.ones(8)
+    two_groups = np.array([0, 1] * 4, dtype=np.int64)
+
+    assert np.isnan(ranked(np.arange(8.0), one_group, 1).test.p)
+    assert np.isnan(ranked(one_value, two_groups, 2).test.p)
+    assert np.isnan(ranked(np.full(8, np.nan), two_groups, 2).test.p)
+    assert np.isnan(chi_squared(contingency(one_group, two_groups, 2, 3)).p)
+    assert against_rest(np.array([[3.0, 2.0], [0.0, 0.0]])).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_an_empty_group_changes_nothing() -> None:
+    rng = default_rng(2)
+    column, labels = rng.normal(size=60), rng.integers(0, 2, 60)
+
+    with_empty, without = ranked(column, 2 * labels, 3), ranked(column, labels, 2)
+
+    assert with_empty.test == without.test
+    assert with_empty.people.tolist()[1] == 0
+    assert with_empty.p[1] == 1.0
+
+
+def test_many_p_are_adjusted_as_statsmodels_does() -> None:
+    p = default_rng(1).beta(0.3, 1.0, 40).tolist()
+
+    assert adjusted(p) == pytest.approx(multipletests(p, method="fdr_bh")[1].tolist())
+    assert adjusted([]) == []

@@ -1,0 +1,145 @@
+"""Undo: everything that is still as we wrote it goes back, everything else stays; an undo can be undone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connectors.errors import FixSettingsError
+from connectors.sandbox.door import Fault
+from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.hubspot.contacts import archive_contact
+from sync.apply.job import apply
+from sync.apply.undo import intended, undo
+from sync.assign.job import assign
+from sync.cli.main import run as command
+from sync.ops.setup import create, missing
+from sync.plan.job import plan
+from sync.pull.job import pull
+from sync.session import Workbench
+from tests.sync.conftest import Platforms
+
+
+def shown(platforms: Platforms) -> dict[str, Any]:
+    """Everything of ours on both platforms."""
+    crm = {
+        key: {name: value for name, value in row["properties"].items() if name.startswith("personasync_") and value}
+        for key, row in platforms.crm.contact_records.table.items()
+    }
+    email = {
+        member["contact_id"]: {n: v for n, v in member["merge_fields"].items() if n.startswith(("P", "PS_")) and v}
+        for member in platforms.members()
+    }
+    lists = {key: sorted(members) for key, members in platforms.crm.members.items()}
+    tags = {member["contact_id"]: sorted(member["tags"]) for member in platforms.members()}
+    return {"crm": crm, "email": email, "lists": lists, "tags": tags}
+
+
+def test_an_undo_restores_everything_and_an_undo_of_it_brings_it_back(platforms: Platforms, bench: Workbench) -> None:
+    pull(bench)
+    assign(bench, as_of=bench.now())
+    create(bench, missing(bench))
+    before = shown(platforms)
+    plan(bench)
+    first = apply(bench)
+    after = shown(platforms)
+    found = intended(bench, first.run_id)
+    undone = undo(bench, found)
+    assert shown(platforms)["crm"] == before["crm"]
+    assert shown(platforms)["email"] == before["email"]
+    assert shown(platforms)["tags"] == before["tags"]
+    assert not any(shown(platforms)["lists"].values())
+    assert (undone.restored, undone.left) == (first.count("applied"), 0)
+
+    redone = undo(bench, intended(bench, undone.run_id))
+
+    assert shown(platforms) == after
+    assert redone.restored == undone.restored
+
+
+def test_what_a_person_changed_since_stays(platforms: Platforms, bench: Workbench, applied: str) -> None:
+    member = next(one for one in platforms.members() if one["merge_fields"].get("PERSONA"))
+    member["merge_fields"]["PERSONA"] = "by hand"
+    platforms.email.directory(AUDIENCE).save(member)
+    contact = next(
+        r for r in platforms.crm.contact_records.table.values() if r["properties"].get("personasync_persona")
+    )
+    platforms.crm.touch_contact(contact, {"personasync_reason": "by hand"})
+
+    found = intended(bench, "last")
+    undone = undo(bench, found)
+
+    assert (found.changed_since, undone.left) == (2, 2)
+    assert member["merge_fields"]["PERSONA"] == "by hand"
+    assert contact["properties"]["personasync_reason"] == "by hand"
+    assert not contact["properties"].get("personasync_persona")
+
+
+def test_a_contact_that_is_gone_is_counted_and_no_error(platforms: Platforms, bench: Workbench, applied: str) -> None:
+    ids = [
+        key for key, row in platforms.crm.contact_records.table.items() if row["properties"].get("personasync_persona")
+    ]
+    archive_contact(platforms.crm, ids[0])
+
+    found = intended(bench, applied)
+    undone = undo(bench, found)
+
+    assert found.gone > 0
+    assert undone.rejected == 0
+
+
+def test_the_same_undo_twice_does_nothing_the_second_time(platforms: Platforms, bench: Workbench, applied: str) -> None:
+    undo(bench, intended(bench, "last"))
+    writes = len(platforms.writes())
+    again = intended(bench, "last")
+    undo(bench, again)
+
+    assert (again.count, len(platforms.writes())) == (0, writes)
+
+
+def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, bench: Workbench, applied: str) -> None:
+    platforms.sandbox.journal.faults[:] = [Fault(kind="html", match="/members/", method="PATCH", status=502, times=999)]
+    email: Any = bench.connector("email")
+    email._transport._wait = lambda _seconds: None
+    first = undo(bench, intended(bench, "last"))
+    platforms.sandbox.journal.faults[:] = []
+    second = undo(bench, intended(bench, "last"))
+
+    assert "email" in first.failed
+    assert second.failed == {}
+    assert not any(shown(platforms)["email"].values())
+
+
+def test_a_plan_is_needed_after_an_undo_and_would_do_it_all_again(
+    platforms: Platforms, bench: Workbench, applied: str
+) -> None:
+    undone = undo(bench, intended(bench, applied))
+    pull(bench)
+
+    assert len(plan(bench).plan.changes) == undone.restored
+
+
+@pytest.mark.parametrize("run", ["nonsense", "pull"])
+def test_only_what_wrote_can_be_undone(bench: Workbench, applied: str, run: str) -> None:
+    newest = bench.control.runs.latest("pull")
+    assert newest is not None
+    with pytest.raises(FixSettingsError, match="history"):
+        intended(bench, newest.run_id if run == "pull" else run)
+
+
+def test_the_command_shows_first_and_needs_a_yes(
+    platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in platforms.environment.items():
+        monkeypatch.setenv(name, value)
+    where = ["--workspace", str(platforms.folder)]
+    for step in (["setup", "--yes"], ["pull"], ["assign"], ["plan"], ["apply"]):
+        assert command([*step, *where]) == 0
+    writes = len(platforms.writes())
+
+    assert command(["undo", "last", *where]) == 2
+    assert "go back" in capsys.readouterr().err
+    assert len(platforms.writes()) == writes
+    assert command(["undo", "last", "--yes", *where]) == 0
+    assert "are as before, 0 were changed since" in capsys.readouterr().out

@@ -1,0 +1,112 @@
+"""Every step as a command: what it prints, its JSON document, its exit status."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sync.cli.main import run
+from tests.sync.cli.test_bad_input import Run, say
+
+__all__ = ["say"]
+
+
+def test_the_steps_run_one_by_one(say: Run) -> None:
+    told = {}
+    for command in (["doctor"], ["setup", "--yes"], ["pull"], ["assign"], ["plan"], ["apply"], ["results"], ["report"]):
+        status, out, error = say(*command, "--json")
+        assert (status, error) == (0, ""), command
+        told[command[0]] = json.loads(out)
+
+    assert {finding["state"] for finding in told["doctor"]["findings"]} <= {"ok", "warn"}
+    assert told["pull"]["persons"] == told["assign"]["persons"] > 100
+    assert told["assign"]["assigned"] + told["assign"]["unclassified"] == told["assign"]["persons"]
+    assert sum(told["apply"]["outcomes"].values()) == told["plan"]["changes"]
+    assert Path(told["report"]["report"]).read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_every_step_speaks_to_people_too(say: Run) -> None:
+    for command in (["setup", "--yes"], ["pull"], ["assign"], ["plan"], ["apply"], ["status"], ["history"], ["doctor"]):
+        status, out, _ = say(*command)
+        assert status == 0
+        assert out.strip(), command
+        assert not out.lstrip().startswith("{")
+
+
+def test_explain_names_the_clauses_and_the_values(say: Run) -> None:
+    for command in (["pull"], ["assign"]):
+        assert say(*command)[0] == 0
+    status, out, _ = say("explain", "JUN.imber.1@people.test")
+    _, document, _ = say("explain", "jun.imber.1@people.test", "--json")
+    found = json.loads(document)
+
+    assert status == 0
+    assert "Because:" in out or "unclassified" in out
+    assert {one["segment"] for one in found["tried"]} == {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
+    assert {contact["connection"] for contact in found["contacts"]} <= {"crm", "email"}
+
+
+def test_explain_says_that_it_knows_nobody(say: Run) -> None:
+    say("pull")
+
+    status, _, told = say("explain", "nobody@people.test")
+
+    assert status == 2
+    assert "Nobody here has the address" in told
+
+
+def test_assign_looks_at_any_moment_and_refuses_what_is_none(say: Run) -> None:
+    say("pull")
+
+    past, out, _ = say("assign", "--as-of", "2025-06-01", "--json")
+    wrong, _, told = say("assign", "--as-of", "last week")
+
+    assert (past, wrong) == (0, 2)
+    assert json.loads(out)["persons"] < 120
+    assert "last week" in told
+
+
+def test_a_command_that_does_not_exist_is_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bogus"]) == 2
+    assert "No such command" in capsys.readouterr().err
+
+
+def test_init_writes_a_workspace_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path / "mine"), "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert run(["init", str(tmp_path / "mine"), "--json"]) == 0
+
+    assert len(first["written"]) == 3
+    assert json.loads(capsys.readouterr().out) == {"written": []}
+
+
+def test_the_demo_ends_with_one_document(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("personasync")
+    command = [str(program), "demo", str(tmp_path / "demo"), "--people", "500", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+    document = json.loads(done.stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert {"contacts", "persons", "assigned", "unclassified", "personas", "changes", "requests"} <= set(document)
+    assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
+    assert sum(document["personas"].values()) == document["assigned"]
+    assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
+    assert "each reader&#39;s own (favourite category), else “the whole shop”" in Path(document["report"]).read_text(
+        "utf-8"
+    )
+    mails = Path(document["preview"]).read_text("utf-8")
+    assert all(0 < shares["PS_FAV"] <= 1 for shares in document["preview_fallbacks"].values())
+    assert min(shares["PS_FAV"] for shares in document["preview_fallbacks"].values()) < 1
+    assert re.search("what is new in (kitchen|garden|paper)[.]", mails)
+
+
+def test_the_demo_leaves_folders_of_others_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+
+    assert run(["demo", str(tmp_path)]) == 2
+    assert "is not empty" in capsys.readouterr().err

@@ -1,0 +1,245 @@
+"""Experiments on local platforms: dealt once, shown as groups, measured by intention to treat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import FixSettingsError
+from connectors.records import ARMS
+from connectors.sandbox import marketer
+from connectors.sandbox.fill import AUDIENCE
+from segmenter.lift.randomization import HOLDOUT, Experiment, arm_of
+from sync.assign.job import assign
+from sync.experiments import job as experiments
+from sync.ops.run import run_loop
+from sync.pull.job import pull
+from sync.results import lift as lifting
+from sync.results.job import results
+from sync.session import Workbench
+from sync.workspace.experiments import as_toml, load_experiments, with_end, with_experiment
+from sync.workspace.settings import load_workspace
+from tests.sync.conftest import Platforms
+
+SALE = '<h1>The sale has started</h1><a href="https://shop.example/offer">Save 20% off</a>'
+PLAIN = '<h1>News</h1><a href="https://shop.example/offer">Have a look</a>'
+
+
+def wanted(bench: Workbench, **changes: object) -> Experiment:
+    one = Experiment("spring", "", {"old": 0.5, "new": 0.5}, bench.now(), holdout=0.2)
+    return replace(one, **changes)  # type: ignore[arg-type]  # the changes are fields of it
+
+
+def arms(bench: Workbench, name: str = "spring") -> dict[str, str]:
+    table = bench.warehouse.current(ARMS.name)
+    rows = table.filter(table.experiment == name).to_pyarrow().to_pylist()
+    return {row["person_id"]: row["arm"] for row in rows}
+
+
+def tagged(platforms: Platforms, group: str) -> set[str]:
+    segments = platforms.email.segments(AUDIENCE)
+    return {
+        member["email_address"].lower()
+        for member in platforms.members()
+        if any(segments[tag]["name"] == f"ps:{group}" for tag in member["tags"])
+    }
+
+
+@pytest.fixture
+def assigned(ready: Workbench) -> Workbench:
+    return ready
+
+
+@pytest.fixture
+def pushed(bench: Workbench, applied: str) -> Workbench:
+    """A workspace whose first plan was applied."""
+    del applied
+    return bench
+
+
+def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_change(assigned: Workbench) -> None:
+    shown = experiments.create(assigned, wanted(assigned))
+    first = arms(assigned)
+    file = assigned.workspace.directory / "segments.toml"
+    file.write_text(file.read_text("utf-8").replace("orders_365d >= 3", "orders_365d >= 1"), "utf-8")
+    assigned.workspace = load_workspace(assigned.workspace.directory)
+    assign(assigned, as_of=assigned.now())
+
+    salt = assigned.workspace.experiments["spring"].salt
+    assert first == {person: arm_of(person, replace(wanted(assigned), salt=salt)) for person in first}
+    assert arms(assigned) == first
+    assert sum(sum(size.people.values()) for size in shown.sizes) == len(first) > 100
+    assert set(first.values()) == {HOLDOUT, "old", "new"}
+    assert shown.ratio is not None
+    assert not shown.ratio.broken
+
+
+def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Workbench) -> None:
+    bench = pushed
+    experiments.create(bench, wanted(bench, worth=0.5))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    access = platforms.sandbox.access
+    where = (access["mailchimp_url"], access["mailchimp_key"], AUDIENCE)
+    for arm, html in (("old", PLAIN), ("new", SALE)):
+        marketer.send_to_tag(*where, title=f"To {arm}", subject="Spring", html=html, tag=f"ps:spring_{arm}")
+    marketer.advance_clock(access["mailchimp_url"], days=4)
+    results(bench)
+    later = replace_clock(bench, days=5)
+    lift = lifting.lift_of_experiment(later, "spring")
+
+    dealt = arms(bench)
+    clicked = {one.question.treated: one.everyone for one in lift.comparisons if one.question.metric == "clicked"}
+    assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
+    assert tagged(platforms, "spring_holdout")
+    assert lift.early
+    assert lift.ratio is not None
+    assert set(clicked) == {"old", "new"}
+    # all that were dealt stand with their persona; one that chance left without a holdout tells nothing of everyone
+    (told,) = (
+        one.personas for one in lift.comparisons if (one.question.metric, one.question.treated) == ("clicked", "new")
+    )
+    assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in dealt.values())
+    assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in dealt.values())
+    assert clicked["new"].treated.people == sum(one.treated.people for one in told if one.control.people)
+    assert clicked["new"].treated.converted > 0
+    assert clicked["new"].control.converted == 0
+    assert lift.notes == ()
+
+
+def replace_clock(bench: Workbench, *, days: float) -> Workbench:
+    before = bench.now
+    bench.now = lambda: before() + timedelta(days=days)
+    return bench
+
+
+def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Workbench) -> None:
+    bench = pushed
+    experiments.create(bench, wanted(bench))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    new = next(tag for tag in platforms.email.segments(AUDIENCE).values() if tag["name"] == "ps:spring_new")
+    old = tagged(platforms, "spring_old")
+    for member in [one for one in platforms.members() if one["email_address"].lower() in old][:3]:
+        platforms.email.put_tag(AUDIENCE, member, str(new["id"]))
+    before = arms(bench)
+    pull(bench, full=True)
+
+    assert experiments.edited(bench, bench.workspace.experiments["spring"]) == {"email": 3}
+    assert arms(bench) == before
+
+
+def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experiment(assigned: Workbench) -> None:
+    main = assigned.workspace.directory / "personasync.toml"
+    main.write_text(main.read_text("utf-8") + "\n[holdout]\nshare = 0.1\n", "utf-8")
+    assigned.workspace = load_workspace(assigned.workspace.directory)
+    assign(assigned, as_of=assigned.now())
+    experiments.create(assigned, wanted(assigned))
+
+    everybody, dealt = arms(assigned, HOLDOUT), arms(assigned)
+    held = {person for person, arm in everybody.items() if arm == HOLDOUT}
+    lift = lifting.lift_of_experiment(assigned, HOLDOUT)
+    assert 0.03 < len(held) / len(everybody) < 0.2
+    assert set(dealt) == set(everybody) - held
+    assert lift.primary == "ordered"
+    assert lift.comparisons[0].everyone.control.people == len(held)
+    assert HOLDOUT in assigned.workspace.groups
+
+
+def test_an_ended_experiment_takes_nobody_in(assigned: Workbench) -> None:
+    one = experiments.create(assigned, wanted(assigned, personas=("nora_new",))).experiment
+    known = arms(assigned)
+    experiments.end(assigned, "spring", one.begins + timedelta(hours=1))
+    assigned.workspace = load_workspace(assigned.workspace.directory)
+    assigned.warehouse.engine.truncate_table(ARMS.name)
+    found = assign(assigned, as_of=one.begins + timedelta(days=1))
+
+    assert known
+    assert found.dealt == {}
+    with pytest.raises(FixSettingsError, match="ended"):
+        experiments.end(assigned, "spring", one.begins + timedelta(days=2))
+    with pytest.raises(FixSettingsError, match="Nobody is held out"):
+        experiments.show(assigned, HOLDOUT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": {"old": 0.5, "new": 0.6}}, "sum to 1.1"),
+        ({"personas": ("nobody",)}, "no persona 'nobody'"),
+        ({"name": "regulars", "arms": {"x": 0.5, "y": 0.5}, "holdout": 0.0, "personas": ("gone",)}, "no persona"),
+    ],
+)
+def test_an_experiment_that_means_nothing_leaves_the_file_as_it_was(
+    assigned: Workbench, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(FixSettingsError, match=message):
+        experiments.create(assigned, wanted(assigned, **changes))
+
+    assert not (assigned.workspace.directory / "experiments.toml").exists()
+    assert arms(assigned) == {}
+
+
+def test_a_name_is_taken_once(assigned: Workbench) -> None:
+    experiments.create(assigned, wanted(assigned))
+    text = (assigned.workspace.directory / "experiments.toml").read_text("utf-8")
+
+    with pytest.raises(FixSettingsError, match="already"):
+        experiments.create(assigned, wanted(assigned))
+    assert (assigned.workspace.directory / "experiments.toml").read_text("utf-8") == text
+
+
+def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
+    one = Experiment(
+        "spring",
+        'a "salt" \\ of',
+        {"old": 1 / 3, "new": 2 / 3},
+        datetime(2026, 11, 1, tzinfo=UTC),
+        ends=datetime(2026, 12, 1, tzinfo=UTC),
+        holdout=0.1,
+        personas=("gus",),
+        holdouts={"gus": 0.2},
+        metric="ordered",
+        worth=0.02,
+        generic=("old",),
+        placebo=("new",),
+    )
+    text = with_experiment("", one)
+
+    (tmp_path / "experiments.toml").write_text(text, "utf-8")
+
+    assert load_experiments(tmp_path, segments=(), personas=["gus"]) == {"spring": one}
+    assert as_toml(one) in text
+    assert with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC)).count("ends = ") == 1
+    assert "2026-11-20" in with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC))
+
+
+def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> None:
+    with pytest.raises(FixSettingsError, match="No campaign that was sent in variants"):
+        lifting.lift_of_campaign(assigned, None)
+    with pytest.raises(FixSettingsError, match="no experiment 'spring'"):
+        lifting.lift_of_experiment(assigned, "spring")
+
+
+def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_true(
+    platforms: Platforms, pushed: Workbench
+) -> None:
+    bench = pushed
+    arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
+    experiments.create(bench, wanted(bench, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+
+    shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}
+    heads = {"rita_regular": "Early access for you", "nora_new": "Welcome to the shop"}
+    own = {
+        shown[one]["PS_HEAD"] == heads[shown[one]["PERSONA"]]
+        for one in tagged(platforms, "spring_own")
+        if shown[one]["PERSONA"] in heads
+    }
+    generic = {shown[one]["PS_HEAD"] for one in tagged(platforms, "spring_generic")}
+    drawn = [(shown[one]["PERSONA"], shown[one]["PS_HEAD"]) for one in tagged(platforms, "spring_random")]
+    assert own == {True}
+    assert generic == {"News from the shop"}
+    assert any(persona in heads and head != heads[persona] for persona, head in drawn)
+    assert "News from the shop" not in {head for _, head in drawn}

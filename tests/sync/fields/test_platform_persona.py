@@ -1,0 +1,169 @@
+"""HubSpot's own personas, where the workspace wants them written, and what people set there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import FixSettingsError
+from segmenter.personalize.personas import Persona
+from sync.apply.job import apply
+from sync.apply.undo import intended, undo
+from sync.fields.platform_persona import resolved
+from sync.ops.doctor import examine
+from sync.plan.job import plan
+from sync.preview.job import preview
+from sync.pull.job import pull
+from sync.session import Workbench
+from tests.sync.cli.test_bad_input import Run, edit, say
+from tests.sync.conftest import Platforms
+
+__all__ = ["say"]
+
+LABELS = ("Bargain Ben", "Regular Rita", "Rita Regular", "Gus Gift", "Bo Bargain", "Nora New")
+RITA, GUS = Persona("rita", "Rita Regular", ()), Persona("gus", "Gus Gift", (), alias="Gifts")
+
+
+def switch_on(platforms: Platforms, bench: Workbench, mode: str = "write") -> None:
+    """Let the workspace write hs_persona, on an account in which somebody made our personas."""
+    definition = platforms.crm.properties["contacts/hs_persona"]
+    options = [
+        {"label": label, "value": f"persona_{place}", "displayOrder": place, "hidden": False}
+        for place, label in enumerate(LABELS, 1)
+    ]
+    platforms.crm.properties["contacts/hs_persona"] = {**definition, "options": options}
+    edit(platforms, 'connector = "hubspot"', f'connector = "hubspot"\nhs_persona = "{mode}"')
+    bench.reload()
+
+
+def own(platforms: Platforms) -> dict[str, str | None]:
+    return {key: row["properties"].get("hs_persona") for key, row in platforms.crm.contacts.items()}
+
+
+def test_labels_are_found_as_people_read_them() -> None:
+    options = {"rita  regular ": "persona_7", "Gifts": "persona_2", "Other": "persona_1"}
+
+    assert resolved({"rita": RITA, "gus": GUS}, options, "hs_persona", "crm") == {
+        "rita": "persona_7",
+        "gus": "persona_2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"Gifts": "persona_1"},
+            r"crm has no persona 'Rita Regular' \(hs_persona has: Gifts\), which \[personas.rita\]",
+        ),
+        ({}, r"\(hs_persona has: none\).*Make it in the platform's settings.*hs_persona = \"its label\""),
+        ({"Rita Regular": "persona_1", "gifts": "persona_1"}, "'rita' and 'gus' would both be"),
+    ],
+)
+def test_a_persona_that_the_platform_lacks_is_an_error_with_the_mend(options: dict[str, str], message: str) -> None:
+    with pytest.raises(FixSettingsError, match=message):
+        resolved({"rita": RITA, "gus": GUS}, options, "hs_persona", "crm")
+
+
+def test_nothing_is_written_or_asked_for_by_default(platforms: Platforms, ready: Workbench) -> None:
+    changes = plan(ready).plan.changes
+
+    assert "hs_persona" not in {change.name for change in changes}
+    assert not [one for one in platforms.sandbox.journal.entries if "properties" in one.path]
+
+
+def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone(
+    platforms: Platforms, ready: Workbench, say: Run, tmp_path: Path
+) -> None:
+    first = plan(ready).plan.changes
+    theirs = [c.platform_id for c in first if c.name == "personasync_persona" and c.after != "unclassified"][:3]
+    for key in theirs:
+        platforms.crm.touch_contact(platforms.crm.contacts[key], {"hs_persona": "persona_1"})
+    switch_on(platforms, ready)
+    with pytest.raises(FixSettingsError, match=r"hs_persona of crm was never read.*personasync pull"):
+        plan(ready)
+    pull(ready)
+    planned = plan(ready)
+    late = next(c.platform_id for c in planned.plan.changes if c.name == "hs_persona")
+    platforms.crm.touch_contact(platforms.crm.contacts[late], {"hs_persona": "persona_2"})
+    applied = apply(ready, planned.path, override=frozenset({"max_changed"}))
+    shown = own(platforms)
+    pull(ready)
+    again = plan(ready)
+    template = tmp_path / "mail.html"
+    template.write_text('{% if contact.hs_persona == "persona_6" %}new {% endif %}{{ contact.hs_persona }}', "utf-8")
+    previewed = preview(ready, template, persona="nora_new")
+    undone = undo(ready, intended(ready, "last"))
+
+    ours = {c.platform_id: c.after for c in planned.plan.changes if c.name == "hs_persona"}
+    assert len(ours) > 20
+    assert set(ours.values()) == {"persona_3", "persona_4", "persona_5", "persona_6"}
+    assert not set(ours) & set(theirs)
+    assert planned.summary["values_of_others"] == {"crm: hs_persona": len(theirs)}
+    assert (applied.states["crm", "parked"], applied.failed, applied.rejected) == (1, {}, 0)
+    assert shown == {**dict.fromkeys(shown), **ours, **dict.fromkeys(theirs, "persona_1"), late: "persona_2"}
+    assert [c for c in again.plan.changes if c.name == "hs_persona"] == []
+    assert previewed.shown[0].html == "new Nora New"
+    assert previewed.problems == []
+    assert undone.failed == {}
+    assert {key: value for key, value in own(platforms).items() if value} == {
+        **dict.fromkeys(theirs, "persona_1"),
+        late: "persona_2",
+    }
+    edit(platforms, 'hs_persona = "write"', 'hs_persona = "overwrite"')
+    status, out, _ = say("plan", "--json")
+    over = [one for one in json.loads(out)["samples"] if one.get("field") == "hs_persona"]
+    assert (status, len(over)) == (3, 2)
+
+
+def test_a_pull_reads_everything_again_where_a_new_property_is_asked_for_and_only_then(
+    platforms: Platforms, ready: Workbench
+) -> None:
+    usual = pull(ready).rows["crm contacts"]
+    switch_on(platforms, ready)
+    anew = pull(ready).rows["crm contacts"]
+    path = platforms.folder / "personas.toml"
+    path.write_text(path.read_text("utf-8") + '\n[fields.more]\nfallback = "x"\ncrm = "personasync_more"\n', "utf-8")
+    ready.reload()
+
+    assert anew >= len(platforms.crm.contacts)
+    assert usual < anew
+    assert pull(ready).rows["crm contacts"] < anew
+
+
+def test_a_persona_that_is_not_there_stops_the_plan_and_the_doctor_says_why(
+    platforms: Platforms, ready: Workbench, say: Run
+) -> None:
+    switch_on(platforms, ready)
+    pull(ready)
+    edit(platforms, 'name = "Nora New"', 'name = "Nora Newer"', "personas.toml")
+    ready.reload()
+
+    status, _, told = say("plan")
+    findings = [finding for _, finding in examine(ready, only="crm") if finding.check == "personas"]
+
+    assert status == 2
+    assert "crm has no persona 'Nora Newer' (hs_persona has: Bargain Ben," in told
+    assert 'hs_persona = "its label"' in told
+    assert [(one.state, "Nora Newer" in one.message, "Make it" in one.mend) for one in findings] == [
+        ("fail", True, True)
+    ]
+    edit(platforms, 'name = "Nora Newer"', 'name = "Nora Newer"\nhs_persona = "nora new"', "personas.toml")
+    assert say("plan")[0] == 0
+
+
+def test_another_mode_is_refused_with_its_line_and_the_field_can_not_be_a_template_field(
+    platforms: Platforms, say: Run
+) -> None:
+    edit(platforms, 'connector = "hubspot"', 'connector = "hubspot"\nhs_persona = "yes"')
+    mode = say("plan")
+    edit(platforms, 'hs_persona = "yes"', 'hs_persona = "off"')
+    edit(platforms, 'crm = "personasync_headline"', 'crm = "hs_persona"', "personas.toml")
+    field = say("plan")
+
+    assert mode[0] == 2
+    assert "'yes' is none of off, write, overwrite" in mode[2]
+    assert "personasync.toml, line" in mode[2]
+    assert "is used by the platform's own persona already" in field[2]

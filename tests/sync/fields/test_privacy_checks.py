@@ -1,0 +1,156 @@
+"""What readers may find creepy, told where people look: in the plan, in the preview and by the doctor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from connectors.records import ORDER_LINES
+from sync.clock import now
+from sync.ops.doctor import examine
+from sync.plan.job import plan
+from sync.preview.job import preview
+from sync.session import Workbench
+from tests.sync.cli.test_bad_input import Run, edit, say
+from tests.sync.conftest import Platforms
+
+__all__ = ["say"]
+
+FIELDS = """
+[fields.bought]
+fallback = "our favourites"
+trait = "last_product"
+email = "PS_LAST"
+
+[fields.kind]
+fallback = "our favourites"
+trait = "favourite_category"
+email = "PS_KIND"
+"""
+
+
+@pytest.fixture
+def personal(platforms: Platforms, ready: Workbench) -> Platforms:
+    """A workspace with two fields of people's own, in which whatever was bought within a thousand days is fresh."""
+    path = platforms.folder / "personas.toml"
+    path.write_text(path.read_text("utf-8") + FIELDS, "utf-8")
+    edit(platforms, "[guardrails]", "[personalize]\nrecent_days = 700\nmin_audience = 3\n\n[guardrails]")
+    ready.reload()
+    return platforms
+
+
+def shown_values(bench: Workbench, name: str) -> set[str | None]:
+    return {change.after for change in plan(bench).plan.changes if change.name == name}
+
+
+def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
+    personal: Platforms, ready: Workbench, say: Run
+) -> None:
+    status, out, _ = say("plan", "--json")
+    told = json.loads(out)
+    bought = shown_values(ready, "PS_LAST")
+    edit(personal, "[personalize]", '[personalize]\ncreepy = "fallback"')
+    ready.reload()
+    held = shown_values(ready, "PS_LAST")
+
+    fresh = [one for one in told["creepy"] if (one["reason"], one["held_back"]) == ("recent", False)]
+    assert status == 0
+    assert sum(one["people"] for one in fresh) > 20
+    assert fresh[0]["sentence"].startswith("field 'bought', persona '")
+    assert 'creepy = "fallback"' in fresh[0]["mend"]
+    assert "@" in next(iter(told["creepy_samples"].values()))
+    assert "@" not in json.dumps(told["creepy"])
+    assert len(bought) > 5
+    assert held == {"our favourites"}
+    assert any("get the persona's copy or the fallback instead" in one.message for one in plan(ready).concerns)
+
+
+def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, ready: Workbench, tmp_path: Path) -> None:
+    edit(personal, "[personalize]", "[personalize]\nmax_individual = 1")
+    edit(personal, "min_audience = 3", "min_audience = 1000")
+    ready.reload()
+    path = tmp_path / "mail.html"
+    path.write_text("*|PS_HEAD|*\n*|PS_LAST|*\n*|PS_KIND|*", "utf-8")
+
+    found = preview(ready, path)
+    rita = preview(ready, path, persona="rita_regular")
+    path.write_text("*|PS_HEAD|*", "utf-8")
+    copy = preview(ready, path)
+
+    by_reason: dict[str, Any] = {one.reason: one for one in found.concerns}
+    assert set(by_reason) == {"recent", "once", "audience", "tokens"}
+    assert by_reason["recent"].place.startswith("line 2, column 1, field 'bought', persona '")
+    assert by_reason["once"].place.startswith("line 3, column 1, field 'kind', persona '")
+    assert by_reason["tokens"].place == "line 3"
+    gus = next(one for one in found.shown if one.title == "Gus Gift")
+    assert gus.html.splitlines()[2] == "paper"
+    assert 0 < gus.fallbacks["PS_KIND"] < 1
+    assert "What readers may find creepy</h3><ul><li>line 3: the mail prints 2 values" in found.page()
+    assert "<li>line 2, column 1, field &#x27;bought&#x27;" in found.page()
+    assert {one.persona for one in rita.concerns} == {"", "rita_regular"}
+    assert {one.reason for one in copy.concerns} == {"audience"}
+
+
+def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Workbench) -> None:
+    def told() -> list[str]:
+        return [finding.message for _, finding in examine(ready, only="files") if finding.check == "creepy"]
+
+    before = told()
+    edit(personal, "[personalize]", '[personalize]\ncreepy = "fallback"')
+    edit(personal, "min_audience = 3", "min_audience = 1000")
+    ready.reload()
+
+    assert before == ["field 'bought': last_product names back what somebody bought last."]
+    assert [one.split(":")[0] for one in told()] == [f"persona '{one}'" for one in sorted(ready.workspace.personas)]
+
+
+def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
+    personal: Platforms, ready: Workbench
+) -> None:
+    lines = ready.warehouse.current(ORDER_LINES.name).to_pyarrow().to_pylist()
+    rows = [{**line, "category": "Baby care"} for line in lines if line["category"] == "garden"]
+    ready.warehouse.append(ORDER_LINES.name, pa.Table.from_pylist(rows, ORDER_LINES.columns), recorded_at=now())
+
+    held, concerns = shown_values(ready, "PS_KIND"), plan(ready).concerns
+    path = personal.folder / "personasync.toml"
+    path.write_text(path.read_text() + '\n[sensitive]\npurpose = "Toys by age."\nallow = ["favourite_category"]\n')
+    ready.reload()
+    allowed = shown_values(ready, "PS_KIND")
+
+    assert held == {"our favourites", "kitchen", "paper"}
+    told = next(one for one in concerns if one.reason == "sensitive")
+    assert (told.held_back, told.place.startswith("field 'kind', persona '")) == (True, True)
+    assert 'allow = ["favourite_category"]' in told.mend
+    assert allowed == held | {"Baby care"}
+    assert not [one for one in plan(ready).concerns if one.reason == "sensitive"]
+
+
+def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Workbench) -> None:
+    edit(
+        personal,
+        "[fields.kind]",
+        '[fields.kind]\ntype = "choice"\noptions = ["kitchen", "paper", "our favourites"]',
+        "personas.toml",
+    )
+    edit(personal, "min_audience = 3", "min_audience = 1000")
+    ready.reload()
+    small = [one for one in plan(ready).concerns if one.place.startswith("field 'kind', option")]
+    edit(personal, "min_audience = 1000", "min_audience = 1")
+    ready.reload()
+
+    assert [one.place for one in small] == ["field 'kind', option 'kitchen'", "field 'kind', option 'paper'"]
+    assert all(one.reason == "audience" and 0 < one.people < 1000 for one in small)
+    assert [one for one in plan(ready).concerns if one.reason == "audience"] == []
+
+
+def test_limits_that_leave_nothing_are_refused(personal: Platforms, say: Run) -> None:
+    edit(personal, "recent_days = 700", "recent_days = 730")
+
+    status, _, told = say("plan")
+
+    assert status == 2
+    assert "recent_days must be below max_age_days" in told

@@ -1,0 +1,157 @@
+"""Sensitive traits in a workspace: refused in rules, linted in personas, looked for by the audit, kept nowhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+from sync.clock import now
+from sync.session import open_workbench
+from tests.sync.cli.test_bad_input import Run, edit, say
+from tests.sync.conftest import Platforms
+
+__all__ = ["say"]
+
+TRAIT = '\n[traits.children_at_home]\nconnection = "crm"\nproperty = "children_at_home"\ntype = "number"\n'
+RULE = '[[segments]]\nname = "parents"\nrule = "children_at_home >= 1"\n\n'
+
+
+def add(platforms: Platforms, file: str, text: str, *, front: bool = False) -> None:
+    path = platforms.folder / file
+    there = path.read_text("utf-8")
+    path.write_text(text + there if front else there + text, "utf-8")
+
+
+def test_a_rule_over_a_sensitive_trait_is_refused_until_the_purpose_is_named(platforms: Platforms, say: Run) -> None:
+    add(platforms, "personasync.toml", TRAIT)
+    add(platforms, "segments.toml", RULE, front=True)
+
+    refused, _, told = say("assign")
+    add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
+    allowed, _, _ = say("assign")
+
+    assert refused == 2
+    assert "segments.toml, line 1" in told
+    assert "'children_at_home' is sensitive" in told
+    assert 'allow = ["children_at_home"]' in told
+    assert allowed == 0
+
+
+def test_to_allow_needs_a_purpose_and_a_trait_that_exists(platforms: Platforms, say: Run) -> None:
+    add(platforms, "personasync.toml", '\n[sensitive]\nallow = ["orders_total"]\n')
+    _, _, without = say("assign")
+    edit(platforms, '[sensitive]\nallow = ["orders_total"]', '[sensitive]\npurpose = "Why."\nallow = ["ordrs"]')
+    status, _, unknown = say("assign")
+
+    assert "`allow` needs a purpose" in without
+    assert status == 2
+    assert "there is no trait 'ordrs' to allow" in unknown
+
+
+def test_what_a_persona_should_not_say_is_told_with_its_line_whenever_the_workspace_loads(
+    platforms: Platforms, say: Run
+) -> None:
+    path = platforms.folder / "personas.toml"
+    text = path.read_text("utf-8")
+    path.write_text(text.replace("story = ", 'story = "A devout catholic." # ', 1), "utf-8")
+
+    status, _, told = say("status")
+    _, document, _ = say("doctor", "--json")
+
+    assert status == 0
+    assert "Look: personas.toml, line " in told
+    assert "'catholic' is about religion" in told
+    assert [f["check"] for f in json.loads(document)["findings"] if "catholic" in f["message"]] == ["personas"]
+
+
+def flags(platforms: Platforms, say: Run, path: Path, *, proxy: bool) -> str:
+    """Write a flag that everybody in the largest segment has, or one by chance. Returns the segment."""
+    for command in ("pull", "assign"):
+        assert say(command)[0] == 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["email", "secret_flag"])
+        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
+            links = bench.control.links.mapping()
+            rows = bench.warehouse.current("assignments").to_pyarrow().to_pylist()
+        segments = {row["person_id"]: row["segment"] for row in rows}
+        largest = Counter(segment for segment in segments.values() if segment).most_common(1)[0][0]
+        for number, member in enumerate(platforms.members()):
+            address = member["email_address"]
+            segment = segments[links[f"mailto:{address.casefold()}"]]
+            writer.writerow([address, "yes" if (segment == largest if proxy else number % 2) else "no"])
+    return str(largest)
+
+
+def test_a_flag_that_a_segment_stands_for_is_blocked_and_kept_nowhere(
+    platforms: Platforms, say: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "flags.csv"
+    largest = flags(platforms, say, file, proxy=True)
+
+    status, document, _ = say("audit", str(file), "--json")
+    shown_status, shown, _ = say("audit", str(file), "--flag", "Secret_Flag")
+
+    found = json.loads(document)
+    assert (status, shown_status, found["verdict"]) == (3, 3, "block")
+    assert found["by_segment"][0]["auc"] > 0.95
+    assert {offer["segment"]: offer["verdict"] for offer in found["offers"]}[largest] == "warn"
+    assert "They stand for it" in shown
+    kept = [path for path in platforms.folder.rglob("*") if path.is_file() and b"secret_flag" in path.read_bytes()]
+    assert kept == []
+
+
+def test_a_flag_by_chance_passes(platforms: Platforms, say: Run, tmp_path: Path) -> None:
+    file = tmp_path / "flags.csv"
+    flags(platforms, say, file, proxy=False)
+
+    _, document, _ = say("audit", str(file), "--json")
+
+    found = json.loads(document)
+    assert found["by_segment"][0]["auc"] < 0.65
+    assert found["people"] > 40
+
+
+def test_an_audit_names_what_its_file_lacks(platforms: Platforms, say: Run, tmp_path: Path) -> None:
+    file = tmp_path / "flags.csv"
+    for text, wanted in (
+        ("mail,flag\na@people.test,yes\n", "has no column 'email'"),
+        ("email,a,b\nx@people.test,yes,no\n", "Say which one is the flag: --flag NAME."),
+        ("email,flag\nnobody@people.test,yes\n", "tells two groups of 20 assigned people or more apart, or nothing"),
+        ("", "is empty"),
+    ):
+        file.write_text(text, "utf-8")
+
+        status, _, told = say("audit", str(file))
+
+        assert status == 2
+        assert wanted in told
+
+
+def test_a_sensitive_trait_enters_no_fit_without_a_purpose(platforms: Platforms, say: Run) -> None:
+    add(platforms, "personasync.toml", TRAIT)
+    assert say("pull")[0] == 0
+
+    refused, _, told = say("fit", "--target", "rules", "--traits", "children_at_home")
+    add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
+    _, _, allowed = say("fit", "--target", "rules", "--traits", "children_at_home")
+
+    assert refused == 2
+    assert "A model may not learn from 'children_at_home'" in told
+    assert "may not learn from" not in allowed
+
+
+def test_a_tool_over_a_sensitive_trait_is_not_asked_without_a_purpose(platforms: Platforms, say: Run) -> None:
+    add(platforms, "personasync.toml", TRAIT.replace("children_at_home", "t_x", 1))
+    table = platforms.folder / "table.csv"
+    segments = [line.split('"')[1] for line in (platforms.folder / "segments.toml").read_text("utf-8").splitlines()
+                if line.startswith("name = ")][:2]  # fmt: skip
+    table.write_text(f"item,{','.join(segments)}\nx,1,2\nconstant,0,0\n", "utf-8")
+    assert say("survey", "import", str(table), "--tool", "t", "--out", str(platforms.folder / "out"))[0] == 0
+
+    status, _, told = say("assign")
+
+    assert status == 2
+    assert "typing tool 't': the trait 't_x' is sensitive" in told

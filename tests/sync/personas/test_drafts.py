@@ -1,0 +1,316 @@
+"""Personas from evidence: drafted behind what people wrote, facts kept as versions, shown and compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sync.cli.main import run
+from sync.clock import now
+from sync.ops.doctor import examine
+from sync.personas import drafts as persona_drafts
+from sync.session import open_workbench
+from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, save
+from sync.workspace.scaffold import Answers, NewConnection, write_workspace
+from sync.workspace.settings import load_workspace
+from tests.sync.described_people import PEOPLE, PERSONAS, described_people, write_people
+
+Told = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of files alone, without orders and mails, whose people are assigned."""
+    return described_people(tmp_path_factory.mktemp("described") / "workspace")
+
+
+@pytest.fixture(scope="session")
+def drafted(described: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, after `personas draft --all`."""
+    folder = Path(shutil.copytree(described, tmp_path_factory.mktemp("drafted") / "workspace"))
+    assert run(["personas", "draft", "--all", "--workspace", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, described: Path, tmp_path: Path) -> Path:
+    """A workspace of the test's own: as `drafted` where the test names it, else before any draft."""
+    described = request.getfixturevalue("drafted") if "drafted" in request.fixturenames else described
+    return Path(shutil.copytree(described, tmp_path / "workspace"))
+
+
+@pytest.fixture
+def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
+    def answer(*arguments: str, status: int = 0) -> dict[str, Any]:
+        capsys.readouterr()
+        assert run([*arguments, "--workspace", str(folder), "--json"]) == status
+        document: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return document
+
+    return answer
+
+
+def said(card: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(fact["trait"], fact["value"]): fact for fact in card["facts"]["facts"]}
+
+
+def test_a_segment_gets_a_draft_behind_what_people_wrote(folder: Path, told: Told) -> None:
+    before = (folder / "personas.toml").read_bytes()
+
+    done = told("personas", "draft", "gold")
+
+    after = (folder / "personas.toml").read_bytes()
+    assert after.startswith(before)
+    assert done["drafted"] == {"gold": "gold"}
+    persona = tomllib.loads(after.decode())["personas"]["gold"]
+    assert persona["name"] == "Gold members"
+    assert persona["story"] == persona["quote"] == persona["picture"] == ""
+    assert "fields.headline" in done["to_write"]["gold"]
+    assert load_workspace(folder).persona_of["alpine_gold"] == "gold"
+
+
+def test_facts_stand_by_family_with_figures_and_without_what_is_sensitive(drafted: Path, told: Told) -> None:
+    card = told("personas", "show", "gold")
+
+    facts = said(card)
+    country = facts["country", "CH"]
+    assert country["family"] == "geographic"
+    assert country["index"] == pytest.approx(100 * country["here"] / country["everywhere"], rel=1e-3)
+    assert 100 < country["index_low"] < country["index"] < country["index_high"]
+    assert facts["language", "fr"]["family"] == "cultural"
+    assert facts["source", "fr"]["index"] == facts["language", "fr"]["index"]  # its name is also one of an assignment's
+    assert facts["age", ""]["family"] == "demographic"
+    assert facts["tier", "gold"]["base"]
+    assert not any("diabetes" in str(fact) for fact in card["facts"].values())
+    typical = card["facts"]["typical"]
+    assert typical["alike"] >= 20
+    assert {one["trait"]: one["value"] for one in typical["said"]}["country"] == "CH"
+    assert not any("@" in one["value"] for one in typical["said"])
+    assert card["facts"]["trust"]["grade"] == "fair"  # nothing but contact records was ever read
+    assert card["invention"]["name"] == "Gold members"
+    assert "story" in card["to_write"]
+
+
+def test_a_sensitive_trait_is_said_for_a_named_purpose_only(folder: Path, told: Told) -> None:
+    main = folder / "personasync.toml"
+    text = (
+        main.read_text("utf-8") + '\n[sensitive]\npurpose = "care plans that members asked for"\nallow = ["diabetes"]\n'
+    )
+    main.write_text(text, "utf-8")
+
+    assert said(told("personas", "show", "olaf"))["diabetes", "no"]["here"] > 0.8
+
+
+def test_the_family_of_a_mapped_trait_can_be_set(folder: Path, told: Told) -> None:
+    main = folder / "personasync.toml"
+    main.write_text(
+        main.read_text("utf-8").replace('property = "age"', 'property = "age"\nfamily = "psychographic"'), "utf-8"
+    )
+
+    assert said(told("personas", "show", "olaf"))["age", ""]["family"] == "psychographic"
+    main.write_text(main.read_text("utf-8").replace("psychographic", "ethnic"), "utf-8")
+    assert "family" in told("personas", "show", "olaf", status=2)["error"]["message"]
+
+
+def test_drafting_again_changes_nothing(drafted: Path, folder: Path, told: Told) -> None:
+    after = (folder / "personas.toml").read_bytes()
+
+    again = told("personas", "draft", "--all")
+
+    assert (again["drafted"], again["versions"]) == ({}, {})
+    assert again["unchanged"] == ["olaf", "gold"]
+    assert "'few' has 3 people; of fewer than 20" in again["skipped"]["few"]
+    assert (folder / "personas.toml").read_bytes() == after
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
+
+
+def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
+    """Whatever the text, its comments and its line ends; and the draft is read as it was meant."""
+    path = folder / "personas.toml"
+    with open_workbench(folder, now=now, environment={}) as bench:
+
+        @settings(max_examples=40, deadline=None)
+        @given(TEXTS, TEXTS, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\n", "\n\n"]))
+        def holds(story: str, remark: str, end: str, last: str) -> None:
+            told = json.dumps(story, ensure_ascii=False)
+            lines = [*PERSONAS.splitlines(), f"# {remark}", "[personas.mine]", 'name = "Mine"', f"story = {told}"]
+            mine = (end.join(lines) + last.replace("\n", end)).encode()
+            path.write_bytes(mine)
+            bench.reload()
+
+            assert persona_drafts._write(bench, ["gold"]) == {"gold": "gold"}
+            assert path.read_bytes().startswith(mine)
+            assert (b"\r\n" in path.read_bytes()) == (end == "\r\n")
+            assert bench.workspace.personas["mine"].story == story
+            assert bench.workspace.personas["gold"].segments == ("gold",)
+            assert persona_drafts._wanted(bench.workspace, "gold", {}) == ([], {})
+
+        holds()
+
+
+def test_a_draft_that_would_not_load_is_taken_back(folder: Path, told: Told) -> None:
+    path = folder / "personas.toml"
+    closed = b'personas = {olaf = {name = "Olaf", segments = ["others"]}}\n'  # TOML lets nobody add to such a table
+    path.write_bytes(closed)
+
+    error = told("personas", "draft", "gold", status=2)["error"]["message"]
+
+    assert "personas.toml is no valid TOML" in error
+    assert path.read_bytes() == closed
+
+
+def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, folder: Path, told: Told) -> None:
+    path = folder / "personas.toml"
+    path.write_text(path.read_text("utf-8").replace('name = "Gold members"', 'name = "Greta Gold"'), "utf-8")
+    edited = told("personas", "diff", "--persona", "gold")["personas"]
+    write_people(folder, seed=2, gold=0.6)
+    assert run(["pull", "--workspace", str(folder)]) == 0
+    assert run(["assign", "--workspace", str(folder)]) == 0
+
+    stale = told("personas", "show", "gold")
+    told("personas", "draft", "gold")
+    (compared,) = told("personas", "diff", "--persona", "gold")["personas"]
+
+    assert [change["sentence"] for change in edited[0]["changes"]] == ["name: “Greta Gold”, was “Gold members”."]
+    assert "takes the facts anew" in stale["remark"]
+    by_part = {change["part"]: change for change in compared["changes"] if change["verdict"] != "noise"}
+    assert by_part["size"]["verdict"] == "real"
+    assert by_part["invention"]["sentence"] == "name: “Greta Gold”, was “Gold members”."
+    assert any(change["verdict"] == "noise" for change in compared["changes"])
+    old = told("personas", "show", "gold", "--version", str(compared["old"]))
+    assert old["invention"]["name"] == "Gold members"
+    assert [one["version"] for one in old["versions"]] == [compared["old"], compared["new"]]
+    assert "neither a version nor a day" in told("personas", "diff", "soon", status=2)["error"]["message"]
+    assert told("personas", "diff", "2020-01-01")["notes"] == [
+        "olaf: there was no version yet at 2020-01-01.", "gold: there was no version yet at 2020-01-01.",
+    ]  # fmt: skip
+    (same,) = told("personas", "diff", str(compared["old"]), str(compared["new"]), "--persona", "gold")["personas"]
+    assert same["changes"] == compared["changes"]
+
+
+def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folder: Path) -> None:
+    def findings(days: float) -> list[str]:
+        later = now() + timedelta(days=days)
+        with open_workbench(folder, now=lambda: later, environment={}) as bench:
+            return [
+                one.message
+                for where, one in examine(bench, only="none")
+                if where == "workspace" and one.check == "personas"
+            ]
+
+    assert findings(29) == []
+    assert findings(31) == [
+        "The facts of olaf are 31 days old, more than 30.", "The facts of gold are 31 days old, more than 30.",
+    ]  # fmt: skip
+    personas = folder / "personas.toml"
+    text = personas.read_text("utf-8").replace('picture = ""', 'picture = "../her.png"')
+    personas.write_text(text, "utf-8")
+    assert findings(1) == ["gold: '../her.png' can't be shown."]
+    personas.write_text(text.replace("../her.png", "her.png"), "utf-8")
+    (folder / "her.png").write_bytes(b"a picture")
+    assert findings(1) == []
+    segments = folder / "segments.toml"
+    segments.write_text(segments.read_text("utf-8").replace("tier = 'none'", "tier = 'none' and age > 20"), "utf-8")
+    assert findings(1) == ["Olaf stands for other segments, or other rules, than its facts were taken from."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["draft"], "Name one segment, or write --all"),
+        (["draft", "gold", "--all"], "Name one segment, or write --all"),
+        (["draft", "silver"], "There is no segment or persona 'silver'. There are: alpine_gold, gold"),
+        (["draft", "few"], "The segment 'few' has 3 people; of fewer than 20 nothing is said"),
+        (["show", "silver"], "There is no persona 'silver'. personas.toml has: olaf"),
+        (["show", "gold"], "The segment 'gold' has no persona yet. `personasync personas draft gold`"),
+        (["show", "--version", "3"], "A version is one persona's"),
+        (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Versions of it: none yet"),
+        (["diff", "7"], "There is no version 7. The newest one is 0"),
+    ],
+)
+def test_what_can_not_be_done_is_said_with_the_mend(told: Told, arguments: list[str], message: str) -> None:
+    assert message in told("personas", *arguments, status=2)["error"]["message"]
+
+
+def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(folder: Path, told: Told) -> None:
+    """The proposal's people in place of the assignments; its stability stands in the confidence."""
+    with open_workbench(folder, now=now, environment={}) as bench:
+        people = sorted(set(bench.control.links.load()["person_id"].to_pylist()))
+        rows = bench.warehouse.current("contacts").select("platform_id", "properties").to_pyarrow().to_pylist()
+        keys = bench.control.links.mapping()
+    tier = {keys[f"shop:{row['platform_id']}"]: json.loads(row["properties"])["tier"] for row in rows}
+    segments = [("kin_a", "gold", 0.91), ("kin_b", "none", 0.55)]
+    parts = [
+        ProposedPart(number=n, name=name, size=1, share=0.5, stability=firm)
+        for n, (name, _, firm) in enumerate(segments, 1)
+    ]
+    made = ProposalPart(
+        name="kin", made_at=now().isoformat(timespec="seconds"), light="green", sentence="Two.", source="model",
+        method="kmeans", base=("age",), people=PEOPLE, k=2, seed=1,
+    )  # fmt: skip
+    number = {of: n for n, (_, of, _) in enumerate(segments, 1)}
+    members = [(person, number[tier[person]]) for person in people if tier[person] in number]
+    save(folder, ProposalFile(proposal=made, segments=tuple(parts)), members, None)
+    told("discover", "--accept", "kin")
+
+    assert "has 0 people" in told("personas", "draft", "kin_a", status=2)["error"]["message"]
+    done = told("personas", "draft", "--all", "--proposal", "kin")
+
+    assert done["drafted"] == {"kin_a": "kin_a", "kin_b": "kin_b"}
+    card = told("personas", "show", "kin_a")
+    assert said(card)["country", "CH"]["index"] > 100
+    assert said(card)["age", ""]["base"]
+    assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
+    assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
+    assert (
+        "no proposal 'none'" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
+    )
+
+
+def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "workspace"
+    write_workspace(folder, Answers("Acme", (NewConnection("shop", "files", {"contacts": "contacts.csv"}),)))
+
+    assert run(["personas", "draft", "--all", "--workspace", str(folder)]) == 2
+    assert "Nobody is assigned yet" in capsys.readouterr().err
+    assert run(["personas", "show", "--workspace", str(folder)]) == 0
+    assert "none kept" in capsys.readouterr().out
+
+
+def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_plainly(
+    folder: Path, told: Told
+) -> None:
+    (folder / "segments.toml").write_text('[[segments]]\nname = "others"\nrule = "true"\n', "utf-8")
+    (folder / "contacts.csv").write_text("id,email\n" + "".join(f"{n},p{n}@people.test\n" for n in range(60)), "utf-8")
+    for command in ("pull", "assign"):
+        assert run([command, "--workspace", str(folder)]) == 0
+
+    done = told("personas", "draft", "--all")
+
+    assert done["silent"] == {"olaf": "Everybody is in it, so there is nobody from whom its people could differ."}
+    assert told("personas", "show", "olaf")["facts"]["facts"] == []
+
+
+def test_people_read_the_card_with_invention_apart_from_facts(
+    drafted: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["personas", "show", "gold", "--workspace", str(folder)]) == 0
+    shown = capsys.readouterr().out.replace("\n", " ")
+    facts, invention = shown.split("INVENTION, written by people")
+
+    for words in ("Geographic", "country", "CH", "index", "Typical member", "Euclidean distance", "Confidence", "Fair"):
+        assert words in facts
+    assert "Gold members" in invention
+    assert run(["personas", "show", "--workspace", str(folder)]) == 0
+    assert "Segments without a persona: few" in capsys.readouterr().out.replace("\n", " ")

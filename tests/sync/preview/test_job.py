@@ -1,0 +1,86 @@
+"""Previews of a workspace on local platforms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.errors import FixSettingsError
+from connectors.sandbox.door import Fault
+from connectors.sandbox.fill import AUDIENCE
+from sync.preview.job import preview
+from sync.session import Workbench
+from tests.sync.cli.test_bad_input import edit
+from tests.sync.conftest import Platforms
+
+
+def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(ready: Workbench, tmp_path: Path) -> None:
+    path = tmp_path / "mail.html"
+    path.write_text("<h1>*|PS_HEAD|*</h1>*|IF:PERSONA=nora_new|*new*|END:IF|*\n*|NOBODY|*", "utf-8")
+
+    found = preview(ready, path)
+
+    shown = {one.title: one for one in found.shown}
+    assert shown["Nora New"].html == "<h1>Welcome to the shop</h1>new\n*|NOBODY|*"
+    assert shown["Unclassified"].html == "<h1>News from the shop</h1>\n*|NOBODY|*"
+    assert (shown["Nora New"].fallbacks, shown["Unclassified"].fallbacks) == ({"PS_HEAD": 0.0}, {"PS_HEAD": 1.0})
+    told = "line 2, column 1: the audience has no merge field NOBODY; Mailchimp prints the tag as it stands"
+    assert found.problems == [told]
+    assert "Welcome to the shop" in found.page()
+    path.write_text("{{ contact.personasync_persona }}", "utf-8")
+    assert preview(ready, path, persona="nora_new").shown[0].html == "Nora New"
+    for content, message in ((b"\xff\xfe", "can't be read"), (b"*|A\0", "is no text"), (b"plain", "no connection")):
+        path.write_bytes(content)
+        with pytest.raises(FixSettingsError, match=message):
+            preview(ready, path)
+
+
+def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_contact(
+    ready: Workbench, platforms: Platforms, tmp_path: Path
+) -> None:
+    member = next(one for one in platforms.members() if one["status"] == "subscribed")
+    fields = platforms.email.fields(AUDIENCE)
+    next(one for one in fields.values() if one["tag"] == "LNAME")["default_value"] = "friend"
+    member["merge_fields"]["LNAME"] = ""
+    path = tmp_path / "mail.html"
+    path.write_text(
+        "*|FNAME|*, *|LNAME|*: *|EMAIL|* *|IF:COUNTRY=XX|*far*|ELSE:|*near*|END:IF|* *|LIST:NAME|*", "utf-8"
+    )
+
+    everybody = preview(ready, path, persona="nora_new")
+    alone = preview(ready, path, contact=member["email_address"])
+    path.write_text("{{ contact.firstname }} {{ contact.nothing }}{{ contact.personasync_segment }}", "utf-8")
+    crm = preview(ready, path, persona="nora_new")
+    platforms.sandbox.journal.faults[:] = [Fault(kind="html", platform="hubspot", status=200, times=10_000)]
+    silent = preview(ready, path, persona="nora_new")
+
+    assert everybody.shown[0].html == "[First Name], [Last Name]: [e-mail address] near [LIST:NAME]"
+    assert everybody.problems == []
+    assert everybody.notes == [
+        "Mailchimp fills in LIST:NAME; the preview shows them in brackets.",
+        "FNAME, LNAME, EMAIL, COUNTRY: each reader's own; the preview shows them in brackets.",
+        "Conditions ask for COUNTRY: shown is what people get who have another value there.",
+    ]
+    name, address = member["merge_fields"]["FNAME"], member["email_address"].lower()
+    assert alone.shown[0].html == f"{name}, friend: {address} near [LIST:NAME]"
+    assert alone.shown[0].empty == ["LNAME"]
+    assert crm.shown[0].html == "[First Name] Newcomers"
+    assert crm.problems == ["line 1, column 25: HubSpot has no property nothing; it prints nothing there"]
+    assert silent.shown[0].html.startswith("[firstname] [nothing]")
+    assert "crm was not asked which other fields there are" in silent.problems[0]
+
+
+def test_segments_out_of_focus_are_shown_what_they_will_get(
+    ready: Workbench, platforms: Platforms, tmp_path: Path
+) -> None:
+    path = tmp_path / "mail.html"
+    path.write_text("*|PS_HEAD|*", "utf-8")
+    edit(platforms, "[guardrails]", '[value]\nfocus = ["newcomers"]\n\n[guardrails]')
+    ready.reload()
+
+    found = preview(ready, path)
+
+    assert [one.title for one in found.shown] == ["Nora New", "Unclassified"]
+    assert "newcomers" in found.focus.lower()
+    assert found.focus in found.page()

@@ -1,0 +1,55 @@
+"""Results, reports and lift before there is anything to tell: clear words, no traceback, a report to read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.sync.cli.test_bad_input import Run, say
+from tests.sync.conftest import Platforms
+
+__all__ = ["say"]
+
+SAID = {
+    "lift": "No campaign that was sent in variants has been imported yet. Send one and run `personasync results`",
+    "lift --experiment spring": "There is no experiment 'spring'.",
+    "offers": "nothing can be compared. Send a campaign in variants",
+    "segments": "Nobody has a segment yet. Run `personasync pull` and `personasync assign`.",
+    "migration": "Run `personasync assign`.",
+    "explain ada@people.test": "Nobody here has the address 'ada@people.test'. Run `personasync pull`",
+    "preview mail.html --contact ada@people.test": "Nobody here has the address 'ada@people.test'.",
+}
+
+
+def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tmp_path: Path) -> None:
+    mail = tmp_path / "mail.html"
+    mail.write_text("*|PS_HEAD|*", "utf-8")
+    told = {line: say(*line.replace("mail.html", str(mail)).split()) for line in SAID}
+    results, report, plan = say("results"), say("report", "--json"), say("plan")
+    shown = say("preview", str(mail), "--out", str(tmp_path / "preview.html"))
+
+    assert {line: status for line, (status, _, _) in told.items()} == dict.fromkeys(SAID, 2)
+    assert [line for line, text in SAID.items() if text not in told[line][2]] == []
+    assert (results[0], report[0], plan[0], shown[0]) == (0, 0, 3, 0)
+    assert "email campaigns" in results[1]
+    document = json.loads(report[1])
+    assert document["summary"] == ["Nobody is classified yet: run `personasync assign`."]
+    assert "Nobody is classified yet" in Path(document["report"]).read_text("utf-8")
+    assert "crm was never pulled; run `personasync pull`" in plan[1]
+    assert "Nobody is assigned yet, so there is nobody to show the mail for" in shown[1]
+    assert "Traceback" not in "".join(out + err for _, out, err in (*told.values(), results, report, plan, shown))
+
+
+def test_an_experiment_without_any_campaign_yet(platforms: Platforms, say: Run) -> None:
+    early = say("experiment", "create", "spring", "--arm", "a", "--arm", "b", "--holdout", "20%")
+    nobody = say("lift", "--experiment", "spring")
+    say("pull")
+    say("assign")
+    lift, report = say("lift", "--experiment", "spring"), say("report")
+
+    assert "Nobody is assigned yet: run `personasync assign`, which deals people in." in early[1]
+    assert (nobody[0], lift[0], report[0]) == (2, 0, 0)
+    assert "Nobody is in spring yet. Run `personasync assign`, which deals people in." in nobody[2]
+    assert "not enough data" in lift[1]
+    assert "No campaign has been imported yet." in report[1]
+    assert "Traceback" not in "".join(out + err for _, out, err in (early, nobody, lift, report))

@@ -1,0 +1,144 @@
+"""Results of campaigns: complete however late people answer, and whatever became of the campaign on the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from connectors.errors import FixSettingsError
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ENGAGEMENTS, ORDERS
+from connectors.sandbox import marketer
+from connectors.sandbox.fill import AUDIENCE
+from segmenter.lift.exposures import BEFORE_ANY
+from sync.report.job import campaigns
+from sync.results import lift as lifting
+from sync.results import offers as learning
+from sync.results.job import results
+from sync.session import Workbench
+from tests.sync.conftest import Platforms
+
+VARIANTS = {"plain": "<p>News</p>", "sale": "<p>Save 20% in the sale</p>"}
+
+
+def send(platforms: Platforms, title: str = "November") -> str:
+    access = platforms.sandbox.access
+    return marketer.send_campaign(
+        access["mailchimp_url"], access["mailchimp_key"], AUDIENCE, title=title, subject="Hello", variants=VARIANTS
+    )
+
+
+def let_pass(platforms: Platforms, bench: Workbench, days: float) -> None:
+    marketer.advance_clock(platforms.sandbox.access["mailchimp_url"], days=days)
+    before = bench.now
+    bench.now = lambda: before() + timedelta(days=days)
+
+
+def counted(bench: Workbench, table: str = ENGAGEMENTS.name) -> set[tuple[Any, ...]]:
+    rows = bench.warehouse.current(table).to_pyarrow().to_pylist()
+    return {tuple(sorted((key, str(value)) for key, value in row.items())) for row in rows}
+
+
+@pytest.fixture
+def pushed(bench: Workbench, applied: str) -> Workbench:
+    """A workspace whose first plan was applied."""
+    del applied
+    return bench
+
+
+def test_late_answers_are_found_and_nothing_counts_twice(platforms: Platforms, pushed: Workbench) -> None:
+    send(platforms)
+    let_pass(platforms, pushed, 0.2)
+    results(pushed)
+    early = counted(pushed)
+    let_pass(platforms, pushed, 4)
+    results(pushed)
+    late = counted(pushed)
+    again = results(pushed)
+
+    stated = next(row for row in campaigns(pushed) if row.name == "November").totals
+    clicked = {row["contact_key"] for row in _clicks(pushed)}
+    assert 0 < len(early) < len(late)
+    assert early < late
+    assert len(clicked) == stated["clicked"]
+    assert sum(again.versions.values()) == 0
+
+
+def _clicks(bench: Workbench) -> list[Mapping[str, Any]]:
+    table = bench.warehouse.current(ENGAGEMENTS.name)
+    found: list[Mapping[str, Any]] = table.filter(table.kind == "click").to_pyarrow().to_pylist()
+    return found
+
+
+def test_a_campaign_that_was_deleted_on_the_platform_keeps_its_results(platforms: Platforms, pushed: Workbench) -> None:
+    campaign = send(platforms)
+    let_pass(platforms, pushed, 4)
+    results(pushed)
+    before = counted(pushed), counted(pushed, DELIVERIES.name)
+    del platforms.email.campaigns[campaign]
+    results(pushed)
+
+    assert (counted(pushed), counted(pushed, DELIVERIES.name)) == before
+    assert lifting.lift_of_campaign(pushed, "November").comparisons
+
+
+def test_two_campaigns_of_one_name_are_told_apart_by_their_ids(platforms: Platforms, pushed: Workbench) -> None:
+    first, second = send(platforms), send(platforms)
+    let_pass(platforms, pushed, 4)
+    results(pushed)
+
+    with pytest.raises(FixSettingsError, match="2 campaigns are called 'November'") as caught:
+        lifting.lift_of_campaign(pushed, "November")
+    assert all(one in str(caught.value) for one in (first, second))
+    assert lifting.lift_of_campaign(pushed, first).about == "November"
+
+
+def test_mails_from_before_any_assignment_say_so(platforms: Platforms, ready: Workbench) -> None:
+    ready.warehouse.engine.truncate_table(ASSIGNMENTS.name)
+    send(platforms)
+    let_pass(platforms, ready, 4)
+    results(ready)
+
+    assert {row.persona for row in campaigns(ready)[0].rows} == {BEFORE_ANY}
+
+
+def test_amounts_of_other_currencies_are_left_out_and_told(platforms: Platforms, pushed: Workbench) -> None:
+    send(platforms)
+    let_pass(platforms, pushed, 4)
+    results(pushed)
+    plain = lifting.lift_of_campaign(pushed, None).spend[0]
+    reached = pushed.warehouse.current(DELIVERIES.name).to_pyarrow().to_pylist()
+    order = dict.fromkeys(ORDERS.columns.names) | {
+        "connection": "email",
+        "order_id": "yen",
+        "contact_key": reached[0]["contact_key"],
+        "at": reached[0]["at"] + timedelta(hours=1),
+        "amount": 1e6,
+        "currency": "JPY",
+        "state": "placed",
+    }
+    rows = pa.Table.from_pylist([order], schema=ORDERS.columns)
+    pushed.warehouse.append(ORDERS.name, rows, recorded_at=pushed.now())
+    mixed = lifting.lift_of_campaign(pushed, None).spend[0]
+
+    assert (mixed.currency, mixed.left_out) == ("USD", 1)
+    assert mixed.difference == pytest.approx(plain.difference)
+
+
+def test_offers_of_all_campaigns_come_together(platforms: Platforms, pushed: Workbench) -> None:
+    with pytest.raises(FixSettingsError, match="No campaign had variants"):
+        learning.offers(pushed)
+    send(platforms, "One")
+    send(platforms, "Two")
+    let_pass(platforms, pushed, 4)
+    results(pushed)
+    found = learning.offers(pushed)
+
+    people = sum(cell.responses.people for best in found for cell in best.offers)
+    table = pushed.warehouse.current(CAMPAIGNS.name)
+    parents = table.filter(table.parent_id.isnull(), table.name.isin(["One", "Two"])).to_pyarrow().to_pylist()
+    assert {cell.offer for best in found for cell in best.offers} == set(VARIANTS)
+    assert 0.9 * sum(row["sent"] for row in parents) < people <= sum(row["sent"] for row in parents)

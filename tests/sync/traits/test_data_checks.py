@@ -1,0 +1,49 @@
+"""Old or impossible data do not decide; who wants them to says so; and each run keeps what people looked like."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from sync.assign.job import assign
+from sync.ops.doctor import examine
+from sync.plan.guardrails import GuardrailError
+from sync.session import Workbench
+from sync.traits.data_checks import RECORD
+
+
+def test_old_data_do_not_decide_unless_somebody_says_so(ready: Workbench) -> None:
+    later = ready.now() + timedelta(hours=60)
+    stale = replace(ready, now=lambda: later)
+
+    with pytest.raises(GuardrailError, match=r"last pulled 60 hours ago.*--override max_data_age_hours") as refused:
+        assign(stale, as_of=later)
+
+    assert refused.value.exit_code == 3
+    assert assign(stale, as_of=later, override=frozenset({"max_data_age_hours"})).persons
+
+
+def test_doctor_fails_on_data_that_assign_would_refuse(ready: Workbench) -> None:
+    later = ready.now() + timedelta(hours=60)
+
+    fresh = [one for _, one in examine(ready) if one.check == "data"]
+    old = [one for _, one in examine(replace(ready, now=lambda: later)) if one.check == "data"]
+
+    assert all(one.state != "fail" for one in fresh)
+    assert [one.state for one in old].count("fail") == len(ready.workspace.connections)
+    assert "last pulled 60 hours ago, the limit is 48; run `personasync pull`" in old[0].message
+    assert "`assign` and `run` classify nobody" in old[0].message
+
+
+def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: Workbench) -> None:
+    first = ready.control.runs.latest("assign")
+    assert first is not None
+    assign(ready, as_of=ready.now())
+
+    second = ready.control.runs.latest("assign")
+
+    assert second is not None
+    kept = second.counts[RECORD]
+    assert kept["reference"] == first.run_id
+    assert kept["people"] == sum(kept["segments"].values()) == second.counts["persons"]
+    assert all(sum(one["counts"].values()) == kept["people"] for one in kept["traits"].values())

@@ -1,0 +1,103 @@
+"""Values where there are no orders, several currencies, or campaigns that only harm."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segmenter.lift.effects import Question, compare
+from segmenter.lift.outcomes import Stratum
+from segmenter.stats.means import Amounts, Paired
+from sync.assign.job import assign
+from sync.clock import now
+from sync.pull.job import pull
+from sync.session import Workbench, open_workbench
+from sync.value.ranking import best_arm, document, focus, rank_segments
+
+MAIN = """\
+[workspace]
+name = "W"
+[connections.shop]
+connector = "files"
+contacts = "contacts.csv"
+orders = "orders.csv"
+[traits.kind]
+connection = "shop"
+property = "kind"
+[value]
+focus = 1
+"""
+NO_MONEY = Paired(Amounts(2, 0.0, 0.0), Amounts(2, 0.0, 0.0), 0.0)
+SEGMENTS = "".join(f'[[segments]]\nname = "{kind}"\nrule = "kind = \'{kind}\'"\n\n' for kind in ("euros", "dollars"))
+
+
+@contextmanager
+def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Workbench]:
+    """Every other one of the people is of the kind "dollars"; everybody has been assigned."""
+    kinds = [["id", "email", "kind", "consent"]]
+    kinds += [[str(n), f"p{n}@people.test", ("euros", "dollars")[n % 2], "subscribed"] for n in range(people)]
+    head = [["order_id", "customer_id", "date", "amount", "currency"]]
+    for name, rows in (("contacts", kinds), ("orders", head + orders)):
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+    for name, text in (("personasync", MAIN), ("segments", SEGMENTS), ("personas", "")):
+        (folder / f"{name}.toml").write_text(text, "utf-8")
+    with open_workbench(folder, now=now, environment={}) as bench:
+        pull(bench)
+        assign(bench, as_of=bench.now())
+        yield bench
+
+
+def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claimed(tmp_path: Path) -> None:
+    with shop(tmp_path, [], 120) as bench:
+        found = rank_segments(bench)
+        pushed, told = focus(bench)
+
+    assert not found.valued
+    assert "The value model needs 500 buyers, you have 0. So nobody has a value yet." in found.notes
+    assert [(one.name, one.value, one.naive) for one in found.ranking] == [("dollars", 0.0, 1), ("euros", 0.0, 1)]
+    assert {row["value"] for row in document(found)["segments"]} == {None}
+    assert found.tried == {}
+    assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
+    assert "only dollars of 2 segments" in told
+
+
+def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    orders: list[list[str]] = []
+    for person in range(900):
+        currency = ("EUR", "USD")[person % 2] if person < 400 else "EUR"
+        for _ in range(1 + int(rng.poisson(1.5))):
+            day = now() - timedelta(days=float(rng.uniform(1, 500)))
+            orders.append([str(len(orders)), str(person), f"{day:%Y-%m-%d}", f"{rng.uniform(10, 90):.2f}", currency])
+    with shop(tmp_path, orders, 900) as bench:
+        found = rank_segments(bench)
+
+    by_name = {one.name: one for one in found.ranking}
+    assert (found.valued, found.currency) == (True, "EUR")
+    assert any(one.startswith("200 buyers order mostly in another currency than EUR; they") for one in found.notes)
+    assert by_name["euros"].mean_value > 1.5 * by_name["dollars"].mean_value > 0  # 250 of 450 there pay in euros
+    assert found.ranking[0].name == "euros"
+
+
+@pytest.mark.parametrize(("treated", "gain"), [((40, 60), True), ((10, 12), False)])
+def test_the_best_arm_is_never_worse_than_to_send_nothing(treated: tuple[int, int], gain: bool) -> None:  # noqa: FBT001
+    counts = {("A", "mail"): treated[0], ("B", "mail"): treated[1], ("A", "holdout"): 20, ("B", "holdout"): 22}
+    strata = [
+        Stratum(persona, arm, 1_000, {"ordered": ordered}, NO_MONEY) for (persona, arm), ordered in counts.items()
+    ]
+    found = compare(strata, Question("ordered", "mail", "holdout", 0.01))
+
+    told = best_arm({"a": "A", "b": "B", "c": "C"}, [found])
+
+    assert set(told) == {"a", "b"}
+    if gain:
+        assert told["a"].gain == pytest.approx(0.02)
+    else:
+        assert {(one.gain, one.variance) for one in told.values()} == {(0.0, 0.0)}

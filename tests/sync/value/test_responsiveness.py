@@ -1,0 +1,97 @@
+"""What mailing adds goes from an experiment's lift into the ranking of segments, and into the drift that is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pyarrow as pa
+import pytest
+
+from connectors.records import ARMS, ORDERS
+from segmenter.lift.randomization import HOLDOUT, Experiment
+from sync.experiments import job as experiments
+from sync.monitor.drift import lifted
+from sync.monitor.quality import judge
+from sync.report.job import write_report
+from sync.results.lift import lift_of_experiment
+from sync.session import Workbench
+from sync.value.ranking import rank_segments, supported
+
+SPRING = Experiment("spring", "", {"good": 0.6, "poor": 0.4}, None, holdout=0.2, metric="ordered")  # type: ignore[arg-type]
+
+
+def arms(bench: Workbench, name: str) -> list[dict[str, str]]:
+    table = bench.warehouse.current(ARMS.name)
+    rows: list[dict[str, str]] = table.filter(table.experiment == name).order_by("person_id").to_pyarrow().to_pylist()
+    return rows
+
+
+def buy(bench: Workbench, name: str, one_in: Mapping[tuple[str, str], int]) -> None:
+    """Let one in so many people of a persona's arm order, and let their orders be known."""
+    keys = {person: key for key, person in bench.control.links.mapping().items() if key.startswith("crm:")}
+    seen: dict[tuple[str, str], int] = {}
+    rows = []
+    for one in arms(bench, name):
+        cell = (one["persona"], one["arm"])
+        seen[cell] = seen.get(cell, 0) + 1
+        often = one_in.get(cell)
+        if often and one["person_id"] in keys and seen[cell] % often == 0:
+            rows.append(
+                {
+                    "connection": "crm",
+                    "order_id": f"{name} {one['person_id']}",
+                    "contact_key": keys[one["person_id"]],
+                    "at": bench.now(),
+                    "amount": 20.0,
+                    "currency": "USD",
+                    "state": "placed",
+                }
+            )
+    bench.warehouse.append(ORDERS.name, pa.Table.from_pylist(rows, schema=ORDERS.columns), recorded_at=bench.now())
+
+
+def run(bench: Workbench, name: str, one_in: Mapping[tuple[str, str], int], **changes: object) -> None:
+    """Deal people into an experiment, let them order, and end it."""
+    experiments.create(bench, replace(SPRING, name=name, salt=name, begins=bench.now(), **changes))  # type: ignore[arg-type]
+    bench.reload()
+    buy(bench, name, one_in)
+    before = bench.now
+    bench.now = lambda: before() + timedelta(days=30)
+    experiments.end(bench, name, bench.now())
+    bench.reload()
+
+
+def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_holdout(ready: Workbench) -> None:
+    slugs = list(ready.workspace.personas)
+    run(ready, "spring", {(slug, "good"): place for place, slug in enumerate(slugs, 1)})
+    run(ready, "words", {(slugs[0], "good"): 1}, holdout=0.0, arms={"good": 0.5, "poor": 0.5})
+    found = rank_segments(ready)
+
+    best = supported(lift_of_experiment(ready, "spring").comparisons)
+    assert best is not None
+    assert (best.question.treated, best.question.control) == ("good", HOLDOUT)
+    by_name = {one.persona: max(one.shrunken, 0.0) for one in best.personas}
+    of = {name: ready.workspace.personas[slug].name for name, slug in ready.workspace.persona_of.items()}
+    assert {one.name: one.gain for one in found.ranking} == pytest.approx(
+        {one.name: by_name[of[one.name]] for one in found.ranking}
+    )
+    assert len({round(one.gain or 0.0, 6) for one in found.ranking}) > 1
+    assert any(one.startswith("Response: what mailing adds, in orders a contact, by spring") for one in found.notes)
+
+
+def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(ready: Workbench) -> None:
+    slug = "gus_gift"
+    run(ready, "spring", {(slug, "good"): 1, (slug, "poor"): 1})
+    alone = lifted(ready)
+    run(ready, "autumn", {(slug, HOLDOUT): 1})
+    told = lifted(ready)
+    page = write_report(ready).path.read_text("utf-8")
+
+    assert alone == []
+    assert [one.split(":")[0] for one in told] == ["Gus Gift"]
+    assert re.search(r"mailing added -[0-9.]+ points of orders in autumn, \+[0-9.]+ before.", told[0])
+    assert told[0] in judge(ready).concept
+    assert told[0] in page

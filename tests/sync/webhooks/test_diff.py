@@ -1,0 +1,72 @@
+"""A few persons' changes are what a plan of everybody finds for them."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from connectors.records import CONTACTS, MEMBERSHIPS, Change, Outcome, platform_key
+from sync.assign.job import assign
+from sync.plan.diff import make_plan
+from sync.plan.job import gather, targets
+from sync.pull.job import pull
+from sync.session import Workbench
+from sync.webhooks.diff import changes_of
+from tests.sync.conftest import Platforms
+from tests.sync.fields.test_platform_persona import switch_on
+
+
+@pytest.mark.parametrize("mode", ["write", "overwrite"])
+def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, bench: Workbench, mode: str) -> None:
+    switch_on(platforms, bench, mode)
+    theirs = dict(zip(list(platforms.crm.contacts)[:40], ["persona_1", "persona_2"] * 20, strict=True))
+    for key, value in theirs.items():
+        platforms.crm.touch_contact(platforms.crm.contacts[key], {"hs_persona": value})
+    pull(bench)
+    assign(bench, as_of=bench.now())
+    run = bench.control.runs.begin("apply of a test")
+    mine = [Change("crm", key, "", None, "field", "hs_persona", None, "persona_1") for key in list(theirs)[:20]]
+    bench.control.ledger.settle(run, [Outcome(change, "applied") for change in mine])
+    state, allowed = gather(bench, None, None), targets(bench)
+    planned = make_plan(state, allowed, as_of=None)
+    links = bench.control.links.mapping()
+    values: dict[str, dict[tuple[str, str], str]] = {}
+    for row in state.values.to_pyarrow().to_pylist():
+        values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"]
+    groups: dict[str, set[str]] = {}
+    for row in state.groups.to_pyarrow().to_pylist():
+        groups.setdefault(row["person_id"], set()).add(row["group_name"])
+    contacts: dict[str, list[dict[str, object]]] = {}
+    for row in bench.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist():
+        contacts.setdefault(links[platform_key(row["connection"], row["platform_id"])], []).append(row)
+    shown = {
+        (row["connection"], row["platform_id"], row["group_name"])
+        for row in bench.warehouse.current(MEMBERSHIPS.name).to_pyarrow().to_pylist()
+        if row["member"]
+    }
+
+    found = [
+        change
+        for person, rows in contacts.items()
+        if person in values
+        for change in changes_of(
+            person,
+            random.Random(person).sample(rows, len(rows)),  # noqa: S311 - whatever their order
+            targets={one.connection: one for one in allowed},
+            values=values[person],
+            groups=groups.get(person, ()),
+            shown_groups=shown,
+            ours=(),
+            written={(one.connection, one.platform_id, one.name): one.after for one in mine},
+        )
+    ]
+
+    assert len(found) > 100
+    assert sorted(map(repr, found)) == sorted(map(repr, planned.changes))
+    own = [change for change in found if change.name == "hs_persona"]
+    kept = set(theirs) - {key for key, value in list(theirs.items())[:20] if value == "persona_1"}
+    assert {one.platform_id for one in own if one.before == "persona_1"} - kept
+    assert bool({one.platform_id for one in own} & kept) == (mode == "overwrite")
+    assert planned.counts.kept["crm", "hs_persona"] > 0
+    assert not [one for one in own if one.platform_id in kept and one.after is None]
