@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sync.cli.console import table
-from sync.cli.main import HERE, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
 
 MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
 

@@ -8,7 +8,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.pipeline import moment, share
 
 group = typer.Typer(name="experiment", help="Arms and holdouts: who gets what, so that the difference can be told.")

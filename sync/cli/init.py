@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from sync.cli.console import table
-from sync.cli.main import HERE, JsonOption, app, console_of
+from sync.cli.options import HERE, JsonOption, app, console_of
 
 sandbox_app = typer.Typer(help="Local platforms to try things on, without an account.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")

@@ -1,41 +1,35 @@
-"""The Typer app, and the one place where an error becomes a sentence and an exit status."""
+"""Run a command: the one place where an error becomes a sentence and an exit status."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from connectors.errors import PersonasyncError
-from sync.cli.console import Console
-from sync.clock import now
-from sync.session import Workbench, open_workbench
-
-REJECTS = 4  # done, but some records were rejected
-INTERRUPTED = 130  # the shell's status for Ctrl-C
-
-app = typer.Typer(
-    name="personasync",
-    help="Segments and personas between your CRM and your e-mail platform.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+from sync.cli import (  # noqa: F401 - they register their commands with `app`
+    audit,
+    discover,
+    doctor,
+    experiments,
+    init,
+    lift,
+    models,
+    personas,
+    pipeline,
+    preview,
+    quality,
+    segments,
+    serve,
+    status,
+    survey,
 )
+from sync.cli.options import app
 
-WorkspaceOption = Annotated[
-    Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
-OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CONNECTION", help="One connection only.")]
-HERE = Path()
+INTERRUPTED = 130  # the shell's status for Ctrl-C
 
 
 @app.callback()
@@ -47,20 +41,6 @@ def personasync(
     del debug  # read where errors are printed, which is outside of any command
 
 
-@contextmanager
-def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
-    """Open the workspace with the real clock and environment; what it should not say is told on stderr."""
-    with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
-        for remark in bench.workspace.remarks:
-            sys.stderr.write(f"Look: {remark}\n")
-        yield bench
-
-
-def console_of(*, as_json: bool) -> Console:
-    """Return the console of one command."""
-    return Console(as_json=as_json)
-
-
 def main() -> None:
     """Run a command; the exit status is the contract of docs/reference.md."""
     sys.exit(run(sys.argv[1:]))
@@ -69,7 +49,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command that *arguments* name, and return its exit status."""
     try:
-        status = app(args=arguments, standalone_mode=False)
+        result = app(args=arguments, standalone_mode=False)
     except typer.Exit as ended:
         return ended.exit_code
     except typer.Abort:
@@ -78,13 +58,13 @@ def run(arguments: list[str]) -> int:
     except typer.TyperException as error:
         return _misused(error)
     except PersonasyncError as error:
-        return _failed(error, arguments, status=error.exit_code)
+        return _failed(error, arguments, exit_status=error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. What was done is kept; the same command goes on.\n")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
-        return _failed(error, arguments, status=1)
-    return int(status or 0)
+        return _failed(error, arguments, exit_status=1)
+    return int(result or 0)
 
 
 def _misused(error: typer.TyperException) -> int:
@@ -95,7 +75,7 @@ def _misused(error: typer.TyperException) -> int:
     return 2
 
 
-def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
+def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
     if "--debug" in arguments:
         traceback.print_exception(error)
     known = isinstance(error, PersonasyncError)
@@ -103,12 +83,7 @@ def _failed(error: Exception, arguments: list[str], *, status: int) -> int:
     if not known and "--debug" not in arguments:
         message += " Run it again with `personasync --debug ...` and report what it prints."
     if "--json" in arguments:
-        document: dict[str, Any] = {"error": {"kind": type(error).__name__, "message": message, "status": status}}
+        document: dict[str, Any] = {"error": {"kind": type(error).__name__, "message": message, "status": exit_status}}
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     sys.stderr.write(f"Error: {message}\n")
-    return status
-
-
-from sync.cli import (  # noqa: E402, F401 - they register their commands with `app`
-    audit as audits,
-)
+    return exit_status

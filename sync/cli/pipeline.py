@@ -13,7 +13,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import Console
-from sync.cli.main import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
 from sync.session import Workbench
 
 AsOfOption = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.render import creepy
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.cli.console import table
-from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.main import HERE, JsonOption, WorkspaceOption, app, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of
 from sync.clock import now
 
 PortOption = Annotated[

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.links import link
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 

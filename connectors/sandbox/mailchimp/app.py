@@ -14,8 +14,9 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from connectors.sandbox.mailchimp import batch_runs, endpoints, problems, sending, webhooks
-from connectors.sandbox.mailchimp.call import Call, Document, Json, select
+from connectors.sandbox.mailchimp.call import Call, select
 from connectors.sandbox.mailchimp.state import MailchimpState
+from connectors.sandbox.mailchimp.values import Document, Json
 from connectors.sandbox.world import MAILCHIMP_KEY
 
 if TYPE_CHECKING:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.links import Link, collection_links, link
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 LIST = "/lists/{list_id}"

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 from starlette.responses import Response
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import MAX_COUNT, Call, Document, Json, Routes, select
+from connectors.sandbox.mailchimp.call import MAX_COUNT, Call, Routes, select
+from connectors.sandbox.mailchimp.values import Document, Json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

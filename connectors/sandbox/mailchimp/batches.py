@@ -6,8 +6,9 @@ import random
 from datetime import timedelta
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, stamp
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.links import collection_links, link
+from connectors.sandbox.mailchimp.values import Document, stamp
 
 ROUTES = Routes()
 BATCH = "/batches/{batch_id}"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from connectors.sandbox.mailchimp import problems
+from connectors.sandbox.mailchimp.values import Document, Json, parse_time, stamp
 
 if TYPE_CHECKING:
     from connectors.sandbox.mailchimp.state import MailchimpState
     from connectors.sandbox.world import World
 
-Json = Any  # a parsed JSON value
-Document = dict[str, Any]
 Handler = Callable[["Call"], Document | None]
 DEFAULT_COUNT = 10
 MAX_COUNT = 1000
@@ -92,23 +90,6 @@ class Call:
         if wanted:
             return any(path == f or path.startswith(f + ".") or f.startswith(path + ".") for f in wanted.split(","))
         return path not in self.query.get("exclude_fields", "").split(",")
-
-
-def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 time; without an offset it is UTC.
-
-    Raises:
-        ValueError: The text is not a time.
-
-    """
-    # A plus that nobody quoted arrives as a space.
-    moment = datetime.fromisoformat(text.replace(" 00:00", "+00:00").replace("%3A", ":"))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def stamp(moment: datetime) -> str:
-    """Write a time as Mailchimp does: whole seconds, offset +00:00. Stamps sort like times."""
-    return moment.astimezone(UTC).replace(microsecond=0).isoformat()
 
 
 def read_moment(name: str, text: Json) -> str:

@@ -12,7 +12,8 @@ from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of,
 from connectors.sandbox.mailchimp.segment_rules import check_options
 
 if TYPE_CHECKING:
-    from connectors.sandbox.mailchimp.call import Call, Document
+    from connectors.sandbox.mailchimp.call import Call
+    from connectors.sandbox.mailchimp.values import Document
 
 WINNERS = ("opens", "clicks", "manual", "total_revenue")
 TEST_SIZE = range(10, 101)

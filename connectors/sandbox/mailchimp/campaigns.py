@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems, sending
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, read_moment, stamp
+from connectors.sandbox.mailchimp.call import Call, Routes, read_moment
 from connectors.sandbox.mailchimp.campaign_bodies import check_recipients, show, variate_settings
 from connectors.sandbox.mailchimp.links import collection_links
+from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
 
 ROUTES = Routes()
 CAMPAIGN = "/campaigns/{campaign_id}"

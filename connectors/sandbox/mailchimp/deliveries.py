@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from connectors.sandbox.mailchimp.call import Document
+    from connectors.sandbox.mailchimp.values import Document
     from connectors.sandbox.store import Table
     from connectors.sandbox.world import World
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
 
-from connectors.sandbox.mailchimp.call import Document, Json, stamp
 from connectors.sandbox.mailchimp.deliveries import Deliveries
+from connectors.sandbox.mailchimp.values import Document, Json, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

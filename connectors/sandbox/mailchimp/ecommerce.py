@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.addresses import check_address
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 from connectors.sandbox.mailchimp.state import new_customer
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 STORES = "/ecommerce/stores"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.member_bodies import MemberBodies
 from connectors.sandbox.mailchimp.members import tag_names, writer
+from connectors.sandbox.mailchimp.values import Document
 
 if TYPE_CHECKING:
     from connectors.sandbox.mailchimp.member_writes import MemberWriter

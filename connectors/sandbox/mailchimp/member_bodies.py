@@ -9,7 +9,8 @@ from connectors.sandbox.mailchimp.links import Link, link
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from connectors.sandbox.mailchimp.call import Call, Document
+    from connectors.sandbox.mailchimp.call import Call
+    from connectors.sandbox.mailchimp.values import Document
 
 SHOWN_TAGS = 50
 NOWHERE = {"latitude": 0, "longitude": 0, "gmtoff": 0, "dstoff": 0, "country_code": "", "timezone": "", "region": ""}

@@ -10,8 +10,9 @@ from connectors.sandbox.mailchimp import problems
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from connectors.sandbox.mailchimp.call import Call, Document
+    from connectors.sandbox.mailchimp.call import Call
     from connectors.sandbox.mailchimp.directory import Directory
+    from connectors.sandbox.mailchimp.values import Document
 
 STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional", "archived")
 SORT_FIELDS = ("timestamp_opt", "timestamp_signup", "last_changed")

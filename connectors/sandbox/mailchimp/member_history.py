@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, read_moment
+from connectors.sandbox.mailchimp.call import Call, Routes, read_moment
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.members import MEMBER, found
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 RECENT = 50  # the old activity endpoint ends here

@@ -11,9 +11,9 @@ from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.merge_values import merge
 
 if TYPE_CHECKING:
-    from connectors.sandbox.mailchimp.call import Document
     from connectors.sandbox.mailchimp.directory import Directory
     from connectors.sandbox.mailchimp.state import MailchimpState
+    from connectors.sandbox.mailchimp.values import Document
 
 NEW_STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 PATCH_STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links, link
 from connectors.sandbox.mailchimp.member_bodies import MemberBodies
 from connectors.sandbox.mailchimp.member_filters import matching
 from connectors.sandbox.mailchimp.member_writes import PATCH_STATUSES, MemberWriter
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 INSTANCE = "Lists/Members/Instance"

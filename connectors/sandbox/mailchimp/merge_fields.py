@@ -6,8 +6,9 @@ import re
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.links import collection_links, item_links
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 FIELDS = "/lists/{list_id}/merge-fields"

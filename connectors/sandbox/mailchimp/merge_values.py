@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.mailchimp.call import Document, Json
+from connectors.sandbox.mailchimp.values import Document, Json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, read_moment
+from connectors.sandbox.mailchimp.call import Call, Routes, read_moment
 from connectors.sandbox.mailchimp.ecommerce import STORE, STORES, needed, store_of, write_customer
 from connectors.sandbox.mailchimp.links import collection_links, item_links
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 ORDERS = STORE + "/orders"

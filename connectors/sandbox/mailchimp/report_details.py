@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.report_totals import deliveries_of
 from connectors.sandbox.mailchimp.reports import REPORT, left_already, report_of, who
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from connectors.sandbox.mailchimp.call import Document
     from connectors.sandbox.mailchimp.state import MailchimpState
+    from connectors.sandbox.mailchimp.values import Document
 
 
 @dataclass(slots=True)

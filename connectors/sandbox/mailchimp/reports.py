@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import stats
-from connectors.sandbox.mailchimp.call import Call, Document, Routes, parse_time, stamp
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.links import collection_links, link
 from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, passed, totals
+from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
 
 ROUTES = Routes()
 REPORT = "/reports/{campaign_id}"

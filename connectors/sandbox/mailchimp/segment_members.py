@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.member_bodies import MemberBodies
 from connectors.sandbox.mailchimp.segment_rules import in_segment
 from connectors.sandbox.mailchimp.segments import SEGMENT, segment_of
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 MAX_ADDRESSES = 500

@@ -9,8 +9,8 @@ from connectors.sandbox.mailchimp import problems
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from connectors.sandbox.mailchimp.call import Document
     from connectors.sandbox.mailchimp.state import MailchimpState
+    from connectors.sandbox.mailchimp.values import Document
 
 MAX_CONDITIONS = 10
 TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {

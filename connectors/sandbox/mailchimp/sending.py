@@ -7,17 +7,17 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.mailchimp.call import parse_time, stamp
 from connectors.sandbox.mailchimp.render import Template, links_in, plain
 from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, totals
 from connectors.sandbox.mailchimp.segment_rules import in_segment, meets, reachable
 from connectors.sandbox.mailchimp.shopping import order_from
+from connectors.sandbox.mailchimp.values import parse_time, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from connectors.sandbox.mailchimp.call import Document
     from connectors.sandbox.mailchimp.state import MailchimpState
+    from connectors.sandbox.mailchimp.values import Document
     from connectors.sandbox.responses import Response
 
 EVERYBODY = 100  # percent

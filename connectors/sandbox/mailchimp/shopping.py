@@ -6,8 +6,8 @@ import random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from connectors.sandbox.mailchimp.call import Document
     from connectors.sandbox.mailchimp.state import MailchimpState
+    from connectors.sandbox.mailchimp.values import Document
 
 
 def store_of(state: MailchimpState, list_id: str) -> str:

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from connectors.sandbox.mailchimp.call import Document, Json, parse_time, stamp
 from connectors.sandbox.mailchimp.directory import Audiences
+from connectors.sandbox.mailchimp.values import Document, Json, parse_time, stamp
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Document, Routes
+from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.members import found
+from connectors.sandbox.mailchimp.values import Document
 
 ROUTES = Routes()
 TAGS = "/lists/{list_id}/members/{member}/tags"
