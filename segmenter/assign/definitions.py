@@ -13,6 +13,7 @@ from typing import Literal
 from segmenter.classifier.label_groups import Meaning, meaning_of
 from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.reasons import Speech
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.personalize.personas import Persona
 from segmenter.rules.rules import Rule
@@ -23,21 +24,6 @@ Source = Literal["declared", "survey", "rules", "model"]
 SOURCES: tuple[Source, ...] = ("declared", "survey", "rules", "model")
 UPPER, LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
 """Case is folded for these only: they are the letters in which every engine and Python agree."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """When a model's answer is sure enough (SCIENCE.md 4.2).
-
-    Attributes:
-        confidence: Least probability of the best segment.
-        margin: Least lead of its probability over the runner-up's.
-        known: Least share of the model's traits that are known for the person; below, the model is not asked.
-    """
-
-    confidence: float = 0.6
-    margin: float = 0.15
-    known: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +57,7 @@ class Scorer:
 
     model: LinearModel
     version: str
-    thresholds: Thresholds = Thresholds()
+    thresholds: Thresholds = Thresholds()  # noqa: RUF009 - frozen
     learned_from_rules: bool = False
     means: Mapping[str, str | None] = field(default_factory=dict)
     who: Rule | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.assign.definitions import Thresholds
+from segmenter.classifier.thresholds import Thresholds
 
 BINS = 10  # of the expected calibration error
 CURVE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)  # least confidences of the curve

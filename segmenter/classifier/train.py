@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.assign.definitions import Thresholds
 from segmenter.classifier.from_sklearn import at_temperature, from_discriminant
 from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.classifier.metrics import Gate, Quality, gate, judged
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
 

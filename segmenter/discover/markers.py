@@ -8,14 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
 from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, ranked
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 
-GAP = 0.25  # of a share, or
-RATIO = 0.5  # of the share in all: flexclust 1.5.0
-SPREAD = 0.5  # standard deviations, for numbers
 ALL_UP, ALL_DOWN, ITEMS_NEEDED = 0.75, 0.25, 8
-LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True)

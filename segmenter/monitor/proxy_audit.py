@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segmenter.typing_tool.forward_selection import folds
+from segmenter.stats.folds import folds
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]

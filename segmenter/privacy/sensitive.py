@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from segmenter.errors import DefinitionError
-from segmenter.personalize.fields import TemplateField
-from segmenter.personalize.personas import Persona
 from segmenter.traits.builtin import Catalogue
 
 FAMILIES: Mapping[str, tuple[str, ...]] = {
@@ -186,33 +184,3 @@ def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpos
             raise DefinitionError(
                 f"the trait {name!r} is sensitive ({reason}) and may not decide. {MEND.format(name=name)}", where=where
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A sensitive word in what a persona says.
-
-    Attributes:
-        persona: The persona's slug; "" for the fallback of a field.
-        part: ``name``, ``story``, ``quote`` or ``fields.NAME``; ``fields.NAME.fallback``.
-    """
-
-    persona: str
-    part: str
-    found: Found
-
-    def sentence(self) -> str:
-        """Return it in words."""
-        whose = f"persona {self.persona!r}, {self.part}" if self.persona else self.part
-        return f"{whose}: {self.found.word!r} is about {self.found.family}; nobody should read that in a mail or a CRM"
-
-
-def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> list[Remark]:
-    """Return the sensitive words in names, stories and copy."""
-    remarks = []
-    for slug, persona in personas.items():
-        texts = persona.invention().items()
-        remarks += [Remark(slug, part, found) for part, text in texts if part != "picture" for found in find(text)]
-    for name, field in fields.items():
-        remarks += [Remark("", f"fields.{name}.fallback", found) for found in find(field.fallback)]
-    return remarks

@@ -12,10 +12,10 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from segmenter.discover.markers import LEVEL
 from segmenter.profile.distinctive_traits import Fact
 from segmenter.profile.profile import Profile
 from segmenter.profile.text import figure, subject
+from segmenter.stats.effect_sizes import LEVEL
 from segmenter.stats.group_tests import adjusted
 from segmenter.stats.proportions import Responses
 

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.discover.markers import GAP, LEVEL, RATIO, SPREAD
 from segmenter.profile.columns import Column, stem
+from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
 from segmenter.stats.group_tests import GroupTest, adjusted, against_rest, chi_squared, contingency, ranked
 from segmenter.stats.intervals import index, index_interval, median_interval
 from segmenter.stats.item_matrix import Labels, Matrix

@@ -14,8 +14,9 @@ from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.model_file import coefficients_of
 from segmenter.errors import DefinitionError
 from segmenter.minimum import RESPONDENTS, needs
+from segmenter.stats.folds import folds
 from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet
-from segmenter.typing_tool.forward_selection import folds, forward_selection
+from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments
 from segmenter.typing_tool.targets import Labeller
 from segmenter.typing_tool.tool_file import (

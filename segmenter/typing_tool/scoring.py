@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segmenter.assign.definitions import Thresholds
 from segmenter.classifier.label_groups import meaning_of, meant_one
 from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.classifier.reasons import NOTHING
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.typing_tool.build import class_scores
 from segmenter.typing_tool.lda import Matrix, probabilities
 from segmenter.typing_tool.tool_file import Question, ToolFile

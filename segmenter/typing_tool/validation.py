@@ -16,7 +16,8 @@ import numpy as np
 from numpy.random import Generator
 from threadpoolctl import threadpool_limits
 
-from segmenter.typing_tool.forward_selection import TINY, folds, forward_selection
+from segmenter.stats.folds import folds
+from segmenter.typing_tool.forward_selection import TINY, forward_selection
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments, probabilities
 from segmenter.typing_tool.targets import Labeller
 

@@ -15,11 +15,12 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change, Outcome
-from sync.apply.push import SENT_AGAIN, Sent, key, recover, send
+from sync.apply.push import Sent, key, recover, send
+from sync.breach import GuardrailError
+from sync.control.ledger import SENT_AGAIN
 from sync.fields.platform_persona import shared
 from sync.online.handoff import look_again, overtaken
 from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
-from sync.plan.guardrails import GuardrailError
 from sync.plan.job import basis
 from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
 

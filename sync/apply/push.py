@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from connectors.connector import Connector
 from connectors.errors import PersonasyncError, TryLaterError
 from connectors.records import Change, Outcome
+from sync.control.ledger import INTERRUPTED
 from sync.session import Progress, RecordedRun, Recording
 
-INTERRUPTED = "interrupted"  # code of a change whose run ended before it took effect
 NOT_KEPT = "not_kept"
-SENT_AGAIN = ("not_mentioned", INTERRUPTED)
 ABSENT = "\0"  # no platform shows this
 
 Shown = Mapping[tuple[str, str, str], str | None]

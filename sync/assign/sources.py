@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from connectors.errors import FixSettingsError
-from segmenter.assign.definitions import Definitions, Holding, Scorer, Thresholds, declared_values
+from segmenter.assign.definitions import Definitions, Holding, Scorer, declared_values
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import refuse_sensitive
 from sync.workspace.models import MEND, model_in_use

@@ -13,7 +13,7 @@ from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 if TYPE_CHECKING:
-    from segmenter.assign.definitions import Thresholds
+    from segmenter.classifier.thresholds import Thresholds
     from sync.surveys.job import Designed
     from sync.workspace.settings import Workspace
 
@@ -253,7 +253,7 @@ def score(
 
 
 def _limits(workspace: Workspace) -> Thresholds:
-    from segmenter.assign.definitions import Thresholds  # noqa: PLC0415
+    from segmenter.classifier.thresholds import Thresholds  # noqa: PLC0415
 
     settings = workspace.classify
     return Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)

@@ -13,6 +13,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, bindparam, 
 from connectors.records import MEMBER, Change, Outcome
 from sync.control import schema
 
+INTERRUPTED = "interrupted"  # code of a change whose run ended before it took effect
+SENT_AGAIN = ("not_mentioned", INTERRUPTED)
+
 AT_ONCE = 5000  # rows a statement
 GROUPS = pa.schema([("connection", pa.string()), ("group_name", pa.string()), ("platform_id", pa.string())])
 FIELDS = pa.schema([(name, pa.string()) for name in ("connection", "name", "platform_id", "value")])

@@ -18,10 +18,11 @@ import pyarrow.csv
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
-from segmenter.assign.definitions import Definitions, Thresholds
+from segmenter.assign.definitions import Definitions
 from segmenter.classifier.features import candidates, features_among
 from segmenter.classifier.linear import LinearModel, design
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.classifier.train import Fitted, Labeller, Sample
 from segmenter.classifier.train import fit as fit_models
 from segmenter.discover.cross_fit import classes_again, found_again

@@ -22,7 +22,7 @@ from segmenter.monitor.drift import (
 )
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.multiplicity import Measured
-from sync.report.sentences import CampaignResult
+from sync.results.campaign_result import CampaignResult
 from sync.results.lift import lift_of_experiment
 from sync.session import Workbench
 from sync.traits.data_checks import RECORD, kept, reference_of

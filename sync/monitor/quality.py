@@ -28,7 +28,7 @@ from segmenter.monitor.quality import (
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import answered, lifted, population
 from sync.monitor.stability import Held, held
-from sync.report.job import campaigns, freshness
+from sync.results.campaigns import campaigns, freshness
 from sync.session import Workbench
 from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age

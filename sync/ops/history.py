@@ -14,8 +14,8 @@ from connectors.records import Outcome
 from sync.clock import duration
 from sync.control.runs import Run
 from sync.plan.job import last_write
-from sync.report.job import freshness
-from sync.report.sentences import Freshness
+from sync.results.campaign_result import Freshness
+from sync.results.campaigns import freshness
 from sync.session import Workbench
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")

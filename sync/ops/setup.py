@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from connectors.connector import Connector
 from connectors.records import FieldDefinition, SetupStep
+from segmenter.personalize.personas import UNCLASSIFIED
 from sync.ops import webhooks as hooks
 from sync.session import Workbench, recorded
 
 OF_WEBHOOKS = {"add_webhook", "write_files"}
-UNCLASSIFIED = "unclassified"
 
 
 def missing(bench: Workbench, *, only: str | None = None) -> list[SetupStep]:

@@ -13,12 +13,12 @@ from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import DELIVERIES, ENGAGEMENTS, ORDERS
-from segmenter.discover.markers import LEVEL
 from segmenter.profile.columns import column_of, may_describe, stem
 from segmenter.profile.credibility import Source, Stability, Trust
 from segmenter.profile.distinctive_traits import FEWEST, Fact, Measured, judged, measure
 from segmenter.profile.profile import Definition, Profile, plain
 from segmenter.profile.typical_member import Typical, typical
+from segmenter.stats.effect_sizes import LEVEL
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.personas.groups import SAID, Grouping

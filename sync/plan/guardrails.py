@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.errors import PersonasyncError
+from sync.breach import Breach, stale
 from sync.plan.diff import Counts
-
-
-class GuardrailError(PersonasyncError):
-    """A guardrail refused; the message says which and by how much."""
-
-    exit_code = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +28,6 @@ class Limits:
     max_unclassified: float
     min_segment: int
     max_data_age: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """One guardrail that says no: which, by how much, and how to go on."""
-
-    guardrail: str
-    message: str
 
 
 def verdict(
@@ -68,25 +54,6 @@ def verdict(
         *_unclassified(counts, limits),
         *_small(segments, limits),
     ]
-
-
-def stale(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
-    """Return the connections that were read longer than *max_age* before *now*, or never; see `verdict`."""
-    found = []
-    for connection, moment in pulled_at.items():
-        if moment is None:
-            found.append(Breach("max_data_age_hours", f"{connection} was never pulled; run `personasync pull`."))
-        elif now - moment > max_age:
-            hours = (now - moment) / timedelta(hours=1)
-            allowed = max_age / timedelta(hours=1)
-            found.append(
-                Breach(
-                    "max_data_age_hours",
-                    f"{connection} was last pulled {hours:.0f} hours ago, the limit is {allowed:.0f}; "
-                    "run `personasync pull`.",
-                )
-            )
-    return found
 
 
 def _changed(counts: Counts, limits: Limits) -> list[Breach]:

@@ -16,13 +16,14 @@ from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
 from segmenter.personalize.creepiness import Concern
 from segmenter.value.focus import focused
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
+from sync.breach import Breach
 from sync.control.runs import Run
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import platform_personas, shared
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
-from sync.plan.guardrails import Breach, Limits, verdict
+from sync.plan.guardrails import Limits, verdict
 from sync.plan.standing_rejections import standing
 from sync.pull.job import properties_read
 from sync.session import Workbench, recorded

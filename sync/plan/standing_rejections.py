@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.records import CONTACTS, Outcome
-from sync.apply.push import SENT_AGAIN
+from sync.control.ledger import SENT_AGAIN
 from sync.plan.diff import Refused
 from sync.session import Workbench
 

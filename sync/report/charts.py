@@ -13,7 +13,8 @@ from typing import Any
 
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.stats.proportions import wilson
-from sync.report.sentences import CLICKED, CampaignResult, everyone
+from sync.report.sentences import everyone
+from sync.results.campaign_result import CLICKED, CampaignResult
 
 WIDTH = 330
 LETTERS = 13

@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ORDERS
-from segmenter.lift.exposures import campaign_results
+from connectors.records import ASSIGNMENTS
+from segmenter.personalize.personas import UNCLASSIFIED
 from sync.report import charts
 from sync.report import sections as parts
 from sync.report.changes import Facts, changes, facts_of
 from sync.report.charts import click_chart
 from sync.report.page import CampaignPart, Figure, Page
 from sync.report.persona_cards import cards
-from sync.report.sentences import (
-    BEFORE,
-    UNCLASSIFIED,
-    CampaignResult,
-    Freshness,
-    PersonaShare,
-    Report,
-    ResultRow,
-    show_campaign,
-)
-from sync.results.lift import engagements
+from sync.report.sentences import PersonaShare, Report, show_campaign
+from sync.results.campaign_result import CampaignResult
+from sync.results.campaigns import campaigns, freshness
 from sync.session import Workbench, recorded
 from sync.value.ranking import SegmentValues
-
-CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,47 +130,6 @@ def render(report: Report, page: Page) -> str:
     return environment.get_template("report.html.j2").render(report=report, page=page)
 
 
-def campaigns(bench: Workbench) -> list[CampaignResult]:
-    """Return the newest campaigns with their figures per persona and variant, newest first."""
-    warehouse = bench.warehouse
-    counted = campaign_results(
-        deliveries=warehouse.current(DELIVERIES.name),
-        engagements=engagements(bench),
-        orders=warehouse.current(ORDERS.name),
-        assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(bench.control.links.load()),
-        campaigns=warehouse.current(CAMPAIGNS.name),
-    )
-    rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
-    for row in counted.to_pyarrow().to_pylist():
-        rows[row["connection"], row["campaign_id"]].append(_result_row(row, names))
-    known = warehouse.current(CAMPAIGNS.name)
-    sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull()).order_by(known.sent_at.desc())
-    shown = sent.limit(CAMPAIGNS_SHOWN).to_pyarrow().to_pylist()
-    return [_campaign(row, rows[row["connection"], row["campaign_id"]]) for row in shown]
-
-
-def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
-    slug = row["persona"] or UNCLASSIFIED
-    names_of_counts = ("delivered", "opened", "machine_only", "clicked", "ordered", "unsubscribed", "complained")
-    counts = {name: int(row[name]) for name in names_of_counts}
-    return ResultRow(names.get(slug, slug), row["variant"], **counts, revenue=float(row["revenue"] or 0))
-
-
-def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResult:
-    return CampaignResult(
-        connection=row["connection"],
-        campaign_id=row["campaign_id"],
-        name=row["name"] or row["campaign_id"],
-        subject=row["subject"] or "",
-        sent_at=row["sent_at"],
-        currency=row["currency"] or "",
-        rows=sorted(results, key=lambda result: (result.persona == BEFORE, result.persona, result.variant or "")),
-        totals={name: row[name] for name in ("sent", "opened", "clicked", "unsubscribed", "complained")},
-    )
-
-
 def persona_shares(bench: Workbench) -> list[PersonaShare]:
     """Return each persona with its persons, the largest first, the unclassified last."""
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
@@ -215,20 +162,6 @@ def summarise(
     elif not findings:
         told.append("No campaign went out in variants, so nothing can be compared yet.")
     return told
-
-
-def freshness(bench: Workbench) -> list[Freshness]:
-    """Return when each stream was last read to its end, and how many contacts it holds."""
-    contacts = bench.warehouse.current(CONTACTS.name)
-    counted = contacts.filter(contacts.state == "active").group_by("connection").aggregate(rows=lambda t: t.count())
-    rows = {row["connection"]: int(row["rows"]) for row in counted.to_pyarrow().to_pylist()}
-    found = []
-    for name in bench.workspace.connections:
-        for stream in ("contacts", "memberships", "orders", "survey_answers", "campaigns", "activity"):
-            moved = bench.control.cursors.moved_at(name, stream)
-            if moved is not None or stream == "contacts":
-                found.append(Freshness(name, stream, rows.get(name, 0) if stream == "contacts" else None, moved))
-    return found
 
 
 def _sync_sentences(bench: Workbench) -> list[str]:

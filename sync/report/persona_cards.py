@@ -18,7 +18,8 @@ from sync.personas.profiles import profiles
 from sync.report import charts
 from sync.report.engagement_profile import Portrait, Step, portraits
 from sync.report.page import Card, Figure
-from sync.report.sentences import CLICKED, CampaignResult, PersonaShare, ResultRow
+from sync.report.sentences import PersonaShare
+from sync.results.campaign_result import CLICKED, CampaignResult, ResultRow
 from sync.session import Workbench
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}

@@ -18,7 +18,7 @@ from sync.monitor.migration import migration
 from sync.monitor.stability import held
 from sync.report import charts
 from sync.report.page import Figure, Line, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
-from sync.report.sentences import CampaignResult
+from sync.results.campaign_result import CampaignResult
 from sync.results.lift import Lift, engagements, lift_of_campaign, lift_of_experiment
 from sync.results.offers import offers
 from sync.session import Workbench

@@ -6,72 +6,15 @@ variants carry Newcombe's interval (`segmenter.lift`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from segmenter.stats.proportions import Responses, newcombe, wilson
+from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.stats.proportions import newcombe, wilson
+from sync.results.campaign_result import CLICKED, METRICS, CampaignResult, Freshness, Metric, ResultRow
 
-UNCLASSIFIED = "unclassified"
 EVERYONE = "everyone"
-BEFORE = "before any assignment"
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One thing that recipients do: its column in the results, its title, and the verb for sentences."""
-
-    column: str
-    title: str
-    verb: str
-
-
-METRICS = (
-    Metric("opened", "Opened", "opened"),
-    Metric("clicked", "Clicked", "clicked"),
-    Metric("ordered", "Ordered", "ordered"),
-    Metric("unsubscribed", "Unsubscribed", "unsubscribed"),
-    Metric("complained", "Complained", "complained"),
-)
-CLICKED = METRICS[1]
-
-
-@dataclass(frozen=True, slots=True)
-class ResultRow:
-    """What one campaign (or one variant of it) did for one persona; counts are people.
-
-    Attributes:
-        machine_only: People whose mail only a machine opened; they are not in *opened*.
-    """
-
-    persona: str
-    variant: str | None
-    delivered: int
-    opened: int
-    machine_only: int
-    clicked: int
-    ordered: int
-    unsubscribed: int
-    complained: int
-    revenue: float
-
-    def responses(self, metric: Metric) -> Responses:
-        """Return the sufficient statistics of one metric."""
-        return Responses(self.delivered, int(getattr(self, metric.column)))
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignResult:
-    """One campaign with its rows, and the platform's own totals beside ours."""
-
-    connection: str
-    campaign_id: str
-    name: str
-    subject: str
-    sent_at: datetime | None
-    currency: str
-    rows: Sequence[ResultRow]
-    totals: Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +27,6 @@ class PersonaShare:
     story: str = ""
     segments: tuple[str, ...] = ()
     slug: str = UNCLASSIFIED
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """How fresh one stream of one connection is."""
-
-    connection: str
-    stream: str
-    rows: int | None
-    at: datetime | None
-
-    @property
-    def shown(self) -> str:
-        """The time, for tables."""
-        return f"{self.at:%Y-%m-%d %H:%M} UTC" if self.at else "never"
 
 
 @dataclass(frozen=True, slots=True)

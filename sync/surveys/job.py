@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from segmenter.assign.definitions import Thresholds
 from segmenter.classifier.model_file import coefficients_of
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import needs
 from segmenter.surveys.answers import AnswerSheet, is_no_answer, number_of

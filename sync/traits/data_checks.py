@@ -13,8 +13,8 @@ from segmenter.assign.definitions import Definitions
 from segmenter.monitor.quality import TraitQuality, trait_figures, trait_qualities
 from segmenter.stats.distribution import Distribution, distributions
 from segmenter.traits.definitions import Trait
+from sync.breach import Breach, GuardrailError, stale
 from sync.control.runs import Run
-from sync.plan.guardrails import Breach, GuardrailError, stale
 from sync.session import Workbench
 
 ENOUGH = 20  # people: of fewer nobody can say that a trait is mostly missing

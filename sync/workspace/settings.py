@@ -19,8 +19,9 @@ from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.checks import check_copy, check_fields
 from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona, persona_of_segments
-from segmenter.privacy.sensitive import Purpose, lint, refuse_sensitive
+from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.rules import Rule, parse_rule
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue

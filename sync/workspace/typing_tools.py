@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
-from segmenter.assign.definitions import Scorer, Thresholds
+from segmenter.assign.definitions import Scorer
 from segmenter.classifier.model_file import LARGEST_FILE
 from segmenter.classifier.reasons import Spoken
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import refuse_sensitive
 from segmenter.typing_tool.tool_file import ToolFile, read_tool, write_tool

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmenter.assign.decide import decide_all
-from segmenter.assign.definitions import Definitions, Scorer, Source, Thresholds
+from segmenter.assign.definitions import Definitions, Scorer, Source
 from segmenter.classifier.label_groups import meant_one
 from segmenter.classifier.linear import LinearModel, score_one
 from segmenter.classifier.model_file import coefficients_of
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.typing_tool.scoring import score_answers
 from segmenter.typing_tool.tool_file import FORMAT, Question, ToolFile
 from tests.segmenter.assign.people_to_decide import NOON, assignments, decide, made, model, table, tool

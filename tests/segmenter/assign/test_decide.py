@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from connectors.records import ASSIGNMENTS
 from segmenter.assign.decide import decide_all, decide_one
-from segmenter.assign.definitions import SOURCES, Definitions, Holding, Scorer, Source, Thresholds
+from segmenter.assign.definitions import SOURCES, Definitions, Holding, Scorer, Source
 from segmenter.classifier.linear import LinearModel
 from segmenter.classifier.reasons import Spoken
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.rules.rules import parse_rule
 from tests.segmenter.assign.people_to_decide import (

@@ -13,9 +13,9 @@ from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score
 from sklearn.model_selection import cross_val_predict
 from threadpoolctl import threadpool_limits
 
-from segmenter.assign.definitions import Thresholds
 from segmenter.classifier.linear import score_rows
 from segmenter.classifier.metrics import CURVE, calibration_error, gate, judged
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.classifier.train import Sample, aligned, fit, lacking, softmax, temperature_of
 from segmenter.errors import DefinitionError
 

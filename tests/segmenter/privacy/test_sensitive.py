@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from segmenter.errors import DefinitionError
 from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona
-from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find, lint, refuse_sensitive, why_sensitive
+from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find, refuse_sensitive, why_sensitive
 from segmenter.traits.builtin import BUILT_IN, catalogue
 from segmenter.traits.definitions import MappedTrait, SurveyTrait
 

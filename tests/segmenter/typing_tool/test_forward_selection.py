@@ -15,7 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from statsmodels.stats.proportion import proportion_confint
 
-from segmenter.typing_tool.forward_selection import folds, forward_selection
+from segmenter.stats.folds import folds
+from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.lda import Matrix, Moments, probabilities
 from segmenter.typing_tool.targets import given, k_means
 from segmenter.typing_tool.validation import Curve, HeldOut, fill_values, filled, hit_rates, logit

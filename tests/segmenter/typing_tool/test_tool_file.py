@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmenter.assign.definitions import Thresholds
 from segmenter.classifier.linear import score_one
+from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.surveys.answers import AnswerSheet
 from segmenter.typing_tool.agency_table import Table, read_coefficients

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sync.assign.job import assign
+from sync.breach import GuardrailError
 from sync.clock import now
 from sync.monitor.quality import judge
-from sync.plan.guardrails import GuardrailError
 from sync.pull.job import pull
 from sync.session import open_workbench
 

@@ -14,13 +14,13 @@ from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE
 from sync.apply.job import apply
 from sync.assign.job import assign
+from sync.breach import GuardrailError
 from sync.ops.run import Loop, run_loop
 from sync.ops.setup import missing
-from sync.plan.guardrails import GuardrailError
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.report.job import campaigns
 from sync.report.sentences import differences
+from sync.results.campaigns import campaigns
 from sync.session import Workbench
 from tests.sync.conftest import Platforms
 

@@ -14,9 +14,9 @@ from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ENGAGEMENTS, 
 from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE
 from segmenter.lift.exposures import BEFORE_ANY
-from sync.report.job import campaigns
 from sync.results import lift as lifting
 from sync.results import offers as learning
+from sync.results.campaigns import campaigns
 from sync.results.job import results
 from sync.session import Workbench
 from tests.sync.conftest import Platforms

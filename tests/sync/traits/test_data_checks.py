@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from sync.assign.job import assign
+from sync.breach import GuardrailError
 from sync.ops.doctor import examine
-from sync.plan.guardrails import GuardrailError
 from sync.session import Workbench
 from sync.traits.data_checks import RECORD
 

@@ -1,0 +1,40 @@
+"""The lint of persona texts: sensitive words in names, stories and copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.personas import Persona
+from segmenter.privacy.sensitive import Found, find
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sensitive word in what a persona says.
+
+    Attributes:
+        persona: The persona's slug; "" for the fallback of a field.
+        part: ``name``, ``story``, ``quote`` or ``fields.NAME``; ``fields.NAME.fallback``.
+    """
+
+    persona: str
+    part: str
+    found: Found
+
+    def sentence(self) -> str:
+        """Return it in words."""
+        whose = f"persona {self.persona!r}, {self.part}" if self.persona else self.part
+        return f"{whose}: {self.found.word!r} is about {self.found.family}; nobody should read that in a mail or a CRM"
+
+
+def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> list[Remark]:
+    """Return the sensitive words in names, stories and copy."""
+    remarks = []
+    for slug, persona in personas.items():
+        texts = persona.invention().items()
+        remarks += [Remark(slug, part, found) for part, text in texts if part != "picture" for found in find(text)]
+    for name, field in fields.items():
+        remarks += [Remark("", f"fields.{name}.fallback", found) for found in find(field.fallback)]
+    return remarks

@@ -1,0 +1,42 @@
+"""What a guardrail raises: a breach, the error that refuses, and the check of stale data that several jobs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.errors import PersonasyncError
+
+
+class GuardrailError(PersonasyncError):
+    """A guardrail refused; the message says which and by how much."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One guardrail that says no: which, by how much, and how to go on."""
+
+    guardrail: str
+    message: str
+
+
+def stale(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
+    """Return the connections that were read longer than *max_age* before *now*, or never; see `verdict`."""
+    found = []
+    for connection, moment in pulled_at.items():
+        if moment is None:
+            found.append(Breach("max_data_age_hours", f"{connection} was never pulled; run `personasync pull`."))
+        elif now - moment > max_age:
+            hours = (now - moment) / timedelta(hours=1)
+            allowed = max_age / timedelta(hours=1)
+            found.append(
+                Breach(
+                    "max_data_age_hours",
+                    f"{connection} was last pulled {hours:.0f} hours ago, the limit is {allowed:.0f}; "
+                    "run `personasync pull`.",
+                )
+            )
+    return found
