@@ -31,7 +31,7 @@ def sources(*rooms: str) -> list[Path]:
 
 def texts() -> Iterator[tuple[Path, str]]:
     """Every text file of the project; generated folders and locks left out."""
-    tops = [path for path in ROOT.iterdir() if path.is_file() and not path.name.startswith(".coverage")]
+    tops = [path for path in ROOT.iterdir() if path.is_file() and not path.name.startswith((".coverage", ".git"))]
     below = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
     for path in (*tops, *below):
         if path.suffix in PLAIN and "__pycache__" not in path.parts and not path.name.startswith("requirements"):

@@ -14,8 +14,8 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from connectors.errors import FixSettingsError
+from connectors.files.delimited import refuse_repeated, separator_of
 
-SEPARATORS = ",;\t|"
 HEADER_ROWS = 1
 BATCH = 10_000  # rows that are Python objects at one time
 
@@ -112,7 +112,7 @@ def _read_csv(path: Path) -> FileTable:
 def _csv_header(path: Path) -> tuple[list[str], str]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         line = file.readline()
-    separator = max(SEPARATORS, key=line.count)
+    separator = separator_of(line)
     header = next(csv.reader([line], delimiter=separator), [])
     return [name.strip() for name in header], separator
 
@@ -120,11 +120,7 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
 def _check_headers(path: Path, headers: list[str]) -> None:
     if not headers or not any(headers):
         raise FixSettingsError(f"{path.name} is empty.", mend="The first row must name the columns.")
-    twice = sorted({name for name in headers if headers.count(name) > 1})
-    if twice:
-        raise FixSettingsError(
-            f"{path.name} has the column {twice[0]!r} twice.", mend="Rename one of them in the first row."
-        )
+    refuse_repeated(path.name, headers)
 
 
 def _unreadable(path: Path, error: OSError) -> FixSettingsError:

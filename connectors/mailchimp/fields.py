@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import FixSettingsError
+from connectors.limits import MERGE_TAG_LENGTH
 from connectors.mailchimp.api import MailchimpApi
 from connectors.records import FieldDefinition, FieldType, SetupStep
 from connectors.transport import check_made
@@ -68,9 +69,9 @@ def missing(
     there = present(api, audience)
     lacking = [field for field in fields if field.name not in there]
     for field in fields:
-        if len(field.name) > limits["merge_tag_length"]:
+        if len(field.name) > MERGE_TAG_LENGTH:
             raise FixSettingsError(
-                f"{field.name!r} is longer than the {limits['merge_tag_length']} characters that a merge tag may have.",
+                f"{field.name!r} is longer than the {MERGE_TAG_LENGTH} characters that a merge tag may have.",
                 mend="Choose a shorter name in personas.toml.",
             )
         if field.name in there:

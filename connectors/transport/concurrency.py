@@ -1,17 +1,39 @@
-"""Several readers at a time, their pages in the order in which they come."""
+"""Several requests at a time, answers in the order of the questions; several readers, pages in order of arrival."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Page = TypeVar("Page")
 PATIENCE = 0.05  # seconds between two looks at whether all is done
 END: Any = object()
 BUFFERED = 8  # pages that wait for the warehouse: what is read is bounded by what is kept
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item, in order, with up to *workers* under way.
+
+    An error is raised at its item's place; what is under way then still ends, what is not has not begun.
+    """
+    under_way: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        try:
+            for item in items:
+                under_way.append(pool.submit(function, item))
+                if len(under_way) >= workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
 
 
 def side_by_side(legs: Sequence[Callable[[], Iterator[Page]]], ended: threading.Event) -> Iterator[Page]:

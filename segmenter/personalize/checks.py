@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+from connectors.limits import TEXT_BYTES
 from segmenter.errors import DefinitionError
-from segmenter.personalize.fields import TEXT_BYTES, FieldKind, TemplateField
+from segmenter.personalize.fields import FieldKind, TemplateField
 from segmenter.personalize.personas import Persona
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.traits.builtin import Catalogue

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import ibis
 from ibis import Table
 
+from connectors.limits import TEXT_BYTES
 from segmenter.personalize.escaping import ADDRESS, bytes_at_most, harmless
 from segmenter.personalize.personas import UNCLASSIFIED, Persona
 
 Role = Literal["persona", "segment", "confidence", "reason", "since"]
 FieldKind = Literal["text", "url", "number", "date", "choice"]
 Level = Literal["none", "persona", "individual"]
-TEXT_BYTES = 255  # Mailchimp cuts text there (PLATFORMS: merge fields), so everybody gets what fits both platforms
 REASON_CHARACTERS = 250
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
+from connectors.limits import MERGE_TAG_LENGTH
 from segmenter.personalize.platform_tags import NOT_IN_MAILS, printed_by_hubspot, printed_by_mailchimp
 
 Language = Literal["mailchimp", "hubspot"]
-TAG_LENGTH = 10  # of a merge tag (PLATFORMS: merge fields)
 TOKENS: Mapping[Language, re.Pattern[str]] = {
     "mailchimp": re.compile(r"\*\|(?P<tag>.*?)\|\*", re.DOTALL),
     "hubspot": re.compile(r"\{\{(?P<print>.*?)\}\}|\{%(?P<block>.*?)%\}", re.DOTALL),
@@ -190,8 +190,8 @@ class _Reader:
         else:
             if not MERGE_TAG.fullmatch(tag):
                 self._wrong(found.start(), f"{found.group()!r} is no merge tag: upper-case letters, digits, underscore")
-            elif len(tag) > TAG_LENGTH:
-                self._wrong(found.start(), f"{tag} has {len(tag)} characters, a merge tag at most {TAG_LENGTH}")
+            elif len(tag) > MERGE_TAG_LENGTH:
+                self._wrong(found.start(), f"{tag} has {len(tag)} characters, a merge tag at most {MERGE_TAG_LENGTH}")
             self._print(Printed(tag, found.group()), found.start())
 
     def _hubl_print(self, inner: str, found: re.Match[str]) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
 from segmenter.typing_tool.tool_file import Question, ToolFile
 
 GROUP = "personasync"
-TAG_PREFIX = 5  # characters of the tool's name in a merge tag of at most ten
-MERGE_NAME, HELP_TEXT, HUBSPOT_LABEL = 50, 250, 250  # characters
+TAG_PREFIX = MERGE_TAG_LENGTH // 2  # characters of the tool's name in a merge tag
 
 
 def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, title: str | None = None) -> list[Path]:
@@ -81,7 +81,7 @@ def hubspot_properties(file: ToolFile) -> dict[str, Any]:
 def _property(file: ToolFile, place: int, question: Question) -> dict[str, Any]:
     body: dict[str, Any] = {
         "name": question.trait,
-        "label": question.text[:HUBSPOT_LABEL],
+        "label": question.text[:PROPERTY_LABEL],
         "type": "enumeration" if question.answers else "number",
         "fieldType": "radio" if question.answers else "number",
         "groupName": GROUP,
@@ -107,12 +107,12 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
     for place, question in enumerate(file.questions, 1):
         body: dict[str, Any] = {
             "tag": merge_tag(file.name, place),
-            "name": question.text[:MERGE_NAME],
+            "name": question.text[:MERGE_FIELD_NAME],
             "type": "dropdown" if question.answers else "number",
             "required": False,
             "public": True,
             "default_value": "",
-            "help_text": ", ".join(f"{number(a.value)} = {a.label}" for a in question.answers)[:HELP_TEXT],
+            "help_text": ", ".join(f"{number(a.value)} = {a.label}" for a in question.answers)[:MERGE_FIELD_HELP],
         }
         if question.answers:
             body["options"] = {"choices": [number(answer.value) for answer in question.answers]}

@@ -13,8 +13,8 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 from connectors.errors import FixSettingsError
+from connectors.files.delimited import refuse_repeated, separator_of
 
-SEPARATORS = ",;\t|"
 MOST_BYTES = 64 * 2**20
 MOST_UNPACKED = 512 * 2**20  # an XLSX is a ZIP: a small one can hold a very large one
 MOST_ROWS, MOST_COLUMNS, MOST_CELLS = 1_000_000, 2_000, 20_000_000
@@ -95,7 +95,7 @@ def _bytes(path: Path) -> bytes:
 def _delimited(file: str, data: bytes) -> Iterator[tuple[int, Sequence[str]]]:
     text = _text(file, data)
     first = next((line for line in text.splitlines() if line.strip()), "")
-    separator = max(SEPARATORS, key=first.count)
+    separator = separator_of(first)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     before = 0
     try:
@@ -205,7 +205,5 @@ def _headers(file: str, cells: Sequence[str]) -> tuple[str, ...]:
     for place, name in enumerate(names, 1):
         if not name:
             raise FixSettingsError(f"{file}, header row: column {place} has no name.", mend="Give it one.")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise FixSettingsError(f"{file} has the column {twice!r} twice.", mend="Rename one of them in the first row.")
+    refuse_repeated(file, names)
     return tuple(names)

@@ -14,12 +14,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from connectors.limits import EVENTS_PER_DELIVERY, TEXT_BYTES
 from connectors.records import normalise_email, platform_key
 from sync.control.inbox import Event
 
-MOST_EVENTS = 100  # HubSpot sends no more in one delivery
 MOST_FIELDS = 500  # of a Mailchimp body: an audience has at most 80 merge fields
-LONGEST = 255  # of a value that is kept to be compared
 CONTACT_OBJECT = "0-1"
 RECORD_ID = re.compile(r"[0-9]{1,19}")  # 64 bits
 IN_BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -45,8 +44,8 @@ def hubspot_events(body: bytes, connection: str) -> list[Event]:
     rows = _json(body)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise MalformedError("the body is no list of events")
-    if len(rows) > MOST_EVENTS:
-        raise MalformedError(f"the body holds more than {MOST_EVENTS} events")
+    if len(rows) > EVENTS_PER_DELIVERY:
+        raise MalformedError(f"the body holds more than {EVENTS_PER_DELIVERY} events")
     return [event for row in rows if (event := _hubspot_event(row, connection)) is not None]
 
 
@@ -73,7 +72,7 @@ def _hubspot_event(row: Mapping[str, Any], connection: str) -> Event | None:
     ]
     detail: dict[str, Any] = {"ids": ids}
     if isinstance(row.get("propertyName"), str):
-        detail["shows"] = {row["propertyName"][:LONGEST]: _short(row.get("propertyValue"))}
+        detail["shows"] = {row["propertyName"][:TEXT_BYTES]: _short(row.get("propertyValue"))}
     return Event(_key("hubspot", connection, parts), platform_key(connection, ids[0]), kind, occurred_at, detail)
 
 
@@ -182,7 +181,7 @@ def _key(platform: str, connection: str, parts: Sequence[Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    return "" if value is None else str(value).encode("utf-8", "replace").decode()[:LONGEST]
+    return "" if value is None else str(value).encode("utf-8", "replace").decode()[:TEXT_BYTES]
 
 
 def values_shown(events: Sequence[Event]) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
+from connectors.limits import MERGE_TAG_LENGTH
 from sync.workspace.manifest import ConnectorFacts, Manifest
 from sync.workspace.schema import ConnectionPart, FieldPart, MainFile, PersonasFile
 from sync.workspace.secrets import check_reference
@@ -70,11 +71,10 @@ def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: 
 
 
 def _bad_target(target: object, facts: ConnectorFacts) -> str:
-    longest = facts.limits.get("merge_tag_length")
     if not isinstance(target, str) or not target:
         return f"the name of a {facts.title} field must be text in quotes."
-    if longest is not None and len(target) > longest:
-        return f"{target!r} has {len(target)} characters, a {facts.title} merge tag at most {longest}."
+    if "merge_fields" in facts.limits and len(target) > MERGE_TAG_LENGTH:
+        return f"{target!r} has {len(target)} characters, a {facts.title} merge tag at most {MERGE_TAG_LENGTH}."
     return ""
 
 

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from connectors.limits import TEXT_BYTES
 from connectors.records import Consent
 from segmenter.traits.trait_families import Family
 
@@ -350,7 +351,9 @@ class FieldPart(OpenPart):
         "field goes.",
     )
     options: tuple[str, ...] = Field(default=(), description="Of a choice: what may be shown.")
-    max_length: int = Field(default=255, ge=1, le=255, description="Most characters that the template has room for.")
+    max_length: int = Field(
+        default=TEXT_BYTES, ge=1, le=TEXT_BYTES, description="Most characters that the template has room for."
+    )
 
     def targets(self) -> dict[str, str]:
         """Return the field's name on each connection."""

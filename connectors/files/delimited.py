@@ -1,0 +1,27 @@
+"""What holds for every table that people save as text: its separators, and headers that stand once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.errors import FixSettingsError
+
+SEPARATORS = ",;\t|"
+
+
+def separator_of(line: str) -> str:
+    """Return the separator of a table, given its first line: the one that stands there most often."""
+    return max(SEPARATORS, key=line.count)
+
+
+def refuse_repeated(file: str, headers: Sequence[str]) -> None:
+    """Refuse headers of which one stands twice.
+
+    Raises:
+        FixSettingsError: With the first of them, by the alphabet.
+    """
+    repeated = sorted({name for name in headers if headers.count(name) > 1})
+    if repeated:
+        raise FixSettingsError(
+            f"{file} has the column {repeated[0]!r} twice.", mend="Rename one of them in the first row."
+        )
