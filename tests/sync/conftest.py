@@ -18,12 +18,15 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import World, make_world
 from sync.apply.job import apply
 from sync.assign.job import assign
+from sync.cli.main import run
 from sync.clock import now
 from sync.ops.demo import make_workspace
 from sync.ops.setup import create, missing
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.session import Workbench, open_workbench
+
+Run = Callable[..., tuple[int, str, str]]
 
 PEOPLE = 120
 
@@ -171,3 +174,25 @@ def applied(bench: Workbench, applied_moment: Moment) -> str:
     """The run that applied the first plan of *bench*."""
     del bench
     return applied_moment.told
+
+
+@pytest.fixture
+def say(platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in the workspace as a person would; status, stdout and stderr."""
+    for name, value in platforms.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def command(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = run([*arguments, "--workspace", str(platforms.folder)])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return command
+
+
+def edit(platforms: Platforms, old: str, new: str, file: str = "personasync.toml") -> None:
+    path = platforms.folder / file
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")

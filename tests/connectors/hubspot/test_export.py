@@ -19,11 +19,11 @@ from connectors.hubspot.id_gap import Meeting
 from connectors.sandbox.door import Fault
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
+from tests.connectors.hubspot.conftest import ends
 from tests.connectors.hubspot.patient import Patient
-from tests.connectors.hubspot.test_reading import ends
-from tests.connectors.hubspot.test_scan import SMALL, active, add, many, state
+from tests.connectors.hubspot.test_scan import SMALL, active, add
 
-__all__ = ["many", "state"]
+pytestmark = pytest.mark.usefixtures("many")
 
 Open = Callable[..., HubSpot]
 READ, START = "POST contacts/batch/read", "POST exports"

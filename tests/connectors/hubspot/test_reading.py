@@ -13,7 +13,8 @@ from connectors.hubspot.connector import HubSpot
 from connectors.records import platform_key
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
-from tests.connectors.conftest import read_on, rows
+from tests.connectors.conftest import rows
+from tests.connectors.hubspot.conftest import ends
 
 Open = Callable[..., HubSpot]
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -31,11 +32,6 @@ def call(sandbox: Sandbox, method: str, path: str, body: Any = None) -> requests
     answer = requests.request(method, sandbox.hubspot_url + path, json=body, headers=headers, timeout=10)
     assert answer.status_code < 300, answer.text
     return answer
-
-
-def ends(connector: HubSpot, stream: str, cursor: Any = None) -> tuple[list[dict[str, Any]], Any]:
-    pages = read_on(connector, stream, cursor)
-    return [row for page in pages for row in page.rows.to_pylist()], pages[-1].cursor
 
 
 @pytest.mark.parametrize("version", ["v3", "2026-03"])

@@ -19,24 +19,15 @@ from connectors.sandbox.hubspot.merging import erase, join
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
 from tests.connectors.conftest import read_on
-from tests.connectors.hubspot.test_reading import ends
+from tests.connectors.hubspot.conftest import ends
+
+pytestmark = pytest.mark.usefixtures("many")
 
 Open = Callable[..., HubSpot]
 LONG_AGO = datetime(2026, 3, 1, tzinfo=UTC)
 SMALL = {"page": 7, "search_page": 9, "batch": 5, "search_per_second": 100_000, "burst_requests": 100_000}
 SMALL |= {"export_from": 0, "export_look_seconds": 0}
 PATHS = ("list", "side_by_side", "known", "export")
-
-
-@pytest.fixture
-def state(sandbox: Sandbox) -> HubSpotState:
-    sandbox.world.settings.enforce_limits = False
-    return HubSpotState.of(sandbox.world)
-
-
-@pytest.fixture(autouse=True)
-def many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulling, "FEW", 0)
 
 
 def add(state: HubSpotState, count: int, start: int = 0) -> list[str]:

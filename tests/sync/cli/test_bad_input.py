@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE
-from sync.cli.main import run
-from tests.sync.conftest import Platforms
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def say(platforms: Platforms, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in the workspace as a person would; status, stdout and stderr."""
-    for name, value in platforms.environment.items():
-        monkeypatch.setenv(name, value)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        capsys.readouterr()
-        status = run([*arguments, "--workspace", str(platforms.folder)])
-        told = capsys.readouterr()
-        return status, told.out, told.err
-
-    return command
-
-
-def edit(platforms: Platforms, old: str, new: str, file: str = "personasync.toml") -> None:
-    path = platforms.folder / file
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
+from tests.sync.conftest import Platforms, Run, edit
 
 
 def test_an_unknown_key_is_told_with_file_line_and_the_likely_word(platforms: Platforms, say: Run) -> None:

@@ -11,9 +11,7 @@ from pathlib import Path
 import pytest
 
 from sync.cli.main import run
-from tests.sync.cli.test_bad_input import Run, say
-
-__all__ = ["say"]
+from tests.sync.conftest import Run
 
 
 def test_the_steps_run_one_by_one(say: Run) -> None:

@@ -17,25 +17,10 @@ from sync.plan.job import plan
 from sync.preview.job import preview
 from sync.pull.job import pull
 from sync.session import Workbench
-from tests.sync.cli.test_bad_input import Run, edit, say
-from tests.sync.conftest import Platforms
+from tests.sync.conftest import Platforms, Run, edit
+from tests.sync.hubspot_personas import switch_on
 
-__all__ = ["say"]
-
-LABELS = ("Bargain Ben", "Regular Rita", "Rita Regular", "Gus Gift", "Bo Bargain", "Nora New")
 RITA, GUS = Persona("rita", "Rita Regular", ()), Persona("gus", "Gus Gift", (), alias="Gifts")
-
-
-def switch_on(platforms: Platforms, bench: Workbench, mode: str = "write") -> None:
-    """Let the workspace write hs_persona, on an account in which somebody made our personas."""
-    definition = platforms.crm.properties["contacts/hs_persona"]
-    options = [
-        {"label": label, "value": f"persona_{place}", "displayOrder": place, "hidden": False}
-        for place, label in enumerate(LABELS, 1)
-    ]
-    platforms.crm.properties["contacts/hs_persona"] = {**definition, "options": options}
-    edit(platforms, 'connector = "hubspot"', f'connector = "hubspot"\nhs_persona = "{mode}"')
-    bench.reload()
 
 
 def own(platforms: Platforms) -> dict[str, str | None]:

@@ -15,10 +15,7 @@ from sync.ops.doctor import examine
 from sync.plan.job import plan
 from sync.preview.job import preview
 from sync.session import Workbench
-from tests.sync.cli.test_bad_input import Run, edit, say
-from tests.sync.conftest import Platforms
-
-__all__ = ["say"]
+from tests.sync.conftest import Platforms, Run, edit
 
 FIELDS = """
 [fields.bought]

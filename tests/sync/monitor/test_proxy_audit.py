@@ -9,10 +9,7 @@ from pathlib import Path
 
 from sync.clock import now
 from sync.session import open_workbench
-from tests.sync.cli.test_bad_input import Run, edit, say
-from tests.sync.conftest import Platforms
-
-__all__ = ["say"]
+from tests.sync.conftest import Platforms, Run, edit
 
 TRAIT = '\n[traits.children_at_home]\nconnection = "crm"\nproperty = "children_at_home"\ntype = "number"\n'
 RULE = '[[segments]]\nname = "parents"\nrule = "children_at_home >= 1"\n\n'

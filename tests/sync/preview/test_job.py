@@ -11,8 +11,7 @@ from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE
 from sync.preview.job import preview
 from sync.session import Workbench
-from tests.sync.cli.test_bad_input import edit
-from tests.sync.conftest import Platforms
+from tests.sync.conftest import Platforms, edit
 
 
 def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(ready: Workbench, tmp_path: Path) -> None:

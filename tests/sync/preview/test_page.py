@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from sync.preview.job import preview
 from sync.session import Workbench
-from tests.sync.report.test_page import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE
+from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE
 
 pytestmark = pytest.mark.browser
 

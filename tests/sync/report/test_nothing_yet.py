@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.sync.cli.test_bad_input import Run, say
-from tests.sync.conftest import Platforms
-
-__all__ = ["say"]
+from tests.sync.conftest import Platforms, Run
 
 SAID = {
     "lift": "No campaign that was sent in variants has been imported yet. Send one and run `personasync results`",

@@ -21,10 +21,7 @@ from sync.session import Workbench
 from sync.traits.compute import measured
 from sync.warehouse.time_zones import OFFSETS, iana, offsets, spans
 from tests.segmenter.traits.trait_rows import contact, inputs
-from tests.sync.cli.test_bad_input import Run, edit, say
-from tests.sync.conftest import Platforms
-
-__all__ = ["say"]
+from tests.sync.conftest import Platforms, Run, edit
 
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca", "UTC"]
 END = datetime(2028, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from sync.pull.job import pull
 from sync.session import Workbench
 from sync.webhooks.diff import changes_of
 from tests.sync.conftest import Platforms
-from tests.sync.fields.test_platform_persona import switch_on
+from tests.sync.hubspot_personas import switch_on
 
 
 @pytest.mark.parametrize("mode", ["write", "overwrite"])

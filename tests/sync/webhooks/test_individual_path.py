@@ -11,7 +11,7 @@ from sync.ops.setup import create, missing
 from sync.plan.job import plan
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
-from tests.sync.fields.test_platform_persona import switch_on
+from tests.sync.hubspot_personas import switch_on
 from tests.sync.webhooks.conftest import benched, serving
 
 FIELDS = """
