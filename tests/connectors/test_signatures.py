@@ -103,6 +103,14 @@ def signed_by_mailchimp(signature: str, stamp: str, body: bytes, secret: str) ->
     return Message(headers=(header,), body=body, secret=secret, now=at(int(stamp) * 1000))
 
 
+STAMP = "1700000000000"
+# hubspot-api-nodejs, test/unit/signature.spec.ts
+OF_NODE = Message(by_hmac("/pXDSgWeGksQpwCsgqd43P0eY6gBIse9UX0tfkudUrE=", STAMP), CREATION, SECRET, at(STAMP))
+OF_MAILCHIMP = signed_by_mailchimp(
+    "46cc5bfbbe35fbbf107ce4445fcaf5f8deae10d4e78147e6be238f2802d7bf3f", "1718000000", MAILCHIMP_BODY, "whsec_test"
+)
+
+
 @pytest.fixture(scope="module")
 def published(shared: Path) -> list[Message]:
     """Every vector that the platforms, their SDKs or their documentation give."""
@@ -111,16 +119,29 @@ def published(shared: Path) -> list[Message]:
         signed_by_mailchimp(one["v1"], one["t"], one["raw_body"].encode(), one["signing_secret"])
         for one in vectors["mailchimp"]
     ]
-    documented = "46cc5bfbbe35fbbf107ce4445fcaf5f8deae10d4e78147e6be238f2802d7bf3f"
-    mailchimp.append(signed_by_mailchimp(documented, "1718000000", MAILCHIMP_BODY, "whsec_test"))
-    stamp = "1700000000000"
-    of_node = Message(by_hmac("/pXDSgWeGksQpwCsgqd43P0eY6gBIse9UX0tfkudUrE=", stamp), CREATION, SECRET, at(stamp))
-    return [*map(of_vector, vectors["hubspot"]), of_node, *mailchimp]
+    return [*map(of_vector, vectors["hubspot"]), OF_NODE, *mailchimp, OF_MAILCHIMP]
 
 
 def test_every_published_vector_passes(published: list[Message]) -> None:
     assert len(published) == 9
     assert [message for message in published if not message.passes()] == []
+
+
+def signed() -> list[Message]:
+    """Messages with each kind of signature: of the official SDK, and two that were published."""
+    hashed = [
+        Message(
+            by_hash(version, Signature.get_signature(SECRET, body, version, URI, method)),
+            body.encode(), SECRET, at(0), method,
+        )
+        for version, method, body in (("v1", "POST", CREATION.decode()), ("v2", "PUT", "{}"), ("v2", "GET", ""))
+    ]  # fmt: skip
+    third = Signature.get_signature(SECRET, "{}", "v3", URI, "PUT", STAMP)
+    return [*hashed, Message(by_hmac(third, STAMP), b"{}", SECRET, at(STAMP), "PUT"), OF_NODE, OF_MAILCHIMP]
+
+
+def test_every_kind_of_signature_passes() -> None:
+    assert [message for message in signed() if not message.passes()] == []
 
 
 def mutated(dice: random.Random, text: bytes) -> bytes:
@@ -177,12 +198,13 @@ def means_the_same(one: Message, other: Message) -> bool:
     return headers[0] == headers[1] and bare[0] == bare[1]
 
 
-def test_none_of_ten_thousand_mutations_passes(published: list[Message]) -> None:
+def test_none_of_ten_thousand_mutations_passes() -> None:
+    messages = signed()
     dice = random.Random(20261126)  # noqa: S311 - mutations, not secrets
     tried = 0
     passed = []
     while tried < 10_000:
-        message = dice.choice(published)
+        message = dice.choice(messages)
         mutation = mutation_of(dice, message)
         if not means_the_same(message, mutation):
             tried += 1
@@ -314,8 +336,8 @@ def test_a_header_that_came_twice_is_refused() -> None:
     assert not replace(message, headers=(*message.headers, message.headers[0])).passes()
 
 
-def test_each_audience_may_have_a_secret_of_its_own(published: list[Message]) -> None:
-    message = published[-1]
+def test_each_audience_may_have_a_secret_of_its_own() -> None:
+    message = OF_MAILCHIMP
 
     assert replace(message, secret=f"whsec_other\n{message.secret}\n").passes()
     assert not replace(message, secret="whsec_other whsec_third").passes()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import ibis
@@ -24,28 +22,16 @@ from segmenter.classifier.from_sklearn import at_temperature, from_discriminant,
 from segmenter.classifier.linear import LinearModel, design, score_one, score_rows
 from segmenter.classifier.reasons import reasons_one, with_reasons
 from segmenter.errors import DefinitionError
+from tests.segmenter.published_tables import PIXELS, drawings
 
-ITEMS = (
-    "yummy",
-    "convenient",
-    "spicy",
-    "fattening",
-    "greasy",
-    "fast",
-    "cheap",
-    "tasty",
-    "expensive",
-    "healthy",
-    "disgusting",
-)
+ITEMS = tuple(f"pixel {place}" for place in PIXELS)
 LABELS = ("indifferent", "lovers", "haters", "savers")
 
 
 @pytest.fixture(scope="module")
-def answers(shared: Path) -> np.ndarray:
-    """McDonald's eleven yes/no items of 1,453 people."""
-    with next((shared / "data" / "mcdonalds").glob("*.csv")).open(encoding="utf-8") as file:
-        return np.array([[float(row[item] == "Yes") for item in ITEMS] for row in csv.DictReader(file)])
+def answers() -> np.ndarray:
+    """Eleven yes/no items of 800 drawings."""
+    return drawings()[0][:800]
 
 
 def grouped(answers: np.ndarray) -> Any:

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from numpy.random import Generator, default_rng
+from scipy import stats
 from threadpoolctl import threadpool_limits
 
 from segmenter.discover.candidates import solutions
@@ -33,6 +34,7 @@ from segmenter.discover.stability import Effort, best_labels
 from segmenter.errors import DefinitionError
 from segmenter.stats.item_matrix import Items, answers, coded, numbers
 from segmenter.stats.kmeans import Rows
+from tests.segmenter.published_tables import interviewed
 
 QUICK = Asked(most=4, report=Effort(20, 4), test=Effort(8, 3), class_starts=3)
 PEOPLE = 500
@@ -128,21 +130,21 @@ def test_the_best_of_four_segments_is_as_tight_as_the_best_known(perceptions: It
     assert min(rand_index(labels[rows.place], other[rows.place]) for other in (first, second)) >= 0.87
 
 
-def test_segments_differ_in_descriptors_as_published(perceptions: Items, burgers: dict[str, list[str]]) -> None:
-    rows = Rows.of(coded(perceptions).values)
-    labels = best_labels(rows, 4, starts=200, rng=default_rng(4))[0][rows.place]
+def test_descriptors_of_segments_are_tested_as_scipy_does() -> None:
+    people = interviewed()
+    labels = np.asarray(people["income"] // 7, dtype=np.int64)
+    schooling, age = [str(one) for one in people["educ"]], people["age"].to_numpy(float)
 
-    told = {
-        one.name: one
-        for one in descriptors(
-            {"Like": burgers["Like"], "Gender": burgers["Gender"], "Age": np.array(burgers["Age"], float)}, labels, 4
-        )
-    }
+    told = {one.name: one for one in descriptors({"schooling": schooling, "age": age}, labels, 4)}
 
-    assert told["Like"].statistic == pytest.approx(811, rel=0.06)
-    assert told["Gender"].statistic == pytest.approx(31.0, abs=6)
-    assert told["Age"].statistic == pytest.approx(83.7, abs=12)
-    assert all(one.differs for one in told.values())
+    counts = pd.crosstab(labels, people["educ"])
+    expected = (
+        stats.chi2_contingency(counts, correction=False),
+        stats.kruskal(*(age[labels == j] for j in range(4))),
+    )
+    for name, one in zip(("schooling", "age"), expected, strict=True):
+        assert (told[name].statistic, told[name].p) == pytest.approx((one.statistic, one.pvalue), rel=1e-9)
+        assert told[name].differs
 
 
 BOOK = {1: -8346.217, 2: -7610.848, 3: -7311.534, 4: -7111.146, 5: -7011.204, 6: -6956.110, 7: -6900.188, 8: -6872.641}

@@ -13,6 +13,7 @@ from scipy.special import gammaln, hyp2f1, roots_jacobi
 from segmenter.value.baselines import compare, top_share
 from segmenter.value.bg_nbd import Frequency, bg_nbd_log_likelihood, fit_frequency, nbd_log_likelihood
 from segmenter.value.gamma_gamma import Spend, fit_spend, gamma_gamma_log_likelihood
+from tests.segmenter.published_tables import CDNOW_BG_NBD, CDNOW_GAMMA_GAMMA, CDNOW_MEAN_AMOUNT, CDNOW_ORDERS_OF_NEW
 from tests.segmenter.value.histories import (
     END_OF_CALIBRATION,
     ONLINE_RETAIL_SPLIT,
@@ -24,7 +25,7 @@ from tests.segmenter.value.histories import (
     simulated,
 )
 
-PUBLISHED = Frequency("bg/nbd", 0.243, 4.414, 0.793, 2.426, -9582.4)
+PUBLISHED = Frequency("bg/nbd", *CDNOW_BG_NBD)
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +47,15 @@ def test_the_published_parameters_of_cdnow_are_found(fitted: Frequency) -> None:
     assert fitted.log_likelihood == pytest.approx(-9582.43, abs=0.01)
 
 
-def test_published_expectations_are_reproduced(fitted: Frequency) -> None:
-    at = [0.1429, 1, 3, 31.8571, 32, 78]
-    published = [0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8576]
-
-    assert [fitted.expected_of_new(weeks) for weeks in at] == pytest.approx(published, abs=0.0005)
+def test_published_expectations_are_reproduced() -> None:
+    """From published parameters; that these are found again is the test before."""
+    found = {weeks: PUBLISHED.expected_of_new(weeks) for weeks in CDNOW_ORDERS_OF_NEW}
     one = PUBLISHED.expected(np.array([2.0]), np.array([30.43]), np.array([38.86]), 39)
+    spend = Spend("gamma-gamma", *CDNOW_GAMMA_GAMMA, 35.0, 0.0, 946, 0.114)
+
+    assert found == pytest.approx(CDNOW_ORDERS_OF_NEW, abs=0.0005)
     assert one[0] == pytest.approx(1.226, abs=0.0005)
+    assert spend.expected(np.zeros(1), np.full(1, np.nan))[0] == pytest.approx(CDNOW_MEAN_AMOUNT, abs=0.01)
 
 
 def test_the_holdout_of_cdnow_is_forecast_as_the_literature_does(fitted: Frequency, summary: Array) -> None:
@@ -151,6 +154,19 @@ def test_a_fit_at_the_border_is_detected_and_the_fallback_forecasts(retail: tupl
     assert close((found.r, found.alpha), (0.744, 9.05), (0.002, 0.02))
     assert found.expected(x, last, observed, 23.14).sum() == pytest.approx(5635, abs=10)
     assert after[:, 0].sum() == 6426
+
+
+def test_where_nobody_ever_stops_the_fallback_forecasts() -> None:
+    """As on Online Retail, with a known truth: 6,000 people who order on for good."""
+    buyers, later = simulated(6000, np.random.default_rng(3), r=0.8, alpha=9.0, a=1e-9, b=9.0)
+    found = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
+
+    assert found.kind == "nbd"
+    assert "NBD is used" in found.fallback
+    assert (found.r, found.alpha) == pytest.approx((0.8, 9.0), rel=0.08)
+    assert found.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum() == pytest.approx(
+        later.sum(), rel=0.03
+    )
 
 
 def test_the_naive_rankings_are_as_good_on_online_retail_and_it_is_said(retail: tuple[Array, ...]) -> None:
