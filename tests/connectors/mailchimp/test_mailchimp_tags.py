@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from connectors.mailchimp import looking
 from connectors.mailchimp import tags as tags_module
 from connectors.mailchimp.connector import Mailchimp
-from connectors.mailchimp.members import Present, Row
+from connectors.mailchimp.members import Members, Present, Row
 from connectors.records import Change, Page
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.state import MailchimpState
@@ -66,6 +67,33 @@ def crowd(state: MailchimpState, member: dict[str, Any]) -> None:
         member["tags"][state.tag(AUDIENCE, OURS) or ""] = ours
 
 
+def touch(state: MailchimpState, *members: dict[str, Any]) -> None:
+    for member in members:
+        member["last_changed"] = state.now()
+        state.directory(AUDIENCE).save(member)
+
+
+def membership(member: dict[str, Any]) -> Change:
+    address = member["email_address"]
+    return Change("email", member["contact_id"], "p", address, "group", "champions", None, "member")
+
+
+def disturb(members: Members, change: Callable[[], None]) -> None:
+    """Let something change once the first page of all members was read."""
+    begin = members.present
+
+    def disturbed(settled: Iterator[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+        yield next(settled)
+        change()
+        yield from settled
+
+    def present() -> Present:
+        reading = begin()
+        return Present(disturbed(reading.settled), reading.moved)
+
+    members.present = present  # type: ignore[method-assign]
+
+
 def holders(pages: list[Page]) -> set[str]:
     return {row["platform_id"] for row in rows(iter(pages), "memberships")}
 
@@ -110,10 +138,7 @@ def test_of_a_member_with_more_tags_than_it_shows_the_others_are_asked_for(
     mailchimp = open_mailchimp()
     found = holders(list(mailchimp.read("memberships", {})))
     fetched = mailchimp.fetch([member["contact_id"] for member in audience[3:6]], [])
-    changes = [
-        Change("email", member["contact_id"], "p", member["email_address"], "group", "champions", None, "member")
-        for member in audience[3:6]
-    ]
+    changes = [membership(member) for member in audience[3:6]]
     seen = mailchimp.look(changes)
 
     sent = mailchimp.traffic.requests
@@ -128,25 +153,29 @@ def test_a_member_that_changes_while_all_are_read_counts_as_it_is_in_the_end(
 ) -> None:
     """It moves out of the window that is read, so it would be missing; and who was read with the tag may lose it."""
     mailchimp = open_mailchimp(limits={"page": 4, "connections": 1})
-    members = mailchimp._tag_stream._members
-    begin = members.present
 
-    def disturbed(settled: Iterator[Sequence[Row]]) -> Iterator[Sequence[Row]]:
-        yield next(settled)
+    def change() -> None:
         sandbox.world.clock.advance(timedelta(minutes=5))
         take(state, audience[0])  # it is on the page that was read
-        for member in (audience[0], audience[36]):
-            member["last_changed"] = state.now()
-            state.directory(AUDIENCE).save(member)
-        yield from settled
+        touch(state, audience[0], audience[36])
 
-    def present() -> Present:
-        reading = begin()
-        return Present(disturbed(reading.settled), reading.moved)
-
-    members.present = present  # type: ignore[method-assign]
+    disturb(mailchimp._tag_stream._members, change)
 
     assert holders(list(mailchimp.read("memberships", {}))) == ids(audience[4::4])
+
+
+def test_a_member_that_changes_while_all_are_looked_at_is_not_gone(
+    sandbox: Sandbox,
+    state: MailchimpState,
+    audience: list[dict[str, Any]],
+    open_mailchimp: Open,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looking, "SINGLY", 0)
+    mailchimp = open_mailchimp(limits={"page": 4, "connections": 1})
+    disturb(mailchimp._look._members, lambda: touch(state, audience[36]))
+
+    assert len(mailchimp.look([membership(member) for member in audience])) == len(audience)
 
 
 def test_a_reading_by_hashes_is_no_reason_to_read_nothing_now(
