@@ -39,6 +39,7 @@ ENDPOINTS = (
     Endpoint("GET", "/lists/{list}/members", "members"),
     Endpoint("GET", "/lists/{list}/members/{member}", "members/{member}"),
     Endpoint("PATCH", "/lists/{list}/members/{member}", "members/{member}", write=True),
+    Endpoint("GET", "/lists/{list}/members/{member}/tags", "members/tags"),
     Endpoint("GET", "/lists/{list}/merge-fields", "merge-fields"),
     Endpoint("POST", "/lists/{list}/merge-fields", "merge-fields", write=True, repeatable=False),
     Endpoint("GET", "/lists/{list}/webhooks", "webhooks"),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from connectors.mailchimp.members import Members, Row, platform_id, rows
 from connectors.mailchimp.tags import Tags
@@ -12,7 +11,6 @@ from connectors.records import Fetched, fetched
 from connectors.transport import in_order
 
 FEW = 10  # members up to which each is asked for by itself, all at once over the connections
-TAGS_SHOWN = 50  # a member shows no more of its tags
 
 
 def member_key(address: str) -> str:
@@ -24,6 +22,7 @@ class Fetch:
     """Reads members of one audience.
 
     Args:
+        members: Reads them with their tags.
         groups: Segments whose tags are ours.
         wanted: Merge tags whose values are kept.
         workers: Connections.
@@ -51,23 +50,11 @@ class Fetch:
         known |= {key: one for key, one in zip(others, answers, strict=True) if one is not None}
         found = {platform_id(one): one for one in known.values()}
         table = rows(self._name, list(found.values()), self._wanted)
-        return fetched(self._name, table, [key for key in ids if key not in known], self._memberships(found))
+        held = frozenset(self._tags.of(list(found.values()), self._groups))
+        return fetched(self._name, table, [key for key in ids if key not in known], held)
 
     def _newest(self, asked: Sequence[str]) -> dict[str, Row]:
         """Who an event is about changed just now: most of many are among the newest."""
-        newest, _ = self._members.newest(tagged=True)
+        newest, _ = self._members.newest()
         named = {key: one for one in newest for key in (platform_id(one), str(one["id"]))}
         return {key: named[key] for key in asked if key in named}
-
-    def _memberships(self, found: Mapping[str, Row]) -> frozenset[tuple[str, str]]:
-        ours = {self._tags.prefix + group: group for group in self._groups}
-        return frozenset((key, ours[tag]) for key, one in found.items() for tag in self._tags_of(key, one, ours))
-
-    def _tags_of(self, key: str, member: Row, ours: Mapping[str, str]) -> list[str]:
-        tags: Sequence[Mapping[str, Any]] = member.get("tags") or ()
-        if int(member.get("tags_count", len(tags))) <= TAGS_SHOWN:
-            return [str(tag["name"]) for tag in tags if tag["name"] in ours]
-        return [tag for tag, group in ours.items() if self._is_in(key, group)]
-
-    def _is_in(self, key: str, group: str) -> bool:
-        return any(key in page["platform_id"].to_pylist() for page in self._tags.members(group))

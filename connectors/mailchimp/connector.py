@@ -18,17 +18,17 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.by_id import Fetch
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
 from connectors.mailchimp.member_stream import MemberStream
-from connectors.mailchimp.members import KEPT_ALWAYS, Members
+from connectors.mailchimp.members import KEPT_ALWAYS, TAGGED, Members
 from connectors.mailchimp.read_back import Look
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
+from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import moment
 from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
-NOW = "just now"  # what is said about a tag that may still be changing
 LOOKS = 2  # at a job until it is finished, usually
 
 
@@ -82,13 +82,15 @@ class Mailchimp:
         self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
         self._stream = MemberStream(self._api, name, self._members, wanted=wanted)
         size, report_size = self._limits["page"], self._limits["report_page"]
-        self._tags = Tags(self._api, name, audience, prefix=manifest["group_prefix"], size=size)
+        prefix = manifest["group_prefix"]
+        self._tags = Tags(self._api, audience, prefix=prefix, size=size, workers=connections)
+        holders = self._members.showing(HELD)
+        self._tag_stream = TagStream(name, holders, self._tags, groups=connection.groups, old=self._old)
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
-        self._look = Look(self._api, self._members, self._tags, workers=connections, wait=nap)
-        self._fetch = Fetch(
-            name, self._members, self._tags, groups=connection.groups, wanted=wanted, workers=connections
-        )
+        tagged = self._members.showing(TAGGED)
+        self._look = Look(self._api, tagged, self._tags, workers=connections, wait=nap)
+        self._fetch = Fetch(name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections)
         self._writer = push.FieldWriter(
             self._api,
             audience,
@@ -106,7 +108,7 @@ class Mailchimp:
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""
         readers = {
-            "memberships": self._read_tags,
+            "memberships": self._tag_stream.read,
             "orders": self._read_orders,
             "campaigns": self._read_campaigns,
             "activity": self._read_activity,
@@ -129,17 +131,6 @@ class Mailchimp:
         if read_at is None or present is None or present - read_at >= again:
             return True, present.isoformat() if present else ""
         return False, read_at.isoformat()
-
-    def _read_tags(self, cursor: Cursor) -> Iterator[Page]:
-        """Read the tags about which Mailchimp says something else than last time, and now and then all of them."""
-        facts, groups = self._tags.facts(), self._connection.groups
-        old, read_at = self._old(cursor)
-        moved = tuple(group for group in groups if old or facts.get(group, NOW) != cursor.get(f"tag {group}"))
-        for group in moved:
-            for rows in self._tags.members(group):
-                yield Page("memberships", rows)
-        following = {"read_at": read_at, **{f"tag {group}": facts[group] for group in groups if group in facts}}
-        yield Page("memberships", TABLES["memberships"].columns.empty_table(), following, groups=moved)
 
     def _read_orders(self, cursor: Cursor) -> Iterator[Page]:
         """Orders carry no time of change: a store is read again when its number of orders is another, or daily."""

@@ -7,18 +7,17 @@ members, which every answer brings along, is compared with what we know, and all
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.connector import Known
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import Members, Row, platform_id, rows
+from connectors.mailchimp.members import OVERLAP, Members, Row, platform_id, rows
 from connectors.mailchimp.times import moment
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
 
-OVERLAP = timedelta(minutes=1)  # members that changed while the platform made up its answer
 SHOWN = ("active", "archived")  # states of members that Mailchimp lists
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise
 from threading import Event
 from typing import Any, cast, get_args
@@ -36,7 +37,7 @@ FIELDS = ",".join(
 TAGGED = FIELDS + ",members.tags,members.tags_count"
 SECOND = timedelta(seconds=1)
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
-EVER = datetime.fromtimestamp(0, UTC)
+OVERLAP = timedelta(minutes=1)  # members that changed while the platform made up its answer
 NEWEST = 200  # members that the first look of a reading brings: mostly all that changed
 KEPT_ALWAYS = (
     "COUNTRY",
@@ -52,6 +53,24 @@ KEPT_ALWAYS = (
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """All members as they are now, in pages. Who comes twice is as they came last.
+
+    Attributes:
+        settled: Those who had not changed when the reading began; to be read to its end first.
+        moved: Yields those who have changed since, or just before.
+    """
+
+    settled: Iterator[Sequence[Row]]
+    moved: Callable[[], Iterator[Sequence[Row]]]
+
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        """Yield all pages."""
+        yield from self.settled
+        yield from self.moved()
+
+
 class Members:
     """Reads the members of one audience.
 
@@ -65,9 +84,13 @@ class Members:
         self._api, self._audience, self._size, self._workers = api, audience, size, workers
         self._fields = fields
 
-    def newest(self, *, tagged: bool = False) -> tuple[Sequence[Row], int]:
-        """Return the members that changed last (with their tags), and how many there are at all."""
-        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC", fields=TAGGED if tagged else FIELDS)
+    def showing(self, fields: str) -> Members:
+        """Return who reads other *fields* of the same members."""
+        return Members(self._api, self._audience, size=self._size, workers=self._workers, fields=fields)
+
+    def newest(self) -> tuple[Sequence[Row], int]:
+        """Return the members that changed last, and how many there are at all."""
+        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC")
         return answer["members"], int(answer["total_items"])
 
     def changed(self, since: datetime, newest: Sequence[Row], total: int) -> Iterator[Sequence[Row]]:
@@ -78,14 +101,17 @@ class Members:
             oldest = moment(fresh[-1]["last_changed"])
             yield from self.between(since, oldest or since)
 
-    def present(self) -> Iterator[Sequence[Row]]:
-        """Yield all members as they are now, with their tags."""
-        page, total = self.newest(tagged=True)
-        if len(page) >= total:
-            yield page
-        else:
-            everyone = Members(self._api, self._audience, size=self._size, workers=self._workers, fields=TAGGED)
-            yield from everyone.everyone(moment(page[0]["last_changed"]) or EVER, total)
+    def present(self) -> Present:
+        """Return all members as they are now. The first request is sent here, the others as pages are taken."""
+        newest, total = self.newest()
+        if len(newest) >= total:
+            return Present(iter([newest]), lambda: iter(()))
+        until = self._api.transport.present()
+        return Present(self.everyone(until, total), lambda: self._moved(until))
+
+    def _moved(self, until: datetime) -> Iterator[Sequence[Row]]:
+        newest, total = self.newest()
+        yield from self.changed(until - OVERLAP, newest, total)
 
     def everyone(self, until: datetime, total: int) -> Iterator[Sequence[Row]]:
         """Yield all members that did not change after *until*, over all connections where there are many."""
@@ -142,9 +168,7 @@ class Members:
                 return answer
         raise ContractError("Mailchimp sends a page of members that was not asked for.")
 
-    def _ask(
-        self, *, count: int, offset: int = 0, sort_dir: str = "ASC", fields: str = "", **window: str
-    ) -> Mapping[str, Any]:
+    def _ask(self, *, count: int, offset: int = 0, sort_dir: str = "ASC", **window: str) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.call(
             self._api.sdk.lists.get_list_members_info,
             self._audience,
@@ -152,7 +176,7 @@ class Members:
             offset=offset,
             sort_field="last_changed",
             sort_dir=sort_dir,
-            fields=[fields or self._fields, "total_items"],
+            fields=[self._fields, "total_items"],
             **window,
         )
         return answer

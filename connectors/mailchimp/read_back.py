@@ -13,7 +13,6 @@ from connectors.records import MEMBER, Change
 from connectors.transport import in_order
 
 SINGLY = 300  # members up to which each is asked for by itself; beyond, pages of all are fewer requests
-TAGS_SHOWN = 50  # a member shows no more of its tags
 
 Shown = dict[tuple[str, str, str], str | None]
 
@@ -22,6 +21,7 @@ class Look:
     """Looks at members of one audience.
 
     Args:
+        members: Reads them with their tags.
         workers: Connections.
         wait: Waits some seconds while a job still runs.
     """
@@ -46,33 +46,23 @@ class Look:
 
     def at_some(self, changes: Sequence[Change]) -> Shown:
         """Return what is shown of those of *changes* whose members changed last: one request."""
-        newest, _ = self._members.newest(tagged=True)
+        newest, _ = self._members.newest()
         return self._shown(changes, {platform_id(one): one for one in newest})
 
     def _shown(self, changes: Iterable[Change], found: Mapping[str, Row]) -> Shown:
+        here = [change for change in changes if change.platform_id in found]
+        tagged = [change for change in here if change.kind == "group"]
+        members = [found[key] for key in dict.fromkeys(change.platform_id for change in tagged)]
+        held = self._tags.of(members, {change.name for change in tagged})
         shown: Shown = {}
-        members: dict[str, set[str]] = {}
-        for change in changes:
-            one = found.get(change.platform_id)
-            if one is None:
-                continue
+        for change in here:
+            key = change.platform_id
             if change.kind == "field":
-                shown[change.platform_id, "field", change.name] = _text(
-                    (one.get("merge_fields") or {}).get(change.name)
-                )
+                fields = found[key].get("merge_fields") or {}
+                shown[key, "field", change.name] = _text(fields.get(change.name))
             else:
-                tagged = self._tagged(change, one, members)
-                shown[change.platform_id, "group", change.name] = MEMBER if tagged else None
+                shown[key, "group", change.name] = MEMBER if (key, change.name) in held else None
         return shown
-
-    def _tagged(self, change: Change, member: Row, members: dict[str, set[str]]) -> bool:
-        tags = member.get("tags") or ()
-        if int(member.get("tags_count", len(tags))) <= TAGS_SHOWN:
-            return any(tag["name"] == self._tags.prefix + change.name for tag in tags)
-        if change.name not in members:
-            pages = self._tags.members(change.name)
-            members[change.name] = {key for page in pages for key in page["platform_id"].to_pylist()}
-        return change.platform_id in members[change.name]
 
 
 def _text(value: Any) -> str | None:

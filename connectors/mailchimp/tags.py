@@ -1,28 +1,38 @@
-"""Our tags in an audience: a tag is a static segment, found and filled by its id."""
+"""Our tags in an audience: a tag is a static segment, found and filled by its id.
+
+Who has a tag is read from the members, each of which shows its own tags with its contact id. Members of a segment
+carry no contact id (Mailchimp's description 3.0.55), only the hash of the address: those answers complete what a member
+with more tags than it shows leaves out, joined by the hash.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import pyarrow as pa
-
+from connectors.errors import NotFoundError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import platform_id
+from connectors.mailchimp.members import Row, platform_id
 from connectors.mailchimp.times import moment
-from connectors.records import MEMBERSHIPS
-from connectors.transport import check_made
+from connectors.transport import check_made, in_order
 
 SETTLED = timedelta(seconds=2)
-MEMBER_FIELDS = ["members.id", "members.contact_id", "total_items"]
+SINGLY = 100  # members with more tags than they show, up to which each is asked; beyond, the tags' pages are fewer
+
+Holding = tuple[str, str]
+"""Platform id of a member, and the segment whose tag it has."""
 
 
 class Tags:
-    """Tags by segment name."""
+    """Tags by segment name.
 
-    def __init__(self, api: MailchimpApi, connection: str, audience: str, *, prefix: str, size: int) -> None:
-        self._api, self._connection, self._audience = api, connection, audience
+    Args:
+        workers: Connections.
+    """
+
+    def __init__(self, api: MailchimpApi, audience: str, *, prefix: str, size: int, workers: int) -> None:
+        self._api, self._audience, self._workers = api, audience, workers
         self.prefix, self._size = prefix, size
         self._ids: dict[str, str] | None = None
 
@@ -71,8 +81,44 @@ class Tags:
         if self._ids is not None:
             self._ids[self.prefix + group] = str(made["id"])
 
-    def members(self, group: str) -> Iterator[pa.Table]:
-        """Yield who has a segment's tag, whatever their consent; nothing where there is no such tag."""
+    def shown(self, members: Iterable[Row], groups: Collection[str]) -> Iterator[Holding]:
+        """Yield which tags of *groups* the *members* themselves show."""
+        ours = {self.prefix + group: group for group in groups}
+        for one in members:
+            for tag in one.get("tags") or ():
+                if tag["name"] in ours:
+                    yield platform_id(one), ours[tag["name"]]
+
+    def of(self, members: Sequence[Row], groups: Collection[str]) -> set[Holding]:
+        """Return which tags of *groups* the *members* have, asking for those that they do not show."""
+        cut = {str(one["id"]): platform_id(one) for one in members if shows_a_part(one)}
+        return {*self.shown(members, groups), *self.unseen(cut, groups)}
+
+    def unseen(self, cut: Mapping[str, str], groups: Collection[str]) -> Iterator[Holding]:
+        """Yield which tags of *groups* members have that show a part of their tags only.
+
+        Args:
+            cut: Their platform ids by the hash of their address.
+            groups: Names of segments.
+        """
+        if len(cut) <= SINGLY:
+            answers = in_order(self._names_of, list(cut.values()), workers=self._workers)
+            for key, names in zip(cut.values(), answers, strict=True):
+                yield from ((key, group) for group in groups if self.prefix + group in names)
+            return
+        for group in groups:
+            yield from ((cut[member], group) for member in self._hashes(group) if member in cut)
+
+    def _names_of(self, member: str) -> set[str]:
+        method, wanted = self._api.sdk.lists.get_list_member_tags, ["tags.name"]
+        pages = self._api.pages(method, self._audience, member, key="tags", size=self._size, fields=wanted)
+        try:
+            return {str(tag["name"]) for page in pages for tag in page}
+        except NotFoundError:  # deleted since it was read
+            return set()
+
+    def _hashes(self, group: str) -> Iterator[str]:
+        """Yield the hash of everybody's address who has a segment's tag, whatever their consent."""
         tag = self.id_of(group)
         if tag is None:
             return
@@ -82,13 +128,16 @@ class Tags:
             tag,
             key="members",
             size=self._size,
-            fields=MEMBER_FIELDS,
+            fields=["members.id"],
             include_unsubscribed=True,
             include_cleaned=True,
             include_transactional=True,
         )
         for page in pages:
-            yield pa.Table.from_pylist([self._row(group, one) for one in page], schema=MEMBERSHIPS.columns)
+            yield from (str(one["id"]) for one in page)
 
-    def _row(self, group: str, member: Mapping[str, Any]) -> dict[str, Any]:
-        return {"connection": self._connection, "group_name": group, "platform_id": platform_id(member), "member": True}
+
+def shows_a_part(member: Row) -> bool:
+    """Tell whether a member has more tags than it shows (fifty at most)."""
+    tags = member.get("tags") or ()
+    return int(member.get("tags_count", len(tags))) > len(tags)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
-from connectors.sandbox.mailchimp.member_bodies import MemberBodies
+from connectors.sandbox.mailchimp.member_bodies import OF_BATCH, MemberBodies
 from connectors.sandbox.mailchimp.members import tag_names, writer
 from connectors.sandbox.mailchimp.values import Document
 
@@ -43,7 +43,7 @@ def batch_members(call: Call) -> Document:
             errors.append(refused(address, problem))
         else:
             (new if created else updated).append(member)
-    bodies = MemberBodies(call, write.list_id)
+    bodies = MemberBodies(call, write.list_id, keys=OF_BATCH)
     return {
         "new_members": bodies.show_all(new),
         "updated_members": bodies.show_all(updated),

@@ -16,13 +16,45 @@ SHOWN_TAGS = 50
 NOWHERE = {"latitude": 0, "longitude": 0, "gmtoff": 0, "dstoff": 0, "country_code": "", "timezone": "", "region": ""}
 PERMISSION_TEXT = "Email"
 DEFINITIONS = "Definitions/Lists/Members"
+BRIEF = (
+    "id",
+    "email_address",
+    "unique_email_id",
+    "email_type",
+    "status",
+    "merge_fields",
+    "stats",
+    "ip_signup",
+    "timestamp_signup",
+    "ip_opt",
+    "timestamp_opt",
+    "member_rating",
+    "last_changed",
+    "language",
+    "vip",
+    "email_client",
+    "location",
+    "list_id",
+    "_links",
+)
+OF_SEGMENT = frozenset({*BRIEF, "full_name"})
+"""Keys of a member of a segment, as Mailchimp's description 3.0.55 names them: no contact id, no tags."""
+OF_BATCH = frozenset({*BRIEF, "tags_count", "tags"})
+"""Keys of a member in the answer to a batch of members, of a list or a segment: no contact id either."""
+BRIEF_LOCATION = ("latitude", "longitude", "gmtoff", "dstoff", "country_code", "timezone")
 
 
 class MemberBodies:
-    """Shows members of one audience in one call; looks up once what all of them need."""
+    """Shows members of one audience in one call; looks up once what all of them need.
 
-    def __init__(self, call: Call, list_id: str, prefix: str = "") -> None:
+    Args:
+        prefix: Where the members stand in the answer.
+        keys: What the answer shows of each; None: all there is.
+    """
+
+    def __init__(self, call: Call, list_id: str, prefix: str = "", keys: frozenset[str] | None = None) -> None:
         state = call.state
+        self.keys = keys
         self.list_id = list_id
         self.url = call.url
         self.linked = call.wants(f"{prefix}_links")
@@ -77,7 +109,13 @@ class MemberBodies:
         }
         if self.linked:
             body["_links"] = member_links(self.url, self.list_id, member["id"])
-        return body
+        return body if self.keys is None else self.brief(body, self.keys)
+
+    @staticmethod
+    def brief(body: Document, keys: frozenset[str]) -> Document:
+        """Return a body as answers show it that are not about members in the first place."""
+        location = {name: body["location"][name] for name in BRIEF_LOCATION}
+        return {key: value for key, value in body.items() if key in keys} | {"location": location}
 
     def show_all(self, members: Iterable[Document]) -> list[Document]:
         """Return the bodies of *members*."""

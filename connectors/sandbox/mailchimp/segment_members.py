@@ -6,7 +6,7 @@ from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.call import Call, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links
-from connectors.sandbox.mailchimp.member_bodies import MemberBodies
+from connectors.sandbox.mailchimp.member_bodies import OF_BATCH, OF_SEGMENT, MemberBodies
 from connectors.sandbox.mailchimp.segment_rules import in_segment
 from connectors.sandbox.mailchimp.segments import SEGMENT, segment_of
 from connectors.sandbox.mailchimp.values import Document
@@ -26,7 +26,7 @@ def list_members(call: Call) -> Document:
     members = [row for row in in_segment(call.state, list_id, segment) if row["status"] in statuses]
     href = f"{call.url}/lists/{list_id}/segments/{segment['id']}/members"
     return {
-        "members": MemberBodies(call, list_id, "members.").show_all(call.page(members)),
+        "members": MemberBodies(call, list_id, "members.", OF_SEGMENT).show_all(call.page(members)),
         "total_items": len(members),
         "_links": collection_links(href, "Lists/Segments/Members"),
     }
@@ -48,7 +48,7 @@ def batch_members(call: Call) -> Document:
     touch(call, segment)
     strangers = unknown + unknown_too
     errors = [{"email_addresses": strangers, "error": "not on the list"}] if strangers else []
-    bodies = MemberBodies(call, list_id)
+    bodies = MemberBodies(call, list_id, keys=OF_BATCH)
     return {
         "members_added": bodies.show_all(added),
         "members_removed": bodies.show_all(removed),
@@ -97,7 +97,7 @@ def add_member(call: Call) -> Document:
         raise problems.not_found(message)
     call.state.put_tag(call.names["list_id"], known[0], str(segment["id"]))
     touch(call, segment)
-    return MemberBodies(call, call.names["list_id"]).show(known[0])
+    return MemberBodies(call, call.names["list_id"], keys=OF_SEGMENT).show(known[0])
 
 
 @ROUTES.on("DELETE", SEGMENT + "/members/{member}")

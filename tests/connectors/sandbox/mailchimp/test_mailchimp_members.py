@@ -158,15 +158,23 @@ def test_put_under_an_unknown_hash_of_a_known_address_says_that_the_member_exist
     assert platform.refusal("PUT", f"{platform.members}/{'0' * 32}", json=new())["title"] == "Member Exists"
 
 
-def test_a_change_moves_last_changed_and_a_tag_does_not(platform: Platform) -> None:
-    platform.add("ada", at=MORNING)
+def test_a_change_and_a_tag_move_last_changed_and_a_tag_by_segment_batch_does_not(platform: Platform) -> None:
+    """All 101 recorded changes of a member's tags moved it; of segment batches nothing is recorded: the harder case."""
+    platform.add("ada", "bob", "cy", at=MORNING)
+    active = {"tags": [{"name": "new", "status": "active"}]}
+    segment = platform.state.tag(platform.list_id, "new")
 
-    platform.post(f"{platform.members}/{HASH}/tags", {"tags": [{"name": "new", "status": "active"}]})
-    tagged = platform.get(f"{platform.members}/{HASH}")
-    changed = platform.patch(f"{platform.members}/{HASH}", {"merge_fields": {"FNAME": "A"}})
+    platform.post(f"/lists/{platform.list_id}/segments/{segment}", {"members_to_add": ["ada@people.test"]})
+    platform.post(f"{platform.members}/{HASH}/tags", active)
+    by_batch = platform.get(f"{platform.members}/{HASH}")
+    platform.post(f"{platform.members}/{subscriber_hash('bob@people.test')}/tags", active)
+    tagged = platform.get(f"{platform.members}/{subscriber_hash('bob@people.test')}")
+    changed = platform.patch(
+        f"{platform.members}/{subscriber_hash('cy@people.test')}", {"merge_fields": {"FNAME": "C"}}
+    )
 
-    assert tagged["last_changed"] == "2026-11-20T08:00:00+00:00"
-    assert changed["last_changed"] > tagged["last_changed"]
+    assert by_batch["last_changed"] == "2026-11-20T08:00:00+00:00"
+    assert by_batch["last_changed"] < tagged["last_changed"] <= changed["last_changed"]
 
 
 def test_delete_archives_and_only_who_can_be_archived(platform: Platform) -> None:
