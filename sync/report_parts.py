@@ -61,13 +61,8 @@ def learned(bench: Workbench, measured: Sequence[CampaignResult], worth: Mapping
         told = offers(bench)
     except FixSettingsError:  # nothing to compare yet
         told = NOTHING
-    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not broken(lift)]
+    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not lift.broken]
     return Learned(lifts, told, advise(usable, told.bests, worth, told.apart))
-
-
-def broken(lift: Lift) -> bool:
-    """Whether its arms do not have the people that they should, so that nothing may be said."""
-    return lift.ratio is not None and lift.ratio.broken
 
 
 def _experiments(bench: Workbench) -> Iterator[Lift]:
@@ -97,7 +92,7 @@ def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
 def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
     question = one.question
     headline = f"{question.metric}: “{question.treated}” against “{question.control}”"
-    if broken(lift):
+    if lift.broken:
         told = "The arms do not have the people that they should have: something dealt wrongly, so nothing is said."
         return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
     mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
@@ -297,7 +292,7 @@ def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
     told = []
     for lift in lifts:
         for one in lift.comparisons:
-            if one.question.metric == lift.primary and not broken(lift):
+            if one.question.metric == lift.primary and not lift.broken:
                 told.append(f"{lift.about}: {sentence(one.everyone, one)}")
                 told += [
                     f"{lift.about}: {sentence(each, one)}"

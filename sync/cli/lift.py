@@ -144,7 +144,7 @@ def offers(
     metric: Annotated[str, typer.Option(help="clicked, ordered or opened.")] = "clicked",
     as_json: JsonOption = False,
 ) -> None:
-    """Say which offer (variant or arm) works best for which persona, over all campaigns, and whether that is sure."""
+    """Say which offer (variant or arm) works best for which persona, where chance dealt them out, and how sure."""
     from sync import learning as job  # noqa: PLC0415 - heavy imports only where needed
     from sync.experiments import USUAL  # noqa: PLC0415
 

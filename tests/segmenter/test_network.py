@@ -1,4 +1,4 @@
-"""Comparisons put together over randomizations: equal to statsmodels, to published formulas, and to simulated people."""
+"""Comparisons over several randomizations: equal to statsmodels, to published formulas, and to simulated people."""
 
 from __future__ import annotations
 
