@@ -4,6 +4,7 @@
 
     python benchmarks/closed_loop.py                # everything, some minutes
     python benchmarks/closed_loop.py --only figures # simulation with known truth only
+    python benchmarks/closed_loop.py --only offers  # the best offer: false ones, and true ones found
 
 Simulated groups go through the same functions as real ones (`segmenter.lift`). The campaigns run on local platforms,
 whose people have a hidden taste that no platform shows: the loop has to find out which offer speaks to whom. The last
@@ -17,7 +18,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ import numpy as np
 from connectors.sandbox import marketer
 from connectors.sandbox.tastes import TASTES, fit
 from segmenter.lift.effects import Comparison, Question, compare, judged
+from segmenter.lift.network import Trial, trial
+from segmenter.lift.offers import best_offers
 from segmenter.lift.outcomes import Stratum
 from segmenter.lift.randomization import Experiment
 from segmenter.stats.means import Amounts, Paired
@@ -48,6 +51,7 @@ OFFERS = {
     "gift": "A gift for every name on your list",
     "welcome": "Welcome: your first order ships free",
 }
+OFFER_RUNS, BETTER = 1_000, 0.03
 LINK = '<a href="https://shop.example/offer">Have a look</a>'
 OVERRIDE = frozenset({"max_changed", "max_removed", "min_segment"})
 
@@ -117,6 +121,52 @@ def peeking() -> dict[str, float]:
     return {"aa_false_positive_rate_peeking": ours / CAMPAIGNS, "naive_false_positive_rate_peeking": naive / CAMPAIGNS}
 
 
+def offered(chance: np.random.Generator, arms: Mapping[str, tuple[float, int]], name: str) -> list[Trial]:
+    """One campaign in variants: the true rate of each, and its people, for every persona."""
+    return [
+        trial(
+            name, f"p{one}", {offer: Responses(n, int(chance.binomial(n, rate))) for offer, (rate, n) in arms.items()}
+        )
+        for one in range(PERSONAS)
+    ]
+
+
+def disjoint(chance: np.random.Generator) -> list[Trial]:
+    """Two campaigns with base rates of 4% and 8%, other offers in each, and no effect."""
+    calm, eager = dict.fromkeys(("sale", "early"), (0.04, 800)), dict.fromkeys(("gift", "welcome"), (0.08, 800))
+    return [*offered(chance, calm, "calm"), *offered(chance, eager, "eager")]
+
+
+def unequal(chance: np.random.Generator) -> list[Trial]:
+    """The same two offers in both campaigns, one mostly where the base rate is 4%, the other where it is 8%."""
+    calm, eager = {"sale": (0.04, 1200), "gift": (0.04, 300)}, {"sale": (0.08, 300), "gift": (0.08, 1200)}
+    return [*offered(chance, calm, "calm"), *offered(chance, eager, "eager")]
+
+
+def shared(chance: np.random.Generator, more: float = 0.0) -> list[Trial]:
+    """Campaigns that share offers, with base rates of 4%, 8% and 12%; "sale" is better by *more*."""
+    told = []
+    for base, names in ((0.04, ("sale", "early")), (0.08, ("early", "gift", "sale")), (0.12, ("gift", "sale"))):
+        arms = {name: (base + more * (name == "sale"), 800) for name in names}
+        told += offered(chance, arms, f"base {base}")
+    return told
+
+
+def best_offer() -> dict[str, float]:
+    """How often any persona is told a best offer where none works better, and how often the true one is found."""
+    chance = np.random.default_rng(14)
+    found: dict[str, float] = {}
+    designs: tuple[Callable[[np.random.Generator], list[Trial]], ...] = (disjoint, unequal, shared)
+    for design in designs:
+        called = sum(any(best.supported for best in best_offers(design(chance))) for _ in range(OFFER_RUNS))
+        found[f"false_best_offer_rate_{design.__name__}"] = called / OFFER_RUNS
+    true = 0
+    for _ in range(OFFER_RUNS):
+        true += sum(best.supported and best.best.offer == "sale" for best in best_offers(shared(chance, BETTER)))
+    worst = max(found.values())
+    return {"false_best_offer_rate": worst, **found, "true_best_offer_found": true / (OFFER_RUNS * PERSONAS)}
+
+
 def send(access: Mapping[str, str], clock: Clock, name: str, html: Mapping[str, str]) -> None:
     """Mail each arm its own, and let the answers come in."""
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
@@ -169,7 +219,7 @@ def campaigns(people: int) -> dict[str, Any]:
                 send(access, clock, name, OFFERS)
                 results(bench)
                 experiments.end(bench, name, bench.now())
-                found = {best.persona: best for best in learning.offers(bench)}
+                found = {best.persona: best for best in learning.offers(bench).bests}
                 right = {p: found[p].best.offer == offer for p, offer in wanted.items() if p in found}
                 sure = sum(found[p].supported for p in right)
                 print(f"  after {round_} campaigns: {sum(right.values())} of {len(wanted)} right, {sure} of them sure")
@@ -193,15 +243,17 @@ def campaigns(people: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, and print one document at the end."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--only", choices=["figures", "campaigns"])
+    parser.add_argument("--only", choices=["figures", "offers", "campaigns"])
     parser.add_argument("--people", type=int, default=6_000)
     options = parser.parse_args()
     found: dict[str, Any] = {}
-    if options.only != "campaigns":
+    if options.only in {None, "figures"}:
         found |= {**figures(), **peeking()}
-        for name, value in found.items():
-            print(f"  {name}: {value:.4f}")
-    if options.only != "figures":
+    if options.only in {None, "figures", "offers"}:
+        found |= best_offer()
+    for name, value in found.items():
+        print(f"  {name}: {value:.4f}")
+    if options.only in {None, "campaigns"}:
         found |= campaigns(options.people)
     print(json.dumps(found))
 

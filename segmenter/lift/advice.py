@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
+from segmenter.lift.network import SIDES
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
+from segmenter.lift.text import carried, lead, listed
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.power import people_needed
 from segmenter.stats.proportions import Responses
@@ -52,28 +54,53 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do next."""
+    """What to do next.
+
+    Attributes:
+        measured: Whether anything was compared: before that there is nothing to stop or to go on with.
+        settled: Whether each persona has a best offer for sure, out of all that there are: only then nothing is left
+            to test.
+    """
 
     stop: tuple[Tip, ...]
     go_on: tuple[Tip, ...]
     test_next: tuple[Tip, ...]
+    measured: bool = False
+    settled: bool = False
 
 
-def advise(measured: Sequence[Measured], offers: Sequence[Best], worth: Mapping[str, float]) -> Advice:
+def advise(
+    measured: Sequence[Measured],
+    offers: Sequence[Best],
+    worth: Mapping[str, float],
+    apart: Mapping[str, Sequence[Sequence[str]]] | None = None,
+) -> Advice:
     """Return what to stop, to go on with and to test next.
 
     Args:
         measured: Campaigns and experiments, the newest first; of two findings about one persona and arm the newer
             one counts.
-        offers: Each persona's offers over all campaigns.
+        offers: Each persona's offers that were compared with each other.
         worth: Of each persona: its value where that is known, else its number of people. Personas that are left out
             are not tested.
+        apart: Groups of offers, by persona, that were never compared with each other.
     """
+    apart = apart or {}
     stop = _first(tip for one in measured for tip in (*_harms(one), *_worse(one)))
     stopped = {(tip.persona, tip.arm) for tip in stop}
     better = [*(tip for one in measured for tip in _better(one)), *_supported(offers)]
     go_on = _first(tip for tip in better if not {(tip.persona, tip.arm), (EVERYONE, tip.arm)} & stopped)
-    return Advice(tuple(stop), tuple(go_on), tuple(_untold(measured, offers, worth)))
+    known = {best.persona for best in offers if best.supported} - set(apart)
+    open_ones = [name for name in worth if name not in known and name not in NOBODYS]
+    untold = _untold(measured, offers, {name: worth[name] for name in open_ones}, apart)
+    settled = bool(known) and not open_ones and not set(apart) - set(NOBODYS)
+    compared = bool(offers) or any(_sides(c.everyone) for one in measured for c in one.comparisons)
+    return Advice(tuple(stop), tuple(go_on), tuple(untold), compared, settled)
+
+
+def _sides(found: Effect) -> bool:
+    """Whether anybody of both arms did anything that could be compared."""
+    return found.verdict != "nobody" and found.treated.converted + found.control.converted > 0
 
 
 def _first(tips: Iterator[Tip]) -> list[Tip]:
@@ -106,7 +133,13 @@ def _better(one: Measured) -> Iterator[Tip]:
 
 
 def _wanted(one: Measured) -> list[Comparison]:
-    found = [comparison for comparison in one.comparisons if comparison.question.metric in GOOD]
+    """What says that an arm does better or worse; who got no mail could not click, which speaks for no arm."""
+    found = [
+        comparison
+        for comparison in one.comparisons
+        if comparison.question.metric in GOOD
+        and (comparison.question.metric == "ordered" or comparison.question.control != HOLDOUT)
+    ]
     return sorted(found, key=lambda comparison: GOOD.index(comparison.question.metric))
 
 
@@ -122,7 +155,8 @@ def _tip(effect: Effect, comparison: Comparison, about: str, verb: str, why: str
     low, high = sorted((abs(100 * effect.interval.low), abs(100 * effect.interval.high)))
     sentence = (
         f"{verb} “{question.treated}” for {effect.persona}: {why} {than} in {about}, by "
-        f"{abs(100 * effect.difference):.1f} points (95% interval {low:.1f} to {high:.1f})."
+        f"{abs(100 * effect.difference):.1f} points (95% interval {low:.1f} to {high:.1f}; "
+        f"{effect.treated.people:,} people with it, {effect.control.people:,} without)."
     )
     return Tip(effect.persona, question.treated, sentence)
 
@@ -131,20 +165,25 @@ def _supported(offers: Sequence[Best]) -> Iterator[Tip]:
     for best in offers:
         if best.supported:
             sentence = (
-                f"Send “{best.best.offer}” to {best.persona}: over all campaigns it works best, with "
-                f"{best.best.expected:.1%} expected again, {100 * best.lead.low:.1f} to {100 * best.lead.high:.1f} "
-                "points above the other offers."
+                f"Send “{best.best.offer}” to {best.persona}: of {listed(cell.offer for cell in best.offers)} it works "
+                f"best, with {best.best.expected:.1%} expected again; {lead(best)}; {carried(best)}."
             )
             yield Tip(best.persona, best.best.offer, sentence)
 
 
-def _untold(measured: Sequence[Measured], offers: Sequence[Best], worth: Mapping[str, float]) -> Iterator[Tip]:
-    """Personas without a supported offer, the most valuable first."""
-    rows = {best.persona: best for best in offers}
-    known = {best.persona for best in offers if best.supported}
-    open_ones = [name for name in worth if name not in known and name not in NOBODYS and worth[name] > 0]
-    for name in sorted(open_ones, key=lambda name: (-worth[name], name))[:TESTS]:
-        yield _test(name, rows.get(name), _missing(name, measured))
+def _untold(
+    measured: Sequence[Measured],
+    offers: Sequence[Best],
+    worth: Mapping[str, float],
+    apart: Mapping[str, Sequence[Sequence[str]]],
+) -> Iterator[Tip]:
+    """What nobody knows of these personas, the most valuable first."""
+    rows: dict[str, Best] = {}
+    for best in offers:
+        rows.setdefault(best.persona, best)
+    valued = [name for name in worth if worth[name] > 0]
+    for name in sorted(valued, key=lambda name: (-worth[name], name))[:TESTS]:
+        yield _test(name, rows.get(name), _missing(name, measured), apart.get(name, ()))
 
 
 def _missing(persona: str, measured: Sequence[Measured]) -> int | None:
@@ -157,11 +196,13 @@ def _missing(persona: str, measured: Sequence[Measured]) -> int | None:
     return None
 
 
-def _test(persona: str, row: Best | None, missing: int | None) -> Tip:
-    if row is None or len(row.offers) < 2:  # noqa: PLR2004 - a race of one
-        sentence = f"Test two offers for {persona}: no campaign has compared any yet."
-        return Tip(persona, "", sentence)
-    first, second = row.offers[:2]
+def _test(persona: str, row: Best | None, missing: int | None, apart: Sequence[Sequence[str]]) -> Tip:
+    if (row is None or row.supported) and len(apart) >= SIDES:
+        one, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
+        return Tip(persona, one, f"Test “{one}” against “{other}” for {persona}: they were never compared.")
+    if row is None:
+        return Tip(persona, "", f"Test two offers for {persona}: no campaign has compared any yet.")
+    first, second = row.offers[:SIDES]
     pair = f"“{first.offer}” against “{second.offer}”"
     if missing is not None:
         needed = f"{missing:,} more people an arm are needed to see a rise of a point"
@@ -169,4 +210,5 @@ def _test(persona: str, row: Best | None, missing: int | None) -> Tip:
         pooled = sum((cell.responses for cell in row.offers), Responses(0, 0))
         base = min(max(pooled.rate, LEAST_BASE), 1 - WORTH)
         needed = f"{people_needed(base, base + WORTH):,} people an arm would show a rise of a point"
-    return Tip(persona, first.offer, f"Test {pair} again for {persona}: nothing is sure yet; {needed}.")
+    told = f"Test {pair} again for {persona}: nothing is sure yet ({carried(row)}); {needed}."
+    return Tip(persona, first.offer, told)

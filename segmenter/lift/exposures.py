@@ -39,8 +39,7 @@ def campaign_results(
         only a machine opened are *machine_only*.
     """
     told = reached(deliveries, links, campaigns, assignments)
-    told = _with_engagements(told, engagements, links)
-    told = _with_orders(told, orders, links, order_window_days)
+    told = _with_orders(_with_engagements(told, engagements, links), orders, links, order_window_days)
     grouped = told.group_by("connection", "campaign_id", "variant", "persona")
     return grouped.aggregate(
         delivered=told.person_id.nunique(),
@@ -52,6 +51,27 @@ def campaign_results(
         complained=told.person_id.nunique(where=told.complaints > 0),
         revenue=told.revenue.sum(),
     )
+
+
+def answers(
+    *, deliveries: Table, engagements: Table, orders: Table, links: Table, campaigns: Table, order_window_days: int
+) -> Table:
+    """Return one row a mail and person that it was delivered to, with the answer to that very delivery.
+
+    Args:
+        deliveries: Versions in force.
+        engagements: Versions in force; what ``machine`` marks is no answer.
+        orders: Versions in force; see `campaign_results`.
+        links: Columns ``contact_key``, ``person_id``.
+        campaigns: Versions in force.
+        order_window_days: See `campaign_results`.
+
+    Returns:
+        Columns ``connection, mail, person_id, at``, and whether the person ``opened, clicked, ordered``.
+    """
+    told = _with_engagements(_reached(deliveries, links, campaigns), engagements, links)
+    told = _with_orders(told, orders, links, order_window_days)
+    return told.select(*KEYS, "at", opened=told.opens > 0, clicked=told.clicks > 0, ordered=told.orders > 0)
 
 
 def reached(deliveries: Table, links: Table, campaigns: Table, assignments: Table) -> Table:

@@ -1,17 +1,29 @@
-"""Which offer speaks to which persona: people and responders of every cell over all campaigns, and each row's best.
+"""Which offer speaks to which persona, by what was compared: inside randomizations, and through offers they share.
 
-An offer is what a variant or an arm was called; the same name in two campaigns is the same offer. The best of a persona
-is supported only where its offers differ at all (chi-squared over the row, Benjamini-Hochberg over personas) and the
-best beats the others together; the winner of a race that nobody won is a matter of chance.
+An offer is what a variant or an arm was called. The best of a persona is supported only where it beats each other
+offer that it was compared with. The p-value of that is the largest of the single ones (Berger 1982, intersection-union
+test): where two are equally good, one is called best in 5%, where more are, in fewer. Over personas Holm's procedure
+keeps it at 5% that any is called best that is not. Before the end of what is compared, p-values hold at every look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from math import log, sqrt
+from statistics import NormalDist
 
-from segmenter.stats.multiplicity import Measured, heterogeneity, shrunken, standing
-from segmenter.stats.proportions import Interval, Responses, newcombe
+import numpy as np
+
+from segmenter.lift.effects import LEAST_EACH
+from segmenter.lift.network import SIDES, Contrast, Network, Trial, networks
+from segmenter.stats.multiplicity import Measured, heterogeneity, holm, shrunken
+from segmenter.stats.proportions import Interval, Responses
+from segmenter.stats.sequential import Look, always_valid
+
+EXPECTED = 0.01
+"""How far offers differ, as a standard deviation: where early looks are at their sharpest."""
+LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,72 +31,139 @@ class Offer:
     """One cell of the table.
 
     Attributes:
-        expected: Its rate, pulled towards that of all the persona's offers: what to expect next time.
+        responses: Deliveries, and those that were answered.
+        rate: What it would have been had all the offers been in the same mailings.
+        expected: That rate, pulled towards that of all the persona's offers: what to expect next time.
     """
 
     persona: str
     offer: str
     responses: Responses
+    rate: float
     expected: float
 
 
 @dataclass(frozen=True, slots=True)
 class Best:
-    """The best offer of one persona.
+    """The best of offers that were compared for one persona.
 
     Attributes:
-        lead: Its rate less that of all the persona's other offers together, 95%.
-        p: That the persona's offers do not differ.
+        offers: The best first.
+        rival: The offer that is hardest to tell from the best.
+        lead: Of the best over *rival*, 95%.
+        p: That the best is none.
         supported: Whether it may be said.
+        trials: The comparisons that carry it: those of the best with *rival*, else all that connect them.
+        direct: Whether one of them had both side by side.
+        early: Whether the end of one has not come.
     """
 
     persona: str
     offers: tuple[Offer, ...]
     best: Offer
+    rival: str
+    difference: float
     lead: Interval
     p: float
-    supported: bool
+    trials: tuple[Trial, ...]
+    direct: bool
+    early: bool
+    supported: bool = False
 
 
-def best_offers(cells: Mapping[tuple[str, str], Responses]) -> list[Best]:
-    """Return each persona's offers, the best first, and whether the best is supported.
+def best_offers(trials: Sequence[Trial]) -> list[Best]:
+    """Return the best of each persona's offers that were compared with each other, and whether it is supported."""
+    personas = sorted({one.persona for one in trials})
+    found = [
+        _best(persona, network)
+        for persona in personas
+        for network in networks([one for one in trials if one.persona == persona])
+    ]
+    stands = holm([one.p for one in found])
+    return [replace(one, supported=sure and one.lead.low > 0) for one, sure in zip(found, stands, strict=True)]
+
+
+def never_compared(
+    trials: Sequence[Trial], personas: Collection[str], offers: Collection[str]
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Return, for each persona, groups of offers of which none was ever compared with one of another group.
 
     Args:
-        cells: Responses by persona and offer; those that reached nobody take no part.
+        trials: What was compared.
+        personas: Names.
+        offers: All that there are, tried on this persona or not.
+
+    Returns:
+        Groups by persona, the most tried first; nothing for a persona for whom every offer was compared.
     """
-    rows: dict[str, dict[str, Responses]] = {}
-    for (persona, offer), found in cells.items():
-        if found.people:
-            rows.setdefault(persona, {})[offer] = found
-    told = {persona: _p(list(row.values())) for persona, row in rows.items()}
-    stands = dict(zip(told, standing(list(told.values())), strict=True))
-    return [_best(persona, row, told[persona], stands=stands[persona]) for persona, row in sorted(rows.items())]
+    told = {}
+    for persona in personas:
+        groups = [one.offers for one in networks([one for one in trials if one.persona == persona])]
+        known = {name for group in groups for name in group}
+        groups += [(name,) for name in sorted(set(offers) - known)]
+        if len(groups) >= SIDES:
+            told[persona] = tuple(groups)
+    return told
 
 
-def _best(persona: str, row: Mapping[str, Responses], p: float, *, stands: bool) -> Best:
-    measured = [Measured(one.rate, _variance(one)) for one in row.values()]
-    expected = shrunken(measured, heterogeneity(measured))
-    cells = [Offer(persona, name, one, rate) for (name, one), rate in zip(row.items(), expected, strict=True)]
-    cells.sort(key=lambda cell: (-cell.expected, -cell.responses.rate, cell.offer))
-    others = sum((cell.responses for cell in cells[1:]), Responses(0, 0))
-    lead = newcombe(cells[0].responses, others)
-    return Best(persona, tuple(cells), cells[0], lead, p, stands and lead.low > 0)
-
-
-def _variance(found: Responses) -> float:
-    """Of the rate; half a responder more and less keeps that of a rate of 0 or 1 above 0."""
-    rate = (found.converted + 0.5) / (found.people + 1)
-    return rate * (1 - rate) / found.people
-
-
-def _p(row: list[Responses]) -> float:
-    """Chi-squared over the row; 1 where there is one offer, or nobody or everybody responded."""
-    pooled = sum(row, Responses(0, 0))
-    if len(row) < 2 or pooled.converted in {0, pooled.people}:  # noqa: PLR2004 - a race of one
-        return 1.0
-    from scipy.stats import chi2  # noqa: PLC0415 - half a second that most commands need not wait
-
-    statistic = sum(
-        (one.converted - one.people * pooled.rate) ** 2 / (one.people * pooled.rate * (1 - pooled.rate)) for one in row
+def _best(persona: str, network: Network) -> Best:
+    early = any(one.early for one in network.trials)
+    cells = _cells(persona, network)
+    best, others = cells[0], cells[1:]
+    contrasts = {one.offer: network.contrast(best.offer, one.offer) for one in others}
+    p_values = {name: _p(one, network, (best.offer, name), early=early) for name, one in contrasts.items()}
+    rival = max(p_values, key=lambda name: (p_values[name], -contrasts[name].difference))
+    lead = contrasts[rival]
+    side_by_side = [one for one in network.trials if {best.offer, rival} <= one.people().keys()]
+    return Best(
+        persona,
+        cells,
+        best,
+        rival,
+        lead.difference,
+        _interval(lead, early=early),
+        p_values[rival],
+        tuple(side_by_side) or network.trials,
+        bool(side_by_side),
+        early,
     )
-    return float(chi2.sf(statistic, len(row) - 1))
+
+
+def _cells(persona: str, network: Network) -> tuple[Offer, ...]:
+    rates = network.base + network.effects
+    measured = [
+        Measured(float(rate), float(variance))
+        for rate, variance in zip(rates, np.diag(network.covariance), strict=True)
+    ]
+    expected = shrunken(measured, heterogeneity(measured))
+    cells = [
+        Offer(persona, name, network.responses[name], min(max(one.difference, 0.0), 1.0), min(max(rate, 0.0), 1.0))
+        for name, one, rate in zip(network.offers, measured, expected, strict=True)
+    ]
+    effects = dict(zip(network.offers, network.effects, strict=True))
+    return tuple(sorted(cells, key=lambda cell: (-effects[cell.offer], cell.offer)))
+
+
+def _p(found: Contrast, network: Network, pair: tuple[str, str], *, early: bool) -> float:
+    """Two-sided; 1 where too few answered, or too few did not, for an approximation that can be believed.
+
+    The variance under no difference supposes that all offers of the network are alike: where poor ones are among them
+    it is too small for two good ones, so the larger variance counts.
+    """
+    both = sum((network.responses[name] for name in pair), Responses(0, 0))
+    variance = max(found.variance, found.null_variance)
+    if min(both.converted, both.people - both.converted) < 2 * LEAST_EACH or variance <= 0.0:
+        return 1.0
+    if early:
+        return always_valid([Look(found.difference, variance)], tau=EXPECTED)
+    return 2 * (1 - NormalDist().cdf(abs(found.difference) / sqrt(variance)))
+
+
+def _interval(found: Contrast, *, early: bool) -> Interval:
+    variance = max(found.variance, 0.0)
+    half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * sqrt(variance)
+    if early and variance > 0.0:
+        # all differences that `always_valid` would not refuse
+        both = variance + EXPECTED**2
+        half = sqrt(2 * variance * both / EXPECTED**2 * log(sqrt(both / variance) / (1 - LEVEL)))
+    return Interval(found.difference - half, found.difference + half)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
 
+CARRIED = 3
+"""So many comparisons are named; of the others their number."""
+GROUPS = 4
 VERBS = {
     "clicked": "clicked",
     "ordered": "ordered",
@@ -68,11 +73,49 @@ def counted(share: float) -> str:
 
 
 def offer_sentence(best: Best) -> str:
-    """Say which offer a persona gets best, or that nobody can tell yet."""
+    """Say which of the offers that were compared a persona gets best, or that nobody can tell yet."""
     if best.supported:
-        lead = f"95% interval {100 * best.lead.low:.1f} to {100 * best.lead.high:.1f} points above the others"
-        return f"{best.persona}: “{best.best.offer}” works best ({best.best.expected:.1%} expected again, {lead})."
-    return f"{best.persona}: no offer is better for sure yet (p = {best.p:.2f}); go on testing."
+        return (
+            f"{best.persona}: “{best.best.offer}” works best of {listed(cell.offer for cell in best.offers)} "
+            f"({best.best.expected:.1%} expected again; {lead(best)}; {carried(best)})."
+        )
+    return (
+        f"{best.persona}: no offer of {listed(cell.offer for cell in best.offers)} is better for sure yet "
+        f"(p = {best.p:.2f}; {carried(best)}); go on testing."
+    )
+
+
+def lead(best: Best) -> str:
+    """Say how far the best offer is before the one that is hardest to tell from it."""
+    return (
+        f"{100 * best.difference:.1f} points more than “{best.rival}”, 95% interval {_points(best.lead.low)} to "
+        f"{_points(best.lead.high)}{', valid at every look' if best.early else ''}"
+    )
+
+
+def carried(best: Best) -> str:
+    """Name the comparisons that carry what is said, with the people of each offer."""
+    wanted = [best.best.offer, best.rival] if best.direct else [cell.offer for cell in best.offers]
+    told = []
+    for one in best.trials[:CARRIED]:
+        people = one.people()
+        told.append(f"{one.name}: " + ", ".join(f"{people[name]:,} “{name}”" for name in wanted if name in people))
+    more = f" and {len(best.trials) - CARRIED} more" if len(best.trials) > CARRIED else ""
+    through = "" if best.direct else ", never side by side but through offers that these share"
+    return f"compared in {'; '.join(told)}{more}{through}"
+
+
+def apart_sentence(persona: str, groups: Sequence[Sequence[str]]) -> str:
+    """Name the offers that a persona never had compared with each other."""
+    shown = [listed(group, word="or") for group in groups[:GROUPS]]
+    more = f", nor with {len(groups) - GROUPS} others" if len(groups) > GROUPS else ""
+    return f"{persona}: never compared were {' with '.join(shown)}{more}."
+
+
+def listed(names: Iterable[str], *, word: str = "and") -> str:
+    """Return names in quotes, as people list them."""
+    quoted = [f"“{name}”" for name in names]
+    return f" {word} ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 
 
 def _points(share: float) -> str:

@@ -1,7 +1,7 @@
 """Several personas at once: do they differ at all, how far to believe each, and which findings stand.
 
 Sources: Cochran 1954 (Q); DerSimonian & Laird 1986 (the variance between groups, which the shrinkage uses);
-Benjamini & Hochberg 1995.
+Benjamini & Hochberg 1995; Holm 1979.
 """
 
 from __future__ import annotations
@@ -89,4 +89,15 @@ def standing(p_values: Sequence[float], *, share: float = FALSE_SHARE) -> list[b
         if p_values[place] <= share * (rank + 1) / len(order):
             last = rank
     stands = {order[rank] for rank in range(last + 1)}
+    return [place in stands for place in range(len(p_values))]
+
+
+def holm(p_values: Sequence[float], *, family: float = FALSE_SHARE) -> list[bool]:
+    """Return which findings stand when a single false one among them may come in *family* of all cases (Holm)."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    stands: set[int] = set()
+    for rank, place in enumerate(order):
+        if p_values[place] > family / (len(order) - rank):
+            break
+        stands.add(place)
     return [place in stands for place in range(len(p_values))]

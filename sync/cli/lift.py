@@ -144,7 +144,7 @@ def offers(
     metric: Annotated[str, typer.Option(help="clicked, ordered or opened.")] = "clicked",
     as_json: JsonOption = False,
 ) -> None:
-    """Say which offer (variant or arm) works best for which persona, over all campaigns, and whether that is sure."""
+    """Say which offer (variant or arm) works best for which persona, where chance dealt them out, and how sure."""
     from sync.experiments.job import USUAL  # noqa: PLC0415
     from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
 
@@ -157,38 +157,54 @@ def offers(
 
 
 def offers_shown(found: Any, metric: str) -> list[Any]:
-    """Return the table of personas by offers, and a sentence each."""
-    from segmenter.lift.text import offer_sentence  # noqa: PLC0415 - heavy imports only where needed
+    """Return the table of personas by offers, a sentence each, and what was never compared."""
+    from segmenter.lift.text import apart_sentence, offer_sentence  # noqa: PLC0415 - heavy imports only where needed
 
-    names = sorted({cell.offer for best in found for cell in best.offers})
+    names = sorted({cell.offer for best in found.bests for cell in best.offers})
     rows = []
-    for best in found:
-        rates = {cell.offer: f"{cell.responses.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
+    for best in found.bests:
+        rates = {cell.offer: f"{cell.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
         rows.append((best.persona, *(rates.get(name, "") for name in names)))
-    return [table("Persona", *names, rows=rows, title=f"Who {metric}"), *(offer_sentence(best) for best in found)]
+    title = f"Who {metric}, of the mails that compare offers"
+    return [
+        *([table("Persona", *names, rows=rows, title=title)] if rows else ["Nothing was compared yet."]),
+        *(offer_sentence(best) for best in found.bests),
+        *(apart_sentence(persona, groups) for persona, groups in found.apart.items()),
+        *found.notes,
+    ]
 
 
 def offers_document(found: Any, metric: str) -> dict[str, Any]:
-    """Return the offers for scripts."""
+    """Return the offers for scripts: one entry for each persona and group of offers that were compared."""
     return {
         "metric": metric,
-        "personas": [
+        "personas": [best_document(best) for best in found.bests],
+        "never_compared": {persona: [list(group) for group in groups] for persona, groups in found.apart.items()},
+        "notes": list(found.notes),
+    }
+
+
+def best_document(best: Any) -> dict[str, Any]:
+    """Return one persona's offers that were compared with each other."""
+    return {
+        "persona": best.persona,
+        "best": best.best.offer,
+        "supported": best.supported,
+        "p": best.p,
+        "rival": best.rival,
+        "difference": best.difference,
+        "lead": [best.lead.low, best.lead.high],
+        "early": best.early,
+        "side_by_side": best.direct,
+        "comparisons": [{"name": one.name, "people": one.people()} for one in best.trials],
+        "offers": [
             {
-                "persona": best.persona,
-                "best": best.best.offer,
-                "supported": best.supported,
-                "p": best.p,
-                "lead": [best.lead.low, best.lead.high],
-                "offers": [
-                    {
-                        "offer": cell.offer,
-                        "people": cell.responses.people,
-                        "converted": cell.responses.converted,
-                        "expected": cell.expected,
-                    }
-                    for cell in best.offers
-                ],
+                "offer": cell.offer,
+                "people": cell.responses.people,
+                "converted": cell.responses.converted,
+                "rate": cell.rate,
+                "expected": cell.expected,
             }
-            for best in found
+            for cell in best.offers
         ],
     }

@@ -96,9 +96,10 @@ def _effects(bench: Workbench, name: str) -> dict[str, Measured]:
     if bench.workspace.experiments[name].control != HOLDOUT:
         return {}
     try:
-        best = supported(lift_of_experiment(bench, name).comparisons)
+        lift = lift_of_experiment(bench, name)
     except FixSettingsError:  # nobody is in it yet
         return {}
+    best = None if lift.broken else supported(lift.comparisons)
     told = best.personas if best else ()
     return {one.persona: Measured(one.difference, one.variance) for one in told if one.verdict != "nobody"}
 

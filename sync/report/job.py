@@ -69,11 +69,11 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
         bench.now().isoformat(),
         names={share.slug: share.name for share in shares},
         shares={share.slug: share.share for share in shares},
-        offers={best.persona: best.best.offer for best in taught.offers if best.supported},
+        offers=parts.best_of_each(taught.offers.bests),
         ranks={one.name: place for place, one in enumerate(ranked.ranking, start=1)} if ranked else {},
         verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
     )
-    names, rows = parts.offer_rows(taught.offers)
+    names, rows = parts.offer_rows(taught.offers.bests)
     shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
     page = Page(
         changes=changes(before, facts) if before else [],
@@ -87,6 +87,7 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
         lifts=parts.shown_lifts(taught.lifts),
         offers=rows,
         offer_names=names,
+        offer_notes=parts.offer_notes(taught.offers),
         campaigns=[
             CampaignPart(one, f"campaign-{place}", parts.links_of(bench, result), parts.machine_sentence(result))
             for place, (one, result) in enumerate(zip(shown, measured, strict=True))

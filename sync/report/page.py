@@ -164,6 +164,7 @@ class Page:
     lifts: Sequence[ShownLift] = ()
     offers: Sequence[OfferRow] = ()
     offer_names: Sequence[str] = ()
+    offer_notes: Sequence[str] = ()
     campaigns: Sequence[CampaignPart] = ()
     quality: Sequence[str] = ()
     drifts: Sequence[str] = ()

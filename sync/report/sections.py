@@ -11,7 +11,7 @@ from connectors.records import ASSIGNMENTS, CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import Advice, Measured, advise
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
-from segmenter.lift.text import offer_sentence, sentence, sentences
+from segmenter.lift.text import apart_sentence, offer_sentence, sentence, sentences
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import answered, lifted, population
 from sync.monitor.migration import migration
@@ -20,7 +20,8 @@ from sync.report import charts
 from sync.report.page import Figure, Line, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
 from sync.results.campaign_result import CampaignResult
 from sync.results.lift import Lift, engagements, lift_of_campaign, lift_of_experiment
-from sync.results.offers import offers
+from sync.results.offers import NOTHING, offers
+from sync.results.offers import Learned as Offers
 from sync.session import Workbench
 from sync.value.ranking import SegmentValues, rank_segments
 
@@ -34,7 +35,7 @@ class Learned:
     """What campaigns and experiments taught."""
 
     lifts: Sequence[Lift]
-    offers: Sequence[Best]
+    offers: Offers
     advice: Advice
 
 
@@ -50,14 +51,9 @@ def learned(bench: Workbench, measured: Sequence[CampaignResult], worth: Mapping
     try:
         told = offers(bench)
     except FixSettingsError:  # nothing to compare yet
-        told = []
-    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not broken(lift)]
-    return Learned(lifts, told, advise(usable, told, worth))
-
-
-def broken(lift: Lift) -> bool:
-    """Whether its arms do not have the people that they should, so that nothing may be said."""
-    return lift.ratio is not None and lift.ratio.broken
+        told = NOTHING
+    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not lift.broken]
+    return Learned(lifts, told, advise(usable, told.bests, worth, told.apart))
 
 
 def _experiments(bench: Workbench) -> Iterator[Lift]:
@@ -87,7 +83,7 @@ def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
 def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
     question = one.question
     headline = f"{question.metric}: “{question.treated}” against “{question.control}”"
-    if broken(lift):
+    if lift.broken:
         told = "The arms do not have the people that they should have: something dealt wrongly, so nothing is said."
         return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
     mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
@@ -109,27 +105,43 @@ def _hetero_first(one: Comparison) -> list[str]:
 
 
 def offer_rows(found: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
-    """Return the names of all offers, and a row for each persona."""
+    """Return the names of all offers, and a row for each persona's offers that were compared with each other."""
     names = sorted({cell.offer for best in found for cell in best.offers})
     rows = []
     for best in found:
-        rates = {cell.offer: f"{cell.responses.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
+        rates = {cell.offer: f"{cell.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
         told = best.best.offer if best.supported else ""
         rows.append(OfferRow(best.persona, [rates.get(name, "–") for name in names], told, offer_sentence(best)))
     return names, rows
 
 
+def offer_notes(found: Offers) -> list[str]:
+    """Name what was never compared, and what was left out."""
+    return [*(apart_sentence(persona, groups) for persona, groups in found.apart.items()), *found.notes]
+
+
+def best_of_each(found: Sequence[Best]) -> dict[str, str]:
+    """Return each persona's best supported offer; where offers were compared in groups, the best of each group."""
+    best: dict[str, str] = {}
+    for one in found:
+        if one.supported:
+            name = one.best.offer
+            best[one.persona] = f"{best[one.persona]}, {name}" if one.persona in best else name
+    return best
+
+
 def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
-    """Return the advice under its three headings; each says so when there is nothing."""
-    parts = (
-        ("Stop", "stop", found.stop, "Nothing: no finding that stands speaks against anything."),
-        ("Go on", "go", found.go_on, "Nothing is proven to work yet."),
-        ("Test next", "test", found.test_next, "Nothing: each persona has an offer that is known to work best."),
-    )
-    return [
-        (title, [Line(tone, tip.sentence) for tip in tips] or [Line(tone, nothing)])
-        for title, tone, tips, nothing in parts
-    ]
+    """Return the advice under its headings; one with nothing under it says so only where enough was compared."""
+    nothing = {
+        "Stop": "Nothing: no finding that stands speaks against anything." if found.measured else "",
+        "Go on": "Nothing is proven to work yet." if found.measured else "",
+        "Test next": "Nothing: each persona has an offer that works best of all that there are."
+        if found.settled
+        else "",
+    }
+    parts = (("Stop", "stop", found.stop), ("Go on", "go", found.go_on), ("Test next", "test", found.test_next))
+    told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
+    return [(title, [Line(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
 
 
 def moves(bench: Workbench, now: datetime) -> Moves:
@@ -271,7 +283,7 @@ def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
     told = []
     for lift in lifts:
         for one in lift.comparisons:
-            if one.question.metric == lift.primary and not broken(lift):
+            if one.question.metric == lift.primary and not lift.broken:
                 told.append(f"{lift.about}: {sentence(one.everyone, one)}")
                 told += [
                     f"{lift.about}: {sentence(each, one)}"

@@ -71,6 +71,11 @@ class Lift:
     notes: Sequence[str]
     strata: Sequence[Stratum]
 
+    @property
+    def broken(self) -> bool:
+        """Whether its arms do not have the people that they should, so that nothing may be said."""
+        return self.ratio is not None and self.ratio.broken
+
 
 def lift_of_campaign(bench: Workbench, name: str | None, *, control: str | None = None) -> Lift:
     """Compare the variants of a campaign.

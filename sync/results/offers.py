@@ -1,38 +1,92 @@
-"""What was learned over all campaigns: which offer speaks to which persona."""
+"""What was learned over all campaigns: which offer speaks to which persona, and what was never compared."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 
 from connectors.errors import FixSettingsError
-from connectors.records import CAMPAIGNS
-from segmenter.lift.offers import Best, best_offers
-from segmenter.lift.randomization import HOLDOUT
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
+from segmenter.lift.exposures import campaign_results
+from segmenter.lift.network import Trial, trial
+from segmenter.lift.offers import Best, best_offers, never_compared
 from segmenter.stats.proportions import Responses
-from sync.results.lift import strata_of_campaign, strata_of_experiment
+from sync.results.experiment_trials import persona_name, trials_of
+from sync.results.lift import ANSWER_DAYS, engagements, latest
 from sync.session import Workbench
 
 
-def offers(bench: Workbench, *, metric: str = "clicked") -> list[Best]:
-    """Return each persona's offers over all campaigns and experiments, the best first.
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What offers did.
+
+    Attributes:
+        bests: The best of each persona's offers that were compared with each other.
+        apart: Groups of offers, by persona, that were never compared with each other.
+        notes: What was left out, and why, in sentences.
+    """
+
+    bests: Sequence[Best]
+    apart: Mapping[str, Sequence[Sequence[str]]]
+    notes: Sequence[str]
+
+
+NOTHING = Learned((), {}, ())
+
+
+def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
+    """Compare each persona's offers over all campaigns and experiments, as far as chance dealt them out.
 
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
     """
-    cells: dict[tuple[str, str], Responses] = defaultdict(lambda: Responses(0, 0))
+    told, notes = [*_campaigns(bench, metric)], []
     for one in bench.workspace.experiments.values():
-        for stratum in strata_of_experiment(bench, one):
-            if stratum.arm not in {HOLDOUT, *one.placebo}:
-                cells[stratum.persona, stratum.arm] += stratum.responses(metric)
-    table = bench.warehouse.current(CAMPAIGNS.name)
-    sent = table.filter(table.sent_at.notnull(), table.parent_id.isnull()).to_pyarrow().to_pylist()
-    for campaign in sent:
-        found = strata_of_campaign(bench, campaign)
-        if len({stratum.arm for stratum in found}) > 1:
-            for stratum in found:
-                cells[stratum.persona, stratum.arm] += stratum.responses(metric)
-    if not cells:
+        found, left_out = trials_of(bench, one, metric)
+        told += found
+        notes += left_out
+    if not told and not notes:
         raise FixSettingsError(
-            "No campaign had variants, and no experiment has arms yet: nothing can be compared.",
+            "No campaign had variants, and no experiment has arms that were mailed yet: nothing can be compared.",
             mend="Send a campaign in variants, or run `personasync experiment create`; then `personasync results`.",
         )
-    return best_offers(cells)
+    known = {pattern.arm for one in told for pattern in one.patterns}
+    personas = sorted({one.name for one in bench.workspace.personas.values()})
+    return Learned(best_offers(told), never_compared(told, personas, known), notes)
+
+
+def _campaigns(bench: Workbench, metric: str) -> Iterator[Trial]:
+    """Campaigns that the platform sent in variants, each a randomization of its own."""
+    warehouse = bench.warehouse
+    counted = campaign_results(
+        deliveries=warehouse.current(DELIVERIES.name),
+        engagements=engagements(bench),
+        orders=warehouse.current(ORDERS.name),
+        assignments=warehouse.history(ASSIGNMENTS.name),
+        links=warehouse.memtable(bench.control.links.load()),
+        campaigns=warehouse.current(CAMPAIGNS.name),
+        order_window_days=bench.workspace.results.order_days,
+    )
+    varied = counted.filter(counted.variant.notnull())
+    table = warehouse.current(CAMPAIGNS.name)
+    sent = table.filter(table.sent_at.notnull(), table.parent_id.isnull()).to_pyarrow().to_pylist()
+    campaigns = {(row["connection"], row["campaign_id"]): row for row in sent}
+    groups: dict[tuple[str, str, str], dict[str, Responses]] = defaultdict(dict)
+    for row in varied.to_pyarrow().to_pylist():
+        key = row["connection"], row["campaign_id"]
+        if key in campaigns:
+            name = campaigns[key]["name"] or row["campaign_id"]
+            groups[*key, persona_name(bench, row["persona"])][_offer(name, row["variant"])] = Responses(
+                int(row["delivered"]), int(row[metric])
+            )
+    now = latest(bench)
+    for (connection, campaign_id, persona), arms in sorted(groups.items()):
+        campaign = campaigns[connection, campaign_id]
+        early = now < campaign["sent_at"] + timedelta(days=ANSWER_DAYS)
+        yield trial(campaign["name"] or campaign_id, persona, arms, early=early)
+
+
+def _offer(campaign: str, variant: str) -> str:
+    """What a variant is called; a letter that the platform gave it ("a") is an offer in this campaign only."""
+    return variant if len(variant) > 1 else f"{campaign}: {variant}"

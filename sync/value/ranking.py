@@ -165,13 +165,14 @@ def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
 
 
 def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Response]:
-    """What *measure* tells of orders; nothing where it has no arms yet, or nobody ordered."""
+    """What *measure* tells of orders; nothing where it has no arms yet, nobody ordered, or its arms are unlike."""
     personas = bench.workspace.personas
     names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
     try:
-        return best_arm(names, measure().comparisons)
+        lift = measure()
     except FixSettingsError:
         return {}
+    return {} if lift.broken else best_arm(names, lift.comparisons)
 
 
 def supported(comparisons: Sequence[Comparison]) -> Comparison | None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from segmenter.lift.advice import Measured, advise
 from segmenter.lift.effects import Comparison, Question, compare, judged
-from segmenter.lift.offers import best_offers
+from segmenter.lift.network import trial
+from segmenter.lift.offers import best_offers, never_compared
 from segmenter.lift.outcomes import Stratum
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.stats.means import Amounts, Paired
@@ -77,15 +78,14 @@ def test_the_newer_finding_about_one_arm_counts() -> None:
 
 
 def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_valuable_first() -> None:
-    cells = {
-        ("Rita", "gift"): Responses(2000, 300),
-        ("Rita", "sale"): Responses(2000, 100),
-        ("Gus", "gift"): Responses(100, 10),
-        ("Gus", "sale"): Responses(100, 11),
-    }
-    advice = advise([], best_offers(cells), {"Gus": 10.0, "Nora": 90.0, "Rita": 50.0, "unclassified": 999.0})
+    trials = [
+        trial("May", "Rita", {"gift": Responses(2000, 300), "sale": Responses(2000, 100)}),
+        trial("May", "Gus", {"gift": Responses(100, 10), "sale": Responses(100, 11)}),
+    ]
+    advice = advise([], best_offers(trials), {"Gus": 10.0, "Nora": 90.0, "Rita": 50.0, "unclassified": 999.0})
 
     assert [(tip.persona, tip.arm) for tip in advice.go_on] == [("Rita", "gift")]
+    assert "compared in May: 2,000 “gift”, 2,000 “sale”" in advice.go_on[0].sentence
     assert [tip.persona for tip in advice.test_next] == ["Nora", "Gus"]
     assert "no campaign has compared any yet" in advice.test_next[0].sentence
     # 10.5% to 11.5% at 80% power, by the formula for two proportions without pooling
@@ -95,10 +95,47 @@ def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_
 def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_it_lacks() -> None:
     strata = [stratum("Gus", "own", 100, clicked=10), stratum("Gus", "plain", 100, clicked=9)]
     found = comparisons(strata, "clicked")
-    offers = best_offers({("Gus", "own"): Responses(100, 10), ("Gus", "plain"): Responses(100, 9)})
+    offers = best_offers([trial("May", "Gus", {"own": Responses(100, 10), "plain": Responses(100, 9)})])
     advice = advise([Measured("May", found)], offers, {"Gus": 1.0})
 
     assert f"{found[0].personas[0].more:,} more people an arm are needed" in advice.test_next[0].sentence
+
+
+def test_clicks_speak_for_no_arm_against_people_who_got_no_mail() -> None:
+    strata = [stratum("Rita", "own", 4000, clicked=400), stratum("Rita", HOLDOUT, 4000)]
+    told = judged([compare(strata, Question("clicked", "own", HOLDOUT, 0.01))], primary="clicked")
+
+    assert told[0].everyone.verdict == "more"
+    assert advise([Measured("May", told)], [], {}).go_on == ()
+
+
+def test_every_sentence_names_the_comparison_and_its_people() -> None:
+    strata = [
+        stratum("Rita", "own", 4000, clicked=400, unsubscribed=200),
+        stratum("Rita", "plain", 3900, clicked=200, unsubscribed=20),
+    ]
+    few = [trial("June", "Gus", {"gift": Responses(100, 10), "sale": Responses(90, 11)})]
+    advice = advise([Measured("May", comparisons(strata, "clicked", "unsubscribed"))], best_offers(few), {"Gus": 1.0})
+
+    assert "in May" in advice.stop[0].sentence
+    assert "4,000 people with it, 3,900 without" in advice.stop[0].sentence
+    assert "compared in June: 90 “sale”, 100 “gift”" in advice.test_next[0].sentence
+
+
+def test_nothing_is_left_to_test_only_where_every_offer_was_compared() -> None:
+    won = trial("May", "Rita", {"gift": Responses(2000, 300), "sale": Responses(2000, 100)})
+    apart = never_compared([won], ["Rita"], ["gift", "sale", "early"])
+    whole = advise([], best_offers([won]), {"Rita": 0.0})
+    hole = advise([], best_offers([won]), {"Rita": 9.0}, apart)
+    worthless = advise([], [], {"Rita": 0.0})
+
+    assert (whole.settled, whole.test_next) == (True, ())
+    assert not hole.settled
+    assert [tip.sentence for tip in hole.test_next] == [
+        "Test “gift” against “early” for Rita: they were never compared."
+    ]
+    assert (worthless.settled, worthless.measured, worthless.test_next) == (False, False, ())
+    assert not advise([], [], {}).settled
 
 
 @given(st.lists(st.tuples(st.integers(1, 400), st.integers(0, 400)), min_size=2, max_size=8))

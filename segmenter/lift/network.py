@@ -1,0 +1,262 @@
+"""Offers compared inside randomizations, and put together over them through the offers that they share.
+
+Chance dealt people only within one experiment, or one campaign that the platform sent in variants. So rates are
+compared within one mailing of it, and the differences are put together: Mantel & Haenszel's weights (people of one
+arm times those of the other over those of both), the variance of the common difference by Greenland & Robins 1985.
+Offers that no mailing had side by side are compared through a third one that both were compared with, the variances
+added (Bucher et al. 1997). All of it is one regression of rates on offers, with an effect for each mailing and the
+number of people as weights: with two offers it is the Mantel-Haenszel difference, and on a chain of comparisons it is
+Bucher's. Under no difference the variance is that of Cochran, Mantel & Haenszel's test.
+
+Who got several mailings of an experiment counts in each, and their answers depend on each other: the variance adds
+what each person contributes over all mailings (Liang & Zeger 1986).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segmenter.stats.proportions import Responses
+
+Array = NDArray[np.float64]
+NOT_REACHED, REACHED, RESPONDED = 0, 1, 2
+SIDES = 2
+"""A comparison has so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """People of one arm to whom the same happened.
+
+    Attributes:
+        arm: The offer that they were dealt.
+        states: For each mailing of the trial: not reached, reached, or responded.
+        people: How many they are.
+    """
+
+    arm: str
+    states: tuple[int, ...]
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One persona's people in one randomization: an experiment, or a campaign in variants.
+
+    Attributes:
+        early: Whether its end has not come.
+    """
+
+    name: str
+    persona: str
+    patterns: tuple[Pattern, ...]
+    early: bool = False
+
+    def people(self) -> dict[str, int]:
+        """Return the people of each arm whom a mailing reached that another arm got too."""
+        compared = _compared(self)
+        told: dict[str, int] = defaultdict(int)
+        for one in self.patterns:
+            if any(one.states[mailing] for mailing in compared):
+                told[one.arm] += one.people
+        return dict(told)
+
+
+def trial(name: str, persona: str, arms: Mapping[str, Responses], *, early: bool = False) -> Trial:
+    """Return the trial of a single mailing, from the people of each arm and those who responded."""
+    patterns = [
+        Pattern(arm, (state,), people)
+        for arm, one in arms.items()
+        for state, people in ((RESPONDED, one.converted), (REACHED, one.people - one.converted))
+        if people
+    ]
+    return Trial(name, persona, tuple(patterns), early)
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """The rate with one offer less that with another.
+
+    Attributes:
+        variance: Of the difference.
+        null_variance: What it would be if both were alike.
+    """
+
+    difference: float
+    variance: float
+    null_variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Offers that comparisons connect: each can be compared with each other one of them, and with none outside.
+
+    Attributes:
+        offers: By name.
+        responses: Deliveries of each offer and answers to them, in the mailings that compare it.
+        base: The rate of all of them together.
+        trials: What was compared where.
+        effects: Of each offer, against the mean of all.
+        covariance: Of the effects.
+        null_covariance: Of the effects, if all offers were alike.
+    """
+
+    offers: tuple[str, ...]
+    responses: Mapping[str, Responses]
+    base: float
+    trials: tuple[Trial, ...]
+    effects: Array
+    covariance: Array
+    null_covariance: Array
+
+    def contrast(self, one: str, other: str) -> Contrast:
+        """Return the difference of two offers."""
+        side = np.zeros(len(self.offers))
+        side[self.offers.index(one)], side[self.offers.index(other)] = 1.0, -1.0
+        variances = [float(side @ matrix @ side) for matrix in (self.covariance, self.null_covariance)]
+        return Contrast(float(side @ self.effects), variances[0], variances[1])
+
+
+def networks(trials: Sequence[Trial]) -> list[Network]:
+    """Put the trials of one persona together, the network with most deliveries first.
+
+    Offers that no mailing compared with another are in none.
+    """
+    usable = [one for one in trials if _compared(one)]
+    found = [_network(group) for group in _connected(usable)]
+    return sorted(found, key=lambda one: (-sum(cell.people for cell in one.responses.values()), one.offers))
+
+
+def _compared(one: Trial) -> list[int]:
+    """The mailings of a trial that reached people of several arms."""
+    arms: dict[int, set[str]] = defaultdict(set)
+    for pattern in one.patterns:
+        for mailing, state in enumerate(pattern.states):
+            if state:
+                arms[mailing].add(pattern.arm)
+    return sorted(mailing for mailing, names in arms.items() if len(names) >= SIDES)
+
+
+def _connected(trials: Sequence[Trial]) -> list[list[Trial]]:
+    """Trials in groups that share no offer; mailings of one trial need not share one, so they come apart first."""
+    groups: list[tuple[set[str], list[Trial]]] = []
+    for one in (part for whole in trials for part in _parts(whole)):
+        mine, offers = [one], set(one.people())
+        rest = []
+        for names, others in groups:
+            if names & offers:
+                offers |= names
+                mine = [*others, *mine]
+            else:
+                rest.append((names, others))
+        groups = [*rest, (offers, mine)]
+    return [mine for _, mine in groups]
+
+
+def _parts(whole: Trial) -> list[Trial]:
+    """A trial as one for each set of arms that its mailings connect."""
+    groups: list[tuple[set[str], list[int]]] = []
+    for mailing in _compared(whole):
+        arms = {one.arm for one in whole.patterns if one.states[mailing]}
+        near = [group for group in groups if group[0] & arms]
+        groups = [group for group in groups if not group[0] & arms]
+        groups.append((arms.union(*(names for names, _ in near)), [*(m for _, ms in near for m in ms), mailing]))
+    return [
+        Trial(
+            whole.name,
+            whole.persona,
+            tuple(
+                Pattern(one.arm, tuple(one.states[mailing] for mailing in sorted(mailings)), one.people)
+                for one in whole.patterns
+                if one.arm in arms
+            ),
+            whole.early,
+        )
+        for arms, mailings in groups
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What the regression needs of one trial; rows are arms.
+
+    Attributes:
+        arms: Of each row.
+        reached: People by arm and mailing.
+        responded: People by arm and mailing.
+        own: Covariance of an arm's rates between mailings.
+        null: The same if all arms were alike.
+    """
+
+    arms: tuple[str, ...]
+    reached: Array
+    responded: Array
+    own: tuple[Array, ...]
+    null: tuple[Array, ...]
+
+
+def _sums(one: Trial) -> _Sums:
+    arms = tuple(sorted(one.people()))
+    patterns = [[pattern for pattern in one.patterns if pattern.arm == arm] for arm in arms]
+    states = [np.array([pattern.states for pattern in mine], dtype=np.int64) for mine in patterns]
+    people = [np.array([pattern.people for pattern in mine], dtype=np.float64) for mine in patterns]
+    reached = np.array([n @ (state > NOT_REACHED) for n, state in zip(people, states, strict=True)])
+    responded = np.array([n @ (state == RESPONDED) for n, state in zip(people, states, strict=True)])
+    rates = responded / np.maximum(reached, 1.0)
+    whole = reached.sum(axis=0)
+    pooled = responded.sum(axis=0) / whole
+    both = [(state > 0).T.astype(np.float64) * n @ (state > 0) for n, state in zip(people, states, strict=True)]
+    own = [_products(n, state, rate) for n, state, rate in zip(people, states, rates, strict=True)]
+    alike = sum(_products(n, state, pooled) for n, state in zip(people, states, strict=True))
+    alike = alike / np.maximum(sum(both), 1.0)
+    # the hypergeometric variance of Cochran, Mantel & Haenszel
+    alike = alike * np.where(np.eye(len(whole)) > 0, whole / np.maximum(whole - 1.0, 1.0), 1.0)
+    per = [1.0 / np.maximum(np.outer(n, n), 1.0) for n in reached]
+    return _Sums(
+        arms,
+        reached,
+        responded,
+        tuple(mine * each for mine, each in zip(own, per, strict=True)),
+        tuple(alike * joint * each for joint, each in zip(both, per, strict=True)),
+    )
+
+
+def _products(people: Array, states: NDArray[np.int64], rates: Array) -> Array:
+    """Sum, over the people of one arm, of the products of what they did beyond the rates, by pairs of mailings."""
+    beyond = (states == RESPONDED) - (states > NOT_REACHED) * rates
+    return np.asarray((beyond.T * people) @ beyond)
+
+
+def _network(trials: Sequence[Trial]) -> Network:
+    sums = [_sums(one) for one in trials]
+    offers = tuple(sorted({arm for one in sums for arm in one.arms}))
+    shape = (len(offers), len(offers))
+    information, score = np.zeros(shape), np.zeros(len(offers))
+    meats = np.zeros((2, *shape))
+    for one in sums:
+        places = [offers.index(arm) for arm in one.arms]
+        weights = [np.diag(n) - np.outer(n, n) / n.sum() for n in one.reached.T]
+        rates = one.responded / np.maximum(one.reached, 1.0)
+        information[np.ix_(places, places)] += sum(weights)
+        score[places] += sum(weight @ rate for weight, rate in zip(weights, rates.T, strict=True))
+        for arm in range(len(places)):
+            # how one arm's rates, by mailing, move the score
+            moves = np.array([weight[:, arm] for weight in weights])
+            for place, blocks in enumerate((one.own, one.null)):
+                meats[place][np.ix_(places, places)] += moves.T @ blocks[arm] @ moves
+    inverse = np.linalg.pinv(information, hermitian=True)
+    responses = {
+        offer: Responses(
+            int(sum(one.reached[one.arms.index(offer)].sum() for one in sums if offer in one.arms)),
+            int(sum(one.responded[one.arms.index(offer)].sum() for one in sums if offer in one.arms)),
+        )
+        for offer in offers
+    }
+    base = sum(responses.values(), Responses(0, 0)).rate
+    covariances = [inverse @ meat @ inverse for meat in meats]
+    return Network(offers, responses, base, tuple(trials), inverse @ score, covariances[0], covariances[1])

@@ -1,0 +1,88 @@
+"""People of a file who got mails, and answered at rates that a test names: what a platform would have told."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, TableSchema
+from sync.assign.job import assign
+from sync.clock import now
+from sync.pull.job import pull
+from sync.session import Workbench, open_workbench
+
+MAIN = '[workspace]\nname = "W"\n[connections.shop]\nconnector = "files"\ncontacts = "contacts.csv"\n[traits.kind]\n'
+MAIN += 'connection = "shop"\nproperty = "kind"\n[guardrails]\nmin_segment = 1\n'
+SEGMENTS = '[[segments]]\nname = "everybody"\nrule = "kind = \'any\'"\n'
+PERSONAS = '[personas.bo]\nname = "Bo"\nsegments = ["everybody"]\nstory = "Buys."\n'
+
+
+@contextmanager
+def opened(folder: Path, *, day: float = 0) -> Iterator[Workbench]:
+    """Open the workspace as it is *day* days from now."""
+    with open_workbench(folder, now=lambda: now() + timedelta(days=day), environment={}) as bench:
+        yield bench
+
+
+def made(folder: Path, people: int) -> Path:
+    """Write a workspace of the persona Bo, and read and assign its people."""
+    rows = [["id", "email", "kind", "consent"]]
+    rows += [[str(n), f"p{n}@people.test", "any", "subscribed"] for n in range(people)]
+    with (folder / "contacts.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+    for name, text in (("personasync", MAIN), ("segments", SEGMENTS), ("personas", PERSONAS)):
+        (folder / f"{name}.toml").write_text(text, "utf-8")
+    with opened(folder, day=-60) as bench:
+        pull(bench)
+        assign(bench, as_of=bench.now())
+    return folder
+
+
+def contact_of(bench: Workbench) -> dict[str, str]:
+    """Return the contact of each person."""
+    return {person: key for key, person in bench.control.links.mapping().items() if key.startswith("shop:")}
+
+
+def mail(bench: Workbench, name: str, at: datetime, contacts: Sequence[str], clicks: int, **of: Any) -> None:
+    """Let a mail go out to *contacts*, of whom the first *clicks* click.
+
+    Args:
+        bench: The open workspace.
+        name: Of the mail; its id too.
+        at: When it was sent.
+        contacts: Their keys.
+        clicks: How many of them click.
+        of: ``parent``, ``variant``: whose variant it is.
+    """
+    key = {"connection": "shop", "campaign_id": name}
+    variant = of.get("variant")
+    _append(
+        bench,
+        CAMPAIGNS,
+        [{**key, "parent_id": of.get("parent"), "name": name, "variant": variant, "state": "sent", "sent_at": at}],
+    )
+    sent = [{**key, "contact_key": one, "at": at, "status": "sent", "variant": variant} for one in contacts]
+    _append(bench, DELIVERIES, sent)
+    clicked = [
+        {**key, "event_id": f"{name} {one}", "kind": "click", "contact_key": one, "at": at + timedelta(hours=1)}
+        for one in contacts[:clicks]
+    ]
+    _append(bench, ENGAGEMENTS, clicked)
+
+
+def campaign(bench: Workbench, name: str, at: datetime, variants: Mapping[str, tuple[Sequence[str], int]]) -> None:
+    """Let a campaign go out in variants: whom each reaches, and how many of them click."""
+    _append(bench, CAMPAIGNS, [{"connection": "shop", "campaign_id": name, "name": name, "sent_at": at}])
+    for variant, (contacts, clicks) in variants.items():
+        mail(bench, f"{name} {variant}", at, contacts, clicks, parent=name, variant=variant)
+
+
+def _append(bench: Workbench, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
+    whole = [dict.fromkeys(schema.columns.names) | row for row in rows]
+    bench.warehouse.append(schema.name, pa.Table.from_pylist(whole, schema=schema.columns), recorded_at=bench.now())

@@ -1,0 +1,165 @@
+"""`offers` and the report's advice from outside: only what chance dealt out together is compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.records import ARMS
+from segmenter.lift.randomization import Experiment
+from sync.assign.job import assign
+from sync.cli.main import run
+from sync.experiments import job as experiments
+from tests.sync.results.mailed_people import campaign, contact_of, made, mail, opened
+
+PEOPLE = 1_200
+BEGIN = -50.0
+"""Days from now, when experiments begin."""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("shop"), PEOPLE)
+
+
+@dataclass
+class Shop:
+    """A workspace of Bo's people, and what its commands print."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def say(self, *arguments: str) -> Any:
+        self.capsys.readouterr()
+        assert run([*arguments, "--json", "--workspace", str(self.folder)]) == 0
+        return json.loads(self.capsys.readouterr().out)
+
+    def told(self, *arguments: str) -> tuple[int, str]:
+        self.capsys.readouterr()
+        status = run([*arguments, "--workspace", str(self.folder)])
+        told = self.capsys.readouterr()
+        return status, " ".join((told.out + told.err).split())
+
+
+@pytest.fixture
+def shop(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    return Shop(Path(shutil.copytree(whole, tmp_path / "shop")), capsys)
+
+
+def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(shop: Shop) -> None:
+    with opened(shop.folder) as bench:
+        people, half = sorted(contact_of(bench).values()), PEOPLE // 2
+        one, two = people[:half], people[half:]
+        campaign(bench, "Spring", bench.now() - timedelta(days=40), {"sale": (one, 24), "early": (two, 24)})
+        campaign(bench, "Autumn", bench.now() - timedelta(days=20), {"gift": (one, 72), "welcome": (two, 72)})
+    found, report, told = shop.say("offers"), shop.say("report"), shop.told("offers")
+
+    assert [one["supported"] for one in found["personas"]] == [False, False]
+    assert found["never_compared"] == {"Bo": [["early", "sale"], ["gift", "welcome"]]}
+    assert "Bo: never compared were “early” or “sale” with “gift” or “welcome”." in told[1]
+    assert "works best" not in json.dumps(report)
+    assert report["advice"]["Go on"] == ["Nothing is proven to work yet."]
+    assert not any("Nothing" in line for line in report["advice"]["Test next"])
+    assert "compared in Spring: 600 “early”, 600 “sale”" in report["advice"]["Test next"][0]
+
+
+def test_a_report_before_any_campaign_stops_and_praises_nothing_and_says_what_to_test(shop: Shop) -> None:
+    report = shop.say("report")
+
+    assert report["advice"] == {"Test next": ["Test two offers for Bo: no campaign has compared any yet."]}
+
+
+def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop) -> None:
+    with opened(shop.folder) as bench:
+        people, half = sorted(contact_of(bench).values()), PEOPLE // 2
+        for name in ("Spring", "Autumn"):
+            parts = {"a": (people[:half], 30), "b": (people[half:], 30)}
+            campaign(bench, name, bench.now() - timedelta(days=20), parts)
+    found = shop.say("offers")
+
+    assert found["never_compared"]["Bo"] == [["Autumn: a", "Autumn: b"], ["Spring: a", "Spring: b"]]
+
+
+def dealt(shop: Shop, **changes: Any) -> dict[str, list[str]]:
+    """Deal everybody into the experiment "spring"; the contacts of each arm."""
+    with opened(shop.folder, day=BEGIN) as bench:
+        one = Experiment("spring", "s", {"old": 0.5, "new": 0.5}, bench.now() - timedelta(hours=1), **changes)
+        experiments.create(bench, one)
+        bench.reload()
+        assign(bench, as_of=bench.now(), override=frozenset({"max_data_age_hours"}))
+        arms = bench.warehouse.current(ARMS.name)
+        key = contact_of(bench)
+        found: dict[str, list[str]] = {}
+        for row in arms.filter(arms.experiment == "spring").order_by("person_id").to_pyarrow().to_pylist():
+            found.setdefault(row["arm"], []).append(key[row["person_id"]])
+    return found
+
+
+def sent(shop: Shop, *mails: tuple[float, str, Sequence[str], int]) -> None:
+    """Send mails (days after the beginning, name, to whom, how many click), and end the experiment."""
+    with opened(shop.folder) as bench:
+        for day, name, contacts, clicks in mails:
+            mail(bench, name, bench.now() + timedelta(days=BEGIN + day), contacts, clicks)
+    with opened(shop.folder, day=-5) as bench:
+        experiments.end(bench, "spring", bench.now())
+
+
+def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
+    """Each mail is clicked by a tenth, by others each time: of the new arm's people nearly a third clicked once."""
+    arms = dealt(shop)
+    old, new = arms["old"], arms["new"]
+    more = [(2.0 + n, f"reminder {n}", new[100 * n :] + new[: 100 * n], len(new) // 10) for n in (1, 2)]
+    sent(shop, (1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10), *more)
+    (found,) = shop.say("offers")["personas"]
+
+    assert not found["supported"]
+    assert abs(found["difference"]) < 0.01
+    assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": len(old), "new": len(new)}
+    assert "spring: reminder 1 went to one arm only that day, so it compares nothing." in shop.told("offers")[1]
+
+
+def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
+    arms = dealt(shop)
+    old, new = arms["old"], arms["new"]
+    everybody = [*new[: len(new) // 2], *old[: len(old) // 10], *new[len(new) // 2 :], *old[len(old) // 10 :]]
+    own = ((1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10))
+    sent(shop, *own, (9, "newsletter", everybody, len(everybody) // 4))
+    (found,) = shop.say("offers")["personas"]
+
+    assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": len(old), "new": len(new)}
+    assert not found["supported"]
+
+
+def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop) -> None:
+    arms = dealt(shop)
+    old, new = arms["old"], arms["new"]
+    for_it = ((1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 5))
+    again = ((15, "old again", old[::-1], len(old) // 20), (15.1, "new again", new[::-1], len(new) // 5))
+    sent(shop, *for_it, *again)
+    (found,), report = shop.say("offers")["personas"], shop.say("report")
+
+    assert (found["best"], found["supported"], found["side_by_side"], found["early"]) == ("new", True, True, False)
+    assert found["comparisons"] == [{"name": "spring", "people": {"old": len(old), "new": len(new)}}]
+    assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": 2 * len(old), "new": 2 * len(new)}
+    assert any(f"spring: {len(new):,} “new”, {len(old):,} “old”" in line for line in report["advice"]["Go on"])
+    assert report["advice"]["Test next"] == [
+        "Nothing: each persona has an offer that works best of all that there are."
+    ]
+
+
+def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> None:
+    arms = dealt(shop)
+    old, new = arms["old"], arms["new"]
+    sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new[: len(new) // 2], len(new) // 5))
+    status, told = shop.told("offers")
+
+    assert status == 0
+    assert "Nothing was compared yet." in told
+    assert "spring: old words / new words did not reach its arms alike, so it compares nothing." in told
