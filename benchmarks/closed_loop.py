@@ -47,7 +47,7 @@ OFFERS = {
     "welcome": "Welcome: your first order ships free",
 }
 LINK = '<a href="https://shop.example/offer">Have a look</a>'
-OVERRIDE = frozenset({"max_changed", "max_removed", "min_segment"})
+OVERRIDE = frozenset({"max_changed", "max_removed"})
 
 
 def strata(chance: np.random.Generator, rates: np.ndarray, lift: np.ndarray, people: int) -> list[Stratum]:

@@ -7,11 +7,13 @@ from typing import Any
 
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, email_key
+from connectors.records import email_key
 from segmenter import creepiness
 from segmenter.creepiness import NEVER_SHOWN, OF_VALUES, Concern, Limits
 from segmenter.fields import Known, TemplateField, creepy_values, individual
+from sync.active_people import shown_people
 from sync.arms import copies
+from sync.focusing import in_focus
 from sync.individual import asked
 from sync.workbench import Definitions, Workbench
 
@@ -135,7 +137,7 @@ def of_settings(bench: Workbench) -> list[Concern]:
     """Return what can be told without measuring anybody: fields as configured, and audiences as assigned."""
     workspace = bench.workspace
     found = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(bench), workspace.sensitive)
-    return found + of_audiences(bench, bench.warehouse.current(ASSIGNMENTS.name), workspace.fields)
+    return found + of_audiences(bench, shown_people(bench, in_focus(workspace, bench.control)), workspace.fields)
 
 
 def _counted(rows: Table, name: str) -> dict[str, int]:

@@ -25,14 +25,12 @@ class Limits:
             contacts that show nothing of ours yet (a first run, new contacts) do not count.
         max_removed: Largest share of a connection's writable contacts that may lose a group at once.
         max_unclassified: Largest share of persons without a segment.
-        min_segment: Least persons in a segment that is used at all.
         max_data_age: Oldest data that may decide.
     """
 
     max_changed: float
     max_removed: float
     max_unclassified: float
-    min_segment: int
     max_data_age: timedelta
 
 
@@ -46,7 +44,6 @@ class Breach:
 
 def verdict(
     counts: Counts,
-    segments: Mapping[str, int],
     limits: Limits,
     *,
     pulled_at: Mapping[str, datetime | None],
@@ -56,7 +53,6 @@ def verdict(
 
     Args:
         counts: The plan's counts.
-        segments: Persons by segment, segments that nobody is in left out.
         limits: The workspace's figures.
         pulled_at: When each connection was last read to the end (UTC), None where it never was.
         now: The present, UTC.
@@ -66,7 +62,6 @@ def verdict(
         *_changed(counts, limits),
         *_removed(counts, limits),
         *_unclassified(counts, limits),
-        *_small(segments, limits),
     ]
 
 
@@ -134,18 +129,6 @@ def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
             )
         ]
     return []
-
-
-def _small(segments: Mapping[str, int], limits: Limits) -> list[Breach]:
-    return [
-        Breach(
-            "min_segment",
-            f"segment {name!r} holds {persons:,} persons, the least is {limits.min_segment:,}; "
-            "merge it, or lower min_segment.",
-        )
-        for name, persons in segments.items()
-        if persons < limits.min_segment
-    ]
 
 
 def _share(guardrail: str, what: str, share: float, limit: float) -> Breach:

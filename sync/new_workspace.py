@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from sync.manifest import load_manifest
 from sync.published_schemas import published
 from sync.settings import MAIN, PERSONAS, SEGMENTS, STATE
-from sync.workspace_files import ConsentPart, GuardrailsPart
+from sync.workspace_files import ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
 
 HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
 
@@ -66,6 +66,8 @@ def _rendered(template: str, answers: Answers) -> str:
         targets=HEADLINES,
         guardrails=GuardrailsPart(),
         consent=ConsentPart(),
+        personalize=PersonalizePart(),
+        privacy=PrivacyPart(),
     )
 
 

@@ -73,7 +73,8 @@ class State:
         contacts: Versions in force (schema `connectors.records.CONTACTS`).
         memberships: Versions in force of our groups.
         links: Columns ``contact_key``, ``person_id``.
-        assignments: Versions in force.
+        assigned: Versions in force, of everybody who is active.
+        assignments: The same as the platforms are shown it: segments that are not pushed are left out.
         values: Columns ``person_id``, ``connection``, ``name``, ``value``: what each person's fields shall show.
         groups: Columns ``person_id``, ``group_name``: the groups each person shall be in.
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
@@ -84,6 +85,7 @@ class State:
     contacts: Table
     memberships: Table
     links: Table
+    assigned: Table
     assignments: Table
     values: Table
     groups: Table
@@ -131,7 +133,7 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         Changes ordered by connection, contact, kind and name.
     """
     plan = Plan(as_of, [], [], Counts())
-    plan.counts.by_persona.update(_personas(state.assignments))
+    plan.counts.by_persona.update(_personas(state.assigned))
     for target in targets:
         contacts = _contacts(state, target).cache()
         plan.parked.extend(_parked(contacts, target, plan.counts))

@@ -12,14 +12,14 @@ from typing import Any
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
+from connectors.records import CONTACTS, MEMBERSHIPS, Change
 from segmenter.creepiness import Concern
-from segmenter.value.focus import focused
 from sync import creepiness
+from sync.active_people import assigned_people, shown_people
 from sync.arms import copies
 from sync.assign import fields_wanted, individual_traits, memberships_wanted
 from sync.control.runs import Run
-from sync.focusing import PLANNED
+from sync.focusing import PLANNED, shown_instead, skipped_sentences, small_segments
 from sync.guardrails import Breach, Limits, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
 from sync.plan_file import write_plan
@@ -32,7 +32,13 @@ from sync.workbench import Workbench, recorded
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan that was saved: where, what it would do, and whether it may be applied."""
+    """A plan that was saved: where, what it would do, and whether it may be applied.
+
+    Attributes:
+        focus: Which segments `[value] focus` leaves out, in a sentence; "": none.
+        skipped: Segments with too few people to be pushed, and how many.
+        notes: What is skipped and how that changes, in sentences.
+    """
 
     plan_id: str
     path: Path
@@ -40,8 +46,10 @@ class Planned:
     breaches: Sequence[Breach]
     requests: Mapping[str, Mapping[str, int]]
     seconds: float
-    focus: str = ""
-    concerns: Sequence[Concern] = ()
+    focus: str
+    concerns: Sequence[Concern]
+    skipped: Mapping[str, int]
+    notes: Sequence[str]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -56,6 +64,7 @@ class Planned:
             "first_values": dict(counts.first),
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
+            "skipped_segments": dict(self.skipped),
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
@@ -85,12 +94,13 @@ def plan(bench: Workbench) -> Planned:
         people = individual_traits(bench, as_of)
         state = gather(bench, pushed, people)
         decided = make_plan(state, targets(bench), as_of=as_of)
+        skipped, notes = _skipped(bench, pushed)
         concerns = creepiness.of_people(bench, state.assignments, people)
         breaches = judge(bench, decided)
         requests, seconds = _cost(bench, decided.changes)
         plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = bench.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns, skipped, notes)
         write_plan(
             path,
             plan_id=plan_id,
@@ -106,6 +116,14 @@ def plan(bench: Workbench) -> Planned:
         )
         run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
     return planned
+
+
+def _skipped(bench: Workbench, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:
+    """Return the segments in focus that too few people are in, and a sentence for each; empty ones need none."""
+    small = small_segments(bench.workspace, bench.control)
+    skipped = {name: people for name, people in small.items() if people and (pushed is None or name in pushed)}
+    instead = shown_instead(bench.workspace, bench.control, pushed)
+    return skipped, skipped_sentences(skipped, instead, bench.workspace.personalize.min_audience)
 
 
 def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
@@ -156,15 +174,16 @@ def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None)
 
     Args:
         bench: The open workspace.
-        pushed: Only these segments are shown on the platforms; None: all.
+        pushed: Only these segments are shown on the platforms, but for small ones; None: all.
         people: As `sync.assign.individual_traits` returns it.
     """
     warehouse = bench.warehouse
-    assignments = focused(warehouse.current(ASSIGNMENTS.name), pushed)
+    assignments = shown_people(bench, pushed)
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
         links=warehouse.memtable(bench.control.links.load()),
+        assigned=assigned_people(bench),
         assignments=assignments,
         values=fields_wanted(bench, assignments, copies(bench), people, platform_personas(bench)),
         groups=memberships_wanted(bench, assignments),
@@ -193,16 +212,12 @@ def judge(bench: Workbench, decided: Plan) -> list[Breach]:
         max_changed=settings.max_changed,
         max_removed=settings.max_removed,
         max_unclassified=settings.max_unclassified,
-        min_segment=settings.min_segment,
         max_data_age=timedelta(hours=settings.max_data_age_hours),
     )
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
-    counted = assignments.filter(assignments.segment.notnull()).group_by("segment").aggregate(n=lambda t: t.count())
-    segments = {row["segment"]: int(row["n"]) for row in counted.to_pyarrow().to_pylist()}
     pulled_at = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
     return [
         *_unread(bench),
-        *verdict(decided.counts, segments, limits, pulled_at=pulled_at, now=bench.now()),
+        *verdict(decided.counts, limits, pulled_at=pulled_at, now=bench.now()),
     ]
 
 

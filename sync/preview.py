@@ -10,12 +10,12 @@ from typing import Any
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from connectors.records import email_key, normalise_email
 from segmenter.creepiness import Concern, of_mail
 from segmenter.personas import UNCLASSIFIED
 from segmenter.templates import Language, Template, read_template
-from segmenter.value.focus import focused
 from sync import creepiness
+from sync.active_people import shown_people
 from sync.arms import copies
 from sync.assign import fields_wanted, individual_traits
 from sync.foreign_fields import Foreign, foreign_fields
@@ -45,7 +45,7 @@ def preview(
     others = foreign_fields(bench, name, template, person)
     problems = [*(one.sentence() for one in template.problems), *others.problems]
     pushed, focus_told = focus(bench)
-    assigned = focused(bench.warehouse.current(ASSIGNMENTS.name), pushed)
+    assigned = shown_people(bench, pushed)
     people = individual_traits(bench, assigned_at(bench))
     asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
     platform = platform_personas(bench) if set(shared(bench, name)) & set(template.names) else {}

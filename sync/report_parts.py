@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CAMPAIGNS, ENGAGEMENTS
+from connectors.records import CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import Advice, Measured, advise
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
 from segmenter.lift.sentences import offer_sentence, sentence, sentences
 from sync import charts
+from sync.active_people import assigned_people
 from sync.definitions import definitions_of
 from sync.drifting import answered, lifted, population
 from sync.learning import offers
@@ -237,7 +238,7 @@ def worth_of(bench: Workbench, found: SegmentValues | None) -> dict[str, float]:
 
 def quality(bench: Workbench) -> list[str]:
     """Say how sure the assignments in force are, and how old what they rest on is."""
-    told = bench.warehouse.current(ASSIGNMENTS.name)
+    told = assigned_people(bench)
     row = (
         told.aggregate(
             persons=told.count(),

@@ -15,6 +15,7 @@ from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ORD
 from segmenter.lift import campaign_results
 from sync import charts
 from sync import report_parts as parts
+from sync.active_people import assigned_people
 from sync.charts import click_chart
 from sync.lifting import engagements
 from sync.persona_cards import cards
@@ -185,7 +186,7 @@ def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResu
 
 def persona_shares(bench: Workbench) -> list[PersonaShare]:
     """Return each persona with its persons, the largest first, the unclassified last."""
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    assignments = assigned_people(bench)
     slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
     counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()
     persons = {row["slug"]: int(row["persons"]) for row in counted.to_pylist()}

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from connectors.records import SURVEY_ANSWERS
 from segmenter.discover.items import Items, answers, numbers, words_of
 from segmenter.errors import DefinitionError
 from segmenter.segments import memberships
 from segmenter.sensitive import why_sensitive
+from sync.active_people import assigned_people
 from sync.grids import Grid, read_grid
 from sync.measuring import measured
 from sync.settings import SEGMENTS
@@ -116,7 +117,7 @@ def _members(bench: Workbench, within: str) -> Any:
     if within not in {segment.name for segment in bench.workspace.segments}:
         known = ", ".join(segment.name for segment in bench.workspace.segments) or "none"
         raise FixSettingsError(f"There is no segment {within!r}.", mend=f"{SEGMENTS} has: {known}.")
-    groups = memberships(bench.warehouse.current(ASSIGNMENTS.name), bench.workspace.steps)
+    groups = memberships(assigned_people(bench), bench.workspace.steps)
     return groups.filter(groups.group_name == within)
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from connectors.records import CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift.arms import HOLDOUT
 from segmenter.lift.effects import Comparison
 from segmenter.value.advice import Advice, advise
@@ -24,7 +24,8 @@ from segmenter.value.focus import with_subsegments
 from segmenter.value.model import TooLittle
 from segmenter.value.naive import TOP, Capture, compare
 from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
-from sync.focusing import in_force
+from sync.active_people import assigned_people
+from sync.focusing import in_focus
 from sync.lifting import Lift, lift_of_campaign, lift_of_experiment
 from sync.valuing import best_model, terms, value_people
 from sync.workbench import Workbench
@@ -110,7 +111,7 @@ def _people(bench: Workbench, links: Table) -> pa.Table:
     mails = warehouse.current(DELIVERIES.name)
     hard = mails.filter(mails.status == "hard", mails["at"] > bench.now() - BOUNCED).inner_join(links, "contact_key")
     bounced = hard.select("person_id").distinct().mutate(hard=1)
-    assigned = warehouse.current(ASSIGNMENTS.name)
+    assigned = assigned_people(bench)
     told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
     told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
     arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
@@ -256,7 +257,7 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
         return None, ""
     if isinstance(wanted, int):
         ranked = rank_segments(bench).ranking
-        active = chosen(ranked, wanted, sorted(in_force(bench.workspace, bench.control) or ())) if ranked else []
+        active = chosen(ranked, wanted, sorted(in_focus(bench.workspace, bench.control) or ())) if ranked else []
     else:
         active = list(wanted)
     unknown = [name for name in active if name not in names]
@@ -266,7 +267,7 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
             mend=f"segments.toml has: {', '.join(names) or 'none'}.",
         )
     pushed = with_subsegments(active, bench.workspace.steps)
-    assigned = bench.warehouse.current(ASSIGNMENTS.name)
+    assigned = assigned_people(bench)
     others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
     told = (
         f"[value] focus: only {', '.join(active) or 'no segment'} of {len(names)} segments; "

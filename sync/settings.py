@@ -39,6 +39,7 @@ from sync.workspace_files import (
     MainFile,
     PersonalizePart,
     PersonasFile,
+    PrivacyPart,
     ResultsPart,
     SegmentsFile,
     ServePart,
@@ -89,6 +90,7 @@ class Workspace:
     consent: ConsentPart
     value: ValuePart
     personalize: PersonalizePart
+    privacy: PrivacyPart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -204,6 +206,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         consent=main.consent,
         value=main.value,
         personalize=main.personalize,
+        privacy=main.privacy,
         classify=main.classify,
         catalogue=known,
         segments=segments,

@@ -117,7 +117,6 @@ class GuardrailsPart(Part):
     max_changed: Share = Field(default=0.2, description="Largest share of contacts whose shown values change at once.")
     max_removed: Share = Field(default=0.05, description="Largest share of contacts that lose a group at once.")
     max_unclassified: Share = Field(default=0.8, description="Largest share of persons without a segment.")
-    min_segment: int = Field(default=20, ge=0, description="Least persons in a segment.")
     max_data_age_hours: float = Field(default=48, gt=0, description="Oldest data that may decide.")
     max_facts_age_days: float = Field(
         default=30, gt=0, description="Older facts of a persona are named by `doctor`; they stop nothing."
@@ -230,7 +229,10 @@ class PersonalizePart(Part):
         default=730, gt=0, description="What people did longer ago they have forgotten, or have changed since."
     )
     min_audience: int = Field(
-        default=20, ge=0, description="Fewer people than that feel singled out by words of their own."
+        default=20,
+        ge=0,
+        description="A segment of fewer people is not pushed: so few feel singled out by words of their own. They are "
+        "shown the segment around it, or the fallback; `plan` names it.",
     )
 
     @model_validator(mode="after")
@@ -239,6 +241,16 @@ class PersonalizePart(Part):
             message = "recent_days must be below max_age_days: everything would be too fresh or too old"
             raise ValueError(message)
         return self
+
+
+class PrivacyPart(Part):
+    """[privacy]: what may be told of people."""
+
+    min_group_shown: int = Field(
+        default=20,
+        ge=0,
+        description="Nothing is told of a group of fewer people, since it could tell who they are; never below ten.",
+    )
 
 
 class ServePart(Part):
@@ -293,6 +305,7 @@ class MainFile(Part):
     tools: dict[Slug, ToolPart] = Field(default_factory=dict)
     sensitive: SensitivePart = SensitivePart()
     personalize: PersonalizePart = PersonalizePart()
+    privacy: PrivacyPart = PrivacyPart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()

@@ -104,6 +104,7 @@ def planned(result: Planned) -> Shown:
         shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
     if result.focus:
         shown.append(result.focus)
+    shown.extend(result.notes)
     shown += [
         f"{name}: {count:,} values that people set are left alone."
         for name, count in summary["values_of_others"].items()

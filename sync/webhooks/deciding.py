@@ -24,7 +24,7 @@ from sync.bases import with_base
 from sync.control.identities import LINKS
 from sync.control.people import Published
 from sync.definitions import definitions_of
-from sync.focusing import in_force
+from sync.focusing import in_focus, shown_instead
 from sync.individual import asked, measured_for
 from sync.platform_personas import Values
 from sync.prepared import PreparedTraits
@@ -147,8 +147,9 @@ class Decider:
         published: Mapping[str, Published],
         known: Table,
     ) -> list[Decision]:
-        pushed = in_force(self._service.workspace, self._service.control)
-        shown = [focused_one(row, pushed) for row in assigned]
+        workspace, control = self._service.workspace, self._service.control
+        instead = shown_instead(workspace, control, in_focus(workspace, control))
+        shown = [focused_one(row, instead) for row in assigned]
         table = self._memory.keep("assignments", pa.Table.from_pylist(shown, schema=ASSIGNMENTS.columns))
         values: dict[str, dict[tuple[str, str], str]] = {}
         copied = [

@@ -79,7 +79,7 @@ def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_ch
 def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Workbench) -> None:
     bench = pushed
     experiments.create(bench, wanted(bench, worth=0.5))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed"}))
     access = platforms.sandbox.access
     where = (access["mailchimp_url"], access["mailchimp_key"], AUDIENCE)
     for arm, html in (("old", PLAIN), ("new", SALE)):
@@ -117,7 +117,7 @@ def replace_clock(bench: Workbench, *, days: float) -> Workbench:
 def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Workbench) -> None:
     bench = pushed
     experiments.create(bench, wanted(bench))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed"}))
     new = next(tag for tag in platforms.email.segments(AUDIENCE).values() if tag["name"] == "ps:spring_new")
     old = tagged(platforms, "spring_old")
     for member in [one for one in platforms.members() if one["email_address"].lower() in old][:3]:
@@ -227,7 +227,7 @@ def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_tru
     bench = pushed
     arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
     experiments.create(bench, wanted(bench, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed"}))
 
     shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}
     heads = {"rita_regular": "Early access for you", "nora_new": "Welcome to the shop"}

@@ -11,9 +11,7 @@ from sync.guardrails import Limits, verdict
 from sync.plan import Counts
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-LIMITS = Limits(
-    max_changed=0.2, max_removed=0.05, max_unclassified=0.5, min_segment=20, max_data_age=timedelta(hours=48)
-)
+LIMITS = Limits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
 
 
 def counts(**figures: int) -> Counts:
@@ -26,8 +24,8 @@ def counts(**figures: int) -> Counts:
     )
 
 
-def broken(found: Counts, *, segments: dict[str, int] | None = None, pulled: datetime | None = NOW) -> list[str]:
-    breaches = verdict(found, segments or {"champions": 50}, LIMITS, pulled_at={"crm": pulled}, now=NOW)
+def broken(found: Counts, *, pulled: datetime | None = NOW) -> list[str]:
+    breaches = verdict(found, LIMITS, pulled_at={"crm": pulled}, now=NOW)
     return [breach.guardrail for breach in breaches]
 
 
@@ -52,20 +50,13 @@ def test_contacts_that_show_nothing_of_ours_yet_do_not_count_as_changed() -> Non
     assert broken(counts(changed=100, first=79)) == ["max_changed"]
 
 
-def test_a_segment_that_is_too_small_is_refused_by_name() -> None:
-    breaches = verdict(counts(), {"tiny": 19}, LIMITS, pulled_at={"crm": NOW}, now=NOW)
-
-    assert [breach.guardrail for breach in breaches] == ["min_segment"]
-    assert "'tiny' holds 19" in breaches[0].message
-
-
 @pytest.mark.parametrize("pulled", [None, NOW - timedelta(hours=49)])
 def test_data_that_are_missing_or_too_old_decide_nothing(pulled: datetime | None) -> None:
     assert broken(counts(), pulled=pulled) == ["max_data_age_hours"]
 
 
 def test_every_refusal_names_the_share_the_limit_and_the_way_on() -> None:
-    [breach] = verdict(counts(changed=50), {}, LIMITS, pulled_at={"crm": NOW}, now=NOW)
+    [breach] = verdict(counts(changed=50), LIMITS, pulled_at={"crm": NOW}, now=NOW)
 
     assert "50 of 100" in breach.message
     assert "50.0%" in breach.message

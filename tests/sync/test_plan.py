@@ -45,17 +45,20 @@ def make(engine: ibis.BaseBackend) -> Make:
             "contacts": CONTACTS.columns,
             "memberships": MEMBERSHIPS.columns,
             "links": LINKS,
+            "assigned": ASSIGNMENTS.columns,
             "assignments": ASSIGNMENTS.columns,
             "values": VALUES,
             "groups": GROUPS,
             "ours": OURS,
         }
+
+        def told(name: str, schema: Any) -> Any:
+            return table(rows.get("assignments" if name == "assigned" else name, []), schema)
+
         # on one engine: memtables alone would be executed on the default backend
         state = State(
             **{
-                name: engine.create_table(
-                    ibis.util.gen_name(name), table(rows.get(name, []), schema).to_pyarrow(), temp=True
-                )
+                name: engine.create_table(ibis.util.gen_name(name), told(name, schema).to_pyarrow(), temp=True)
                 for name, schema in tables.items()
             }
         )

@@ -120,7 +120,7 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + "\n[value]\nfocus = 1\n", "utf-8")
     with benched(looped) as bench:
-        run_loop(bench, override=frozenset({"max_changed", "max_removed", "min_segment"}))
+        run_loop(bench, override=frozenset({"max_changed", "max_removed"}))
         plan = bench.control.runs.latest("plan", state="done")
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")
