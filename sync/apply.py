@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change, Outcome
-from sync.guardrails import GuardrailError
+from sync.guardrails import GuardrailError, fix
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
 from sync.platform_personas import shared
@@ -189,7 +189,8 @@ def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]
         with recorded(bench, f"apply {plan.plan_id}") as run:
             run.state = "refused"
             run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
-        raise GuardrailError(" ".join(breach["message"] for breach in standing))
+        every = [breach["guardrail"] for breach in plan.summary["breaches"]]
+        raise GuardrailError(" ".join(breach["message"] for breach in standing), mend=fix(every))
 
 
 def _still_meant(

@@ -9,7 +9,7 @@ from connectors.records import Finding
 from sync import creepiness, drifting, fitness, hooks, persona_drafts, quality, setup
 from sync.definitions import definitions_of
 from sync.persona_cards import picture
-from sync.platform_personas import options, resolved, shared
+from sync.platform_personas import lacking, options, resolved, shared
 from sync.workbench import Workbench
 
 REFUSED = "Until then `assign` and `run` classify nobody."
@@ -49,11 +49,14 @@ def _personas(bench: Workbench, name: str) -> list[Finding]:
     """Whether each of our personas is one of the platform's own, where those are written."""
     found = []
     for field in shared(bench, name):
+        offered, personas = options(bench.connector(name), field), bench.workspace.personas
+        found += [Finding("personas", "warn", one.message, one.fix) for one in lacking(personas, offered, field, name)]
         try:
-            resolved(bench.workspace.personas, options(bench.connector(name), field), field, name)
-            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
+            resolved(personas, offered, name)
         except FixSettingsError as error:
             found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))
+        if not found:
+            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
     return found
 
 

@@ -20,10 +20,10 @@ from sync.arms import copies
 from sync.assign import fields_wanted, individual_traits, memberships_wanted
 from sync.control.runs import Run
 from sync.focusing import PLANNED, shown_instead, skipped_sentences, small_segments
-from sync.guardrails import Breach, Limits, verdict
+from sync.guardrails import Breach, Limits, fix, verdict
 from sync.plan import SAMPLES, Plan, State, Target, make_plan
 from sync.plan_file import write_plan
-from sync.platform_personas import platform_personas, shared
+from sync.platform_personas import Values, platform_personas, shared
 from sync.pull import properties_read
 from sync.refusals import standing
 from sync.segment_values import focus
@@ -61,10 +61,12 @@ class Planned:
             "focus": self.focus or None,
             "contacts": dict(counts.contacts),
             "changed_contacts": dict(counts.changed),
-            "first_values": dict(counts.first),
+            "replaced_contacts": dict(counts.replaced),
+            "explained_contacts": dict(counts.explained),
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
             "skipped_segments": dict(self.skipped),
+            "skipped": list(self.notes),
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
@@ -83,6 +85,7 @@ class Planned:
             "creepy_samples": {one.place: one.example for one in self.concerns if one.example},
             "minutes": round(self.seconds / 60, 2),
             "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
+            "fix": fix([breach.guardrail for breach in self.breaches]),
         }
 
 
@@ -92,9 +95,11 @@ def plan(bench: Workbench) -> Planned:
         pushed, told = focus(bench)
         as_of = assigned_at(bench)
         people = individual_traits(bench, as_of)
-        state = gather(bench, pushed, people)
-        decided = make_plan(state, targets(bench), as_of=as_of)
+        own = platform_personas(bench)
+        state = gather(bench, pushed, people, own.values)
+        decided = make_plan(state, targets(bench, own.values), as_of=as_of)
         skipped, notes = _skipped(bench, pushed)
+        notes += [f"{one.message} {one.fix}" for one in own.skipped]
         concerns = creepiness.of_people(bench, state.assignments, people)
         breaches = judge(bench, decided)
         requests, seconds = _cost(bench, decided.changes)
@@ -148,17 +153,32 @@ def last_write(bench: Workbench, *, but: str = "") -> Run | None:
     return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 
-def targets(bench: Workbench) -> list[Target]:
-    """Return what may be written through each connection that can be written to."""
+def targets(bench: Workbench, personas: Values) -> list[Target]:
+    """Return what may be written through each connection that can be written to.
+
+    Args:
+        bench: The open workspace.
+        personas: The platforms' own (`sync.platform_personas`); a field for them that can't be told is left alone.
+    """
     found = []
     for name, connection in bench.workspace.connections.items():
         manifest = bench.manifest.connectors[connection.connector]
         if bench.connector(name).pushes:
+            both = shared(bench, name)
             owned = bench.workspace.connection(name, bench.manifest, bench.environment).owned
+            owned = tuple(one for one in owned if one not in both or name in personas)
             groups = bench.workspace.groups
             consents = frozenset(bench.workspace.consent.push)
             found.append(
-                Target(name, owned, groups, consents, needs_email=manifest.kind == "email", shared=shared(bench, name))
+                Target(
+                    name,
+                    owned,
+                    groups,
+                    consents,
+                    needs_email=manifest.kind == "email",
+                    shared=both,
+                    explaining=bench.manifest.explaining,
+                )
             )
     return found
 
@@ -169,26 +189,29 @@ def assigned_at(bench: Workbench) -> datetime | None:
     return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
 
 
-def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None) -> State:
+def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None, personas: Values) -> State:
     """Return the tables that a plan is made from.
 
     Args:
         bench: The open workspace.
         pushed: Only these segments are shown on the platforms, but for small ones; None: all.
         people: As `sync.assign.individual_traits` returns it.
+        personas: The platforms' own (`sync.platform_personas`).
     """
     warehouse = bench.warehouse
-    assignments = shown_people(bench, pushed)
+    assignments, copied = shown_people(bench, pushed), copies(bench)
+    without = None if copied is None else assignments.semi_join(copied, "person_id")
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
         links=warehouse.memtable(bench.control.links.load()),
         assigned=assigned_people(bench),
         assignments=assignments,
-        values=fields_wanted(bench, assignments, copies(bench), people, platform_personas(bench)),
+        values=fields_wanted(bench, assignments, copied, people, personas),
         groups=memberships_wanted(bench, assignments),
         ours=warehouse.memtable(bench.control.ledger.groups_made()),
         written=_written(bench),
+        own=None if without is None else fields_wanted(bench, without, None, people, personas),
         refused=standing(bench),
     )
 

@@ -48,7 +48,7 @@ def preview(
     assigned = shown_people(bench, pushed)
     people = individual_traits(bench, assigned_at(bench))
     asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
-    platform = platform_personas(bench) if set(shared(bench, name)) & set(template.names) else {}
+    platform = platform_personas(bench).values if set(shared(bench, name)) & set(template.names) else {}
     rows = _rows(bench, name, template, asked_for, people, platform)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:

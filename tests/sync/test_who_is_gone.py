@@ -142,3 +142,39 @@ def test_the_defaults_of_init_let_an_account_with_a_small_segment_be_pushed(
 
     assert planned["skipped_segments"]["tiny"] == people
     assert told(say, "apply")["failed"] == {}
+
+
+def test_assign_tells_who_moved_from_who_is_new(platforms: Platforms, say: Run) -> None:
+    told(say, "pull")
+    first = told(say, "assign")
+    again = told(say, "assign")
+    rows = keepers(platforms, 5)
+    told(say, "pull", "--full")
+    moved = told(say, "assign")
+    _, shown, _ = say("assign")
+
+    assert (first["new"], first["changed"]) == (first["persons"], 0)
+    assert (again["new"], again["changed"]) == (0, 0)
+    assert (moved["new"], moved["changed"]) == (0, len(rows))
+    assert moved["rewritten"] >= len(rows)
+    assert "0 moved to another segment, 0 are new." in " ".join(shown.split())
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_new_field_and_another_reason_stop_nothing_and_are_told_apart(platforms: Platforms, say: Run) -> None:
+    path = platforms.folder / "personas.toml"
+    path.write_text(path.read_text("utf-8") + '\n[fields.more]\nfallback = "More"\ncrm = "personasync_more"\n', "utf-8")
+    path = platforms.folder / "segments.toml"
+    path.write_text(path.read_text("utf-8").replace("orders_total >= 1", "(orders_total >= 1)"), "utf-8")
+    for row in list(platforms.crm.contacts.values()):
+        if row["properties"].get("personasync_reason"):
+            platforms.crm.touch_contact(row, {"personasync_reason": "an older wording"})
+    for command in (("setup", "--yes"), ("pull",), ("assign",)):
+        told(say, *command)
+
+    planned = told(say, "plan")
+
+    changed = planned["changed_contacts"]["crm"]
+    assert planned["by_field"]["crm: personasync_more"] == changed > 50
+    assert planned["by_field"]["crm: personasync_reason"] > 50
+    assert planned["replaced_contacts"]["crm"] == 0
