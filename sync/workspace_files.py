@@ -229,10 +229,7 @@ class PersonalizePart(Part):
         default=730, gt=0, description="What people did longer ago they have forgotten, or have changed since."
     )
     min_audience: int = Field(
-        default=20,
-        ge=0,
-        description="A segment of fewer people is not pushed: so few feel singled out by words of their own. They are "
-        "shown the segment around it, or the fallback; `plan` names it.",
+        default=20, ge=0, description="A segment of fewer people is skipped, since so few feel singled out."
     )
 
     @model_validator(mode="after")
@@ -247,9 +244,7 @@ class PrivacyPart(Part):
     """[privacy]: what may be told of people."""
 
     min_group_shown: int = Field(
-        default=20,
-        ge=0,
-        description="Nothing is told of a group of fewer people, since it could tell who they are; never below ten.",
+        default=20, ge=0, description="Nothing is told of a group of fewer people, nor ever of fewer than ten."
     )
 
 
