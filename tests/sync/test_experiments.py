@@ -123,7 +123,7 @@ def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platfo
     shown = [one for one in planned.plan.changes if one.name == "personasync_headline" and one.before]
     assert len(shown) > 0.2 * planned.plan.counts.allowed["crm"]
     assert planned.plan.counts.replaced == {"crm": 0, "email": 0}
-    assert planned.breaches == ()
+    assert not planned.breaches
     assert {one.name for one in planned.plan.changes if one.kind == "group"} == {"spring_old", "spring_new"}
 
 
