@@ -53,7 +53,7 @@ OFFERS = {
 }
 OFFER_RUNS, BETTER = 1_000, 0.03
 LINK = '<a href="https://shop.example/offer">Have a look</a>'
-OVERRIDE = frozenset({"max_changed", "max_removed", "min_segment"})
+OVERRIDE = frozenset({"max_changed", "max_removed"})
 
 
 def strata(chance: np.random.Generator, rates: np.ndarray, lift: np.ndarray, people: int) -> list[Stratum]:

@@ -326,7 +326,7 @@ def prepared(folder: Path, sandbox: Sandbox) -> dict[str, str]:
     """Make a workspace that has been through the loop once, and return its environment."""
     make_workspace(folder, sandbox.access)
     file = folder / "personasync.toml"
-    text = file.read_text("utf-8").replace("min_segment = 20", "min_segment = 1")
+    text = file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1")
     file.write_text(text + SERVE, "utf-8")
     access = sandbox.access
     environment: dict[str, Any] = {**SECRETS, "HUBSPOT_TOKEN": access["hubspot_token"]}

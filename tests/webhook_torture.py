@@ -256,7 +256,7 @@ def prepare(folder: Path, sandbox: Sandbox, state: str) -> dict[str, str]:
     """Make a workspace that has been through the loop once, and return its environment."""
     make_workspace(folder, sandbox.access)
     file = folder / "personasync.toml"
-    lines = file.read_text("utf-8").replace("min_segment = 20", "min_segment = 1")
+    lines = file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1")
     lines = lines.replace('state = "sqlite"', f'state = "{state}"')
     if f'state = "{state}"' not in lines:
         lines = lines.replace("[workspace]\n", f'[workspace]\nstate = "{state}"\n', 1)

@@ -1,4 +1,4 @@
-"""Which segments are pushed: people of the others show the fallback and are in no group."""
+"""Which segments are pushed: people of the others are shown the segment around theirs, or the fallback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ibis import Table
 
 from segmenter.rules.segments import Waterfall
 
-HIDDEN = ("segment", "persona", "confidence", "runner_up")
+Instead = Mapping[str, tuple[str | None, str | None]]
+"""By segment that is not pushed: segment and persona that its people are shown; None: the fallback."""
 
 
 def with_subsegments(names: Collection[str], steps: Waterfall) -> frozenset[str]:
@@ -20,18 +21,60 @@ def with_subsegments(names: Collection[str], steps: Waterfall) -> frozenset[str]
     )
 
 
-def focused_one(assignment: Mapping[str, Any], active: Collection[str] | None) -> dict[str, Any]:
+def sizes_with_subsegments(sizes: Mapping[str, int], steps: Waterfall) -> dict[str, int]:
+    """Return how many people each segment of *steps* holds, those of the segments within it too.
+
+    Args:
+        sizes: People by the segment that they were given.
+        steps: All segments.
+    """
+    found = dict.fromkeys(steps.by_name(), 0)
+    for name, step in steps.by_name().items():
+        for group in (name, *step.ancestors):
+            found[group] += sizes.get(name, 0)
+    return found
+
+
+def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[str, str]) -> Instead:
+    """Return what people of the segments that are not *pushed* are shown: the nearest segment around theirs that is.
+
+    Args:
+        pushed: Names of segments.
+        steps: All segments.
+        persona_of: The persona of each segment that has one.
+    """
+    found: dict[str, tuple[str | None, str | None]] = {}
+    for name, step in steps.by_name().items():
+        if name not in pushed:
+            around = next((one for one in step.ancestors if one in pushed), None)
+            found[name] = around, persona_of.get(around) if around else None
+    return found
+
+
+def focused_one(assignment: Mapping[str, Any], instead: Instead) -> dict[str, Any]:
     """Return of one person's assignment what `focused` returns of everybody's."""
-    inside = active is None or assignment["segment"] in active
-    return dict(assignment) if inside else {**assignment, **dict.fromkeys(HIDDEN)}
+    if assignment["segment"] not in instead:
+        return dict(assignment)
+    segment, persona = instead[assignment["segment"]]
+    confidence = assignment["confidence"] if segment else None
+    return {**assignment, "segment": segment, "persona": persona, "confidence": confidence, "runner_up": None}
 
 
-def focused(assignments: Table, active: Collection[str] | None) -> Table:
-    """Return *assignments* in which people outside of the segments *active* look unclassified; None: all are pushed."""
-    if active is None:
+def focused(assignments: Table, instead: Instead) -> Table:
+    """Return *assignments* in which people of segments that are not pushed have the one that they are shown."""
+    if not instead:
         return assignments
-    inside = assignments.segment.isin(sorted(active)) if active else ibis.literal(value=False)
-    shown: dict[str, Any] = {
-        name: ibis.ifelse(inside, assignments[name], ibis.null(assignments[name].type())) for name in HIDDEN
-    }
-    return assignments.mutate(**shown)
+    other = assignments.segment.isin(sorted(instead)).fill_null(False)  # noqa: FBT003 - an expression
+    around = _named(assignments.segment, {name: segment for name, (segment, _) in instead.items()})
+    persona = _named(assignments.segment, {name: slug for name, (_, slug) in instead.items()})
+    return assignments.mutate(
+        segment=ibis.ifelse(other, around, assignments.segment),
+        persona=ibis.ifelse(other, persona, assignments.persona),
+        confidence=ibis.ifelse(other & around.isnull(), ibis.null("float64"), assignments.confidence),
+        runner_up=ibis.ifelse(other, ibis.null("string"), assignments.runner_up),
+    )
+
+
+def _named(column: Any, names: Mapping[str, str | None]) -> Any:
+    listed = [(old, ibis.literal(new)) for old, new in names.items() if new is not None]
+    return column.cases(*listed, else_=ibis.null("string")) if listed else ibis.null("string")

@@ -21,6 +21,7 @@ from sync.control.ledger import SENT_AGAIN
 from sync.fields.platform_persona import shared
 from sync.online.handoff import look_again, overtaken
 from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
+from sync.plan.guardrails import fix
 from sync.plan.job import basis
 from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
 
@@ -190,7 +191,8 @@ def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]
         with recorded(bench, f"apply {plan.plan_id}") as run:
             run.state = "refused"
             run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
-        raise GuardrailError(" ".join(breach["message"] for breach in standing))
+        every = [breach["guardrail"] for breach in plan.summary["breaches"]]
+        raise GuardrailError(" ".join(breach["message"] for breach in standing), mend=fix(every))
 
 
 def _still_meant(

@@ -37,7 +37,9 @@ class Assigned:
 
     Attributes:
         as_of: The moment that everybody was looked at, UTC.
-        changed: Persons whose assignment is new or another than before.
+        changed: Persons who are in another segment than before, or in none any more, or no longer in none.
+        new: Persons who had no assignment before.
+        rewritten: Assignments that were written: reasons and confidence move without the segment.
         segments: Persons by segment name.
         personas: Persons by the persona's name, "unclassified" among them.
         value_notes: What must be known of the value model, in sentences.
@@ -51,6 +53,8 @@ class Assigned:
     assigned: int = 0
     unclassified: int = 0
     changed: int = 0
+    new: int = 0
+    rewritten: int = 0
     segments: dict[str, int] = field(default_factory=dict)
     personas: dict[str, int] = field(default_factory=dict)
     dealt: dict[str, int] = field(default_factory=dict)
@@ -80,18 +84,21 @@ def assign(
         valued = value_people(bench, as_of)
         definitions = definitions_of(bench.workspace)
         with refreshed(bench, as_of, full=full) as (people, done):
-            fitness.refuse_unfit(bench, people, definitions, as_of, override)
+            accepted = fitness.refuse_unfit(bench, people, definitions, as_of, override)
             rows = decide(bench, people, as_of).to_pyarrow()
             fresh = changed(bench.warehouse.memtable(rows), before)
             found = Assigned(as_of)
             found.value_notes = list(valued.notes)
             found.measured_anew, found.measured_all_because = done.persons, done.whole
             ours = publishing.left_alone(bench, fresh.to_pyarrow())
-            found.changed = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
+            found.changed, found.new = moved(bench.warehouse.memtable(ours), before)
+            found.rewritten = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
             _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
             found.dealt = deal(bench, as_of)
             run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
-            run.counts[fitness.RECORD] = fitness.record(bench, people, rows, definitions, as_of, run.run_id)
+            run.counts[fitness.RECORD] = fitness.record(
+                bench, people, rows, definitions, as_of, run.run_id, accepted=accepted
+            )
             publishing.publish(bench, people, as_of)
     return found
 
@@ -110,6 +117,16 @@ def changed(decided: Table, before: Table) -> Table:
     for name in ASSIGNMENTS.columns.names:
         same &= joined[name].identical_to(joined[f"old_{name}"]) if name != "person_id" else same
     return joined.filter(~same).select(*ASSIGNMENTS.columns.names)
+
+
+def moved(fresh: Table, before: Table) -> tuple[int, int]:
+    """Return how many of *fresh* are in another segment than *before*, and how many were not there."""
+    old = before.select("person_id", was="segment").mutate(known=True)
+    told = fresh.left_join(old, "person_id")
+    known = told.known.fill_null(False)  # noqa: FBT003 - an expression
+    other = known & ~told.segment.identical_to(told.was)
+    [row] = told.aggregate(moved=other.sum(), new=(~known).sum()).to_pyarrow().to_pylist()
+    return int(row["moved"] or 0), int(row["new"] or 0)
 
 
 def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]]) -> None:

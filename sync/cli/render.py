@@ -18,6 +18,7 @@ from sync.assign.what_if import Move
 from sync.cli.console import table
 from sync.clock import duration
 from sync.ops.run import Loop
+from sync.plan.guardrails import fix
 from sync.plan.job import Planned
 from sync.pull.job import Pulled
 
@@ -67,7 +68,7 @@ def assigned(result: Assigned) -> Shown:
     shown: Shown = [table("Segment", "Persons", "Share", rows=rows)]
     shown.append(
         f"{result.persons:,} persons as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} assigned, "
-        f"{result.unclassified:,} unclassified, {result.changed:,} changed."
+        f"{result.unclassified:,} unclassified; {result.changed:,} moved to another segment, {result.new:,} are new."
     )
     if result.measured_all_because:
         shown.append(f"All {result.measured_anew:,} persons were measured anew: {result.measured_all_because}.")
@@ -102,8 +103,10 @@ def planned(result: Planned) -> Shown:
             for s in summary["samples"]
         ]
         shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
+    shown += [_contacts(name, count, summary) for name, count in summary["changed_contacts"].items() if count]
     if result.focus:
         shown.append(result.focus)
+    shown.extend(result.notes)
     shown += [
         f"{name}: {count:,} values that people set are left alone."
         for name, count in summary["values_of_others"].items()
@@ -116,8 +119,20 @@ def planned(result: Planned) -> Shown:
         shown.append(f"That takes {duration(60 * summary['minutes'])} or a little more at this account's limits.")
     shown.extend(creepy(result.concerns))
     shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
+    if result.breaches:
+        shown.append(fix([breach.guardrail for breach in result.breaches]))
     shown.append(f"Saved as {result.path}")
     return shown
+
+
+def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
+    """How many contacts of a connection would change, and in what way."""
+    replaced, explained = summary["replaced_contacts"][name], summary["explained_contacts"][name]
+    first = changed - replaced - explained
+    return (
+        f"{name}: {changed:,} contacts would change: {replaced:,} show something else than now, {first:,} get first "
+        f"values, tags or an experiment's words, {explained:,} only another reason, confidence or date."
+    )
 
 
 def creepy(concerns: Sequence[Concern]) -> Shown:

@@ -13,9 +13,10 @@ from functools import reduce
 import ibis
 from ibis import Table
 
-from connectors.records import ARMS, ASSIGNMENTS
+from connectors.records import ARMS
 from segmenter.lift.randomization import HOLDOUT, Experiment, copy_of, with_arms
 from segmenter.personalize.personas import UNCLASSIFIED
+from sync.active_people import assigned_people
 from sync.session import Workbench
 
 
@@ -43,7 +44,7 @@ def _deal(bench: Workbench, experiment: Experiment, as_of: datetime) -> int:
     arms = bench.warehouse.current(ARMS.name)
     known = arms.filter(arms.experiment == experiment.name)
     held = arms.filter(arms.experiment == HOLDOUT, arms.arm == HOLDOUT)
-    people = bench.warehouse.current(ASSIGNMENTS.name).select("person_id", "persona").anti_join(known, "person_id")
+    people = assigned_people(bench).select("person_id", "persona").anti_join(known, "person_id")
     free = people if experiment.name == HOLDOUT else people.anti_join(held, "person_id")
     told = with_arms(free, experiment)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")

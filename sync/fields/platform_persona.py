@@ -7,6 +7,7 @@ People make those personas in the platform's settings, and see labels; what is s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from connectors.connector import Connector
@@ -17,6 +18,46 @@ from sync.workspace.settings import Workspace
 
 Values = Mapping[str, Mapping[str, str]]
 """By connection: the option's value by slug of our persona."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """A persona of ours that is none of a platform's own, and which there are."""
+
+    connection: str
+    field: str
+    slug: str
+    label: str
+    offered: str
+
+    @property
+    def message(self) -> str:
+        """What is the case."""
+        return (
+            f"{self.connection} has no persona {self.label!r} ({self.field} has: {self.offered}), which "
+            f"[personas.{self.slug}] would be; its people are shown none there."
+        )
+
+    @property
+    def fix(self) -> str:
+        """What to do."""
+        return (
+            f"Make it in the platform's settings (Properties, Persona), or write {self.field} = "
+            f'"its label" into [personas.{self.slug}]; personasync makes no personas there.'
+        )
+
+
+@dataclass(slots=True)
+class PlatformPersonas:
+    """The platforms' own personas.
+
+    Attributes:
+        values: By connection whose field can be written: the option's value by slug of our persona.
+        skipped: Our personas that a platform does not have.
+    """
+
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    skipped: list[Lacking] = field(default_factory=list)
 
 
 class Connected(Protocol):
@@ -35,16 +76,19 @@ def shared(bench: Connected, name: str) -> dict[str, bool]:
     return dict([found]) if found else {}
 
 
-def platform_personas(bench: Connected) -> dict[str, dict[str, str]]:
+def platform_personas(bench: Connected) -> PlatformPersonas:
     """Ask each platform whose own personas we write; one request each.
 
     Raises:
-        FixSettingsError: It has no persona of one of our names.
+        FixSettingsError: Two of our personas are the same one there.
     """
-    found = {}
+    found = PlatformPersonas()
     for name in bench.workspace.connections:
-        for field in shared(bench, name):
-            found[name] = resolved(bench.workspace.personas, options(bench.connector(name), field), field, name)
+        for own in shared(bench, name):
+            offered = options(bench.connector(name), own)
+            found.skipped += lacking(bench.workspace.personas, offered, own, name)
+            if offered:
+                found.values[name] = resolved(bench.workspace.personas, offered, name)
     return found
 
 
@@ -54,42 +98,49 @@ def options(connector: Connector, field: str) -> dict[str, str]:
     return {label: value for value, label in there.options} if there else {}
 
 
-def resolved(
-    personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str
-) -> dict[str, str]:
-    """Return the option's value of each persona.
+def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connection: str) -> dict[str, str]:
+    """Return the option's value of each persona that has one.
 
     A label is found as people read it: blanks around it and upper case make no difference.
 
     Args:
         personas: Ours, by slug.
         offered: The field's options, value by label.
-        field: Its name, for the message.
         connection: For the message.
 
     Raises:
-        FixSettingsError: A persona has no option, or two have the same one.
+        FixSettingsError: Two personas have the same option.
     """
     by_label = {_read(label): value for label, value in offered.items()}
-    listed = ", ".join(offered) or "none"
     found: dict[str, str] = {}
     for slug, persona in personas.items():
-        label = persona.alias or persona.name
-        value = by_label.get(_read(label))
+        value = by_label.get(_read(called(persona)))
         if value is None:
-            raise FixSettingsError(
-                f"{connection} has no persona {label!r} ({field} has: {listed}), which [personas.{slug}] would be.",
-                mend=f"Make it in the platform's settings (Properties, Persona), or write {field} = "
-                f'"its label" into [personas.{slug}]; personasync makes no personas there.',
-            )
+            continue
         if value in found.values():
             other = next(one for one, taken in found.items() if taken == value)
             raise FixSettingsError(
-                f"The personas {other!r} and {slug!r} would both be {label!r} on {connection}.",
-                mend=f"Give one of them another {field} in personas.toml.",
+                f"The personas {other!r} and {slug!r} would both be {called(persona)!r} on {connection}.",
+                mend="Give one of them another hs_persona in personas.toml.",
             )
         found[slug] = value
     return found
+
+
+def lacking(personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str) -> list[Lacking]:
+    """Return our personas that are none of the options of a platform's field; see `resolved`."""
+    labels = {_read(label) for label in offered}
+    listed = ", ".join(offered) or "none"
+    return [
+        Lacking(connection, field, slug, called(persona), listed)
+        for slug, persona in personas.items()
+        if _read(called(persona)) not in labels
+    ]
+
+
+def called(persona: Persona) -> str:
+    """Return what a persona of ours is called on the platforms."""
+    return persona.alias or persona.name
 
 
 def _read(label: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, email_key
+from connectors.records import email_key
 from segmenter.personalize import creepiness
 from segmenter.personalize.creepiness import NEVER_SHOWN, OF_VALUES, Concern, Limits
 from segmenter.personalize.fields import Known, TemplateField, creepy_values, individual
 from sync.experiments.arms import copies
 from sync.fields.individual import asked
+from sync.fields.pushed_segments import in_focus, shown_people
 from sync.session import Definitions, Workbench
 
 
@@ -135,7 +136,7 @@ def of_settings(bench: Workbench) -> list[Concern]:
     """Return what can be told without measuring anybody: fields as configured, and audiences as assigned."""
     workspace = bench.workspace
     found = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(bench), workspace.sensitive)
-    return found + of_audiences(bench, bench.warehouse.current(ASSIGNMENTS.name), workspace.fields)
+    return found + of_audiences(bench, shown_people(bench, in_focus(workspace, bench.control)), workspace.fields)
 
 
 def _counted(rows: Table, name: str) -> dict[str, int]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from connectors.records import SURVEY_ANSWERS
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
 from segmenter.stats.item_matrix import Items, answers, numbers, words_of
+from sync.active_people import assigned_people
 from sync.session import Workbench
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
@@ -116,7 +117,7 @@ def _members(bench: Workbench, within: str) -> Any:
     if within not in {segment.name for segment in bench.workspace.segments}:
         known = ", ".join(segment.name for segment in bench.workspace.segments) or "none"
         raise FixSettingsError(f"There is no segment {within!r}.", mend=f"{SEGMENTS} has: {known}.")
-    groups = memberships(bench.warehouse.current(ASSIGNMENTS.name), bench.workspace.steps)
+    groups = memberships(assigned_people(bench), bench.workspace.steps)
     return groups.filter(groups.group_name == within)
 
 

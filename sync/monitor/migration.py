@@ -8,6 +8,7 @@ from datetime import datetime
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS
 from segmenter.stats.alignment import Overlap, overlap
+from sync.active_people import active_people, assigned_people
 from sync.session import Workbench
 from sync.workspace.proposals import labels, load
 
@@ -17,7 +18,7 @@ IN_FORCE = "assigned"
 def migration(bench: Workbench, before: datetime, after: datetime) -> Overlap:
     """Return people by their segment as it was known at *before* (rows) and at *after* (columns), both UTC.
 
-    People who were known at one of both moments only are left out.
+    People who were known at one of both moments only, or had left by the second, are left out.
 
     Raises:
         FixSettingsError: Nobody was assigned at one of the moments, or the order is wrong.
@@ -25,7 +26,8 @@ def migration(bench: Workbench, before: datetime, after: datetime) -> Overlap:
     if before >= after:
         raise FixSettingsError(f"{before:%Y-%m-%d %H:%M} is not before {after:%Y-%m-%d %H:%M}.", mend="Swap them.")
     first, second = (bench.warehouse.as_of(ASSIGNMENTS.name, moment) for moment in (before, after))
-    told = second.select("person_id", there="segment")
+    there = second.semi_join(active_people(bench, at=after), "person_id")
+    told = there.select("person_id", there="segment")
     both = first.select("person_id", here="segment").inner_join(told, "person_id")
     rows = both.group_by("here", "there").aggregate(people=both.count()).to_pyarrow().to_pylist()
     if not rows:
@@ -60,7 +62,7 @@ def meeting(bench: Workbench, first: str, second: str) -> Overlap:
 
 def _segmentation(bench: Workbench, name: str) -> dict[str, str | None]:
     if name == IN_FORCE:
-        current = bench.warehouse.current(ASSIGNMENTS.name).select("person_id", "segment").to_pyarrow()
+        current = assigned_people(bench).select("person_id", "segment").to_pyarrow()
         return dict(zip(current["person_id"].to_pylist(), current["segment"].to_pylist(), strict=True))
     names: dict[int, str] = {part.number: part.name for part in load(bench.workspace.directory, name).segments}
     return {person: names.get(number) for person, number in labels(bench.workspace.directory, name).items()}

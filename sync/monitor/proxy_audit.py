@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from connectors.records import email_key, normalise_email
 from segmenter.monitor.proxy_audit import LEAST, OfferRate, Separation, columns_of, offer_rates, separations
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.surveys.answers import is_no_answer
+from sync.active_people import assigned_people
 from sync.session import Workbench
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
@@ -115,7 +116,7 @@ def _flags(grid: Grid, address: str, column: str, links: Mapping[str, str]) -> t
 
 
 def _segments(bench: Workbench, told: Mapping[str, str]) -> dict[str, str | None]:
-    table = bench.warehouse.current(ASSIGNMENTS.name).select("person_id", "segment")
+    table = assigned_people(bench).select("person_id", "segment")
     rows = table.to_pyarrow().to_pylist()
     return {row["person_id"]: row["segment"] for row in rows if row["person_id"] in told}
 

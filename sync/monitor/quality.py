@@ -99,6 +99,7 @@ def faults(bench: Workbench) -> list[Fault]:
         found += moment_faults(name, _row(moment_figures(warehouse.current(name), MOMENTS[name], bench.now())))
     found += amount_faults(_row(amount_figures(warehouse.current(ORDERS.name))))
     contacts = warehouse.current(CONTACTS.name)
+    contacts = contacts.filter(contacts.state == "active")
     mapped = list(bench.workspace.catalogue.mapped.values())
     if mapped:
         found += unreadable_faults(_row(unreadable_figures(contacts, mapped)), mapped)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from connectors.records import SURVEY_ANSWERS
 from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.discover.to_linear import features_of
 from segmenter.errors import DefinitionError
@@ -18,6 +18,7 @@ from segmenter.minimum import PEOPLE
 from segmenter.monitor.structure import Before, Structure, structure
 from segmenter.rules.segments import memberships
 from segmenter.stats.item_matrix import base_of
+from sync.active_people import assigned_people
 from sync.session import Workbench
 from sync.traits.compute import measured
 from sync.workspace.proposals import ACCEPTED, FOLDER, ProposalFile, ProposalPart, form_of, load
@@ -104,7 +105,7 @@ def _people(bench: Workbench, made: ProposalPart, traits: Sequence[str], enough:
     """Those of whom at least half of the base is known."""
     table = measured(bench, bench.now())
     if made.within is not None:
-        groups = memberships(bench.warehouse.current(ASSIGNMENTS.name), bench.workspace.steps)
+        groups = memberships(assigned_people(bench), bench.workspace.steps)
         table = table.semi_join(groups.filter(groups.group_name == made.within), "person_id")
     known: Any = sum(table[trait].notnull().cast("int64") for trait in traits)
     table = table.filter(known * 2 >= len(traits)).select("person_id", *traits)

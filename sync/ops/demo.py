@@ -53,7 +53,7 @@ trait = "favourite_category"
 crm = "personasync_favourite"
 email = "PS_FAV"
 """
-CREEPY = '\n[personalize]\ncreepy = "fallback"   # what reads as if somebody was watched is not shown\n'
+CREEPY = '[personalize]\ncreepy = "fallback"                  # what reads as if somebody was watched is not shown'
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +142,9 @@ def _preview(bench: Workbench) -> tuple[Preview, Path]:
 
 def _personalize(directory: Path) -> None:
     """Let the fields hold a value of each reader's own as well."""
-    for name, text in (("personas.toml", FAVOURITE), ("personasync.toml", CREEPY)):
-        (directory / name).write_text((directory / name).read_text("utf-8") + text, "utf-8")
+    personas, main = directory / "personas.toml", directory / "personasync.toml"
+    personas.write_text(personas.read_text("utf-8") + FAVOURITE, "utf-8")
+    main.write_text(main.read_text("utf-8").replace("[personalize]", CREEPY, 1), "utf-8")
 
 
 def send_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
@@ -172,8 +173,7 @@ def _worth(
     arms, personas = {"random": 0.5, "own": 0.5}, tuple(bench.workspace.personas)
     wanted = Experiment("worth", "demo", arms, bench.now(), personas=personas, placebo=("random",))
     experiments.create(bench, wanted)
-    # the words of many people change on purpose
-    run_loop(bench, override=frozenset({"max_changed"}), progress=progress, tell=_indented(tell), set_up=True)
+    run_loop(bench, progress=progress, tell=_indented(tell), set_up=True)
     tell(f"  {MAILS} mails go out, the same to all, with the fields in them")
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
     for number in range(1, MAILS + 1):

@@ -8,7 +8,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync.assign.sources import definitions_of
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import options, resolved, shared
+from sync.fields.platform_persona import lacking, options, resolved, shared
 from sync.monitor import drift as drifting
 from sync.monitor import quality
 from sync.ops import setup
@@ -55,11 +55,14 @@ def _personas(bench: Workbench, name: str) -> list[Finding]:
     """Whether each of our personas is one of the platform's own, where those are written."""
     found = []
     for field in shared(bench, name):
+        offered, personas = options(bench.connector(name), field), bench.workspace.personas
+        found += [Finding("personas", "warn", one.message, one.fix) for one in lacking(personas, offered, field, name)]
         try:
-            resolved(bench.workspace.personas, options(bench.connector(name), field), field, name)
-            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
+            resolved(personas, offered, name)
         except FixSettingsError as error:
             found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))
+        if not found:
+            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
     return found
 
 

@@ -123,11 +123,11 @@ def _direct(workspace: Workspace) -> set[str]:
     return {segment for persona in workspace.personas.values() for segment in persona.segments}
 
 
-MEND = "Run `personasync assign`, widen or merge the segment, or lower [guardrails] min_segment (never below ten)."
+MEND = "Run `personasync assign`, widen or merge the segment, or lower [privacy] min_group_shown (never below ten)."
 
 
 def _fewest(workspace: Workspace) -> int:
-    return max(FEWEST, workspace.guardrails.min_segment)
+    return max(FEWEST, workspace.privacy.min_group_shown)
 
 
 def _too_few(workspace: Workspace, segment: str, people: int) -> str:

@@ -10,8 +10,8 @@ import pyarrow as pa
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS
 from segmenter.personalize.personas import UNCLASSIFIED
+from sync.active_people import assigned_people
 from sync.session import Workbench
 from sync.workspace.proposals import accepted, load
 
@@ -63,7 +63,7 @@ def assigned(bench: Workbench) -> Grouping:
         raise FixSettingsError(
             "Nobody is assigned yet, so there is nobody to describe.", mend="Run `personasync assign`."
         )
-    told = bench.warehouse.current(ASSIGNMENTS.name)
+    told = assigned_people(bench)
     return Grouping(told.select("person_id", "segment", *SAID), as_of)
 
 
@@ -90,5 +90,5 @@ def proposed(bench: Workbench, name: str) -> Grouping:
 
 def as_they_were_assigned(bench: Workbench) -> Table:
     """Return people by the persona that they were assigned, as `Grouping.by_persona` does by that of now."""
-    told = bench.warehouse.current(ASSIGNMENTS.name)
+    told = assigned_people(bench)
     return told.select("person_id", *SAID, slug=told.persona.fill_null(UNCLASSIFIED))

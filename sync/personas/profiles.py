@@ -50,7 +50,7 @@ def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Prof
         slugs = sorted(counted)
         if not slugs:
             return {}
-        fewest = max(FEWEST, bench.workspace.guardrails.min_segment)
+        fewest = max(FEWEST, bench.workspace.privacy.min_group_shown)
         proposals = accepted_proposals(bench.workspace.directory)
         traits = may_describe(bench.workspace.catalogue, bench.workspace.sensitive)
         compared = list(_compared(people, slugs, traits, fewest))

@@ -8,7 +8,7 @@ being planned.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -16,6 +16,7 @@ from operator import or_
 from typing import Any
 
 import ibis
+import pyarrow as pa
 from ibis import Table
 
 from connectors.records import MEMBER, Change
@@ -33,6 +34,7 @@ class Target:
         consents: A contact is written to only when its person's consent is one of these.
         needs_email: Whether the platform can't be written to without an address.
         shared: Those of the fields that people write as well, and whether what they set may be overwritten.
+        explaining: Those of the fields that only tell why and how sure: their text moves with every value it names.
     """
 
     connection: str
@@ -41,6 +43,17 @@ class Target:
     consents: frozenset[str]
     needs_email: bool
     shared: Mapping[str, bool] = field(default_factory=dict)
+    explaining: frozenset[str] = frozenset()
+
+
+def replaces(change: Change, explaining: Collection[str]) -> bool:
+    """Return whether a contact would show other words than now: no first value, no tag, no explanation.
+
+    Args:
+        change: Any.
+        explaining: The fields that only tell why and how sure.
+    """
+    return change.kind == "field" and change.before is not None and change.name not in explaining
 
 
 def may_write(*, wanted: str | None, shown: str | None, ours: str | None, overwrite: bool) -> bool:
@@ -73,22 +86,26 @@ class State:
         contacts: Versions in force (schema `connectors.records.CONTACTS`).
         memberships: Versions in force of our groups.
         links: Columns ``contact_key``, ``person_id``.
-        assignments: Versions in force.
+        assigned: Versions in force, of everybody who is active.
+        assignments: The same as the platforms are shown it: segments that are not pushed are left out.
         values: Columns ``person_id``, ``connection``, ``name``, ``value``: what each person's fields shall show.
         groups: Columns ``person_id``, ``group_name``: the groups each person shall be in.
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
         written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
+        own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
     """
 
     contacts: Table
     memberships: Table
     links: Table
+    assigned: Table
     assignments: Table
     values: Table
     groups: Table
     ours: Table
     written: Table | None = None
+    own: Table | None = None
     refused: Mapping[Refused, str] = field(default_factory=dict)
 
 
@@ -99,10 +116,14 @@ class Counts:
     contacts: Counter[str] = field(default_factory=Counter)  # by connection: all active
     allowed: Counter[str] = field(default_factory=Counter)  # by connection: may be written to
     changed: Counter[str] = field(default_factory=Counter)  # by connection: contacts with a change
-    first: Counter[str] = field(default_factory=Counter)  # by connection: changed ones that showed nothing of ours
+    replaced: Counter[str] = field(
+        default_factory=Counter
+    )  # by connection: changed ones that show other words than now
+    explained: Counter[str] = field(default_factory=Counter)  # by connection: changed ones whose explanation alone does
     by_field: Counter[tuple[str, str]] = field(default_factory=Counter)
     by_persona: Counter[str] = field(default_factory=Counter)  # persons assigned, "unclassified" too
     removed: Counter[str] = field(default_factory=Counter)  # by connection: memberships taken back
+    leaving: Counter[str] = field(default_factory=Counter)  # by connection: contacts of whom one is taken back
     foreign: Counter[str] = field(default_factory=Counter)  # by connection: memberships others made, left alone
     kept: Counter[tuple[str, str]] = field(default_factory=Counter)  # by field: values that people set, left alone
     parked: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -131,7 +152,7 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         Changes ordered by connection, contact, kind and name.
     """
     plan = Plan(as_of, [], [], Counts())
-    plan.counts.by_persona.update(_personas(state.assignments))
+    plan.counts.by_persona.update(_personas(state.assigned))
     for target in targets:
         contacts = _contacts(state, target).cache()
         plan.parked.extend(_parked(contacts, target, plan.counts))
@@ -141,9 +162,40 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         found = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
         found = [change for change in found if not _refused(change, state, plan)]
         found.sort(key=lambda change: (change.platform_id, change.kind, change.name))
-        plan.counts.changed[target.connection] = len({change.platform_id for change in found})
+        _count(found, state, target, plan.counts)
         plan.changes.extend(found)
     return plan
+
+
+def _count(found: Sequence[Change], state: State, target: Target, counts: Counts) -> None:
+    """Count contacts by what happens to them; an experiment's own words, at its start, replace nothing."""
+    name = target.connection
+    replacing = [change for change in found if replaces(change, target.explaining)]
+    meant = _meant(replacing, state, target)
+    everybody = {change.platform_id for change in found}
+    replaced = {one.platform_id for one in replacing if (one.person_id, one.name) not in meant}
+    other = {one.platform_id for one in found if one.name not in target.explaining or one.before is None}
+    counts.changed[name] = len(everybody)
+    counts.replaced[name] = len(replaced)
+    counts.explained[name] = len(everybody - other)
+    leaving = [one for one in found if one.kind == "group" and one.after is None]
+    counts.removed[name] = len(leaving)
+    counts.leaving[name] = len({one.platform_id for one in leaving})
+
+
+def _meant(replacing: Sequence[Change], state: State, target: Target) -> set[tuple[str, str]]:
+    """Person and field of those changes that an experiment makes: now the field shows what it would without it."""
+    if state.own is None or not replacing:
+        return set()
+    rows = {
+        "person_id": [change.person_id for change in replacing],
+        "name": [change.name for change in replacing],
+        "value": [change.before for change in replacing],
+    }
+    now = ibis.memtable(pa.table({name: pa.array(told, pa.string()) for name, told in rows.items()}))
+    mine = state.own.filter(state.own.connection == target.connection)
+    same = mine.semi_join(now, ["person_id", "name", "value"]).select("person_id", "name").to_pyarrow()
+    return set(zip(same["person_id"].to_pylist(), same["name"].to_pylist(), strict=True))
 
 
 def _refused(change: Change, state: State, plan: Plan) -> bool:
@@ -247,11 +299,9 @@ def _with_ours(rows: Table, state: State, target: Target) -> Table:
 
 
 def _changes_of(row: Mapping[str, Any], target: Target, counts: Counts) -> Iterator[Change]:
-    shown_before = False
     for place, name in enumerate(target.fields):
         wanted, shown = row[f"wanted_{place}"] or None, row[f"shown_{place}"] or None
         ours = row.get(f"ours_{place}")
-        shown_before = shown_before or (shown is not None and (name not in target.shared or shown == ours))
         if wanted != shown:
             overwrite = target.shared.get(name, True)
             if name in target.shared and not may_write(wanted=wanted, shown=shown, ours=ours, overwrite=overwrite):
@@ -261,8 +311,6 @@ def _changes_of(row: Mapping[str, Any], target: Target, counts: Counts) -> Itera
             yield Change(
                 target.connection, row["platform_id"], row["person_id"], row["email"], "field", name, shown, wanted
             )
-    if not shown_before:
-        counts.first[target.connection] += 1
 
 
 def _group_changes(allowed: Table, state: State, target: Target, plan: Plan) -> Iterator[Change]:
@@ -282,7 +330,6 @@ def _group_changes(allowed: Table, state: State, target: Target, plan: Plan) -> 
         plan.counts.by_field[target.connection, row["group_name"]] += 1
         yield _group_change(target, row, before=None, after=MEMBER)
     for row in taken.to_pyarrow().to_pylist():
-        plan.counts.removed[target.connection] += 1
         plan.counts.by_field[target.connection, row["group_name"]] += 1
         yield _group_change(target, row, before=MEMBER, after=None)
 

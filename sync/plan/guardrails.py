@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sync.breach import Breach, stale
 from sync.plan.diff import Counts
+
+PULL_FIRST = ("max_data_age_hours", "unread_apply")
+"""Guardrails that stop a plan until the platforms were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,24 +18,34 @@ class Limits:
     """The workspace's `[guardrails]`.
 
     Attributes:
-        max_changed: Largest share of a connection's writable contacts whose *shown* values may change at once;
-            contacts that show nothing of ours yet (a first run, new contacts) do not count.
+        max_changed: Largest share of a connection's writable contacts that may show other words at once: first values
+            (a first run, new contacts, a new field), explanations and an experiment's own words do not count.
         max_removed: Largest share of a connection's writable contacts that may lose a group at once.
         max_unclassified: Largest share of persons without a segment.
-        min_segment: Least persons in a segment that is used at all.
         max_data_age: Oldest data that may decide.
     """
 
     max_changed: float
     max_removed: float
     max_unclassified: float
-    min_segment: int
     max_data_age: timedelta
+
+
+def fix(guardrails: Sequence[str]) -> str:
+    """Return how to go on with a plan that these guardrails stop, all of them in one step; "" for none.
+
+    What a pull settles comes first: before it, the other figures are not those of now.
+    """
+    if not guardrails:
+        return ""
+    if not set(guardrails).isdisjoint(PULL_FIRST):
+        return "Run `personasync pull`, then `personasync assign`, then `personasync plan`."
+    named = " ".join(f"--override {name}" for name in dict.fromkeys(guardrails))
+    return f"To apply this one plan all the same: `personasync apply {named}`."
 
 
 def verdict(
     counts: Counts,
-    segments: Mapping[str, int],
     limits: Limits,
     *,
     pulled_at: Mapping[str, datetime | None],
@@ -42,7 +55,6 @@ def verdict(
 
     Args:
         counts: The plan's counts.
-        segments: Persons by segment, segments that nobody is in left out.
         limits: The workspace's figures.
         pulled_at: When each connection was last read to the end (UTC), None where it never was.
         now: The present, UTC.
@@ -52,19 +64,18 @@ def verdict(
         *_changed(counts, limits),
         *_removed(counts, limits),
         *_unclassified(counts, limits),
-        *_small(segments, limits),
     ]
 
 
 def _changed(counts: Counts, limits: Limits) -> list[Breach]:
     found = []
-    for connection, changed in counts.changed.items():
-        again, base = changed - counts.first[connection], counts.allowed[connection]
+    for connection, again in counts.replaced.items():
+        base = counts.allowed[connection]
         if base and again / base > limits.max_changed:
             found.append(
                 _share(
                     "max_changed",
-                    f"{connection}: {again:,} of {base:,} contacts would change",
+                    f"{connection}: {again:,} of {base:,} contacts would show something else",
                     again / base,
                     limits.max_changed,
                 )
@@ -74,13 +85,13 @@ def _changed(counts: Counts, limits: Limits) -> list[Breach]:
 
 def _removed(counts: Counts, limits: Limits) -> list[Breach]:
     found = []
-    for connection, removed in counts.removed.items():
+    for connection, removed in counts.leaving.items():
         base = counts.allowed[connection]
         if base and removed / base > limits.max_removed:
             found.append(
                 _share(
                     "max_removed",
-                    f"{connection}: {removed:,} memberships of {base:,} contacts would be taken back",
+                    f"{connection}: {removed:,} of {base:,} contacts would be taken out of a tag or list",
                     removed / base,
                     limits.max_removed,
                 )
@@ -103,22 +114,9 @@ def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
     return []
 
 
-def _small(segments: Mapping[str, int], limits: Limits) -> list[Breach]:
-    return [
-        Breach(
-            "min_segment",
-            f"segment {name!r} holds {persons:,} persons, the least is {limits.min_segment:,}; "
-            "merge it, or lower min_segment.",
-        )
-        for name, persons in segments.items()
-        if persons < limits.min_segment
-    ]
-
-
 def _share(guardrail: str, what: str, share: float, limit: float) -> Breach:
     return Breach(
         guardrail,
-        f"{what} ({share:.1%}), the limit is {limit:.1%}; look at the samples, then raise {guardrail} in "
-        "personasync.toml "
-        f"or override it for this one plan with `personasync apply --override {guardrail}`.",
+        f"{what} ({share:.1%}), the limit is {limit:.1%}; look at the samples, and raise {guardrail} in "
+        "personasync.toml if that is usual.",
     )

@@ -12,28 +12,34 @@ from typing import Any
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, Change
+from connectors.records import CONTACTS, MEMBERSHIPS, Change
 from segmenter.personalize.creepiness import Concern
-from segmenter.value.focus import focused
+from sync.active_people import assigned_people
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
 from sync.control.runs import Run
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import platform_personas, shared
+from sync.fields.platform_persona import Values, platform_personas, shared
+from sync.fields.pushed_segments import PLANNED, shown_instead, shown_people, skipped_sentences, small_segments
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
-from sync.plan.guardrails import Limits, verdict
+from sync.plan.guardrails import Limits, fix, verdict
 from sync.plan.standing_rejections import standing
 from sync.pull.job import properties_read
 from sync.session import Workbench, recorded
-from sync.value.focus import PLANNED
 from sync.value.ranking import focus
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan that was saved: where, what it would do, and whether it may be applied."""
+    """A plan that was saved: where, what it would do, and whether it may be applied.
+
+    Attributes:
+        focus: Which segments `[value] focus` leaves out, in a sentence; "": none.
+        skipped: Segments with too few people to be pushed, and how many.
+        notes: What is skipped and how that changes, in sentences.
+    """
 
     plan_id: str
     path: Path
@@ -41,8 +47,10 @@ class Planned:
     breaches: Sequence[Breach]
     requests: Mapping[str, Mapping[str, int]]
     seconds: float
-    focus: str = ""
-    concerns: Sequence[Concern] = ()
+    focus: str
+    concerns: Sequence[Concern]
+    skipped: Mapping[str, int]
+    notes: Sequence[str]
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -54,9 +62,12 @@ class Planned:
             "focus": self.focus or None,
             "contacts": dict(counts.contacts),
             "changed_contacts": dict(counts.changed),
-            "first_values": dict(counts.first),
+            "replaced_contacts": dict(counts.replaced),
+            "explained_contacts": dict(counts.explained),
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
+            "skipped_segments": dict(self.skipped),
+            "skipped": list(self.notes),
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
@@ -75,6 +86,7 @@ class Planned:
             "creepy_samples": {one.place: one.example for one in self.concerns if one.example},
             "minutes": round(self.seconds / 60, 2),
             "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
+            "fix": fix([breach.guardrail for breach in self.breaches]),
         }
 
 
@@ -84,14 +96,17 @@ def plan(bench: Workbench) -> Planned:
         pushed, told = focus(bench)
         as_of = assigned_at(bench)
         people = individual_traits(bench, as_of)
-        state = gather(bench, pushed, people)
-        decided = make_plan(state, targets(bench), as_of=as_of)
+        own = platform_personas(bench)
+        state = gather(bench, pushed, people, own.values)
+        decided = make_plan(state, targets(bench, own.values), as_of=as_of)
+        skipped, notes = _skipped(bench, pushed)
+        notes += [f"{one.message} {one.fix}" for one in own.skipped]
         concerns = creepiness.of_people(bench, state.assignments, people)
         breaches = judge(bench, decided)
         requests, seconds = _cost(bench, decided.changes)
         plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = bench.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns, skipped, notes)
         write_plan(
             path,
             plan_id=plan_id,
@@ -107,6 +122,14 @@ def plan(bench: Workbench) -> Planned:
         )
         run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
     return planned
+
+
+def _skipped(bench: Workbench, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:
+    """Return the segments in focus that too few people are in, and a sentence for each; empty ones need none."""
+    small = small_segments(bench.workspace, bench.control)
+    skipped = {name: people for name, people in small.items() if people and (pushed is None or name in pushed)}
+    instead = shown_instead(bench.workspace, bench.control, pushed)
+    return skipped, skipped_sentences(skipped, instead, bench.workspace.personalize.min_audience)
 
 
 def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
@@ -131,17 +154,32 @@ def last_write(bench: Workbench, *, but: str = "") -> Run | None:
     return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 
-def targets(bench: Workbench) -> list[Target]:
-    """Return what may be written through each connection that can be written to."""
+def targets(bench: Workbench, personas: Values) -> list[Target]:
+    """Return what may be written through each connection that can be written to.
+
+    Args:
+        bench: The open workspace.
+        personas: The platforms' own (`sync.fields.platform_persona`); a field for them that is unknown is skipped.
+    """
     found = []
     for name, connection in bench.workspace.connections.items():
         manifest = bench.manifest.connectors[connection.connector]
         if bench.connector(name).pushes:
+            both = shared(bench, name)
             owned = bench.workspace.connection(name, bench.manifest, bench.environment).owned
+            owned = tuple(one for one in owned if one not in both or name in personas)
             groups = bench.workspace.groups
             consents = frozenset(bench.workspace.consent.push)
             found.append(
-                Target(name, owned, groups, consents, needs_email=manifest.kind == "email", shared=shared(bench, name))
+                Target(
+                    name,
+                    owned,
+                    groups,
+                    consents,
+                    needs_email=manifest.kind == "email",
+                    shared=both,
+                    explaining=bench.manifest.explaining,
+                )
             )
     return found
 
@@ -152,25 +190,29 @@ def assigned_at(bench: Workbench) -> datetime | None:
     return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
 
 
-def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None) -> State:
+def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None, personas: Values) -> State:
     """Return the tables that a plan is made from.
 
     Args:
         bench: The open workspace.
-        pushed: Only these segments are shown on the platforms; None: all.
-        people: As `sync.assign.job.individual_traits` returns it.
+        pushed: Only these segments are shown on the platforms, but for small ones; None: all.
+        people: As `sync.assign.individual_traits` returns it.
+        personas: The platforms' own (`sync.fields.platform_persona`).
     """
     warehouse = bench.warehouse
-    assignments = focused(warehouse.current(ASSIGNMENTS.name), pushed)
+    assignments, copied = shown_people(bench, pushed), copies(bench)
+    without = None if copied is None else assignments.semi_join(copied, "person_id")
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
         links=warehouse.memtable(bench.control.links.load()),
+        assigned=assigned_people(bench),
         assignments=assignments,
-        values=fields_wanted(bench, assignments, copies(bench), people, platform_personas(bench)),
+        values=fields_wanted(bench, assignments, copied, people, personas),
         groups=memberships_wanted(bench, assignments),
         ours=warehouse.memtable(bench.control.ledger.groups_made()),
         written=_written(bench),
+        own=None if without is None else fields_wanted(bench, without, None, people, personas),
         refused=standing(bench),
     )
 
@@ -194,16 +236,12 @@ def judge(bench: Workbench, decided: Plan) -> list[Breach]:
         max_changed=settings.max_changed,
         max_removed=settings.max_removed,
         max_unclassified=settings.max_unclassified,
-        min_segment=settings.min_segment,
         max_data_age=timedelta(hours=settings.max_data_age_hours),
     )
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
-    counted = assignments.filter(assignments.segment.notnull()).group_by("segment").aggregate(n=lambda t: t.count())
-    segments = {row["segment"]: int(row["n"]) for row in counted.to_pyarrow().to_pylist()}
     pulled_at = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
     return [
         *_unread(bench),
-        *verdict(decided.counts, segments, limits, pulled_at=pulled_at, now=bench.now()),
+        *verdict(decided.counts, limits, pulled_at=pulled_at, now=bench.now()),
     ]
 
 

@@ -10,15 +10,15 @@ from typing import Any
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, email_key, normalise_email
+from connectors.records import email_key, normalise_email
 from segmenter.personalize.creepiness import Concern, of_mail
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.personalize.templates import Language, Template, read_template
-from segmenter.value.focus import focused
 from sync.assign.job import fields_wanted, individual_traits
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import Values, platform_personas, shared
+from sync.fields.pushed_segments import shown_people
 from sync.plan.job import assigned_at
 from sync.preview.foreign_fields import Foreign, foreign_fields
 from sync.preview.page import Preview, Shown
@@ -45,10 +45,10 @@ def preview(
     others = foreign_fields(bench, name, template, person)
     problems = [*(one.sentence() for one in template.problems), *others.problems]
     pushed, focus_told = focus(bench)
-    assigned = focused(bench.warehouse.current(ASSIGNMENTS.name), pushed)
+    assigned = shown_people(bench, pushed)
     people = individual_traits(bench, assigned_at(bench))
     asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
-    platform = platform_personas(bench) if set(shared(bench, name)) & set(template.names) else {}
+    platform = platform_personas(bench).values if set(shared(bench, name)) & set(template.names) else {}
     rows = _rows(bench, name, template, asked_for, people, platform)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:

@@ -10,10 +10,11 @@ from datetime import datetime
 import ibis
 from ibis import Table
 
-from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from connectors.records import CONTACTS, DELIVERIES, ORDERS
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.traits.local_time import with_local_hour, zone_spelt
 from segmenter.traits.timestamps import days_between
+from sync.active_people import assigned_people
 from sync.results.lift import engagements
 from sync.session import Workbench
 from sync.warehouse.time_zones import offsets
@@ -69,7 +70,7 @@ def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
         bench: The open workspace.
         as_of: The moment whose time zones count for the hours (UTC): that of the newest assignments.
     """
-    told = bench.warehouse.current(ASSIGNMENTS.name)
+    told = assigned_people(bench)
     people = told.select("person_id", slug=told.persona.fill_null(UNCLASSIFIED))
     counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()
     persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
-from connectors.records import ASSIGNMENTS
 from segmenter.personalize.personas import UNCLASSIFIED
+from sync.active_people import assigned_people
 from sync.report import charts
 from sync.report import sections as parts
 from sync.report.changes import Facts, changes, facts_of
@@ -133,7 +133,7 @@ def render(report: Report, page: Page) -> str:
 
 def persona_shares(bench: Workbench) -> list[PersonaShare]:
     """Return each persona with its persons, the largest first, the unclassified last."""
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    assignments = assigned_people(bench)
     slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
     counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()
     persons = {row["slug"]: int(row["persons"]) for row in counted.to_pylist()}

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CAMPAIGNS, ENGAGEMENTS
+from connectors.records import CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import Advice, Measured, advise
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
 from segmenter.lift.text import apart_sentence, offer_sentence, sentence, sentences
+from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import answered, lifted, population
 from sync.monitor.migration import migration
@@ -240,7 +241,7 @@ def worth_of(bench: Workbench, found: SegmentValues | None) -> dict[str, float]:
 
 def quality(bench: Workbench) -> list[str]:
     """Say how sure the assignments in force are, and how old what they rest on is."""
-    told = bench.warehouse.current(ASSIGNMENTS.name)
+    told = assigned_people(bench)
     row = (
         told.aggregate(
             persons=told.count(),

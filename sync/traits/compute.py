@@ -115,9 +115,9 @@ class Measuring:
             changed = step.changed_links(self.links)
             persons = step.changed_persons(changed)
             found = int(persons.count().to_pyarrow().as_py())
-            share = found / max(int(kept.facts.count().to_pyarrow().as_py()), 1)
-            if share > self.most_changed:
-                return self._whole(kept, mark, f"{share:.0%} of people changed")
+            known = int(kept.facts.count().to_pyarrow().as_py())
+            if found > self.most_changed * max(known, 1):
+                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} who were known")
             step.follow(self.catalogue, self.time_zone, changed, persons)
         return Measured(found)
 

@@ -61,20 +61,24 @@ def too_old(bench: Workbench) -> list[Breach]:
 
 def refuse_unfit(
     bench: Workbench, people: Table, definitions: Definitions, as_of: datetime, override: frozenset[str]
-) -> None:
+) -> bool:
     """Stop where traits that decide are mostly impossible, or have mostly gone since the reference.
+
+    Returns:
+        Whether they are, and somebody sets the guardrail aside: from now on that is what they are compared with.
 
     Raises:
         GuardrailError: They are, and nobody sets the guardrail aside.
     """
     traits = deciding(bench, definitions)
     if not traits or not is_present(bench, as_of):
-        return
+        return False
     row = trait_figures(people, traits, as_of).to_pyarrow().to_pylist()[0]
     found = trait_qualities(row, traits)
     reference = kept(reference_of(bench, definitions.version))
     breaches = [breach for one in found for breach in _unfit(one, reference.get(one.name))]
     _refuse(breaches, override)
+    return bool(breaches)
 
 
 def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
@@ -95,12 +99,15 @@ def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
         named = " ".join(f"--override {name}" for name in dict.fromkeys(breach.guardrail for breach in standing))
         raise GuardrailError(
             " ".join(breach.message for breach in standing),
-            mend=f"To classify all the same, this once: `personasync assign {named}`.",
+            mend=f"To classify all the same: `personasync assign {named}`, or `personasync run {named}`.",
         )
 
 
 def reference_of(bench: Workbench, version: str) -> Run | None:
-    """Return the first run that kept a record under the definitions of *version*, None where there is none."""
+    """Return the run with which people are compared under the definitions of *version*, None where there is none.
+
+    It is the first one that kept a record, or the newest in which somebody set `trait_quality` aside.
+    """
     newest = bench.control.runs.latest("assign", state="done")
     record = newest.counts.get(RECORD) if newest else None
     return bench.control.runs.get(record["reference"]) if record and record["version"] == version else None
@@ -113,7 +120,14 @@ def kept(run: Run | None) -> dict[str, Distribution]:
 
 
 def record(
-    bench: Workbench, people: Table, decided: pa.Table, definitions: Definitions, as_of: datetime, run_id: str
+    bench: Workbench,
+    people: Table,
+    decided: pa.Table,
+    definitions: Definitions,
+    as_of: datetime,
+    run_id: str,
+    *,
+    accepted: bool,
 ) -> dict[str, Any]:
     """Return what is kept of this run for later runs to be compared with; {} where it is not about now.
 
@@ -124,10 +138,11 @@ def record(
         definitions: What decided.
         as_of: UTC.
         run_id: Of this run.
+        accepted: Whether it begins anew: see `refuse_unfit`.
     """
     if not is_present(bench, as_of) or not decided.num_rows:
         return {}
-    reference = reference_of(bench, definitions.version)
+    reference = None if accepted else reference_of(bench, definitions.version)
     edges = {name: one.edges for name, one in kept(reference).items() if one.edges}
     spread = distributions(people, deciding(bench, definitions), edges)
     segments = pc.value_counts(pc.fill_null(decided["segment"], "unclassified")).to_pylist()

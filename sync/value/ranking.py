@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CONTACTS, DELIVERIES, ORDERS
+from connectors.records import CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift.effects import Comparison
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.value.baselines import TOP, Capture, compare
@@ -24,10 +24,11 @@ from segmenter.value.focus import with_subsegments
 from segmenter.value.keep_or_merge import Advice, advise
 from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
 from segmenter.value.rfm_summary import Array, Buyers, History, history
+from sync.active_people import assigned_people
+from sync.fields.pushed_segments import in_focus
 from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
 from sync.session import Workbench
 from sync.traits.clv import best_model, terms, value_people
-from sync.value.focus import in_force
 
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
 BACK = timedelta(days=91)  # the forecast is tried on the last quarter
@@ -110,7 +111,7 @@ def _people(bench: Workbench, links: Table) -> pa.Table:
     mails = warehouse.current(DELIVERIES.name)
     hard = mails.filter(mails.status == "hard", mails["at"] > bench.now() - BOUNCED).inner_join(links, "contact_key")
     bounced = hard.select("person_id").distinct().mutate(hard=1)
-    assigned = warehouse.current(ASSIGNMENTS.name)
+    assigned = assigned_people(bench)
     told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
     told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
     arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
@@ -257,7 +258,7 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
         return None, ""
     if isinstance(wanted, int):
         ranked = rank_segments(bench).ranking
-        active = chosen(ranked, wanted, sorted(in_force(bench.workspace, bench.control) or ())) if ranked else []
+        active = chosen(ranked, wanted, sorted(in_focus(bench.workspace, bench.control) or ())) if ranked else []
     else:
         active = list(wanted)
     unknown = [name for name in active if name not in names]
@@ -267,7 +268,7 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
             mend=f"segments.toml has: {', '.join(names) or 'none'}.",
         )
     pushed = with_subsegments(active, bench.workspace.steps)
-    assigned = bench.warehouse.current(ASSIGNMENTS.name)
+    assigned = assigned_people(bench)
     others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
     told = (
         f"[value] focus: only {', '.join(active) or 'no segment'} of {len(names)} segments; "

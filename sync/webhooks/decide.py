@@ -25,10 +25,10 @@ from sync.control.published import Published
 from sync.fields import privacy_checks as creepiness
 from sync.fields.individual import asked, measured_for
 from sync.fields.platform_persona import Values
+from sync.fields.pushed_segments import in_focus, shown_instead
 from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
 from sync.online.snapshot import with_base
-from sync.value.focus import in_force
 from sync.warehouse.store import Memory
 from sync.webhooks.fetch import Row
 from sync.webhooks.service import Service
@@ -147,8 +147,9 @@ class Decider:
         published: Mapping[str, Published],
         known: Table,
     ) -> list[Decision]:
-        pushed = in_force(self._service.workspace, self._service.control)
-        shown = [focused_one(row, pushed) for row in assigned]
+        workspace, control = self._service.workspace, self._service.control
+        instead = shown_instead(workspace, control, in_focus(workspace, control))
+        shown = [focused_one(row, instead) for row in assigned]
         table = self._memory.keep("assignments", pa.Table.from_pylist(shown, schema=ASSIGNMENTS.columns))
         values: dict[str, dict[tuple[str, str], str]] = {}
         copied = [

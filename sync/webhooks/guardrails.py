@@ -7,13 +7,14 @@ showed nothing of ours yet do not count, as in a plan.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.records import Change
 from sync.control import Control
 from sync.control.published import Published
 from sync.online.handoff import PUBLISHED
+from sync.plan.diff import replaces
 from sync.webhooks.service import Service
 
 DAY = timedelta(days=1)
@@ -25,7 +26,7 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
     """Return the persons whose changes would break a guardrail, with the reason in words."""
     settings = service.workspace.guardrails
     limits = {"changed": settings.max_changed, "removed": settings.max_removed}
-    moving = moves(changes)
+    moving = moves(changes, service.manifest.explaining)
     if not any(moving.values()):
         return {}
     contacts = service.control.cursors.get(*PUBLISHED)
@@ -43,25 +44,25 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
     return found
 
 
-def moves(changes: Sequence[Change]) -> dict[tuple[str, str], set[str]]:
-    """Return who would lose what they show: persons by ("changed" or "removed") and connection."""
+def moves(changes: Sequence[Change], explaining: Collection[str]) -> dict[tuple[str, str], set[str]]:
+    """Return who would lose what they show: persons by ("changed" or "removed") and connection.
+
+    Args:
+        changes: What would be written.
+        explaining: The fields that only tell why and how sure.
+    """
     found: dict[tuple[str, str], set[str]] = {}
     for change in changes:
-        if change.kind == "field" and change.before is not None and change.name and not _tells_why(change):
+        if replaces(change, explaining):
             found.setdefault(("changed", change.connection), set()).add(change.person_id)
         elif change.kind == "group" and change.after is None:
             found.setdefault(("removed", change.connection), set()).add(change.person_id)
     return found
 
 
-def _tells_why(change: Change) -> bool:
-    """Tell whether a field only explains the persona; it moves with every value that it names."""
-    return change.name.endswith(("_reason", "_confidence"))
-
-
-def counted(changes: Sequence[Change]) -> dict[str, int]:
-    """Return what a run notes so that later ones can count it."""
-    return {f"{kind} {connection}": len(persons) for (kind, connection), persons in moves(changes).items()}
+def counted(changes: Sequence[Change], explaining: Collection[str]) -> dict[str, int]:
+    """Return what a run notes so that later ones can count it; see `moves`."""
+    return {f"{kind} {connection}": len(persons) for (kind, connection), persons in moves(changes, explaining).items()}
 
 
 def _today(control: Control, now: datetime) -> Counter[str]:

@@ -199,7 +199,8 @@ class Handler:
             handled.sent.reasons += sent.reasons
             handled.sent.failed |= sent.failed
         counts = {f"{name} {state}": count for (name, state), count in handled.sent.states.items()}
-        moved = {"outcomes": counts, "moved": guarding.counted(changes), "failed": handled.sent.failed}
+        moving = guarding.counted(changes, service.manifest.explaining)
+        moved = {"outcomes": counts, "moved": moving, "failed": handled.sent.failed}
         control.runs.finish(run.run_id, "failed" if handled.sent.failed else "done", moved)
         failing = {change.person_id: handled.sent.failed.get(change.connection) for change in changes}
         for contact, persons in persons_of.items():

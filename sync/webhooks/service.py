@@ -58,7 +58,7 @@ class Service:
         """
         if self._personas is None or now - self._personas[0] > PERSONAS_HOLD:
             try:
-                self._personas = (now, platform_personas(self))
+                self._personas = (now, platform_personas(self).values)
             except FixSettingsError as error:
                 tell("no_platform_personas", level=logging.WARNING, reason=str(error))
                 self._personas = (now, {})

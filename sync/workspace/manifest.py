@@ -96,6 +96,15 @@ class Manifest(Facts):
     plugin: Plugin
     connectors: Mapping[str, ConnectorFacts]
 
+    @property
+    def explaining(self) -> frozenset[str]:
+        """The fields on any platform that only tell why somebody has a persona, how surely and since when."""
+        fields = (one for connector in self.connectors.values() for one in connector.fields)
+        return frozenset(one.name for one in fields if one.role in EXPLAINING)
+
+
+EXPLAINING = ("confidence", "reason", "since")
+
 
 @cache
 def load_manifest() -> Manifest:

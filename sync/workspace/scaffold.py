@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sync.workspace.json_schema import published
 from sync.workspace.manifest import load_manifest
-from sync.workspace.schema import ConsentPart, GuardrailsPart
+from sync.workspace.schema import ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
 from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE
 
 HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
@@ -66,6 +66,8 @@ def _rendered(template: str, answers: Answers) -> str:
         targets=HEADLINES,
         guardrails=GuardrailsPart(),
         consent=ConsentPart(),
+        personalize=PersonalizePart(),
+        privacy=PrivacyPart(),
     )
 
 

@@ -118,7 +118,6 @@ class GuardrailsPart(Part):
     max_changed: Share = Field(default=0.2, description="Largest share of contacts whose shown values change at once.")
     max_removed: Share = Field(default=0.05, description="Largest share of contacts that lose a group at once.")
     max_unclassified: Share = Field(default=0.8, description="Largest share of persons without a segment.")
-    min_segment: int = Field(default=20, ge=0, description="Least persons in a segment.")
     max_data_age_hours: float = Field(default=48, gt=0, description="Oldest data that may decide.")
     max_facts_age_days: float = Field(
         default=30, gt=0, description="Older facts of a persona are named by `doctor`; they stop nothing."
@@ -231,7 +230,7 @@ class PersonalizePart(Part):
         default=730, gt=0, description="What people did longer ago they have forgotten, or have changed since."
     )
     min_audience: int = Field(
-        default=20, ge=0, description="Fewer people than that feel singled out by words of their own."
+        default=20, ge=0, description="A segment of fewer people is skipped, since so few feel singled out."
     )
 
     @model_validator(mode="after")
@@ -240,6 +239,14 @@ class PersonalizePart(Part):
             message = "recent_days must be below max_age_days: everything would be too fresh or too old"
             raise ValueError(message)
         return self
+
+
+class PrivacyPart(Part):
+    """[privacy]: what may be told of people."""
+
+    min_group_shown: int = Field(
+        default=20, ge=0, description="Nothing is told of a group of fewer people, nor ever of fewer than ten."
+    )
 
 
 class ServePart(Part):
@@ -294,6 +301,7 @@ class MainFile(Part):
     tools: dict[Slug, ToolPart] = Field(default_factory=dict)
     sensitive: SensitivePart = SensitivePart()
     personalize: PersonalizePart = PersonalizePart()
+    privacy: PrivacyPart = PrivacyPart()
     serve: ServePart | None = None
     holdout: HoldoutPart = HoldoutPart()
     results: ResultsPart = ResultsPart()

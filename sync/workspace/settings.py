@@ -37,6 +37,7 @@ from sync.workspace.schema import (
     MainFile,
     PersonalizePart,
     PersonasFile,
+    PrivacyPart,
     ResultsPart,
     SegmentsFile,
     ServePart,
@@ -90,6 +91,7 @@ class Workspace:
     consent: ConsentPart
     value: ValuePart
     personalize: PersonalizePart
+    privacy: PrivacyPart
     classify: ClassifyPart
     catalogue: Catalogue
     segments: tuple[Segment, ...]
@@ -205,6 +207,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         consent=main.consent,
         value=main.value,
         personalize=main.personalize,
+        privacy=main.privacy,
         classify=main.classify,
         catalogue=known,
         segments=segments,

@@ -117,7 +117,8 @@ def connected(sandbox: Sandbox, folder: Path, moment: Moment | None = None) -> P
     make_workspace(folder, sandbox.access)
     file = folder / "personasync.toml"
     # a hundred people are too few for shares that fit thousands
-    file.write_text(file.read_text("utf-8").replace("min_segment = 20", "min_segment = 1"), "utf-8")
+    text = file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1")
+    file.write_text(text.replace("min_group_shown = 20", "min_group_shown = 1"), "utf-8")
     if moment is not None:
         shutil.copytree(moment.state, folder / ".personasync", dirs_exist_ok=True)
     return Platforms(sandbox, folder)

@@ -8,12 +8,12 @@ from tests.sync.conftest import Platforms, edit
 LABELS = ("Bargain Ben", "Regular Rita", "Rita Regular", "Gus Gift", "Bo Bargain", "Nora New")
 
 
-def switch_on(platforms: Platforms, bench: Workbench, mode: str = "write") -> None:
+def switch_on(platforms: Platforms, bench: Workbench, mode: str = "write", labels: tuple[str, ...] = LABELS) -> None:
     """Let the workspace write hs_persona, on an account in which somebody made our personas."""
     definition = platforms.crm.properties["contacts/hs_persona"]
     options = [
         {"label": label, "value": f"persona_{place}", "displayOrder": place, "hidden": False}
-        for place, label in enumerate(LABELS, 1)
+        for place, label in enumerate(labels, 1)
     ]
     platforms.crm.properties["contacts/hs_persona"] = {**definition, "options": options}
     edit(platforms, 'connector = "hubspot"', f'connector = "hubspot"\nhs_persona = "{mode}"')

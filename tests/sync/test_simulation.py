@@ -43,9 +43,7 @@ ACCOUNTS = st.sampled_from((8, 40, 200))
 # So many deeds between two runs: a lone one shows what many would cover up. Integers that are drawn are mostly small.
 DEEDS = st.sampled_from((1, 5, 25, 120, 600, 3_000, *((15_000, 15_000) if LONG else (6_000,))))
 LIFE = DAYS * (4_000 if LONG else 1_400)  # deeds, usually
-GUARDRAILS = frozenset(
-    {"max_changed", "max_removed", "max_unclassified", "min_segment", "max_data_age", "unread_apply"}
-)
+GUARDRAILS = frozenset({"max_changed", "max_removed", "max_unclassified", "max_data_age", "unread_apply"})
 OURS = ("personasync_",)
 OUR_TAGS = ("PERSONA", "PS_")
 
@@ -74,7 +72,7 @@ class Platforms(RuleBasedStateMachine):
         workspace, access = self.folder / "workspace", self.sandbox.access
         make_workspace(workspace, access)
         file = workspace / "personasync.toml"
-        file.write_text(file.read_text("utf-8").replace("min_segment = 20", "min_segment = 1"), "utf-8")
+        file.write_text(file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1"), "utf-8")
         secrets = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         environment = {**secrets, "PERSONASYNC_BUDGETS": str(self.folder / "budgets")}
         self.opened = open_workbench(workspace, now=now, environment=environment)

@@ -95,7 +95,7 @@ class Stage:
         access |= {"hubspot_url": self.url, "mailchimp_url": f"http://127.0.0.1:{self.ports[1]}/3.0"}
         make_workspace(self.workspace, access)
         settings = self.workspace / "personasync.toml"
-        text = settings.read_text("utf-8").replace("min_segment = 20", "min_segment = 1")
+        text = settings.read_text("utf-8").replace("min_audience = 20", "min_audience = 1")
         settings.write_text(text.replace("max_changed = ", "max_changed = 1.0 # "), "utf-8")
         os.environ |= {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         for name, commands in steps.items():

@@ -16,6 +16,8 @@ from segmenter.lift.randomization import HOLDOUT, Experiment, arm_of
 from sync.assign.job import assign
 from sync.experiments import job as experiments
 from sync.ops.run import run_loop
+from sync.ops.setup import create, missing
+from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.results import lift as lifting
 from sync.results.job import results
@@ -80,7 +82,7 @@ def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_ch
 def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Workbench) -> None:
     bench = pushed
     experiments.create(bench, wanted(bench, worth=0.5))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    run_loop(bench, as_of=bench.now(), set_up=True)
     access = platforms.sandbox.access
     where = (access["mailchimp_url"], access["mailchimp_key"], AUDIENCE)
     for arm, html in (("old", PLAIN), ("new", SALE)):
@@ -109,6 +111,23 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert lift.notes == ()
 
 
+def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platforms, pushed: Workbench) -> None:
+    bench = pushed
+    pull(bench)
+    personas = tuple(bench.workspace.personas)
+    experiments.create(bench, wanted(bench, holdout=0.0, personas=personas, placebo=("old",)))
+    create(bench, missing(bench))
+    assign(bench, as_of=bench.now())
+
+    planned = plan(bench)
+
+    shown = [one for one in planned.plan.changes if one.name == "personasync_headline" and one.before]
+    assert len(shown) > 0.2 * planned.plan.counts.allowed["crm"]
+    assert planned.plan.counts.replaced == {"crm": 0, "email": 0}
+    assert not planned.breaches
+    assert {one.name for one in planned.plan.changes if one.kind == "group"} == {"spring_old", "spring_new"}
+
+
 def replace_clock(bench: Workbench, *, days: float) -> Workbench:
     before = bench.now
     bench.now = lambda: before() + timedelta(days=days)
@@ -118,7 +137,7 @@ def replace_clock(bench: Workbench, *, days: float) -> Workbench:
 def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Workbench) -> None:
     bench = pushed
     experiments.create(bench, wanted(bench))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    run_loop(bench, as_of=bench.now(), set_up=True)
     new = next(tag for tag in platforms.email.segments(AUDIENCE).values() if tag["name"] == "ps:spring_new")
     old = tagged(platforms, "spring_old")
     for member in [one for one in platforms.members() if one["email_address"].lower() in old][:3]:
@@ -228,7 +247,7 @@ def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_tru
     bench = pushed
     arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
     experiments.create(bench, wanted(bench, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=frozenset({"max_changed", "min_segment"}))
+    run_loop(bench, as_of=bench.now(), set_up=True)
 
     shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}
     heads = {"rita_regular": "Early access for you", "nora_new": "Welcome to the shop"}

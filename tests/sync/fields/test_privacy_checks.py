@@ -35,7 +35,7 @@ def personal(platforms: Platforms, ready: Workbench) -> Platforms:
     """A workspace with two fields of people's own, in which whatever was bought within a thousand days is fresh."""
     path = platforms.folder / "personas.toml"
     path.write_text(path.read_text("utf-8") + FIELDS, "utf-8")
-    edit(platforms, "[guardrails]", "[personalize]\nrecent_days = 700\nmin_audience = 3\n\n[guardrails]")
+    edit(platforms, "[personalize]", "[personalize]\nrecent_days = 700")
     ready.reload()
     return platforms
 
@@ -68,7 +68,6 @@ def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
 
 def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, ready: Workbench, tmp_path: Path) -> None:
     edit(personal, "[personalize]", "[personalize]\nmax_individual = 1")
-    edit(personal, "min_audience = 3", "min_audience = 1000")
     ready.reload()
     path = tmp_path / "mail.html"
     path.write_text("*|PS_HEAD|*\n*|PS_LAST|*\n*|PS_KIND|*", "utf-8")
@@ -79,7 +78,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     copy = preview(ready, path)
 
     by_reason: dict[str, Any] = {one.reason: one for one in found.concerns}
-    assert set(by_reason) == {"recent", "once", "audience", "tokens"}
+    assert set(by_reason) == {"recent", "once", "tokens"}
     assert by_reason["recent"].place.startswith("line 2, column 1, field 'bought', persona '")
     assert by_reason["once"].place.startswith("line 3, column 1, field 'kind', persona '")
     assert by_reason["tokens"].place == "line 3"
@@ -89,7 +88,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     assert "What readers may find creepy</h3><ul><li>line 3: the mail prints 2 values" in found.page()
     assert "<li>line 2, column 1, field &#x27;bought&#x27;" in found.page()
     assert {one.persona for one in rita.concerns} == {"", "rita_regular"}
-    assert {one.reason for one in copy.concerns} == {"audience"}
+    assert copy.concerns == []
 
 
 def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Workbench) -> None:
@@ -98,11 +97,10 @@ def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Wo
 
     before = told()
     edit(personal, "[personalize]", '[personalize]\ncreepy = "fallback"')
-    edit(personal, "min_audience = 3", "min_audience = 1000")
     ready.reload()
 
     assert before == ["field 'bought': last_product names back what somebody bought last."]
-    assert [one.split(":")[0] for one in told()] == [f"persona '{one}'" for one in sorted(ready.workspace.personas)]
+    assert told() == []
 
 
 def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
@@ -133,15 +131,45 @@ def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Workb
         '[fields.kind]\ntype = "choice"\noptions = ["kitchen", "paper", "our favourites"]',
         "personas.toml",
     )
-    edit(personal, "min_audience = 3", "min_audience = 1000")
+    edit(personal, "min_audience = 1 ", "min_audience = 1000 ")
     ready.reload()
     small = [one for one in plan(ready).concerns if one.place.startswith("field 'kind', option")]
-    edit(personal, "min_audience = 1000", "min_audience = 1")
+    edit(personal, "min_audience = 1000 ", "min_audience = 1 ")
     ready.reload()
 
     assert [one.place for one in small] == ["field 'kind', option 'kitchen'", "field 'kind', option 'paper'"]
     assert all(one.reason == "audience" and 0 < one.people < 1000 for one in small)
     assert [one for one in plan(ready).concerns if one.reason == "audience"] == []
+
+
+def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
+    personal: Platforms, ready: Workbench, say: Run
+) -> None:
+    path = personal.folder / "segments.toml"
+    most = 'rule = "orders_total >= 1 or tenure_days < 60"\nparent = "everybody"\n'
+    path.write_text(
+        '[[segments]]\nname = "everybody"\ntitle = "Everybody"\nrule = "tenure_days >= 0"\n\n'
+        f'[[segments]]\nname = "most"\ntitle = "Most"\n{most}',
+        "utf-8",
+    )
+    path = personal.folder / "personas.toml"
+    path.write_text(
+        '[fields.headline]\nfallback = "News"\nemail = "PS_HEAD"\n\n'
+        '[personas.rest]\nname = "Rest"\nsegments = ["everybody"]\nfields = { headline = "Rest" }\n\n'
+        '[personas.most]\nname = "Most"\nsegments = ["most"]\nfields = { headline = "Most" }\n',
+        "utf-8",
+    )
+    assert say("assign")[0] == 0
+    _, out, _ = say("plan", "--json")
+    few = json.loads(out)["personas"]["rest"]
+    edit(personal, "min_audience = 1 ", f"min_audience = {few + 1} ")
+    ready.reload()
+    assert say("assign")[0] == 0
+
+    found = plan(ready)
+
+    assert found.skipped == {}
+    assert [(one.place, one.people) for one in found.concerns if one.reason == "audience"] == [("persona 'rest'", few)]
 
 
 def test_limits_that_leave_nothing_are_refused(personal: Platforms, say: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -45,17 +46,21 @@ def make(engine: ibis.BaseBackend) -> Make:
             "contacts": CONTACTS.columns,
             "memberships": MEMBERSHIPS.columns,
             "links": LINKS,
+            "assigned": ASSIGNMENTS.columns,
             "assignments": ASSIGNMENTS.columns,
             "values": VALUES,
+            "own": VALUES,
             "groups": GROUPS,
             "ours": OURS,
         }
+
+        def told(name: str, schema: Any) -> Any:
+            return table(rows.get("assignments" if name == "assigned" else name, []), schema)
+
         # on one engine: memtables alone would be executed on the default backend
         state = State(
             **{
-                name: engine.create_table(
-                    ibis.util.gen_name(name), table(rows.get(name, []), schema).to_pyarrow(), temp=True
-                )
+                name: engine.create_table(ibis.util.gen_name(name), told(name, schema).to_pyarrow(), temp=True)
                 for name, schema in tables.items()
             }
         )
@@ -189,15 +194,34 @@ def test_two_contacts_of_one_person_both_show_the_persona(make: Make) -> None:
     assert [(c.platform_id, c.person_id) for c in plan.changes] == [("1", "p1"), ("2", "p1")]
 
 
-def test_a_contact_that_shows_nothing_of_ours_yet_counts_as_first(make: Make) -> None:
+def test_who_shows_other_words_is_told_from_who_gets_first_ones_or_another_explanation(make: Make) -> None:
+    shown = [{}, {"persona": "bargain"}, {"persona": "regular", "reason": "2 orders"}, {"reason": "2 orders"}]
+    numbers = range(1, 5)
+    reason = [{**wanted(number), "name": "reason", "value": "3 orders"} for number in numbers]
+    target = replace(CRM, fields=("persona", "reason"), explaining=frozenset({"reason"}))
+
     plan = make(
-        contacts=[contact(1), contact(2, shown={"persona": "bargain"})],
-        links=[link(1), link(2)],
-        assignments=[person(1), person(2)],
-        values=[wanted(1), wanted(2)],
+        target,
+        contacts=[contact(number, shown=shown[number - 1]) for number in numbers],
+        links=[link(number) for number in numbers],
+        assignments=[person(number) for number in numbers],
+        values=[*(wanted(number) for number in numbers), *reason],
     )
 
-    assert (plan.counts.changed["crm"], plan.counts.first["crm"]) == (2, 1)
+    counts = plan.counts
+    assert (counts.changed["crm"], counts.replaced["crm"], counts.explained["crm"]) == (4, 1, 1)
+
+
+def test_what_an_experiment_changes_at_its_start_replaces_nothing(make: Make) -> None:
+    plan = make(
+        contacts=[contact(1, shown={"persona": "regular"}), contact(2, shown={"persona": "bargain"})],
+        links=[link(1), link(2)],
+        assignments=[person(1), person(2)],
+        values=[{**wanted(1), "value": "other"}, {**wanted(2), "value": "other"}],
+        own=[wanted(1), wanted(2)],
+    )
+
+    assert (plan.counts.changed["crm"], plan.counts.replaced["crm"]) == (2, 1)
 
 
 VALUES_SHOWN = st.one_of(

@@ -8,38 +8,37 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.plan.diff import Counts
-from sync.plan.guardrails import Limits, verdict
+from sync.plan.guardrails import Limits, fix, verdict
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-LIMITS = Limits(
-    max_changed=0.2, max_removed=0.05, max_unclassified=0.5, min_segment=20, max_data_age=timedelta(hours=48)
-)
+LIMITS = Limits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
 
 
 def counts(**figures: int) -> Counts:
     return Counts(
         allowed=Counter(crm=100),
         changed=Counter(crm=figures.get("changed", 0)),
-        first=Counter(crm=figures.get("first", 0)),
-        removed=Counter(crm=figures.get("removed", 0)),
+        replaced=Counter(crm=figures.get("replaced", 0)),
+        removed=Counter(crm=2 * figures.get("leaving", 0)),
+        leaving=Counter(crm=figures.get("leaving", 0)),
         by_persona=Counter(regular=figures.get("regular", 100), unclassified=figures.get("unclassified", 0)),
     )
 
 
-def broken(found: Counts, *, segments: dict[str, int] | None = None, pulled: datetime | None = NOW) -> list[str]:
-    breaches = verdict(found, segments or {"champions": 50}, LIMITS, pulled_at={"crm": pulled}, now=NOW)
+def broken(found: Counts, *, pulled: datetime | None = NOW) -> list[str]:
+    breaches = verdict(found, LIMITS, pulled_at={"crm": pulled}, now=NOW)
     return [breach.guardrail for breach in breaches]
 
 
 def test_a_quiet_plan_may_be_applied() -> None:
-    assert broken(counts(changed=20, removed=5)) == []
+    assert broken(counts(replaced=20, leaving=5)) == []
 
 
 @pytest.mark.parametrize(
     ("figures", "guardrail"),
     [
-        ({"changed": 21}, "max_changed"),
-        ({"removed": 6}, "max_removed"),
+        ({"replaced": 21}, "max_changed"),
+        ({"leaving": 6}, "max_removed"),
         ({"regular": 40, "unclassified": 60}, "max_unclassified"),
     ],
 )
@@ -47,16 +46,9 @@ def test_each_share_above_its_limit_is_refused(figures: dict[str, int], guardrai
     assert broken(counts(**figures)) == [guardrail]
 
 
-def test_contacts_that_show_nothing_of_ours_yet_do_not_count_as_changed() -> None:
-    assert broken(counts(changed=100, first=80)) == []
-    assert broken(counts(changed=100, first=79)) == ["max_changed"]
-
-
-def test_a_segment_that_is_too_small_is_refused_by_name() -> None:
-    breaches = verdict(counts(), {"tiny": 19}, LIMITS, pulled_at={"crm": NOW}, now=NOW)
-
-    assert [breach.guardrail for breach in breaches] == ["min_segment"]
-    assert "'tiny' holds 19" in breaches[0].message
+def test_only_contacts_that_would_show_other_words_count_as_changed() -> None:
+    assert broken(counts(changed=100, replaced=20)) == []
+    assert broken(counts(changed=100, replaced=21)) == ["max_changed"]
 
 
 @pytest.mark.parametrize("pulled", [None, NOW - timedelta(hours=49)])
@@ -65,8 +57,15 @@ def test_data_that_are_missing_or_too_old_decide_nothing(pulled: datetime | None
 
 
 def test_every_refusal_names_the_share_the_limit_and_the_way_on() -> None:
-    [breach] = verdict(counts(changed=50), {}, LIMITS, pulled_at={"crm": NOW}, now=NOW)
+    [breach] = verdict(counts(replaced=50), LIMITS, pulled_at={"crm": NOW}, now=NOW)
 
     assert "50 of 100" in breach.message
     assert "50.0%" in breach.message
-    assert "--override max_changed" in breach.message
+    assert "raise max_changed" in breach.message
+
+
+def test_the_fix_names_every_guardrail_at_once_and_what_a_pull_settles_first() -> None:
+    assert fix([]) == ""
+    assert "`personasync apply --override max_changed --override max_removed`" in fix(["max_changed", "max_removed"])
+    assert "`personasync pull`" in fix(["max_changed", "unread_apply"])
+    assert "--override" not in fix(["max_changed", "unread_apply"])

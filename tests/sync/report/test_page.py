@@ -35,7 +35,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Sandbox(world) as sandbox:
         make_workspace(folder, sandbox.access)
         for name, old, new in (
-            ("personasync.toml", "min_segment = 20", "min_segment = 1"),
+            ("personasync.toml", "min_audience = 20", "min_audience = 1"),
             ("personas.toml", "Rita Regular", NASTY),
         ):
             file = folder / name

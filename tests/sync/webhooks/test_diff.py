@@ -8,6 +8,7 @@ import pytest
 
 from connectors.records import CONTACTS, MEMBERSHIPS, Change, Outcome, platform_key
 from sync.assign.job import assign
+from sync.fields.platform_persona import platform_personas
 from sync.plan.diff import make_plan
 from sync.plan.job import gather, targets
 from sync.pull.job import pull
@@ -28,7 +29,8 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, benc
     run = bench.control.runs.begin("apply of a test")
     mine = [Change("crm", key, "", None, "field", "hs_persona", None, "persona_1") for key in list(theirs)[:20]]
     bench.control.ledger.settle(run, [Outcome(change, "applied") for change in mine])
-    state, allowed = gather(bench, None, None), targets(bench)
+    personas = platform_personas(bench).values
+    state, allowed = gather(bench, None, None, personas), targets(bench, personas)
     planned = make_plan(state, allowed, as_of=None)
     links = bench.control.links.mapping()
     values: dict[str, dict[tuple[str, str], str]] = {}

@@ -11,6 +11,7 @@ from connectors.records import Change
 from sync.clock import now
 from sync.control.inbox import Event
 from sync.ops.run import run_loop
+from sync.plan import job as planning
 from sync.webhooks import guardrails as guarding
 from tests.sync.conftest import Platforms
 from tests.sync.webhooks.conftest import benched, serving, wait_for
@@ -120,7 +121,7 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + "\n[value]\nfocus = 1\n", "utf-8")
     with benched(looped) as bench:
-        run_loop(bench, override=frozenset({"max_changed", "max_removed", "min_segment"}))
+        run_loop(bench, override=frozenset({"max_changed", "max_removed"}))
         plan = bench.control.runs.latest("plan", state="done")
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")
@@ -131,4 +132,21 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
 
     assert plan is not None
     assert decided.assignment["segment"] not in plan.counts["focus"]
+    assert shown == "unclassified"
+
+
+def test_who_comes_into_a_segment_of_too_few_is_shown_no_persona_by_the_service_either(looped: Platforms) -> None:
+    file = looped.folder / "personasync.toml"
+    file.write_text(file.read_text("utf-8").replace("min_audience = 1 ", "min_audience = 9999 "), "utf-8")
+    with benched(looped) as bench:
+        run_loop(bench, override=frozenset({"max_changed", "max_removed"}))
+        skipped = planning.plan(bench).skipped
+    with serving(looped) as served:
+        ada = served.newcomer("ada@new.test")
+        served.hubspot([served.created(ada)])
+        served.idle()
+        shown = served.property(ada, PERSONA)
+        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+
+    assert decided.assignment["segment"] in skipped
     assert shown == "unclassified"

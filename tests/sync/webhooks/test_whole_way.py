@@ -137,7 +137,7 @@ def real_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTime]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         file = platforms.folder / "personasync.toml"
-        text = file.read_text("utf-8").replace("min_segment = 20", "min_segment = 1")
+        text = file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1")
         file.write_text(text + SECTION.format(url=url), "utf-8")
         with benched(platforms, environment) as bench:
             run_loop(bench, set_up=True)

@@ -1,0 +1,88 @@
+"""Which segments are pushed now, as everybody who writes to the platforms has to know it without the warehouse.
+
+A segment is not pushed where `[value] focus` leaves it out, or where fewer people than `[personalize] min_audience`
+are in it. How many that are is what the newest `assign` counted, so that plan and webhook service agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ibis import Table
+
+from segmenter.value.focus import Instead, focused, instead_of, sizes_with_subsegments, with_subsegments
+from sync.active_people import assigned_people
+from sync.control import Control
+from sync.session import Workbench
+from sync.workspace.settings import Workspace
+
+PLANNED = "focus"
+"""In a plan run's counts: the segments that `[value] focus` chose."""
+SEGMENTS = "segments"
+"""In an assign run's counts: people by segment."""
+
+
+def in_focus(workspace: Workspace, control: Control) -> frozenset[str] | None:
+    """Return the segments that `[value] focus` lets be pushed, None for all.
+
+    `[value] focus = N` means those that the newest plan chose: a ranking needs all orders. Before any plan nobody has
+    been chosen, so that nobody is shown a persona that the first plan would take back.
+    """
+    wanted = workspace.value.focus
+    if wanted is None:
+        return None
+    if isinstance(wanted, int):
+        newest = control.runs.latest("plan", state="done")
+        return frozenset((newest.counts.get(PLANNED) or ()) if newest else ())
+    return with_subsegments(wanted, workspace.steps)
+
+
+def small_segments(workspace: Workspace, control: Control) -> dict[str, int]:
+    """Return the segments that too few people are in to be pushed, with their people.
+
+    One that nobody was in counts as holding one: that is who comes next.
+    """
+    newest = control.runs.latest("assign", state="done")
+    if newest is None:
+        return {}
+    sizes = sizes_with_subsegments(newest.counts.get(SEGMENTS, {}), workspace.steps)
+    return {name: size for name, size in sizes.items() if max(size, 1) < workspace.personalize.min_audience}
+
+
+def shown_instead(workspace: Workspace, control: Control, focus: Collection[str] | None) -> Instead:
+    """Return what people are shown whose segment is not pushed.
+
+    Args:
+        workspace: The definitions.
+        control: Where runs are recorded.
+        focus: The segments that `[value] focus` chose, None for all.
+    """
+    small = small_segments(workspace, control)
+    names = workspace.steps.by_name() if focus is None else focus
+    return instead_of([name for name in names if name not in small], workspace.steps, workspace.persona_of)
+
+
+def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) -> list[str]:
+    """Say of each segment with too few people that it is skipped, and what its people are shown.
+
+    Args:
+        skipped: People by segment, as `small_segments` returns them.
+        instead: As `shown_instead` returns it.
+        least: `[personalize] min_audience`.
+    """
+    found = []
+    for name, people in skipped.items():
+        around = instead[name][0]
+        shown = f"are shown as {around!r}, in which they are too" if around else "show the fallback and are in no group"
+        held = "1 person" if people == 1 else f"{people:,} people"
+        found.append(
+            f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. They {shown}. "
+            "To push it, widen or merge it in segments.toml, or lower min_audience in personasync.toml; then run "
+            "`personasync assign` and `plan`."
+        )
+    return found
+
+
+def shown_people(bench: Workbench, focus: Collection[str] | None) -> Table:
+    """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`."""
+    return focused(assigned_people(bench), shown_instead(bench.workspace, bench.control, focus))
