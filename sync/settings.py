@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from connectors.connector import NO_SECRET, Connection
 from connectors.errors import FixSettingsError
-from connectors.secret import SecretUrl
+from connectors.secret import SecretUrl, remember
 from segmenter.catalogue import Catalogue, catalogue
 from segmenter.errors import DefinitionError
 from segmenter.field_checks import check_copy, check_fields
@@ -196,7 +196,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         directory=directory,
         state_dir=directory / STATE,
         name=main.workspace.name,
-        engine=SecretUrl(main.workspace.engine),
+        engine=_known(main.workspace.engine),
         time_zone=main.workspace.time_zone,
         state_url=_state_url(directory / STATE, main.workspace.state),
         connections=main.connections,
@@ -264,7 +264,14 @@ def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, T
 
 
 def _state_url(state_dir: Path, state: str) -> SecretUrl:
-    return SecretUrl(f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state)
+    return _known(f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state)
+
+
+def _known(url: str) -> SecretUrl:
+    """The address of a store; from now on no error, log or crash of this process repeats its password."""
+    address = SecretUrl(url)
+    remember(address)
+    return address
 
 
 def _digest(
