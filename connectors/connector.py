@@ -22,8 +22,10 @@ from connectors.records import (
     Page,
     SetupStep,
 )
+from connectors.secret import Secret
 
 ENTRY_POINTS = "personasync.connectors"
+NO_SECRET = Secret("")
 
 
 Known = Callable[[Collection[str]], pa.Array]
@@ -46,7 +48,7 @@ class Webhook:
         signed: Whether deliveries carry a signature.
     """
 
-    url: str
+    url: str = field(repr=False)  # a part of it may be a secret
     events: tuple[str, ...]
     sources: tuple[str, ...]
     signed: bool = True
@@ -77,8 +79,9 @@ class Connection:
 
     Attributes:
         name: The connection's name in the workspace ("crm", "email").
-        settings: The connection's own table of the workspace, secrets resolved.
+        settings: The connection's own table of the workspace, without its secret.
         manifest: The connector's table of plugin.toml (hosts, scopes, limits, fields, prefix, ...).
+        secret: The token or key that the manifest's ``secret`` names, resolved.
         mapped: Platform properties that the workspace's traits use, to be read as well.
         groups: Names of the groups (one per segment) whose members are wanted.
         owned: Names of the fields that we own there; a change of any other is refused.
@@ -87,8 +90,9 @@ class Connection:
     """
 
     name: str
-    settings: Mapping[str, str] = field(repr=False)  # holds secrets
+    settings: Mapping[str, str]
     manifest: Mapping[str, Any]
+    secret: Secret = NO_SECRET
     mapped: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     owned: tuple[str, ...] = ()
@@ -149,8 +153,8 @@ class Connector(Protocol):
     def webhooks(self) -> list[Webhook] | None:
         """Return where the account sends events; None where the platform tells nobody, or sends none."""
 
-    def add_webhook(self, webhook: Webhook) -> str:
-        """Let the account send events to us, and return the secret with which it signs them ("": it does not).
+    def add_webhook(self, webhook: Webhook) -> Secret:
+        """Let the account send events to us, and return the secret with which it signs them (`NO_SECRET`: it does not).
 
         Raises:
             RejectedError: Nobody answers at that address, or the platform will not have it.

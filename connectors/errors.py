@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from connectors.secret import hide
+
 
 class PersonasyncError(Exception):
-    """What happened, to what, and the next step: one sentence each.
+    """What happened, to what, and the next step: one sentence each; no secret of this process stands in them.
 
     Attributes:
         mend: The next step for a person, or "" where there is none.
@@ -30,8 +32,8 @@ class PersonasyncError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, mend: str = "") -> None:
-        super().__init__(f"{message} {mend}".strip())
-        self.mend = mend
+        super().__init__(hide(f"{message} {mend}".strip()))
+        self.mend = hide(mend)
 
 
 class FixSettingsError(PersonasyncError):

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from connectors.connector import Connector, find
 from connectors.errors import FixSettingsError
+from connectors.secret import hide
 from connectors.transport.rate_ledger import is_alive
 from sync.control import Control, open_control
 from sync.warehouse.store import Warehouse, open_warehouse
@@ -123,7 +124,7 @@ def recorded(bench: Workbench, command: str) -> Iterator[RecordedRun]:
     try:
         yield run
     except BaseException as error:
-        bench.control.runs.finish(run.run_id, "failed", {**run.counts, "error": str(error)})
+        bench.control.runs.finish(run.run_id, "failed", {**run.counts, "error": hide(str(error))})
         raise
     endpoints = {
         name: {end: new for end, count in counts.items() if (new := count - sent.get(name, {}).get(end, 0))}
@@ -148,9 +149,9 @@ def open_workbench(
         FixSettingsError: A file of the workspace is missing or wrong, or another process holds the warehouse.
     """
     workspace = load_workspace(directory)
-    control = open_control(workspace.state_url, now=now)
+    control = open_control(workspace.state_url.reveal(), now=now)
     try:
-        warehouse = open_warehouse(workspace.engine, workspace.state_dir)
+        warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)
         try:
             bench = Workbench(workspace, load_manifest(), control, warehouse, now, environment)
             try:

@@ -243,7 +243,7 @@ def torture(
             for one in team:
                 stack.callback(one.end)
             deliver(team, sent, kills, found)
-            control = open_control(load_workspace(folder).state_url, now=now)
+            control = open_control(load_workspace(folder).state_url.reveal(), now=now)
             stack.callback(control.close)
             until(lambda: control.inbox.backlog().waiting == 0)
             found.parked = control.inbox.backlog().parked
@@ -288,7 +288,7 @@ def deliver(team: Sequence[Process], sent: Sequence[dict[str, Any]], kills: int,
 
 def judge(folder: Path, crm: HubSpotState, ids: Sequence[str], found: Found) -> None:
     """Look for what is lost, not settled, not shown, or written twice."""
-    engine = create_engine(load_workspace(folder).state_url)
+    engine = create_engine(load_workspace(folder).state_url.reveal())
     mine = "platform_id IN (SELECT substr(contact, 5) FROM inbox_event)"
     with engine.connect() as connection:
         kept = connection.execute(text("SELECT count(*) FROM inbox_event")).scalar_one()

@@ -25,6 +25,7 @@ from connectors.files.orders import read_orders
 from connectors.files.rows import Rejects
 from connectors.files.table import digest, read_table
 from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.secret import Secret
 
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
 PAGE = 10_000
@@ -173,7 +174,7 @@ class Files:
     def webhooks(self) -> None:
         """Say nothing: files send no events."""
 
-    def add_webhook(self, webhook: Webhook) -> str:
+    def add_webhook(self, webhook: Webhook) -> Secret:
         """Refuse.
 
         Raises:

@@ -54,6 +54,7 @@ from connectors.records import (
     Page,
     SetupStep,
 )
+from connectors.secret import Secret, bearer
 from connectors.transport import Transport, Window, account_book, until_silence
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
@@ -100,8 +101,7 @@ class HubSpot:
             base_url=base_url,
             hosts=manifest["hosts"],
             download_hosts=manifest["download_hosts"],
-            auth={"Authorization": f"Bearer {token}"},
-            secrets=[token],
+            auth=bearer(token),
             budgets={"": self._burst, "search": search},
             translate=translate,
             traffic=self.traffic,
@@ -273,7 +273,7 @@ class HubSpot:
     def webhooks(self) -> None:
         """Say nothing: HubSpot tells nobody where an app sends events; the app's project files do."""
 
-    def add_webhook(self, webhook: Webhook) -> str:
+    def add_webhook(self, webhook: Webhook) -> Secret:
         """Refuse.
 
         Raises:
@@ -356,16 +356,15 @@ class HubSpot:
         self._transport.close()
 
 
-def _checked(connection: Connection) -> tuple[str, str, str]:
+def _checked(connection: Connection) -> tuple[Secret, str, str]:
     """Return token, version of the API and path of a full pull.
 
     Raises:
         FixSettingsError: One of them can't be used.
     """
     manifest, settings = connection.manifest, connection.settings
-    token = settings.get("access_token", "").strip()
-    if not token or any(character.isspace() for character in token):
-        raise CredentialError(f"[connections.{connection.name}] has no usable access token.", mend=MEND_TOKEN)
+    if not connection.secret:
+        raise CredentialError(f"[connections.{connection.name}] has no access token.", mend=MEND_TOKEN)
     version = settings.get("api_version") or manifest["api_version"]
     if version not in VERSIONS:
         raise FixSettingsError(f"HubSpot has no API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
@@ -374,7 +373,7 @@ def _checked(connection: Connection) -> tuple[str, str, str]:
         raise FixSettingsError(
             f"[connections.{connection.name}] has full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
         )
-    return token, version, path
+    return connection.secret, version, path
 
 
 _PROBES = (CONTACTS_PAGE, DEALS_PAGE, EMAILS_PAGE, EMAIL_EVENTS)

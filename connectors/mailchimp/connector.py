@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
@@ -26,6 +25,7 @@ from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
 from connectors.mailchimp.times import moment
 from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.secret import Secret, basic
 from connectors.transport import Slots, Transport, account_book, until_silence
 
 USUAL_ANSWER = 0.25  # seconds; Mailchimp limits connections and not a rate, so that time is what a request costs
@@ -50,7 +50,7 @@ class Mailchimp:
 
     def __init__(self, connection: Connection, *, session: requests.Session | None = None) -> None:
         manifest, settings, name = connection.manifest, connection.settings, connection.name
-        key, audience = settings.get("api_key", "").strip(), settings.get("audience", "").strip()
+        key, audience = connection.secret, settings.get("audience", "").strip()
         if not key:
             raise CredentialError(f"[connections.{name}] has no API key.", mend=MEND_KEY)
         if not audience:
@@ -68,8 +68,7 @@ class Mailchimp:
             base_url=base_url,
             hosts=manifest["hosts"],
             download_hosts=manifest["download_hosts"],
-            auth={"Authorization": "Basic " + b64encode(f"personasync:{key}".encode()).decode()},
-            secrets=[key],
+            auth=basic("personasync", key),
             budgets={"": slots},
             translate=translate,
             traffic=self.traffic,
@@ -198,7 +197,7 @@ class Mailchimp:
         """Return where the audience sends events; see the Protocol."""
         return webhooks.present(self._api, self._audience)
 
-    def add_webhook(self, webhook: Webhook) -> str:
+    def add_webhook(self, webhook: Webhook) -> Secret:
         """Add a webhook and return its secret, which Mailchimp shows this once; see the Protocol."""
         return webhooks.add(self._api, self._audience, webhook)
 
@@ -278,11 +277,11 @@ class Mailchimp:
         self._transport.close()
 
 
-def _base_url(pattern: str, key: str) -> str:
+def _base_url(pattern: str, key: Secret) -> str:
     """Return the account's address: the data centre is what stands behind the last dash of a key."""
     if "{dc}" not in pattern:
         return pattern
-    centre = key.rpartition("-")[2]
+    centre = key.reveal().rpartition("-")[2]
     if not re.fullmatch(r"[a-z]{2,3}\d{1,3}", centre):
         raise CredentialError("The Mailchimp key does not end in a data centre, such as -us6.", mend=MEND_KEY)
     return pattern.format(dc=centre)

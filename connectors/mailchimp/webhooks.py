@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.connector import Webhook
 from connectors.mailchimp.api import MailchimpApi
+from connectors.secret import Secret, remember
 
 EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign")
 SOURCES = ("user", "admin", "api")
@@ -23,11 +24,13 @@ def present(api: MailchimpApi, audience: str) -> list[Webhook]:
     ]
 
 
-def add(api: MailchimpApi, audience: str, webhook: Webhook) -> str:
-    """Add a webhook and return the secret of its signatures, "" where it has none."""
+def add(api: MailchimpApi, audience: str, webhook: Webhook) -> Secret:
+    """Add a webhook and return the secret of its signatures, an empty one where it has none."""
     body = {
         "url": webhook.url,
         "events": {name: name in webhook.events for name in EVENTS},
         "sources": {name: name in webhook.sources for name in SOURCES},  # all three, or Mailchimp chooses
     }
-    return str(api.call(api.sdk.lists.create_list_webhook, audience, body).get("signing_secret") or "")
+    secret = Secret(api.call(api.sdk.lists.create_list_webhook, audience, body).get("signing_secret") or "")
+    remember(secret)
+    return secret

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connectors.connector import Connection
+from connectors.secret import Secret
 
 try:
     import fcntl
@@ -157,9 +158,9 @@ def is_alive(process: int) -> bool:
     return True
 
 
-def account_book(connection: Connection, base_url: str, secret: str, lane: str) -> Book:
+def account_book(connection: Connection, base_url: str, secret: Secret, lane: str) -> Book:
     """Return the book of one lane of the account that *secret* opens at *base_url*."""
-    account = hashlib.sha256(f"{base_url}\n{secret}".encode()).hexdigest()[:24]
+    account = hashlib.sha256(f"{base_url}\n{secret.reveal()}".encode()).hexdigest()[:24]
     book = book_at(connection.budgets, f"{account}-{lane}")
     if connection.service:
         book.reserve()

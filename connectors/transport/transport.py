@@ -6,7 +6,6 @@ the network itself: an answer that is cut, a page instead of data, a time-out, a
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from connectors.errors import (
     RateLimitError,
     TryLaterError,
 )
+from connectors.secret import Secret, url_without_secrets
 from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, document
 from connectors.transport.rate_limits import Budget
 
@@ -38,7 +38,6 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 125.0  # both platforms give up at 100 to 1
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0  # HubSpot's own Node client waits 200 ms times the attempt on 5xx
 LONGEST_ASKED = 120.0  # a platform that asks us to wait longer than this ends the run instead
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-HIDDEN = "***"
 
 Translate = Callable[[requests.Response], PersonasyncError | None]
 """Reads a refusal in the platform's words. None: it is no error."""
@@ -76,8 +75,7 @@ class Transport:
         base_url: Where the API is, as the workspace or plugin.toml says.
         hosts: Patterns of hosts that may be asked; *base_url* must match one, or be this machine.
         download_hosts: Patterns of hosts that files are fetched from, without credentials.
-        auth: Headers that prove who we are.
-        secrets: What must never be printed.
+        auth: The header ``Authorization``, which proves who we are.
         budgets: By lane; "" is the usual one.
         translate: Reads the platform's refusals.
         session: For tests; None makes a pooled one.
@@ -88,8 +86,7 @@ class Transport:
         *,
         base_url: str,
         hosts: Sequence[str],
-        auth: Mapping[str, str],
-        secrets: Sequence[str],
+        auth: Secret,
         budgets: Mapping[str, Budget],
         translate: Translate,
         traffic: Traffic,
@@ -102,7 +99,7 @@ class Transport:
         self.traffic = traffic
         self.platform_time: datetime | None = None
         self._hosts, self._download_hosts = tuple(hosts), tuple(download_hosts)
-        self._auth, self._secrets = dict(auth), [secret for secret in secrets if secret]
+        self._auth = auth
         self._budgets, self._translate, self._wait = budgets, translate, wait
         self._session = session or pooled(connections)
         self._local = threading.local()
@@ -170,7 +167,7 @@ class Transport:
                     params=call.params,
                     json=call.json,
                     data=call.data,
-                    headers={**call.headers, **({} if call.public else self._auth)},
+                    headers=self._headers(call),
                     timeout=(CONNECT_SECONDS, READ_SECONDS),
                     allow_redirects=False,
                 )
@@ -191,8 +188,11 @@ class Transport:
             return
         error = self._translate(response) or common_error(response)
         if error is not None:
-            error.args = tuple(self._hide(str(argument)) for argument in error.args)
             raise error
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        shown = self._auth and not call.public
+        return {**call.headers, **({"Authorization": self._auth.reveal()} if shown else {})}
 
     def _lost(self, call: Call, error: requests.RequestException) -> PlatformDownError:
         asked = f"{call.method} {urlsplit(call.url).path}"
@@ -205,12 +205,7 @@ class Transport:
         else:
             what = "broke off before the answer was complete"
         host = urlsplit(call.url).netloc
-        return PlatformDownError(self._hide(f"{asked}: {host} {what}."), answered=False, mend=LATER)
-
-    def _hide(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, HIDDEN)
-        return re.sub(r"(?i)(bearer|basic)\s+[\w.=+/-]+", rf"\1 {HIDDEN}", text)
+        return PlatformDownError(f"{asked}: {host} {what}.", answered=False, mend=LATER)
 
     def _note_time(self, response: requests.Response) -> None:
         try:
@@ -222,10 +217,14 @@ class Transport:
     def _check_host(self, url: str, allowed: Sequence[str]) -> None:
         parts = urlsplit(url)
         host = parts.hostname or ""
+        if parts.username is not None:
+            raise FixSettingsError(f"The address of {host} holds a user or a password.", mend="Leave it out.")
         if host in LOOPBACK and parts.scheme in {"http", "https"}:
             return
         if parts.scheme != "https":
-            raise FixSettingsError(f"{url!r} is no https address.", mend="Only this machine may be asked without it.")
+            raise FixSettingsError(
+                f"{url_without_secrets(url)!r} is no https address.", mend="Only this machine may be asked without it."
+            )
         if not any(fnmatch(host, pattern) for pattern in allowed):
             listed = ", ".join(allowed) or "none"
             raise FixSettingsError(

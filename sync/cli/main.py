@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
+import threading
 import traceback
 from typing import Annotated, Any
 
 import typer
 
 from connectors.errors import PersonasyncError
+from connectors.secret import hide
 from sync.cli import (  # noqa: F401 - they register their commands with `app`
     audit,
     discover,
@@ -43,7 +46,24 @@ def personasync(
 
 def main() -> None:
     """Run a command; the exit status is the contract of docs/reference.md."""
+    # what no command catches, of threads and libraries, ends on stderr too
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(WithoutSecrets("%(message)s"))
+    threading.excepthook = _thread_failed
     sys.exit(run(sys.argv[1:]))
+
+
+class WithoutSecrets(logging.Formatter):
+    """Formats a line of a library's log, traceback and all, without any known secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return hide(super().format(record))
+
+
+def _thread_failed(failed: threading.ExceptHookArgs) -> None:
+    told = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.stderr.write(hide("".join(told)))
 
 
 def run(arguments: list[str]) -> int:
@@ -76,10 +96,11 @@ def _misused(error: typer.TyperException) -> int:
 
 
 def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
+    # what a library or a platform says may repeat a secret: nothing goes out before `hide` has seen it
     if "--debug" in arguments:
-        traceback.print_exception(error)
+        sys.stderr.write(hide("".join(traceback.format_exception(error))))
     known = isinstance(error, PersonasyncError)
-    message = str(error) if known else f"Something went wrong that personasync did not foresee: {error!r}."
+    message = hide(str(error) if known else f"Something went wrong that personasync did not foresee: {error!r}.")
     if not known and "--debug" not in arguments:
         message += " Run it again with `personasync --debug ...` and report what it prints."
     if "--json" in arguments:

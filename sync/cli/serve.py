@@ -48,7 +48,7 @@ def inbox(
     from sync.workspace.settings import load_workspace  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    control = open_control(load_workspace(workspace).state_url, now=now)
+    control = open_control(load_workspace(workspace).state_url.reveal(), now=now)
     try:
         released = control.inbox.release() if retry else 0
         backlog, parked = control.inbox.backlog(), control.inbox.parked()

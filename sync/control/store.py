@@ -16,6 +16,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError
+from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
@@ -51,17 +52,19 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     Raises:
         FixSettingsError: There is no store to be reached at *url*.
     """
-    engine = _engine(url)
+    remember(SecretUrl(url))
+    engine, shown = _engine(url), url_without_secrets(url)
     try:
         _migrate(engine)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise FixSettingsError(f"The control store {_shown(url)} can't be opened: {reason}.", mend=LOOK) from error
+        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", mend=LOOK) from error
     except CommandError as error:  # it stands at a step that this version does not have
         engine.dispose()
         raise FixSettingsError(
-            f"The control store {_shown(url)} was made by a newer personasync.", mend="Install that version."
+            f"The control store {shown} was made by a newer personasync.",
+            mend="Install that version.",
         ) from error
     return Control(
         runs=Runs(engine, now),
@@ -82,8 +85,9 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed)
-    except ArgumentError as error:  # the text itself may hold a password, so it is not repeated
-        raise FixSettingsError("The control store's address is no database URL.", mend=LOOK) from error
+    except (ArgumentError, ValueError):  # both repeat the text, which may hold a password: neither is kept as the cause
+        mend = f"{LOOK} In a password, @ : / ? # and % are written as %40 %3A %2F %3F %23 and %25."
+        raise FixSettingsError("The control store's address is no database URL.", mend=mend) from None
     except ImportError as error:
         raise FixSettingsError(
             f"The control store needs a driver that is not installed: {error.name}.", mend=f"Install {error.name}."
@@ -93,10 +97,6 @@ def _engine(url: str) -> Engine:
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
-
-
-def _shown(url: str) -> str:
-    return make_url(url).render_as_string(hide_password=True)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, record: object) -> None:

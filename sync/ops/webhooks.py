@@ -8,9 +8,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.connector import Webhook
+from connectors.connector import NO_SECRET, Webhook
 from connectors.errors import FixSettingsError, PersonasyncError, RejectedError
 from connectors.records import Finding, SetupStep
+from connectors.secret import Secret
 from sync.ops.hubspot_app import project_files
 from sync.session import Workbench
 from sync.workspace.schema import ServePart
@@ -20,6 +21,7 @@ from sync.workspace.settings import MAIN
 PROJECT = "hubspot-project"
 QUIET = timedelta(days=7)  # an account in use changes some contact in a week; a rule of thumb of ours
 MAILCHIMP, HUBSPOT, ACTION = "/webhooks/mailchimp", "/webhooks/hubspot", "/actions/hubspot"
+KEPT = "file:.personasync/mailchimp_signing_secret"  # where the workspace names no place that is ours to write
 UNHEARD = "Nothing has ever been delivered from here."
 
 
@@ -140,7 +142,7 @@ def _ours(bench: Workbench, name: str, serve: ServePart) -> Webhook | None:
 
 def _mailchimp_url(bench: Workbench, serve: ServePart) -> str:
     path = _secret(bench, "mailchimp_path")
-    return f"{serve.public_url.rstrip('/')}{MAILCHIMP}" + (f"/{path}" if path else "")
+    return f"{serve.public_url.rstrip('/')}{MAILCHIMP}" + (f"/{path.reveal()}" if path else "")
 
 
 def _shown(serve: ServePart) -> str:
@@ -148,29 +150,39 @@ def _shown(serve: ServePart) -> str:
     return f"{serve.public_url.rstrip('/')}{MAILCHIMP}" + ("/***" if serve.mailchimp_path else "")
 
 
-def _secret(bench: Workbench, key: str) -> str:
-    """Return a secret of [serve], "" where none is named or there."""
+def _secret(bench: Workbench, key: str) -> Secret:
+    """Return a secret of [serve], `NO_SECRET` where none is named or there."""
     reference = str(getattr(bench.workspace.serve, key))
-    directory, where = bench.workspace.directory, f"{MAIN}, [serve] {key}"
     try:
         return (
-            resolve_secret(reference, where=where, environment=bench.environment, directory=directory)
+            resolve_secret(
+                reference,
+                where=f"{MAIN}, [serve] {key}",
+                environment=bench.environment,
+                directory=bench.workspace.directory,
+                several=key == "mailchimp_secret",
+            )
             if reference
-            else ""
+            else NO_SECRET
         )
     except PersonasyncError:
-        return ""
+        return NO_SECRET
 
 
-def _keep(bench: Workbench, serve: ServePart, secret: str) -> str:
+def _keep(bench: Workbench, serve: ServePart, secret: Secret) -> str:
     """Put a signing secret where the workspace says that it lies, beside those of other audiences."""
     if not secret:
         return "" if serve.mailchimp_path else "Mailchimp does not sign: give [serve] mailchimp_path a secret."
-    known = _secret(bench, "mailchimp_secret").split()
-    if add_secret(serve.mailchimp_secret, "\n".join([*known, secret]), directory=bench.workspace.directory):
+    directory = bench.workspace.directory
+    if add_secret(serve.mailchimp_secret, secret, directory=directory):
         return "Mailchimp's signing secret was put where [serve] mailchimp_secret says. Start `personasync serve` anew."
-    reference = serve.mailchimp_secret or 'a new line: mailchimp_secret = "env:MAILCHIMP_WEBHOOK_SECRET"'
-    return f"Mailchimp shows its signing secret this once: {secret} - keep it where [serve] says ({reference})."
+    # Mailchimp shows it this once, and whatever is printed ends up in some log
+    add_secret(KEPT, secret, directory=directory)
+    move = f"move it to {serve.mailchimp_secret}, or write" if serve.mailchimp_secret else "write"
+    return (
+        f"Mailchimp shows its signing secret this once, so it was put into {KEPT.removeprefix('file:')} of the "
+        f'workspace: {move} mailchimp_secret = "{KEPT}" into [serve]. Then start `personasync serve` anew.'
+    )
 
 
 def _wanted(bench: Workbench, name: str, serve: ServePart) -> Mapping[str, Any]:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import ibis
 import pyarrow as pa
@@ -21,6 +20,7 @@ from ibis.backends.sql import SQLBackend
 
 from connectors.errors import ContractError, FixSettingsError, TryLaterError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
+from connectors.secret import SecretUrl, remember, url_without_secrets
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 THREADS = 2  # as fast as four on our queries, a sixth of the memory
@@ -276,15 +276,15 @@ def open_memory() -> DuckDB:
 
 
 def _open_url(url: str) -> SQLBackend:
+    remember(SecretUrl(url))
     try:
         opened = ibis.connect(url)  # noqa: TID251 - this is the door
-    except Exception as error:  # each engine's driver has errors of its own
-        password = urlsplit(url).password
-        told = str(error).replace(password, "***") if password else str(error)
+    except Exception as error:  # noqa: BLE001 - each engine's driver has errors of its own
+        # a driver may quote any part of the address, decoded or cut: its error is not kept as the cause
         raise FixSettingsError(
-            f"The warehouse {url.partition('://')[0]}:// can't be opened: {told}.",
+            f"The warehouse {url_without_secrets(url)} can't be opened: {error}.",
             mend="Look at [workspace] engine in personasync.toml.",
-        ) from error
+        ) from None
     return cast("SQLBackend", opened)
 
 

@@ -74,7 +74,7 @@ class Reception:
             method=request.method,
             uri=self._uri(request),
             body=body,
-            secret=self._service.secrets.hubspot,
+            secret=self._service.secrets.hubspot.reveal(),
             now=self._service.now(),
         )
         await self._keep(hubspot_events(body, connection))
@@ -92,7 +92,8 @@ class Reception:
         if path or not secrets.mailchimp:
             self._check_path(path)
         if secrets.mailchimp:
-            check_mailchimp(request.scope["headers"], body=body, secret=secrets.mailchimp, now=self._service.now())
+            secret = secrets.mailchimp.reveal()
+            check_mailchimp(request.scope["headers"], body=body, secret=secret, now=self._service.now())
         await self._keep(mailchimp_events(body, self._service.audiences))
         return PlainTextResponse("kept")
 
@@ -105,7 +106,7 @@ class Reception:
             method=request.method,
             uri=self._uri(request),
             body=body,
-            secret=self._service.secrets.hubspot,
+            secret=self._service.secrets.hubspot.reveal(),
             now=self._service.now(),
             accepted=ACTION_VERSIONS,
         )
@@ -135,7 +136,7 @@ class Reception:
         return connection
 
     def _check_path(self, path: str) -> None:
-        check_secret_path(path, secret=self._service.secrets.mailchimp_path)
+        check_secret_path(path, secret=self._service.secrets.mailchimp_path.reveal())
 
     def _uri(self, request: Request) -> str:
         scope = request.scope

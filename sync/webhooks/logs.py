@@ -1,10 +1,12 @@
-"""What the service says: one line an event, key=value, identifiers and never an address."""
+"""What the service says: one line an event, key=value, identifiers and never an address or a secret."""
 
 from __future__ import annotations
 
 import logging
 import re
 from typing import Any
+
+from connectors.secret import hide
 
 LOGGER = logging.getLogger("personasync.serve")
 ADDRESS = re.compile(r"[^\s@'\"<>=]+@[^\s@'\"<>]+")
@@ -18,8 +20,8 @@ def tell(event: str, *, level: int = logging.INFO, **values: Any) -> None:
 
 
 def without_addresses(text: str) -> str:
-    """Return *text* with every address taken out."""
-    return ADDRESS.sub("(address)", text)
+    """Return *text* with every address and every known secret taken out."""
+    return ADDRESS.sub("(address)", hide(text))
 
 
 def _shown(value: Any) -> str:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from connectors.connector import Connector, find
+from connectors.connector import NO_SECRET, Connector, find
 from connectors.errors import CredentialError, FixSettingsError
+from connectors.secret import Secret
 from sync.control import Control, open_control
 from sync.fields.platform_persona import Values, platform_personas
 from sync.webhooks.logs import tell
@@ -25,11 +26,11 @@ NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/deploy-webhooks.md sh
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What deliveries are checked with; "" where the workspace names none."""
+    """What deliveries are checked with; `NO_SECRET` where the workspace names none."""
 
-    hubspot: str = field(default="", repr=False)
-    mailchimp: str = field(default="", repr=False)
-    mailchimp_path: str = field(default="", repr=False)
+    hubspot: Secret = NO_SECRET
+    mailchimp: Secret = NO_SECRET
+    mailchimp_path: Secret = NO_SECRET
 
 
 @dataclass(slots=True)
@@ -113,7 +114,7 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
     if workspace.serve is None:
         raise FixSettingsError(f"{MAIN} has no section [serve].", mend=NO_SECTION)
     secrets = _secrets(workspace, workspace.serve, environment)
-    control = open_control(workspace.state_url, now=now)
+    control = open_control(workspace.state_url.reveal(), now=now)
     service = Service(workspace, workspace.serve, secrets, load_manifest(), control, now, environment)
     try:
         if len(service._of("hubspot")) > 1:  # noqa: SLF001 - of this module
@@ -128,17 +129,17 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
 
 
 def _secrets(workspace: Workspace, settings: ServePart, environment: Mapping[str, str]) -> Secrets:
-    def secret(key: str) -> str:
+    def secret(key: str, *, several: bool = False) -> Secret:
         reference = getattr(settings, key)
-        where = f"{MAIN}, [serve] {key}"
+        where, folder = f"{MAIN}, [serve] {key}", workspace.directory
         if not reference:
-            return ""
-        return resolve_secret(reference, where=where, environment=environment, directory=workspace.directory)
+            return NO_SECRET
+        return resolve_secret(reference, where=where, environment=environment, directory=folder, several=several)
 
-    def not_made_yet() -> str:
+    def not_made_yet() -> Secret:
         """Return Mailchimp's secret; it is made with the webhook, and for that the service has to answer already."""
         try:
-            return secret("mailchimp_secret")
+            return secret("mailchimp_secret", several=True)
         except CredentialError as error:
             if settings.mailchimp_path:
                 raise
@@ -147,6 +148,6 @@ def _secrets(workspace: Workspace, settings: ServePart, environment: Mapping[str
                 level=logging.WARNING,
                 reason=f"Mailchimp's deliveries are refused until it is there. {error}",
             )
-            return ""
+            return NO_SECRET
 
     return Secrets(secret("hubspot_secret"), not_made_yet(), secret("mailchimp_path"))

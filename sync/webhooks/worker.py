@@ -92,7 +92,7 @@ class Worker:
         try:
             worked = self._work(handler)
         except Exception as error:  # noqa: BLE001 - the outer edge: a worker lives as long as the service
-            self._be_in_trouble(f"{type(error).__name__}: {error}")
+            self._be_in_trouble(without_addresses(f"{type(error).__name__}: {error}"))
             worked = False
         if not worked:
             self.woken.wait(LOOK_SECONDS)

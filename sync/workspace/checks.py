@@ -6,6 +6,7 @@ from pathlib import Path
 
 from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
+from connectors.secret import userinfo_of
 from sync.workspace.manifest import ConnectorFacts, Manifest
 from sync.workspace.schema import ConnectionPart, FieldPart, MainFile, PersonasFile
 from sync.workspace.secrets import check_reference
@@ -39,11 +40,23 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: Connector
             raise _wrong(path, (*place, key), unknown_key(key, ["connector", *facts.settings]))
         if not isinstance(value, str):
             raise _wrong(path, (*place, key), f"{key!r} must be text in quotes.")
+        if "://" in value and (what := credentials_in(value)):
+            told = (
+                f"the address in {key!r} holds {what}; put the secret where {facts.secret or 'a reference'!r} points."
+            )
+            raise _wrong(path, (*place, key), told)
         if key in facts.choices and value not in facts.choices[key]:
             raise _wrong(path, (*place, key), f"{value!r} is none of {', '.join(facts.choices[key])}.")
     if facts.secret:
         at = at_line(path.name, read_text(path), (*place, facts.secret))
         check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
+
+
+def credentials_in(address: str) -> str:
+    """Return what of an address may be a secret, in words; "" where there is nothing. The value is not repeated."""
+    if userinfo_of(address):
+        return "a user or a password"
+    return "a query" if "?" in address else "a fragment" if "#" in address else ""
 
 
 def check_targets(path: Path, personas: PersonasFile, main: MainFile, manifest: Manifest) -> None:

@@ -28,7 +28,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class Part(BaseModel):
     """Part of a file; a key that nobody knows is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # what people typed may be a secret in the wrong place: no error repeats it
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _is_zone(name: str) -> str:
@@ -57,7 +58,7 @@ class WorkspacePart(Part):
 class OpenPart(BaseModel):
     """Part of a file with keys that something else defines; they are checked where that is known."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
     def extra(self) -> dict[str, object]:
         """Return the keys that this part does not define."""
@@ -256,7 +257,7 @@ class ServePart(Part):
     port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free one.")
     public_url: str = Field(
         default="",
-        pattern=r"^(https?://[^\s?#]+)?$",
+        pattern=r"^(https?://[^\s?#@]+)?$",
         description="Where platforms reach the service from outside: what HubSpot's signatures are made over.",
     )
     hubspot_secret: str = Field(default="", description="The HubSpot app's client secret.")

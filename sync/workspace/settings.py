@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from connectors.connector import Connection
+from connectors.connector import NO_SECRET, Connection
 from connectors.errors import FixSettingsError
+from connectors.secret import SecretUrl, remember
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from segmenter.personalize.checks import check_copy, check_fields
@@ -82,9 +83,9 @@ class Workspace:
     directory: Path
     state_dir: Path
     name: str
-    engine: str
+    engine: SecretUrl
     time_zone: str
-    state_url: str
+    state_url: SecretUrl
     connections: Mapping[str, ConnectionPart]
     traits: Mapping[str, TraitPart]
     guardrails: GuardrailsPart
@@ -127,18 +128,18 @@ class Workspace:
         part = self.connections[name]
         facts = manifest.connectors[part.connector]
         settings = part.settings()
+        secret = NO_SECRET
         if facts.secret:
             where = f"{MAIN}, [connections.{name}] {facts.secret}"
-            reference = settings.get(facts.secret, "")
-            settings[facts.secret] = resolve_secret(
-                reference, where=where, environment=environment, directory=self.directory
-            )
+            reference = settings.pop(facts.secret, "")
+            secret = resolve_secret(reference, where=where, environment=environment, directory=self.directory)
         # what people write is meant from their workspace, wherever the command runs
         settings |= {key: str(self.directory / settings[key]) for key in facts.paths if key in settings}
         return Connection(
             name=name,
             settings=settings,
             manifest=facts.as_mapping(),
+            secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
             groups=self.groups,
             owned=self.owned(name, manifest),
@@ -198,7 +199,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         directory=directory,
         state_dir=directory / STATE,
         name=main.workspace.name,
-        engine=main.workspace.engine,
+        engine=_known(main.workspace.engine),
         time_zone=main.workspace.time_zone,
         state_url=_state_url(directory / STATE, main.workspace.state),
         connections=main.connections,
@@ -266,8 +267,15 @@ def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, T
     return tuple(found)
 
 
-def _state_url(state_dir: Path, state: str) -> str:
-    return f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state
+def _state_url(state_dir: Path, state: str) -> SecretUrl:
+    return _known(f"sqlite:///{state_dir.resolve() / 'control.db'}" if state == "sqlite" else state)
+
+
+def _known(url: str) -> SecretUrl:
+    """The address of a store; from now on no error, log or crash of this process repeats its password."""
+    address = SecretUrl(url)
+    remember(address)
+    return address
 
 
 def _digest(

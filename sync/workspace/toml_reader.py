@@ -96,6 +96,8 @@ def _sentence(file: str, text: str, shape: type[BaseModel], found: Mapping[str, 
     key = ".".join(str(part) for part in place)
     if found["type"] == "missing":
         return f"{at}: the key {key!r} is missing."
+    if found["type"] == "string_pattern_mismatch" and "https?" in found["ctx"]["pattern"]:
+        return f"{at}: {key!r} must be an address such as https://hooks.shop.example, without user, password and query."
     if found["type"] == "string_pattern_mismatch":
         return f"{at}: {key!r} must be lower-case letters, digits and _, with a letter in front, at most 40."
     message = found["msg"].removeprefix("Value error, ")

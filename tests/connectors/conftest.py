@@ -15,6 +15,7 @@ from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Page
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
+from connectors.secret import Secret
 from sync.workspace.manifest import load_manifest
 
 OWNED = {
@@ -37,7 +38,8 @@ def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
     def connect(*, limits: dict[str, int] | None = None, **settings: str) -> HubSpot:
         manifest = facts("hubspot", limits)
         given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
-        opened.append(hubspot.connect(Connection("crm", given, manifest, (), ("champions",), OWNED["hubspot"])))
+        secret = Secret(given.pop("access_token"))
+        opened.append(hubspot.connect(Connection("crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"])))
         return opened[-1]
 
     yield connect
@@ -53,8 +55,10 @@ def open_mailchimp(sandbox: Sandbox) -> Iterator[Callable[..., Mailchimp]]:
     def connect(*, limits: dict[str, int] | None = None, **settings: str) -> Mailchimp:
         access = sandbox.access
         given = {"api_key": access["mailchimp_key"], "audience": access["audience"], "base_url": sandbox.mailchimp_url}
+        given |= settings
+        secret = Secret(given.pop("api_key"))
         connection = Connection(
-            "email", {**given, **settings}, facts("mailchimp", limits), (), ("champions",), OWNED["mailchimp"]
+            "email", given, facts("mailchimp", limits), secret, (), ("champions",), OWNED["mailchimp"]
         )
         opened.append(mailchimp.connect(connection))
         return opened[-1]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import responses
 
-from connectors.connector import Traffic
+from connectors.connector import NO_SECRET, Traffic
 from connectors.errors import (
     CredentialError,
     NotFoundError,
@@ -46,8 +46,7 @@ def replay(one: dict[str, Any], translate: Any) -> tuple[str, Any]:
     transport = Transport(
         base_url=f"https://{host}",
         hosts=HOSTS,
-        auth={},
-        secrets=[],
+        auth=NO_SECRET,
         budgets={"": Slots(1)},
         translate=translate,
         traffic=Traffic(),

@@ -22,6 +22,7 @@ from connectors.errors import (
 from connectors.hubspot.refusals import translate
 from connectors.sandbox.door import Fault
 from connectors.sandbox.server import Sandbox
+from connectors.secret import Secret, bearer
 from connectors.transport import Call, Slots, Transport, in_order
 
 SECRET = "pat-na1-very-secret"
@@ -39,8 +40,7 @@ def open_transport(waits: list[float]) -> Open:
     def make(base_url: str, **more: Any) -> Transport:
         given: dict[str, Any] = {
             "hosts": ("api.hubapi.com",),
-            "auth": {"Authorization": f"Bearer {SECRET}"},
-            "secrets": [SECRET],
+            "auth": bearer(Secret(SECRET)),
             "budgets": {"": Slots(4)},
             "translate": translate,
             "traffic": Traffic(),
@@ -55,7 +55,7 @@ def open_transport(waits: list[float]) -> Open:
 @pytest.fixture
 def to_sandbox(sandbox: Sandbox, open_transport: Open) -> Transport:
     token = sandbox.access["hubspot_token"]
-    return open_transport(sandbox.hubspot_url, auth={"Authorization": f"Bearer {token}"}, secrets=[token])
+    return open_transport(sandbox.hubspot_url, auth=bearer(Secret(token)))
 
 
 def get(transport: Transport, path: str = "/account-info/v3/details", **more: Any) -> Call:

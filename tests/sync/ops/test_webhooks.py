@@ -18,6 +18,7 @@ from connectors.errors import FixSettingsError
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot.webhooks import APP_ID, EVENT_TYPES
 from connectors.sandbox.world import HUBSPOT_APP_SECRET
+from connectors.secret import Secret
 from sync.clock import now
 from sync.control.inbox import Event
 from sync.ops import setup
@@ -103,12 +104,16 @@ def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str
     assert "email" in properties
 
 
-def test_a_secret_that_we_may_not_write_down_is_shown_once(platforms: Platforms, here: str) -> None:
+def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "env:NOT_SET"') as bench:
         notes = setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "email"])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
-        assert hook["signing_secret"] in notes[0]
+        kept = platforms.folder / ".personasync" / "mailchimp_signing_secret"
+        assert hook["signing_secret"] not in notes[0]
+        assert 'mailchimp_secret = "file:.personasync/mailchimp_signing_secret"' in notes[0]
+        assert kept.read_text("utf-8").split() == [hook["signing_secret"]]
+        assert kept.stat().st_mode & 0o077 == 0
         assert said(bench, "email")["signatures"] == ("fail", "Deliveries are signed, and the secret is not known.")
 
 
@@ -257,6 +262,6 @@ def test_hubspots_secret_must_be_known(platforms: Platforms) -> None:
 
 
 def test_the_wish_for_a_file_is_not_spoilt_by_a_missing_folder(platforms: Platforms, tmp_path: Path) -> None:
-    assert add_secret("file:a/b/c", "s", directory=tmp_path)
+    assert add_secret("file:a/b/c", Secret("s"), directory=tmp_path)
     assert (tmp_path / "a/b/c").read_text("utf-8") == "s\n"
-    assert not add_secret("env:X", "s", directory=tmp_path)
+    assert not add_secret("env:X", Secret("s"), directory=tmp_path)

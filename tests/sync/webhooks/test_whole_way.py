@@ -233,9 +233,9 @@ def test_a_privacy_deletion_leaves_ids_and_no_address(real_time: RealTime) -> No
     real_time.deed("create contact", "uma@gone.test")
     persona = real_time.shown("uma@gone.test")[0]
     with benched(real_time.platforms, {**real_time.service.environment}) as bench:
-        held = everything(bench.workspace.state_url)
+        held = everything(bench.workspace.state_url.reveal())
         real_time.deed("erase contact", "uma@gone.test")
-        left = everything(bench.workspace.state_url)
+        left = everything(bench.workspace.state_url.reveal())
     addresses = [name for name, rows in left.items() if "uma@gone.test" in rows]
 
     assert persona

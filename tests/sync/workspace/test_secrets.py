@@ -18,7 +18,7 @@ class OneKey(KeyringBackend):
     priority = 1
 
     def get_password(self, service: str, username: str) -> str | None:
-        return "from the ring" if (service, username) == ("personasync", "hubspot") else None
+        return "from-the-ring" if (service, username) == ("personasync", "hubspot") else None
 
     def set_password(self, service: str, username: str, password: str) -> None:
         raise NotImplementedError
@@ -26,12 +26,12 @@ class OneKey(KeyringBackend):
 
 def test_a_secret_comes_from_the_keyring(tmp_path: Path) -> None:
     def resolved(reference: str) -> str:
-        return resolve_secret(reference, where="[connections.crm]", environment={}, directory=tmp_path)
+        return resolve_secret(reference, where="[connections.crm]", environment={}, directory=tmp_path).reveal()
 
     before = keyring.get_keyring()
     keyring.set_keyring(OneKey())  # type: ignore[no-untyped-call] # keyring types a part of itself
     try:
-        assert resolved("keyring:hubspot") == "from the ring"
+        assert resolved("keyring:hubspot") == "from-the-ring"
         with pytest.raises(CredentialError, match="the keyring has no 'mailchimp'"):
             resolved("keyring:mailchimp")
     finally:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.errors import CredentialError, FixSettingsError
+from connectors.secret import Secret
 from sync.workspace.manifest import load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 from sync.workspace.toml_reader import line_of
@@ -83,8 +84,8 @@ def refusal(folder: Path) -> str:
     return str(caught.value)
 
 
-def crm(workspace: Workspace, environment: dict[str, str]) -> dict[str, str]:
-    return dict(workspace.connection("crm", load_manifest(), environment).settings)
+def crm(workspace: Workspace, environment: dict[str, str]) -> Secret:
+    return workspace.connection("crm", load_manifest(), environment).secret
 
 
 def test_a_workspace_is_read(folder: Path) -> None:
@@ -103,8 +104,8 @@ def test_a_workspace_is_read(folder: Path) -> None:
 def test_what_is_left_out_has_a_default(folder: Path) -> None:
     workspace = load_workspace(folder)
 
-    assert workspace.engine == "duckdb"
-    assert workspace.state_url == f"sqlite:///{folder / '.personasync' / 'control.db'}"
+    assert workspace.engine.reveal() == "duckdb"
+    assert workspace.state_url.reveal() == f"sqlite:///{folder / '.personasync' / 'control.db'}"
     assert workspace.guardrails.max_changed == 0.2
     assert workspace.guardrails.max_removed == 0.05
     assert workspace.guardrails.max_data_age_hours == 48
@@ -114,13 +115,14 @@ def test_what_is_left_out_has_a_default(folder: Path) -> None:
 def test_another_state_is_used_as_it_is(folder: Path) -> None:
     edit(folder, "personasync.toml", 'name = "Acme Outdoor"', 'name = "A"\nstate = "postgresql://127.0.0.1/acme"')
 
-    assert load_workspace(folder).state_url == "postgresql://127.0.0.1/acme"
+    assert load_workspace(folder).state_url.reveal() == "postgresql://127.0.0.1/acme"
 
 
 def test_a_connector_is_told_all_that_it_needs(folder: Path) -> None:
     connection = load_workspace(folder).connection("crm", load_manifest(), {"HUBSPOT_TOKEN": "pat-1"})
 
-    assert connection.settings == {"access_token": "pat-1", "base_url": "http://127.0.0.1:8100"}
+    assert connection.settings == {"base_url": "http://127.0.0.1:8100"}
+    assert (connection.secret.reveal(), "pat-1" in repr(connection)) == ("pat-1", False)
     assert connection.mapped == ("loyalty_tier",)
     assert connection.groups == ("buyers", "champions")
     assert connection.owned[0] == "personasync_persona"
@@ -300,14 +302,13 @@ def test_a_workspace_is_read_without_its_secrets(folder: Path) -> None:
 def test_a_secret_comes_from_the_environment(folder: Path) -> None:
     found = crm(load_workspace(folder), {"HUBSPOT_TOKEN": " pat-1\n"})
 
-    assert found["access_token"].startswith("pat")
-    assert found["access_token"].endswith("1")
+    assert found.reveal() == "pat-1"
 
 
 def test_a_secret_comes_from_a_file_of_the_workspace(folder: Path) -> None:
     (folder / "key.txt").write_text("abc-us1\n")
 
-    assert load_workspace(folder).connection("email", load_manifest(), {}).settings["api_key"] == "abc-us1"
+    assert load_workspace(folder).connection("email", load_manifest(), {}).secret.reveal() == "abc-us1"
 
 
 PLACES = """\

@@ -1,0 +1,99 @@
+"""Every command of the command line, run in this process, and whether a canary stands in what it prints or writes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from keyring.backend import KeyringBackend
+
+from sync.cli import app
+from sync.cli.main import run
+from tests.sync.cli.canaries import leaks_below, leaks_in
+
+SECRETS = "secrets"  # the folder of what `file:` points to
+ANSWERS = "answers.csv"
+ADDRESS = "jun.imber.1@people.test"
+ARGUMENTS = {  # of commands that need some; "(busy)" is a folder or a port that is taken
+    "audit": ["answers.csv"],
+    "undo": ["last"],
+    "overlap": ["regulars"],
+    "explain": [ADDRESS],
+    "classify": [ADDRESS],
+    "preview": ["mail.html"],
+    "experiment create": ["test", "--arm", "a", "--arm", "b"],
+    "experiment show": ["test"],
+    "experiment end": ["test"],
+    "survey import": ["answers.csv"],
+    "setup": ["--yes"],
+    "init": ["(busy)"],
+    "demo": ["(busy)"],
+    "sandbox up": ["--hubspot-port", "(port)"],
+    "serve": ["--port", "(port)"],
+}
+WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
+
+
+def commands() -> Iterator[str]:
+    """Every command that there is, in the order of the loop: setup, pull, assign ... come first."""
+
+    def below(command: Any, path: tuple[str, ...]) -> Iterator[str]:
+        for name, one in getattr(command, "commands", {}).items():
+            yield from below(one, (*path, name))
+        if not getattr(command, "commands", {}):
+            needed = [one.name for one in command.params if one.required]
+            assert not needed or " ".join(path) in ARGUMENTS, f"ARGUMENTS lacks {path}: {needed}"
+            yield " ".join(path)
+
+    yield from below(typer.main.get_command(app), ())
+
+
+class Ring(KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # keyring types a part of itself
+        self.kept: dict[str, str] = {}
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get(username) if service == "personasync" else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[username] = password if service == "personasync" else ""
+
+
+class Watch:
+    """A workspace's folder, and all that commands print: whoever runs one here finds its leaks in `found`."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str], port: int) -> None:
+        self.folder, self._capsys, self._port = folder, capsys, port
+        self.found: set[str] = set()
+        self.statuses: Counter[int] = Counter()
+
+    def command(self, name: str, *flags: str) -> str:
+        """Run one command; return what it printed."""
+        taken = {"(busy)": str(self.folder), "(port)": str(self._port)}
+        arguments = [taken.get(one, one) for one in ARGUMENTS.get(name, [])]
+        where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
+        before = [flag for flag in flags if flag == "--debug"]
+        after = [flag for flag in flags if flag != "--debug" and name != "serve"]
+        self._capsys.readouterr()
+        self.statuses[run([*before, *name.split(), *arguments, *after, *where])] += 1
+        printed = "".join(self._capsys.readouterr())
+        self.saw(printed, f"{' '.join(before)} {name} {' '.join(after)}")
+        return printed
+
+    def saw(self, printed: str, where: str) -> None:
+        """Look for canaries in something that was printed."""
+        self.found |= {f"{leak} in {where}" for leak in leaks_in(printed.encode("utf-8", "surrogatepass"))}
+
+    def files(self) -> None:
+        """Look for canaries in every file that was written."""
+        kept = {path.name for path in (self.folder / SECRETS).glob("*")}
+        self.found |= leaks_below(self.folder.parent, but={"personasync.toml", *kept})
