@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
+import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
@@ -16,10 +17,11 @@ from connectors.errors import CredentialError, FixSettingsError, NotFoundError, 
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
+from connectors.mailchimp.consents import consents_since
 from connectors.mailchimp.fetching import Fetch
 from connectors.mailchimp.looking import Look
 from connectors.mailchimp.member_stream import MemberStream
-from connectors.mailchimp.members import KEPT_ALWAYS, Members
+from connectors.mailchimp.members import KEPT_ALWAYS, STATUSES, Members
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tags import Tags
@@ -121,6 +123,13 @@ class Mailchimp:
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return some members as they are now; see the Protocol."""
         return self._fetch.some(ids, addresses)
+
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+        """Return members whose status may have changed; see the Protocol."""
+        del ids  # the newest changes are as few requests
+        size, workers = self._limits["page"], self._limits["connections"]
+        members = Members(self._api, self._audience, size=size, workers=workers, fields=STATUSES)
+        return consents_since(self.name, members, cursor)
 
     def _old(self, cursor: Cursor) -> tuple[bool, str]:
         """Tell whether a stream without time stamps has to be read as a whole, and when it was last or is now."""

@@ -34,6 +34,7 @@ FIELDS = ",".join(
     )
 )
 TAGGED = FIELDS + ",members.tags,members.tags_count"
+STATUSES = ",".join(f"members.{name}" for name in ("id", "contact_id", "email_address", "status", "last_changed"))
 SECOND = timedelta(seconds=1)
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
 EVER = datetime.fromtimestamp(0, UTC)
@@ -67,7 +68,8 @@ class Members:
 
     def newest(self, *, tagged: bool = False) -> tuple[Sequence[Row], int]:
         """Return the members that changed last (with their tags), and how many there are at all."""
-        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC", fields=TAGGED if tagged else FIELDS)
+        fields = TAGGED if tagged else self._fields
+        answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC", fields=fields)
         return answer["members"], int(answer["total_items"])
 
     def changed(self, since: datetime, newest: Sequence[Row], total: int) -> Iterator[Sequence[Row]]:
@@ -103,8 +105,8 @@ class Members:
         answer = self._ask(count=1, offset=offset, before_last_changed=(until + SECOND).isoformat())
         return moment(answer["members"][0]["last_changed"]) if answer["members"] else None
 
-    def between(self, since: datetime | None, until: datetime) -> Iterator[Sequence[Row]]:
-        """Yield members by the time of their last change, both ends included.
+    def between(self, since: datetime | None, until: datetime, **only: str) -> Iterator[Sequence[Row]]:
+        """Yield members by the time of their last change, both ends included; *only* those of a ``status``.
 
         Offsets over a set that changes skip members (PLATFORMS: reading members). So each page begins at the moment
         where the last one ended; only within one second that fills a whole page is an offset used, which goes back
@@ -115,7 +117,8 @@ class Members:
         page: Sequence[Row] = ()
         while True:
             window = {"since_last_changed": (since - SECOND).isoformat()} if since is not None else {}
-            answer = self._page(page, since, count=self._size, offset=offset, before_last_changed=before, **window)
+            window |= {"before_last_changed": before, **only}
+            answer = self._page(page, since, count=self._size, offset=offset, **window)
             total = int(answer["total_items"])
             if left is not None and total < left:
                 offset, left = max(offset - (left - total), 0), total
