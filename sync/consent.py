@@ -6,7 +6,7 @@ refusal that it showed; it is released by a yes that another record of the perso
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,14 +25,14 @@ def consent_of(contacts: Sequence[Row]) -> str:
     return next((one for one in STRICTEST_FIRST if one in given), "unknown")
 
 
-def with_last_refusals(incoming: pa.Table, in_force: pa.Table) -> pa.Table:
+def with_last_refusals(incoming: pa.Table, in_force: Iterable[Row]) -> pa.Table:
     """Return *incoming* contacts; those that are gone show the refusal that we know of them.
 
     Args:
         incoming: As a platform sends them.
         in_force: What we know of those that are gone. A refusal that was released is one no more.
     """
-    known = {(row["connection"], row["platform_id"]): row for row in in_force.to_pylist()}
+    known = {(row["connection"], row["platform_id"]): row for row in in_force}
     shown = incoming.select([*NAMES, "state", "consent", "updated_at"]).to_pylist()
     kept = [_kept(row, known.get((row["connection"], row["platform_id"]))) for row in shown]
     place = incoming.schema.get_field_index("consent")

@@ -20,10 +20,20 @@ RECALLED = ("*", "opt-outs")  # in the store of cursors: that records which went
 Versions = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def keep(warehouse: Warehouse, rows: pa.Table) -> pa.Table:
-    """Return *rows* of contacts, as they came in, with the refusals that those had shown which are gone now."""
+def keep(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.Table:
+    """Return *rows* of contacts, as they came in, with the refusals that those had shown which are gone now.
+
+    A refusal between two pulls only the webhook service has seen.
+    """
     away = gone(rows)
-    return with_last_refusals(rows, warehouse.rows_of(CONTACTS.name, away)) if away.num_rows else rows
+    if not away.num_rows:
+        return rows
+    known = {_key(row): row for row in warehouse.rows_of(CONTACTS.name, away).to_pylist()}
+    seen = control.opt_outs.of([_key(row) for row in away.select(CONTACTS.key).to_pylist()])
+    for key, consent in seen.items():
+        if key in known and known[key]["state"] == "active":
+            known[key]["consent"] = consent
+    return with_last_refusals(rows, known.values())
 
 
 def follow(warehouse: Warehouse, control: Control, run_id: str, now: datetime) -> None:

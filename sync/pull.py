@@ -90,7 +90,9 @@ def read_stream(
         if page.table == MEMBERSHIPS.name:
             snapshot.append(page.rows)
         else:
-            rows = opt_outs.keep(bench.warehouse, page.rows) if page.table == CONTACTS.name else page.rows
+            rows = (
+                opt_outs.keep(bench.warehouse, bench.control, page.rows) if page.table == CONTACTS.name else page.rows
+            )
             kept = bench.warehouse.append(page.table, rows, recorded_at=bench.now())
             pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
             if page.cursor is not None:

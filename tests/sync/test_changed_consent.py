@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from connectors.sandbox.deeds import do
-from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.server import Sandbox
