@@ -16,7 +16,7 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change, Outcome
-from sync.consent_check import ConsentCheck
+from sync.consent_check import ConsentCheck, leave_out
 from sync.guardrails import GuardrailError
 from sync.plan_file import NEW_PLAN, SavedPlan, read_plan
 from sync.planning import basis
@@ -231,13 +231,9 @@ def _permitted(
             raise
         applied.failed[name] = str(error)
         return list(changes)
-    bench.control.ledger.settle(run.run_id, refused)
-    for one in refused:
-        applied.states[name, "parked"] += 1
-        applied.reasons[name, one.reason] += 1
-    applied.skipped += len(refused)
-    out = {key(one.change) for one in refused}
-    return [change for change in changes if key(change) not in out]
+    left = leave_out(bench, refused, changes, applied, run)
+    applied.skipped += len(changes) - len(left)
+    return left
 
 
 def _untouched(

@@ -16,7 +16,8 @@ import pyarrow as pa
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
 from sync.consent import Row, consent_of
-from sync.workbench import Workbench
+from sync.sending import Sent, key
+from sync.workbench import RecordedRun, Workbench
 
 FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
 FEW = 300  # people up to whom their records are named to the platforms
@@ -40,6 +41,8 @@ class ConsentCheck:
 
     Attributes:
         changes: All that shall be written: their people matter.
+        whole: Whether what we know of everybody decides as well; else only what changed since the last pull, on which
+            the plan stands.
         asked_at: When the platforms were asked last, UTC.
         persons: Who may not be written to, with the reason.
         records: Connection and platform id of contacts that are gone, with the reason.
@@ -48,6 +51,7 @@ class ConsentCheck:
 
     bench: Workbench
     changes: Sequence[Change]
+    whole: bool = False
     asked_at: datetime | None = None
     persons: dict[str, str] = field(default_factory=dict)
     records: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -116,22 +120,22 @@ class ConsentCheck:
         planned_as: dict[str, set[str]] = {}
         for person in planned:
             planned_as.setdefault(into.get(person, person), set()).add(person)
-        touched: dict[str, dict[str, Row]] = {}
-        for key, row in fresh.items():
-            for person in {linked[one] for one in named[key] if one in linked} & planned_as.keys():
-                touched.setdefault(person, {})[key] = row
+        touched: dict[str, dict[str, Row]] = {person: {} for person in planned_as} if self.whole else {}
+        for contact, row in fresh.items():
+            for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
+                touched.setdefault(person, {})[contact] = row
         known = self._known(self.bench.control.links.of_persons(touched))
         of_person: dict[str, dict[str, Row]] = {}
-        for key, person in self.bench.control.links.of_keys(known).items():
-            of_person.setdefault(person, {})[key] = known[key]
+        for contact, person in self.bench.control.links.of_keys(known).items():
+            of_person.setdefault(person, {})[contact] = known[contact]
         allowed = self.bench.workspace.consent.push
         self.persons, self.records = {}, {}
         for person, rows in touched.items():
             before = of_person.get(person, {})
-            now = {key: _over(before.get(key), row) for key, row in rows.items()}
+            now = {contact: _over(before.get(contact), row) for contact, row in rows.items()}
             consent = consent_of([*{**before, **now}.values()])
             if consent not in allowed:
-                self.persons |= dict.fromkeys(planned_as[person], _why(now, consent))
+                self.persons |= dict.fromkeys(planned_as[person], _why(before, now, consent))
             for row in now.values():
                 if row["state"] != "active":
                     self.records[row["connection"], row["platform_id"]] = _since(row["state"], row["connection"])
@@ -145,11 +149,23 @@ class ConsentCheck:
         return {platform_key(row["connection"], row["platform_id"]): row for row in rows}
 
 
-def _names(key: str, row: Row) -> set[str]:
+def leave_out(
+    bench: Workbench, refused: Sequence[Outcome], changes: Sequence[Change], sent: Sent, run: RecordedRun
+) -> list[Change]:
+    """Note what is *refused* in the ledger of *run*, count it in *sent*, and return the *changes* that are left."""
+    bench.control.ledger.settle(run.run_id, refused)
+    for one in refused:
+        sent.states[one.change.connection, one.state] += 1
+        sent.reasons[one.change.connection, one.reason] += 1
+    out = {key(one.change) for one in refused}
+    return [change for change in changes if key(change) not in out]
+
+
+def _names(name: str, row: Row) -> set[str]:
     """Keys under which the identity map may know a contact."""
     shown = (normalise_email(address) for address in (row["email"], *(row["additional_emails"] or ())))
     merged = {platform_key(row["connection"], old) for old in row["merged_ids"] or ()}
-    return {key, *merged, *(email_key(address) for address in shown if address)}
+    return {name, *merged, *(email_key(address) for address in shown if address)}
 
 
 def _over(known: Row | None, row: Row) -> Row:
@@ -159,11 +175,14 @@ def _over(known: Row | None, row: Row) -> Row:
     return {**row, "consent": known["consent"] if row["consent"] == "unknown" else row["consent"]}
 
 
-def _why(now: Mapping[str, Row], consent: str) -> str:
-    said = next((row for row in now.values() if row["consent"] == consent and consent != "unknown"), None)
-    if said is None:
+def _why(before: Mapping[str, Row], now: Mapping[str, Row], consent: str) -> str:
+    if consent == "unknown":
         return "Nothing says any more that this person may be written to."
-    return _since(consent, said["connection"])
+    said = next((row for row in now.values() if row["consent"] == consent), None)
+    if said is not None:
+        return _since(consent, said["connection"])
+    known = next(row for row in before.values() if row["consent"] == consent)
+    return f"{WORDS.get(consent, consent)} on {known['connection']}".capitalize() + "."
 
 
 def _since(what: str, connection: str) -> str:

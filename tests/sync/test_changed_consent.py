@@ -115,7 +115,7 @@ def member_of(platforms: Platforms, email: str) -> dict[str, Any]:
 
 def ours(platforms: Platforms, email: str) -> dict[str, str]:
     """Everything of ours that either platform shows for an address, archived records too."""
-    shown = {}
+    shown: dict[str, str] = {}
     for row in platforms.crm.contact_records.rows():
         if email in {row["properties"].get("email"), row["properties"].get("hs_additional_emails")}:
             shown |= {
