@@ -137,6 +137,20 @@ class Connector(Protocol):
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return the contacts that answer to platform *ids* or normalised *addresses*, as they are now."""
 
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+        """Return whose consent or state may be another than it was when contacts were read up to *cursor*.
+
+        Asked before something is written, so it takes a few requests, however many contacts there are.
+
+        Args:
+            cursor: Of the stream of contacts.
+            ids: The contacts that matter, where they are few; None: anybody.
+
+        Returns:
+            Contacts as they are now, in the schema of `CONTACTS` without their properties; those that are not there any
+            more with another state than active, where the platform tells.
+        """
+
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
         """Compare with what the platform has, and return what would have to be created.
 

@@ -203,6 +203,12 @@ class Files:
         """Return nothing: a file tells everything at once, or nothing."""
         return Fetched(TABLES["contacts"].columns.empty_table())
 
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+        """Return the whole file of contacts where it changed since *cursor*."""
+        del ids
+        pages = [page.rows for page in self.read("contacts", cursor) if page.table == "contacts"]
+        return pa.concat_tables(pages)
+
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:  # noqa: ARG002 - the Protocol's
         """Return nothing: files need no requests."""
         return {}

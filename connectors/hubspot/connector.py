@@ -23,6 +23,7 @@ from connectors.errors import (
 from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.by_id import Fetch
+from connectors.hubspot.consents import Consents
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import (
@@ -129,6 +130,8 @@ class HubSpot:
             batch=batch,
             workers=workers,
         )
+        page = self._limits["search_page"]
+        self._consents = Consents(self._api, self.name, page=page, batch=batch, workers=workers)
         self._account: Mapping[str, Any] = {}
 
     def _search(self, operation: Operation, moved: str, properties: Sequence[str]) -> Search:
@@ -157,6 +160,10 @@ class HubSpot:
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return some contacts as they are now; see the Protocol."""
         return self._fetch.some(ids, addresses)
+
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+        """Return contacts whose consent may have changed; see the Protocol."""
+        return self._consents.since(cursor, ids)
 
     def _memberships(self, cursor: Cursor) -> Iterator[Page]:
         """Read the lists about which HubSpot says something else than last time, and now and then all of them."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
+import pyarrow as pa
 import requests
 from tenacity.nap import sleep as nap
 
@@ -16,8 +17,9 @@ from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.by_id import Fetch
 from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
+from connectors.mailchimp.consents import consents_since
 from connectors.mailchimp.member_stream import MemberStream
-from connectors.mailchimp.members import KEPT_ALWAYS, TAGGED, Members
+from connectors.mailchimp.members import KEPT_ALWAYS, STATUSES, TAGGED, Members
 from connectors.mailchimp.read_back import Look
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
@@ -122,6 +124,11 @@ class Mailchimp:
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return some members as they are now; see the Protocol."""
         return self._fetch.some(ids, addresses)
+
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+        """Return members whose status may have changed; see the Protocol."""
+        del ids  # the newest changes are as few requests
+        return consents_since(self.name, self._members.showing(STATUSES), cursor)
 
     def _old(self, cursor: Cursor) -> tuple[bool, str]:
         """Tell whether a stream without time stamps has to be read as a whole, and when it was last or is now."""

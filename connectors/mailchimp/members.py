@@ -35,6 +35,7 @@ FIELDS = ",".join(
     )
 )
 TAGGED = FIELDS + ",members.tags,members.tags_count"
+STATUSES = ",".join(f"members.{name}" for name in ("id", "contact_id", "email_address", "status", "last_changed"))
 SECOND = timedelta(seconds=1)
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
 OVERLAP = timedelta(minutes=1)  # members that changed while the platform made up its answer
@@ -129,8 +130,8 @@ class Members:
         answer = self._ask(count=1, offset=offset, before_last_changed=(until + SECOND).isoformat())
         return moment(answer["members"][0]["last_changed"]) if answer["members"] else None
 
-    def between(self, since: datetime | None, until: datetime) -> Iterator[Sequence[Row]]:
-        """Yield members by the time of their last change, both ends included.
+    def between(self, since: datetime | None, until: datetime, **only: str) -> Iterator[Sequence[Row]]:
+        """Yield members by the time of their last change, both ends included; *only* those of a ``status``.
 
         Offsets over a set that changes skip members (PLATFORMS: reading members). So each page begins at the moment
         where the last one ended; only within one second that fills a whole page is an offset used, which goes back
@@ -141,7 +142,8 @@ class Members:
         page: Sequence[Row] = ()
         while True:
             window = {"since_last_changed": (since - SECOND).isoformat()} if since is not None else {}
-            answer = self._page(page, since, count=self._size, offset=offset, before_last_changed=before, **window)
+            window |= {"before_last_changed": before, **only}
+            answer = self._page(page, since, count=self._size, offset=offset, **window)
             total = int(answer["total_items"])
             if left is not None and total < left:
                 offset, left = max(offset - (left - total), 0), total

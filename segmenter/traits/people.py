@@ -14,6 +14,8 @@ from segmenter.traits.windows import DATED, Windows, by_person, dated, typed
 
 STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
 """Of several consents of one person the first of these decides; "unknown" says nothing, so anything known beats it."""
+OUTLIVES = ("unsubscribed", "cleaned", "pending", "transactional")
+"""These count for a person also when the record that shows them is archived, deleted or merged: see ADR 19."""
 
 
 def contact_facts(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Table:
@@ -34,13 +36,18 @@ def contact_facts(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Tab
         active=told.count(where=active),
         first_seen=told.created_at.min(),
         platforms=told.connection.nunique(where=active),
-        strictest=told.strictness.min(where=active),
+        strictest=told.strictness.min(where=counts(told)),
         **{name.removeprefix("has_"): told[name].max(where=active) for name in (*named, *mapped)},
     )
     living = grouped.filter(grouped.active > 0)
     consent = living.strictest.cases(*((n, c) for n, c in enumerate(STRICTEST_FIRST)), else_="unknown")
     employees = living.employees.re_replace("[,.' ]", "").re_extract("[0-9]+", 0).try_cast("float64")
     return living.mutate(consent=consent, employees=employees).drop("active", "strictest")
+
+
+def counts(contacts: Table) -> Any:
+    """Return the condition under which the consent that a contact shows counts for its person."""
+    return (contacts.state == "active") | contacts.consent.isin(OUTLIVES)
 
 
 def answer_facts(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windows: Windows) -> Table:

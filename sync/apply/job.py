@@ -7,6 +7,7 @@ a plan may go first: one connection, some people, a share of them. The rest wait
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -15,6 +16,7 @@ from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change, Outcome
+from sync.apply.consent_check import ConsentCheck, leave_out
 from sync.apply.push import Sent, key, recover, send
 from sync.breach import GuardrailError
 from sync.control.ledger import SENT_AGAIN
@@ -60,6 +62,7 @@ class Applied(Sent):
 
     Attributes:
         waiting: Changes of the plan that were not sent yet.
+        skipped: Changes of people whose consent changed after the last pull, or of contacts that are gone since.
         overtaken: Changes of persons for whom the webhook service decided after the plan was made; they are left out.
         recovered: Changes of earlier, interrupted runs of which it was found out what became of them.
         predicted: Requests that this apply should take, by connection and endpoint: a part of a plan takes fewer.
@@ -69,6 +72,7 @@ class Applied(Sent):
     plan_id: str = ""
     run_id: str = ""
     waiting: int = 0
+    skipped: int = 0
     overtaken: int = 0
     recovered: int = 0
     predicted: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -113,12 +117,16 @@ def apply(
         meant = part.of(plan)
         for name in names:
             applied.recovered += _recovered(bench, name, applied)
-            waiting = [change for change in _waiting(bench, plan, meant) if change.connection == name]
+        check = ConsentCheck(bench, _waiting(bench, plan, meant))
+        for name in names:
+            waiting = [change for change in check.changes if change.connection == name]
             waiting = _still_meant(bench, plan, waiting, applied)
+            waiting = _permitted(bench, name, waiting, check, applied, run)
             waiting = _untouched(bench, name, waiting, applied, run)
             if waiting and name not in applied.failed:
-                requests = applied.predicted[name] = dict(bench.connector(name).requests_for(waiting))
+                requests = bench.connector(name).requests_for(waiting)
                 applied.predicted_seconds += bench.connector(name).seconds_for(requests)
+                applied.predicted[name] = dict(Counter(requests) + Counter(check.requests.get(name, {})))
                 began = bench.now()
                 send(bench, bench.connector(name), waiting, applied, run, progress)
                 look_again(bench, waiting, since=began, run_id=run.run_id)
@@ -153,6 +161,7 @@ def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
             **{state: applied.count(state) for state in ("applied", "rejected", "unchanged", "unknown")},
             "waiting": applied.waiting,
             "overtaken": applied.overtaken,
+            "skipped": applied.skipped,
         },
         "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
         "failed": applied.failed,
@@ -205,6 +214,28 @@ def _still_meant(
     left = [change for change in changes if change.person_id not in newer]
     if applied is not None:
         applied.overtaken += len(changes) - len(left)
+    return left
+
+
+def _permitted(
+    bench: Workbench, name: str, changes: Sequence[Change], check: ConsentCheck, applied: Applied, run: RecordedRun
+) -> list[Change]:
+    """Those of *changes* whose people may still be written to; parks the others.
+
+    Raises:
+        PersonasyncError: Nobody could be asked, and nothing has been written yet.
+    """
+    if not changes or name in applied.failed:
+        return list(changes)
+    try:
+        refused = check.refused(changes)
+    except PersonasyncError as error:
+        if not applied.states:
+            raise
+        applied.failed[name] = str(error)
+        return list(changes)
+    left = leave_out(bench, refused, changes, applied, run)
+    applied.skipped += len(changes) - len(left)
     return left
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from connectors.errors import FixSettingsError
 from connectors.records import Change
+from sync.apply.consent_check import ConsentCheck, leave_out
 from sync.apply.push import Sent, key, recover, send
 from sync.control.runs import Run
 from sync.session import Progress, Workbench, no_progress, recorded
@@ -83,13 +84,22 @@ def intended(bench: Workbench, run_id: str) -> Intended:
 
 
 def undo(bench: Workbench, found: Intended, *, progress: Progress = no_progress) -> Undone:
-    """Do what `intended` found."""
+    """Do what `intended` found. Undoing an undo writes to people: those who said no meanwhile are left out.
+
+    Raises:
+        TryLaterError: Who said no could not be asked.
+    """
+    everything = [change for changes in found.restore.values() for change in changes]
+    # taking back what we wrote leaves people as they were, whatever they say; to take that back is to write to them
+    writes_again = found.run.command.startswith("undo ") and bool(everything)
+    check = ConsentCheck(bench, everything, whole=True) if writes_again else None
     undone = Undone(undone_run=found.run.run_id, left=found.changed_since + found.gone)
     with recorded(bench, f"undo {found.run.run_id}") as run:
         undone.run_id = run.run_id
         for name, changes in found.restore.items():
-            if changes:
-                send(bench, bench.connector(name), changes, undone, run, progress)
+            left = changes if check is None else leave_out(bench, check.refused(changes), changes, undone, run)
+            if left:
+                send(bench, bench.connector(name), left, undone, run, progress)
         undone.restored = found.restored + undone.count("applied") + undone.count("unchanged")
         run.state = "failed" if undone.failed else "rejects" if undone.rejected else "done"
         run.counts.update(

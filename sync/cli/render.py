@@ -152,6 +152,7 @@ def applied_document(result: Applied) -> dict[str, Any]:
         "reasons": {f"{name}: {reason}": count for (name, reason), count in sorted(result.reasons.items())},
         "failed": result.failed,
         "waiting": result.waiting,
+        "skipped": result.skipped,
         "overtaken": result.overtaken,
         "recovered": result.recovered,
     }
@@ -166,6 +167,11 @@ def applied(result: Applied) -> Shown:
         shown.append(
             f"{result.overtaken:,} changes were left out: the webhook service decided for these persons after the plan "
             "was made. The next run looks at them."
+        )
+    if result.skipped:
+        shown.append(
+            f"{result.skipped:,} changes were skipped: these people may not be written to any more, or their contact "
+            "is gone. The reasons are below."
         )
     if not result.states and not result.failed:
         return [*shown, "Nothing to send."]

@@ -170,6 +170,14 @@ seen_contact = Table(
     Column("seen_at", Utc, nullable=False),
 )
 
+opt_out = Table(
+    "opt_out",
+    metadata,
+    Column("contact_key", String(400), primary_key=True),
+    Column("consent", String(20), nullable=False),
+    Column("seen_at", Utc, nullable=False),
+)
+
 outbox = Table(
     "outbox",
     metadata,

@@ -21,6 +21,7 @@ from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
+from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
 from sync.control.plans import Plans
 from sync.control.published import People
@@ -42,6 +43,7 @@ class Control:
     inbox: Inbox
     leases: Leases
     people: People
+    opt_outs: OptOuts
     personas: PersonaVersions
     close: Callable[[], None]
 
@@ -75,6 +77,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         inbox=Inbox(engine, now),
         leases=Leases(engine, now),
         people=People(engine, now),
+        opt_outs=OptOuts(engine, now),
         personas=PersonaVersions(engine, now),
         close=engine.dispose,
     )

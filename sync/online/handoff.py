@@ -20,6 +20,7 @@ from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS, TIME, Change, platform_key
 from segmenter.traits.next_best_offer import NEXT
+from sync.consent.opt_outs import refusals_of_gone
 from sync.control.inbox import Event
 from sync.control.published import Published
 from sync.experiments.arms import copies
@@ -128,7 +129,7 @@ def _people(bench: Workbench, people: Table, as_of: datetime) -> Iterator[list[d
     """Yield persons with their traits, their assignment, and the contacts that no platform can be asked for."""
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
     told = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
-    filed = _filed(bench)
+    filed = _unasked(bench)
     joined = people.left_join(told, "person_id").drop("person_id_right")
     copied = copies(bench)
     if copied is not None:
@@ -140,20 +141,21 @@ def _people(bench: Workbench, people: Table, as_of: datetime) -> Iterator[list[d
         yield [{**row, "contacts": filed.get(row["person_id"], [])} for row in batch.to_pylist()]
 
 
-def _filed(bench: Workbench) -> dict[str, list[dict[str, Any]]]:
-    """Return the contacts of files by person."""
+def _unasked(bench: Workbench) -> dict[str, list[dict[str, Any]]]:
+    """Return by person the contacts of files, and those that are gone and whose opt-out outlives them."""
     files = [
         name
         for name, part in bench.workspace.connections.items()
         if bench.manifest.connectors[part.connector].kind == "files"
     ]
-    if not files:
-        return {}
-    contacts = bench.warehouse.current(CONTACTS.name)
-    links = bench.control.links.mapping()
+    rows = refusals_of_gone(bench.warehouse)
+    if files:
+        contacts = bench.warehouse.current(CONTACTS.name)
+        rows += contacts.filter(contacts.connection.isin(files)).to_pyarrow().to_pylist()
+    links = bench.control.links.of_keys(platform_key(row["connection"], row["platform_id"]) for row in rows)
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in contacts.filter(contacts.connection.isin(files)).to_pyarrow().to_pylist():
-        person = links.get(f"{row['connection']}:{row['platform_id']}")
+    for row in rows:
+        person = links.get(platform_key(row["connection"], row["platform_id"]))
         if person is not None:
             found.setdefault(person, []).append(_plain(row))
     return found

@@ -20,6 +20,7 @@ import pyarrow as pa
 from ibis import Table
 
 from connectors.records import MEMBER, Change
+from segmenter.traits.people import STRICTEST_FIRST, counts
 
 SAMPLES = 10  # named samples per list: enough to recognise a mistake, few enough to read
 
@@ -212,21 +213,18 @@ def _refused(change: Change, state: State, plan: Plan) -> bool:
 
 
 def consents(state: State) -> Table:
-    """Return each person's consent: the strictest of their contacts decides.
+    """Return each person's consent: the strictest of their contacts decides, also of those that are gone.
 
     Returns:
         Columns ``person_id``, ``consent``.
     """
-    linked = _linked(state.contacts.filter(state.contacts.state == "active"), state.links)
+    linked = _linked(state.contacts.filter(counts(state.contacts)), state.links)
     rank = linked.consent.cases(
         *((name, place) for place, name in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST)
     )
     strictest = linked.mutate(rank=rank).group_by("person_id").aggregate(rank=lambda t: t["rank"].min())
     named = strictest["rank"].cases(*((place, name) for place, name in enumerate(STRICTEST_FIRST)), else_="unknown")
     return strictest.select("person_id", consent=named)
-
-
-STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
 
 
 def _linked(contacts: Table, links: Table) -> Table:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from connectors.connector import Connector
 from connectors.errors import ContractError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
+from sync.consent import opt_outs
 from sync.fields.platform_persona import shared
 from sync.online.handoff import take_in
 from sync.pull.identities import follow
@@ -89,7 +90,10 @@ def read_stream(
         if page.table == MEMBERSHIPS.name:
             snapshot.append(page.rows)
         else:
-            kept = bench.warehouse.append(page.table, page.rows, recorded_at=bench.now())
+            rows = (
+                opt_outs.keep(bench.warehouse, bench.control, page.rows) if page.table == CONTACTS.name else page.rows
+            )
+            kept = bench.warehouse.append(page.table, rows, recorded_at=bench.now())
             pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
             if page.cursor is not None:
                 bench.control.cursors.move(connector.name, stream, page.cursor, run.run_id)
@@ -137,4 +141,6 @@ def _keep_snapshot(
 
 def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
     pulled.joined = follow(bench.warehouse, bench.control, run.run_id)
+    if pulled.versions.get(CONTACTS.name):
+        opt_outs.follow(bench.warehouse, bench.control, run.run_id, bench.now())
     pulled.persons = bench.control.links.persons()

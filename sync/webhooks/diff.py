@@ -10,15 +10,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.records import MEMBER, Change
-from sync.plan.diff import STRICTEST_FIRST, Target, may_write
+from sync.consent.strictest import consent_of
+from sync.plan.diff import Target, may_write
 
 Row = Mapping[str, Any]
-
-
-def consent_of(contacts: Sequence[Row]) -> str:
-    """Return a person's consent: the strictest of their contacts in use decides."""
-    given = {row["consent"] for row in contacts if row["state"] == "active"}
-    return next((one for one in STRICTEST_FIRST if one in given), "unknown")
 
 
 def changes_of(

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from connectors.records import CONTACTS, Fetched, email_key, normalise_email, platform_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
+from segmenter.traits.people import OUTLIVES
 from sync.pull.identities import ALONE, ALONE_SECONDS, new_person_id
 from sync.webhooks.service import Service
 
@@ -63,6 +64,7 @@ def gather(service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, 
         if changes.links or changes.merged:
             service.control.links.write(changes, holder[:40])
     links |= changes.links
+    reader.keep_refusals()
     reader.found.merged = dict(changes.merged)
     reader.found.person_of = {key: links[key] for key in reader.found.rows if key in links}
     return reader.found
@@ -79,6 +81,7 @@ class _Reader:
     def __init__(self, service: Service) -> None:
         self.service, self.found = service, Gathered()
         self._asked: set[str | tuple[str, str]] = set()
+        self._gone: dict[str, Row] = {}  # published contacts that were gone, and had refused
 
     def known(self) -> list[ContactKeys]:
         table = pa.Table.from_pylist(list(self.found.rows.values()), schema=CONTACTS.columns)
@@ -93,6 +96,20 @@ class _Reader:
             self._asked |= addresses
             self._fetch(ids, addresses)
             ids, addresses = self._named()
+
+    def keep_refusals(self) -> None:
+        """Let the refusal of a record that is gone count on; note those that records in use show now."""
+        found, noted = self.found.rows, self.service.control.opt_outs
+        live = {key: row for key, row in found.items() if row["state"] == "active"}
+        refusals = {key: row["consent"] for key, row in live.items() if row["consent"] in OUTLIVES}
+        noted.note(refusals, live.keys() - refusals.keys())
+        seen = noted.of(found.keys() - live.keys())
+        for key, row in self._gone.items():
+            found.setdefault(key, row)
+            seen.setdefault(key, row["consent"])
+        for key, consent in seen.items():
+            if key not in live and found[key]["consent"] not in OUTLIVES:
+                found[key]["consent"] = consent
 
     def _fetch(self, ids: set[str], addresses: set[tuple[str, str]]) -> None:
         wanted: dict[str, tuple[list[str], list[str]]] = {name: ([], []) for name in self.service.live}
@@ -121,14 +138,15 @@ class _Reader:
         persons = set(control.links.of_keys(named).values())
         linked = control.links.of_persons(persons)
         for row in self._published_contacts(persons):
-            found.rows.setdefault(platform_key(row["connection"], row["platform_id"]), row)
+            place = found.rows if row["state"] == "active" else self._gone
+            place.setdefault(platform_key(row["connection"], row["platform_id"]), row)
         ids = {key for key in {*linked, *named} if not key.startswith(ADDRESS)}
         shown = {(row["connection"], address) for row in found.rows.values() for address in _shown_by(row)}
         known = {key.removeprefix(ADDRESS) for key in named if key.startswith(ADDRESS)}
         return ids, {(name, address) for name in self.service.live for address in known} - shown
 
     def _published_contacts(self, persons: set[str]) -> Iterable[Row]:
-        """Contacts of connections that can't be asked."""
+        """Contacts of connections that can't be asked, and those that are gone."""
         for one in self.service.control.people.published(persons).values():
             for row in one.base.get("contacts", ()):
                 yield as_contact(row)

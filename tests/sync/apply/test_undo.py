@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.errors import FixSettingsError
+from connectors.sandbox.deeds import do
 from connectors.sandbox.door import Fault
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot.contacts import archive_contact
@@ -143,3 +144,20 @@ def test_the_command_shows_first_and_needs_a_yes(
     assert len(platforms.writes()) == writes
     assert command(["undo", "last", "--yes", *where]) == 0
     assert "are as before, 0 were changed since" in capsys.readouterr().out
+
+
+def test_an_undo_takes_words_from_who_unsubscribed_and_an_undo_of_it_does_not_bring_them_back(
+    platforms: Platforms, bench: Workbench, applied: str
+) -> None:
+    member = next(one for one in platforms.members() if one["merge_fields"].get("PERSONA"))
+    address = member["email_address"]
+    do(platforms.sandbox.world, "unsubscribe", address, {})
+    undone = undo(bench, intended(bench, applied))
+    taken = {name for name, text in member["merge_fields"].items() if name in {"PERSONA", "PS_HEAD"} and text}
+    redone = undo(bench, intended(bench, undone.run_id))
+    again = next(one for one in platforms.members() if one["email_address"] == address)
+
+    assert taken == set()
+    assert not again["merge_fields"].get("PERSONA")
+    assert redone.count("parked") > 0
+    assert redone.count("applied") > 0

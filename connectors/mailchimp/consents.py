@@ -1,0 +1,41 @@
+"""Who unsubscribed, was cleaned or archived since members were last read: asked just before something is written.
+
+One request shows the members that changed last, mostly all since then. Where more changed, most of them by our own
+writes, those of each status that is no subscription are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from connectors.mailchimp.members import Members, Row, platform_id, rows
+from connectors.mailchimp.times import moment
+from connectors.records import Cursor
+
+NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "archived", "pending", "transactional")
+
+
+def consents_since(name: str, members: Members, cursor: Cursor) -> pa.Table:
+    """Return who may have changed; see `connectors.connector.Connector.consents`.
+
+    Args:
+        name: The connection's name.
+        members: Reads ids, addresses and statuses.
+        cursor: Of the stream of contacts.
+    """
+    found = {platform_id(one): one for page in _changed(members, cursor) for one in page}
+    return rows(name, list(found.values()), ())
+
+
+def _changed(members: Members, cursor: Cursor) -> Iterator[Sequence[Row]]:
+    since = moment(cursor.get("since"))
+    newest, total = members.newest()
+    yield newest
+    oldest = moment(newest[-1]["last_changed"]) if newest else None
+    if oldest is None or len(newest) >= total or (since is not None and oldest < since):
+        return
+    until = moment(newest[0]["last_changed"]) or oldest
+    for status in NOT_SUBSCRIBED:
+        yield from members.between(since, until, status=status)

@@ -1,0 +1,189 @@
+"""Whether people may still be written to, asked of the platforms just before something is written.
+
+A plan stands on the last pull; who unsubscribes or is deleted meanwhile must not be written to. So each platform is
+asked who changed since, in a request or a few, and people whose consent is another now are left out on every platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
+from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
+from sync.apply.push import Sent, key
+from sync.consent.strictest import Row, consent_of
+from sync.session import RecordedRun, Workbench
+
+FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
+FEW = 300  # people up to whom their records are named to the platforms
+ADDRESS = email_key("")
+CONSENT, GONE = "consent_changed", "gone"  # codes of outcomes
+WORDS = {
+    "unsubscribed": "unsubscribed",
+    "cleaned": "bounced, and was cleaned",
+    "pending": "did not confirm the subscription yet",
+    "transactional": "is no subscriber",
+    "archived": "was archived",
+    "deleted": "was deleted",
+    "merged": "was merged into another contact",
+}
+AGAIN = "Nothing was written to anybody since. Run the same command again when it answers."
+
+
+@dataclass(slots=True)
+class ConsentCheck:
+    """Asks for some changes of an apply, and remembers the answer for a minute.
+
+    Attributes:
+        changes: All that shall be written: their people matter.
+        whole: Whether what we know of everybody decides as well; else only what changed since the last pull, on which
+            the plan stands.
+        asked_at: When the platforms were asked last, UTC.
+        persons: Who may not be written to, with the reason.
+        records: Connection and platform id of contacts that are gone, with the reason.
+        requests: What it took, by connection and endpoint.
+    """
+
+    bench: Workbench
+    changes: Sequence[Change]
+    whole: bool = False
+    asked_at: datetime | None = None
+    persons: dict[str, str] = field(default_factory=dict)
+    records: dict[tuple[str, str], str] = field(default_factory=dict)
+    requests: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def refused(self, changes: Iterable[Change]) -> list[Outcome]:
+        """Return outcomes for those of *changes* that must not be written.
+
+        Raises:
+            TryLaterError: A platform did not answer.
+            FixSettingsError: A platform can't be asked.
+        """
+        if self.asked_at is None or self.bench.now() - self.asked_at > FRESH:
+            self._ask()
+        found = []
+        for change in changes:
+            if reason := self.persons.get(change.person_id):
+                found.append(Outcome(change, "parked", reason, CONSENT))
+            elif reason := self.records.get((change.connection, change.platform_id)):
+                found.append(Outcome(change, "parked", reason, GONE))
+        return found
+
+    def _ask(self) -> None:
+        at = self.bench.now()
+        planned = {change.person_id for change in self.changes}
+        few = self._records_of(planned) if len(planned) <= FEW else None
+        fresh: dict[str, Row] = {}
+        for name in self.bench.workspace.connections:
+            for row in self._changed(name, few):
+                fresh[platform_key(name, row["platform_id"])] = row
+        self._judge(fresh, planned)
+        self.asked_at = at
+
+    def _records_of(self, persons: set[str]) -> dict[str, list[str]]:
+        """Platform ids of people's contacts in use, by connection."""
+        known = self._known(self.bench.control.links.of_persons(persons))
+        found: dict[str, list[str]] = {}
+        for row in known.values():
+            if row["state"] == "active":
+                found.setdefault(row["connection"], []).append(row["platform_id"])
+        return found
+
+    def _changed(self, name: str, few: Mapping[str, Sequence[str]] | None) -> list[dict[str, Any]]:
+        connector = self.bench.connector(name)
+        cursor = self.bench.control.cursors.get(name, CONTACTS.name)
+        before = dict(connector.traffic.requests)
+        try:
+            rows = connector.consents(cursor, None if few is None else few.get(name, ()))
+        except PersonasyncError as error:
+            told = f"Who unsubscribed since the last pull could not be asked of {name}: {error}"
+            raise (FixSettingsError if isinstance(error, FixSettingsError) else TryLaterError)(
+                told, mend=AGAIN
+            ) from error
+        took = self.requests.setdefault(name, {})
+        for endpoint, count in connector.traffic.requests.items():
+            if new := count - before.get(endpoint, 0):
+                took[endpoint] = took.get(endpoint, 0) + new
+        listed: list[dict[str, Any]] = rows.to_pylist()
+        return listed
+
+    def _judge(self, fresh: Mapping[str, Row], planned: set[str]) -> None:
+        """Compare what people's contacts show now with what may be written to."""
+        named = {key: _names(key, row) for key, row in fresh.items()}
+        linked = self.bench.control.links.of_keys({key for keys in named.values() for key in keys})
+        into = self.bench.control.links.merged()
+        planned_as: dict[str, set[str]] = {}
+        for person in planned:
+            planned_as.setdefault(into.get(person, person), set()).add(person)
+        touched: dict[str, dict[str, Row]] = {person: {} for person in planned_as} if self.whole else {}
+        for contact, row in fresh.items():
+            for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
+                touched.setdefault(person, {})[contact] = row
+        known = self._known(self.bench.control.links.of_persons(touched))
+        of_person: dict[str, dict[str, Row]] = {}
+        for contact, person in self.bench.control.links.of_keys(known).items():
+            of_person.setdefault(person, {})[contact] = known[contact]
+        allowed = self.bench.workspace.consent.push
+        self.persons, self.records = {}, {}
+        for person, rows in touched.items():
+            before = of_person.get(person, {})
+            now = {contact: _over(before.get(contact), row) for contact, row in rows.items()}
+            consent = consent_of([*{**before, **now}.values()])
+            if consent not in allowed:
+                self.persons |= dict.fromkeys(planned_as[person], _why(before, now, consent))
+            for row in now.values():
+                if row["state"] != "active":
+                    self.records[row["connection"], row["platform_id"]] = _since(row["state"], row["connection"])
+
+    def _known(self, keys: Iterable[str]) -> dict[str, Row]:
+        pairs = [key.partition(":")[::2] for key in keys if not key.startswith(ADDRESS)]
+        if not pairs:
+            return {}
+        named = pa.Table.from_pylist([dict(zip(CONTACTS.key, pair, strict=True)) for pair in pairs])
+        rows = self.bench.warehouse.rows_of(CONTACTS.name, named).to_pylist()
+        return {platform_key(row["connection"], row["platform_id"]): row for row in rows}
+
+
+def leave_out(
+    bench: Workbench, refused: Sequence[Outcome], changes: Sequence[Change], sent: Sent, run: RecordedRun
+) -> list[Change]:
+    """Note what is *refused* in the ledger of *run*, count it in *sent*, and return the *changes* that are left."""
+    bench.control.ledger.settle(run.run_id, refused)
+    for one in refused:
+        sent.states[one.change.connection, one.state] += 1
+        sent.reasons[one.change.connection, one.reason] += 1
+    out = {key(one.change) for one in refused}
+    return [change for change in changes if key(change) not in out]
+
+
+def _names(name: str, row: Row) -> set[str]:
+    """Keys under which the identity map may know a contact."""
+    shown = (normalise_email(address) for address in (row["email"], *(row["additional_emails"] or ())))
+    merged = {platform_key(row["connection"], old) for old in row["merged_ids"] or ()}
+    return {name, *merged, *(email_key(address) for address in shown if address)}
+
+
+def _over(known: Row | None, row: Row) -> Row:
+    """A contact as it is now; one that is gone keeps the consent that it had, where that is a refusal."""
+    if row["state"] == "active" or known is None:
+        return row
+    return {**row, "consent": known["consent"] if row["consent"] == "unknown" else row["consent"]}
+
+
+def _why(before: Mapping[str, Row], now: Mapping[str, Row], consent: str) -> str:
+    if consent == "unknown":
+        return "Nothing says any more that this person may be written to."
+    said = next((row for row in now.values() if row["consent"] == consent), None)
+    if said is not None:
+        return _since(consent, said["connection"])
+    known = next(row for row in before.values() if row["consent"] == consent)
+    return f"{WORDS.get(consent, consent)} on {known['connection']}".capitalize() + "."
+
+
+def _since(what: str, connection: str) -> str:
+    return f"{WORDS.get(what, what)} on {connection} since the last pull".capitalize() + "."

@@ -1,0 +1,171 @@
+"""What `apply` asks before it writes: how much, what if nobody answers, in parts, of many; what releases somebody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from connectors.mailchimp import members as mailchimp_members
+from connectors.records import CONTACTS
+from connectors.sandbox.deeds import do
+from connectors.sandbox.door import Fault
+from sync.apply import consent_check
+from sync.apply.job import Part, apply
+from sync.consent import opt_outs
+from sync.consent.strictest import consent_of, is_released
+from sync.plan.job import plan
+from sync.session import Workbench
+from tests.sync.conftest import Platforms
+
+DAY = timedelta(days=1)
+BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+Versions = list[dict[str, Any]]
+
+
+def both(platforms: Platforms) -> list[str]:
+    """Addresses of people who subscribed and are contacts of the CRM too."""
+    known = {row["properties"].get("email", "") for row in platforms.crm.contact_records.rows()}
+    return sorted(
+        m["email_address"] for m in platforms.members() if m["status"] == "subscribed" and m["email_address"] in known
+    )
+
+
+def asked(platforms: Platforms, since: int) -> dict[str, int]:
+    """Requests of each platform that wrote nothing, up to the first that wrote."""
+    found = {"hubspot": 0, "mailchimp": 0}
+    for entry in list(platforms.sandbox.journal.entries)[since:]:
+        if entry.write:
+            break
+        found[entry.platform] += 1
+    return found
+
+
+def test_at_most_three_requests_a_platform_ask_and_nobody_is_asked_for_nothing(
+    platforms: Platforms, ready: Workbench
+) -> None:
+    plan(ready)
+    before = len(platforms.sandbox.journal.entries)
+    applied = apply(ready)
+    took = asked(platforms, before)
+    before = len(platforms.sandbox.journal.entries)
+    ready.control.plans.move(applied.plan_id, "applying")
+    again = apply(ready)
+
+    assert (applied.skipped, again.states) == (0, {})
+    assert all(1 <= count <= 3 for count in took.values()), took
+    assert len(platforms.sandbox.journal.entries) == before
+
+
+@pytest.mark.parametrize("platform", ["hubspot", "mailchimp"])
+def test_nothing_is_written_where_nobody_can_be_asked_and_the_same_command_goes_on(
+    platforms: Platforms, ready: Workbench, platform: str
+) -> None:
+    planned = plan(ready)
+    writes = len(platforms.writes())
+    platforms.sandbox.journal.faults[:] = [Fault(kind="status", platform=platform, status=403, times=1)]
+    with pytest.raises(
+        Exception, match=r"Who unsubscribed since the last pull could not be asked of .*Nothing was written"
+    ):
+        apply(ready)
+    nothing = len(platforms.writes()) - writes
+    applied = apply(ready)
+
+    assert nothing == 0
+    assert sum(applied.states.values()) == len(planned.plan.changes)
+
+
+@pytest.mark.parametrize("people", ["few", "many"])
+def test_every_apply_of_a_part_asks_again(
+    platforms: Platforms, ready: Workbench, monkeypatch: pytest.MonkeyPatch, people: str
+) -> None:
+    """Of many people search and statuses tell, of a few their records."""
+    if people == "many":
+        monkeypatch.setattr(consent_check, "FEW", 0)
+        monkeypatch.setattr(mailchimp_members, "NEWEST", 1)
+    plan(ready)
+    apply(ready, part=Part(limit=3))
+    done = {
+        row["properties"].get("email")
+        for row in platforms.crm.contact_records.rows()
+        if row["properties"].get("personasync_persona")
+    }
+    one, other = [email for email in both(platforms) if email not in done][:2]
+    do(platforms.sandbox.world, "unsubscribe", one, {})
+    do(platforms.sandbox.world, "edit contact", other, {"properties": {"hs_email_optout": "true"}})
+    applied = apply(ready)
+    shown = [
+        row["properties"].get("personasync_persona")
+        for row in platforms.crm.contact_records.rows()
+        if row["properties"].get("email") in {one, other}
+    ]
+    told = {
+        (outcome.state, outcome.code, outcome.reason)
+        for outcome in ready.control.ledger.outcomes(applied.run_id)
+        if outcome.code
+    }
+
+    assert [value for value in shown if value] == []
+    assert applied.skipped > 0
+    assert told == {
+        ("parked", "consent_changed", "Unsubscribed on email since the last pull."),
+        ("parked", "consent_changed", "Unsubscribed on crm since the last pull."),
+    }
+    assert applied.waiting == 0
+
+
+def version(
+    number: int, consent: str, *, connection: str = "email", state: str = "active", **more: Any
+) -> dict[str, Any]:
+    at = BEGIN + number * DAY
+    known = {"connection": connection, "platform_id": "m", "sequence": number, "recorded_at": at, "updated_at": at}
+    return {**known, "consent": consent, "state": state, "created_at": BEGIN - DAY, **more}
+
+
+NO = [version(1, "subscribed"), version(2, "unsubscribed"), version(4, "unsubscribed", state="deleted")]
+
+
+@pytest.mark.parametrize(
+    ("other", "released"),
+    [
+        ([version(1, "subscribed")], False),  # was subscribed all the time
+        ([version(5, "subscribed")], False),  # seen late, and subscribed long before
+        ([version(5, "subscribed", created_at=BEGIN + 5 * DAY)], True),  # signed up afterwards
+        ([version(5, "subscribed", created_at=None)], False),  # nobody knows since when
+        ([version(1, "pending"), version(3, "subscribed")], True),  # confirmed after the refusal
+        ([version(0, "pending"), version(1, "subscribed")], False),
+        ([version(1, "unsubscribed"), version(3, "unknown")], True),  # lifted where it was held
+        ([version(1, "unsubscribed", connection="crm"), version(3, "unknown", connection="crm")], False),
+        ([version(5, "unknown", created_at=BEGIN + 5 * DAY)], False),  # silence is no yes
+        ([version(5, "unsubscribed", created_at=BEGIN + 5 * DAY)], False),
+        ([version(5, "subscribed", created_at=BEGIN + 5 * DAY), version(6, "subscribed", state="archived")], False),
+    ],
+)
+def test_only_a_newer_yes_releases(other: Versions, released: object) -> None:
+    assert is_released(NO, other) == released
+
+
+def test_silence_of_a_gone_record_is_no_refusal() -> None:
+    gone, here = version(2, "subscribed", state="archived"), version(2, "unknown", connection="crm")
+    assert consent_of([gone, here]) == "unknown"
+    assert consent_of([{**gone, "consent": "cleaned"}, here]) == "cleaned"
+
+
+def test_what_earlier_versions_forgot_is_recalled_once(ready: Workbench) -> None:
+    """They kept no consent of who was gone: the versions before tell."""
+    for number, (state, consent) in enumerate([("active", "unsubscribed"), ("deleted", "unknown")]):
+        known = version(
+            number, consent, state=state, email="ada@old.test", additional_emails=[], merged_ids=[], properties="{}"
+        )
+        row = {name: known[name] for name in CONTACTS.columns.names}
+        rows = pa.Table.from_pylist([row], schema=CONTACTS.columns)
+        ready.warehouse.append(CONTACTS.name, rows, recorded_at=known["recorded_at"])
+    ready.control.cursors.move(*opt_outs.RECALLED, {}, "test")
+    opt_outs.follow(ready.warehouse, ready.control, "test", ready.now())
+    found = [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"]
+    opt_outs.follow(ready.warehouse, ready.control, "test", ready.now())
+
+    assert [(row["state"], row["consent"]) for row in found] == [("deleted", "unsubscribed")]
+    assert [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"] == found

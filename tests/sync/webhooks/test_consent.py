@@ -1,0 +1,65 @@
+"""The service reads a person's consent fresh before each write, and remembers a refusal whose record is gone."""
+
+from __future__ import annotations
+
+from connectors.sandbox.deeds import do
+from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.mailchimp.directory import subscriber_hash
+from sync.pull.job import pull
+from tests.sync.conftest import Platforms
+from tests.sync.webhooks.conftest import benched, serving
+
+PERSONA = "personasync_persona"
+
+
+def delete_member(platforms: Platforms, email: str) -> None:
+    member = platforms.email.directory(AUDIENCE).find(subscriber_hash(email))
+    assert member is not None
+    platforms.email.remove_member(AUDIENCE, member)
+
+
+def test_a_refusal_counts_before_its_event_comes_and_after_its_record_is_gone(looped: Platforms) -> None:
+    with serving(looped) as served:
+        world = looped.sandbox.world
+        ada, bea = served.newcomer("ada@new.test"), served.newcomer("bea@new.test")
+        for email in ("ada@new.test", "bea@new.test"):
+            served.subscribe(email)
+        do(world, "unsubscribe", "ada@new.test", {})  # no event of it was delivered
+        served.turn(ada)
+        do(world, "unsubscribe", "bea@new.test", {})
+        served.mailchimp("unsubscribe", email="bea@new.test", action="unsub")
+        served.idle()
+        first = [served.property(one, PERSONA) for one in (ada, bea)]
+        for email in ("ada@new.test", "bea@new.test"):
+            delete_member(looped, email)
+        for number, one in enumerate((ada, bea), start=3):
+            served.turn(one, number=number)
+        served.idle()
+        second = [served.property(one, PERSONA) for one in (ada, bea)]
+
+    assert (first, second) == (["", ""], ["", ""])
+
+
+def test_what_a_pull_saw_and_what_the_service_saw_is_known_to_both(looped: Platforms) -> None:
+    with serving(looped) as served:
+        ada, bea = served.newcomer("ada@new.test"), served.newcomer("bea@new.test")
+        for email in ("ada@new.test", "bea@new.test"):
+            served.subscribe(email)
+        with benched(looped) as bench:
+            pull(bench)
+        do(looped.sandbox.world, "unsubscribe", "ada@new.test", {})
+        served.mailchimp("unsubscribe", email="ada@new.test", action="unsub")  # between two pulls
+        served.idle()
+        delete_member(looped, "ada@new.test")
+        with benched(looped) as bench:
+            pull(bench)
+            pull(bench)
+            links = bench.control.links.mapping()
+            rows = bench.warehouse.current("contacts").to_pyarrow().to_pylist()
+        mine = [r for r in rows if links[f"{r['connection']}:{r['platform_id']}"] == links[f"crm:{ada}"]]
+
+    assert bea
+    assert {(row["connection"], row["state"], row["consent"]) for row in mine} == {
+        ("crm", "active", "unknown"),
+        ("email", "deleted", "unsubscribed"),
+    }
