@@ -1,8 +1,8 @@
 """Decide what would change on the platforms: wanted minus shown, owned fields and groups only.
 
-Pure: tables and policies in, a `Plan` out. Nothing here reads a clock, a file or a platform, and nothing
-here writes. What a person may not receive, or a platform can't take, is parked with its reason instead of
-being planned.
+Tables and policies in, a `Plan` out: the tables' engine is asked for their rows. Nothing here reads a clock, a file or
+a platform, and nothing here writes, so the same tables give the same plan. What a person may not receive, or a platform
+can't take, is parked with its reason instead of being planned.
 """
 
 from __future__ import annotations

@@ -11,22 +11,20 @@ everything again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import cast
 
 import pyarrow as pa
 from ibis import Table
-from ibis.backends.duckdb import Backend as DuckDB
 
 from connectors.records import TIME
+from sync.warehouse.embedded import EmbeddedTables
 from sync.warehouse.store import Warehouse
 
 FACTS, LINKED, MARK = "person_facts", "person_links", "facts_mark"
 OVERTAKEN, AGAIN = "overtaken_versions", "answered_again"
-LOG = "1GB"
 MARKS = pa.schema(
     [("as_of", TIME), ("sequence", pa.int64()), ("rows", pa.int64()), ("links", pa.int64()), ("made_by", pa.string())]
 )
@@ -80,100 +78,64 @@ class KeptFacts:
     """These tables, in a warehouse on the embedded engine."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self._engine = cast(DuckDB, warehouse.engine)
-        self._staged: list[str] = []
+        self._tables = EmbeddedTables(warehouse)
 
     @property
     def facts(self) -> Table:
         """Everybody's facts, as `segmenter.traits.traits.facts` returns them."""
-        return self._engine.table(FACTS)
+        return self._tables.table(FACTS)
 
     @property
     def links(self) -> Table:
         """Who was who: ``contact_key, person_id``."""
-        return self._engine.table(LINKED)
+        return self._tables.table(LINKED)
 
     @property
     def overtaken(self) -> Table:
         """The ``sequence`` of versions that are not in force (`sync.warehouse.latest_rows`)."""
-        return self._engine.table(OVERTAKEN)
+        return self._tables.table(OVERTAKEN)
 
     @property
     def answered_again(self) -> Table:
         """The ``sequence`` of engagements that do not count (`segmenter.traits.engagement.answered_again`)."""
-        return self._engine.table(AGAIN)
+        return self._tables.table(AGAIN)
 
     def mark(self) -> Mark | None:
         """Return what the facts include; None where none are kept."""
-        if MARK not in self._engine.list_tables():
+        if not self._tables.has(MARK):
             return None
-        return Mark(**self._engine.table(MARK).to_pyarrow().to_pylist()[0])
+        return Mark(**self._tables.table(MARK).to_pyarrow().to_pylist()[0])
 
     def stage(self, name: str, rows: Table | pa.Table) -> Table:
         """Return *rows* as a table of this connection, which is there until the block of `staging` ends."""
-        self._staged.append(name)
-        if isinstance(rows, pa.Table):
-            return self._engine.create_table(name, rows, temp=True, overwrite=True)
-        # not by Ibis' create_table, which makes a table of another name, inserts, drops and renames
-        self._engine.con.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {self._engine.compile(rows)}')
-        return self._engine.table(name)
+        return self._tables.stage(name, rows)
 
     def staged(self, name: str) -> Table:
         """Return what was staged under a name."""
-        return self._engine.table(name)
+        return self._tables.table(name)
 
-    @contextmanager
-    def staging(self) -> Iterator[None]:
+    def staging(self) -> AbstractContextManager[None]:
         """Drop what was staged when the block ends."""
-        try:
-            yield
-        finally:
-            for name in self._staged:
-                self._engine.drop_table(name, force=True)
-            self._staged.clear()
-
-    @contextmanager
-    def _together(self) -> Iterator[None]:
-        run = self._engine.con.execute
-        run(f"SET wal_autocheckpoint = '{LOG}'")  # the file is put in order once, when it is closed
-        run("BEGIN")
-        try:
-            yield
-        except BaseException:
-            run("ROLLBACK")
-            raise
-        run("COMMIT")
+        return self._tables.staging()
 
     def replace(self, *, facts: Table, links: Table, overtaken: Table, again: Table, mark: Mark) -> None:
         """Keep other facts in place of all that is kept; arguments are as the properties of this class."""
-        with self._together():
+        with self._tables.transaction():
             for name, table in ((LINKED, links), (OVERTAKEN, overtaken), (AGAIN, again), (FACTS, facts)):
-                self._engine.create_table(name, table, overwrite=True)
+                self._tables.keep(name, table)
             self._set(mark)
 
     def change(self, staged: Staged, mark: Mark) -> None:
         """Change what is kept to what it includes at a later mark."""
-        run = self._engine.con.execute
-        with self._together():
+        with self._tables.transaction():
             for name in staged.losses:
-                run(self._updated(name, f'{FACTS}."{{0}}" - told."{{0}}"'))
-            run(self._updated(staged.values, 'told."{0}"'))
-            for kept, key, gone, come in (
-                (FACTS, "person_id", staged.persons, staged.facts),
-                (LINKED, "person_id", staged.persons, staged.links),
-                (AGAIN, "sequence", staged.engagements, staged.again),
-            ):
-                run(f'DELETE FROM {kept} WHERE {key} IN (SELECT {key} FROM "{gone}")')  # noqa: S608 - names are ours
-                self._engine.insert(kept, self._engine.table(come))
-            self._engine.create_table(OVERTAKEN, self._engine.table(staged.overtaken), overwrite=True)
+                self._tables.subtract(FACTS, "person_id", staged=name)
+            self._tables.update(FACTS, "person_id", staged=staged.values)
+            self._tables.swap(FACTS, "person_id", gone=staged.persons, come=staged.facts)
+            self._tables.swap(LINKED, "person_id", gone=staged.persons, come=staged.links)
+            self._tables.swap(AGAIN, "sequence", gone=staged.engagements, come=staged.again)
+            self._tables.keep(OVERTAKEN, self._tables.table(staged.overtaken))
             self._set(mark)
 
-    def _updated(self, staged: str, value: str) -> str:
-        """The statement that gives columns of the facts another value, from the columns of a staged table."""
-        columns = [name for name in self._engine.table(staged).columns if name != "person_id"]
-        values = ", ".join(f'"{name}" = {value.format(name)}' for name in columns)
-        joined = f'FROM "{staged}" AS told WHERE {FACTS}.person_id = told.person_id'
-        return f"UPDATE {FACTS} SET {values} {joined}"  # noqa: S608 - all names are ours
-
     def _set(self, mark: Mark) -> None:
-        self._engine.create_table(MARK, pa.Table.from_pylist([asdict(mark)], schema=MARKS), overwrite=True)
+        self._tables.keep(MARK, pa.Table.from_pylist([asdict(mark)], schema=MARKS))

@@ -73,7 +73,7 @@ class Measuring:
     @property
     def keeps(self) -> bool:
         """Whether the warehouse's engine can keep facts."""
-        return self.warehouse.engine.name == "duckdb"
+        return self.warehouse.embedded
 
     def traits(self, as_of: datetime) -> Table:
         """Return everybody's traits as of a moment (UTC): from the facts that are kept, where they say it."""

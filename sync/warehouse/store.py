@@ -42,6 +42,11 @@ class Warehouse:
         # execute() would go through pandas
         self._sequence = max(number or 0 for number in newest.to_pyarrow()["newest"].to_pylist())
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the engine is the one in this process (DuckDB)."""
+        return bool(self.engine.name == "duckdb")
+
     def append(self, name: str, rows: pa.Table, *, recorded_at: datetime) -> int:
         """Add *rows* as versions of *recorded_at*, except those equal to the version in force.
 
@@ -124,7 +129,7 @@ class Warehouse:
     @contextmanager
     def bounded(self, memory: str) -> Iterator[None]:
         """Keep the embedded engine's memory below *memory* while the block runs; it spills to disk beyond."""
-        if self.engine.name != "duckdb":
+        if not self.embedded:
             yield
             return
         settings = cast(DuckDB, self.engine).con
