@@ -8,6 +8,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync import creepiness, drifting, fitness, hooks, persona_drafts, quality, setup
 from sync.definitions import definitions_of
+from sync.identity_map import unlinked
 from sync.persona_cards import picture
 from sync.platform_personas import options, resolved, shared
 from sync.workbench import Workbench
@@ -80,6 +81,7 @@ def _workspace(bench: Workbench) -> list[Finding]:
         Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
     ]
     found += _facts(bench)
+    found += _people(bench)
     found += _data(bench)
     unsettled = bench.control.ledger.unsettled()
     if unsettled:
@@ -93,6 +95,15 @@ def _workspace(bench: Workbench) -> list[Finding]:
             )
         )
     return found
+
+
+def _people(bench: Workbench) -> list[Finding]:
+    """Whether everybody whom the platforms have is one of our people."""
+    count = unlinked(bench.warehouse, bench.control)
+    if not count:
+        return []
+    told = f"{count:,} active contacts are not linked to a person, so they get no persona."
+    return [Finding("people", "fail", told, "Run `personasync pull`; if they remain, `personasync pull --full`.")]
 
 
 def _facts(bench: Workbench) -> list[Finding]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from connectors.connector import Connector
 from connectors.errors import ContractError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
-from sync.identity_map import follow
+from sync.identity_map import follow, heal, is_replaced
 from sync.platform_personas import shared
 from sync.publishing import take_in
 from sync.workbench import Progress, RecordedRun, Workbench, no_progress, recorded
@@ -34,6 +34,8 @@ class Pulled:
         persons: Persons that the identity map knows afterwards.
         joined: Persons that turned out to be one with another.
         rejects: Rows of files that could not be read, in words.
+        healed: Contacts that belonged to nobody, because an earlier version passed them over, and are linked now.
+        reread: Whether everything was read again because the warehouse is not the one that was read into.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -41,6 +43,8 @@ class Pulled:
     persons: int = 0
     joined: int = 0
     rejects: list[str] = field(default_factory=list)
+    healed: int = 0
+    reread: bool = False
 
 
 def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
@@ -49,12 +53,13 @@ def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progr
     Args:
         bench: The open workspace.
         only: One connection, None for all.
-        full: Forget the cursors and read everything again.
+        full: Forget the cursors, read everything again, and look at everybody again as to who is who.
         progress: Told what is being read.
     """
     pulled = Pulled()
     connectors = bench.connectors(only)
     with recorded(bench, "pull") as run, bench.warehouse.bounded(MEMORY):
+        _catch_up(bench, pulled, run, full=full)
         for connector in connectors:
             for stream in connector.streams:
                 read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
@@ -135,6 +140,14 @@ def _keep_snapshot(
     pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
 
 
+def _catch_up(bench: Workbench, pulled: Pulled, run: RecordedRun, *, full: bool) -> None:
+    """See that positions are not ahead of what is stored, before anything is read."""
+    if is_replaced(bench.warehouse, bench.control):
+        bench.control.cursors.forget()  # first: the position of identities tells it again after a kill
+        pulled.reread = True
+    pulled.healed = heal(bench.warehouse, bench.control, run.run_id, full=full)
+
+
 def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined = follow(bench.warehouse, bench.control, run.run_id)
+    pulled.joined = follow(bench.warehouse, bench.control, run.run_id).joined
     pulled.persons = bench.control.links.persons()

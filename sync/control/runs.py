@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.records import Cursor
@@ -136,6 +136,11 @@ class Cursors:
         except IntegrityError:  # another process was first; the later position wins
             with self.engine.begin() as opened:
                 opened.execute(moved)
+
+    def forget(self) -> None:
+        """Forget how far the streams of all connections were read: they are read from the start."""
+        with self.engine.begin() as opened:
+            opened.execute(delete(schema.cursor).where(schema.cursor.c.connection != "*"))
 
     def _row(self, connection: str, stream: str) -> Row[Any] | None:
         table = schema.cursor

@@ -58,12 +58,13 @@ def _outcome_first(
         pass
 
 
-def _position_first(store: Any, control: Any, run_id: str) -> int:
+def _position_first(store: Any, control: Any, run_id: str) -> identity_map.Followed:
     """Move the position of identities before the links are written."""
-    position = int(control.cursors.get(*identity_map.POSITION).get("sequence", 0))
+    done, position = identity_map.Followed(), identity_map.position_of(control)
     keys, reached = store.written_after(CONTACTS.name, position, identity_map.AT_ONCE)
-    control.cursors.move(*identity_map.POSITION, {"sequence": str(reached)}, run_id)
-    return identity_map._follow(store, control, keys, run_id)
+    control.cursors.move(*identity_map.POSITION, {"sequence": str(reached), "stored": "yes"}, run_id)
+    identity_map._follow(store, control, keys, run_id, done)
+    return done
 
 
 def _blind_recovery(bench: Any, connector: Any) -> int:
