@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 from connectors.mailchimp import push as mailchimp_push
-from connectors.records import CONTACTS, Change, Outcome
+from connectors.records import CONTACTS, TABLES, Change, Outcome
 from sync import apply as apply_module
 from sync import identity_map, pull, sending, undo, warehouse
 from sync.control.ledger import Ledger
@@ -108,6 +108,18 @@ BUGS = (
     Bug("rows that are known become versions", SCENE["first pull"], warehouse.Warehouse, "_changed", _versions_twice),
     Bug("an undo does not look", SCENE["undo after people edited"], undo, "_taken_back", _blind_undo),
 )
+
+KEPT_IN_MEMORY = warehouse.Warehouse._count_from
+
+
+def _number_in_memory(self: warehouse.Warehouse, present: Any) -> None:
+    """Begin each process at the highest number that is stored, whatever was given and followed before."""
+    KEPT_IN_MEMORY(self, present)
+    highest = max(self.engine.table(name).sequence.max().to_pyarrow().as_py() or 0 for name in TABLES)
+    self._run(f"UPDATE last_sequence SET number = {highest}")  # noqa: S608 - a number
+
+
+RAN_AHEAD = Bug("the position runs ahead", SCENE["first pull"], warehouse.Warehouse, "_count_from", _number_in_memory)
 
 
 @contextmanager
