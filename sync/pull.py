@@ -84,7 +84,7 @@ def read_stream(
     """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
     if stream == CONTACTS.name:
         full = _asks_anew(bench, connector, run, full=full)
-    cursor = {} if full else bench.control.cursors.get(connector.name, stream)
+    began, cursor = bench.now(), {} if full else bench.control.cursors.get(connector.name, stream)
     name, done, snapshot = f"{connector.name} {stream}", 0, []
     last: Cursor | None = None
     groups: list[str] = []
@@ -105,6 +105,7 @@ def read_stream(
         bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
         raise ContractError(f"{name} ended without saying where to go on.")
+    bench.control.cursors.ended(connector.name, stream, began, run.run_id)
     pulled.rows[name] = done
 
 

@@ -19,9 +19,10 @@ from sync.clock import now
 from sync.control import Control, open_control
 from sync.doctor import examine
 from sync.identity_map import POSITION, follow, heal, is_replaced, position_of, unlinked
+from sync.planning import plan
 from sync.pull import Pulled, pull
 from sync.warehouse import Warehouse, open_warehouse
-from sync.workbench import open_workbench
+from sync.workbench import Workbench, open_workbench
 from tests.sync.conftest import Platforms
 
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -209,3 +210,13 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
 
     assert (done.reread, count, missing) == (True, everybody + 1, 0)
     assert "everything was read again" in str(healed(done)[0])
+
+
+def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(bench: Workbench, applied: str) -> None:
+    bench.control.runs.finish(bench.control.runs.begin("pull"), "failed", {})
+    after_a_kill = [one.guardrail for one in plan(bench).breaches]
+    pull(bench)
+
+    assert applied
+    assert "unread_apply" in after_a_kill
+    assert "unread_apply" not in [one.guardrail for one in plan(bench).breaches]

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.torture import reader
-from tests.torture.planted import RAN_AHEAD, planted
+from tests.torture.planted import running_ahead
 from tests.torture.stage import KILLED, Control, Stage
 
 HERE = Path(__file__).parent
@@ -245,7 +245,7 @@ def live(options: argparse.Namespace) -> int:
     """Let the days pass in this process and its forks, and say what was found."""
     began = time.monotonic()
     page = os.environ.get("PERSONASYNC_TORTURE")
-    bug: AbstractContextManager[Any] = planted(RAN_AHEAD) if options.plant else nullcontext()
+    bug: AbstractContextManager[Any] = running_ahead() if options.plant else nullcontext()
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder, bug:
         stage = Stage(Path(folder), Control(Path(page)) if page else None, people=options.people)
         stage.build({"new": [["setup", "--yes"], *LOOP]})

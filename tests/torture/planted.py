@@ -109,17 +109,32 @@ BUGS = (
     Bug("an undo does not look", SCENE["undo after people edited"], undo, "_taken_back", _blind_undo),
 )
 
-KEPT_IN_MEMORY = warehouse.Warehouse._count_from
+COUNT_FROM = warehouse.Warehouse._count_from
+WRITTEN_AFTER = warehouse.Warehouse.written_after
 
 
 def _number_in_memory(self: warehouse.Warehouse, present: Any) -> None:
     """Begin each process at the highest number that is stored, whatever was given and followed before."""
-    KEPT_IN_MEMORY(self, present)
+    COUNT_FROM(self, present)
     highest = max(self.engine.table(name).sequence.max().to_pyarrow().as_py() or 0 for name in TABLES)
     self._run(f"UPDATE last_sequence SET number = {highest}")  # noqa: S608 - a number
 
 
-RAN_AHEAD = Bug("the position runs ahead", SCENE["first pull"], warehouse.Warehouse, "_count_from", _number_in_memory)
+def _run_ahead(self: warehouse.Warehouse, name: str, sequence: int, most: int) -> tuple[Any, int]:
+    """Go as far as numbers were given, not as far as they are stored."""
+    keys, reached = WRITTEN_AFTER(self, name, sequence, most)
+    return keys, self.last_sequence() if keys.num_rows else reached
+
+
+@contextmanager
+def running_ahead() -> Iterator[None]:
+    """Have the bug that lost people between one process and the next."""
+    store = warehouse.Warehouse
+    with (
+        mock.patch.object(store, "_count_from", _number_in_memory),
+        mock.patch.object(store, "written_after", _run_ahead),
+    ):
+        yield
 
 
 @contextmanager
