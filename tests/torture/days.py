@@ -41,6 +41,7 @@ WRITES = {"apply", "run"}
 LEFT_OUT, STOPPED, TRIED_AGAIN, ALL_AT_ONCE = 0.1, 0.25, 0.5, 0.2
 WELL = {0, 4}
 REFUSED = {3}  # a guardrail's word, which is no failure
+NEED_OTHERS = {"plan", "apply"}  # they say so where what comes before them was left out or killed
 WHOLE_EVERY = 3  # days
 
 
@@ -143,6 +144,7 @@ class Days:
         self.gone: set[reader.Key] = set()  # who said no, also where the record that told it is no more
         self.pulled: Mapping[reader.Key, reader.Record] = {}
         self.assigned = False
+        self.told: dict[str, int] = {}
 
     def live(self, days: int) -> None:
         """Let so many days pass."""
@@ -185,7 +187,7 @@ class Days:
         status = self.stage.command(list(command), at=at)
         self.found.commands += 1
         self.found.kills += status == KILLED
-        if status not in {*WELL, *REFUSED, KILLED} and not self.expected(name):
+        if status not in {*WELL, *REFUSED, KILLED} and name not in NEED_OTHERS:
             self.found.failed.append(f"{' '.join(command)} ended with {status}: {self.stage.said[-300:]}")
         if status in WELL:
             if self.stage.control is not None:
@@ -198,19 +200,11 @@ class Days:
             self.found.written_without_consent += [f"{name}: {one}" for one in wrote]
         return status
 
-    def expected(self, name: str) -> bool:
-        """Whether what was said is what a command has to say after others were left out or killed."""
-        words = {
-            "plan": ("Nobody has been assigned", "pull", "assign"),
-            "apply": ("was applied already", "There is no plan", "make a new plan", "plan"),
-        }
-        return any(one in self.stage.said for one in words.get(name, ()))
-
     def whole_loop(self, when: str) -> None:
         """Pull, assign, plan and apply while nobody works, and look what the platforms show."""
         for command in LOOP:
             status = self.do(command, alone=True)
-            if status not in {*WELL, *REFUSED}:
+            if status not in WELL and not (status in REFUSED and command[0] == "plan"):
                 self.found.failed.append(f"{when}: {command[0]} ended with {status}: {self.stage.said[-300:]}")
         shown = self.shown()
         told = reader.stale(shown, self.known(), self.gone)
@@ -220,6 +214,15 @@ class Days:
         """Compare both platforms' people with ours."""
         told = reader.lost(self.pulled, self.shown(), self.known(), assigned=self.assigned)
         self.found.people_lost += [f"{when}: {one}" for one in told]
+        self.tell(when)
+
+    def tell(self, when: str) -> None:
+        """Tell people what was found since it was last told."""
+        for name in ("people_lost", "written_without_consent", "stale_fields", "failed"):
+            lines = getattr(self.found, name)
+            for line in lines[self.told.get(name, 0) :][:5]:
+                print(f"  {name}: {line[:600]}", file=sys.stderr)
+            self.told[name] = len(lines)
         print(f"{when}: {self.found.document(0)}", file=sys.stderr, flush=True)
 
     def shown(self) -> dict[reader.Key, reader.Record]:
@@ -253,9 +256,6 @@ def live(options: argparse.Namespace) -> int:
             days = Days(stage, options.seed)
             days.live(options.days)
     found = days.found
-    for name in ("people_lost", "written_without_consent", "stale_fields", "failed"):
-        for line in getattr(found, name)[:15]:
-            print(f"{name}: {line[:600]}", file=sys.stderr)
     print(json.dumps({**found.document(options.days), "seconds": round(time.monotonic() - began, 1)}))
     return int(not found.clean)
 
