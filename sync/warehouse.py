@@ -44,7 +44,8 @@ class Warehouse:
 
     def _create(self, name: str, **content: Any) -> None:
         try:
-            self.engine.create_table(name, **content)
+            with self._transaction():  # what it holds comes with it, or it does not come
+                self.engine.create_table(name, **content)
         except Exception:  # each engine's driver has errors of its own
             if name not in self.engine.list_tables():  # else another process was first
                 raise

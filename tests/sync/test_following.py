@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connectors.records import CONTACTS, erased_contact, platform_key
@@ -72,10 +72,11 @@ def forget_mark(folder: Path, position: int) -> None:
 
 
 pages = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, max_size=5)
-steps = st.lists(pages | st.just("follow") | st.just("reopen"), min_size=2, max_size=8)
+steps = st.lists(pages | st.sampled_from(("again", "follow", "reopen")), min_size=2, max_size=8)
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
+@example([[(0, 0), (1, 0)], "again", "follow", "reopen", [(2, 0)], "follow"])
 @given(steps)
 def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(
     tmp_path_factory: pytest.TempPathFactory, script: Sequence[str | Sequence[Person]]
@@ -90,9 +91,10 @@ def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(
             warehouse, control = opened.__enter__()
         elif step == "follow":
             follow(warehouse, control, "run")
-        elif not isinstance(step, str):
-            shown.update(step)
-            warehouse.append(CONTACTS.name, contacts(step), recorded_at=START + timedelta(days=day))
+        else:
+            shown.update([] if isinstance(step, str) else step)
+            rows = contacts(list(shown.items()) if isinstance(step, str) else step)
+            warehouse.append(CONTACTS.name, rows, recorded_at=START + timedelta(days=day))
     known, missing = control.links.mapping(), unlinked(warehouse, control)
     opened.__exit__(None, None, None)
 
@@ -101,12 +103,11 @@ def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(
         assert known[platform_key("crm", str(number))] == known[f"mailto:p{number}.{address}@people.test"]
 
 
-def test_what_comes_after_a_day_without_news_is_followed(tmp_path: Path) -> None:
+def test_who_comes_after_a_day_of_little_news_is_followed(tmp_path: Path) -> None:
     everybody = [(number, 0) for number in range(30)]
     append(tmp_path, everybody)
-    with stores(tmp_path) as (warehouse, control):  # one process: nothing is new
-        warehouse.append(CONTACTS.name, contacts(everybody), recorded_at=START + timedelta(days=1))
-        warehouse.append(CONTACTS.name, contacts([(30, 0)]), recorded_at=START + timedelta(days=1))
+    with stores(tmp_path) as (warehouse, control):  # one process: all but one are known
+        warehouse.append(CONTACTS.name, contacts([(30, 0), *everybody]), recorded_at=START + timedelta(days=1))
         follow(warehouse, control, "run")
     append(tmp_path, [(31, 0)], day=2)
     followed(tmp_path)

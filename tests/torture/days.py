@@ -38,7 +38,7 @@ AS_ASKED = ("max_changed", "max_removed", "max_unclassified", "min_segment", "ma
 OVERRIDE = [word for name in AS_ASKED for word in ("--override", name)]
 LOOP = (["pull"], ["assign", "--override", "trait_quality"], ["plan"], ["apply", *OVERRIDE])
 WRITES = {"apply", "run"}
-LEFT_OUT, STOPPED, TRIED_AGAIN, ALL_AT_ONCE = 0.1, 0.25, 0.5, 0.2
+LEFT_OUT, STOPPED, TRIED_AGAIN, ALL_AT_ONCE, ALL_AGAIN = 0.1, 0.25, 0.5, 0.2, 0.25
 WELL = {0, 4}
 REFUSED = {3}  # a guardrail's word, which is no failure
 NEED_OTHERS = {"plan", "apply"}  # they say so where what comes before them was left out or killed
@@ -169,7 +169,10 @@ class Days:
         if self.dice.random() < ALL_AT_ONCE:
             yield ["run", *OVERRIDE, "--override", "trait_quality"]
             return
-        yield from (command for command in LOOP if self.dice.random() >= LEFT_OUT)
+        for command in LOOP:
+            if self.dice.random() >= LEFT_OUT:
+                # rows that are dropped since they are known are what positions ran ahead by
+                yield [*command, "--full"] if command == ["pull"] and self.dice.random() < ALL_AGAIN else command
 
     def do(self, command: Sequence[str], *, alone: bool = False) -> int:
         """Run a command; kill it now and then, and perhaps try again then."""
