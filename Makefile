@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation bench-sync bench-loop bench-steps bench-segment bench-webhooks lock clean
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation days days-part bench-sync bench-loop bench-steps bench-segment bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -79,11 +79,17 @@ browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths,
 proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise
 	$(BIN)/pytest -n $(WORKERS) -m proof
 
-torture: simulation  ## a million steps of people at work; then kill every command before each of its writes; takes long
+torture: simulation days  ## a million steps of people at work, 60 days, every command killed before each write; takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
 
 simulation: $(SETUP)  ## STEPS of people at work on both platforms while we sync; ten thousand take some minutes
 	PERSONASYNC_SIMULATION=$(STEPS) $(BIN)/pytest tests/sync/test_simulation.py
+
+days: $(SETUP)  ## 60 days of people and commands, each command a process of its own, some left out and some killed
+	$(BIN)/python -m tests.torture.days --days 60
+
+days-part: $(SETUP)  ## one of these days
+	$(BIN)/python -m tests.torture.days --days 1 --people 12
 
 torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
 	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03

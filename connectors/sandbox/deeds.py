@@ -96,6 +96,18 @@ def _clean(world: World, email: str, _body: Row) -> Row:
     return _saved(world, _member(world, email), {"status": "cleaned", "compliance": True})
 
 
+def _archive_member(world: World, email: str, _body: Row) -> Row:
+    with MailchimpState.of(world).told.by("admin"):
+        return _saved(world, _member(world, email), {"status": "archived"})
+
+
+def _erase_member(world: World, email: str, _body: Row) -> Row:
+    state, member = MailchimpState.of(world), _member(world, email)
+    with state.told.by("admin"):
+        state.remove_member(AUDIENCE, member)
+    return {"id": member["id"]}
+
+
 def _edit_member(world: World, email: str, body: Row) -> Row:
     member = _member(world, email)
     with MailchimpState.of(world).told.by("user"):
@@ -145,6 +157,8 @@ DEEDS: dict[str, Callable[[World, str, Row], Row]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
     "clean": _clean,
+    "archive member": _archive_member,
+    "erase member": _erase_member,
     "edit member": _edit_member,
     "change address": _move,
 }

@@ -59,6 +59,19 @@ def pulled(result: Pulled) -> Shown:
         joined = f", {result.joined:,} turned out to be one with another" if result.joined else ""
         shown.append(f"{result.persons:,} persons{joined}.")
     shown.extend(f"Left out: {reject}" for reject in result.rejects)
+    return [*shown, *healed(result)]
+
+
+def healed(result: Pulled) -> Shown:
+    """Return what a pull repaired."""
+    shown: Shown = []
+    if result.reread:
+        shown.append("The warehouse is older than the state beside it, so everything was read again.")
+    if result.healed:
+        shown.append(
+            f"{result.healed:,} contacts that an earlier version had skipped are linked to their person now; "
+            "the next `personasync assign` includes them."
+        )
     return shown
 
 
@@ -241,6 +254,7 @@ def loop(done: Loop) -> Shown:
     """Return what a whole run did."""
     rows = [(name, seconds, done.requests.get(name, 0)) for name, seconds in done.seconds.items()]
     return [
+        *healed(done.pulled),
         *assigned(done.assigned),
         *creepy(done.planned.concerns),
         *applied(done.applied),

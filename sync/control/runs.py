@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.records import Cursor
 from sync.control import schema
 
 _COUNTER = itertools.count()
+WHOLE = ": whole"  # after the name of a stream: when it was last read to its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,17 @@ class Cursors:
         row = self._row(connection, stream)
         return dict(row.position) if row else {}
 
-    def moved_at(self, connection: str, stream: str) -> datetime | None:
-        """Return when a cursor last moved (UTC), None where it never did."""
-        row = self._row(connection, stream)
-        return row.moved_at if row else None
+    def read_at(self, connection: str, stream: str) -> datetime | None:
+        """Return when the last reading that came to the end of a stream began (UTC), None where none did.
+
+        What was there by then is known; a cursor moves with each page, also of a reading that was killed half-way.
+        """
+        began = self.get(connection, stream + WHOLE).get("began")
+        return datetime.fromisoformat(began) if began else None
+
+    def ended(self, connection: str, stream: str, began: datetime, run_id: str) -> None:
+        """Note that the reading that began at a moment (UTC) came to the end of a stream."""
+        self.move(connection, stream + WHOLE, {"began": began.isoformat()}, run_id)
 
     def move(self, connection: str, stream: str, cursor: Cursor, run_id: str) -> None:
         """Set the cursor of a stream; call it after the rows are safe."""
@@ -136,6 +144,11 @@ class Cursors:
         except IntegrityError:  # another process was first; the later position wins
             with self.engine.begin() as opened:
                 opened.execute(moved)
+
+    def forget(self) -> None:
+        """Forget how far the streams of all connections were read: they are read from the start."""
+        with self.engine.begin() as opened:
+            opened.execute(delete(schema.cursor).where(schema.cursor.c.connection != "*"))
 
     def _row(self, connection: str, stream: str) -> Row[Any] | None:
         table = schema.cursor

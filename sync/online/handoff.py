@@ -94,7 +94,7 @@ def look_again(bench: Workbench, sent: Sequence[Change], *, since: datetime, run
 def _read_at(bench: Workbench) -> datetime:
     """Return the moment up to which all platforms were read, UTC."""
     moved = [
-        bench.control.cursors.moved_at(name, "contacts")
+        bench.control.cursors.read_at(name, "contacts")
         for name, part in bench.workspace.connections.items()
         if bench.manifest.connectors[part.connector].kind != "files"
     ]

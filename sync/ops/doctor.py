@@ -14,6 +14,7 @@ from sync.monitor import quality
 from sync.ops import setup
 from sync.ops import webhooks as hooks
 from sync.personas import drafts as persona_drafts
+from sync.pull.identities import unlinked
 from sync.report.persona_cards import picture
 from sync.session import Workbench
 from sync.traits import data_checks as fitness
@@ -89,6 +90,7 @@ def _workspace(bench: Workbench) -> list[Finding]:
         Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
     ]
     found += _facts(bench)
+    found += _people(bench)
     found += _data(bench)
     unsettled = bench.control.ledger.unsettled()
     if unsettled:
@@ -102,6 +104,15 @@ def _workspace(bench: Workbench) -> list[Finding]:
             )
         )
     return found
+
+
+def _people(bench: Workbench) -> list[Finding]:
+    """Whether everybody whom the platforms have is one of our people."""
+    count = unlinked(bench.warehouse, bench.control)
+    if not count:
+        return []
+    told = f"{count:,} active contacts are not linked to a person, so they get no persona."
+    return [Finding("people", "fail", told, "Run `personasync pull`; if they remain, `personasync pull --full`.")]
 
 
 def _facts(bench: Workbench) -> list[Finding]:

@@ -238,7 +238,7 @@ def judge(bench: Workbench, decided: Plan) -> list[Breach]:
         max_unclassified=settings.max_unclassified,
         max_data_age=timedelta(hours=settings.max_data_age_hours),
     )
-    pulled_at = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
+    pulled_at = {name: bench.control.cursors.read_at(name, "contacts") for name in bench.workspace.connections}
     return [
         *_unread(bench),
         *verdict(decided.counts, limits, pulled_at=pulled_at, now=bench.now()),
@@ -247,9 +247,10 @@ def judge(bench: Workbench, decided: Plan) -> list[Breach]:
 
 def _unread(bench: Workbench) -> list[Breach]:
     """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
-    pulled = bench.control.runs.latest("pull")
+    ended = (bench.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
+    pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
     applied = last_write(bench)
-    if applied and applied.counts.get("writes", 1) and (pulled is None or pulled.run_id < applied.run_id):
+    if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
         return [Breach("unread_apply", "An apply has written since the last pull; run `personasync pull` first.")]
     return []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -23,26 +24,89 @@ GREGORIAN = 0x01B21DD213814000  # 100 ns from 1582 to 1970: ids count as uuid1 d
 ALONE = "identity"  # the lease under which links are read, decided and written: the webhook service does so too
 ALONE_SECONDS = 60.0
 POSITION = ("*", "identity")  # in the store of cursors: how far the versions of contacts were followed
+SEQUENCE, STORED = "sequence", "stored"  # of the position: a number; whether it never ran ahead of what is stored
 
 
-def follow(warehouse: Warehouse, control: Control, run_id: str) -> int:
-    """Follow every version of a contact that was written since the last time; return how many persons were joined.
+@dataclass(slots=True)
+class Followed:
+    """What following did.
+
+    Attributes:
+        joined: Persons that turned out to be one with another.
+        linked: Records of which a link, or one of an address that they show, was written or changed.
+    """
+
+    joined: int = 0
+    linked: int = 0
+
+
+def follow(warehouse: Warehouse, control: Control, run_id: str, *, start: int | None = None) -> Followed:
+    """Follow every version of a contact that was written since the last time.
 
     Links first, position last: after a kill a step is done again, which changes nothing.
+
+    Args:
+        warehouse: Where the versions are.
+        control: Where the links and the position are.
+        run_id: Of the run that does it.
+        start: Follow those after this number, wherever the position is; None: those after the position.
     """
-    position = int(control.cursors.get(*POSITION).get("sequence", 0))
-    joined, holder = 0, new_holder()
+    told, done, holder = control.cursors.get(*POSITION), Followed(), new_holder()
+    position = position_of(control) if start is None else start
+    sound = {STORED: "yes"} if not told or STORED in told else {}
     while True:
         keys, reached = warehouse.written_after(CONTACTS.name, position, AT_ONCE)
         if reached == position:
-            return joined
+            break
         with control.leases.alone(ALONE, holder, seconds=ALONE_SECONDS):
-            joined += _follow(warehouse, control, keys, run_id)
+            _follow(warehouse, control, keys, run_id, done)
         position = reached
-        control.cursors.move(*POSITION, {"sequence": str(position)}, run_id)
+        if start is None:
+            control.cursors.move(*POSITION, {SEQUENCE: str(position), **sound}, run_id)
+    return done
 
 
-def _follow(warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str) -> int:
+def position_of(control: Control) -> int:
+    """Return the number of the last version that was followed; 0 where none was."""
+    return int(control.cursors.get(*POSITION).get(SEQUENCE, 0))
+
+
+def heal(warehouse: Warehouse, control: Control, run_id: str, *, full: bool = False) -> int:
+    """Follow every version again, if some may have been passed over; return for how many records links were missing.
+
+    Before a position said that it follows what is stored, it ran ahead of it from one process to the next: what was
+    written in between was never followed. A position beyond what is stored belongs to another warehouse.
+
+    Args:
+        warehouse: Where the versions are.
+        control: Where the links and the position are.
+        run_id: Of the run that does it.
+        full: Do it in any case.
+    """
+    told, last = control.cursors.get(*POSITION), warehouse.last_sequence()
+    if not told or (STORED in told and position_of(control) <= last and not full):
+        return 0
+    follow(warehouse, control, run_id)  # what a killed pull left: nobody passed it over
+    found = follow(warehouse, control, run_id, start=0).linked
+    control.cursors.move(*POSITION, {SEQUENCE: str(min(position_of(control), last)), STORED: "yes"}, run_id)
+    return found
+
+
+def is_replaced(warehouse: Warehouse, control: Control) -> bool:
+    """Tell whether more was followed than is stored: the warehouse is another one, or an older state of it."""
+    return STORED in control.cursors.get(*POSITION) and position_of(control) > warehouse.last_sequence()
+
+
+def unlinked(warehouse: Warehouse, control: Control) -> int:
+    """Return how many active contacts belong to no person: nobody gives them a persona."""
+    contacts = warehouse.current(CONTACTS.name)
+    active = contacts.filter(contacts.state == "active")
+    keyed = active.select(contact_key=active.connection.concat(":", active.platform_id))
+    links = warehouse.memtable(control.links.load())
+    return int(keyed.anti_join(links, "contact_key").count().to_pyarrow().as_py())
+
+
+def _follow(warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str, done: Followed) -> None:
     known: dict[str, ContactKeys] = {}
     links: dict[str, str] = {}
     asked: set[str] = set()
@@ -59,7 +123,8 @@ def _follow(warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str)
     changes = resolve(known.values(), links, new_person_id)
     if changes.links or changes.merged:
         control.links.write(changes, run_id)
-    return len(changes.merged)
+    done.joined += len(changes.merged)
+    done.linked += sum(not changes.links.keys().isdisjoint((*o.records, *o.addresses)) for o in known.values())
 
 
 def _rows(keys: Iterable[str]) -> pa.Table:

@@ -18,7 +18,7 @@ from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.consent import opt_outs
 from sync.fields.platform_persona import shared
 from sync.online.handoff import take_in
-from sync.pull.identities import follow
+from sync.pull.identities import follow, heal, is_replaced
 from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
 
 PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
@@ -35,6 +35,8 @@ class Pulled:
         persons: Persons that the identity map knows afterwards.
         joined: Persons that turned out to be one with another.
         rejects: Rows of files that could not be read, in words.
+        healed: Contacts that belonged to nobody, because an earlier version passed them over, and are linked now.
+        reread: Whether everything was read again because the warehouse is not the one that was read into.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -42,6 +44,8 @@ class Pulled:
     persons: int = 0
     joined: int = 0
     rejects: list[str] = field(default_factory=list)
+    healed: int = 0
+    reread: bool = False
 
 
 def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
@@ -50,12 +54,13 @@ def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progr
     Args:
         bench: The open workspace.
         only: One connection, None for all.
-        full: Forget the cursors and read everything again.
+        full: Forget the cursors, read everything again, and look at everybody again as to who is who.
         progress: Told what is being read.
     """
     pulled = Pulled()
     connectors = bench.connectors(only)
     with recorded(bench, "pull") as run, bench.warehouse.bounded(MEMORY):
+        _catch_up(bench, pulled, run, full=full)
         for connector in connectors:
             for stream in connector.streams:
                 read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
@@ -80,7 +85,7 @@ def read_stream(
     """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
     if stream == CONTACTS.name:
         full = _asks_anew(bench, connector, run, full=full)
-    cursor = {} if full else bench.control.cursors.get(connector.name, stream)
+    began, cursor = bench.now(), {} if full else bench.control.cursors.get(connector.name, stream)
     name, done, snapshot = f"{connector.name} {stream}", 0, []
     last: Cursor | None = None
     groups: list[str] = []
@@ -104,6 +109,7 @@ def read_stream(
         bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
         raise ContractError(f"{name} ended without saying where to go on.")
+    bench.control.cursors.ended(connector.name, stream, began, run.run_id)
     pulled.rows[name] = done
 
 
@@ -139,8 +145,16 @@ def _keep_snapshot(
     pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
 
 
+def _catch_up(bench: Workbench, pulled: Pulled, run: RecordedRun, *, full: bool) -> None:
+    """See that positions are not ahead of what is stored, before anything is read."""
+    if is_replaced(bench.warehouse, bench.control):
+        bench.control.cursors.forget()  # first: the position of identities tells it again after a kill
+        pulled.reread = True
+    pulled.healed = heal(bench.warehouse, bench.control, run.run_id, full=full)
+
+
 def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined = follow(bench.warehouse, bench.control, run.run_id)
+    pulled.joined = follow(bench.warehouse, bench.control, run.run_id).joined
     if pulled.versions.get(CONTACTS.name):
         opt_outs.follow(bench.warehouse, bench.control, run.run_id, bench.now())
     pulled.persons = bench.control.links.persons()

@@ -65,7 +65,7 @@ def freshness(bench: Workbench) -> list[Freshness]:
     found = []
     for name in bench.workspace.connections:
         for stream in ("contacts", "memberships", "orders", "survey_answers", "campaigns", "activity"):
-            moved = bench.control.cursors.moved_at(name, stream)
+            moved = bench.control.cursors.read_at(name, stream)
             if moved is not None or stream == "contacts":
                 found.append(Freshness(name, stream, rows.get(name, 0) if stream == "contacts" else None, moved))
     return found

@@ -54,7 +54,7 @@ def refuse_stale(bench: Workbench, as_of: datetime, override: frozenset[str]) ->
 
 def too_old(bench: Workbench) -> list[Breach]:
     """Return the connections that were read too long ago for people to be classified now."""
-    read = {name: bench.control.cursors.moved_at(name, "contacts") for name in bench.workspace.connections}
+    read = {name: bench.control.cursors.read_at(name, "contacts") for name in bench.workspace.connections}
     known = {name: moment for name, moment in read.items() if moment is not None}
     return stale(max_age(bench), known, bench.now())
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import Table
 from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
@@ -23,6 +24,7 @@ from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
+COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
 THREADS = 2  # as fast as four on our queries, a sixth of the memory
 INCOMING = "incoming_rows"
 
@@ -35,12 +37,34 @@ class Warehouse:
         present = set(engine.list_tables())
         for table in TABLES.values():
             if table.name not in present:
-                engine.create_table(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
+                self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
         self._tables = {name: engine.table(name) for name in TABLES}  # each look-up asks the engine for the columns
         self._statements: dict[tuple[str, str], str] = {}
+        self._count_from(present)
+
+    def _create(self, name: str, **content: Any) -> None:
+        try:
+            with self._transaction():  # what it holds comes with it, or it does not come
+                self.engine.create_table(name, **content)
+        except Exception:  # each engine's driver has errors of its own
+            if name not in self.engine.list_tables():  # else another process was first
+                raise
+
+    def _count_from(self, present: Collection[str]) -> None:
+        """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
         newest = ibis.union(*(one.aggregate(newest=one.sequence.max()) for one in self._tables.values()))
         # execute() would go through pandas
-        self._sequence = max(number or 0 for number in newest.to_pyarrow()["newest"].to_pylist())
+        highest = max(number or 0 for number in newest.to_pyarrow()["newest"].to_pylist())
+        if COUNTER not in present:
+            self._create(COUNTER, obj=pa.table({"number": pa.array([highest], pa.int64())}))
+        self._counter = self.engine.table(COUNTER)
+        if self.last_sequence() < highest:
+            with self._transaction():
+                self._run(f"UPDATE {COUNTER} SET number = {highest} WHERE number < {highest}")  # noqa: S608 - ours
+
+    def last_sequence(self) -> int:
+        """Return the number that was given last; no version has a larger one, and none will get it again."""
+        return int(self._counter.number.max().to_pyarrow().as_py())
 
     @property
     def embedded(self) -> bool:
@@ -118,7 +142,9 @@ class Warehouse:
             return _keys(schema).empty_table(), sequence
         last = int(first) + most - 1
         some = versions.filter(versions.sequence >= first, versions.sequence <= last)
-        return some.select(*schema.key).distinct().to_pyarrow(), min(last, self._sequence)
+        # one query for both: what somebody else writes meanwhile must not be skipped
+        found = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
+        return found.select(schema.key), int(pc.max(found["sequence"]).as_py())
 
     def known_ids(self, connection: str, states: Collection[str]) -> pa.Array:
         """Return the platform ids of a connection's contacts whose state is one of *states*."""
@@ -151,27 +177,48 @@ class Warehouse:
 
     def _insert(self, schema: TableSchema, rows: pa.Table, wanted: Callable[[TableSchema, Table], Table]) -> int:
         """Add those of *rows* (with ``recorded_at``) that are *wanted*; return how many there are."""
-        first = self._sequence + 1
-        numbers = pa.array(range(first, first + rows.num_rows), pa.int64())
-        numbered = rows.append_column("sequence", numbers).select(_stored(schema).names)
+        count = rows.num_rows
+        places = pa.array(range(1 - count, 1), pa.int64())  # up to the number that is given last
+        placed = rows.append_column("sequence", places).select(_stored(schema).names)
         # inside the engine: rows that are handed to Ibis' insert stay in memory as long as the engine is open
-        incoming = self.engine.create_table(INCOMING, numbered, temp=True, overwrite=True)
+        incoming = self.engine.create_table(INCOMING, placed, temp=True, overwrite=True)
         try:
             statement = schema.name, wanted.__name__
             if statement not in self._statements:
                 self._statements[statement] = self._written(schema, wanted(schema, incoming))
-            with cast(Any, self.engine)._safe_raw_sql(self._statements[statement]):  # noqa: SLF001 - as Ibis' insert does
-                pass
+            with self._transaction():
+                self._take_numbers(count)
+                written = self._run(self._statements[statement])
+                # an engine's driver counts, or answers with the count
+                return int(written.rowcount if written.rowcount >= 0 else written.fetchone()[0])
         finally:
             self.engine.drop_table(INCOMING, force=True)
-        versions = self._tables[schema.name]
-        count = int(versions.filter(versions.sequence >= first).count().to_pyarrow().as_py())
-        self._sequence += rows.num_rows
-        return count
+
+    def _take_numbers(self, count: int) -> None:
+        """Take the next *count* numbers. Who else writes to this engine waits until the transaction ends.
+
+        So numbers become visible in their order, and nobody compares with what another one has not committed yet: a
+        row that two bring at once is written once.
+        """
+        self._run(f"UPDATE {COUNTER} SET number = number + {count}")  # noqa: S608 - all of it is ours
+
+    def _run(self, statement: str) -> Any:
+        return cast(Any, self.engine).raw_sql(statement)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._run("BEGIN")
+        try:
+            yield
+        except BaseException:
+            self._run("ROLLBACK")
+            raise
+        self._run("COMMIT")
 
     def _written(self, schema: TableSchema, rows: Table) -> str:
         """The statement that adds *rows*: the same for each page, and Ibis takes longer for it than the engine."""
-        chosen = rows.select(*_stored(schema).names)
+        number = rows.sequence + self._counter.number.max().as_scalar()
+        chosen = rows.mutate(sequence=number).select(*_stored(schema).names)
         statement = self.engine._build_insert_from_table(target=schema.name, source=chosen)  # noqa: SLF001 - ditto
         return str(statement.sql(dialect=self.engine.dialect))
 

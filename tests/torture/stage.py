@@ -19,9 +19,11 @@ import struct
 import sys
 import time
 import traceback
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +32,10 @@ from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import World, make_world
-from sync.cli.main import run
+from sync.clock import now
 from sync.ops.demo import make_workspace
 
+COMMANDS: Any = importlib.import_module("sync.cli.main")  # the package's attribute of that name is a function
 PEOPLE = 14
 PATIENCE = 90.0  # seconds after which a command is stuck
 LEFT_OUT = {"__main__", "antigravity", "this"}
@@ -68,10 +71,12 @@ class Stage:
     Args:
         folder: Where everything lies; best in memory.
         control: None where nothing is ever stopped.
+        people: How many there are at first.
     """
 
-    def __init__(self, folder: Path, control: Control | None) -> None:
-        self.folder, self.control = folder, control
+    def __init__(self, folder: Path, control: Control | None, *, people: int = PEOPLE) -> None:
+        self.folder, self.control, self.people = folder, control, people
+        self.ahead = timedelta(0)  # of commands' clock: as far as whoever uses this moved that of the platforms
         self.workspace = folder / "workspace"
         self.ports = (_free_port(), _free_port())
         self._worlds: dict[str, World] = {}
@@ -88,7 +93,7 @@ class Stage:
         file = self.folder / "world.db"
         world = make_world(file)
         world.settings.enforce_limits = False
-        fill(world, PEOPLE)
+        fill(world, self.people)
         world.store.flush()
         self.workspace.mkdir()
         access = Sandbox(world).access
@@ -119,7 +124,7 @@ class Stage:
 
         def loaded() -> int:
             for command in (["pull"], ["assign"], ["plan"], ["history"]):
-                run([*command, "--workspace", str(copy), "--json"])
+                COMMANDS.run([*command, "--workspace", str(copy), "--json"])
             print("\n" + "\n".join(sys.modules))
             return 0
 
@@ -153,7 +158,13 @@ class Stage:
 
     def command(self, arguments: list[str], *, at: int = 0, error: int = 0) -> int:
         """Run a command in a fork; return its exit status, `KILLED` or `STUCK`."""
-        return self.fork(lambda: run([*arguments, "--workspace", str(self.workspace), "--json"]), at=at, error=error)
+
+        def work() -> int:
+            COMMANDS.now = lambda: now() + self.ahead
+            status: int = COMMANDS.run([*arguments, "--workspace", str(self.workspace), "--json"])
+            return status
+
+        return self.fork(work, at=at, error=error)
 
     def fork(self, work: Callable[[], int], *, at: int = 0, error: int = 0) -> int:
         """Do *work* in a fork; what it prints is in `said` afterwards."""
@@ -183,8 +194,22 @@ class Stage:
         entries: list[dict[str, Any]] = self._side_door("log")["entries"]
         return entries
 
-    def _side_door(self, what: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}/_sandbox/{what}", timeout=60) as answer:
+    def deed(self, deed: str, email: str, **more: Any) -> bool:
+        """Let somebody do something on a platform; tell whether it could be done."""
+        try:
+            self._side_door("deed", {"deed": deed, "email": email, **more})
+        except urllib.error.HTTPError:
+            return False
+        return True
+
+    def pass_time(self, by: timedelta) -> None:
+        """Let time pass, on the platforms and for the commands that come."""
+        self._side_door("clock", {"advance_seconds": by.total_seconds()})
+        self.ahead += by
+
+    def _side_door(self, what: str, body: Mapping[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        with urllib.request.urlopen(f"{self.url}/_sandbox/{what}", data, timeout=60) as answer:
             return json.loads(answer.read())
 
 

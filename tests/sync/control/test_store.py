@@ -113,7 +113,7 @@ def test_the_newest_runs_come_first(control: Control) -> None:
 
 def test_a_stream_that_was_never_read_starts_at_the_beginning(control: Control) -> None:
     assert control.cursors.get("crm", "contacts") == {}
-    assert control.cursors.moved_at("crm", "contacts") is None
+    assert control.cursors.read_at("crm", "contacts") is None
 
 
 def test_a_cursor_moves_for_its_own_stream_only(control: Control) -> None:
@@ -123,9 +123,19 @@ def test_a_cursor_moves_for_its_own_stream_only(control: Control) -> None:
 
     assert control.cursors.get("crm", "contacts") == {"after": "2"}
     assert control.cursors.get("email", "contacts") == {}
-    moved = control.cursors.moved_at("crm", "contacts")
-    assert moved is not None
-    assert moved.tzinfo is UTC
+
+
+def test_a_stream_is_known_up_to_where_the_last_reading_that_ended_began(control: Control) -> None:
+    run_id = control.runs.begin("pull")
+    began = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+    control.cursors.ended("crm", "contacts", began, run_id)
+    control.cursors.move("crm", "contacts", {"after": "1"}, run_id)  # by another one, which is killed then
+
+    assert control.cursors.read_at("crm", "contacts") == began
+    assert control.cursors.read_at("email", "contacts") is None
+    control.cursors.forget()
+    assert control.cursors.get("crm", "contacts") == {}
+    assert control.cursors.read_at("crm", "contacts") is None
 
 
 def test_links_are_added_changed_and_read_as_a_table(control: Control) -> None:
