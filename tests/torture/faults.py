@@ -171,7 +171,7 @@ def _under_fault(
         _set_faults(stage, [asdict(fault)])
         status = stage.command(list(scene.command))
         verdict.error_points += 1
-        if status == STUCK or "Traceback" in stage.said or "did not foresee" in stage.said:
+        if status == STUCK or "Traceback" in stage.said or "Unexpected error" in stage.said:
             verdict.stuck.append(f"{where}: ended with {status}: {stage.said[-300:]}")
         _set_faults(stage, [])
         if status != 0:

@@ -102,7 +102,7 @@ def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Pla
 
     assert status == 2
     assert "personasync_persona" in told
-    assert "Run `personasync setup --yes` to do it." in told
+    assert "Run `personasync setup --yes` to create them." in told
     assert platforms.writes() == []
 
 
@@ -201,4 +201,4 @@ def test_an_answer_about_something_else_is_not_taken_for_something_made(
     assert status == 1
     assert f"The answer to the creation of {what}" in told
     assert again == 0
-    assert "is there already" in out
+    assert "exist already" in out

@@ -290,7 +290,7 @@ def test_a_survey_that_can_not_be_used_is_told_with_place_and_mend(
         (["--trait", "country"], "'country' is a text"),
         (["--within", "nowhere"], "There is no segment 'nowhere'"),
         (["--method", "dbscan"], "no method 'dbscan'"),
-        (["--survey", "s", "--trait", "orders_total"], "exclude each other"),
+        (["--survey", "s", "--trait", "orders_total"], "can't be combined"),
         (["--survey", "s"], "Nobody answered the survey 's'"),
         (["--name", "../up"], "'../up' is no name"),
         (["--accept", "nothing"], "There is no proposal 'nothing'"),

@@ -163,7 +163,7 @@ def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is
 
     assert "optimistic" in by_labels
     assert "optimistic" not in by_name + by_file
-    assert "Learned from" in by_name
+    assert "Trained on" in by_name
     shutil.rmtree(folder / "proposals")
 
 
@@ -317,7 +317,7 @@ def test_a_fit_to_the_rules_says_whom_they_leave_out(
 
     run(["fit", "-w", str(filled.workspace.directory), "--target", "rules"])
 
-    assert "whom every rule leaves out, stays unclassified" in capsys.readouterr().out
+    assert "people who match no rule stay unclassified" in capsys.readouterr().out
 
 
 def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Workbench) -> None:

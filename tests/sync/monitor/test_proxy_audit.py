@@ -95,7 +95,7 @@ def test_a_flag_that_a_segment_stands_for_is_blocked_and_kept_nowhere(
     assert (status, shown_status, found["verdict"]) == (3, 3, "block")
     assert found["by_segment"][0]["auc"] > 0.95
     assert {offer["segment"]: offer["verdict"] for offer in found["offers"]}[largest] == "warn"
-    assert "They stand for it" in shown
+    assert "act as a proxy for it" in shown
     kept = [path for path in platforms.folder.rglob("*") if path.is_file() and b"secret_flag" in path.read_bytes()]
     assert kept == []
 

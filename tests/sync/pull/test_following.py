@@ -210,7 +210,7 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     done, count, missing = pulled()
 
     assert (done.reread, count, missing) == (True, everybody + 1, 0)
-    assert "everything was read again" in str(healed(done)[0])
+    assert "all records were read again" in str(healed(done)[0])
 
 
 def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(bench: Workbench, applied: str) -> None:
