@@ -35,7 +35,7 @@ def audit(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
-    """Check whether segments and traits predict a sensitive flag (proxy audit). The flag is never stored."""
+    """Check whether segments predict a sensitive attribute. Runs a proxy audit; the attribute is never stored."""
     from sync.monitor import proxy_audit as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

@@ -59,7 +59,7 @@ def discover(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Find segments in traits or a survey, with their stability, and save an editable proposal."""
+    """Find segments in traits or a survey and save a proposal. The proposal shows their stability; edit it, then accept it."""
     if accept is not None:
         _accept(workspace, accept, as_json=as_json)
         return 0
@@ -269,7 +269,7 @@ def migration(
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, ISO 8601. Default: now.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how people moved between segments from one date to another."""
+    """Show how people moved between segments over time."""
     from sync.monitor import migration as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -288,7 +288,7 @@ def overlap(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two segmentations of the same people: proposals, or the current segments."""
+    """Compare two segmentations of the same people. Each is a proposal, or the current segments."""
     from segmenter.monitor.structure import SAME_SEGMENTS  # noqa: PLC0415
     from segmenter.stats.alignment import kept_names  # noqa: PLC0415
     from sync.monitor import migration as job  # noqa: PLC0415

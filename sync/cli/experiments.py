@@ -11,7 +11,7 @@ from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.pipeline import moment, share
 
-group = typer.Typer(name="experiment", help="A/B tests and holdouts: random variants, so that lift can be measured.")
+group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
 app.add_typer(group)
 
 RATIO_BROKEN = (
@@ -60,7 +60,7 @@ def create(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Create an A/B test: randomly assign people to variants by a stable hash, and show the lift it can detect."""
+    """Create an A/B test and show the lift it can detect. People are randomly assigned to variants by a stable hash."""
     from segmenter.lift.randomization import Experiment  # noqa: PLC0415 - heavy imports only where needed
     from sync.experiments import job  # noqa: PLC0415
 
@@ -88,7 +88,7 @@ def create(
 
 @group.command(name="show")
 def show_one(name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Show an experiment: people by persona and variant, the detectable lift, and whether its groups were edited."""
+    """Show an experiment. Lists people by persona and variant, the detectable lift, and edited groups."""
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

@@ -11,9 +11,7 @@ import typer
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, app, console_of
 
-sandbox_app = typer.Typer(
-    help="Local HubSpot and Mailchimp to try things out, no account needed.", no_args_is_help=True
-)
+sandbox_app = typer.Typer(help="Local HubSpot and Mailchimp to try things out.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
 
 PeopleOption = Annotated[int, typer.Option("--people", help="Number of generated contacts.", min=1)]
@@ -67,7 +65,7 @@ def sandbox_up(
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Start both local platforms with sample data, until Ctrl-C. Prints the tokens and URLs."""
+    """Start the local platforms with sample data. Prints the tokens and URLs. Ctrl-C stops them."""
     from connectors.errors import FixSettingsError  # noqa: PLC0415
     from connectors.sandbox import post, server  # noqa: PLC0415
 
@@ -118,7 +116,7 @@ def demo(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the whole loop on local platforms, twice; the second run changes nothing. No accounts needed."""
+    """Run the whole loop on local platforms, without accounts. Runs it twice: the second run changes nothing."""
     from sync.ops import demo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

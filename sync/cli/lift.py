@@ -28,7 +28,7 @@ def lift(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a campaign's lift per persona, vs the holdout or between variants, with confidence intervals."""
+    """Measure a campaign's or experiment's lift for each persona. With confidence intervals, vs holdout or control."""
     from sync.results import lift as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -145,7 +145,7 @@ def offers(
     metric: Annotated[str, typer.Option(help="Metric: clicked, ordered or opened.")] = "clicked",
     as_json: JsonOption = False,
 ) -> None:
-    """Show which offer works best for each persona, from randomized variants, and how sure that is."""
+    """Show which offer works best for each persona. Compares randomized variants only, with confidence intervals."""
     from sync.experiments.job import USUAL  # noqa: PLC0415
     from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
 

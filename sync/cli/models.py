@@ -42,7 +42,7 @@ def fit(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Train a model on your data, validate it on held-out people, and use it if it is good enough."""
+    """Train a classification model and validate it. It is validated on held-out people and used if good enough."""
     from sync.modeling import fit as job  # noqa: PLC0415 - only this command fits
 
     if target not in TARGETS:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sync.personas.versions import Compared, Shown
     from sync.session import Workbench
 
-group = typer.Typer(name="personas", help="Personas: facts from your data, and the profile that your team writes.")
+group = typer.Typer(name="personas", help="Personas: facts from your data, profile from your team.")
 app.add_typer(group)
 
 
@@ -41,7 +41,7 @@ def draft(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draft a persona at the end of personas.toml and save its facts as a version. Existing text is not changed."""
+    """Draft a persona in personas.toml from the facts. Existing text is not changed; the facts are saved as a version."""
     from sync.personas import drafts as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -89,7 +89,7 @@ def show(
     version: Annotated[int | None, typer.Option(metavar="N", help="Show this version. Default: the newest.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a persona: facts by family, typical member and confidence, then the profile your team wrote."""
+    """Show a persona. Facts by family, typical member and confidence, then the profile your team wrote."""
     from sync.personas import drafts as persona_drafts  # noqa: PLC0415
     from sync.personas import versions as persona_versions  # noqa: PLC0415
 
@@ -230,7 +230,7 @@ def diff(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare two versions of a persona: significant changes, changes within chance, and edited text."""
+    """Compare two versions of a persona. Shows significant changes, changes within chance, and edited text."""
     from sync.personas import versions as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

@@ -30,7 +30,7 @@ OverrideOption = Annotated[
 
 @app.command()
 def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Create the fields, tags and lists that personasync owns, and register webhooks. Shows the changes first."""
+    """Create the fields, tags and lists that personasync owns. Registers webhooks too. Shows the changes first."""
     from sync.ops import setup as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -57,7 +57,7 @@ def pull(
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Read new and changed contacts, orders and survey answers from the platforms."""
+    """Pull new and changed contacts, orders and survey answers."""
     from sync.pull import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -103,7 +103,7 @@ def assign(
 
 @app.command()
 def plan(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
-    """Preview the changes on the platforms and save them for `apply`. Nothing is sent."""
+    """Preview the changes on the platforms and save them as a plan. Nothing is sent."""
     from sync.plan import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -128,7 +128,7 @@ def apply(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Send a saved plan to the platforms, or part of it; the rest stays for the next `apply`."""
+    """Send a saved plan to the platforms, or a part of it. The rest stays for the next `apply`."""
     from sync.apply import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -150,7 +150,7 @@ def undo(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Undo a run: restore the previous values, except where they were edited since. Shows the changes first."""
+    """Undo a run: restore the values from before it. Values edited since are skipped. Shows the changes first."""
     from sync.apply import undo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -181,7 +181,7 @@ def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_js
 
 @app.command()
 def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Write the HTML report: personas, and campaign results for each."""
+    """Write the HTML report: personas and campaign results."""
     from sync.report import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

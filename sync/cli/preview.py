@@ -29,7 +29,7 @@ def preview(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path("preview.html"),
     as_json: JsonOption = False,
 ) -> None:
-    """Preview an email as recipients would see it, and check its template. Nothing is sent."""
+    """Preview an email as recipients would see it. Checks the template too. Nothing is sent."""
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

@@ -10,7 +10,7 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, c
 
 @app.command()
 def segments(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Rank segments by value, with confidence intervals, and recommend which to keep, merge or retire."""
+    """Rank segments by value: keep, merge or retire. With confidence intervals."""
     from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

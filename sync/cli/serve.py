@@ -23,7 +23,7 @@ def serve(
     worker: Annotated[bool, typer.Option("--worker", help="Only process queued events; accept no webhooks.")] = False,
     port: PortOption = None,
 ) -> None:
-    """Run the webhook service: contacts get their persona within seconds. Ctrl-C or SIGTERM finishes current work first."""
+    """Run the webhook service. Contacts get their persona within seconds. Ctrl-C or SIGTERM finishes current work first."""
     from sync.webhooks import logs, server  # noqa: PLC0415 - heavy imports only where needed
     from sync.webhooks.service import open_service  # noqa: PLC0415
 
@@ -43,7 +43,7 @@ def inbox(
     retry: Annotated[bool, typer.Option("--retry", help="Retry the contacts that failed (dead letters).")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the webhook queue, and the contacts that failed (dead letters) with the reason."""
+    """Show the webhook queue and failed contacts (dead letters)."""
     from sync.control import open_control  # noqa: PLC0415
     from sync.workspace.settings import load_workspace  # noqa: PLC0415
 

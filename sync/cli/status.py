@@ -86,7 +86,7 @@ def explain(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain why a contact has its persona: every segment tried, and the values that decided."""
+    """Explain why a contact has its persona. Shows every segment tried, and the values that decided."""
     from sync.assign import explain as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

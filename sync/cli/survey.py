@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sync.surveys.job import Designed
     from sync.workspace.settings import Workspace
 
-survey_app = typer.Typer(help="Typing tools: short surveys that assign people to segments.", no_args_is_help=True)
+survey_app = typer.Typer(help="Typing tools: short surveys that assign segments.", no_args_is_help=True)
 app.add_typer(survey_app, name="survey")
 
 ToolOption = Annotated[
@@ -94,7 +94,7 @@ def design(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Design a typing tool: select the best questions, validate them on held-out people, and write a ready form."""
+    """Design a typing tool from survey answers. Selects and validates the best questions, and writes a ready form."""
     from sync.surveys import answers as survey_answers  # noqa: PLC0415 - heavy imports only where needed
     from sync.surveys import job as surveys  # noqa: PLC0415
     from sync.workspace.proposals import accepted, load  # noqa: PLC0415
@@ -203,11 +203,11 @@ def _chance(quality: Any) -> str:
 def _missing(file: Any) -> str:
     quality = file.quality
     if quality.hit_missing_mean is None or quality.hit_missing_lca is None:
-        return "A missing answer counts as mean imputation respondents."
+        return "A missing answer counts as the mean of all respondents."
     way = "latent class model" if file.profiles else "mean imputation"
     return (
         f"With 20% of answers missing: {quality.hit_missing_mean:.1%} with mean imputation, "
-        f"{quality.hit_missing_lca:.1%} with latent class model; {way} will be used."
+        f"{quality.hit_missing_lca:.1%} with a latent class model; {way} will be used."
     )
 
 
@@ -233,7 +233,7 @@ def score(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Score survey answers: the segment of each respondent, with confidence and reason."""
+    """Score survey answers. Each respondent gets a segment, with confidence and reason."""
     from sync.surveys import job as surveys  # noqa: PLC0415
     from sync.surveys.answers import Columns  # noqa: PLC0415
     from sync.workspace.typing_tools import load_tool  # noqa: PLC0415
