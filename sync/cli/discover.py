@@ -59,7 +59,7 @@ def discover(
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Find segments in traits or a survey and save a proposal. The proposal shows their stability; edit it, then accept it."""
+    """Find segments in traits or a survey and save a proposal. Edit the proposal, then accept it."""
     if accept is not None:
         _accept(workspace, accept, as_json=as_json)
         return 0

@@ -10,7 +10,7 @@ MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
 
 @app.command()
 def doctor(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> int:
-    """Check connections and settings; show how to fix problems. Covers credentials, scopes, limits, fields and clock."""
+    """Check connections and settings; show how to fix problems. Covers credentials, scopes, limits and fields."""
     from sync.ops.doctor import examine  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

@@ -41,7 +41,7 @@ def draft(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draft a persona in personas.toml from the facts. Existing text is not changed; the facts are saved as a version."""
+    """Draft a persona in personas.toml from the facts. Existing text is kept; the facts are saved as a version."""
     from sync.personas import drafts as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

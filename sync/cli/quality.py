@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def quality(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Check data quality and drift. Finds missing, impossible, stale and duplicate data, and changes in the population."""
+    """Check data quality and drift. Finds missing, impossible, stale and duplicate data, and drift."""
     from sync.monitor import quality as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

@@ -199,8 +199,11 @@ def applied(result: Applied) -> Shown:
     return shown
 
 
+OUTCOMES = {"parked": "skipped"}  # outcomes that people know by another name
+
+
 def _outcomes(result: Sent) -> Shown:
-    rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
+    rows = [(name, OUTCOMES.get(state, state), count) for (name, state), count in sorted(result.states.items())]
     shown: Shown = [table("Connection", "Outcome", "Changes", rows=rows)]
     if result.reasons:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]

@@ -23,7 +23,7 @@ def serve(
     worker: Annotated[bool, typer.Option("--worker", help="Only process queued events; accept no webhooks.")] = False,
     port: PortOption = None,
 ) -> None:
-    """Run the webhook service. Contacts get their persona within seconds. Ctrl-C or SIGTERM finishes current work first."""
+    """Run the webhook service. Contacts get their persona within seconds. Ctrl-C or SIGTERM stops it cleanly."""
     from sync.webhooks import logs, server  # noqa: PLC0415 - heavy imports only where needed
     from sync.webhooks.service import open_service  # noqa: PLC0415
 

@@ -176,7 +176,7 @@ def _under_fault(
         _set_faults(stage, [])
         if status != 0:
             again = stage.command(list(scene.command))
-            if again != 0 and "was applied already" not in stage.said:
+            if again != 0 and "was already applied" not in stage.said:
                 verdict.stuck.append(f"{where}: {status}, and again {again}: {stage.said[-300:]}")
                 return
         tables = stage.tables()

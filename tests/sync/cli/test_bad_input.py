@@ -110,7 +110,7 @@ def test_run_makes_no_field_that_nobody_was_shown(platforms: Platforms, say: Run
     status, _, told = say("run")
 
     assert status == 2
-    assert "Run `personasync setup`, which shows them first." in told
+    assert "Run `personasync setup` to review and create them." in told
     assert platforms.writes() == []
 
 

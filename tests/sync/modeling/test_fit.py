@@ -281,7 +281,7 @@ def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Workbench, tmp
     assert all("@" in sample for move in moves for sample in move.samples)
     assert assigned.warehouse.history(ASSIGNMENTS.name).count().execute() == before
     assert what_if(assigned, assigned.workspace.directory / "segments.toml", as_of=assigned.now()) == []
-    with pytest.raises(FixSettingsError, match="There is no file"):
+    with pytest.raises(FixSettingsError, match="File not found"):
         what_if(assigned, tmp_path / "nothing.toml", as_of=assigned.now())
 
 
@@ -323,7 +323,7 @@ def test_a_fit_to_the_rules_says_whom_they_leave_out(
 def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Workbench) -> None:
     file = real.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
-    for name, told in (("nothing", "is no trait"), ("orders_total", "not text")):
+    for name, told in (("nothing", "is not a trait"), ("orders_total", "must be text")):
         file.write_text(f'{plain}\n[classify]\ndeclared = "{name}"\n', "utf-8")
         with pytest.raises(FixSettingsError, match=told):
             definitions_of(load_workspace(real.workspace.directory))

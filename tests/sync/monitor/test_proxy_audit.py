@@ -44,7 +44,7 @@ def test_to_allow_needs_a_purpose_and_a_trait_that_exists(platforms: Platforms, 
 
     assert "`allow` needs a purpose" in without
     assert status == 2
-    assert "there is no trait 'ordrs' to allow" in unknown
+    assert "unknown trait 'ordrs' in `allow`" in unknown
 
 
 def test_what_a_persona_should_not_say_is_told_with_its_line_whenever_the_workspace_loads(

@@ -216,7 +216,7 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     personas = folder / "personas.toml"
     text = personas.read_text("utf-8").replace('picture = ""', 'picture = "../her.png"')
     personas.write_text(text, "utf-8")
-    assert findings(1) == ["gold: '../her.png' can't be shown."]
+    assert findings(1) == ["gold: '../her.png' can't be used."]
     personas.write_text(text.replace("../her.png", "her.png"), "utf-8")
     (folder / "her.png").write_bytes(b"a picture")
     assert findings(1) == []

@@ -173,7 +173,7 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
         pulled = pull(bench)
         after = [one for _, one in examine(bench) if one.check == "people"]
 
-    told = "7 active contacts are not linked to a person, so they get no persona."
+    told = "7 active contacts are not linked to a person and get no persona."
     assert before == [("workspace", "fail", told)]
     assert (pulled.healed, pulled.persons, pulled.reread, after) == (7, persons, False, [])
     assert str(healed(pulled)[0]).startswith("7 contacts that an earlier version had skipped are linked")

@@ -13,7 +13,7 @@ SAID = {
     "offers": "nothing can be compared. Send a campaign in variants",
     "segments": "Nobody has a segment yet. Run `personasync pull` and `personasync assign`.",
     "migration": "Run `personasync assign`.",
-    "explain ada@people.test": "Nobody here has the address 'ada@people.test'. Run `personasync pull`",
+    "explain ada@people.test": "No contact has the email address 'ada@people.test'. Run `personasync pull`",
     "preview mail.html --contact ada@people.test": "Nobody here has the address 'ada@people.test'.",
 }
 

@@ -83,4 +83,4 @@ def test_explain_knows_what_the_service_decided_before_anything_was_pulled(loope
     assert told.document["segment"] == later.document["segment"] == "bargain_hunters"
     assert "after the next `personasync pull`" in told.sentences[-1]
     assert told.document["tried"] == []
-    assert any("Known as:" in line for line in later.sentences)
+    assert any("Contacts:" in line for line in later.sentences)
