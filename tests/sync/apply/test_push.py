@@ -207,7 +207,7 @@ def test_a_run_whose_process_died_is_not_working_any_more(bench: Workbench) -> N
     found = bench.control.runs.get(dead)
 
     assert found is not None
-    assert (found.state, found.counts["error"]) == ("failed", "It was killed before its end.")
+    assert (found.state, found.counts["error"]) == ("failed", "The run was killed before it finished.")
 
 
 def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Workbench) -> None:
