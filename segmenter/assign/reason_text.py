@@ -12,19 +12,19 @@ from typing import Any
 import ibis
 
 NAMES = {"survey": "the survey", "model": "the model"}
-NOBODY_ASKED = "nothing was asked"
+NOBODY_ASKED = "no source had an answer"
 
 Parts = Sequence[Any]
 
 
 def said(trait: str, value: Any) -> Parts:
     """A person said what they are."""
-    return [f"said so: {trait} is ", value]
+    return [f"self-declared: {trait} is ", value]
 
 
 def not_a_segment(trait: str, value: Any) -> Parts:
     """A person said something that nothing is called."""
-    return [f"{trait} says '", value, "', which is no segment and no persona"]
+    return [f"{trait} says '", value, "', which is not a segment or persona"]
 
 
 def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
@@ -34,12 +34,12 @@ def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
 
 def left_out_by_rules(source: str) -> Parts:
     """A model that learned from the rules is not asked about people whom every rule left out."""
-    return [f"{NAMES[source]} learned from the rules, which leave this person out"]
+    return [f"{NAMES[source]} was trained on the rules, and this person matches no rule"]
 
 
 def let_go(source: str, label: Any) -> Parts:
     """A model is sure of a segment that the workspace let go."""
-    return [f"{NAMES[source]} says ", label, ", which was let go"]
+    return [f"{NAMES[source]} says ", label, ", which was dropped"]
 
 
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:

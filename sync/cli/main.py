@@ -40,7 +40,7 @@ def personasync(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
 ) -> None:
-    """Segments and personas between your CRM and your e-mail platform."""
+    """Segments and personas between your CRM and your email platform."""
     del debug  # read where errors are printed, which is outside of any command
 
 

@@ -19,7 +19,7 @@ REJECTS = 4  # done, but some records were rejected
 
 app = typer.Typer(
     name="personasync",
-    help="Segments and personas between your CRM and your e-mail platform.",
+    help="Segments and personas between your CRM and your email platform.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

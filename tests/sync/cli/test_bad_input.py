@@ -202,6 +202,6 @@ def test_an_answer_about_something_else_is_not_taken_for_something_made(
     _, out, _ = say("setup", "--yes")
 
     assert status == 1
-    assert f"The answer to the creation of {what}" in told
+    assert f"The response to creating {what}" in told
     assert again == 0
     assert "exist already" in out

@@ -121,7 +121,7 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(
     told = explain(filled, person.removeprefix("mailto:"))
     assert "calibrated" in told.sentences[0]
     assert made.file.version in " ".join(told.sentences)
-    assert "the model would say" in " ".join(told.sentences)
+    assert "the model would assign" in " ".join(told.sentences)
     assert set(told.document["chances"][made.file.version]) == {"gift_buyers", "newcomers"}
     assert told.document["holds_until"] > filled.now()
     again = classify(filled, person.removeprefix("mailto:"), as_of=filled.now())

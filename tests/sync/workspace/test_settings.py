@@ -204,7 +204,7 @@ WRONG = [
         'parent = "buyer"',
         "line 5: segment 'champions': there is no segment 'buyer'",
     ),
-    ("segments.toml", 'name = "champions"', 'name = "buyers"', "segment 'buyers': the name is used twice"),
+    ("segments.toml", 'name = "champions"', 'name = "buyers"', "segment 'buyers': duplicate name"),
     ("segments.toml", 'name = "champions"', 'name = "Our Champions"', "line 6: 'segments.1.name' must be lower-case"),
     ("segments.toml", "orders_365d >= 3", "orders_365 >= 3", "segment 'champions'"),
     ("personas.toml", "story = ", "storey = ", "line 4: unknown key 'storey'. Did you mean 'story'?"),
