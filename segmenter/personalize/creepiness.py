@@ -188,7 +188,7 @@ def of_value(
         "recent": (
             f"{trait} mentions a purchase or view within {limits.recent_days:g} days, which may feel like being watched"
         ),
-        "once": (f"{trait} mentions something they did fewer than {limits.min_times} times, too few for a preference"),
+        "once": f"{trait} mentions something they did fewer than {limits.min_times} times, too few for a preference",
         "old": f"{trait} is based on behavior more than {limits.max_age_days:g} days old",
     }
     mends: Mapping[str, str] = {
@@ -201,10 +201,10 @@ def of_value(
     }
     mend = mends[reason]
     if reason != "sensitive":
-        mend += "." if held else ', or creepy = "fallback", to show the persona\'s copy or the fallback instead.'
-    shown = "gets the persona's copy or the fallback instead" if held else "is shown that"
+        mend += "." if held else ', or set creepy = "fallback" to show the persona\'s copy or the fallback instead.'
+    shown = "gets the persona's copy or the fallback instead" if held else "sees this"
     who = "1 person" if people == 1 else f"{people:,} people"
-    shown = shown if people == 1 else shown.replace("gets", "get").replace("is shown", "are shown")
+    shown = shown if people == 1 else shown.replace("gets", "get").replace("sees", "see")
     return Concern(
         reason,
         f"field {template.name!r}, persona {persona!r}",

@@ -58,7 +58,7 @@ def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, 
         told = [str(missing)] if missing else []
         told += [str(flip)] if flip and source != "rules" else []
         if not told and own is not None:
-            told = [("no segment comes before this one; the assignment changes when one of its own conditions fails")]
+            told = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
     return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
 
 

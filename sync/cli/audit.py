@@ -72,7 +72,7 @@ SENTENCES = {
         "one group's share is below four fifths of another's. Remove the traits that predict it, "
         "or have counsel review the purpose."
     ),
-    "block": ("Do not use: segments and traits predict this flag (AUC above .80) and act as a proxy for it."),
+    "block": "Do not use: segments and traits predict this flag (AUC above .80) and act as a proxy for it.",
 }
 
 

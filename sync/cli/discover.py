@@ -148,7 +148,7 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
         ]
     others = "people without answers" if done.tool else "everyone else"
     told += [
-        (f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}"),
+        f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}",
         (
             "Next, draft a persona for each segment; for people of the workspace: personasync "
             f"personas draft --all --proposal {name}"

@@ -217,5 +217,5 @@ def next_steps(found: Any) -> list[str]:
     """Return what to do after an experiment was created."""
     groups = ", ".join(found.experiment.groups.values())
     return [
-        (f"Next: `personasync setup`, `plan` and `apply` create the groups {groups}; then send each variant its email.")
+        f"Next: `personasync setup`, `plan` and `apply` create the groups {groups}; then send each variant its email."
     ]

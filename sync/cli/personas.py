@@ -148,7 +148,7 @@ def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator
     which = f"version {one.version.version}, " if one.version else ""
     yield f"{invention['name']} ({one.slug})"
     yield ""
-    yield (f"FACTS, from your data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 = average of everyone)")
+    yield f"FACTS, from your data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 = average of everyone)"
     for segment in profile.segments:
         yield f"  Segment {segment.name}: {NO_RULE if segment.rule == 'false' else segment.rule}"
     if profile.silent:

@@ -191,7 +191,7 @@ def applied(result: Applied) -> Shown:
         return [*shown, "Nothing to send."]
     shown += _outcomes(result)
     shown.extend(
-        (f"{name} stopped: {message} The remaining changes are pending: run `personasync apply` again.")
+        f"{name} stopped: {message} The remaining changes are pending: run `personasync apply` again."
         for name, message in result.failed.items()
     )
     if result.waiting:

@@ -64,7 +64,7 @@ def inbox(
         ],
     }
     since = f", the oldest since {backlog.oldest_at:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest_at else ""
-    told = [(f"{backlog.waiting:,} contacts are queued{since}; {len(parked):,} failed and were set aside.")]
+    told = [f"{backlog.waiting:,} contacts are queued{since}; {len(parked):,} failed and were set aside."]
     if released:
         told.insert(0, f"{released:,} contacts will be retried.")
     rows = [(one.contact, str(one.tries), one.reason) for one in parked]

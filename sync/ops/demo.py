@@ -286,7 +286,7 @@ def _shown(
         ("vs. random personas", sentence(clicks.everyone, clicks)),
         (
             "Second run",
-            (f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes received by the platforms"),
+            f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes received by the platforms",
         ),
         ("Seconds", f"{seconds:.1f}"),
     ]
