@@ -126,7 +126,7 @@ def _number(table: Table, row: int, column: int, file: str) -> float:
     cell = table.rows[row][column]
     number = number_of(cell)
     if number is None:
-        what = "is empty" if not cell.strip() else f"holds {cell!r}, which is no number"
+        what = "is empty" if not cell.strip() else f"holds {cell!r}, which is not a number"
         raise DefinitionError(
             f"row {table.numbers[row]} ({table.rows[row][0]!r}), column {table.headers[column]!r} {what}; "
             "write every coefficient as 0.25 or 0,25, without separators of thousands",

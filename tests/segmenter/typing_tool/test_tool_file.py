@@ -151,7 +151,7 @@ def test_a_table_is_read_either_way_round(table: Table) -> None:
         (Table(("item", "a", "b"), (("constant", "1", "2"),), (2,)), "constants and no items"),
         (
             Table(("item", "a", "b"), (("x", "1", "oops"), ("constant", "1", "2")), (2, 3)),
-            r"row 2 \('x'\), column 'b' holds 'oops', which is no number",
+            r"row 2 \('x'\), column 'b' holds 'oops', which is not a number",
         ),
         (Table(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
         (

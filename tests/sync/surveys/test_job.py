@@ -186,7 +186,7 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
     assert found["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
     assert found["complete"]
     assert refused == 2
-    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is no number" in told
+    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in told
 
 
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
