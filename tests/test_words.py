@@ -61,7 +61,9 @@ WORDS = (
     Word(r"told in spans", "told in spans", "shown as ranges"),
     Word(r"lie in the future", "at of 45 rows lie in the future", "45 events have future dates"),
     Word(
-        r"(?<!there )(?<!this )is no (?!longer\b|more than\b|less than\b)\w+",
+        r"(?<!there )is no (?:(?:valid|finite|positive|iso|web|e-mail) )?(?:share|reference|name|pair|time|number|text"
+        r"|date|count|json|toml|table|spreadsheet|address|contact|persona|person|segment|arm|trait|answer|method"
+        r"|target|tool)",
         "'x' is no share; is no reference to a secret",
         "'x' is not a percentage; is not a reference to a secret",
     ),
