@@ -1,4 +1,4 @@
-"""Every error that leaves a connector. The class says what to do next, the message what happened.
+"""Errors of connectors. The class says how to recover, the message what happened.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What crosses the border between a platform and us: frozen records, and the columns of each table.
+"""Record types shared by all connectors, and the table schemas (columns).
 
 Bulk data travel as Arrow tables in the schemas below, single things as frozen dataclasses. Every
 timestamp is UTC with microseconds. `contact_key` is the one way in which a row names a human: either

@@ -1,4 +1,4 @@
-"""Send a saved plan, exactly as it was written, and keep what became of every change.
+"""The apply job: send a saved plan and record the outcome of every change.
 
 The same command after a kill sends only what has no final outcome yet; setting a value twice is harmless. A part of
 a plan may go first: one connection, some people, a share of them. The rest waits for the next apply of that plan.

@@ -1,4 +1,4 @@
-"""An explanation in sentences."""
+"""Text of an assignment's explanation."""
 
 from __future__ import annotations
 

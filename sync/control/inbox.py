@@ -1,4 +1,4 @@
-"""The webhook inbox: events that are safely on disk, and the contacts that wait for a worker because of them.
+"""The webhook inbox: a durable queue of events, and of contacts to process.
 
 An event is kept once, whatever happens to its deliveries. Each contact with events stands in one row, which a worker
 leases; events that arrive meanwhile count the row's `arrivals` up, so that a worker that ends knows whether it has

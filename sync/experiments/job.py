@@ -1,4 +1,4 @@
-"""Create, show and end experiments: what can be seen with the people at hand is said before anybody is dealt in."""
+"""Experiment jobs: create (with a power calculation), show and end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decide what would change on the platforms: wanted minus shown, owned fields and groups only.
+"""Plan diff: wanted values minus current values, owned fields and groups only.
 
 Tables and policies in, a `Plan` out: the tables' engine is asked for their rows. Nothing here reads a clock, a file or
 a platform, and nothing here writes, so the same tables give the same plan. What a person may not receive, or a platform

@@ -1,4 +1,4 @@
-"""What every buyer's coming orders are worth: the value model is fitted once a week and asked at every assign."""
+"""Customer lifetime value (CLV): fitted weekly, predicted at every assign."""
 
 from __future__ import annotations
 

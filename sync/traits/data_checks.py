@@ -1,4 +1,4 @@
-"""Before and after people are classified: are the data fit to decide, and what did they look like?"""
+"""Data quality gates before classification, and snapshots for drift after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""experiments.toml: read and checked, and extended by `experiment create`. Optional: a workspace may have none."""
+"""The optional experiments.toml: read, validated, and extended by `experiment create`."""
 
 from __future__ import annotations
 

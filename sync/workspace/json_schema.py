@@ -1,4 +1,4 @@
-"""The published JSON Schemas of the workspace files, made from the shapes that also check them.
+"""JSON Schemas of the workspace files, generated from the models that validate them.
 
 ``python -m sync.workspace.json_schema`` writes them anew; a test compares.
 """

@@ -1,4 +1,4 @@
-"""The one reader of plugin.toml: what the plugin is, as checked values."""
+"""Reader of plugin.toml, as validated values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three files of a workspace as people write them: their shape, and nothing else."""
+"""Pydantic models of the workspace files."""
 
 from __future__ import annotations
 
