@@ -13,7 +13,7 @@ from connectors.records import ARMS
 from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE
 from segmenter.lift.arms import HOLDOUT, Experiment, arm_of
-from sync import experiments, lifting
+from sync import experiments, learning, lifting
 from sync.assign import assign
 from sync.experiments_file import as_toml, load_experiments, with_end, with_experiment
 from sync.loop import run_loop
@@ -88,8 +88,13 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     results(bench)
     later = replace_clock(bench, days=5)
     lift = lifting.lift_of_experiment(later, "spring")
+    learned = learning.offers(later)
 
     dealt = arms(bench)
+    reached = sum(cell.responses.people for best in learned.bests for cell in best.offers)
+    assert {cell.offer for best in learned.bests for cell in best.offers} == {"old", "new"}
+    assert 0 < reached <= sum(arm != HOLDOUT for arm in dealt.values())
+    assert {one.name for best in learned.bests for one in best.trials} == {"spring"}
     clicked = {one.question.treated: one.everyone for one in lift.comparisons if one.question.metric == "clicked"}
     assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
     assert tagged(platforms, "spring_holdout")
