@@ -55,7 +55,8 @@ def test_rates_are_told_as_if_all_offers_had_been_in_the_same_mailings() -> None
     (bo,) = best_offers([one, two])
 
     assert {cell.offer: cell.rate for cell in bo.offers} == pytest.approx(dict.fromkeys("abc", 0.06))
-    assert (bo.p, bo.supported) == (pytest.approx(1.0), False)
+    assert bo.p == pytest.approx(1.0)
+    assert not bo.supported
 
 
 def test_offers_through_a_shared_one_say_so() -> None:
