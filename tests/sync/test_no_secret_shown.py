@@ -206,16 +206,16 @@ def assert_told(printed: str, kept: Sequence[str]) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('name = "Demo shop"', f'name = "x"\nstate = "postgresql://u:{canaries.STATE.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nstate = "postgresql://u:{canaries.STATE_BROKEN.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nstate = "postgresql://h:1/d?password={canaries.STATE_QUERY.value}"'),
-        ('name = "Demo shop"', f'name = "x"\nengine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nengine = "postgres://u:{canaries.ENGINE_BROKEN.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nengine = "md:db?motherduck_token={canaries.ENGINE_QUERY.value}"'),
+        ('state = "sqlite"', f'state = "postgresql://u:{canaries.STATE.value}@127.0.0.1:1/db"'),
+        ('state = "sqlite"', f'state = "postgresql://u:{canaries.STATE_BROKEN.value}@127.0.0.1:1/db"'),
+        ('state = "sqlite"', f'state = "postgresql://h:1/d?password={canaries.STATE_QUERY.value}"'),
+        ('engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"'),
+        ('engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE_BROKEN.value}@127.0.0.1:1/db"'),
+        ('engine = "duckdb"', f'engine = "md:db?motherduck_token={canaries.ENGINE_QUERY.value}"'),
         ("http://127.0.0.1", f"http://me:{canaries.BASE.value}@127.0.0.1"),
         ('/3.0"', f'/3.0?key={canaries.BASE_QUERY.value}"'),
         ("https://hooks", f"https://me:{canaries.PUBLIC.value}@hooks"),
-        ('name = "Demo shop"', f'state = "postgresql://u:{canaries.STATE.value}@h/d"\nengin = 1'),
+        ('state = "sqlite"', f'state = "postgresql://u:{canaries.STATE.value}@h/d"\nengin = 1'),
     ],
 )
 def test_nothing_is_shown_of_addresses_with_passwords(
@@ -248,11 +248,7 @@ def crash(folder: Path) -> Callable[..., None]:
 
 
 def crashing(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    edit(
-        watch.folder,
-        'name = "Demo shop"',
-        f'name = "x"\nengine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"',
-    )
+    edit(watch.folder, 'engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"')
     monkeypatch.setattr(store, "_migrate", crash(watch.folder))
 
 
@@ -264,13 +260,13 @@ def test_nothing_is_shown_by_a_crash(
         told = watch.command(name, "--debug", "--json")
         assert name in WITHOUT_WORKSPACE or "RuntimeError" in told or "Usage" in told or "Error" in told
 
-    assert watch.statuses[1] >= 25
+    assert watch.statuses[1] >= 25, told
     no_leak(watch, capsys, 7)
 
 
 def test_a_crash_would_show_them(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     crashing(watch, monkeypatch)
-    monkeypatch.setattr("sync.cli.main.hide", str)
+    monkeypatch.setattr(import_module("sync.cli.main"), "hide", str)
     watch.command("status", "--json")
 
     assert {one.split(" in ")[0] for one in watch.found} >= {

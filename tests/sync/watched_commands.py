@@ -18,7 +18,7 @@ from tests.sync.canaries import leaks_below, leaks_in
 SECRETS = "secrets"  # the folder of what `file:` points to
 ANSWERS = "answers.csv"
 ADDRESS = "jun.imber.1@people.test"
-ARGUMENTS = {  # of commands that need some; "(busy)" is a folder or a port that is taken
+ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not empty, "(port)" one that is taken
     "audit": ["answers.csv"],
     "undo": ["last"],
     "overlap": ["regulars"],
@@ -32,7 +32,7 @@ ARGUMENTS = {  # of commands that need some; "(busy)" is a folder or a port that
     "setup": ["--yes"],
     "init": ["(busy)"],
     "demo": ["(busy)"],
-    "sandbox up": ["--hubspot-port", "(port)"],
+    "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
     "serve": ["--port", "(port)"],
 }
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
@@ -78,7 +78,7 @@ class Watch:
 
     def command(self, name: str, *flags: str) -> str:
         """Run one command; return what it printed."""
-        taken = {"(busy)": str(self.folder), "(port)": str(self._port)}
+        taken = {"(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
         arguments = [taken.get(one, one) for one in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]
