@@ -148,11 +148,11 @@ class Days:
         self.told: dict[str, int] = {}
         self.said: list[str] = []  # which commands there were since it was last told, and how each ended
 
-    def live(self, days: int) -> None:
-        """Let so many days pass."""
+    def live(self, days: int, hours: float) -> None:
+        """Let so many days pass, each of so many hours."""
         self.people.there = [address for one in self.shown().values() for address in sorted(one.addresses)]
         for day in range(1, days + 1):
-            self.stage.pass_time(timedelta(days=1))
+            self.stage.pass_time(timedelta(hours=hours))
             whole = day % WHOLE_EVERY == 0 or day == days
             self.day()
             if whole:
@@ -260,7 +260,7 @@ def live(options: argparse.Namespace) -> int:
         stage.build({"new": [["setup", "--yes"], *LOOP]})
         with stage.at("new"):
             days = Days(stage, options.seed)
-            days.live(options.days)
+            days.live(options.days, options.hours)
     found = days.found
     print(json.dumps({**found.document(options.days), "seconds": round(time.monotonic() - began, 1)}))
     return int(not found.clean)
@@ -271,6 +271,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.torture.days")
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hours", type=float, default=24.0, help="of a day; in short ones few assignments change")
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--no-kills", action="store_true", help="kill no command: needs no compiler")
     parser.add_argument("--plant", action="store_true", help="have the bug that lost people")
