@@ -22,9 +22,9 @@ from segmenter.stats.item_matrix import Items, Labels, coded
 from segmenter.stats.kmeans import Rows
 
 SAME_SEGMENTS = 0.6
-"""Agreement (adjusted Rand) of old and new labels above which nothing is said, however surely it fell."""
+"""Agreement (adjusted Rand index) of old and new labels above which there is no alarm."""
 FALLEN: Sequence[tuple[float, float]] = ((TRUSTED, 0.1), (VALID, 0.2))
-"""A segment's stability is told when it is below the first, and fell by more than the second."""
+"""Stability alarm: below the first value, and a fall of more than the second."""
 RISE = 0.1  # by so much the stability of the next number of segments must have risen to be told
 MANY = 1_000  # people: more don't make segments steadier
 EFFORT = Effort(100, 5)

@@ -118,7 +118,7 @@ def _tool(
     features = tuple(_renamed(feature, traits) for feature in form.features)
     means = [named.get(number) for number in form.segments]
     labels_ = [
-        one if one is not None and means.count(one) == 1 else f"{one or 'let go'}#{place}"
+        one if one is not None and means.count(one) == 1 else f"{one or 'retired'}#{place}"
         for place, one in enumerate(means, 1)
     ]
     model = Coefficients(**{**form.coefficients(), "labels": tuple(labels_), "features": features})

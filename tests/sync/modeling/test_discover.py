@@ -124,7 +124,7 @@ def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Pat
     proposal.write_text("[[segments]]".join(parts).replace("Come and see", ""), "utf-8")
     told("discover", "--accept", "kinds")
     (tool,) = load_tools(load_workspace(folder))
-    assert tool.file.means == {"let go#3": None}
+    assert tool.file.means == {"retired#3": None}
     proposal.write_text("[[segments]]".join(parts).replace("keep = true", "keep = false"), "utf-8")
     assert "fewer than two" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 

@@ -65,16 +65,16 @@ def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(sh
     assert [one["supported"] for one in found["personas"]] == [False, False]
     assert found["never_compared"] == {"Bo": [["early", "sale"], ["gift", "welcome"]]}
     assert "Bo: never compared were “early” or “sale” with “gift” or “welcome”." in told[1]
-    assert "works best" not in json.dumps(report)
-    assert report["advice"]["Go on"] == ["Nothing is proven to work yet."]
-    assert not any("Nothing" in line for line in report["advice"]["Test next"])
-    assert "compared in Spring: 600 “early”, 600 “sale”" in report["advice"]["Test next"][0]
+    assert "is the best of" not in json.dumps(report)
+    assert report["advice"]["Keep or scale"] == ["No significant positive result yet."]
+    assert not any("Nothing:" in line for line in report["advice"]["Test next"])
+    assert "Based on Spring (600 “early”, 600 “sale”)" in report["advice"]["Test next"][0]
 
 
 def test_a_report_before_any_campaign_stops_and_praises_nothing_and_says_what_to_test(shop: Shop) -> None:
     report = shop.say("report")
 
-    assert report["advice"] == {"Test next": ["Test two offers for Bo: no campaign has compared any yet."]}
+    assert report["advice"] == {"Test next": ["Test two offers for Bo: no campaign has compared offers yet."]}
 
 
 def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop) -> None:
@@ -149,9 +149,9 @@ def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop
     assert (found["best"], found["supported"], found["side_by_side"], found["early"]) == ("new", True, True, False)
     assert found["comparisons"] == [{"name": "spring", "people": {"old": len(old), "new": len(new)}}]
     assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": 2 * len(old), "new": 2 * len(new)}
-    assert any(f"spring: {len(new):,} “new”, {len(old):,} “old”" in line for line in report["advice"]["Go on"])
+    assert any(f"spring ({len(new):,} “new”, {len(old):,} “old”)" in line for line in report["advice"]["Keep or scale"])
     assert report["advice"]["Test next"] == [
-        "Nothing: each persona has an offer that works best of all that there are."
+        "Nothing: every persona has a significant winner among all offers."
     ]
 
 

@@ -92,6 +92,6 @@ def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(read
 
     assert alone == []
     assert [one.split(":")[0] for one in told] == ["Gus Gift"]
-    assert re.search(r"mailing added -[0-9.]+ points of orders in autumn, \+[0-9.]+ before.", told[0])
+    assert re.search(r"incremental orders -[0-9.]+ pp in autumn, were \+[0-9.]+ pp\.", told[0])
     assert told[0] in judge(ready).concept
     assert told[0] in page
