@@ -111,7 +111,7 @@ class Fault:
     mend: str
 
 
-AHEAD_OF_NOW, TOO_EARLY = "lie in the future", "are older than 1900"
+AHEAD_OF_NOW, TOO_EARLY = "have future dates", "have dates before 1900"
 FIX_TIMES = "Fix the dates in the source, then run `personasync pull --full`."
 FIX_AMOUNTS = "Mark returns as cancelled in the source; until then they lower the revenue of their buyers."
 MOMENTS = {"contacts": "created_at", "orders": "at", "deliveries": "at", "engagements": "at", "survey_answers": "at"}
@@ -136,7 +136,7 @@ def moment_faults(table: str, figures: Mapping[str, Any]) -> list[Fault]:
     """Return what the row of `moment_figures` says."""
     found = [
         Fault(
-            table, f"{MOMENTS[table]} of {figures[count]:,} rows {what}", figures[count], figures[example] or "", mend
+            table, f"{figures[count]:,} {table.replace('_', ' ')} {what}", figures[count], figures[example] or "", mend
         )
         for count, example, what, mend in (
             ("early", "earliest", TOO_EARLY, FIX_TIMES),

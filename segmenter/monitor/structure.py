@@ -98,28 +98,28 @@ class Structure:
         return self.moved or self.dissolved or self.one_more
 
     def sentences(self) -> list[str]:
-        """Say what happened, one sentence each; nothing where the segments still hold."""
+        """Return one sentence per structural change; none while the segments are stable."""
         told = []
         if self.moved:
             told.append(
-                f"segments found anew agree with these by {self.agreement:.2f} only ({self.threshold:.2f} is the least "
-                "that the same people would give)"
+                f"recalculated segments agree with these by {self.agreement:.2f} only (at least {self.threshold:.2f} "
+                "expected)"
             )
         if self.dissolved:
             told.append(
-                f"a segment does not come again any more (stability {self.stability:.2f}, it was "
-                f"{self.before.stability:.2f}): two may have become one"
+                f"a segment is not stable any more (stability {self.stability:.2f}, was "
+                f"{self.before.stability:.2f}): two may have merged"
             )
         if self.one_more:
             told.append(
-                f"{self.before.k + 1} segments hold now (agreement {self.following:.2f}, it was "
+                f"{self.before.k + 1} segments are stable now (agreement {self.following:.2f}, was "
                 f"{self.before.following or 0:.2f}): there may be a new one"
             )
         return told
 
 
 def structure(items: Items, old: Labels, before: Before, rng: Generator, effort: Effort = EFFORT) -> Structure:
-    """Find the segments anew among the people of today, and compare.
+    """Recalculate the segments on the people of today, and compare.
 
     Args:
         items: Today's base: the items or traits that the segments were found on.

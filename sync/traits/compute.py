@@ -37,7 +37,7 @@ ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 SOURCES = (*ROWS, VALUES)
 CODE = (mail, orders, people, windows, worth, traits, refresh, local_time, trait_catalogue)
 MOST_CHANGED = 0.2
-"""Share of people above which measuring everybody is about as fast."""
+"""Share of changed people above which a full recalculation is about as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Measuring:
         kept = KeptFacts(self.warehouse)
         before = kept.mark()
         mark, rows_before = self._look(as_of, before)
-        why = "it was asked for" if full else _why_whole(before, mark, rows_before)
+        why = "full recalculation was requested" if full else _why_whole(before, mark, rows_before)
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
@@ -117,7 +117,7 @@ class Measuring:
             found = int(persons.count().to_pyarrow().as_py())
             known = int(kept.facts.count().to_pyarrow().as_py())
             if found > self.most_changed * max(known, 1):
-                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} who were known")
+                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
             step.follow(self.catalogue, self.time_zone, changed, persons)
         return Measured(found)
 
@@ -166,15 +166,15 @@ class Measuring:
 
 def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
     if before is None:
-        return "nothing was kept yet"
+        return "first calculation"
     if before.made_by != mark.made_by:
-        return "traits, or how they are counted, changed"
+        return "trait definitions changed"
     if before.as_of > mark.as_of:
-        return "a later moment was looked at last"
+        return "the last calculation was as of a later time"
     if mark.as_of - before.as_of > refresh.LONGEST_LEAP:
-        return f"people were last measured as of {before.as_of:%Y-%m-%d}"
+        return f"the last calculation was as of {before.as_of:%Y-%m-%d}"
     if before.rows != rows_before or before.links > mark.links:
-        return "rows were taken out of the stores"
+        return "rows were deleted"
     return ""
 
 
@@ -198,7 +198,7 @@ def refreshed(bench: Workbench, as_of: datetime, *, full: bool = False) -> Itera
         yield measuring.traits(as_of), done
         return
     with measuring.traits(as_of).cache() as people:  # asked several times, and costly to measure
-        yield people, Measured(int(people.count().to_pyarrow().as_py()), "this engine keeps no facts")
+        yield people, Measured(int(people.count().to_pyarrow().as_py()), "this warehouse has no incremental traits")
 
 
 def _measuring(bench: Workbench) -> Measuring:

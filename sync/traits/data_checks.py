@@ -83,14 +83,15 @@ def refuse_unfit(
 
 def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
     if one.light == "red":
-        what = f"{one.name} decides, and {one.share_impossible:.0%} of its values are impossible"
+        what = f"{one.name} decides segments, and {one.share_impossible:.0%} of its values are impossible"
     elif before and one.people >= ENOUGH and before.known >= 2 * (1 - one.share_missing) and before.known >= 1 / 2:
         what = (
-            f"{one.name} decides, and only {1 - one.share_missing:.0%} of people have it, where {before.known:.0%} had"
+            f"{one.name} decides segments, and only {1 - one.share_missing:.0%} of people have it, down from "
+            f"{before.known:.0%}"
         )
     else:
         return []
-    return [Breach("trait_quality", f"{what}; look at `personasync quality`, and correct it where it comes from.")]
+    return [Breach("trait_quality", f"{what}. Run `personasync quality`, and fix it in the source.")]
 
 
 def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
@@ -99,7 +100,7 @@ def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
         named = " ".join(f"--override {name}" for name in dict.fromkeys(breach.guardrail for breach in standing))
         raise GuardrailError(
             " ".join(breach.message for breach in standing),
-            mend=f"To classify all the same: `personasync assign {named}`, or `personasync run {named}`.",
+            mend=f"To assign anyway: `personasync assign {named}`, or `personasync run {named}`.",
         )
 
 
