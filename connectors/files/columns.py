@@ -133,5 +133,5 @@ def _require(kind: str, columns: Columns, headers: Sequence[str], *, file: str) 
     if ("item" in columns) != ("value" in columns):
         raise FixSettingsError(
             f"{file} has only one of the columns 'item' and 'value'.",
-            mend="A file with one answer a row needs both; a file with one respondent a row needs neither.",
+            mend=("A file with one answer per row needs both; a file with one respondent per row needs neither."),
         )

@@ -49,7 +49,7 @@ class Row:
         contact_id = self.text("contact_id")
         if contact_id is None:
             headers = " or ".join(repr(self.columns.header(name)) for name in ("email", "contact_id"))
-            raise CellError(f"column {headers}: nothing says whose row this is")
+            raise CellError(f"column {headers}: empty, so the contact is unknown")
         return platform_key(connection, contact_id)
 
 

@@ -71,7 +71,7 @@ def events(
         if not answer["hasMore"]:
             return
         if answer["offset"] == offset:
-            raise ContractError("HubSpot's pages of e-mail events do not go on.")
+            raise ContractError("HubSpot's email events paging does not advance.")
         offset = answer["offset"]
 
 

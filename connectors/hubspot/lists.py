@@ -45,8 +45,8 @@ class Lists:
                 return None
             if found["processingType"] == "DYNAMIC":
                 raise FixSettingsError(
-                    f"The HubSpot list {found['name']!r} fills itself by rules.",
-                    mend="Rename it; personasync makes its own.",
+                    f"The HubSpot list {found['name']!r} is an active list (filled by filters).",
+                    mend="Rename it in HubSpot; personasync creates its own static list.",
                 )
             self._ids[group] = str(found["listId"])
         return self._ids[group]

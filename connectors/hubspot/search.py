@@ -45,7 +45,7 @@ def _following(
         after = page.get("paging", {}).get("next", {}).get("after")
         if after is None or after not in seen:
             return page["results"], after
-    raise ContractError(f"HubSpot's pages of {operation.endpoint} go round in a circle at {after!r}.")
+    raise ContractError(f"HubSpot's pages of {operation.endpoint} repeat at {after!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Search:
             answer = self.ask([*filters, on_property(OBJECT_ID, "GT", above)], OBJECT_ID)
             if all(int(row["id"]) > above for row in answer["results"]):
                 return answer
-        raise ContractError(f"HubSpot's {self.operation.endpoint} does not keep to its filter on ids.")
+        raise ContractError(f"HubSpot's {self.operation.endpoint} ignored its id filter.")
 
     def changed(self, since: datetime, first: Mapping[str, Any]) -> Iterator[tuple[Sequence[Row], int]]:
         """Yield what changed at *since* or later, given *first*, the answer of `newest`.

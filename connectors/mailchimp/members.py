@@ -168,7 +168,7 @@ class Members:
             same = len(page) > 1 and query["offset"] and [one["id"] for one in page] == [one["id"] for one in last]
             if not early and not same:
                 return answer
-        raise ContractError("Mailchimp sends a page of members that was not asked for.")
+        raise ContractError("Mailchimp returned an unexpected page of members.")
 
     def _ask(self, *, count: int, offset: int = 0, sort_dir: str = "ASC", **window: str) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.call(

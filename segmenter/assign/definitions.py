@@ -100,16 +100,16 @@ class Definitions:
             DefinitionError: A source comes twice; a model tells no probabilities, or names an unknown segment.
         """
         if len(set(self.order)) != len(self.order):
-            raise DefinitionError("a source comes twice", where="the order of sources")
+            raise DefinitionError("duplicate source", where="the order of sources")
         for scorer in (*self.tools, *([self.model] if self.model else [])):
             where = f"model {scorer.version!r}"
             if not scorer.model.tells_probabilities:
                 raise DefinitionError(
-                    "k-means without a temperature tells no probabilities; discover and accept it again", where=where
+                    "this k-means proposal has no probabilities; run `discover` and accept it again", where=where
                 )
             unknown = [name for name in scorer.meaning.segments if name is not None and name not in self.segments]
             if unknown:
-                raise DefinitionError(f"there is no segment {unknown[0]!r}; fit it anew", where=where)
+                raise DefinitionError(f"there is no segment {unknown[0]!r}; fit it again", where=where)
 
     @cached_property
     def segments(self) -> frozenset[str]:

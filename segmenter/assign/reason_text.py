@@ -12,18 +12,18 @@ from typing import Any
 import ibis
 
 NAMES = {"survey": "the survey", "model": "the model"}
-NOBODY_ASKED = "no source is configured"
+NOBODY_ASKED = "no source had an answer"
 
 Parts = Sequence[Any]
 
 
 def said(trait: str, value: Any) -> Parts:
-    """Declared: the person named their segment."""
-    return [f"declared: {trait} is ", value]
+    """A person said what they are."""
+    return [f"self-declared: {trait} is ", value]
 
 
 def not_a_segment(trait: str, value: Any) -> Parts:
-    """Declared, but not the name of a segment or persona."""
+    """A person said something that nothing is called."""
     return [f"{trait} says '", value, "', which is not a segment or persona"]
 
 
@@ -33,13 +33,13 @@ def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
 
 
 def left_out_by_rules(source: str) -> Parts:
-    """The model learned from the rules, and no rule matches the person."""
-    return [f"{NAMES[source]} learned from the rules, and no rule matches"]
+    """A model that learned from the rules is not asked about people whom every rule left out."""
+    return [f"{NAMES[source]} was trained on the rules, and this person matches no rule"]
 
 
 def let_go(source: str, label: Any) -> Parts:
-    """The model predicts a retired segment."""
-    return [f"{NAMES[source]} says ", label, ", which was retired"]
+    """A model is sure of a segment that the workspace let go."""
+    return [f"{NAMES[source]} says ", label, ", which was dropped"]
 
 
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:

@@ -40,7 +40,7 @@ def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purp
         if template.level == "individual" and template.trait is None:
             raise DefinitionError('personalize = "individual" needs a trait: trait = "favourite_category"', where=where)
         if (template.type == "choice") != bool(template.options):
-            raise DefinitionError('options belong to type = "choice", and it needs some', where=where)
+            raise DefinitionError('options go with type = "choice", which needs at least one', where=where)
         if template.trait is not None:
             _check_trait(template, template.trait, catalogue, purpose, where=where)
 
@@ -53,8 +53,8 @@ def _check_trait(template: TemplateField, name: str, catalogue: Catalogue, purpo
     if kind not in FROM[template.type]:
         fitting = next(field for field, kinds in FROM.items() if kind in kinds)
         raise DefinitionError(
-            f"the trait {name!r} is a {kind}, which a field of type {template.type} can't show; "
-            f'write type = "{kind if kind in FROM else fitting}"',
+            f"the trait {name!r} is a {kind}, which a field of type {template.type} can't show; use "
+            f'type = "{kind if kind in FROM else fitting}"',
             where=where,
         )
     refuse_sensitive([name], catalogue, purpose, where=where)
@@ -78,14 +78,14 @@ def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField])
                 raise DefinitionError(f"there is no such field; personas.toml defines: {listed}", where=where)
             if connection and connection not in fields[name].targets:
                 listed = ", ".join(fields[name].targets) or "none"
-                raise DefinitionError(f"the field is on no connection {connection!r}; it is on: {listed}", where=where)
+                raise DefinitionError(f"the field is not on connection {connection!r}; it is on: {listed}", where=where)
             _check_text(text, fields[name], where=where)
 
 
 def _check_text(text: str, template: TemplateField, *, where: str) -> None:
     size = len(text.encode())
     if size > TEXT_BYTES:
-        raise DefinitionError(f"the text has {size} bytes, Mailchimp keeps {TEXT_BYTES}; shorten it", where=where)
+        raise DefinitionError(f"the text has {size} bytes; Mailchimp keeps {TEXT_BYTES}. Shorten it", where=where)
     if len(text) > template.max_length:
         most = template.max_length
         raise DefinitionError(
@@ -93,7 +93,7 @@ def _check_text(text: str, template: TemplateField, *, where: str) -> None:
         )
     found = INJECTION.search(text)
     if found:
-        raise DefinitionError(f"{found.group()!r} would be executed by a template instead of printed", where=where)
+        raise DefinitionError(f"{found.group()!r} would run as template code instead of being printed", where=where)
     problem = _bad_value(text, template) if text else ""
     if problem:
         raise DefinitionError(problem, where=where)

@@ -61,13 +61,13 @@ def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[s
     for persona in personas:
         where = f"persona {persona.slug!r}"
         if persona.slug == UNCLASSIFIED:
-            raise DefinitionError(f"the name {UNCLASSIFIED!r} is kept for people without a segment", where=where)
+            raise DefinitionError(f"the name {UNCLASSIFIED!r} is reserved for people without a segment", where=where)
         for segment in persona.segments:
             if segment not in known:
                 raise DefinitionError(f"there is no segment {segment!r}", where=where)
             if segment in direct:
                 raise DefinitionError(
-                    f"segment {segment!r} belongs to persona {direct[segment]!r} already", where=where
+                    f"segment {segment!r} already belongs to persona {direct[segment]!r}", where=where
                 )
             direct[segment] = persona.slug
     found = {}

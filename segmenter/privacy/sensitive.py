@@ -76,7 +76,7 @@ INNOCENT = (
 )
 """Phrases that hold a word of the lists and mean something else."""
 
-MEND = 'If there is a lawful purpose, write into personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
+MEND = 'If there is a lawful purpose, add to personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,5 +182,5 @@ def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpos
         reason = "" if purpose.allows(name) else why_sensitive(name, catalogue)
         if reason:
             raise DefinitionError(
-                f"the trait {name!r} is sensitive ({reason}) and may not decide. {MEND.format(name=name)}", where=where
+                f"the trait {name!r} is sensitive ({reason}) and can't be used. {MEND.format(name=name)}", where=where
             )

@@ -72,7 +72,7 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     known: dict[str, Segment] = {}
     for segment in segments:
         if segment.name in known:
-            raise DefinitionError("the name is used twice", where=_where(segment))
+            raise DefinitionError("duplicate name", where=_where(segment))
         known[segment.name] = segment
     ancestors = {segment.name: _ancestors(segment, known) for segment in segments}
     children: dict[str | None, list[Segment]] = {}
@@ -108,7 +108,7 @@ def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...
         if parent not in known:
             raise DefinitionError(f"there is no segment {parent!r} to be its parent", where=_where(segment))
         if parent in found or parent == segment.name:
-            raise DefinitionError(f"it lies in itself, through {parent!r}", where=_where(segment))
+            raise DefinitionError(f"circular parent {parent!r}", where=_where(segment))
         found.append(parent)
         parent = known[parent].parent
     return tuple(found)

@@ -15,9 +15,9 @@ Family = Literal["demographic", "geographic", "behavioural", "cultural", "psycho
 TRAIT_FAMILIES: Mapping[Family, str] = {
     "demographic": "who they are: age, household, work; of companies industry and size",
     "geographic": "where they are",
-    "behavioural": "what they do: orders, mails, visits",
-    "cultural": "language, market, holidays, preferences that they state",
-    "psychographic": "what they want and think, as they say in surveys",
+    "behavioural": "what they do: orders, emails, website visits",
+    "cultural": "language, market, holidays, stated preferences",
+    "psychographic": "what they want and think, from surveys",
 }
 
 WORDS: Mapping[Family, frozenset[str]] = {

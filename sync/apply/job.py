@@ -103,9 +103,9 @@ def apply(
     plan = read_plan(path or _newest(bench))
     record = bench.control.plans.get(plan.plan_id)
     if record is None:
-        raise FixSettingsError(f"{plan.path} was not made in this workspace.", mend=NEW_PLAN)
+        raise FixSettingsError(f"{plan.path} was made in another workspace.", mend=NEW_PLAN)
     if record.state == "applied":
-        raise FixSettingsError(f"Plan {plan.plan_id} was applied already.", mend=NEW_PLAN)
+        raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", mend=NEW_PLAN)
     wanted = part.only or frozenset(bench.workspace.connections)
     names = [name for name in bench.workspace.connections if name in wanted and bench.connector(name).pushes]
     _refuse_stale(bench, plan)
@@ -177,7 +177,7 @@ def _chance(plan_id: str, person: str) -> str:
 def _newest(bench: Workbench) -> Path:
     newest = bench.control.plans.latest()
     if newest is None:
-        raise FixSettingsError("There is no plan yet.", mend="Run `personasync plan` first.")
+        raise FixSettingsError("No plan yet.", mend="Run `personasync plan` first.")
     return bench.workspace.directory / newest.path
 
 
@@ -188,7 +188,7 @@ def _refuse_stale(bench: Workbench, plan: SavedPlan) -> None:
     if moved:
         bench.control.plans.move(plan.plan_id, "stale")
         raise FixSettingsError(
-            f"Plan {plan.plan_id} is stale: since it was made there was another {', another '.join(moved)}.",
+            f"Plan {plan.plan_id} is out of date. Changed since it was made: {', '.join(moved)}.",
             mend=NEW_PLAN,
         )
 
@@ -253,7 +253,7 @@ def _untouched(
         applied.failed[name] = str(error)
         return list(changes)
     moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
-    outcomes = [Outcome(one, "parked", "Somebody has set it since it was read.", "set_by_others") for one in moved]
+    outcomes = [Outcome(one, "parked", "Edited by someone since the last pull.", "set_by_others") for one in moved]
     bench.control.ledger.settle(run.run_id, outcomes)
     applied.states[name, "parked"] += len(moved)
     left = set(map(key, moved))

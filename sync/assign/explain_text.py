@@ -9,11 +9,11 @@ from typing import Any
 from segmenter.assign.counterfactuals import Flip, Missing
 from segmenter.rules.segments import Checked, Clause
 
-RIGHT = "a calibrated probability"
+RIGHT = "calibrated: about this share of people with the same confidence are correct"
 MEANING = {
-    "declared": "declared",
-    "survey": f"{RIGHT}",
-    "rules": "share of the rule's traits that are known, not a probability",
+    "declared": "self-declared",
+    "survey": f"{RIGHT}, or stays in the same segment when the survey's segments are rebuilt",
+    "rules": "share of the rule's traits that are known; not a probability",
     "model": RIGHT,
 }
 """What the confidence of each source means."""
@@ -29,13 +29,13 @@ def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datet
     lines.append(f"Assigned by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
     if assignment["pending_since"] is not None:
         lines.append(
-            f"Pending since {assignment['pending_since']:%Y-%m-%d}: {assignment['pending'] or 'unclassified'}. "
-            "It takes effect if it persists (hysteresis)."
+            f"Pending change since {assignment['pending_since']:%Y-%m-%d}: "
+            f"{assignment['pending'] or 'unclassified'}. It takes effect if it is confirmed."
         )
     if assignment["expires_at"] is not None:
-        lines.append(f"No source confirms it any more. It expires on {assignment['expires_at']:%Y-%m-%d}.")
+        lines.append(f"No source confirms it any more: it is kept until {assignment['expires_at']:%Y-%m-%d}.")
     elif ends is not None:
-        lines.append(f"Valid until {ends:%Y-%m-%d}, even if no source confirms it again.")
+        lines.append(f"It is valid until {ends:%Y-%m-%d} without further confirmation.")
     return lines
 
 
@@ -51,14 +51,14 @@ def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
     """Return the counterfactual: what would change the segment."""
     told = {
-        "declared": ["another declaration"],
-        "survey": ["other survey answers, or a declaration"],
+        "declared": ["a different self-declared value"],
+        "survey": ["a different survey answer, or a self-declared value"],
     }.get(source or "")
     if told is None:
         told = [str(missing)] if missing else []
         told += [str(flip)] if flip and source != "rules" else []
         if not told and own is not None:
-            told = ["no segment is evaluated before this one; it changes when one of its own conditions fails"]
+            told = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
     return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
 
 
@@ -66,12 +66,12 @@ NO_RULE = "FALSE"  # what a segment without a rule is asked
 
 
 def tried_lines(tried: Sequence[tuple[Checked, bool, Sequence[Clause]]]) -> list[str]:
-    """Return each segment with its conditions, the current values, and whether they are true."""
-    lines = ["", "Segments in order of evaluation, with current values:"]
+    """Return each segment with its clauses, the values that decided, and whether they held."""
+    lines = ["", "Segments in evaluation order, with current values:"]
     for step, held, clauses in tried:
         within = f" (within {step.ancestors[0]})" if step.ancestors else ""
         if step.segment.rule.strip().upper() == NO_RULE:
-            lines.append(f"  no   {step.segment.name}{within}: no rule; other sources assign people to it")
+            lines.append(f"  no   {step.segment.name}{within}: no rule; people are assigned by other sources")
             continue
         lines.append(f"  {'yes' if held else 'no '}  {step.segment.name}{within}")
         lines += [f"         {'yes' if clause.held else 'no '}  {clause.text}  {_values(clause)}" for clause in clauses]

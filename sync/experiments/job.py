@@ -121,7 +121,7 @@ def find(bench: Workbench, name: str) -> Experiment:
     everybody = bench.workspace.everybody
     found = everybody if name == HOLDOUT else bench.workspace.experiments.get(name)
     if found is None and name == HOLDOUT:
-        raise FixSettingsError("Nobody is held out of everything.", mend="personasync.toml: [holdout] share = 0.05")
+        raise FixSettingsError("No global holdout is set.", mend="personasync.toml: [holdout] share = 0.05")
     if found is None:
         known = ", ".join(bench.workspace.experiments) or "none yet"
         raise FixSettingsError(f"There is no experiment {name!r}.", mend=f"{EXPERIMENTS} has: {known}.")
@@ -136,10 +136,10 @@ def end(bench: Workbench, name: str, at: datetime) -> Experiment:
     """
     one = find(bench, name)
     if name == HOLDOUT:
-        raise FixSettingsError("The global holdout has no end.", mend="Set its share to 0 in personasync.toml.")
+        raise FixSettingsError("The global holdout has no end date.", mend="Set its share to 0 in personasync.toml.")
     if one.ends is not None and one.ends <= at:
         ended = f"{name} ended {one.ends:%Y-%m-%d %H:%M} UTC."
-        raise FixSettingsError(ended, mend=f"`personasync lift --experiment {name}` tells its result.")
+        raise FixSettingsError(ended, mend=f"See the result with `personasync lift --experiment {name}`.")
     path = bench.workspace.directory / EXPERIMENTS
     replace_text(path, with_end(read_text(path), name, at))
     bench.reload()

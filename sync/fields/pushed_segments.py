@@ -73,12 +73,12 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
     found = []
     for name, people in skipped.items():
         around = instead[name][0]
-        shown = f"are shown as {around!r}, in which they are too" if around else "show the fallback and are in no group"
+        shown = f"get the copy of the parent segment {around!r}" if around else "get the fallback and no tag or list"
         held = "1 person" if people == 1 else f"{people:,} people"
         found.append(
-            f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. They {shown}. "
-            "To push it, widen or merge it in segments.toml, or lower min_audience in personasync.toml; then run "
-            "`personasync assign` and `plan`."
+            f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. "
+            f"Its people {shown}. To push it, widen or merge it in segments.toml, or lower "
+            "min_audience in personasync.toml; then run `personasync assign` and `plan`."
         )
     return found
 

@@ -241,7 +241,7 @@ def _contacts(state: State, target: Target) -> Table:
     known = linked.semi_join(state.assignments, "person_id")
     no_email = known.email.isnull() & ibis.literal(target.needs_email)
     blocked = ibis.cases(
-        (no_email, "no e-mail address"),
+        (no_email, "no email address"),
         (
             ~known.person_consent.isin(sorted(target.consents)),
             ibis.literal("consent: ", type="string") + known.person_consent,

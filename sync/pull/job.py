@@ -108,7 +108,7 @@ def read_stream(
         _keep_snapshot(bench, connector, snapshot, groups, pulled)
         bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
-        raise ContractError(f"{name} ended without saying where to go on.")
+        raise ContractError(f"{name} ended without a cursor to continue from.")
     bench.control.cursors.ended(connector.name, stream, began, run.run_id)
     pulled.rows[name] = done
 

@@ -83,8 +83,8 @@ def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) 
 
 def _said(model: ValueModel) -> Iterator[str]:
     again = model.frequency.expected_of_new(365 / 7)
-    seen = f"{model.buyers:,} buyers to {model.as_of:%Y-%m-%d}"
-    yield f"Value model ({seen}): a new buyer is expected to order {again:.1f} more times within a year."
+    seen = f"{model.buyers:,} buyers until {model.as_of:%Y-%m-%d}"
+    yield f"Value model of {seen}: a new buyer is expected to place {again:.1f} more orders within a year."
     for told in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
         if told:
             yield f"Value model: {told}."
@@ -94,10 +94,13 @@ def _left_out(found: History) -> Iterator[str]:
     if found.other_currency:
         yield (
             f"{found.other_currency:,} buyers order mostly in a currency other than {found.currency}; "
-            "they have no value, since there is no exchange rate."
+            "they have no value, because no exchange rate is set."
         )
     if found.not_positive:
-        yield f"{found.not_positive:,} orders of zero or less count as orders, but not towards order amounts."
+        yield (
+            f"{found.not_positive:,} orders with an amount of zero or less are counted, but excluded "
+            "from the average order value."
+        )
 
 
 def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:

@@ -107,7 +107,7 @@ class Measuring:
         kept = KeptFacts(self.warehouse)
         before = kept.mark()
         mark, rows_before = self._look(as_of, before)
-        why = "full recalculation was requested" if full else _why_whole(before, mark, rows_before)
+        why = "requested" if full else _why_whole(before, mark, rows_before)
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
@@ -166,15 +166,15 @@ class Measuring:
 
 def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
     if before is None:
-        return "first calculation"
+        return "no saved values yet"
     if before.made_by != mark.made_by:
         return "trait definitions changed"
     if before.as_of > mark.as_of:
-        return "the last calculation was as of a later time"
+        return "the last calculation was for a later date"
     if mark.as_of - before.as_of > refresh.LONGEST_LEAP:
         return f"the last calculation was as of {before.as_of:%Y-%m-%d}"
     if before.rows != rows_before or before.links > mark.links:
-        return "rows were deleted"
+        return "records were deleted"
     return ""
 
 
@@ -198,7 +198,10 @@ def refreshed(bench: Workbench, as_of: datetime, *, full: bool = False) -> Itera
         yield measuring.traits(as_of), done
         return
     with measuring.traits(as_of).cache() as people:  # asked several times, and costly to measure
-        yield people, Measured(int(people.count().to_pyarrow().as_py()), "this warehouse has no incremental traits")
+        yield (
+            people,
+            Measured(int(people.count().to_pyarrow().as_py()), "this engine does not support incremental updates"),
+        )
 
 
 def _measuring(bench: Workbench) -> Measuring:

@@ -83,7 +83,7 @@ def refuse_unfit(
 
 def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
     if one.light == "red":
-        what = f"{one.name} decides segments, and {one.share_impossible:.0%} of its values are impossible"
+        what = f"{one.name} is used for assignment, and {one.share_impossible:.0%} of its values are invalid"
     elif before and one.people >= ENOUGH and before.known >= 2 * (1 - one.share_missing) and before.known >= 1 / 2:
         what = (
             f"{one.name} decides segments, and only {1 - one.share_missing:.0%} of people have it, down from "
@@ -91,7 +91,7 @@ def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
         )
     else:
         return []
-    return [Breach("trait_quality", f"{what}. Run `personasync quality`, and fix it in the source.")]
+    return [Breach("trait_quality", f"{what}; check `personasync quality` and fix the source.")]
 
 
 def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
@@ -100,7 +100,7 @@ def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
         named = " ".join(f"--override {name}" for name in dict.fromkeys(breach.guardrail for breach in standing))
         raise GuardrailError(
             " ".join(breach.message for breach in standing),
-            mend=f"To assign anyway: `personasync assign {named}`, or `personasync run {named}`.",
+            mend=f"To classify anyway: `personasync assign {named}`, or `personasync run {named}`.",
         )
 
 

@@ -37,8 +37,8 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
         count = done[f"{kind} {connection}"] + len(persons)
         if count > most:
             reason = (
-                f"guardrail max_{kind}: within a day {count} contacts of {connection} would be {kind}, at most {most} "
-                "may; look at `personasync plan`, then `personasync inbox --retry`"
+                f"guardrail max_{kind}: {count} contacts of {connection} would be {kind} within a day, "
+                f"the limit is {most}; check `personasync plan`, then run `personasync inbox --retry`"
             )
             found |= dict.fromkeys(persons, reason)
     return found

@@ -146,7 +146,7 @@ class Worker:
         """Leave out contacts during which workers ended again and again without saying why."""
         deadly = {one.contact for one in claimed if one.tries > self._service.settings.tries}
         if deadly:
-            self._park(deadly, f"workers ended {self._service.settings.tries} times while they were at it")
+            self._park(deadly, f"the worker crashed {self._service.settings.tries} times on this contact")
         return [one for one in claimed if one.contact not in deadly]
 
     def _try(self, handler: Handler, claimed: Sequence[Claimed]) -> None:

@@ -15,7 +15,7 @@ from sync.workspace.schema import ExperimentPart, ExperimentsFile
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
-HEAD = "# Experiments of this workspace. `personasync experiment create` adds one; change nothing but `ends` later.\n"
+HEAD = "# Experiments of this workspace. `personasync experiment create` adds one. Later, change only `ends`.\n"
 
 
 def load_experiments(
@@ -51,7 +51,7 @@ def _check_names(one: Experiment, personas: Collection[str], taken: Collection[s
             raise DefinitionError(f"there is no persona {slug!r}; personas.toml has: {listed}", where=where)
     for group in one.groups.values():
         if group in taken:
-            raise DefinitionError(f"its group {group!r} has the name of another one", where=where)
+            raise DefinitionError(f"its group {group!r} has the same name as another group", where=where)
 
 
 def _experiment(name: str, part: ExperimentPart) -> Experiment:
@@ -105,7 +105,7 @@ def with_experiment(text: str, one: Experiment) -> str:
         FixSettingsError: There is one of that name.
     """
     if re.search(rf"^\[experiments\.{re.escape(one.name)}\]", text, flags=re.MULTILINE):
-        raise FixSettingsError(f"There is an experiment {one.name!r} already.", mend="Choose another name.")
+        raise FixSettingsError(f"An experiment named {one.name!r} already exists.", mend="Choose another name.")
     begin = text.rstrip() + "\n" if text.strip() else HEAD
     return begin + "\n" + as_toml(one)
 

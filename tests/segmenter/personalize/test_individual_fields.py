@@ -182,8 +182,8 @@ def test_no_text_of_a_contact_becomes_a_merge_tag_hubl_or_html(texts: list[str])
         ({"trait": "favorite"}, "there is no trait 'favorite'; known: .*favourite_category.*next_category"),
         ({"trait": "favourite_category", "type": "number"}, "is a text, which a field of type number can't show"),
         ({"level": "individual"}, "needs a trait"),
-        ({"type": "choice"}, "needs some"),
-        ({"options": ("a",)}, "belong to type"),
+        ({"type": "choice"}, "needs at least one"),
+        ({"options": ("a",)}, "go with type"),
         ({"trait": "illness"}, "'illness' is about health"),
     ],
 )

@@ -133,7 +133,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     ]  # fmt: skip
     main.write_text(before + '\n[classify]\ntools = ["short"]\n', "utf-8")
     assert {one["name"]: one["lacking"] for one in told("survey", "list")["tools"]}["needs"] == (
-        "[classify] tools leaves it out"
+        "not listed in [classify] tools"
     )
     main.write_text(before + '\n[tools.nope]\nwho = "age >= 40"\n', "utf-8")
     assert "[tools.NAME]: there is no typing tool 'nope'" in told("survey", "list", status=2)["error"]["message"]

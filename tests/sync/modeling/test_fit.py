@@ -121,7 +121,7 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(
     told = explain(filled, person.removeprefix("mailto:"))
     assert "calibrated" in told.sentences[0]
     assert made.file.version in " ".join(told.sentences)
-    assert "the model would say" in " ".join(told.sentences)
+    assert "the model would assign" in " ".join(told.sentences)
     assert set(told.document["chances"][made.file.version]) == {"gift_buyers", "newcomers"}
     assert told.document["holds_until"] > filled.now()
     again = classify(filled, person.removeprefix("mailto:"), as_of=filled.now())
@@ -163,7 +163,7 @@ def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is
 
     assert "optimistic" in by_labels
     assert "optimistic" not in by_name + by_file
-    assert "Learned from" in by_name
+    assert "Trained on" in by_name
     shutil.rmtree(folder / "proposals")
 
 
@@ -281,7 +281,7 @@ def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Workbench, tmp
     assert all("@" in sample for move in moves for sample in move.samples)
     assert assigned.warehouse.history(ASSIGNMENTS.name).count().execute() == before
     assert what_if(assigned, assigned.workspace.directory / "segments.toml", as_of=assigned.now()) == []
-    with pytest.raises(FixSettingsError, match="There is no file"):
+    with pytest.raises(FixSettingsError, match="File not found"):
         what_if(assigned, tmp_path / "nothing.toml", as_of=assigned.now())
 
 
@@ -317,13 +317,13 @@ def test_a_fit_to_the_rules_says_whom_they_leave_out(
 
     run(["fit", "-w", str(filled.workspace.directory), "--target", "rules"])
 
-    assert "whom every rule leaves out, stays unclassified" in capsys.readouterr().out
+    assert "people who match no rule stay unclassified" in capsys.readouterr().out
 
 
 def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Workbench) -> None:
     file = real.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
-    for name, told in (("nothing", "is no trait"), ("orders_total", "not text")):
+    for name, told in (("nothing", "is not a trait"), ("orders_total", "must be text")):
         file.write_text(f'{plain}\n[classify]\ndeclared = "{name}"\n', "utf-8")
         with pytest.raises(FixSettingsError, match=told):
             definitions_of(load_workspace(real.workspace.directory))

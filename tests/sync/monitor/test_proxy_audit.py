@@ -44,7 +44,7 @@ def test_to_allow_needs_a_purpose_and_a_trait_that_exists(platforms: Platforms, 
 
     assert "`allow` needs a purpose" in without
     assert status == 2
-    assert "there is no trait 'ordrs' to allow" in unknown
+    assert "unknown trait 'ordrs' in `allow`" in unknown
 
 
 def test_what_a_persona_should_not_say_is_told_with_its_line_whenever_the_workspace_loads(
@@ -95,7 +95,7 @@ def test_a_flag_that_a_segment_stands_for_is_blocked_and_kept_nowhere(
     assert (status, shown_status, found["verdict"]) == (3, 3, "block")
     assert found["by_segment"][0]["auc"] > 0.95
     assert {offer["segment"]: offer["verdict"] for offer in found["offers"]}[largest] == "warn"
-    assert "They stand for it" in shown
+    assert "act as a proxy for it" in shown
     kept = [path for path in platforms.folder.rglob("*") if path.is_file() and b"secret_flag" in path.read_bytes()]
     assert kept == []
 

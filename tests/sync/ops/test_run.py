@@ -181,7 +181,7 @@ def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms,
         apply(ready, edited.path)
     good = plan(ready)
     apply(ready, good.path)
-    with pytest.raises(FixSettingsError, match="applied already"):
+    with pytest.raises(FixSettingsError, match="already applied"):
         apply(ready, good.path)
 
 

@@ -216,7 +216,7 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     personas = folder / "personas.toml"
     text = personas.read_text("utf-8").replace('picture = ""', 'picture = "../her.png"')
     personas.write_text(text, "utf-8")
-    assert findings(1) == ["gold: '../her.png' can't be shown."]
+    assert findings(1) == ["gold: '../her.png' can't be used."]
     personas.write_text(text.replace("../her.png", "her.png"), "utf-8")
     (folder / "her.png").write_bytes(b"a picture")
     assert findings(1) == []
@@ -228,13 +228,13 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["draft"], "Name one segment, or write --all"),
-        (["draft", "gold", "--all"], "Name one segment, or write --all"),
+        (["draft"], "Name a segment, or use --all"),
+        (["draft", "gold", "--all"], "Name a segment, or use --all"),
         (["draft", "silver"], "There is no segment or persona 'silver'. There are: alpine_gold, gold"),
         (["draft", "few"], "The segment 'few' has 3 people; of fewer than 20 nothing is said"),
         (["show", "silver"], "There is no persona 'silver'. personas.toml has: olaf"),
         (["show", "gold"], "The segment 'gold' has no persona yet. `personasync personas draft gold`"),
-        (["show", "--version", "3"], "A version is one persona's"),
+        (["show", "--version", "3"], "A version belongs to one persona"),
         (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Versions of it: none yet"),
         (["diff", "7"], "There is no version 7. The newest one is 0"),
     ],
@@ -285,7 +285,7 @@ def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: 
     assert run(["personas", "draft", "--all", "--workspace", str(folder)]) == 2
     assert "Nobody is assigned yet" in capsys.readouterr().err
     assert run(["personas", "show", "--workspace", str(folder)]) == 0
-    assert "none kept" in capsys.readouterr().out
+    assert "none yet" in capsys.readouterr().out
 
 
 def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_plainly(
@@ -307,7 +307,7 @@ def test_people_read_the_card_with_invention_apart_from_facts(
 ) -> None:
     assert run(["personas", "show", "gold", "--workspace", str(folder)]) == 0
     shown = capsys.readouterr().out.replace("\n", " ")
-    facts, invention = shown.split("INVENTION, written by people")
+    facts, invention = shown.split("PROFILE, written by your team")
 
     for words in ("Geographic", "country", "CH", "index", "Typical member", "Euclidean distance", "Confidence", "Fair"):
         assert words in facts

@@ -13,8 +13,8 @@ SAID = {
     "offers": "nothing can be compared. Send a campaign in variants",
     "segments": "Nobody has a segment yet. Run `personasync pull` and `personasync assign`.",
     "migration": "Run `personasync assign`.",
-    "explain ada@people.test": "No contact has the address 'ada@people.test'. Run `personasync pull`",
-    "preview mail.html --contact ada@people.test": "No contact has the address 'ada@people.test'.",
+    "explain ada@people.test": "No contact has the email address 'ada@people.test'. Run `personasync pull`",
+    "preview mail.html --contact ada@people.test": "Nobody here has the address 'ada@people.test'.",
 }
 
 
@@ -44,9 +44,13 @@ def test_an_experiment_without_any_campaign_yet(platforms: Platforms, say: Run) 
     say("assign")
     lift, report = say("lift", "--experiment", "spring"), say("report")
 
-    assert "Nobody is assigned yet: run `personasync assign`, which deals people in." in early[1]
+    assert (
+        "Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants." in early[1]
+    )
     assert (nobody[0], lift[0], report[0]) == (2, 0, 0)
-    assert "Nobody is assigned to spring yet. Run `personasync assign`, which assigns people to its variants." in nobody[2]
+    assert (
+        "Nobody is in spring yet. Run `personasync assign`, which randomly assigns people to the variants." in nobody[2]
+    )
     assert "not enough data" in lift[1]
     assert "No campaign has been imported yet." in report[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (early, nobody, lift, report))

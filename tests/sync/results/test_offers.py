@@ -162,7 +162,7 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
     status, told = shop.told("offers")
 
     assert status == 0
-    assert "Nothing was compared yet." in told
+    assert "No offers have been compared yet." in told
     assert "spring: old words / new words did not reach its arms alike, so it compares nothing." in told
 
 

@@ -81,7 +81,7 @@ def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path:
 
     by_name = {one.name: one for one in found.ranking}
     assert (found.valued, found.currency) == (True, "EUR")
-    assert any(one.startswith("200 buyers order mostly in another currency than EUR; they") for one in found.notes)
+    assert any(one.startswith("200 buyers order mostly in a currency other than EUR; they") for one in found.notes)
     assert by_name["euros"].mean_value > 1.5 * by_name["dollars"].mean_value > 0  # 250 of 450 there pay in euros
     assert found.ranking[0].name == "euros"
 
