@@ -18,12 +18,12 @@ Parts = Sequence[Any]
 
 
 def said(trait: str, value: Any) -> Parts:
-    """A person said what they are."""
+    """Declared: the person named their segment."""
     return [f"self-declared: {trait} is ", value]
 
 
 def not_a_segment(trait: str, value: Any) -> Parts:
-    """A person said something that nothing is called."""
+    """Declared, but not the name of a segment or persona."""
     return [f"{trait} says '", value, "', which is not a segment or persona"]
 
 
@@ -33,13 +33,13 @@ def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
 
 
 def left_out_by_rules(source: str) -> Parts:
-    """A model that learned from the rules is not asked about people whom every rule left out."""
+    """The model was trained on the rules, and the person matches no rule."""
     return [f"{NAMES[source]} was trained on the rules, and this person matches no rule"]
 
 
 def let_go(source: str, label: Any) -> Parts:
-    """A model is sure of a segment that the workspace let go."""
-    return [f"{NAMES[source]} says ", label, ", which was dropped"]
+    """The model predicts a retired segment."""
+    return [f"{NAMES[source]} says ", label, ", which was retired"]
 
 
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:

@@ -167,5 +167,7 @@ def gate(quality: Quality, *, rules_hit: float | None = None) -> Gate:
         if precision is not None and precision < LEAST_PRECISION:
             told.append(f"Precision of {label!r} is {precision:.0%}; at least {LEAST_PRECISION:.0%} is required.")
     if rules_hit is not None and rules_hit >= quality.hit:
-        told.append(f"Keep the rules: their hit rate on the same people is {rules_hit:.0%}, the model's {quality.hit:.0%}.")
+        told.append(
+            f"Keep the rules: their hit rate on the same people is {rules_hit:.0%}, the model's {quality.hit:.0%}."
+        )
     return Gate(not told, tuple(told))

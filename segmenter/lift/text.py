@@ -34,9 +34,7 @@ def differ(found: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
     if found.common.differ:
         return f"The effect differs between personas (Q = {found.common.q:.1f}, p = {found.common.p:.3f})."
-    return (
-        f"No significant difference between personas (p = {found.common.p:.2f}): expect the same effect for each."
-    )
+    return f"No significant difference between personas (p = {found.common.p:.2f}): expect the same effect for each."
 
 
 def sentence(one: Effect, found: Comparison) -> str:
@@ -88,8 +86,7 @@ def offer_sentence(best: Best) -> str:
             f"Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
         )
     return (
-        f"{best.persona}: no significant winner among {offers} yet (p = {best.p:.2f}). "
-        f"{carried(best)}. Keep testing."
+        f"{best.persona}: no significant winner among {offers} yet (p = {best.p:.2f}). {carried(best)}. Keep testing."
     )
 
 

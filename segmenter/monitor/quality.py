@@ -135,9 +135,7 @@ def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
 def moment_faults(table: str, figures: Mapping[str, Any]) -> list[Fault]:
     """Return what the row of `moment_figures` says."""
     found = [
-        Fault(
-            table, f"{figures[count]:,} {table.replace('_', ' ')} {what}", figures[count], figures[example] or "", mend
-        )
+        Fault(table, f"{figures[count]:,} rows {what}", figures[count], figures[example] or "", mend)
         for count, example, what, mend in (
             ("early", "earliest", TOO_EARLY, FIX_TIMES),
             ("late", "latest", AHEAD_OF_NOW, FIX_TIMES + " Until then they do not count."),

@@ -30,7 +30,7 @@ def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datet
     if assignment["pending_since"] is not None:
         lines.append(
             f"Pending change since {assignment['pending_since']:%Y-%m-%d}: "
-            f"{assignment['pending'] or 'unclassified'}. It takes effect if it is confirmed."
+            f"{assignment['pending'] or 'unclassified'}. It takes effect if it persists (hysteresis)."
         )
     if assignment["expires_at"] is not None:
         lines.append(f"No source confirms it any more: it is kept until {assignment['expires_at']:%Y-%m-%d}.")
@@ -66,7 +66,7 @@ NO_RULE = "FALSE"  # what a segment without a rule is asked
 
 
 def tried_lines(tried: Sequence[tuple[Checked, bool, Sequence[Clause]]]) -> list[str]:
-    """Return each segment with its clauses, the values that decided, and whether they held."""
+    """Return each segment with its conditions, the current values, and whether they are true."""
     lines = ["", "Segments in evaluation order, with current values:"]
     for step, held, clauses in tried:
         within = f" (within {step.ancestors[0]})" if step.ancestors else ""

@@ -65,7 +65,8 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     named = _merged([part for part in file.segments if part.keep])
     if len(set(named.values())) < 2:  # noqa: PLR2004 - one segment tells nobody apart
         raise FixSettingsError(
-            f"proposals/{name}.toml keeps fewer than two segments.", mend="Set keep = true for two or more, or discard the proposal."
+            f"proposals/{name}.toml keeps fewer than two segments.",
+            mend="Set keep = true for two or more, or discard the proposal.",
         )
     members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
     known = {segment.name for segment in workspace.segments}
@@ -104,15 +105,11 @@ def _tool(
     if file.proposal.source != "survey":
         return None, ()
     if form is None or any(logged(feature) for feature in form.features):
-        remark = (
-            "These segments have no scorer, because an item is log-transformed: make a typing tool"
-        )
+        remark = "These segments have no scorer, because an item is log-transformed: make a typing tool"
         return None, (f"{remark} with `personasync survey design --proposal {file.proposal.name}`.",)
     _check_name(workspace, file.proposal.name)
     if _nobody(workspace, file.proposal.within):
-        return None, (
-            f"{file.proposal.within!r} has no rule, so its sub-segments have no scorer.",
-        )
+        return None, (f"{file.proposal.within!r} has no rule, so its sub-segments have no scorer.",)
     questions = _questions(workspace, file, form)
     traits = {question.item: question.trait for question in questions}
     features = tuple(_renamed(feature, traits) for feature in form.features)

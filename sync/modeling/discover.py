@@ -48,7 +48,9 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         FixSettingsError: Latent classes were asked for in numbers.
     """
     if asked.method == "lca" and base.items.kind == "metric":
-        raise FixSettingsError("Latent class analysis needs categorical answers; these are numbers.", mend="Use --method kmeans.")
+        raise FixSettingsError(
+            "Latent class analysis needs categorical answers; these are numbers.", mend="Use --method kmeans."
+        )
     with recorded(bench, "discover") as run:
         found = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in found.people]

@@ -87,9 +87,7 @@ def fit(
         people = measured(bench, as_of).to_pyarrow()
         truth = _truth(bench, definitions, bench.warehouse.memtable(people), target, as_of, labels)
         if not truth:
-            raise FixSettingsError(
-                f"No segment comes from {target}.", mend="Check [classify] in personasync.toml."
-            )
+            raise FixSettingsError(f"No segment comes from {target}.", mend="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
         again = None if labels is None else _found_again(bench, labels, drawn, seed)
         made = train(
@@ -168,9 +166,7 @@ def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str,
     try:
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(
-            f"{path.name} can't be read: {error}.", mend="Use a CSV file with a header."
-        ) from error
+        raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Use a CSV file with a header.") from error
     names = set(rows.column_names)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(

@@ -77,9 +77,7 @@ def from_traits(
     notes: list[str] = []
     if not wanted:
         usable = {name: column for name, column in columns.items() if _tells(column)}
-        notes = [
-            f"{name} is excluded: nearly no values, or all the same." for name in columns if name not in usable
-        ]
+        notes = [f"{name} is excluded: nearly no values, or all the same." for name in columns if name not in usable]
         columns = usable
     items = _checked(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
     return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
@@ -180,7 +178,9 @@ def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     for person, number in zip(grid.column(who), grid.numbers, strict=True):
         if not person:
-            raise FixSettingsError(f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs an id.")
+            raise FixSettingsError(
+                f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs an id."
+            )
         if person in seen:
             raise FixSettingsError(
                 f"{grid.file}, row {number}: {person!r} already answered in row {seen[person]}.",

@@ -67,9 +67,7 @@ def answered(newest_first: Sequence[CampaignResult]) -> list[str]:
     for persona, reference in first.items():
         place = slow_change(reference, [one[persona] for one in later if persona in one])
         if place is not None:
-            told.append(
-                f"{persona}: click rate has drifted since the first campaign ({reference.rate:.1%})."
-            )
+            told.append(f"{persona}: click rate has drifted since the first campaign ({reference.rate:.1%}).")
     return told
 
 

@@ -37,7 +37,9 @@ def migration(bench: Workbench, before: datetime, after: datetime) -> Overlap:
 
 def _first_assigned(bench: Workbench) -> str:
     first = bench.warehouse.history(ASSIGNMENTS.name).recorded_at.min().to_pyarrow().as_py()
-    return "Run `personasync assign`." if first is None else f"The first assignments were at {first:%Y-%m-%d %H:%M} UTC."
+    return (
+        "Run `personasync assign`." if first is None else f"The first assignments were at {first:%Y-%m-%d %H:%M} UTC."
+    )
 
 
 def meeting(bench: Workbench, first: str, second: str) -> Overlap:
@@ -55,7 +57,8 @@ def meeting(bench: Workbench, first: str, second: str) -> Overlap:
     pairs = Counter((here[person], there[person]) for person in here if person in there)
     if not pairs:
         raise FixSettingsError(
-            f"{first} and {second} have no people in common.", mend="Respondents of a file are not people of the workspace: compare others."
+            f"{first} and {second} have no people in common.",
+            mend="Respondents of a file are not people of the workspace: compare others.",
         )
     return overlap(pairs)
 

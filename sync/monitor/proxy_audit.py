@@ -125,7 +125,8 @@ def _groups(file: str, column: str, values: Sequence[str]) -> dict[str, int]:
     groups = {value: values.count(value) for value in sorted(set(values))}
     if len(groups) > MOST_GROUPS:
         raise FixSettingsError(
-            f"{file}: {column!r} has {len(groups)} different values.", mend="Use a flag with a few groups, such as yes and no."
+            f"{file}: {column!r} has {len(groups)} different values.",
+            mend="Use a flag with a few groups, such as yes and no.",
         )
     large = [group for group, people in groups.items() if people >= LEAST]
     if len(groups) < 2 or not large or len(values) - max(groups[one] for one in large) < LEAST:  # noqa: PLR2004

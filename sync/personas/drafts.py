@@ -89,7 +89,9 @@ def _wanted(
 ) -> tuple[list[str], dict[str, str]]:
     """The segments that get a draft, and those that get none, with the reason; *only_these*: of those with a size."""
     if not workspace.segments:
-        raise FixSettingsError("There is no segment to describe.", mend=f"Add one to {SEGMENTS}, or run `personasync discover`.")
+        raise FixSettingsError(
+            "There is no segment to describe.", mend=f"Add one to {SEGMENTS}, or run `personasync discover`."
+        )
     if name is not None:
         return _named(workspace, name, sizes), {}
     steps, chosen, skipped = workspace.steps.by_name(), [], {}

@@ -50,9 +50,7 @@ def shown(bench: Workbench, name: str, number: int | None = None) -> Shown:
     version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
     if version is None:
         found = profiles_of(bench, assigned(bench), [slug])
-        return Shown(
-            slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`."
-        )
+        return Shown(slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`.")
     profile = _profile(version)
     newest = newest_moment(bench)
     if version is not versions[-1]:

@@ -123,7 +123,7 @@ def _person(bench: Workbench, contact: str) -> str:
     key = email_key(address or "")
     person = bench.control.links.of_keys({key}).get(key)
     if person is None:
-        raise FixSettingsError(f"No contact has the address {contact!r}.", mend="Run `personasync pull`.")
+        raise FixSettingsError(f"No contact has the email address {contact!r}.", mend="Run `personasync pull`.")
     return person
 
 

@@ -87,7 +87,9 @@ def forest(found: Comparison) -> str:
     shape = alt.Shape(
         "kind:N",
         legend=None,
-        scale=alt.Scale(domain=["more", "less", "not significant"], range=["triangle-right", "triangle-left", "circle"]),
+        scale=alt.Scale(
+            domain=["more", "less", "not significant"], range=["triangle-right", "triangle-left", "circle"]
+        ),
     )
     title = "Difference in pp, with 95% CI"
     zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")

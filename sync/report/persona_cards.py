@@ -69,9 +69,7 @@ def _card(
         share,
         f"persona-{share.slug}",
         values.get(share.slug, ""),
-        channels=[
-            f"{one.connection}: {one.persons:,}, {one.reachable:,} marketable" for one in drawn.channels
-        ],
+        channels=[f"{one.connection}: {one.persons:,}, {one.reachable:,} marketable" for one in drawn.channels],
         path=[_step(one) for one in drawn.path],
         copy=_copy(bench, share.slug),
         history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],

@@ -88,14 +88,12 @@ def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
         told = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
         return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
     mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
-    early = ["Interim: the experiment still runs. The intervals are peeking-safe, and wider for it."] if lift.early else []
+    early = (
+        ["Interim: the experiment still runs. The intervals are peeking-safe, and wider for it."] if lift.early else []
+    )
     text = f"Difference in {RATES[question.metric]}, by persona. " + " ".join(sentences(one))
     figure = Figure(charts.forest(one), text)
-    others = [
-        sentence(other.everyone, other)
-        for other in mine
-        if other.everyone.verdict != "nobody"
-    ]
+    others = [sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
     return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
 
 
@@ -136,9 +134,7 @@ def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
     nothing = {
         "Stop": "No significant negative result." if found.measured else "",
         "Keep or scale": "No significant positive result yet." if found.measured else "",
-        "Test next": "Nothing: every persona has a significant winner among all offers."
-        if found.settled
-        else "",
+        "Test next": "Nothing: every persona has a significant winner among all offers." if found.settled else "",
     }
     parts = (("Stop", "stop", found.stop), ("Keep or scale", "go", found.go_on), ("Test next", "test", found.test_next))
     told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
@@ -260,7 +256,9 @@ def quality(bench: Workbench) -> list[str]:
     if row["confidence"] is not None:
         found.append(f"Mean confidence of the others: {row['confidence']:.0%}.")
     if row["kept"]:
-        found.append(f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis).")
+        found.append(
+            f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis)."
+        )
     newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
     when = f"{newest:%Y-%m-%d %H:%M} UTC" if newest else "none read yet"
     return [*found, f"Newest open, click or visit: {when}.", *structural]

@@ -146,10 +146,14 @@ def differences(result: CampaignResult) -> list[str]:
         if stated is None or stated == counted:
             continue
         if machines and stated == counted + machines:
-            found.append(f"{result.connection} reports {stated:,} opens; {machines:,} of them are machine opens (Apple MPP, scanners).")
+            found.append(
+                f"{result.connection} reports {stated:,} opens; {machines:,} of them are machine opens (Apple MPP, scanners)."
+            )
         else:
             ours_named = "delivered" if name == "sent" else name
-            found.append(f"{result.connection} reports {stated:,} {name}, personasync counted {counted:,} {ours_named}.")
+            found.append(
+                f"{result.connection} reports {stated:,} {name}, personasync counted {counted:,} {ours_named}."
+            )
     return found
 
 

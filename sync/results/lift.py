@@ -114,7 +114,9 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
     now = latest(bench)
     found = strata_of_experiment(bench, one)
     if not found:
-        raise FixSettingsError(f"Nobody is assigned to {name} yet.", mend="Run `personasync assign`, which assigns people to its variants.")
+        raise FixSettingsError(
+            f"Nobody is in {name} yet.", mend="Run `personasync assign`, which randomly assigns people to the variants."
+        )
     early = one.ends is None or now < one.ends
     lift = _judge(
         bench,
@@ -325,8 +327,4 @@ def _mailed_holdout(bench: Workbench, one: Experiment) -> list[str]:
     held = arms.filter(arms.experiment == one.name, arms.arm == HOLDOUT)
     got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())
-    return (
-        [f"{people:,} people of the holdout got email, which biases the difference towards zero."]
-        if people
-        else []
-    )
+    return [f"{people:,} people of the holdout got email, which biases the difference towards zero."] if people else []

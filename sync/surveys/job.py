@@ -88,9 +88,7 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     sheet = read.sheet
     unknown = next((item for item in wish.reverse if item not in sheet.items), None)
     if unknown is not None:
-        raise FixSettingsError(
-            f"There is no item {unknown!r} to reverse.", mend=f"Items: {', '.join(sheet.items)}."
-        )
+        raise FixSettingsError(f"There is no item {unknown!r} to reverse.", mend=f"Items: {', '.join(sheet.items)}.")
     findings = [*read.findings, *examine(turned_round(sheet, wish.reverse))]
     usable, withheld = _usable(latest(turned_round(sheet, wish.reverse)), workspace, wish)
     findings += withheld
@@ -131,9 +129,7 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
         if places and not np.isnan(sheet.values[row, places]).all() and (not sheet.segments or sheet.segments[row])
     ]
     if not kept or not rows:
-        raise FixSettingsError(
-            "No usable item: all are constant, unanswered or sensitive.", mend="Check the answers."
-        )
+        raise FixSettingsError("No usable item: all are constant, unanswered or sensitive.", mend="Check the answers.")
     return sheet.only(rows, kept), findings
 
 
@@ -205,9 +201,7 @@ def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresho
     there = [header for header in headers.values() if header]
     if not there:
         listed = ", ".join(question.item for question in file.questions)
-        raise FixSettingsError(
-            f"{path.name} has no question of {file.name!r}.", mend=f"Its questions: {listed}."
-        )
+        raise FixSettingsError(f"{path.name} has no question of {file.name!r}.", mend=f"Its questions: {listed}.")
     values = np.full((len(read.rows), len(file.questions)), np.nan)
     for place, question in enumerate(file.questions):
         header = headers[question.trait]

@@ -149,9 +149,7 @@ def test_nothing_is_left_to_test_only_where_every_offer_was_compared() -> None:
 
     assert (whole.settled, whole.test_next) == (True, ())
     assert not hole.settled
-    assert [tip.sentence for tip in hole.test_next] == [
-        "Test “gift” vs “early” for Rita: not compared yet."
-    ]
+    assert [tip.sentence for tip in hole.test_next] == ["Test “gift” vs “early” for Rita: not compared yet."]
     assert (worthless.settled, worthless.measured, worthless.test_next) == (False, False, ())
     assert not advise([], [], {}).settled
 

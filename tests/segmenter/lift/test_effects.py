@@ -193,9 +193,7 @@ def test_guardrails_are_judged_among_themselves() -> None:
     assert alone[1].everyone.stands
     assert guarded[1] == alone[1]
     assert (hurt[2].everyone.stands, hurt[3].everyone.stands, hurt[3].everyone.verdict) == (False, True, "more")
-    assert sentence(hurt[3].everyone, hurt[3]).startswith(
-        "Everyone: spam complaint rate +0.3 pp, “new” vs “old”"
-    )
+    assert sentence(hurt[3].everyone, hurt[3]).startswith("Everyone: spam complaint rate +0.3 pp, “new” vs “old”")
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from tests.sync.conftest import Platforms, Run
 SAID = {
     "lift": "No campaign with variants has been imported yet. Send one and run `personasync results`",
     "lift --experiment spring": "There is no experiment 'spring'.",
-    "offers": "nothing can be compared. Send a campaign in variants",
+    "offers": "no variant of an experiment was mailed yet. Send a campaign with variants",
     "segments": "Nobody has a segment yet. Run `personasync pull` and `personasync assign`.",
     "migration": "Run `personasync assign`.",
     "explain ada@people.test": "No contact has the email address 'ada@people.test'. Run `personasync pull`",
-    "preview mail.html --contact ada@people.test": "Nobody here has the address 'ada@people.test'.",
+    "preview mail.html --contact ada@people.test": "No contact has the email address 'ada@people.test'.",
 }
 
 
