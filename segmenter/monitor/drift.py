@@ -14,14 +14,14 @@ from math import erfc, log, sqrt
 from segmenter.stats.multiplicity import Measured, standing
 
 WATCH = 0.1
-"""PSI below which a change is never called drift (convention)."""
+"""PSI (population stability index) below which there is no drift (convention)."""
 CERTAINTY = 0.999
-"""Of the chi-squared distribution that PSI follows without drift: one false alarm in a thousand looks."""
+"""Quantile of PSI without drift (chi-squared): one false alarm in 1,000 checks."""
 CONTINUITY = 0.5  # added to every bin: an empty one has a logarithm
 SLACK, DECISION = 0.5, 5.0
 """Of the CUSUM, in standard errors: changes of one standard error are found (Page 1954; Montgomery, table 9.4)."""
 LEAST_MOVE = 0.05
-"""A share or a mean confidence that moves by less than five points is no finding, however many people there are."""
+"""Changes of a share or of mean confidence below 5 pp are not reported, however significant."""
 SURE = 0.001  # p-value below which such a move is more than chance
 
 

@@ -22,9 +22,9 @@ from segmenter.stats.item_matrix import Items, Labels, coded
 from segmenter.stats.kmeans import Rows
 
 SAME_SEGMENTS = 0.6
-"""Agreement (adjusted Rand) of old and new labels above which nothing is said, however surely it fell."""
+"""Agreement (adjusted Rand index) of old and new labels above which there is no alarm."""
 FALLEN: Sequence[tuple[float, float]] = ((TRUSTED, 0.1), (VALID, 0.2))
-"""A segment's stability is told when it is below the first, and fell by more than the second."""
+"""Stability alarm: below the first value, and a fall of more than the second."""
 RISE = 0.1  # by so much the stability of the next number of segments must have risen to be told
 MANY = 1_000  # people: more don't make segments steadier
 EFFORT = Effort(100, 5)
@@ -98,28 +98,28 @@ class Structure:
         return self.moved or self.dissolved or self.one_more
 
     def sentences(self) -> list[str]:
-        """Say what happened, one sentence each; nothing where the segments still hold."""
+        """Return one sentence per structural change; none while the segments are stable."""
         told = []
         if self.moved:
             told.append(
-                f"segments found anew agree with these by {self.agreement:.2f} only ({self.threshold:.2f} is the least "
-                "that the same people would give)"
+                f"recalculated segments agree with these by {self.agreement:.2f} only (at least {self.threshold:.2f} "
+                "expected)"
             )
         if self.dissolved:
             told.append(
-                f"a segment does not come again any more (stability {self.stability:.2f}, it was "
-                f"{self.before.stability:.2f}): two may have become one"
+                f"a segment is not stable any more (stability {self.stability:.2f}, was "
+                f"{self.before.stability:.2f}): two may have merged"
             )
         if self.one_more:
             told.append(
-                f"{self.before.k + 1} segments hold now (agreement {self.following:.2f}, it was "
+                f"{self.before.k + 1} segments are stable now (agreement {self.following:.2f}, was "
                 f"{self.before.following or 0:.2f}): there may be a new one"
             )
         return told
 
 
 def structure(items: Items, old: Labels, before: Before, rng: Generator, effort: Effort = EFFORT) -> Structure:
-    """Find the segments anew among the people of today, and compare.
+    """Recalculate the segments on the people of today, and compare.
 
     Args:
         items: Today's base: the items or traits that the segments were found on.

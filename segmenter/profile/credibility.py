@@ -25,7 +25,7 @@ DEFINED = frozenset({"rules", "declared"})
 
 
 NAMES = {
-    "declared": "what they said themselves",
+    "declared": "declaration",
     "survey": "the survey",
     "model": "the model",
     "proposal": "the proposal",
@@ -100,18 +100,18 @@ class Trust:
         told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
         told += [_source(one) for one in self.sources]
         if self.kept:
-            told.append(f"{self.kept:,} of them keep the segment although nothing confirms it any more.")
+            told.append(f"{self.kept:,} of them keep the segment although no source confirms it any more (hysteresis).")
         told += [_stability(one) for one in self.stability]
         if not self.sources:  # the unclassified are no segment
             pass
         elif not self.stability and self.defined:
-            told.append("The segment is defined, not found in data: nobody tested whether its people belong together.")
+            told.append("The segment is defined by rules, not found in data, so its stability is not tested.")
         elif not self.stability:
-            told.append("How firm the segment is was not tested: it comes from no accepted proposal of `discover`.")
+            told.append("Stability is not tested: the segment comes from no accepted proposal of `discover`.")
         if self.age_days is None:
-            told.append("No order, mail or visit was ever read: the facts rest on contact records alone.")
+            told.append("No order, email or visit was read: the traits rest on contact records alone.")
         else:
-            told.append(f"The newest order, mail or visit was {_days(self.age_days)} old when the facts were made.")
+            told.append(f"The newest order, email or visit was {_days(self.age_days)} old at the time of this profile.")
         return told
 
 
@@ -120,7 +120,7 @@ def _grade(value: float, strong: float, fair: float) -> Grade:
 
 
 def _size(people: int) -> str:
-    return "" if people >= ENOUGH else ", which is few" if people >= FEW else ", which is too few to build on"
+    return "" if people >= ENOUGH else ", a small group" if people >= FEW else ", too few to rely on"
 
 
 def _source(one: Source) -> str:
@@ -128,15 +128,15 @@ def _source(one: Source) -> str:
     if one.confidence is None:
         return f"{who}."
     if one.name == "rules":
-        return f"{who}: on average {one.confidence:.0%} of what the rules ask is known of them."
-    return f"{who}: on average {one.confidence:.0%} sure."
+        return f"{who}: on average {one.confidence:.0%} of the rules' traits are known."
+    return f"{who}: mean confidence {one.confidence:.0%}."
 
 
 def _stability(one: Stability) -> str:
     found = {
-        "strong": "the same people come together again when people are drawn anew",
-        "fair": "a pattern is there, who belongs to it is doubtful",
-        "weak": "it hardly comes again when people are drawn anew: do not build on it",
+        "strong": "stable when people are resampled",
+        "fair": "there is a pattern, but membership is uncertain",
+        "weak": "not stable when people are resampled: do not rely on it",
     }[_grade(one.jaccard, STABLE, SHAKY)]
     return f"Stability of {one.segment} {one.jaccard:.2f} (proposal {one.proposal}): {found}."
 

@@ -1,4 +1,4 @@
-"""Text of an assignment's explanation."""
+"""Text of `explain`: the assignment, its reasons, and the counterfactual."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MEANING = {
 
 
 def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datetime | None) -> list[str]:
-    """Return what was decided, by whom, why, and until when it holds."""
+    """Return the assignment, its source, its reasons and its expiry."""
     lines = [_first(address, assignment, persona)]
     if assignment["segment"] is not None:
-        lines.append(f"Because: {assignment['reasons']}.")
+        lines.append(f"Reasons: {assignment['reasons']}.")
     if assignment["runner_up"]:
         lines.append(f"Runner-up: {assignment['runner_up']}.")
     lines.append(f"Assigned by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
     if assignment["pending_since"] is not None:
         lines.append(
             f"Pending change since {assignment['pending_since']:%Y-%m-%d}: "
-            f"{assignment['pending'] or 'unclassified'}. It takes effect if it is confirmed."
+            f"{assignment['pending'] or 'unclassified'}. It takes effect if it persists (hysteresis)."
         )
     if assignment["expires_at"] is not None:
         lines.append(f"No source confirms it any more: it is kept until {assignment['expires_at']:%Y-%m-%d}.")
@@ -49,7 +49,7 @@ def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
 
 
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
-    """Return what would give the person another segment."""
+    """Return the counterfactual: what would change the segment."""
     told = {
         "declared": ["a different self-declared value"],
         "survey": ["a different survey answer, or a self-declared value"],
@@ -66,7 +66,7 @@ NO_RULE = "FALSE"  # what a segment without a rule is asked
 
 
 def tried_lines(tried: Sequence[tuple[Checked, bool, Sequence[Clause]]]) -> list[str]:
-    """Return each segment with its clauses, the values that decided, and whether they held."""
+    """Return each segment with its conditions, the current values, and whether they are true."""
     lines = ["", "Segments in evaluation order, with current values:"]
     for step, held, clauses in tried:
         within = f" (within {step.ancestors[0]})" if step.ancestors else ""

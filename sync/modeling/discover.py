@@ -48,7 +48,9 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         FixSettingsError: Latent classes were asked for in numbers.
     """
     if asked.method == "lca" and base.items.kind == "metric":
-        raise FixSettingsError("Latent classes need answers in categories; these are numbers.", mend="Use kmeans.")
+        raise FixSettingsError(
+            "Latent class analysis needs categorical answers; these are numbers.", mend="Use --method kmeans."
+        )
     with recorded(bench, "discover") as run:
         found = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in found.people]
@@ -93,7 +95,7 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
 
 def _turned(base: Base) -> tuple[str, ...]:
     turned = reversed_items(base.items) if base.source == "survey" else ()
-    return (f"Asked the other way round? These run against the other items: {', '.join(turned)}.",) if turned else ()
+    return (f"Reverse-coded? These items correlate negatively with the others: {', '.join(turned)}.",) if turned else ()
 
 
 def _held(found: Proposal) -> dict[str, float]:

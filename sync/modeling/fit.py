@@ -87,9 +87,7 @@ def fit(
         people = measured(bench, as_of).to_pyarrow()
         truth = _truth(bench, definitions, bench.warehouse.memtable(people), target, as_of, labels)
         if not truth:
-            raise FixSettingsError(
-                f"Nobody's segment is told by {target}.", mend="Look at [classify] in personasync.toml."
-            )
+            raise FixSettingsError(f"No segment comes from {target}.", mend="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
         again = None if labels is None else _found_again(bench, labels, drawn, seed)
         made = train(
@@ -113,8 +111,8 @@ def _truth(
     """Person id -> segment, of everybody whom the target tells of."""
     if (target == "discovered") != (labels is not None):
         raise FixSettingsError(
-            "A discovered labelling comes from a file.",
-            mend="Write `fit --target discovered --labels FILE`, or the name of an accepted proposal.",
+            "The discovered target needs a labels file.",
+            mend="Run `personasync fit --target discovered --labels FILE`, or pass the name of an accepted proposal.",
         )
     if labels is not None:
         return _labels(bench, _accepted(bench, labels), definitions)
@@ -160,7 +158,7 @@ def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) ->
         return anew(base_of(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:
         raise FixSettingsError(
-            f"Proposal {name!r} can't be found again: {error}.", mend="Run `personasync discover` again."
+            f"Proposal {name!r} can't be reproduced: {error}.", mend="Run `personasync discover` again."
         ) from error
 
 
@@ -168,14 +166,12 @@ def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str,
     try:
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(
-            f"{path.name} can't be read: {error}.", mend="It is a CSV file with a header."
-        ) from error
+        raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Use a CSV file with a header.") from error
     names = set(rows.column_names)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(
             f"{path.name} has the columns {', '.join(rows.column_names)}.",
-            mend="It needs segment, and person_id or email.",
+            mend="It needs the columns segment, and person_id or email.",
         )
     links = bench.control.links.mapping() if "person_id" not in names else {}
     found = {}
@@ -186,7 +182,7 @@ def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str,
     unknown = sorted(set(found.values()) - definitions.segments)
     if unknown:
         raise FixSettingsError(
-            f"{path.name} names segment {unknown[0]!r}, which segments.toml does not.",
+            f"{path.name} has segment {unknown[0]!r}, which segments.toml does not define.",
             mend="Add it there; it needs no rule.",
         )
     return found
@@ -268,7 +264,7 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
             raise FixSettingsError(
                 f"A model may not learn from {name!r}: there is no such trait, or it is sensitive, a date, a survey "
                 "answer, or what the target is made of.",
-                mend=f"It may learn from: {', '.join(known)}.",
+                mend=f"Possible features: {', '.join(known)}.",
             )
 
 

@@ -77,9 +77,7 @@ def from_traits(
     notes: list[str] = []
     if not wanted:
         usable = {name: column for name, column in columns.items() if _tells(column)}
-        notes = [
-            f"{name} was left out: nearly nobody has it, or all the same." for name in columns if name not in usable
-        ]
+        notes = [f"{name} is excluded: nearly no values, or all the same." for name in columns if name not in usable]
         columns = usable
     items = _checked(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
     return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
@@ -98,12 +96,12 @@ def _usual(bench: Workbench) -> list[str]:
 def _trait(bench: Workbench, name: str) -> str:
     known = bench.workspace.catalogue.traits
     if name not in known:
-        raise FixSettingsError(f"There is no trait {name!r}.", mend="docs/reference.md and [traits] name all.")
+        raise FixSettingsError(f"There is no trait {name!r}.", mend="See docs/reference.md and [traits].")
     if known[name].type != "number":
-        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Name traits that are numbers.")
+        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Use numeric traits.")
     if (reason := why_sensitive(name, bench.workspace.catalogue)) and not bench.workspace.sensitive.allows(name):
         raise FixSettingsError(
-            f"The trait {name!r} is sensitive: {reason}.", mend="Use others, or name the purpose in [sensitive]."
+            f"The trait {name!r} is sensitive: {reason}.", mend="Use other traits, or state the purpose in [sensitive]."
         )
     return name
 
@@ -163,14 +161,14 @@ def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
         if reason := why(survey, name):
             raise FixSettingsError(
                 f"The item {name!r} is sensitive: {reason}.",
-                mend="Use others. With a lawful purpose: a trait of this survey and item, named in [sensitive].",
+                mend="Use other items. With a lawful purpose: allow a trait of this survey and item in [sensitive].",
             )
 
 
 def _harmless(names: Sequence[str], survey: str, why: Sensitive) -> tuple[list[str], tuple[str, ...]]:
     """The items that may make segments, and a sentence about each that may not."""
     reasons = {name: why(survey, name) for name in names}
-    notes = [f"{name} was left out: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
+    notes = [f"{name} is excluded: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
     return [name for name, reason in reasons.items() if not reason], tuple(notes)
 
 
@@ -180,11 +178,13 @@ def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     for person, number in zip(grid.column(who), grid.numbers, strict=True):
         if not person:
-            raise FixSettingsError(f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs one.")
+            raise FixSettingsError(
+                f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs an id."
+            )
         if person in seen:
             raise FixSettingsError(
-                f"{grid.file}, row {number}: {person!r} answered in row {seen[person]} already.",
-                mend="Keep one of both rows.",
+                f"{grid.file}, row {number}: {person!r} already answered in row {seen[person]}.",
+                mend="Keep one of the rows.",
             )
         seen[person] = number
     return tuple(seen)

@@ -115,6 +115,6 @@ def stale(bench: Workbench) -> list[str]:
             step = "results" if line.stream in {"campaigns", "activity"} else "pull"
             hours = (bench.now() - line.at).total_seconds() / 3600
             told.append(
-                f"{line.connection}: {line.stream} were last read {hours:,.0f} hours ago; run `personasync {step}`."
+                f"{line.connection}: {line.stream} were last pulled {hours:,.0f} hours ago; run `personasync {step}`."
             )
     return told

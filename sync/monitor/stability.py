@@ -1,4 +1,4 @@
-"""Do the segments that were found and accepted still hold among the people of today?"""
+"""Stability of accepted segments: whether k-means finds them again in today's data."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SEED = 20_261_126
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What became of one accepted proposal."""
+    """The stability check of one accepted proposal."""
 
     proposal: str
     found: Structure
 
     def sentences(self) -> list[str]:
         """Say what happened, and what to do; nothing where the segments still hold."""
-        mend = f"Run `personasync discover --name {self.proposal}` again, and look at `personasync overlap`."
+        mend = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
         told = self.found.sentences()
         return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {mend}"] if told else []
 

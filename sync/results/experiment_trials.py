@@ -30,7 +30,7 @@ def trials_of(bench: Workbench, one: Experiment, metric: str) -> tuple[list[Tria
     if len(_offers(one)) < SIDES:
         return [], []
     if _dealt_wrongly(bench, one):
-        return [], [f"{one.name} is left out: its arms do not have the people that their shares promise."]
+        return [], [f"{one.name} is excluded: sample ratio mismatch."]
     dealt = _dealt(bench, one)
     told = _answers(bench, one).inner_join(dealt.rename(dealt_at="at"), "person_id")
     told = told.filter(told.dealt_at <= told["at"])
@@ -147,6 +147,6 @@ def _left_out(one: Experiment, found: Mapping[str, Found]) -> list[str]:
     compared = {mail.key for each in found.values() for mailing in each.compared for mail in mailing.mails.values()}
     alone = dict.fromkeys(mail.name for each in found.values() for mail in each.alone if mail.key not in compared)
     return [
-        *(f"{one.name}: {name} did not reach its arms alike, so it compares nothing." for name in unlike),
-        *(f"{one.name}: {name} went to one arm only that day, so it compares nothing." for name in alone),
+        *(f"{one.name}: {name} is excluded, it reached the variants unequally." for name in unlike),
+        *(f"{one.name}: {name} is excluded, it went to one variant only." for name in alone),
     ]

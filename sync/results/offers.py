@@ -48,8 +48,8 @@ def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
         notes += left_out
     if not told and not notes:
         raise FixSettingsError(
-            "No campaign had variants, and no experiment has arms that were mailed yet: nothing can be compared.",
-            mend="Send a campaign in variants, or run `personasync experiment create`; then `personasync results`.",
+            "There are no offers to compare: no campaign had variants, and no variant of an experiment was mailed yet.",
+            mend="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
     known = {pattern.arm for one in told for pattern in one.patterns}
     personas = sorted({one.name for one in bench.workspace.personas.values()})

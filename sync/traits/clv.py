@@ -19,10 +19,10 @@ from segmenter.value.rfm_summary import History, history
 from sync.session import Workbench
 
 LASTS = timedelta(days=7)
-"""So long a fitted model is asked before it is fitted anew."""
+"""Age at which the value model is refitted."""
 
 CHANGED = 0.01
-"""A value that moved by less than this share is not written again: the cost of a day is its changes."""
+"""Relative change below which a value is not rewritten."""
 
 
 @dataclass(frozen=True, slots=True)

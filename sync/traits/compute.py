@@ -37,7 +37,7 @@ ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 SOURCES = (*ROWS, VALUES)
 CODE = (mail, orders, people, windows, worth, traits, refresh, local_time, trait_catalogue)
 MOST_CHANGED = 0.2
-"""Share of people above which measuring everybody is about as fast."""
+"""Share of changed people above which a full recalculation is about as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Measuring:
             found = int(persons.count().to_pyarrow().as_py())
             known = int(kept.facts.count().to_pyarrow().as_py())
             if found > self.most_changed * max(known, 1):
-                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} who were known")
+                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
             step.follow(self.catalogue, self.time_zone, changed, persons)
         return Measured(found)
 

@@ -86,7 +86,8 @@ def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
         what = f"{one.name} is used for assignment, and {one.share_impossible:.0%} of its values are invalid"
     elif before and one.people >= ENOUGH and before.known >= 2 * (1 - one.share_missing) and before.known >= 1 / 2:
         what = (
-            f"{one.name} decides, and only {1 - one.share_missing:.0%} of people have it, where {before.known:.0%} had"
+            f"{one.name} decides segments, and only {1 - one.share_missing:.0%} of people have it, down from "
+            f"{before.known:.0%}"
         )
     else:
         return []

@@ -99,7 +99,7 @@ def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
 
     told = [one.sentence for one in changes(before, now)]
 
-    assert told == ["The persona stands for buyers too.", "Confidence is weak, was strong."]
+    assert told == ["The persona now also stands for buyers.", "Confidence is weak, was strong."]
     assert changes(now, before)[0].sentence == "The persona no longer stands for buyers."
 
 

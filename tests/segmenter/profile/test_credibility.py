@@ -29,7 +29,7 @@ FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("need
         ({"age_days": 400}, "weak", "was 400 days old"),
         ({"age_days": None}, "fair", "No order, mail or visit was ever read"),
         ({"kept": 12}, "strong", "12 of them keep the segment although nothing confirms it"),
-        ({"sources": (Source("declared", 400, None),), "stability": ()}, "strong", "400 by what they said themselves."),
+        ({"sources": (Source("declared", 400, None),), "stability": ()}, "strong", "400 by declaration."),
     ],
 )
 def test_the_weakest_leg_decides_and_is_named(change: dict[str, Any], grade: str, says: str) -> None:

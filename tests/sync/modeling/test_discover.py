@@ -124,7 +124,7 @@ def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Pat
     proposal.write_text("[[segments]]".join(parts).replace("Come and see", ""), "utf-8")
     told("discover", "--accept", "kinds")
     (tool,) = load_tools(load_workspace(folder))
-    assert tool.file.means == {"let go#3": None}
+    assert tool.file.means == {"retired#3": None}
     proposal.write_text("[[segments]]".join(parts).replace("keep = true", "keep = false"), "utf-8")
     assert "fewer than two" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 
@@ -328,7 +328,7 @@ def test_migration_counts_who_moved_between_two_moments(folder: Path, told: Told
     assert found["stayed"] == pytest.approx(0.5)
     told("migration", "--from", "2026-03-04", "--to", "2026-03-02", status=2)
     error = told("migration", "--from", "2026-02-01", status=2)["error"]["message"]
-    assert "The first assignments are of 2026-03-01 00:00" in error
+    assert "The first assignments were at 2026-03-01 00:00" in error
 
 
 def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, told: Told) -> None:

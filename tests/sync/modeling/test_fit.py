@@ -171,7 +171,7 @@ def test_a_model_no_better_than_chance_is_saved_and_never_used(filled: Workbench
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
 
     assert not made.file.gate.passed
-    assert made.file.gate.sentences[0].startswith("Company data tell these segments no better than chance")
+    assert made.file.gate.sentences[0].startswith("The model predicts these segments no better than chance")
     assert made.path.parent.name == "tried"
     assert model_in_use(filled.workspace.state_dir, filled.workspace.catalogue) is None
 
@@ -214,7 +214,7 @@ def test_only_the_named_traits_are_learned_from(filled: Workbench, tmp_path: Pat
     ("text", "told"),
     [
         ("a,b\n1,2\n", "has the columns a, b"),
-        ("person_id,segment\nx,nobody\n", "names segment 'nobody'"),
+        ("person_id,segment\nx,nobody\n", "has segment 'nobody', which segments.toml does not define"),
         ("", "can't be read"),
     ],
 )
@@ -229,7 +229,7 @@ def test_a_labelling_that_says_nothing_is_refused(filled: Workbench, tmp_path: P
 def test_too_few_people_are_named_before_anything_is_fitted(real: Workbench) -> None:
     with pytest.raises(FixSettingsError, match=f"needs {LEAST} people, you have"):
         fit(real, "rules", as_of=real.now())
-    with pytest.raises(FixSettingsError, match="Nobody's segment is told by survey"):
+    with pytest.raises(FixSettingsError, match="No segment comes from survey"):
         fit(real, "survey", as_of=real.now())
     with pytest.raises(FixSettingsError, match="comes from a file"):
         fit(real, "discovered", as_of=real.now())

@@ -115,8 +115,8 @@ def test_an_audit_names_what_its_file_lacks(platforms: Platforms, say: Run, tmp_
     file = tmp_path / "flags.csv"
     for text, wanted in (
         ("mail,flag\na@people.test,yes\n", "has no column 'email'"),
-        ("email,a,b\nx@people.test,yes,no\n", "Say which one is the flag: --flag NAME."),
-        ("email,flag\nnobody@people.test,yes\n", "tells two groups of 20 assigned people or more apart, or nothing"),
+        ("email,a,b\nx@people.test,yes,no\n", "Name the flag column: --flag NAME."),
+        ("email,flag\nnobody@people.test,yes\n", "needs at least two groups of 20 assigned people"),
         ("", "is empty"),
     ):
         file.write_text(text, "utf-8")

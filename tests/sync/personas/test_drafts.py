@@ -128,7 +128,7 @@ def test_drafting_again_changes_nothing(drafted: Path, folder: Path, told: Told)
 
     assert (again["drafted"], again["versions"]) == ({}, {})
     assert again["unchanged"] == ["olaf", "gold"]
-    assert "'few' has 3 people; of fewer than 20" in again["skipped"]["few"]
+    assert "'few' has 3 people; groups of fewer than 20" in again["skipped"]["few"]
     assert (folder / "personas.toml").read_bytes() == after
 
 
@@ -193,7 +193,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     assert [one["version"] for one in old["versions"]] == [compared["old"], compared["new"]]
     assert "neither a version nor a day" in told("personas", "diff", "soon", status=2)["error"]["message"]
     assert told("personas", "diff", "2020-01-01")["notes"] == [
-        "olaf: there was no version yet at 2020-01-01.", "gold: there was no version yet at 2020-01-01.",
+        "olaf: there was no version at 2020-01-01.", "gold: there was no version at 2020-01-01.",
     ]  # fmt: skip
     (same,) = told("personas", "diff", str(compared["old"]), str(compared["new"]), "--persona", "gold")["personas"]
     assert same["changes"] == compared["changes"]
@@ -222,7 +222,7 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     assert findings(1) == []
     segments = folder / "segments.toml"
     segments.write_text(segments.read_text("utf-8").replace("tier = 'none'", "tier = 'none' and age > 20"), "utf-8")
-    assert findings(1) == ["Olaf stands for other segments, or other rules, than its facts were taken from."]
+    assert findings(1) == ["The segments or rules of olaf changed since its profile was made."]
 
 
 @pytest.mark.parametrize(
@@ -231,12 +231,12 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
         (["draft"], "Name a segment, or use --all"),
         (["draft", "gold", "--all"], "Name a segment, or use --all"),
         (["draft", "silver"], "There is no segment or persona 'silver'. There are: alpine_gold, gold"),
-        (["draft", "few"], "The segment 'few' has 3 people; of fewer than 20 nothing is said"),
+        (["draft", "few"], "The segment 'few' has 3 people; groups of fewer than 20 are not shown"),
         (["show", "silver"], "There is no persona 'silver'. personas.toml has: olaf"),
         (["show", "gold"], "The segment 'gold' has no persona yet. `personasync personas draft gold`"),
         (["show", "--version", "3"], "A version belongs to one persona"),
-        (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Versions of it: none yet"),
-        (["diff", "7"], "There is no version 7. The newest one is 0"),
+        (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Its versions: none yet"),
+        (["diff", "7"], "There is no version 7. The newest is 0"),
     ],
 )
 def test_what_can_not_be_done_is_said_with_the_mend(told: Told, arguments: list[str], message: str) -> None:
@@ -298,7 +298,7 @@ def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_p
 
     done = told("personas", "draft", "--all")
 
-    assert done["silent"] == {"olaf": "Everybody is in it, so there is nobody from whom its people could differ."}
+    assert done["silent"] == {"olaf": "All people are in it, so there is nobody to compare with."}
     assert told("personas", "show", "olaf")["facts"]["facts"] == []
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from tests.sync.conftest import Platforms, Run
 
 SAID = {
-    "lift": "No campaign that was sent in variants has been imported yet. Send one and run `personasync results`",
+    "lift": "No campaign with variants has been imported yet. Send one and run `personasync results`",
     "lift --experiment spring": "There is no experiment 'spring'.",
-    "offers": "nothing can be compared. Send a campaign in variants",
+    "offers": "no variant of an experiment was mailed yet. Send a campaign with variants",
     "segments": "Nobody has a segment yet. Run `personasync pull` and `personasync assign`.",
     "migration": "Run `personasync assign`.",
     "explain ada@people.test": "No contact has the email address 'ada@people.test'. Run `personasync pull`",
-    "preview mail.html --contact ada@people.test": "Nobody here has the address 'ada@people.test'.",
+    "preview mail.html --contact ada@people.test": "No contact has the email address 'ada@people.test'.",
 }
 
 
@@ -30,10 +30,10 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     assert (results[0], report[0], plan[0], shown[0]) == (0, 0, 3, 0)
     assert "email campaigns" in results[1]
     document = json.loads(report[1])
-    assert document["summary"] == ["Nobody is classified yet: run `personasync assign`."]
-    assert "Nobody is classified yet" in Path(document["report"]).read_text("utf-8")
+    assert document["summary"] == ["Nobody is assigned yet: run `personasync assign`."]
+    assert "Nobody is assigned yet" in Path(document["report"]).read_text("utf-8")
     assert "crm was never pulled; run `personasync pull`" in plan[1]
-    assert "Nobody is assigned yet, so there is nobody to show the mail for" in shown[1]
+    assert "Nobody is assigned yet, so there is no contact to preview" in shown[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (*told.values(), results, report, plan, shown))
 
 

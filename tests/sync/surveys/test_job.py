@@ -112,13 +112,15 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
     assert (lines[0]["respondent"], lines[0]["segment"]) == ("'=cmd()", "value")
     assert lines[1]["reasons"].startswith("answered 1 of 3 questions; missing: ")
     assert refused == 2
-    assert "wrong.csv, column 'cheap', row 2: 'maybe' is no answer to this question. Its answers are: No, Yes." in told
+    assert (
+        "wrong.csv, column 'cheap', row 2: 'maybe' is not an answer to this question. Valid answers: No, Yes." in told
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "options", "told"),
     [
-        ({}, [], "The answers come without segments. Name their column: --segment NAME"),
+        ({}, [], "The answers have no segments. Name the segment column: --segment NAME"),
         ({}, ["--segment", "nope"], "a.csv has no column 'nope'"),
         ({}, ["--segment", "segment", "--items", "9"], "it needs 9 usable items, you have 6"),
         ({}, ["--segment", "segment", "--reverse", "nope"], "There is no item 'nope' to reverse"),

@@ -133,7 +133,7 @@ def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platf
 
         assert len(groups) == 1
         assert len(personas - {"unclassified"}) == 1
-        assert planned.focus.startswith("[value] focus: only ")
+        assert planned.focus.startswith("[value] focus: ")
         assert "get the fallback and no tag or list" in planned.summary["focus"]
 
 
