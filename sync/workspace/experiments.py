@@ -6,16 +6,47 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from connectors.errors import FixSettingsError
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
 from segmenter.rules.segments import Segment
-from sync.workspace.schema import ExperimentPart, ExperimentsFile
+from sync.workspace.schema import Part, Slug
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
 HEAD = "# Experiments of this workspace. `personasync experiment create` adds one; change nothing but `ends` later.\n"
+
+
+class ExperimentPart(Part):
+    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
+
+    arms: dict[Slug, float] = Field(description="Share of the people who are not held out, by arm; they sum to 1.")
+    holdout: float = Field(default=0.0, description="Share of the people who get no mail.")
+    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Another holdout for some personas.")
+    personas: tuple[Slug, ...] = Field(default=(), description="Who takes part; empty: all personas.")
+    metric: Literal["clicked", "ordered", "opened"] = Field(
+        default="clicked", description="What decides; named before the start."
+    )
+    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.01, description="The least rise of its rate worth knowing: 0.01 is one point."
+    )
+    generic: tuple[Slug, ...] = Field(default=(), description="Arms whose people get the fallback copy everywhere.")
+    placebo: tuple[Slug, ...] = Field(
+        default=(), description="Arms whose people get the copy of a persona drawn at random."
+    )
+    salt: str = Field(description="What the dealing hash starts with.")
+    begins: datetime = Field(description="UTC.")
+    ends: datetime | None = Field(default=None, description="Until then every look counts as an early one.")
+
+
+class ExperimentsFile(Part):
+    """experiments.toml."""
+
+    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)
 
 
 def load_experiments(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
@@ -374,31 +373,3 @@ class PersonasFile(Part):
 
     personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
     fields: dict[Slug, FieldPart] = Field(default_factory=dict)
-
-
-class ExperimentPart(Part):
-    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
-
-    arms: dict[Slug, float] = Field(description="Share of the people who are not held out, by arm; they sum to 1.")
-    holdout: float = Field(default=0.0, description="Share of the people who get no mail.")
-    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Another holdout for some personas.")
-    personas: tuple[Slug, ...] = Field(default=(), description="Who takes part; empty: all personas.")
-    metric: Literal["clicked", "ordered", "opened"] = Field(
-        default="clicked", description="What decides; named before the start."
-    )
-    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="The least rise of its rate worth knowing: 0.01 is one point."
-    )
-    generic: tuple[Slug, ...] = Field(default=(), description="Arms whose people get the fallback copy everywhere.")
-    placebo: tuple[Slug, ...] = Field(
-        default=(), description="Arms whose people get the copy of a persona drawn at random."
-    )
-    salt: str = Field(description="What the dealing hash starts with.")
-    begins: datetime = Field(description="UTC.")
-    ends: datetime | None = Field(default=None, description="Until then every look counts as an early one.")
-
-
-class ExperimentsFile(Part):
-    """experiments.toml."""
-
-    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)
