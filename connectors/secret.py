@@ -73,6 +73,7 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         """Return itself: a secret does not change."""
+        del memo
         return self
 
 

@@ -10,8 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sync.workspace.experiments import ExperimentsFile
 from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
-from sync.workspace.schema import ExperimentsFile, MainFile, PersonasFile, SegmentsFile
+from sync.workspace.schema import MainFile, PersonasFile, SegmentsFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "^(env|keyring|file):.+$"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
@@ -403,29 +402,3 @@ class PersonasFile(Part):
 
     personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
     fields: dict[Slug, FieldPart] = Field(default_factory=dict)
-
-
-class ExperimentPart(Part):
-    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
-
-    arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
-    holdout: float = Field(default=0.0, description="Share of the people who get no email (holdout).")
-    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Different holdout shares by persona.")
-    personas: tuple[Slug, ...] = Field(default=(), description="Personas that take part; empty for all.")
-    metric: Literal["clicked", "ordered", "opened"] = Field(
-        default="clicked", description="Primary metric, chosen before the start."
-    )
-    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="Minimum detectable effect: 0.01 is one percentage point."
-    )
-    generic: tuple[Slug, ...] = Field(default=(), description="Variants that get the fallback copy in all fields.")
-    placebo: tuple[Slug, ...] = Field(default=(), description="Variants that get the copy of a random persona.")
-    salt: str = Field(description="Salt of the assignment hash.")
-    begins: datetime = Field(description="UTC.")
-    ends: datetime | None = Field(default=None, description="Planned end; results before it are interim.")
-
-
-class ExperimentsFile(Part):
-    """experiments.toml."""
-
-    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)
