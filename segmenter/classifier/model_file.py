@@ -202,12 +202,12 @@ def _decoded(text: str, where: str) -> dict[str, Any]:
     except ValueError as error:  # no JSON, a NaN, or a number of thousands of digits
         raise DefinitionError(f"it can't be read: {error}", where=where) from error
     if not isinstance(told, dict):
-        raise DefinitionError("it is no JSON object", where=where)
+        raise DefinitionError("it is not a JSON object", where=where)
     return told
 
 
 def _no_number(name: str) -> float:
-    message = f"{name} is no number"
+    message = f"{name} is not a number"
     raise ValueError(message)
 
 

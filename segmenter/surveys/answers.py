@@ -173,6 +173,6 @@ def _unreadable(plain: Sequence[str], kinds: Mapping[str, str], item: str, rows:
     numbers = sum(number_of(text) is not None for text in answered)
     first = next(place for place, text in enumerate(plain) if text in kinds and number_of(text) is None)
     if numbers >= MOSTLY * len(answered):
-        return DefinitionError(f"{plain[first]!r} is no number", where=f"row {rows[first]}, column {item!r}")
+        return DefinitionError(f"{plain[first]!r} is not a number", where=f"row {rows[first]}, column {item!r}")
     shown = ", ".join(repr(text) for text in list(kinds)[:3])
     return WordsError(f"its {len(kinds)} answers are words without a known order: {shown}", where=f"column {item!r}")

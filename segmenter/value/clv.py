@@ -131,7 +131,7 @@ def model_of(document: Any) -> ValueModel:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
     if not all(math.isfinite(value) and value > 0 for value in parameters):
-        raise ModelFileError("a parameter is no positive number")
+        raise ModelFileError("a parameter is not a positive number")
     return model
 
 

@@ -98,7 +98,8 @@ def _profile(version: PersonaVersion) -> Profile:
     profile = profile_of(version.facts)
     if profile is None:
         raise FixSettingsError(
-            f"Version {version.version} of {version.slug!r} was saved by another personasync version and can't be read.",
+            f"Version {version.version} of {version.slug!r} was saved by "
+            "another personasync version and can't be read.",
             mend=f"Run `personasync personas draft {version.slug}` to update the profile.",
         )
     return profile
