@@ -1,4 +1,4 @@
-"""What the segmenter refuses: a definition that can't mean anything, with the place."""
+"""Errors of the segmenter: invalid definitions, with their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What would give a person another segment: the clauses that are missing, or the smallest change of one trait."""
+"""Counterfactuals: failed rule clauses, or the smallest trait change, that would give another segment."""
 
 from __future__ import annotations
 

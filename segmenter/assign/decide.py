@@ -1,4 +1,4 @@
-"""Which segment and persona a person has: the waterfall of sources, and whether its answer is followed at once.
+"""Segment and persona assignment: the waterfall of sources, then hysteresis.
 
 `decide_all` decides for everybody in Ibis, `decide_one` for one person in Python; both decide the same.
 """

@@ -1,4 +1,4 @@
-"""Everything that decides which segment a person is in: the sources, their order, and when an answer may change."""
+"""Assignment definitions: the sources, their order, thresholds and hysteresis."""
 
 from __future__ import annotations
 

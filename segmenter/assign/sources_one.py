@@ -1,4 +1,4 @@
-"""What each source says of one person. `segmenter.assign.sources` says the same of everybody, in Ibis."""
+"""Answers of each source for one person; `segmenter.assign.sources` is the same in Ibis."""
 
 from __future__ import annotations
 

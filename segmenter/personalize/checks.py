@@ -1,4 +1,4 @@
-"""What can be wrong with template fields and with the copy that people wrote for them."""
+"""Validation of template fields and persona copy."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Rules: what they say of a person, and the segments that they define."""
+"""Rules: parsing, evaluation, and the segments they define."""

@@ -1,4 +1,4 @@
-"""Which segment of one labeling is which of another: so that a persona keeps its name when segments are made anew."""
+"""Cluster label alignment: matches segments of two clusterings, so that personas keep their names."""
 
 from __future__ import annotations
 

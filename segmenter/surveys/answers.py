@@ -1,4 +1,4 @@
-"""Survey answers as numbers: one row a respondent, one column an item; and how the words were turned into numbers."""
+"""Survey answers as numbers (one row per respondent), and how words were coded."""
 
 from __future__ import annotations
 

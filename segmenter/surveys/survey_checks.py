@@ -1,4 +1,4 @@
-"""What is wrong with a survey before anything is learned from it: items, respondents, and ways of answering."""
+"""Survey data checks: unusable items, duplicate respondents, response styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the value model said of each person until the moment."""
+"""Customer lifetime value of each person, as of a date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trait: one measured value of a person as of a moment. And the tables that traits are measured from."""
+"""Trait definitions, and the tables that traits are computed from."""
 
 from __future__ import annotations
 

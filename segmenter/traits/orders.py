@@ -1,4 +1,4 @@
-"""Facts of a person's orders and of what was in them."""
+"""Order aggregates per person: counts, revenue, products and categories."""
 
 from __future__ import annotations
 

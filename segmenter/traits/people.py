@@ -1,4 +1,4 @@
-"""Facts of a person's contacts, and of what the person answered."""
+"""Contact aggregates per person: consent, properties and survey answers."""
 
 from __future__ import annotations
 

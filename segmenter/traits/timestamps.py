@@ -1,4 +1,4 @@
-"""Moments as numbers that an engine compares, subtracts and divides."""
+"""Timestamps as integers, for portable arithmetic in SQL engines."""
 
 from __future__ import annotations
 

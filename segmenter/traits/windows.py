@@ -1,4 +1,4 @@
-"""Counting within windows of days, as of a moment."""
+"""Time windows: counts and sums over the last N days as of a date."""
 
 from __future__ import annotations
 

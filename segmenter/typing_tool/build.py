@@ -1,4 +1,4 @@
-"""Make a typing tool: the curve, the items, the model on everybody, and what stands in for answers that are missing."""
+"""Typing tool construction: item selection curve, final model, and missing answer handling."""
 
 from __future__ import annotations
 

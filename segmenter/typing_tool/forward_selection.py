@@ -1,4 +1,4 @@
-"""Forward selection: one item after the other, each time the one that classifies best beside those already chosen."""
+"""Forward selection of survey items by classification accuracy."""
 
 from __future__ import annotations
 

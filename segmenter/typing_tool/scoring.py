@@ -1,4 +1,4 @@
-"""Score answers with a typing tool: segment, confidence, runner-up and reasons, and who answered too little."""
+"""Scoring with a typing tool: segment, confidence, runner-up and reasons."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from sync.session import Workbench
 
 
 def deal(bench: Workbench, as_of: datetime) -> dict[str, int]:
-    """Deal everybody who is assigned and in no arm yet into the running experiments and the global holdout.
+    """Randomly assign everyone without a variant to the running experiments and the global holdout.
 
     Args:
         bench: The open workspace.

@@ -24,7 +24,7 @@ LOOKED_AT = ("email", "state", "consent")
 
 
 def standing(bench: Workbench) -> dict[Refused, str]:
-    """Return the refusals that still stand, with the platform's words."""
+    """Return the standing rejections, with the platform's reason."""
     set_up = bench.control.runs.latest("setup")
     oldest = max(bench.now() - TRIED_AGAIN, set_up.started_at) if set_up else bench.now() - TRIED_AGAIN
     found = [

@@ -22,7 +22,7 @@ HEAD = "# Experiments of this workspace. `personasync experiment create` adds on
 
 
 class ExperimentPart(Part):
-    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
+    """[experiments.NAME], written by `personasync experiment create`. After the start, change only `ends`."""
 
     arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
     holdout: float = Field(default=0.0, description="Share of the people who get no email (holdout).")
