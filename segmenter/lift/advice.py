@@ -164,7 +164,8 @@ def _supported(offers: Sequence[Best]) -> Iterator[Tip]:
         if best.supported:
             sentence = (
                 f"Send “{best.best.offer}” to {best.persona}, the best of "
-                f"{listed(cell.offer for cell in best.offers)}: {lead(best)}. Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
+                f"{listed(cell.offer for cell in best.offers)}: {lead(best)}. "
+                f"Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
             )
             yield Tip(best.persona, best.best.offer, sentence)
 
