@@ -1,4 +1,4 @@
-"""Who is who: contacts of all platforms joined into persons, one for each human. Pure.
+"""Identity resolution: contacts of all platforms joined into people. Pure.
 
 Two records that show one address, or of which one was merged into the other, are one human. A record keeps its
 person when its address changes. An address that no record shows any more stays with the person who had it, so

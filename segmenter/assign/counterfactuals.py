@@ -1,4 +1,4 @@
-"""What would give a person another segment: the clauses that are missing, or the smallest change of one trait."""
+"""Counterfactuals: failing rule conditions, or the smallest change of one trait, that would change the segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which segment and persona a person has: the waterfall of sources, and whether its answer is followed at once.
+"""Assignment: the waterfall of sources gives each person a segment, hysteresis decides when it may change.
 
 `decide_all` decides for everybody in Ibis, `decide_one` for one person in Python; both decide the same.
 """

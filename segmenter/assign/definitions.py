@@ -1,4 +1,4 @@
-"""Everything that decides which segment a person is in: the sources, their order, and when an answer may change."""
+"""Definitions of an assignment: sources and their order, models, rules, hysteresis settings, and their version."""
 
 from __future__ import annotations
 

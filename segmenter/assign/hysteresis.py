@@ -1,4 +1,4 @@
-"""Whether the answer of the sources is followed at once: nobody flaps, and nothing is kept for ever.
+"""Hysteresis: when a person's segment changes, is kept although unconfirmed, or expires.
 
 Answers flap and persons should not (SCIENCE.md 4.2 and 4.3, ADR 10):
 

@@ -1,4 +1,4 @@
-"""What each source says of everybody, as Ibis columns. `segmenter.assign.sources_one` says the same of one person.
+"""Answers of each source for everyone, as Ibis columns (`segmenter.assign.sources_one` for one person).
 
 New columns begin with an underscore, which no trait's name does.
 """

@@ -1,4 +1,4 @@
-"""What each source says of one person. `segmenter.assign.sources` says the same of everybody, in Ibis."""
+"""Answers of each source for one person, in Python (`segmenter.assign.sources` for everyone, in Ibis)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong with template fields and with the copy that people wrote for them."""
+"""Checks of template fields and of their copy."""
 
 from __future__ import annotations
 

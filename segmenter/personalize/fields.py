@@ -1,4 +1,4 @@
-"""What each person's fields shall show: persona copy, individual values, and facts about the assignment."""
+"""Field values of each person: persona copy, individual values, and assignment details."""
 
 from __future__ import annotations
 

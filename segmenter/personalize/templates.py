@@ -1,4 +1,4 @@
-"""Read a mail template in either platform's language, render it for one person, and say what is wrong with it.
+"""Email template parser and renderer for Mailchimp merge tags and HubL, with problems by line.
 
 Mailchimp: ``*|TAG|*`` and ``*|IF:TAG=x|* ... *|ELSEIF:|* ... *|ELSE:|* ... *|END:IF|*``. HubL: ``{{ contact.name }}``,
 ``{{ personalization_token("contact.name", "default") }}``, ``{% if contact.name == "x" %}`` with elif, else and endif.

@@ -1,4 +1,4 @@
-"""Segments by rule: nested, tried one after the other in a waterfall, so that one person is in one segment."""
+"""Segments by rule: nested, evaluated as a waterfall, so that each person is in one segment."""
 
 from __future__ import annotations
 

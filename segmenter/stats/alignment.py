@@ -1,4 +1,4 @@
-"""Which segment of one labeling is which of another: so that a persona keeps its name when segments are made anew."""
+"""Label alignment (Hungarian method) of two segmentations, so that personas keep their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What segments are looked for in: one row a person, one column an item or trait; checked, coded, scaled."""
+"""Item matrix for clustering: one row per person, one column per item or trait; checked, coded, scaled."""
 
 from __future__ import annotations
 

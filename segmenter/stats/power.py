@@ -1,4 +1,4 @@
-"""How many people a comparison needs, and the least lift that those at hand can show.
+"""Power analysis: sample size, and minimum detectable effect.
 
 Source: the normal approximation for two independent proportions without pooling,
 ``n = (z_(1-a/2) + z_power)^2 (p0 (1 - p0) + p1 (1 - p1)) / (p1 - p0)^2`` per arm (SCIENCE: size).

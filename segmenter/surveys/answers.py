@@ -1,4 +1,4 @@
-"""Survey answers as numbers: one row a respondent, one column an item; and how the words were turned into numbers."""
+"""Coding of survey answers: one row per respondent, one column per item, and how words became numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a survey before anything is learned from it: items, respondents, and ways of answering."""
+"""Survey quality checks: constant items, duplicate respondents, reverse-coded items, response styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The traits that there are, by name: those built in, and those that a workspace maps from platforms and surveys."""
+"""Trait catalogue: built-in traits, and those that a workspace maps from platforms and surveys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five families of traits by which a persona is described, and the one that a trait most likely belongs to.
+"""Trait families: the five groups of traits that describe a persona, and the family of a trait.
 
 Cultural means language, market, holidays and preferences that people state. It never means ethnicity or religion, which
 nobody may infer from anything (see `segmenter.privacy.sensitive`).

@@ -1,4 +1,4 @@
-"""A table of coefficients from a research agency, as a typing tool: items by segments, with a row of constants."""
+"""Import of an agency's coefficient table: items by segments, with a row of constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make a typing tool: the curve, the items, the model on everybody, and what stands in for answers that are missing."""
+"""Build a typing tool: accuracy curve, item selection, final model, imputation of missing answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Score answers with a typing tool: segment, confidence, runner-up and reasons, and who answered too little."""
+"""Typing tool scoring: segment, confidence, runner-up, reasons, and incomplete respondents."""
 
 from __future__ import annotations
 

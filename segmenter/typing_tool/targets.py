@@ -1,4 +1,4 @@
-"""Where the segments come from that a typing tool is to find again."""
+"""Target segments of a typing tool: given labels, or a segmentation recalculated in each fold."""
 
 from __future__ import annotations
 

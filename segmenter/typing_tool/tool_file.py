@@ -1,4 +1,4 @@
-"""A typing tool as a file: its questions, what scores them, how good it was found to be, and a digest of itself."""
+"""Typing tool file: questions, coefficients, accuracy and a digest, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often a typing tool of so many items finds the right segment: held out, with everything learned anew.
+"""Cross-validated hit rate of a typing tool by number of items (nested, nothing leaks).
 
 In each outer fold the segmentation, the selection of items and the model are made from the other folds alone. The
 truth of somebody who was held out is the segment that this segmentation gives to their full set of answers.

@@ -1,4 +1,4 @@
-"""What every buyer's coming orders are worth: the value model is fitted once a week and asked at every assign."""
+"""Customer lifetime value of every buyer: the value model is refitted weekly and applied at each `assign`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everybody's traits as of a moment; from one day to the next only what changed is measured anew.
+"""Traits of everyone as of a moment, calculated incrementally.
 
 What `segmenter.traits.traits.facts` says of a person is kept (`sync.traits.aggregates`) and followed through changes
 (`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.

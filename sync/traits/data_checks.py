@@ -1,4 +1,4 @@
-"""Before and after people are classified: are the data fit to decide, and what did they look like?"""
+"""Data checks before an assignment (trait quality guardrail), and the reference distribution kept after it."""
 
 from __future__ import annotations
 
