@@ -1,4 +1,4 @@
-"""Errors of the segmenter: invalid definitions, with their place."""
+"""Errors: a definition that is not valid, with its place."""
 
 from __future__ import annotations
 

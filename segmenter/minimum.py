@@ -1,4 +1,4 @@
-"""Minimum data requirements of each method, and the message when they are not met.
+"""Minimum sample sizes of each method, and the message on missing data.
 
 Conventions (marks as in SCIENCE.md): a segment the larger of 5% and 50 people (J), ten people a feature, 70 respondents
 an item wanted (Dolnicar et al. 2014). What a campaign needs depends on its rate: `segmenter.stats.power`.

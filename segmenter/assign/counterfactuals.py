@@ -1,4 +1,4 @@
-"""Counterfactuals: failed rule clauses, or the smallest trait change, that would give another segment."""
+"""Counterfactuals: failing rule conditions, or the smallest change of one trait, that would change the segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segment and persona assignment: the waterfall of sources, then hysteresis.
+"""Assignment: the waterfall of sources gives each person a segment, hysteresis decides when it may change.
 
 `decide_all` decides for everybody in Ibis, `decide_one` for one person in Python; both decide the same.
 """

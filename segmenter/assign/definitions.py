@@ -1,4 +1,4 @@
-"""Assignment definitions: the sources, their order, thresholds and hysteresis."""
+"""Definitions of an assignment: sources and their order, models, rules, hysteresis settings, and their version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hysteresis: an assignment changes only after confirmation, and expires without it.
+"""Hysteresis: when a person's segment changes, is kept although unconfirmed, or expires.
 
 Answers flap and persons should not (SCIENCE.md 4.2 and 4.3, ADR 10):
 

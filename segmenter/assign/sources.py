@@ -1,4 +1,4 @@
-"""Answers of each source as Ibis columns; `segmenter.assign.sources_one` is the same for one person.
+"""Answers of each source for everyone, as Ibis columns (`segmenter.assign.sources_one` for one person).
 
 New columns begin with an underscore, which no trait's name does.
 """

@@ -1,4 +1,4 @@
-"""Answers of each source for one person; `segmenter.assign.sources` is the same in Ibis."""
+"""Answers of each source for one person, in Python (`segmenter.assign.sources` for everyone, in Ibis)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model's labels mean where they are not segments themselves: two that were merged, or one that was let go.
+"""Label groups: labels that were merged into one segment, or retired.
 
 A segment's chance is the sum of those of its labels, added in their order, for one person as for everybody.
 """

@@ -1,4 +1,4 @@
-"""The one form of every model that classifies: p = softmax(z), z_l = b_l + sum_j w_lj x_j.
+"""Linear model (softmax), the form of every classifier: p = softmax(z), z_l = b_l + sum_j w_lj x_j.
 
 LDA, multinomial logit, k-means and binary latent classes all have it (SCIENCE.md 4.5). Sums run in the order of the
 features wherever they are made, so that one person, an array and an Ibis expression reach the same z bit by bit, and

@@ -1,4 +1,4 @@
-"""How good a classification is against chance, and whether it may be pushed (SCIENCE.md 4.1, 4.2)."""
+"""Classification metrics (hit rate, kappa, Brier score, calibration) and the quality gate (SCIENCE.md 4.1, 4.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model as a file: plain JSON with everything that is needed to score, judge and audit it, and a digest of itself.
+"""Model file: JSON with coefficients, training, quality gate and a digest.
 
 Text in, text out. What a file holds is read as numbers and names and checked; nothing of it is ever run.
 """

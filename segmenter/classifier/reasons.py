@@ -1,4 +1,4 @@
-"""Why the model answered so: what speaks most for the segment against its runner-up, in words.
+"""Reasons of a prediction: the features that contribute most to the segment over its runner-up.
 
 A feature's part is (w_best - w_runner_up) * (x - mean) (SCIENCE.md 4.5). For one person in Python and for everybody
 in Ibis, letter by letter the same.

@@ -1,4 +1,4 @@
-"""Fit LDA and multinomial logit on company data, calibrate them, choose one, and say how good it is.
+"""Training: fit LDA and multinomial logit, calibrate (temperature scaling), cross-validate, choose one.
 
 Everything that is said of a model is said of people whom it did not learn from: fitted on the other folds, with a
 temperature from still others, and where the segments themselves were discovered, with these discovered anew.

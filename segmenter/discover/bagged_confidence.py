@@ -1,4 +1,4 @@
-"""How sure is it that a person belongs to the segment of the nearest centre? Segments found anew tell.
+"""Bagged confidence: calibrate k-means membership on bootstrap refits.
 
 k-means knows no probability. But a segmentation made of other people might put somebody elsewhere, the more easily the
 nearer they are to a border. So the confidence of "segment j" means: of segmentations made anew without this person, the

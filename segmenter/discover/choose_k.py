@@ -1,4 +1,4 @@
-"""How many segments: the order in which evidence is asked, and the sentences that say why a number was refused.
+"""Choose k, the number of segments, and say why others were rejected.
 
 SCIENCE 3.4: more than noise; no more than the BIC allows; the largest number before stability breaks; every segment
 stable, large enough, and told by a marker. Segments that would get the same message become one.

@@ -1,4 +1,4 @@
-"""A segmentation found anew among some of its people, so that a model can be judged on people it never saw."""
+"""Cross-fitting: refit a segmentation on each training fold, so that hit rates are held out."""
 
 from __future__ import annotations
 

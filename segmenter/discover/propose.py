@@ -1,4 +1,4 @@
-"""Propose segments, or say why there are none: the evidence in its order, a light, and a sentence."""
+"""Segment proposal: tests, choice of k, and a traffic light with a sentence; or why there are no segments."""
 
 from __future__ import annotations
 

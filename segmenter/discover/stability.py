@@ -1,4 +1,4 @@
-"""How much of a segmentation comes again when the people are drawn anew (SCIENCE: bootstrap stability).
+"""Bootstrap stability of a segmentation: agreement (adjusted Rand index) and Jaccard per segment.
 
 Dolnicar & Leisch 2010 (all of it, A), 2017 (one segment: SLSw within a solution, SLSa across solutions).
 """

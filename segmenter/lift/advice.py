@@ -163,9 +163,8 @@ def _supported(offers: Sequence[Best]) -> Iterator[Tip]:
     for best in offers:
         if best.supported:
             sentence = (
-                f"Send “{best.best.offer}” to {best.persona}, the best of "
-                f"{listed(cell.offer for cell in best.offers)}: {lead(best)}. "
-                f"Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
+                f"Send “{best.best.offer}” to {best.persona}, best of {listed(cell.offer for cell in best.offers)}: "
+                f"{lead(best)}. Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
             )
             yield Tip(best.persona, best.best.offer, sentence)
 

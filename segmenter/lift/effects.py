@@ -1,4 +1,4 @@
-"""Effects of one arm against another, per persona: differences with intervals, and what may be said of them.
+"""Effects per persona: difference of response rates, confidence interval, verdict.
 
 The difference of everybody is post-stratified: each persona's, weighted by its share of the people, so that arms whose
 personas differ by chance are compared fairly. Its interval puts the personas' intervals together (Zou & Donner 2008,

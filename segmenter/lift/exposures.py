@@ -1,4 +1,4 @@
-"""Count what campaigns did: people per campaign, variant and the persona that was in force when the mail was sent."""
+"""Exposures: people per campaign, variant and persona at send time, with their responses."""
 
 from __future__ import annotations
 

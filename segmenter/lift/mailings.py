@@ -1,4 +1,4 @@
-"""Which mails of an experiment may be compared: those that went out together, one to each arm, and reached all alike.
+"""Comparable mailings of an experiment: sent together, one email per variant, with equal reach.
 
 Chance dealt people into arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly all
 whom it reached were dealt into that arm; it is compared with the mails that other arms got within a day of it. A mail

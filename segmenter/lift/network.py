@@ -1,4 +1,4 @@
-"""Offers compared inside randomizations, and put together over them through the offers that they share.
+"""Network meta-analysis: offers compared within randomized trials, and across them through shared offers.
 
 Chance dealt people only within one experiment, or one campaign that the platform sent in variants. So rates are
 compared within one mailing of it, and the differences are put together: Mantel & Haenszel's weights (people of one

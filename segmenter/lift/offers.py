@@ -1,4 +1,4 @@
-"""Which offer speaks to which persona, by what was compared: inside randomizations, and through offers they share.
+"""Best offer per persona, from randomized comparisons and network meta-analysis.
 
 An offer is what a variant or an arm was called. The best of a persona is supported only where it beats each other
 offer that it was compared with. The p-value of that is the largest of the single ones (Berger 1982, intersection-union

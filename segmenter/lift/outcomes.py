@@ -1,4 +1,4 @@
-"""What people did after they were mailed, or were meant to be: counts and sums per persona and arm, Ibis in, Ibis out.
+"""Outcomes after an email, or its holdout: counts and sums per persona and variant, Ibis in, Ibis out.
 
 Everybody who was assigned to an arm counts, whether the mail arrived or not (intention to treat), so that arms stay
 comparable. Orders count whoever is credited with them.

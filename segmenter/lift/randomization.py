@@ -1,4 +1,4 @@
-"""Arms and holdouts: who is in which, by a hash that every engine computes alike, and whether the counts are as meant.
+"""Randomization: deterministic variants and holdouts by hash, and the sample ratio mismatch check.
 
 The arm of a person follows from the experiment's salt and the person's id alone: nobody moves when segments are
 refitted, and nothing has to be remembered to find it again. Source of the cut: the first eight hexadecimal digits of

@@ -1,4 +1,4 @@
-"""Lift results as sentences: the effect in percentage points, its 95% confidence interval, and what follows."""
+"""Lift results as sentences: effect in percentage points, 95% confidence interval, verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Have people or their answers changed since the reference? Counts in, verdicts out.
+"""Drift detection: PSI, chi-squared, CUSUM. Counts in, verdicts out.
 
 Population drift: the population stability index of traits, scores and shares (PSI; its thresholds .1 and .25 are a
 convention without an error rate: Yurdakul & Naranjo 2020, so chance is added to ours). Concept drift: a segment

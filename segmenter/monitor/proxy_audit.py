@@ -1,4 +1,4 @@
-"""Do segments and traits give a sensitive flag away? How well it can be predicted, and who gets the offer.
+"""Proxy audit: how well segments and traits predict a sensitive attribute, and the four-fifths rule on offers.
 
 The flag is supplied for the audit only. Nothing here keeps it: what comes out are rates of groups.
 """

@@ -1,4 +1,4 @@
-"""Are the data fit to decide? What is missing, impossible, unreadable or twice there; Ibis in, one row a table out."""
+"""Data quality: missing, impossible, unreadable and duplicate data; Ibis in, one row per table out."""
 
 from __future__ import annotations
 

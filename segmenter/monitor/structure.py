@@ -1,4 +1,4 @@
-"""Do segments that were found still hold for the people of today? Structural drift, against what chance allows.
+"""Structural drift: whether a segmentation is still found in today's data.
 
 Three things can happen to a segmentation: its borders lie elsewhere now (segments found anew among today's people put
 them together otherwise), it comes apart (a segment does not come again any more: two became one), or there is one more

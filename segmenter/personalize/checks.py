@@ -1,4 +1,4 @@
-"""Validation of template fields and persona copy."""
+"""Checks of template fields and of their copy."""
 
 from __future__ import annotations
 

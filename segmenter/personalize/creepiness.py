@@ -1,4 +1,4 @@
-"""Intrusive personalization: checks of values, audiences and emails, each with reason and fix.
+"""Creepiness checks: values, audiences and emails that feel too personal, each with a reason and a fix.
 
 Personal is what a reader expects the sender to know; creepy is what makes them ask how the sender knew. Nothing here
 changes a value: it is judged, and `segmenter.personalize.fields` shows or holds back what was judged.

@@ -1,4 +1,4 @@
-"""Escaping of contact text for templates: no merge tags, HubL, HTML or line breaks.
+"""Escaping: contact data that prints as plain text in a template (no merge tag, HubL, HTML or line break).
 
 Platforms print the value of a field as it is, in the body, in an attribute or in the subject. So every character that
 could begin or end something there gives way to one that looks like it; people read the same.

@@ -1,4 +1,4 @@
-"""Template field values per person: persona copy, individual values, and assignment details."""
+"""Field values of each person: persona copy, individual values, and assignment details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Platform-provided merge tags (links, dates, sender data) and their preview values.
+"""System tags that the platform fills in itself: links, dates, sender data.
 
 Mailchimp's are those that its help pages call system merge tags, HubSpot's the variables of its e-mail templates. What
 a preview can't know of them (the list's address, a coupon) stands in square brackets, so that nobody takes it for text.

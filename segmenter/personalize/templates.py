@@ -1,4 +1,4 @@
-"""Email templates (Mailchimp merge tags, HubL): parse, render for one person, report problems.
+"""Email template parser and renderer for Mailchimp merge tags and HubL, with problems by line.
 
 Mailchimp: ``*|TAG|*`` and ``*|IF:TAG=x|* ... *|ELSEIF:|* ... *|ELSE:|* ... *|END:IF|*``. HubL: ``{{ contact.name }}``,
 ``{{ personalization_token("contact.name", "default") }}``, ``{% if contact.name == "x" %}`` with elif, else and endif.

@@ -1,4 +1,4 @@
-"""Sensitive data detection: traits and words about special categories (GDPR Art. 9) and children.
+"""Sensitive data: traits and words of special categories and about children, and the purpose they need.
 
 The families are those of GDPR Art. 9(1), from which data that allow to infer them are not exempt (CJEU C-184/20), and
 children. The lists are English and German, and can't be complete: `sensitive = true` on a trait adds to them, the

@@ -1,4 +1,4 @@
-"""What changed between two versions of a persona: in its facts, beyond chance or not, and in what people wrote.
+"""Changes between two versions of a persona: measured traits (tested for significance) and written text.
 
 Both versions mostly look at the same people, whose figures go together; the tests take them for two samples, so they
 call a change real too seldom rather than too often.

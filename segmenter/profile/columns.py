@@ -1,4 +1,4 @@
-"""One trait of many people as it is compared: codes of categories, or numbers."""
+"""Columns for group comparisons: one trait of many people as category codes or numbers."""
 
 from __future__ import annotations
 

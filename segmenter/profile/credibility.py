@@ -1,4 +1,4 @@
-"""How far a persona may be believed: how many people it stands on, how sure they are of it, how firm the segment is."""
+"""Credibility of a persona: size, confidence, stability and data age, as a grade."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts about groups of people: in which traits they differ from everybody, and by how much.
+"""Distinctive traits of groups: tests, effect sizes and an index against everyone.
 
 Three gates in this order. Do the groups differ in the trait at all: chi-squared or Kruskal-Wallis over all groups,
 Benjamini & Hochberg over all traits. Does this group differ from the rest in this value: tested within the traits that

@@ -1,4 +1,4 @@
-"""What is kept of a persona's people: facts, a typical member, confidence; one value, which reads from JSON again."""
+"""Profile of a persona: distinctive traits, typical member, credibility; saved as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The typical member of a group: the real person nearest to its middle, told so that nobody can look them up.
+"""Typical member of a group: the real person nearest to the centroid, shown as ranges for privacy.
 
 A combination that nobody has would describe nobody; so it is one person's, the one nearest to the group's centroid.
 What is said of them is coarse (spans of numbers, usual categories), and so little that enough people of the group are

@@ -1,1 +1,1 @@
-"""Rules: parsing, evaluation, and the segments they define."""
+"""Rules: expressions over traits, and the segments that they define."""

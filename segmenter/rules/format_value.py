@@ -1,4 +1,4 @@
-"""Formatting of trait values in reasons, identical in SQL and Python."""
+"""Formatting of trait values in reasons, equal in SQL and in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule parser: expressions over traits such as ``orders_365d >= 3 and days_since_order < 60``.
+"""Rule parser and type checker: expressions over traits such as ``orders_365d >= 3 and days_since_order < 60``.
 
 A rule is SQL's expression language, parsed by sqlglot and allowed piece by piece; what is not on the list
 below is an error that points at its place. The result is one Ibis expression for everybody, and the same rule

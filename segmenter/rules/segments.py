@@ -1,4 +1,4 @@
-"""Rule-based segments: nested, evaluated as a waterfall, so each person is in one segment."""
+"""Segments by rule: nested, evaluated as a waterfall, so that each person is in one segment."""
 
 from __future__ import annotations
 

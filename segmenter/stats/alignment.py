@@ -1,4 +1,4 @@
-"""Cluster label alignment: matches segments of two clusterings, so that personas keep their names."""
+"""Label alignment (Hungarian method) of two segmentations, so that personas keep their names."""
 
 from __future__ import annotations
 

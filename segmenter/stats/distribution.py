@@ -1,4 +1,4 @@
-"""Compact distributions of values: deciles of numbers, counts of categories."""
+"""Distribution summaries kept with every run: deciles of numbers, counts of categories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effect size thresholds, and the level of significance."""
+"""Effect size thresholds and the significance level for distinctive traits."""
 
 from __future__ import annotations
 

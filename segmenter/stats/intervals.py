@@ -1,4 +1,4 @@
-"""Confidence intervals of an index and a median."""
+"""Confidence intervals of an index (ratio of shares) and of a median."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input matrix for clustering: one row per person, one column per item or trait; checked, coded, scaled."""
+"""Item matrix for clustering: one row per person, one column per item or trait; checked, coded, scaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Means per person with confidence intervals, Welch differences, and CUPED variance reduction.
+"""Means per person: confidence intervals, Welch's test, CUPED variance reduction.
 
 Sources: Welch 1947 (unequal variances, Satterthwaite's degrees of freedom); Deng, Xu, Kohavi & Walker 2013 (CUPED:
 ``Y - theta (X - mean X)`` with ``theta = cov(X, Y) / var(X)``, X measured before the exposure).

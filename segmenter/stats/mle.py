@@ -1,4 +1,4 @@
-"""Maximum likelihood estimation over positive parameters, with several starting points."""
+"""Maximum likelihood over positive parameters, with several starting points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Response rates with confidence intervals: one proportion (Wilson), and the difference of two.
+"""Response rates: Wilson intervals, and Newcombe's interval of a difference.
 
 Estimators see sufficient statistics, never rows. Sources: Wilson 1927 (interval of one proportion); Newcombe 1998,
 method 10 (difference of two independent proportions from their Wilson intervals).

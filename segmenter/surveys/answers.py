@@ -1,4 +1,4 @@
-"""Survey answers as numbers (one row per respondent), and how words were coded."""
+"""Coding of survey answers: one row per respondent, one column per item, and how words became numbers."""
 
 from __future__ import annotations
 

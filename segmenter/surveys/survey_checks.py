@@ -1,4 +1,4 @@
-"""Survey data checks: unusable items, duplicate respondents, response styles."""
+"""Survey quality checks: constant items, duplicate respondents, reverse-coded items, response styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trait catalog: built-in traits, and traits mapped from platforms and surveys."""
+"""Trait catalogue: built-in traits, and those that a workspace maps from platforms and surveys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Customer lifetime value of each person, as of a date."""
+"""Customer lifetime value traits: predictions of the value model as of a moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trait definitions, and the tables that traits are computed from."""
+"""Trait definition: one measured value of a person as of a moment; and the input tables of traits."""
 
 from __future__ import annotations
 

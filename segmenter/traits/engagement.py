@@ -1,4 +1,4 @@
-"""Engagement aggregates per person: deliveries, opens, clicks, visits and forms."""
+"""Engagement aggregates per person: emails received, opens, clicks, visits, forms."""
 
 from __future__ import annotations
 

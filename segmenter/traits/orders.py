@@ -1,4 +1,4 @@
-"""Order aggregates per person: counts, revenue, products and categories."""
+"""Order aggregates per person: orders and order lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Contact aggregates per person: consent, properties and survey answers."""
+"""Contact and survey aggregates per person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timestamps as integers, for portable arithmetic in SQL engines."""
+"""Timestamps as numbers for Ibis arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five trait families (demographic, geographic, ...), and the likely family of a trait.
+"""Trait families: the five groups of traits that describe a persona, and the family of a trait.
 
 Cultural means language, market, holidays and preferences that people state. It never means ethnicity or religion, which
 nobody may infer from anything (see `segmenter.privacy.sensitive`).

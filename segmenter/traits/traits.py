@@ -1,4 +1,4 @@
-"""Trait computation per person as of a date: Ibis in, Ibis out, one pass over each table.
+"""Trait calculation for everyone as of a moment: Ibis in, Ibis out, one pass over each table.
 
 First facts, which can be kept (`segmenter.facts`): counts, sums, moments, texts.
 Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:

@@ -1,4 +1,4 @@
-"""Window expiry: people whose windowed traits change only because time passed.
+"""Window expiry: people whose windowed traits change by the passing of time alone.
 
 Facts (`segmenter.traits.traits.facts`) that are kept are moments, texts, totals, and counts within windows. When a day
 passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later

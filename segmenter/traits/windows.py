@@ -1,4 +1,4 @@
-"""Time windows: counts and sums over the last N days as of a date."""
+"""Time windows: counts within the last N days, as of a moment."""
 
 from __future__ import annotations
 

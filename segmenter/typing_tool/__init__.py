@@ -1,1 +1,1 @@
-"""Typing tools: short surveys that classify people into segments."""
+"""Typing tool: the few survey questions that best predict the segment, and their scoring."""

@@ -1,4 +1,4 @@
-"""Import of an agency's coefficient table (items by segments) as a typing tool."""
+"""Import of an agency's coefficient table: items by segments, with a row of constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typing tool construction: item selection curve, final model, and missing answer handling."""
+"""Build a typing tool: accuracy curve, item selection, final model, imputation of missing answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forward selection of survey items by classification accuracy."""
+"""Forward selection of items: each step adds the item with the best classification."""
 
 from __future__ import annotations
 

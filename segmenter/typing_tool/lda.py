@@ -1,4 +1,4 @@
-"""Linear discriminant analysis (LDA) from sufficient statistics, for fast item subsets.
+"""Linear discriminant analysis from sums, so that each subset of items costs one small matrix.
 
 Fisher's linear functions with a pooled covariance: z_j = x' S^-1 m_j - m_j' S^-1 m_j / 2 + ln p_j, where S is the
 scatter within the segments over n (the maximum likelihood estimate; McLachlan 1992, Discriminant Analysis, 3.3). Equal

@@ -1,4 +1,4 @@
-"""Scoring with a typing tool: segment, confidence, runner-up and reasons."""
+"""Typing tool scoring: segment, confidence, runner-up, reasons, and incomplete respondents."""
 
 from __future__ import annotations
 

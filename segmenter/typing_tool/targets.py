@@ -1,4 +1,4 @@
-"""Target segments of a typing tool: given labels, or clusters."""
+"""Target segments of a typing tool: given labels, or a segmentation recalculated in each fold."""
 
 from __future__ import annotations
 

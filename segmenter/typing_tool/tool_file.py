@@ -1,4 +1,4 @@
-"""Typing tool file: questions, scoring model, quality figures, and a digest."""
+"""Typing tool file: questions, coefficients, accuracy and a digest, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cross-validated hit rates of a typing tool by number of items.
+"""Cross-validated hit rate of a typing tool by number of items (nested, nothing leaks).
 
 In each outer fold the segmentation, the selection of items and the model are made from the other folds alone. The
 truth of somebody who was held out is the segment that this segmentation gives to their full set of answers.

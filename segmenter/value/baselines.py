@@ -1,4 +1,4 @@
-"""Rankings that need no model, beside those of a model: whose top tenth holds more of what came after?"""
+"""Baseline rankings (past spend, past orders, recency) against the value model."""
 
 from __future__ import annotations
 

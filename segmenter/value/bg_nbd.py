@@ -1,4 +1,4 @@
-"""How often a buyer will order: BG/NBD, and NBD where it degenerates.
+"""BG/NBD model of purchase frequency, with NBD as its fallback.
 
 Sources: Fader, Hardie & Lee 2005, "Counting your customers the easy way" (BG/NBD, equations 6, 9 and 10);
 Ehrenberg 1959 (NBD). Parameters in orders and weeks.

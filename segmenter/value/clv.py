@@ -1,4 +1,4 @@
-"""One value model: how often, how much, and from both the worth of a buyer's coming orders."""
+"""Customer lifetime value: BG/NBD frequency times Gamma-Gamma order value."""
 
 from __future__ import annotations
 

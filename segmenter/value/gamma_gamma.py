@@ -1,4 +1,4 @@
-"""How much an order of a buyer will bring: Gamma-Gamma (Fader & Hardie 2013, "The Gamma-Gamma model")."""
+"""Gamma-Gamma model of order value (Fader & Hardie 2013, "The Gamma-Gamma model")."""
 
 from __future__ import annotations
 

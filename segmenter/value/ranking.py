@@ -1,4 +1,4 @@
-"""Which segments are worth most, and how sure that is.
+"""Segment ranking by value, with rank intervals (bootstrap).
 
 V_j = N_j r_j (CLV_j + L_j m - c): people, reachable share, mean value of a person's coming orders, incremental orders a
 contact, what an order earns, what a contact costs. L_j is what mailing adds: the shrunken lift of the best supported

@@ -1,4 +1,4 @@
-"""Make the segments of an edited proposal those of the workspace, and let its own scorer decide who is in them."""
+"""Accept a proposal: add its segments to the workspace, and its scorer as a source."""
 
 from __future__ import annotations
 

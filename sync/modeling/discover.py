@@ -1,4 +1,4 @@
-"""Look for segments in the workspace's traits or in a survey, and save what is proposed."""
+"""The `discover` job: propose segments from traits or a survey, and save the proposal."""
 
 from __future__ import annotations
 

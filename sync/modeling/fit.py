@@ -1,4 +1,4 @@
-"""Fit a model on company data to the segments that rules, surveys, what people say, or a labelling give."""
+"""The `fit` job: train a classifier on company data, for segments from rules, surveys, declarations or labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What segments are looked for in: traits of the workspace's people, answers of a file, answers that were pulled."""
+"""Inputs of `discover`: traits of the workspace, answers of a file, or pulled survey answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who moved from which segment to which between two moments, and how two segmentations of the same people meet."""
+"""Segment migration between two dates, and the cross-tabulation of two segmentations (overlap)."""
 
 from __future__ import annotations
 

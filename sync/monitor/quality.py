@@ -1,4 +1,4 @@
-"""Are the data fit to decide, and have people, their answers or the segments changed since the reference?"""
+"""The `quality` job: data quality, drift and structural stability, with an overall light."""
 
 from __future__ import annotations
 

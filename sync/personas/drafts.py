@@ -1,4 +1,4 @@
-"""Draft personas and take their facts anew. What people wrote in personas.toml stays as it is, to the byte.
+"""Persona drafts: append to personas.toml and update profiles; text written by people stays byte for byte.
 
 Facts and invention live apart. Facts are found, and every set of them is kept as a version in the control store;
 personas.toml holds what people invent, and the only thing that is ever written there is a draft behind its end.

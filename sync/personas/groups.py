@@ -1,4 +1,4 @@
-"""Who is described: people by the assignments in force, or by an accepted proposal before anybody is assigned by it."""
+"""Groups of people to profile: by current assignment, or by an accepted proposal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is true of each persona's people, from the assignments in force: one way for cards, drafts and versions."""
+"""Profiles of personas from current assignments, for cards, drafts and versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `personas show` and `personas diff` tell: versions of a persona, and what changed between two of them."""
+"""Persona versions: show one, and compare two (`personas show`, `personas diff`)."""
 
 from __future__ import annotations
 
@@ -98,8 +98,7 @@ def _profile(version: PersonaVersion) -> Profile:
     profile = profile_of(version.facts)
     if profile is None:
         raise FixSettingsError(
-            f"Version {version.version} of {version.slug!r} was saved by "
-            "another personasync version and can't be read.",
+            f"Version {version.version} of {version.slug!r} was saved in an unknown format and can't be read.",
             mend=f"Run `personasync personas draft {version.slug}` to update the profile.",
         )
     return profile

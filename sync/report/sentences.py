@@ -147,8 +147,8 @@ def differences(result: CampaignResult) -> list[str]:
             continue
         if machines and stated == counted + machines:
             found.append(
-                f"{result.connection} reports {stated:,} opens; {machines:,} of "
-                "them are machine opens (Apple MPP, scanners)."
+                f"{result.connection} reports {stated:,} opens; {machines:,} of them are machine opens "
+                "(Apple MPP, scanners)."
             )
         else:
             ours_named = "delivered" if name == "sent" else name

@@ -1,4 +1,4 @@
-"""The result of one campaign per persona and variant, as values."""
+"""Campaign result: counts per persona and variant, as values."""
 
 from __future__ import annotations
 

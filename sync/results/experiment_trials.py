@@ -1,4 +1,4 @@
-"""What an experiment's mails compare: who got which, and the answer to that very delivery, for each persona."""
+"""Trials of an experiment: per persona, who received which variant and responded to that delivery."""
 
 from __future__ import annotations
 

@@ -252,10 +252,7 @@ def _newest_with_variants(bench: Workbench) -> dict[str, Any]:
         return rows[0]
     raise FixSettingsError(
         "No campaign with variants has been imported yet.",
-        mend=(
-            "Send one and run `personasync results`, or compare the variants of an "
-            "experiment: `personasync lift --experiment NAME`."
-        ),
+        mend="Send one and run `personasync results`, or compare variants: `personasync lift --experiment NAME`.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What was learned over all campaigns: which offer speaks to which persona, and what was never compared."""
+"""Best offer per persona over all campaigns and experiments, and the offers never compared."""
 
 from __future__ import annotations
 

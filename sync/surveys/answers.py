@@ -1,4 +1,4 @@
-"""Answers as the segmenter takes them: from a file with a row a respondent, or from what the warehouse holds."""
+"""Survey answers from a file (one row per respondent) or from the warehouse."""
 
 from __future__ import annotations
 

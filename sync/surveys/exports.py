@@ -1,4 +1,4 @@
-"""A typing tool as things to use: a form, a list of questions, definitions for both platforms, settings to paste."""
+"""Typing tool exports: a web form, a question list, field definitions for both platforms, settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs of `personasync survey`: design a typing tool, score answers with it, import one from an agency."""
+"""The `survey` jobs: design a typing tool, score answers, import an agency's tool."""
 
 from __future__ import annotations
 

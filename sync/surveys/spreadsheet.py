@@ -1,4 +1,4 @@
-"""A file of rows and columns as text, from CSV, TSV or XLSX: what strangers send, so everything about it is checked."""
+"""Spreadsheet reader for CSV, TSV and XLSX files of unknown origin, with size and format checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incremental trait aggregates kept in the warehouse, with a watermark.
+"""Aggregates: per-person sums and counts kept in the warehouse between runs, with a watermark.
 
 ``person_facts`` (`segmenter.traits.traits.facts`), ``person_links`` (who was who), ``overtaken_versions`` (versions of
 rows that are not in force any more), ``answered_again`` (engagements that a later one with the same mail stands for),

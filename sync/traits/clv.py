@@ -1,4 +1,4 @@
-"""Customer lifetime value (CLV): fitted weekly, predicted at every assign."""
+"""Customer lifetime value of every buyer: the value model is refitted weekly and applied at each `assign`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trait computation as of a date, incremental where possible.
+"""Traits of everyone as of a moment, calculated incrementally.
 
 What `segmenter.traits.traits.facts` says of a person is kept (`sync.traits.aggregates`) and followed through changes
 (`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.

@@ -1,4 +1,4 @@
-"""Data quality gates before classification, and snapshots for drift after it."""
+"""Data checks before an assignment (trait quality guardrail), and the reference distribution kept after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Incremental update of trait aggregates from changed rows.
+"""Incremental update of aggregates: only changed people are recalculated.
 
 A person is measured anew from all rows about them when a row came, changed or named somebody else, when who is who
 changed, or when the moment of a row has come that was still ahead. Of everybody else counts lose what left its

@@ -1,4 +1,4 @@
-"""Rank the workspace's segments by value, say which to keep, and which of them are pushed."""
+"""Segment value ranking of the workspace: value, response, keep or merge, focus."""
 
 from __future__ import annotations
 
