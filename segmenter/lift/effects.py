@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Literal
 
 from segmenter.lift.outcomes import Stratum
-from segmenter.stats.multiplicity import Heterogeneity, Measured, heterogeneity, shrunken, standing
+from segmenter.stats.multiplicity import Heterogeneity, Measured, heterogeneity, holm, shrunken, standing
 from segmenter.stats.power import more_needed
 from segmenter.stats.proportions import Interval, Responses, newcombe
 from segmenter.stats.sequential import always_valid, confidence_sequence, look
@@ -112,8 +112,11 @@ def compare(strata: Sequence[Stratum], question: Question) -> Comparison:
 def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
     """Let findings stand: the primary metric of everybody by itself, all others together (Benjamini-Hochberg).
 
-    Guardrails are a family of their own.
+    Guardrails are a family of their own. Where several arms are compared with the same control, one false finding of
+    the primary metric is as rare as with one arm (Holm).
     """
+    first = [place for place, one in enumerate(comparisons) if one.question.metric == primary]
+    sure = dict(zip(first, holm([comparisons[place].everyone.p for place in first]), strict=True))
     stands: dict[tuple[int, str], bool] = {}
     for guard in (False, True):
         family = [(place, one) for place, one in enumerate(comparisons) if (one.question.metric in GUARDRAILS) == guard]
@@ -125,8 +128,9 @@ def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Compariso
             one,
             everyone=replace(
                 one.everyone,
-                stands=not one.everyone.interval.low <= 0 <= one.everyone.interval.high
-                if one.question.metric == primary
+                stands=(len(first) == 1 or sure[place])
+                and not one.everyone.interval.low <= 0 <= one.everyone.interval.high
+                if place in sure
                 else stands[place, EVERYONE],
             ),
             personas=tuple(replace(e, stands=stands.get((place, e.persona), False)) for e in one.personas),

@@ -100,6 +100,8 @@ def _removed(counts: Counts, limits: Limits) -> list[Breach]:
 
 
 def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
+    if not counts.changed.total():
+        return []  # nothing would be sent: a state that was accepted once must not stop `run` every day
     persons = counts.by_persona.total()
     unclassified = counts.by_persona["unclassified"]
     if persons and unclassified / persons > limits.max_unclassified:

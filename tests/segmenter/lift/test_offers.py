@@ -56,7 +56,7 @@ def test_rates_are_told_as_if_all_offers_had_been_in_the_same_mailings() -> None
 
     assert {cell.offer: cell.rate for cell in bo.offers} == pytest.approx(dict.fromkeys("abc", 0.06))
     assert bo.p == pytest.approx(1.0)
-    assert bo.supported is False
+    assert not bo.supported
 
 
 def test_offers_through_a_shared_one_say_so() -> None:

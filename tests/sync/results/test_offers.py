@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pytest
 
 from connectors.records import ARMS
@@ -163,3 +164,16 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
     assert status == 0
     assert "Nothing was compared yet." in told
     assert "spring: old words / new words did not reach its arms alike, so it compares nothing." in told
+
+
+def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) -> None:
+    arms = dealt(shop)
+    with opened(shop.folder, day=BEGIN) as bench:
+        table = bench.warehouse.current(ARMS.name)
+        moved = table.filter(table.arm == "new").order_by("person_id").limit(200).mutate(arm=ibis.literal("old"))
+        bench.warehouse.append(ARMS.name, moved.to_pyarrow().cast(ARMS.columns), recorded_at=bench.now())
+    sent(shop, (1, "old words", arms["old"], 30), (1.1, "new words", arms["new"], 200))
+    told = shop.told("offers")[1]
+
+    assert "Nothing was compared yet." in told
+    assert "spring is left out: its arms do not have the people that their shares promise." in told
