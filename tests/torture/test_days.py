@@ -1,4 +1,4 @@
-"""Three days of people and commands; `make days` lives sixty. Each command is a process of its own."""
+"""Three days of people and commands, each command a process (`make days-part`); `make days` lives sixty."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytestmark = pytest.mark.torture
 
 DAYS, PEOPLE, SEED = "3", "12", "1"
 

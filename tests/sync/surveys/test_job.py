@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.errors import FixSettingsError
@@ -19,6 +19,7 @@ from sync.cli.main import run
 from sync.surveys import spreadsheet as grids
 from sync.surveys.job import _safe
 from sync.surveys.spreadsheet import read_grid
+from tests.examples import examples
 
 WORKSPACE = {
     "personasync.toml": '[workspace]\nname = "W"\n[connections.survey]\nconnector = "files"\nanswers = "answers.csv"\n',
@@ -227,7 +228,7 @@ def test_the_form_needs_nothing_else_and_hostile_questions_stay_text(
     assert "<script>" not in posting
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=400), st.sampled_from([".csv", ".xlsx", ".tsv", ".pdf"]))
 def test_rubbish_is_read_or_refused_with_one_error(tmp_path: Path, data: bytes, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"
