@@ -21,7 +21,7 @@ class Responses:
     def __post_init__(self) -> None:
         """Refuse what can't be counted."""
         if not 0 <= self.converted <= self.people:
-            raise ValueError(f"{self.converted} of {self.people} people is no count")
+            raise ValueError(f"{self.converted} of {self.people} people is not a valid count")
 
     def __add__(self, other: Responses) -> Responses:
         """Pool two groups."""

@@ -260,7 +260,7 @@ def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(
     assert "tier" in made.file.catalogue
 
     file.write_text(plain + mapped.format("another tier"), "utf-8")
-    with pytest.raises(FixSettingsError, match="trait 'tier' is defined in another way"):
+    with pytest.raises(FixSettingsError, match="trait 'tier' has a different definition now"):
         definitions_of(load_workspace(filled.workspace.directory))
     file.write_text(plain, "utf-8")
     with pytest.raises(FixSettingsError, match="trait 'tier' is gone"):

@@ -82,7 +82,7 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     told = json.loads(document)
     assert (made, longer, pulled) == (0, 0, 0)
     assert len({question["item"] for question in told["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
-    assert "'same' is left out: everybody answered 3." in [f["message"] for f in told["findings"]]
+    assert "'same' is excluded: all answers are 3." in [f["message"] for f in told["findings"]]
     assert told["quality"]["curve"][2]["hit"] > 0.8
     assert "Chance level" in shown
     assert [tool["name"] for tool in json.loads(before)["tools"]] == ["members", "leads"]
@@ -188,7 +188,7 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
     assert found["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
     assert found["complete"]
     assert refused == 2
-    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is no number" in told
+    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in told
 
 
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
