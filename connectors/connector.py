@@ -1,4 +1,4 @@
-"""The Protocol that every connector keeps, and how one is found."""
+"""The `Connector` protocol that every connector implements, and the lookup of connectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is this webhook really from them? Pure: raw bytes, the secret and the time in; nothing or one error out.
+"""Webhook signature verification for HubSpot and Mailchimp. Pure: raw bytes, secret and time in.
 
 Whatever a stranger can send ends in `SignatureError`, whichever way it is broken. The whole text of a signature is
 compared, in constant time, never its decoded value: so no second spelling of a right signature passes.

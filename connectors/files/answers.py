@@ -1,4 +1,4 @@
-"""Survey answers from a file: one row an answer (item, value), or one row a respondent and one column an item."""
+"""Survey answers from a file: one row per answer (item, value), or one row per respondent with a column per item."""
 
 from __future__ import annotations
 

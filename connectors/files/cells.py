@@ -1,4 +1,4 @@
-"""One cell of a file as a value of ours."""
+"""Parsing of file cells: times, numbers, email addresses, consent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column of a file holds what: our names, the names that people use, and those that the settings give."""
+"""Column mapping of files: our field names, common header names, and names from the settings."""
 
 from __future__ import annotations
 

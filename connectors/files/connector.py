@@ -1,4 +1,4 @@
-"""The connector of files: it reads, and never writes.
+"""The file connector (CSV, Parquet), read-only.
 
 A stream's cursor is the digest of its file and of the settings that say how to read it: an unchanged file is not
 read again. A file is read as a whole; what an earlier version of it held and this one lacks stays known.

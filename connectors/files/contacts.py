@@ -1,4 +1,4 @@
-"""Contacts from a file: one row a contact, the columns that we have no name for as properties."""
+"""Contacts from a file: one row per contact, unmapped columns as properties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders from a file: one row an order, or one row an order line."""
+"""Orders from a file: one row per order, or one row per order line."""
 
 from __future__ import annotations
 

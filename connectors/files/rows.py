@@ -1,4 +1,4 @@
-"""What every reader of a file needs: a row's cells by our names, and a list of the rows that had to be left out."""
+"""Mapped file rows: cells by our field names, and the list of skipped rows with reasons."""
 
 from __future__ import annotations
 

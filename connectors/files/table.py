@@ -1,4 +1,4 @@
-"""A CSV or Parquet file as rows, each with the number that a spreadsheet shows for it."""
+"""A CSV or Parquet file as rows, with their row numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Call an operation: through the official SDK where it has the method and the version, else directly.
+"""HubSpot API calls: through the official SDK where it has the method and version, else directly.
 
 The SDK's own HTTP layer (no time-out, no retry of POST, a pool per read of an attribute) is replaced by our
 transport, which decodes answers; the SDK's models cost twenty times as much.

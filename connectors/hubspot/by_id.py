@@ -1,4 +1,4 @@
-"""Read some contacts as they are now, a hundred a request: by id, by address, and which of our lists they are on."""
+"""HubSpot batch reads of contacts by id or email, with their memberships in our lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HubSpot under the Protocol of `connectors.connector`."""
+"""The HubSpot connector: implements the protocol of `connectors.connector`."""
 
 from __future__ import annotations
 

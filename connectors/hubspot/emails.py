@@ -1,4 +1,4 @@
-"""Marketing e-mails of HubSpot as campaigns, and their events as deliveries and engagements.
+"""HubSpot marketing emails as campaigns, and their events as deliveries and engagements.
 
 Events come from the one interface that tells them by recipient (v1, PLATFORMS: email events), which has no dated
 path: it is isolated here.

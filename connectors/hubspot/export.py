@@ -1,4 +1,4 @@
-"""The ids of all contacts by one of HubSpot's export jobs: a handful of requests for any number of them.
+"""HubSpot export jobs: all contact ids in a few requests.
 
 Only ids are taken from the file. How an export writes moments, empty values and names of columns is not documented
 (PLATFORMS 3.16), so the contacts themselves are read by their ids, and HubSpot's own count tells whether the file

@@ -1,4 +1,4 @@
-"""The properties that we own in HubSpot: what is missing, and how it is made."""
+"""Setup of the HubSpot properties that personasync owns: find missing ones and create them."""
 
 from __future__ import annotations
 

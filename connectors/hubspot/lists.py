@@ -1,4 +1,4 @@
-"""Our lists in HubSpot: one per segment, kept by us alone."""
+"""The static HubSpot lists that personasync owns, one per segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write owned properties by record id in batches, and keep lists; an outcome for every change.
+"""HubSpot push: batch updates of owned properties and list memberships, with an outcome per change.
 
 By id and never by address: an update by address changes nothing or fails (PLATFORMS, trap H9). A batch that is refused
 as a whole is halved until the bad record stands alone.

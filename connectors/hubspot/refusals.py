@@ -1,4 +1,4 @@
-"""HubSpot's refusals, as our errors. The words stand in different places in different families: all are looked at."""
+"""HubSpot error translation: HTTP errors to the error classes of `connectors.errors`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All contacts on the fastest path that HubSpot offers, chosen by size.
+"""HubSpot full pull of contacts, by the fastest path for the account's size.
 
 ========================  ==================================================================================
 list                      100 a page, one after the other. Few contacts, and wherever another path does not add up

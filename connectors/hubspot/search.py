@@ -1,4 +1,4 @@
-"""Read every record of a kind, or every one that changed, without losing any.
+"""HubSpot search paging: all records of a type, or all changed since a time, beyond the 10,000 cap.
 
 List paging has no cap; search has one of 10,000 rows a query (PLATFORMS: traps H5, H6). Each search begins above
 the last id seen instead of at an offset: rows that leave the set while it is read move no other row out of sight,

@@ -1,4 +1,4 @@
-"""HubSpot's moments: ISO text or epoch milliseconds, always made UTC here."""
+"""HubSpot timestamps (ISO text or epoch milliseconds) as UTC times."""
 
 from __future__ import annotations
 

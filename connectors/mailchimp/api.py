@@ -1,4 +1,4 @@
-"""The official SDK over our transport.
+"""Mailchimp API calls: the official SDK over our transport.
 
 Its own HTTP layer has no pool and no retry, rewrites the word "server" anywhere in an address, and returns an error
 without a body as if it were data (PLATFORMS: S1 to S5); ours replaces it. What is not in `ENDPOINTS` can't be

@@ -1,4 +1,4 @@
-"""Many writes as one job: started, watched, and its answers fetched from a file.
+"""Mailchimp batch operations (/batches): start, poll, and fetch the results file.
 
 A finished job is no success: every operation's own status counts (PLATFORMS: batches). The file's address lives ten
 minutes and gets no credentials.

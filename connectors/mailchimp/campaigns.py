@@ -1,4 +1,4 @@
-"""Sent campaigns with their variants, and what each recipient did."""
+"""Mailchimp campaigns with their variants, and the activity of each recipient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailchimp under the Protocol of `connectors.connector`: one audience of one account."""
+"""The Mailchimp connector: implements the protocol of `connectors.connector` for one audience."""
 
 from __future__ import annotations
 

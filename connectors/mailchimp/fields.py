@@ -1,4 +1,4 @@
-"""The merge fields that we own in an audience: what is missing, and how it is made."""
+"""Setup of the Mailchimp merge fields that personasync owns: find missing ones and create them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Members of an audience as rows, and how they are read without losing any."""
+"""Mailchimp members as table rows, with paging that skips none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write owned merge fields by calls that carry no status, and tags through segment batches; each change has an outcome.
+"""Mailchimp push: owned merge fields (never a status) and tags in batches, with an outcome per change.
 
 No call here can subscribe anybody: members are updated by PATCH with `merge_fields` alone. Few go one by one over all
 connections, many as one job of the same calls.

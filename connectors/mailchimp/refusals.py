@@ -1,4 +1,4 @@
-"""Mailchimp's refusals, as our errors."""
+"""Mailchimp error translation: HTTP errors to the error classes of `connectors.errors`."""
 
 from __future__ import annotations
 

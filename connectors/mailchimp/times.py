@@ -1,4 +1,4 @@
-"""Mailchimp's moments: ISO 8601 with an offset; "" is none."""
+"""Mailchimp timestamps (ISO 8601 with offset) as UTC times; "" is None."""
 
 from __future__ import annotations
 

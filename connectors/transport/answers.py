@@ -1,4 +1,4 @@
-"""Is this an answer at all? What every platform has in common, whatever its error bodies look like."""
+"""HTTP response checks common to all platforms: JSON, redirects, 429 and 5xx."""
 
 from __future__ import annotations
 

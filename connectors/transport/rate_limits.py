@@ -1,4 +1,4 @@
-"""How fast a platform may be asked: windows that slide, and connections that are counted.
+"""Rate limits: sliding windows of requests, and concurrent connections.
 
 The platform counts a request when it arrives, which is some time between its departure and its answer. Two requests
 arrive at least *seconds* apart when the second one leaves that long after the answer to the first; the way back of

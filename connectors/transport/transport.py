@@ -1,4 +1,4 @@
-"""Every request of a connector leaves through here.
+"""The HTTP client of all connectors.
 
 Takes care of the traps of both platforms' SDKs (no pool, no time-out, no retry, errors returned as data) and of
 the network itself: an answer that is cut, a page instead of data, a time-out, a refused connection.

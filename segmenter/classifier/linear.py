@@ -106,7 +106,7 @@ def _check(model: LinearModel) -> None:
         )
     numbers = [*model.intercepts, *model.fill, *model.mean, *(weight for row in model.weights for weight in row)]
     if not all(abs(number) <= LARGEST for number in numbers) or not 0 < model.temperature <= LARGEST:
-        raise DefinitionError("a coefficient is not a number, or out of range", where=where)
+        raise DefinitionError("a coefficient is not a number, or too large", where=where)
 
 
 class Score(NamedTuple):

@@ -94,7 +94,7 @@ def check_experiment(experiment: Experiment) -> None:
     if experiment.ends is not None and experiment.ends <= experiment.begins:
         raise DefinitionError("it ends before it begins", where=where)
     if HOLDOUT in experiment.arms:
-        raise DefinitionError("'holdout' is not a variant; write holdout = 0.1 next to the arms", where=where)
+        raise DefinitionError("'holdout' can't be a variant; write holdout = 0.1 beside the arms", where=where)
     if any(share <= 0 for share in experiment.arms.values()):
         raise DefinitionError("each variant needs a share above 0", where=where)
     total = sum(experiment.arms.values())

@@ -101,13 +101,13 @@ def _check_text(text: str, template: TemplateField, *, where: str) -> None:
 
 def _bad_value(text: str, template: TemplateField) -> str:
     if template.type == "url" and not re.fullmatch(r"https?://[^\s<>\"']+", text):
-        return f"{text!r} is no web address (https://...)"
+        return f"{text!r} is not a URL (https://...)"
     if template.type == "number" and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
-        return f"{text!r} is no number (digits and one point)"
+        return f"{text!r} is not a number (digits and one decimal point)"
     if template.type == "date" and not _is_date(text):
-        return f"{text!r} is no date (2027-01-31)"
+        return f"{text!r} is not a date (2027-01-31)"
     if template.type == "choice" and text not in template.options:
-        return f"{text!r} is none of the options: {', '.join(template.options)}"
+        return f"{text!r} is not one of the options: {', '.join(template.options)}"
     return ""
 
 

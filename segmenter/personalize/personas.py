@@ -1,4 +1,4 @@
-"""Personas: the described person who stands for one or more segments."""
+"""Persona definitions, and the mapping of segments to personas."""
 
 from __future__ import annotations
 

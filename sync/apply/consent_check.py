@@ -1,4 +1,4 @@
-"""Whether people may still be written to, asked of the platforms just before something is written.
+"""Consent check just before writing, by asking the platforms.
 
 A plan stands on the last pull; who unsubscribes or is deleted meanwhile must not be written to. So each platform is
 asked who changed since, in a request or a few, and people whose consent is another now are left out on every platform.

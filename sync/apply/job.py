@@ -1,4 +1,4 @@
-"""Send a saved plan, exactly as it was written, and keep what became of every change.
+"""The apply job: send a saved plan and record the outcome of every change.
 
 The same command after a kill sends only what has no final outcome yet; setting a value twice is harmless. A part of
 a plan may go first: one connection, some people, a share of them. The rest waits for the next apply of that plan.
@@ -30,7 +30,7 @@ from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of a plan shall be sent.
+    """The part of a plan to send: a limit or a canary share.
 
     Attributes:
         only: Some connections, none for all.
@@ -147,7 +147,7 @@ def _recovered(bench: Workbench, name: str, sent: Sent) -> int:
 
 
 def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
-    """What `history` and `status` tell about an apply."""
+    """Counts of an apply, for `history` and `status`."""
     parked = plan.summary.get("parked", {})
     refused = sum(plan.summary.get("refused", {}).values())
     return {
@@ -207,7 +207,7 @@ def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]
 def _still_meant(
     bench: Workbench, plan: SavedPlan, changes: Sequence[Change], applied: Applied | None = None
 ) -> list[Change]:
-    """Those of *changes* whose persons the webhook service has not decided for since the plan's assignments."""
+    """Changes of people whom the webhook service has not updated since the plan's assignments."""
     assigned = bench.control.runs.get(plan.basis.get("assign", ""))
     since = assigned.started_at if assigned else plan.created_at
     newer = overtaken(bench, since)
@@ -220,7 +220,7 @@ def _still_meant(
 def _permitted(
     bench: Workbench, name: str, changes: Sequence[Change], check: ConsentCheck, applied: Applied, run: RecordedRun
 ) -> list[Change]:
-    """Those of *changes* whose people may still be written to; parks the others.
+    """Changes whose people are still marketable; skips the others.
 
     Raises:
         PersonasyncError: Nobody could be asked, and nothing has been written yet.
@@ -242,7 +242,7 @@ def _permitted(
 def _untouched(
     bench: Workbench, name: str, changes: Sequence[Change], applied: Applied, run: RecordedRun
 ) -> list[Change]:
-    """Those of *changes* that overwrite nothing that a person set since the last pull; parks the others."""
+    """Changes that overwrite no edit since the last pull; skips the others."""
     guarded = {field for field, overwrite in shared(bench, name).items() if not overwrite}
     asked = [change for change in changes if change.name in guarded and change.kind == "field"]
     if not asked or name in applied.failed:

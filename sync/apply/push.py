@@ -1,4 +1,4 @@
-"""Send changes through one connection, and know afterwards what became of each of them.
+"""Push of changes through one connection, with recovery of unconfirmed outcomes.
 
 Each change is in the ledger before it leaves, and its outcome before the next batch does. A change that nobody
 answered for is looked for on the platform before it is sent again; of what was said to be applied a sample is looked

@@ -1,4 +1,4 @@
-"""Take back what one run wrote: every value and group that still is what we wrote goes back to what it was before.
+"""Undo of a run: restore previous values and memberships, except where they were edited since.
 
 What a person, another program or a later run has changed since is left alone. An undo is a run like any other: it is
 in the ledger, it can be killed and run again, and it can be undone.

@@ -1,4 +1,4 @@
-"""Say why one person has their persona: what was decided, each source that was asked, and what would change it."""
+"""Explanation of one assignment: the decision, each source, and what would change it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decides in this workspace: its rules, what people may say, its typing tools and its model, as one value."""
+"""Classification sources of a workspace: rules, self-declared values, typing tools and model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who would move if other segments were in force. Nothing is saved."""
+"""What-if analysis: who would move under another segments.toml. Nothing is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leases: who may do something alone for a while, over all processes and machines that share the store."""
+"""Leases: distributed locks with expiry, across processes and machines."""
 
 from __future__ import annotations
 

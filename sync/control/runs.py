@@ -1,4 +1,4 @@
-"""Commands that were run, and how far each stream has been read."""
+"""Runs of commands, and stream cursors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open the control store, and bring its tables up to date."""
+"""The control store: open it and run migrations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Create, show and end experiments: what can be seen with the people at hand is said before anybody is dealt in."""
+"""Experiment jobs: create (with a power calculation), show and end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Shown:
 
 
 def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -> Shown:
-    """Add an experiment to experiments.toml and deal everybody who is assigned into its arms.
+    """Add an experiment to experiments.toml and randomly assign people to its variants.
 
     Args:
         bench: The open workspace; its settings are those from before.
@@ -161,7 +161,7 @@ def _ratio(one: Experiment, people: Mapping[tuple[str | None, str], int]) -> Sam
 
 
 def edited(bench: Workbench, one: Experiment) -> dict[str, int]:
-    """Count the people whom somebody moved between the experiment's groups on a platform.
+    """Count people who were moved between the experiment's groups on a platform.
 
     Looked at are those who are in any of its groups there: being in another arm's group, or in two, is an edit.
     """

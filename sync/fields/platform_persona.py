@@ -1,4 +1,4 @@
-"""A platform's own personas (HubSpot's `hs_persona`): which of its options each of ours is.
+"""A platform's own personas (HubSpot's `hs_persona`), matched to ours.
 
 People make those personas in the platform's settings, and see labels; what is stored is the option's value
 (``persona_1``). So the label is looked up in the property's definition, each time anew.

@@ -1,4 +1,4 @@
-"""Which segments are pushed now, as everybody who writes to the platforms has to know it without the warehouse.
+"""Segments that are pushed: the value focus and the minimum audience, without the warehouse.
 
 A segment is not pushed where `[value] focus` leaves it out, or where fewer people than `[personalize] min_audience`
 are in it. How many that are is what the newest `assign` counted, so that plan and webhook service agree.

@@ -1,4 +1,4 @@
-"""The whole loop, twice, on local platforms: what anybody can run without an account. And the proof that it helps.
+"""The demo: the whole loop twice on local platforms, and an experiment with measured lift.
 
 Both runs look at the same moment, so the second one must find nothing to do: what came after that moment (the
 campaign's own clicks and orders) is measured in the results, and counts as history from the next look on. Then an

@@ -1,4 +1,4 @@
-"""What `status` and `history` tell: how fresh everything is, what was sent, and what the platforms refused."""
+"""Run history, data freshness and rejected changes, for `status` and `history`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All steps in their order, as cron runs them and the demo shows them."""
+"""The run job: all steps in order, for cron and the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the platforms send their events here, and what has to be done that they do."""
+"""Webhook registration and health checks for HubSpot and Mailchimp."""
 
 from __future__ import annotations
 

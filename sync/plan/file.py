@@ -1,4 +1,4 @@
-"""The plan as a file that people can read and `apply` takes: JSON Lines, a header first, then a change a line.
+"""Plan files (JSON Lines): a header, then one change per line.
 
 The header names what the plan was made from and the digest of everything below it, so that a plan that was
 edited, cut or mixed up is refused instead of applied.

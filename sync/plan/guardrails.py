@@ -1,4 +1,4 @@
-"""May this plan be applied? Pure: the plan's counts and the workspace's limits in, a verdict out."""
+"""Guardrails of a plan. Pure: the plan's counts and the workspace's limits in, breaches out."""
 
 from __future__ import annotations
 

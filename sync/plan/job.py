@@ -1,4 +1,4 @@
-"""Gather what a plan is made from, decide it, judge it and save it."""
+"""The plan job: gather state, compute the diff, check guardrails, save the plan."""
 
 from __future__ import annotations
 

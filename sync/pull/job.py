@@ -1,4 +1,4 @@
-"""Read what changed on the platforms since the last time, and follow who is who.
+"""The pull job: read changes since the last pull, and resolve identities.
 
 Data first, cursor last: a page is in the warehouse before the cursor that skips it is saved, so a run that is
 killed repeats work and never loses any. Writing a page twice changes nothing.

@@ -73,7 +73,7 @@ class Step:
         return self.kept.stage("links_changed", changed.union(gone))
 
     def changed_persons(self, changed: Table) -> Table:
-        """Return who has to be measured anew: ``person_id``. Those who are nobody any more are among them.
+        """Return the people to recalculate: ``person_id``. Those who are nobody any more are among them.
 
         Args:
             changed: As `changed_links` returns them.

@@ -1,4 +1,4 @@
-"""The data plane: append-only versions of every table, through Ibis.
+"""The warehouse store: append-only versions of every table, through Ibis.
 
 Each row is a version; the one with the newest ``recorded_at`` (then the largest ``sequence``) is in force. A row
 that equals the version in force is not written again, so writing a batch twice reads the same.

@@ -1,4 +1,4 @@
-"""The service's addresses: what platforms deliver to, and what tells an operator how it stands.
+"""HTTP endpoints of the webhook service: webhooks, health, readiness, metrics.
 
 A delivery is checked over its raw bytes, kept, and answered when it is on disk; what happens then is the worker's
 matter. An event that nobody needs is answered like any other: a refusal would bring it back for a day.

@@ -1,4 +1,4 @@
-"""Wanted minus shown for the contacts of a few persons: what `sync.plan.diff` decides for all, without its tables.
+"""Real-time diff: wanted minus current values for a few people; `sync.plan.diff` for one contact.
 
 Pure. A test holds both to the same answers.
 """

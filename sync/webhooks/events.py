@@ -1,4 +1,4 @@
-"""The bodies that platforms deliver, as events of the inbox. Pure.
+"""Parsing of webhook bodies into inbox events. Pure.
 
 An event's key is the same for each of its deliveries: HubSpot's event ids are not unique, Mailchimp gives none
 (PLATFORMS: webhooks), so several parts make it. What a platform sends beyond what is known here is let pass.

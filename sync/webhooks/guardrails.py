@@ -1,4 +1,4 @@
-"""The guardrails of the service: what would be a breach in a plan stops the contacts that would make it one.
+"""Guardrails of the webhook service: contacts that would breach a daily limit are held back.
 
 A plan sees everybody at once, the service a few at a time; so it looks back over a day of its own work. Contacts that
 showed nothing of ours yet do not count, as in a plan.

@@ -1,4 +1,4 @@
-"""A group of contacts on its way: read fresh, who they are, their persona, and what both platforms shall show.
+"""Event handler: fetch, identify, classify and push a group of contacts.
 
 Nothing here is remembered between groups but in the control store, and each step may be done again: who is killed
 between two of them leaves contacts that are read anew and found to show what they shall.

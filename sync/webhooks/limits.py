@@ -1,4 +1,4 @@
-"""How much a stranger may ask of us: bytes, seconds and requests."""
+"""Request limits of the webhook service: body size, time and rate."""
 
 from __future__ import annotations
 

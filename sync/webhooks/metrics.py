@@ -1,4 +1,4 @@
-"""What /metrics shows, in Prometheus' words."""
+"""Prometheus metrics of the webhook service."""
 
 from __future__ import annotations
 

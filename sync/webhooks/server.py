@@ -1,4 +1,4 @@
-"""The process: uvicorn in front, intake and workers behind, started and stopped in the right order."""
+"""The server process: uvicorn, intake and workers, with ordered startup and shutdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service works with: the workspace, the control store and the platforms. Never the warehouse."""
+"""Context of the webhook service: workspace, control store and platforms, never the warehouse."""
 
 from __future__ import annotations
 

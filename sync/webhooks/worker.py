@@ -1,4 +1,4 @@
-"""The worker: takes contacts from the inbox, a group at a time, and never gives one up without saying why."""
+"""The inbox worker: processes groups of contacts, with retries and dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be wrong between the three files and plugin.toml: connections, their keys, and names on platforms."""
+"""Cross-checks of the workspace files with plugin.toml: connections, keys, and platform field names."""
 
 from __future__ import annotations
 

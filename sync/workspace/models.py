@@ -1,4 +1,4 @@
-"""Model files in ``.personasync/models``: the one in use, and every one that was tried."""
+"""Model files in ``.personasync/models``: the active one and all others."""
 
 from __future__ import annotations
 

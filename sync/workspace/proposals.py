@@ -1,4 +1,4 @@
-"""proposals/NAME.toml: segments that `discover` proposes, for people to edit. NAME.labels.csv: who is in which."""
+"""Segment proposals of `discover`: proposals/NAME.toml to edit, NAME.labels.csv with the members."""
 
 from __future__ import annotations
 

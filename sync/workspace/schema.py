@@ -1,8 +1,7 @@
-"""The three files of a workspace as people write them: their shape, and nothing else."""
+"""Pydantic models of the workspace files."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
@@ -26,7 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Part(BaseModel):
-    """Part of a file; a key that nobody knows is an error."""
+    """Section of a workspace file; unknown keys are errors."""
 
     # what people typed may be a secret in the wrong place: no error repeats it
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -59,7 +58,7 @@ class WorkspacePart(Part):
 
 
 class OpenPart(BaseModel):
-    """Part of a file with keys that something else defines; they are checked where that is known."""
+    """Section with additional keys, which are checked elsewhere."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
@@ -120,7 +119,7 @@ class TraitPart(Part):
 
 
 class GuardrailsPart(Part):
-    """[guardrails]: what stops an apply."""
+    """[guardrails]: limits that block an apply."""
 
     max_changed: Share = Field(default=0.2, description="Maximum share of contacts whose values change in one plan.")
     max_removed: Share = Field(
@@ -134,7 +133,7 @@ class GuardrailsPart(Part):
 
 
 class ClassifyPart(Part):
-    """[classify]: which sources say what a person is, in which order, and how sure they must be."""
+    """[classify]: sources of segment assignments, their order, and the confidence they need."""
 
     order: tuple[Literal["declared", "survey", "rules", "model"], ...] = Field(
         default=("declared", "survey", "rules", "model"),
@@ -175,7 +174,7 @@ class ToolPart(Part):
 
 
 class ValuePart(Part):
-    """[value]: what an order earns and a contact costs, and which segments are worth pushing."""
+    """[value]: margin and contact cost for customer value, and which segments to push."""
 
     margin: float = Field(
         default=1.0, gt=0, le=1, description="Profit margin, as a share of the order; 1 if values are revenue."
@@ -189,7 +188,7 @@ class ValuePart(Part):
 
 
 class ConsentPart(Part):
-    """[consent]: who may be written to. The strictest consent over a person's contacts decides."""
+    """[consent]: which consent states are marketable. A person's strictest consent applies."""
 
     push: tuple[Consent, ...] = Field(
         default=("subscribed", "unknown"),
@@ -204,7 +203,7 @@ class ConsentPart(Part):
 
 
 class SensitivePart(Part):
-    """[sensitive]: what traits about health, religion, politics and the like may be used for. Nothing, by default."""
+    """[sensitive]: permitted use of sensitive traits (health, religion, politics). None by default."""
 
     purpose: str = Field(default="", description="Purpose of processing sensitive traits; have counsel review it.")
     allow: tuple[Slug, ...] = Field(
@@ -220,7 +219,7 @@ class SensitivePart(Part):
 
 
 class PersonalizePart(Part):
-    """[personalize]: how good a suggestion has to be, and what would be creepy."""
+    """[personalize]: limits of recommendations, and of values that may feel intrusive."""
 
     next_people: int = Field(
         default=10,
@@ -259,7 +258,7 @@ class PersonalizePart(Part):
 
 
 class PrivacyPart(Part):
-    """[privacy]: what may be told of people."""
+    """[privacy]: smallest group that is reported."""
 
     min_group_shown: int = Field(
         default=20, ge=0, description="Groups with fewer people are not reported; never fewer than ten."
@@ -292,7 +291,7 @@ class ServePart(Part):
 
 
 class HoldoutPart(Part):
-    """[holdout]: people who are never mailed, so that the worth of all campaigns together can be told."""
+    """[holdout]: global holdout, never emailed, to measure the incremental value of all campaigns."""
 
     share: Annotated[float, Field(ge=0, lt=1)] = Field(
         default=0.0, description="Share of all people; 0.05 to 0.1 is common."
@@ -301,7 +300,7 @@ class HoldoutPart(Part):
 
 
 class ResultsPart(Part):
-    """[results]: what counts as an answer to a campaign."""
+    """[results]: attribution window, and machine opens."""
 
     order_days: int = Field(
         default=7, ge=1, description="Attribution window: orders within this many days after an email count."
@@ -360,7 +359,7 @@ class SegmentsFile(Part):
 
 
 class PersonaPart(Part):
-    """[personas.SLUG]: who stands for a segment. All of it is invented by people; facts are kept elsewhere."""
+    """[personas.SLUG]: the profile of a persona, written by your team. Facts are stored elsewhere."""
 
     name: str
     segments: tuple[Slug, ...] = ()
@@ -375,7 +374,7 @@ class PersonaPart(Part):
 
 
 class FieldPart(OpenPart):
-    """[fields.NAME]. Keys beside these are connections: the field's name there."""
+    """[fields.NAME]: a template field. Additional keys are connections, with the field's name there."""
 
     label: str = ""
     type: Literal["text", "url", "number", "date", "choice"] = "text"
@@ -403,29 +402,3 @@ class PersonasFile(Part):
 
     personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
     fields: dict[Slug, FieldPart] = Field(default_factory=dict)
-
-
-class ExperimentPart(Part):
-    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
-
-    arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
-    holdout: float = Field(default=0.0, description="Share of the people who get no email (holdout).")
-    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Different holdout shares by persona.")
-    personas: tuple[Slug, ...] = Field(default=(), description="Personas that take part; empty for all.")
-    metric: Literal["clicked", "ordered", "opened"] = Field(
-        default="clicked", description="Primary metric, chosen before the start."
-    )
-    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="Minimum detectable effect: 0.01 is one percentage point."
-    )
-    generic: tuple[Slug, ...] = Field(default=(), description="Variants that get the fallback copy in all fields.")
-    placebo: tuple[Slug, ...] = Field(default=(), description="Variants that get the copy of a random persona.")
-    salt: str = Field(description="Salt of the assignment hash.")
-    begins: datetime = Field(description="UTC.")
-    ends: datetime | None = Field(default=None, description="Planned end; results before it are interim.")
-
-
-class ExperimentsFile(Part):
-    """experiments.toml."""
-
-    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The workspace: personasync.toml, segments.toml and personas.toml, read and checked as a whole."""
+"""The workspace: personasync.toml, segments.toml and personas.toml, read and validated together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a TOML file into a checked shape; what is wrong is named with file, line and key."""
+"""TOML reader with validation; errors name file, line and key."""
 
 from __future__ import annotations
 

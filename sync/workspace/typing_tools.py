@@ -1,4 +1,4 @@
-"""Typing tools in ``.personasync/tools``: one file each, by name; several stand side by side."""
+"""Typing tools in ``.personasync/tools``, one file per tool."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.records import ASSIGNMENTS
@@ -19,6 +19,7 @@ from segmenter.classifier.reasons import Spoken
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.rules.rules import parse_rule
+from tests.examples import examples
 from tests.segmenter.assign.people_to_decide import (
     CATALOGUE,
     DAY,
@@ -73,7 +74,7 @@ orders: st.SearchStrategy[tuple[Source, ...]] = st.permutations(SOURCES).flatmap
 limits = st.sampled_from([Thresholds(), Thresholds(0.4, 0.05, 0.3), Thresholds(0.9, 0.6, 1.0), Thresholds(0, 0, 0)])
 
 
-@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@examples(6, suppress_health_check=list(HealthCheck))
 @given(
     cases=st.lists(st.tuples(people_, old), min_size=30, max_size=80),
     order=orders,

@@ -74,7 +74,7 @@ def test_the_control_is_the_holdout_where_there_is_one() -> None:
     ("wrong", "message"),
     [
         (replace(SPRING, arms={}), "no arms"),
-        (replace(SPRING, arms={"holdout": 1.0}), "is no arm"),
+        (replace(SPRING, arms={"holdout": 1.0}), "be a variant"),
         (replace(SPRING, arms={"old": 0.5, "new": 0.4}), "sum to 0.9"),
         (replace(SPRING, arms={"old": 1.5, "new": -0.5}), "above 0"),
         (replace(SPRING, holdout=1.0), "leaves nobody"),

@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segmenter.errors import DefinitionError
@@ -16,6 +16,7 @@ from segmenter.rules.evaluate import as_ibis, holds
 from segmenter.rules.rules import parse_rule
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.definitions import MappedTrait
+from tests.examples import examples
 
 KNOWN = catalogue([MappedTrait("renewal", "crm", "renewal", "date"), MappedTrait("vip", "crm", "vip", "boolean")])
 
@@ -132,7 +133,7 @@ rules = st.recursive(
 people = st.lists(st.tuples(number, number, number, text), min_size=1, max_size=8)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rules, people)
 def test_everybody_at_once_and_one_by_one_get_the_same_answer(rule: str, found: list[tuple[Any, ...]]) -> None:
     names = (*NUMBERS, "country")

@@ -137,7 +137,7 @@ LINK = TemplateField("link", "Link", "url", "https://shop.example/", {"email": "
         ("headline", "{{ contact.email }}", "would run as template code"),
         ("headline", "{% if x %}", "would run as template code"),
         ("headline", "<script>", "would run as template code"),
-        ("link", "javascript:alert(1)", "no web address"),
+        ("link", "javascript:alert(1)", "not a URL"),
         ("nope", "x", "no such field"),
     ],
 )

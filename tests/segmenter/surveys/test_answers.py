@@ -44,7 +44,7 @@ def test_words_become_numbers_where_they_have_an_order(texts: list[str], values:
 def test_words_without_an_order_are_no_item_and_a_slip_among_numbers_is_told_with_its_row() -> None:
     with pytest.raises(WordsError, match="3 answers are words of unknown order"):
         code(["red", "green", "blue"], "colour", [2, 3, 4])
-    with pytest.raises(DefinitionError, match=r"row 7, column 'q1': 'tow' is no number"):
+    with pytest.raises(DefinitionError, match=r"row 7, column 'q1': 'tow' is not a number"):
         code(["1", "2", "3", "4", "5", "tow"], "q1", [2, 3, 4, 5, 6, 7])
 
 

@@ -102,7 +102,7 @@ def watch(
     (folder / ANSWERS).write_text("email,color\nada@people.test,red\n", "utf-8")
     (folder / MAIL).write_text("<p>Hello *|PS_HEAD|* {{ contact.personasync_headline }}</p>", "utf-8")
     edit(folder, "env:MAILCHIMP_API_KEY", "keyring:mailchimp")
-    edit(folder, "min_segment = 20", "min_segment = 1")
+    edit(folder, "min_audience = 20", "min_audience = 1")
     text = (folder / "personasync.toml").read_text("utf-8")
     (folder / "personasync.toml").write_text(text + SERVE, "utf-8")
     with keep_taken() as port:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.cli.main import run
@@ -22,6 +22,7 @@ from sync.session import open_workbench
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.settings import load_workspace
+from tests.examples import examples
 from tests.sync.described_people import PEOPLE, PERSONAS, described_people, write_people
 
 Told = Callable[..., dict[str, Any]]
@@ -140,7 +141,7 @@ def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
     path = folder / "personas.toml"
     with open_workbench(folder, now=now, environment={}) as bench:
 
-        @settings(max_examples=40, deadline=None)
+        @examples(40)
         @given(TEXTS, TEXTS, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\n", "\n\n"]))
         def holds(story: str, remark: str, end: str, last: str) -> None:
             told = json.dumps(story, ensure_ascii=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.records import CONTACTS, erased_contact, platform_key
@@ -23,6 +23,7 @@ from sync.pull.identities import POSITION, follow, heal, is_replaced, position_o
 from sync.pull.job import Pulled, pull
 from sync.session import Workbench, open_workbench
 from sync.warehouse.store import Warehouse, open_warehouse
+from tests.examples import examples
 from tests.sync.conftest import Platforms
 
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -75,7 +76,7 @@ pages = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, ma
 steps = st.lists(pages | st.sampled_from(("again", "follow", "reopen")), min_size=2, max_size=8)
 
 
-@settings(max_examples=10)
+@examples(10)
 @example([[(0, 0), (1, 0)], "again", "follow", "reopen", [(2, 0)], "follow"])
 @given(steps)
 def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(

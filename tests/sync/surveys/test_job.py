@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.errors import FixSettingsError
@@ -19,6 +19,7 @@ from sync.cli.main import run
 from sync.surveys import spreadsheet as grids
 from sync.surveys.job import _safe
 from sync.surveys.spreadsheet import read_grid
+from tests.examples import examples
 
 WORKSPACE = {
     "personasync.toml": '[workspace]\nname = "W"\n[connections.survey]\nconnector = "files"\nanswers = "answers.csv"\n',
@@ -124,7 +125,7 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
         ({}, ["--segment", "nope"], "a.csv has no column 'nope'"),
         ({}, ["--segment", "segment", "--items", "9"], "it needs 9 usable items, you have 6"),
         ({}, ["--segment", "segment", "--reverse", "nope"], "There is no item 'nope' to reverse"),
-        ({(5, 2): "tow"}, ["--segment", "segment"], "a.csv, row 6, column 'cheap': 'tow' is no number"),
+        ({(5, 2): "tow"}, ["--segment", "segment"], "a.csv, row 6, column 'cheap': 'tow' is not a number"),
         ({}, ["-k", "4", "--question", "same"], "No item is left to learn from"),
         ({}, ["-k", "9", "--question", "cheap"], "Finding 9 segments needs 9 different answers, you have 2"),
         ({}, ["--segment", "segment", "--tool", "Bad Name"], "is not a valid tool name"),
@@ -227,7 +228,7 @@ def test_the_form_needs_nothing_else_and_hostile_questions_stay_text(
     assert "<script>" not in posting
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=400), st.sampled_from([".csv", ".xlsx", ".tsv", ".pdf"]))
 def test_rubbish_is_read_or_refused_with_one_error(tmp_path: Path, data: bytes, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import CredentialError, FixSettingsError
@@ -13,6 +13,7 @@ from connectors.secret import Secret
 from sync.workspace.manifest import load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 from sync.workspace.toml_reader import line_of
+from tests.examples import examples
 
 MAIN = """\
 [workspace]
@@ -356,7 +357,7 @@ def test_the_line_of_a_key_is_found_in_any_spelling(place: tuple[str | int, ...]
     assert line_of(PLACES, place) == line
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     name=st.sampled_from(sorted(FILES)), cut=st.tuples(st.integers(0, 400), st.integers(0, 40)), put=st.text(max_size=5)
 )
