@@ -173,5 +173,5 @@ def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) 
     sent(shop, (1, "old words", arms["old"], 30), (1.1, "new words", arms["new"], 200))
     told = shop.told("offers")[1]
 
-    assert "Nothing was compared yet." in told
+    assert "No offers have been compared yet." in told
     assert "spring is excluded: sample ratio mismatch." in told
