@@ -180,7 +180,7 @@ def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Wo
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
     (filled.workspace.state_dir / "models" / "model.json").write_text(made.path.read_text("utf-8"), "utf-8")
 
-    with pytest.raises(FixSettingsError, match="this model was refused: Company data"):
+    with pytest.raises(FixSettingsError, match="this model did not pass validation: Company data"):
         definitions_of(filled.workspace)
 
 
