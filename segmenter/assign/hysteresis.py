@@ -25,7 +25,7 @@ from segmenter.assign.sources_one import Answer
 
 AT_ONCE = ("declared", "survey")
 ALIKE = 0.05
-"""A confidence that moved less is not told anew: each small step of it would be a write on every platform."""
+"""Smallest change of confidence that is written: each one costs a write on every platform."""
 
 FACTS = ("segment", "confidence", "runner_up", "reasons", "source", "version")
 WAITING = ("pending", "pending_since", "pending_sure", "expires_at")

@@ -46,7 +46,7 @@ def meaning_of(labels: Sequence[str], means: Mapping[str, str | None]) -> Meanin
     for place, segment in enumerate(segments):
         groups.setdefault(place if segment is None else segment, []).append(place)
     if len(groups) < FEWEST:
-        raise DefinitionError("all of its labels mean one segment", where=f"a model of {', '.join(labels)}")
+        raise DefinitionError("all its labels map to one segment", where=f"a model of {', '.join(labels)}")
     return Meaning(segments, tuple(tuple(places) for places in groups.values()))
 
 

@@ -126,7 +126,7 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
         if name not in catalogue.traits:
             told.append(f"trait {name!r} is gone")
         elif _digest(definition(catalogue.traits[name])) != digest:
-            told.append(f"trait {name!r} is defined in another way")
+            told.append(f"trait {name!r} has a different definition now")
     return told
 
 
@@ -173,7 +173,7 @@ def read_model(text: str, *, where: str) -> ModelFile:
         file.linear()
     read = {feature.partition("=")[0] for feature in file.model.features}
     if read != set(file.catalogue):
-        raise DefinitionError("it does not say how each of its traits was defined", where=where)
+        raise DefinitionError("it lacks the definitions of its traits", where=where)
     return file
 
 
@@ -186,19 +186,19 @@ def unsealed(text: str, *, where: str) -> dict[str, Any]:
     told = _decoded(text, where)
     digest = told.pop("digest", None)
     if digest is None:
-        raise DefinitionError("its digest is missing, so nobody can tell whether it is whole", where=where)
+        raise DefinitionError("its digest is missing, so it can't be verified", where=where)
     if digest != _digest(told):
-        raise DefinitionError("its digest is another one: the file was damaged or changed by hand", where=where)
+        raise DefinitionError("its digest does not match: the file is damaged or was edited", where=where)
     return told
 
 
 def _decoded(text: str, where: str) -> dict[str, Any]:
     if len(text) > LARGEST_FILE:
-        raise DefinitionError(f"it has {len(text):,} characters; no model has more than {LARGEST_FILE:,}", where=where)
+        raise DefinitionError(f"it has {len(text):,} characters; the limit is {LARGEST_FILE:,}", where=where)
     try:
         told = json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
-        raise DefinitionError("it is nested deeper than any model", where=where) from error
+        raise DefinitionError("it is nested too deeply for a model", where=where) from error
     except ValueError as error:  # no JSON, a NaN, or a number of thousands of digits
         raise DefinitionError(f"it can't be read: {error}", where=where) from error
     if not isinstance(told, dict):

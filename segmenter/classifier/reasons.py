@@ -19,7 +19,7 @@ from segmenter.classifier.linear import LinearModel, Score, features_of
 from segmenter.rules.format_value import shown, shown_one
 
 MOST = 3  # more reasons are not read
-NOTHING = "nothing in particular; the commonest answer"
+NOTHING = "no particular trait; the most common segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Spoken:
 
 
 Speech = Mapping[str, Spoken]
-"""By trait; a trait that is not in it is told by its name and its number."""
+"""By trait; other traits are printed with their name and number."""
 
 
 def reasons_one(

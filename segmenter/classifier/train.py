@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 Labeller = Callable[[Places], Sequence[str]]
-"""Discovers segments among some people (their places) and returns everybody's; labels need not agree between calls."""
+"""Segments some people (their row numbers) and returns labels for everyone; labels may be permuted between calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def lacking(sample: Sample) -> list[str]:
     names, counts = np.unique(sample.truth, return_counts=True)
     told = []
     if len(names) < 2:  # noqa: PLR2004 - one class needs no model
-        told.append(f"A model tells segments apart: it needs two or more, there is {len(names)} with people.")
+        told.append(f"A model needs two or more segments; there is {len(names)} with people.")
     few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < OF_A_SEGMENT]
     told += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
     wanted = A_FEATURE * len(sample.features)
@@ -110,10 +110,10 @@ def fit(
     """
     told = lacking(sample)
     if told:
-        raise DefinitionError(" ".join(told), where="too few people to learn from")
+        raise DefinitionError(" ".join(told), where="too few people for training")
     useful = _telling(sample.rows)
     if not useful.any():
-        raise DefinitionError("nobody's is known, or everybody's is the same", where="every feature")
+        raise DefinitionError("no values, or all the same", where="every feature")
     features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
     dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
     kept = Sample(features, sample.rows[:, useful], sample.truth)

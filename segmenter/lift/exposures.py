@@ -6,7 +6,7 @@ import ibis
 from ibis import Table
 
 ORDER_WINDOW_DAYS = 7
-"""An order without a campaign of its own is credited to a delivery up to this many days before it."""
+"""Attribution window in days: an order without a campaign is credited to a delivery before it."""
 
 BEFORE_ANY = "before any assignment"
 

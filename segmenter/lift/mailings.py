@@ -17,12 +17,12 @@ from segmenter.lift.network import SIDES
 from segmenter.lift.randomization import sample_ratio
 
 OWN = 0.95
-"""Of the people whom a mail reached so many are of one arm, where it is that arm's own."""
+"""Share of an email's recipients in one variant from which it belongs to that variant."""
 TOGETHER = timedelta(days=1)
 SMALL = 0.05
-"""A mail that reached a smaller part of those whom the largest one did was a trial run: it is no mail to an arm."""
+"""Reach, relative to the largest email, below which an email is a test send."""
 MOST = 12
-"""Mailings of one experiment that are compared, the newest: what people did in all of them is held side by side."""
+"""Maximum number of mailings per experiment that are compared; the newest count."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from segmenter.stats.proportions import Responses
 Array = NDArray[np.float64]
 NOT_REACHED, REACHED, RESPONDED = 0, 1, 2
 SIDES = 2
-"""A comparison has so many."""
+"""Sides of a comparison."""
 
 
 @dataclass(frozen=True, slots=True)

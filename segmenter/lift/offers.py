@@ -22,7 +22,7 @@ from segmenter.stats.proportions import Interval, Responses
 from segmenter.stats.sequential import Look, always_valid
 
 EXPECTED = 0.01
-"""How far offers differ, as a standard deviation: where early looks are at their sharpest."""
+"""Tau of the mSPRT: the standard deviation of expected effects."""
 LEVEL = 0.95
 
 

@@ -19,7 +19,7 @@ from segmenter.stats.proportions import Responses
 
 COVARIATE_DAYS = 90
 CUT = 0.999
-"""Amounts above this quantile of the buyers are cut to it, so that one order decides nothing."""
+"""Winsorization: amounts above this quantile of buyers are capped."""
 
 KINDS = {"opened": "open", "clicked": "click", "unsubscribed": "unsubscribe", "complained": "complaint"}
 

@@ -19,7 +19,7 @@ CERTAINTY = 0.999
 """Quantile of PSI without drift (chi-squared): one false alarm in 1,000 checks."""
 CONTINUITY = 0.5  # added to every bin: an empty one has a logarithm
 SLACK, DECISION = 0.5, 5.0
-"""Of the CUSUM, in standard errors: changes of one standard error are found (Page 1954; Montgomery, table 9.4)."""
+"""CUSUM allowance and limit in standard errors: detects changes of one (Page 1954; Montgomery, table 9.4)."""
 LEAST_MOVE = 0.05
 """Changes of a share or of mean confidence below 5 pp are not reported, however significant."""
 SURE = 0.001  # p-value below which such a move is more than chance
@@ -145,7 +145,7 @@ def responses(reference: Mapping[str, Answered], present: Mapping[str, Answered]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What mailing adds to one segment, before and now.
+    """Incremental response of one segment, before and now.
 
     Attributes:
         stands: Whether it is another when all segments are looked at together.
@@ -205,7 +205,7 @@ def slow_change(reference: Answered, later: Sequence[Answered]) -> int | None:
 
 
 def share_moved(before: Answered, now: Answered) -> bool:
-    """Tell whether a share (of unclassified people) moved by five points or more, and by more than chance."""
+    """Whether a share (of unclassified people) changed by 5 pp or more, and significantly."""
     _, p = two_proportions(before, now)
     return p < SURE and abs(now.rate - before.rate) >= LEAST_MOVE
 
@@ -220,7 +220,7 @@ class Spread:
 
 
 def mean_moved(before: Spread, now: Spread) -> bool:
-    """Tell whether a mean (of confidence) moved by five points or more, and by more than chance (Welch's z)."""
+    """Whether a mean (of confidence) changed by 5 pp or more, and significantly (Welch's z)."""
     moved = abs(now.mean - before.mean)
     if not before.people or not now.people or moved < LEAST_MOVE:
         return False

@@ -27,7 +27,7 @@ SHOWN = 24  # characters of an example
 
 @dataclass(frozen=True, slots=True)
 class TraitQuality:
-    """What one trait's values are like.
+    """Data quality of one trait.
 
     Attributes:
         people: Persons who were measured.

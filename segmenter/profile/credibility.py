@@ -18,10 +18,10 @@ STABLE, SHAKY = 0.75, 0.6
 """Jaccard over resamples: from .75 a segment is valid, below .6 not to be trusted (`fpc::clusterboot`)."""
 
 FRESH, AGED = 30.0, 90.0
-"""Days since the newest thing that was heard of anybody."""
+"""Days since the newest event of anyone."""
 
 DEFINED = frozenset({"rules", "declared"})
-"""Sources that define a segment: it is not found in data, so nothing can come apart when people are drawn anew."""
+"""Sources that define a segment, rather than find it in data: stability does not apply."""
 
 
 NAMES = {
@@ -34,7 +34,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What put people into the group: declared, survey, rules or model, and how sure it was on average."""
+    """A source of the group's assignments (declared, survey, rules, model), with its mean confidence."""
 
     name: str
     people: int
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """How firm one of the group's segments is, as `discover` found."""
+    """Stability of one of the group's segments, from `discover`."""
 
     segment: str
     proposal: str
@@ -95,7 +95,7 @@ class Trust:
         return min(grades, key=order.index)
 
     def sentences(self) -> list[str]:
-        """Return it in words, with the figures."""
+        """Return the grade and its figures as sentences."""
         share = self.people / self.everybody if self.everybody else 0.0
         told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
         told += [_source(one) for one in self.sources]

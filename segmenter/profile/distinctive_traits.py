@@ -24,19 +24,19 @@ from segmenter.stats.proportions import Responses, wilson
 from segmenter.traits.trait_families import Family
 
 FEWEST = 10
-"""People that a figure must be of, so that nobody can be recognised in it."""
+"""Minimum people per figure (privacy)."""
 
 SMALL_EFFECT = 0.05
-"""Cliff's delta below which a difference that is no marker is not worth a sentence: everything differs in a million."""
+"""Cliff's delta below which a difference is negligible, however significant."""
 
 MOST_VALUES = 30
 ANY = "any"
-"""The value of a count or a rate that most people have none of: whether it is above zero."""
+"""Category of a count or rate that is zero for most people: above zero or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One figure of a group beside everybody's.
+    """A distinctive trait: a figure of the group against everyone.
 
     Attributes:
         kind: "share" of people (of whom the trait is known) with a value, or "median".

@@ -21,7 +21,7 @@ from segmenter.stats.item_matrix import Matrix
 from segmenter.traits.trait_families import Family
 
 MOST_TRAITS = 8
-"""Things said of the typical member."""
+"""Number of traits shown of the typical member."""
 
 STEPS = (2.0, 2.5, 2.0)  # from 1 to 2, to 5, to 10, and on
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)

@@ -17,7 +17,7 @@ NO_ANSWER = frozenset({
     "", "-", "–", ".", "?", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "missing", "refused", "no answer",
     "don't know", "dont know", "dk", "k.a.", "ka", "keine angabe", "weiß nicht", "weiss nicht",
 })  # fmt: skip
-"""What people write where somebody did not answer."""
+"""Codes of a missing answer."""
 
 YES = frozenset({"yes", "y", "true", "ja", "j", "wahr", "oui", "sí", "si", "x", "✓"})
 NO = frozenset({"no", "n", "false", "nein", "falsch", "non"})
@@ -35,7 +35,7 @@ SCALES: Sequence[Mapping[str, float]] = (
     {"never": 1, "rarely": 2, "sometimes": 3, "often": 4, "always": 5},
     {"nie": 1, "selten": 2, "manchmal": 3, "oft": 4, "immer": 5},
 )  # fmt: skip
-"""Worded scales that are known by heart."""
+"""Built-in answer scales."""
 
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)?|[.,]\d+)%?")
 NUMBER_BEHIND_WORDS = re.compile(r"\D*?([+-]\d+)")  # "I love it!+5"
@@ -175,4 +175,4 @@ def _unreadable(plain: Sequence[str], kinds: Mapping[str, str], item: str, rows:
     if numbers >= MOSTLY * len(answered):
         return DefinitionError(f"{plain[first]!r} is not a number", where=f"row {rows[first]}, column {item!r}")
     shown = ", ".join(repr(text) for text in list(kinds)[:3])
-    return WordsError(f"its {len(kinds)} answers are words without a known order: {shown}", where=f"column {item!r}")
+    return WordsError(f"its {len(kinds)} answers are words of unknown order: {shown}", where=f"column {item!r}")

@@ -25,7 +25,7 @@ WINDOWED: Mapping[str, tuple[int, ...]] = {
     "deliveries": MAIL_WINDOWS,
     "engagements": tuple(sorted({*MAIL_WINDOWS, *VISIT_WINDOWS})),
 }
-"""The tables whose rows are counted within windows, and in which."""
+"""Tables with windowed counts, and their windows."""
 
 
 def left(table: str, rows: Table, links: Table, known: Table, *, before: datetime, as_of: datetime) -> Table:
@@ -57,4 +57,4 @@ def coming(at: Any, *, before: datetime, as_of: datetime) -> Any:
 
 
 LONGEST_LEAP = timedelta(days=45)
-"""Between moments further apart most persons lose something: all facts are made anew."""
+"""Gap between runs above which everyone is recalculated: most people's windows changed."""

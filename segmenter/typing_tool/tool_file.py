@@ -126,7 +126,7 @@ class ToolFile(_Part):
         """
         model = LinearModel(**self.model.model_dump())
         if tuple(question.trait for question in self.questions) != model.traits:
-            raise DefinitionError("its questions are not those that its model reads", where=f"tool {self.name!r}")
+            raise DefinitionError("its questions do not match its model", where=f"tool {self.name!r}")
         if self.profiles is not None:
             _check_profiles(self, self.profiles, len(model.labels))
         meaning_of(model.labels, self.means)
@@ -145,7 +145,7 @@ def _check_profiles(file: ToolFile, profiles: Profiles, segments: int) -> None:
         rows = profiles.answers.get(question.trait, ())
         wrong |= len(rows) != len(question.answers) or any(len(row) != segments or min(row) <= 0 for row in rows)
     if wrong:
-        raise DefinitionError("its latent classes do not fit its questions", where=f"tool {file.name!r}")
+        raise DefinitionError("its latent classes do not match its questions", where=f"tool {file.name!r}")
 
 
 def version_of(name: str, model: LinearModel, as_of: datetime) -> str:

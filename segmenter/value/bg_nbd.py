@@ -154,12 +154,12 @@ def boundary(full: Maximum, plain: Maximum) -> str:
     _, _, a, b = full.parameters
     low, high = PARAMETERS
     if full.log_likelihood - plain.log_likelihood < WORTH:
-        return "nobody seems to stop ordering for good, so BG/NBD says no more than NBD; NBD is used"
+        return "no buyer seems to churn, so BG/NBD reduces to NBD; NBD is used"
     if a / (a + b) < LEAST_DROPOUT:
-        return f"BG/NBD puts the chance to stop at {a / (a + b):.1g}, as good as never; NBD is used"
+        return f"BG/NBD estimates a churn probability of {a / (a + b):.1g}, close to zero; NBD is used"
     outside = [
         f"{name} = {value:.3g}"
         for name, value in zip(("r", "alpha", "a", "b"), full.parameters, strict=True)
         if not low <= value <= high
     ]
-    return f"BG/NBD runs away ({', '.join(outside)}); NBD is used" if outside else ""
+    return f"BG/NBD does not converge ({', '.join(outside)}); NBD is used" if outside else ""

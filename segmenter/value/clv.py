@@ -115,11 +115,11 @@ def model_of(document: Any) -> ValueModel:
         ModelFileError: It is no value model, of another format, or does not match its digest.
     """
     if not isinstance(document, dict) or document.get("kind") != "value" or document.get("format") != FORMAT:
-        raise ModelFileError("this is no value model of this version")
+        raise ModelFileError("not a value model of this version")
     told = {name: value for name, value in document.items() if name != "digest"}
     try:
         if document.get("digest") != _digest(told):
-            raise ModelFileError("the model does not match its digest: it was damaged or changed")
+            raise ModelFileError("its digest does not match: the file is damaged or was edited")
         model = ValueModel(
             frequency=Frequency(**told["frequency"]),
             spend=Spend(**told["spend"]),
@@ -153,7 +153,7 @@ def fit_value_model(history: History, as_of: datetime, rng: np.random.Generator)
     buyers = history.buyers.only(history.buyers.in_currency)
     missing = _missing(buyers)
     if missing:
-        return TooLittle(f"{missing}. So nobody has a value yet.")
+        return TooLittle(f"{missing}. There are no values yet.")
     fitted = buyers
     if len(buyers) > MOST_FITTED:
         fitted = buyers.only(rng.choice(len(buyers), MOST_FITTED, replace=False))
@@ -169,7 +169,7 @@ def _missing(buyers: Buyers) -> str:
     if len(buyers) < minimum.BUYERS:
         return minimum.needs(MODEL, minimum.BUYERS, "buyers", len(buyers))
     if repeaters < minimum.AGAIN:
-        return minimum.needs(MODEL, minimum.AGAIN, "people who ordered again for more than nothing", repeaters)
+        return minimum.needs(MODEL, minimum.AGAIN, "repeat buyers with an order above zero", repeaters)
     if weeks < minimum.WEEKS:
         return minimum.needs(MODEL, minimum.WEEKS, "weeks of orders", int(weeks))
     return ""

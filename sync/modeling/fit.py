@@ -262,7 +262,7 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
     for name in only:
         if name not in known:
             raise FixSettingsError(
-                f"A model may not learn from {name!r}: there is no such trait, or it is sensitive, a date, a survey "
+                f"{name!r} can't be a feature: there is no such trait, or it is sensitive, a date, a survey "
                 "answer, or what the target is made of.",
                 mend=f"Possible features: {', '.join(known)}.",
             )

@@ -22,7 +22,7 @@ from sync.traits.compute import measured
 from sync.workspace.settings import SEGMENTS
 
 USUAL = ("days_since_order", "orders_total", "revenue_total", "open_rate_90d", "click_rate_90d", "tenure_days")
-"""Traits that segments are looked for in when nobody names any; those that nobody has are left out."""
+"""Default traits of `discover`; those without values are excluded."""
 MOST_PEOPLE = 20_000  # beyond, a sample finds the same centres
 
 
@@ -49,7 +49,7 @@ class Base:
 
 
 Sensitive = Callable[[str, str], str]
-"""Told a survey and an item; answers why the item may decide nothing, "" where it may."""
+"""Takes a survey and an item; returns why the item is sensitive, "" where it is not."""
 
 
 def not_asked(survey: str, item: str) -> str:
@@ -213,9 +213,7 @@ def from_warehouse(
     latest_last = table.order_by([table["at"].asc(nulls_first=True), "contact_key"])
     rows = latest_last.select("person_id", "item", "value").to_pyarrow().to_pylist()
     if not rows:
-        raise FixSettingsError(
-            f"Nobody answered the survey {survey!r}.", mend="Run `personasync pull`, or name a file."
-        )
+        raise FixSettingsError(f"The survey {survey!r} has no answers.", mend="Run `personasync pull`, or name a file.")
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]

@@ -34,7 +34,7 @@ from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age
 
 NEW_SHARE = 0.01
-"""From this share of people on a value that the reference never had is told."""
+"""Share of people with values new since the reference, from which they are reported."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class OfferRow:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Who moved between two dates: people by segment before (rows) and after (columns)."""
+    """Segment migration between two dates: people by segment before (rows) and after (columns)."""
 
     title: str
     columns: Sequence[str] = ()

@@ -165,7 +165,7 @@ def moves(bench: Workbench, now: datetime) -> Moves:
         rows.append((titles.get(row, row) if row else "Unclassified", cells))
     people = int(found.counts.sum())
     stayed = f"{found.stayed():.0%} of the {people:,} people known at both dates stayed in their segment."
-    once = " All assignments come from one run so far, so nobody can have moved." if len(runs) == 1 else ""
+    once = " All assignments come from one run so far, so there is no migration yet." if len(runs) == 1 else ""
     return Moves(title, named, rows, stayed + once)
 
 

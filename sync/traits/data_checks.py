@@ -19,7 +19,7 @@ from sync.session import Workbench
 
 ENOUGH = 20  # people: of fewer nobody can say that a trait is mostly missing
 RECORD = "record"
-"""In an assign run's counts: what people looked like."""
+"""Key in an assign run's counts: the reference distributions."""
 
 
 def deciding(bench: Workbench, definitions: Definitions) -> list[Trait]:

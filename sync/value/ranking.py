@@ -33,7 +33,7 @@ from sync.traits.clv import best_model, terms, value_people
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
 BACK = timedelta(days=91)  # the forecast is tried on the last quarter
 ORDERED = "ordered"
-BELOW = "It is drawn towards that of all personas, and below 0 it counts as 0."
+BELOW = "It is shrunk towards the average of all personas; below 0 it counts as 0."
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def test_another_sdk_under_the_name_of_mailchimps_is_refused_at_once(
 ) -> None:
     monkeypatch.setattr(mailchimp_api, "installed", lambda _name: "3.0.81")
 
-    with pytest.raises(FixSettingsError, match=r"Only 3\.0\.80 is known to work"):
+    with pytest.raises(FixSettingsError, match=r"Install version 3\.0\.80"):
         open_mailchimp()
 
 

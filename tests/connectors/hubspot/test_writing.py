@@ -189,7 +189,7 @@ def test_no_operation_can_delete_archive_merge_subscribe_or_send() -> None:
 def test_what_is_wrong_with_the_token_is_found(sandbox: Sandbox, open_hubspot: Open) -> None:
     with pytest.raises(CredentialError, match="no usable access token"):
         open_hubspot(access_token=" ")
-    with pytest.raises(FixSettingsError, match="no API version 'v9'"):
+    with pytest.raises(FixSettingsError, match="Unknown HubSpot API version 'v9'"):
         open_hubspot(api_version="v9")
 
     wrong = open_hubspot(access_token="pat-wrong").check()

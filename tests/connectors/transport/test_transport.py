@@ -67,7 +67,7 @@ def test_only_listed_hosts_over_https_are_asked(open_transport: Open, address: s
     transport = open_transport("https://api.hubapi.com")
 
     with responses.RequestsMock(assert_all_requests_are_fired=False) as world:
-        with pytest.raises(FixSettingsError, match=r"not a host|no https"):
+        with pytest.raises(FixSettingsError, match=r"not an allowed host|not an https"):
             transport.send(Call("GET", address, "x"))
         assert len(world.calls) == 0
     with pytest.raises(FixSettingsError):

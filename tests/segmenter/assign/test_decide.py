@@ -149,7 +149,7 @@ def test_what_people_say_is_a_segment_or_a_persona_by_any_of_its_names() -> None
     said = {text: decide({"says": text}, definitions, None, NOON) for text in ("LONG gone", "rita", "Rita", " hikers ")}
 
     assert [row["segment"] for row in said.values()] == ["lapsed", "champions", "champions", "hikers"]
-    assert said["rita"]["reasons"] == "said so: says is rita"
+    assert said["rita"]["reasons"] == "self-declared: says is rita"
     assert (said["rita"]["confidence"], said["rita"]["persona"]) == (1.0, "rita")
     nobody = decide({"says": "Bob"}, definitions, None, NOON)
     assert nobody["reasons"] == "says says 'Bob', which is not a segment or persona"

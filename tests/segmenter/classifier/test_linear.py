@@ -195,7 +195,7 @@ def test_without_anything_that_speaks_for_it_the_reason_says_so() -> None:
 
     assert (
         reasons_one(model, {"orders": 2}, score_one(model, {"orders": 2}))
-        == "nothing in particular; the commonest answer"
+        == "no particular trait; the most common segment"
     )
 
 

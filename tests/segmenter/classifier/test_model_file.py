@@ -141,7 +141,7 @@ def test_an_older_catalogue_is_told_by_the_traits_that_changed() -> None:
 
     told = changed_traits(made(), replace(KNOWN, traits=traits))
 
-    assert told == ["trait 'tenure_days' is defined in another way", "trait 'country' is gone"]
+    assert told == ["trait 'tenure_days' has a different definition now", "trait 'country' is gone"]
     assert changed_traits(made(), KNOWN) == []
 
 

@@ -88,7 +88,7 @@ def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_
     assert [(tip.persona, tip.arm) for tip in advice.go_on] == [("Rita", "gift")]
     assert "Based on May (2,000 “gift”, 2,000 “sale”)" in advice.go_on[0].sentence
     assert [tip.persona for tip in advice.test_next] == ["Nora", "Gus"]
-    assert "no campaign has compared any yet" in advice.test_next[0].sentence
+    assert "no campaign has compared offers yet" in advice.test_next[0].sentence
     # 10.5% to 11.5% at 80% power, by the formula for two proportions without pooling
     assert "15,365 contacts per variant to detect 1 pp" in advice.test_next[1].sentence
 

@@ -112,7 +112,7 @@ def test_a_side_without_anybody_has_nothing_to_compare() -> None:
 
     assert gus.verdict == "nobody"
     assert gus.shrunken == found.common.pooled
-    assert sentence(gus, found) == "Gus: nothing to compare, one side has nobody."
+    assert sentence(gus, found) == "Gus: nothing to compare, one variant has no contacts."
     assert compare([], CLICKED).everyone.verdict == "nobody"
 
 
@@ -138,7 +138,7 @@ def test_what_stood_alone_may_be_chance_among_many() -> None:
     dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
     found = judged([compare([*lucky, *dull], CLICKED)], primary="clicked")[0]
 
-    assert sentence(found.personas[0], found).endswith("which may be chance when all are looked at together.")
+    assert sentence(found.personas[0], found).endswith("not significant after correction for multiple comparisons.")
 
 
 def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:

@@ -68,7 +68,7 @@ def test_offers_through_a_shared_one_say_so() -> None:
     assert (bo.best.offer, bo.rival, bo.direct, bo.supported) == ("a", "b", True, True)
     assert [one.name for one in bo.trials] == ["May"]
     assert (apart.rival, apart.direct) == ("b", False)
-    assert "never side by side but through offers that these share" in offer_sentence(apart)
+    assert "an indirect comparison, through offers that they share" in offer_sentence(apart)
 
 
 def test_offers_that_nothing_connects_are_named() -> None:
@@ -80,7 +80,7 @@ def test_offers_that_nothing_connects_are_named() -> None:
     assert [best.supported for best in best_offers([one, two, alone])] == [False, False]
     assert told["Bo"] == (("a", "b"), ("c", "d"), ("e",))
     assert len(told["Rita"]) == 5
-    assert apart_sentence("Bo", told["Bo"]) == "Bo: never compared were “a” or “b” with “c” or “d” with “e”."
+    assert apart_sentence("Bo", told["Bo"]) == "Bo: not compared yet: “a” or “b” with “c” or “d” with “e”."
     assert never_compared([one], ["Bo"], "ab") == {}
 
 

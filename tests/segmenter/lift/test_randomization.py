@@ -81,7 +81,7 @@ def test_the_control_is_the_holdout_where_there_is_one() -> None:
         (replace(SPRING, holdouts={"gus": -0.1}), "below 1"),
         (replace(SPRING, arms={"new": 1.0}, holdout=0.0), "nothing to be compared"),
         (replace(SPRING, ends=BEGINS), "before it begins"),
-        (replace(SPRING, generic=("other",)), "'other' is none of its arms"),
+        (replace(SPRING, generic=("other",)), "'other' is not one of its variants"),
         (replace(SPRING, generic=("old",), placebo=("old",)), "either the fallback copy"),
     ],
 )

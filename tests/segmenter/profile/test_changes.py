@@ -72,9 +72,9 @@ def test_what_is_said_newly_or_no_longer_is_tested_too() -> None:
     (hidden,) = changes(profile(share("CH", 200)), profile())
     (first,) = changes(profile(), profile(share("CH", 200)))
 
-    assert gone.sentence.startswith("No longer said")
+    assert gone.sentence.startswith("No longer shown")
     assert gone.verdict == "noise"
-    assert new.sentence.startswith("Said now")
+    assert new.sentence.startswith("New: ")
     assert new.verdict == "real"
     assert hidden.verdict == first.verdict == "unknown"
 

@@ -16,7 +16,7 @@ FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("need
     ("change", "grade", "says"),
     [
         ({}, "strong", "400 people, 25% of all."),
-        ({"people": 60}, "fair", "which is few"),
+        ({"people": 60}, "fair", "a small group"),
         ({"people": 20}, "weak", "too few to build on"),
         ({"sources": (Source("model", 400, 0.7),)}, "fair", "400 by the model: on average 70% sure"),
         ({"sources": (Source("model", 300, 0.9), Source("survey", 100, 0.1))}, "fair", "100 by the survey"),

@@ -104,7 +104,7 @@ def test_latent_classes_use_only_what_was_answered() -> None:
 @pytest.mark.parametrize(
     ("people", "names", "told"),
     [
-        (20, ["a", "b", "c"], "telling 3 segments apart needs 30 respondents, you have 20"),
+        (20, ["a", "b", "c"], "predicting 3 segments needs 30 respondents, you have 20"),
         (900, ["a"], "one segment only"),
         (900, ["a", "b", "c", "d"], "'d' needs 10 respondents, you have 0"),
     ],
@@ -181,5 +181,5 @@ def test_a_tool_whose_questions_are_not_its_models_is_refused(made: Made) -> Non
     told.pop("digest")
     told["questions"] = told["questions"][:2]
 
-    with pytest.raises(DefinitionError, match="its questions are not those that its model reads"):
+    with pytest.raises(DefinitionError, match="its questions do not match its model"):
         ToolFile.model_validate(told).linear()

@@ -36,7 +36,7 @@ def test_labels_are_found_as_people_read_them() -> None:
 def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
     offered = {"Rita Regular": "persona_1", "gifts": "persona_1"}
 
-    with pytest.raises(FixSettingsError, match=r"'rita' and 'gus' would both be 'Gifts' on crm.*another hs_persona"):
+    with pytest.raises(FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on .*another hs_persona"):
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 
@@ -159,4 +159,4 @@ def test_another_mode_is_refused_with_its_line_and_the_field_can_not_be_a_templa
     assert mode[0] == 2
     assert "'yes' is none of off, write, overwrite" in mode[2]
     assert "personasync.toml, line" in mode[2]
-    assert "is used by the platform's own persona already" in field[2]
+    assert "is already used by the platform's own persona" in field[2]

@@ -254,12 +254,12 @@ def changed(column: str, value: Callable[[int], str]) -> Callable[[list[dict[str
 
 
 BAD: list[tuple[Callable[[list[dict[str, str]]], None], str]] = [
-    (changed("item_b", lambda _: "yes"), "item 'item_b': everybody answered 'yes'; leave it out"),
-    (changed("item_b", lambda _: ""), "item 'item_b': nobody has a value; leave it out"),
+    (changed("item_b", lambda _: "yes"), "item 'item_b': all answers are 'yes'; exclude it"),
+    (changed("item_b", lambda _: ""), "item 'item_b': no values; exclude it"),
     (changed("who", lambda n: "twin" if n in {3, 8} else str(n)), "row 10: 'twin' answered in row 5 already"),
     (changed("who", lambda n: "" if n == 3 else str(n)), "row 5: 'who' is empty"),
     (changed("item_b", lambda n: "often" if n == 7 else str(n % 5)), "item 'item_b': answer 8 is 'often'"),
-    (lambda rows: rows.__delitem__(slice(3, None)), "looking for up to 4 segments needs 20 people, you have 3"),
+    (lambda rows: rows.__delitem__(slice(3, None)), "finding up to 4 segments needs 20 people, you have 3"),
 ]
 
 
@@ -291,7 +291,7 @@ def test_a_survey_that_can_not_be_used_is_told_with_place_and_mend(
         (["--within", "nowhere"], "There is no segment 'nowhere'"),
         (["--method", "dbscan"], "Unknown method 'dbscan'"),
         (["--survey", "s", "--trait", "orders_total"], "can't be combined"),
-        (["--survey", "s"], "Nobody answered the survey 's'"),
+        (["--survey", "s"], "The survey 's' has no answers"),
         (["--name", "../up"], "'../up' is not a valid name"),
         (["--accept", "nothing"], "Proposal 'nothing' not found"),
         ([], "a relation needs 2 items, you have 0"),

@@ -180,7 +180,7 @@ def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Wo
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
     (filled.workspace.state_dir / "models" / "model.json").write_text(made.path.read_text("utf-8"), "utf-8")
 
-    with pytest.raises(FixSettingsError, match="this model was refused: Company data"):
+    with pytest.raises(FixSettingsError, match="this model did not pass validation: Company data"):
         definitions_of(filled.workspace)
 
 
@@ -260,7 +260,7 @@ def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(
     assert "tier" in made.file.catalogue
 
     file.write_text(plain + mapped.format("another tier"), "utf-8")
-    with pytest.raises(FixSettingsError, match="trait 'tier' is defined in another way"):
+    with pytest.raises(FixSettingsError, match="trait 'tier' has a different definition now"):
         definitions_of(load_workspace(filled.workspace.directory))
     file.write_text(plain, "utf-8")
     with pytest.raises(FixSettingsError, match="trait 'tier' is gone"):

@@ -172,7 +172,7 @@ def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms,
 def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, ready: Workbench) -> None:
     stale = plan(ready)
     pull(ready)
-    with pytest.raises(FixSettingsError, match=r"stale: since it was made there was another pull"):
+    with pytest.raises(FixSettingsError, match=r"out of date. Changed since it was made: pull"):
         apply(ready, stale.path)
     edited = plan(ready)
     text = edited.path.read_text("utf-8")

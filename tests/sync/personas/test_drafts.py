@@ -167,7 +167,7 @@ def test_a_draft_that_would_not_load_is_taken_back(folder: Path, told: Told) -> 
 
     error = told("personas", "draft", "gold", status=2)["error"]["message"]
 
-    assert "personas.toml is no valid TOML" in error
+    assert "personas.toml is not valid TOML" in error
     assert path.read_bytes() == closed
 
 
@@ -274,9 +274,7 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
     assert said(card)["age", ""]["base"]
     assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
     assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
-    assert (
-        "no proposal 'none'" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
-    )
+    assert "'none' not found" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
 
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

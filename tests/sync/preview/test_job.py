@@ -67,7 +67,7 @@ def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_
     assert crm.shown[0].html == "[First Name] Newcomers"
     assert crm.problems == ["line 1, column 25: HubSpot has no property nothing and prints nothing"]
     assert silent.shown[0].html.startswith("[firstname] [nothing]")
-    assert "crm was not asked which other fields there are" in silent.problems[0]
+    assert "Can't read the fields of crm" in silent.problems[0]
 
 
 def test_segments_out_of_focus_are_shown_what_they_will_get(

@@ -177,7 +177,7 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
     told = "7 active contacts are not linked to a person and get no persona."
     assert before == [("workspace", "fail", told)]
     assert (pulled.healed, pulled.persons, pulled.reread, after) == (7, persons, False, [])
-    assert str(healed(pulled)[0]).startswith("7 contacts that an earlier version had skipped are linked")
+    assert str(healed(pulled)[0]).startswith("7 contacts skipped by an earlier version are now linked")
 
 
 def test_a_full_pull_links_whoever_is_not(platforms: Platforms) -> None:

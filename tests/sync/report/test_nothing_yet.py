@@ -32,7 +32,7 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     document = json.loads(report[1])
     assert document["summary"] == ["Nobody is assigned yet: run `personasync assign`."]
     assert "Nobody is assigned yet" in Path(document["report"]).read_text("utf-8")
-    assert "crm was never pulled; run `personasync pull`" in plan[1]
+    assert "crm has never been pulled; run `personasync pull`" in plan[1]
     assert "Nobody is assigned yet, so there is no contact to preview" in shown[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (*told.values(), results, report, plan, shown))
 

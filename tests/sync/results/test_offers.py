@@ -64,7 +64,7 @@ def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(sh
 
     assert [one["supported"] for one in found["personas"]] == [False, False]
     assert found["never_compared"] == {"Bo": [["early", "sale"], ["gift", "welcome"]]}
-    assert "Bo: never compared were “early” or “sale” with “gift” or “welcome”." in told[1]
+    assert "Bo: not compared yet: “early” or “sale” with “gift” or “welcome”." in told[1]
     assert "is the best of" not in json.dumps(report)
     assert report["advice"]["Keep or scale"] == ["No significant positive result yet."]
     assert not any("Nothing:" in line for line in report["advice"]["Test next"])
@@ -173,5 +173,5 @@ def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) 
     sent(shop, (1, "old words", arms["old"], 30), (1.1, "new words", arms["new"], 200))
     told = shop.told("offers")[1]
 
-    assert "Nothing was compared yet." in told
+    assert "No offers have been compared yet." in told
     assert "spring is excluded: sample ratio mismatch." in told

@@ -83,7 +83,7 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     told = json.loads(document)
     assert (made, longer, pulled) == (0, 0, 0)
     assert len({question["item"] for question in told["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
-    assert "'same' is left out: everybody answered 3." in [f["message"] for f in told["findings"]]
+    assert "'same' is excluded: all answers are 3." in [f["message"] for f in told["findings"]]
     assert told["quality"]["curve"][2]["hit"] > 0.8
     assert "Chance level" in shown
     assert [tool["name"] for tool in json.loads(before)["tools"]] == ["members", "leads"]

@@ -60,7 +60,7 @@ def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claim
         pushed, told = focus(bench)
 
     assert not found.valued
-    assert "The value model needs 500 buyers, you have 0. So nobody has a value yet." in found.notes
+    assert "The value model needs 500 buyers, you have 0. There are no values yet." in found.notes
     assert [(one.name, one.value, one.naive) for one in found.ranking] == [("dollars", 0.0, 1), ("euros", 0.0, 1)]
     assert {row["value"] for row in document(found)["segments"]} == {None}
     assert found.tried == {}

@@ -182,7 +182,7 @@ WRONG = [
         "personasync.toml",
         "[connections.shop]",
         "[connections.mailto]",
-        "line 14: 'connections.mailto': this name is kept",
+        "line 14: 'connections.mailto': this name is reserved",
     ),
     ("personasync.toml", "[connections.shop]", "[connections.Shop]", "line 14: 'connections.Shop' must be lower-case"),
     (
@@ -191,7 +191,7 @@ WRONG = [
         'survey = "needs"',
         "line 18: 'traits.tier': a trait needs either connection and property, or survey and item.",
     ),
-    ("personasync.toml", "[traits.tier]", "[traits.consent]", "line 18: trait 'consent': there is a built-in trait"),
+    ("personasync.toml", "[traits.tier]", "[traits.consent]", "line 18: trait 'consent': a built-in trait"),
     (
         "personasync.toml",
         "[traits.tier]",
@@ -221,7 +221,7 @@ WRONG = [
         "personas.toml",
         '"PS_HEAD"',
         '"PERSONA"',
-        "line 13: 'PERSONA' on 'email' is used by the assignment itself already",
+        "line 13: 'PERSONA' on 'email' is already used by the assignment itself",
     ),
     ("personas.toml", '"PS_HEAD"', '""', "line 13: the name of a Mailchimp field must be text in quotes."),
     ("personas.toml", '["buyers"]', '["sellers"]', "line 1: persona 'regular': there is no segment 'sellers'"),
@@ -242,7 +242,7 @@ def test_two_fields_can_not_share_a_name_on_a_platform(folder: Path) -> None:
     more = '[fields.offer]\nemail = "PS_HEAD"\nfallback = "x"\n'
     (folder / "personas.toml").write_text(PERSONAS + more, "utf-8")
 
-    assert "line 16: 'PS_HEAD' on 'email' is used by the field 'headline' already" in refusal(folder)
+    assert "line 16: 'PS_HEAD' on 'email' is already used by the field 'headline'" in refusal(folder)
 
 
 def test_several_mistakes_are_told_at_once(folder: Path) -> None:
