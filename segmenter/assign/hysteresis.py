@@ -1,6 +1,6 @@
 """Hysteresis: when a person's segment changes, is kept although unconfirmed, or expires.
 
-Answers flap and persons should not (SCIENCE.md 4.2 and 4.3, ADR 10):
+Answers flap and segments should not (SCIENCE.md 4.2 and 4.3, ADR 10):
 
 - What people say of themselves, and what they answer in a survey, is followed at once. So is every answer when the
   definition or model that decided last time is out of force.

@@ -56,7 +56,7 @@ class Training(_Part):
         dropped: Features that told nothing.
         data_digest: Of features and truth of everybody, in their order.
         seed: Of the folds.
-        found_again: Whether discovered segments were found anew in each fold; if not, the figures are optimistic.
+        found_again: Whether discovered segments were recalculated in each fold; if not, the figures are optimistic.
         purpose: For which it may read sensitive traits; empty where it reads none.
     """
 

@@ -1,7 +1,7 @@
 """Bagged confidence: calibrate k-means membership on bootstrap refits.
 
 k-means knows no probability. But a segmentation made of other people might put somebody elsewhere, the more easily the
-nearer they are to a border. So the confidence of "segment j" means: of segmentations made anew without this person, the
+nearer they are to a border. So the confidence of "segment j" means: of segmentations refitted without this person, the
 share that agrees. It is modelled as softmax(z / T), the posterior of groups that all spread alike (Celeux & Govaert
 1992), with the one T that makes the labels of the refits likeliest (temperature scaling, Guo et al. 2017).
 """

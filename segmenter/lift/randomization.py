@@ -30,7 +30,7 @@ class Experiment:
 
     Attributes:
         name: In file names and group names: lower case letters, digits, underscores.
-        salt: What the hash starts with; another salt deals anew.
+        salt: What the hash starts with; another salt randomizes again.
         arms: Share of the people who are not held out, by arm; they sum to 1. The first one is what others are
             compared with, unless there is a holdout.
         holdout: Share of all people who get nothing, 0 to less than 1.

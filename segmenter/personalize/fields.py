@@ -90,7 +90,7 @@ def values_wanted(
     copies: Table | None = None,
     known: Known | None = None,
 ) -> Table:
-    """Return what every assigned or unclassified person's fields shall show, on every connection.
+    """Return the field values of every assigned or unclassified person, on every connection.
 
     Args:
         assignments: Versions in force (`connectors.records.ASSIGNMENTS`).

@@ -50,7 +50,7 @@ class Fact:
         p: That the group is like everybody else in it.
         test: Over all groups, with its statistic and its *trait_p* after Benjamini & Hochberg.
         marker: Whether it tells the group from others at sight (SCIENCE 3.6).
-        base: Whether the group was made from the trait, so that the difference is no news.
+        base: Whether the group was made from the trait, so that the difference is by definition.
         said: Whether it passed all three gates. What did not is kept for comparisons with other versions only.
     """
 

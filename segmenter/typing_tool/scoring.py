@@ -43,7 +43,7 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
 
     Args:
         file: The tool.
-        values: (respondents, questions) in the tool's order; NaN is no answer.
+        values: (respondents, questions) in the tool's order; NaN is a missing answer.
         thresholds: When an answer is sure enough; `complete` tools ask for every answer.
     """
     model, meaning = file.linear(), meaning_of(file.model.labels, file.means)

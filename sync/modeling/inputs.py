@@ -139,7 +139,7 @@ def from_file(
         why: Which items are sensitive: left out, or refused where they are named.
 
     Raises:
-        FixSettingsError: Names the file, the row, the item and the mend.
+        FixSettingsError: Names the file, the row, the item and the fix.
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)

@@ -92,7 +92,7 @@ def _row(table: Any) -> dict[str, Any]:
 
 
 def faults(bench: Workbench) -> list[Fault]:
-    """Return rows with moments, amounts, properties that can't be, and people who are twice there."""
+    """Return impossible dates, amounts and properties, and duplicates."""
     warehouse = bench.warehouse
     found: list[Fault] = []
     for name in (CONTACTS.name, ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name):

@@ -42,7 +42,7 @@ class Held:
 
 
 def traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
-    """Return the traits that hold what segments were found on; None where one is missing, or is no number."""
+    """Return the traits that hold what segments were found on; None where one is missing, or not a number."""
     catalogue = bench.workspace.catalogue
     if made.source == "model":
         names = list(made.base)

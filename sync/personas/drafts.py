@@ -1,6 +1,6 @@
 """Persona drafts: append to personas.toml and update profiles; text written by people stays byte for byte.
 
-Facts and invention live apart. Facts are found, and every set of them is kept as a version in the control store;
+Facts and written text are kept apart. Facts are found, and every set of them is kept as a version in the control store;
 personas.toml holds what people invent, and the only thing that is ever written there is a draft behind its end.
 """
 
@@ -46,7 +46,7 @@ class Drafted:
 
 
 def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) -> Drafted:
-    """Draft the persona of a segment that has none, and take its facts anew; of all segments where *name* is None.
+    """Draft the persona of a segment that has none, and update its profile; of all segments where *name* is None.
 
     Args:
         bench: The open workspace; it is read again when something was drafted.
@@ -222,7 +222,7 @@ def kept_profile(version: PersonaVersion) -> Profile | None:
 
 
 def stale(bench: Workbench) -> list[tuple[str, str]]:
-    """Return the personas whose kept facts should be taken anew, by slug, each with the reason."""
+    """Return the personas whose profile should be updated, by slug, each with the reason."""
     limit = bench.workspace.guardrails.max_facts_age_days
     found = []
     for slug, version in bench.control.personas.in_force().items():

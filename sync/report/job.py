@@ -132,7 +132,7 @@ def render(report: Report, page: Page) -> str:
 
 
 def persona_shares(bench: Workbench) -> list[PersonaShare]:
-    """Return each persona with its persons, the largest first, the unclassified last."""
+    """Return each persona with its size, the largest first, the unclassified last."""
     assignments = assigned_people(bench)
     slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
     counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()

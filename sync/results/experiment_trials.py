@@ -25,7 +25,7 @@ from sync.session import Workbench
 def trials_of(bench: Workbench, one: Experiment, metric: str) -> tuple[list[Trial], list[str]]:
     """Return an experiment's trials, one a persona, and what of it was left out, in sentences.
 
-    Who was dealt in after a mail went out takes no part in it, and arms that are shown nobody's own copy are no offers.
+    People assigned after an email was sent are excluded from it, and arms that are shown nobody's own copy are no offers.
     """
     if len(_offers(one)) < SIDES:
         return [], []
@@ -68,7 +68,7 @@ def _dealt_wrongly(bench: Workbench, one: Experiment) -> bool:
 
 
 def _dealt(bench: Workbench, one: Experiment) -> Table:
-    """Who was dealt which offer, and when: ``person_id, arm, persona, at``."""
+    """Who was assigned to which offer, and when: ``person_id, arm, persona, at``."""
     arms = bench.warehouse.current(ARMS.name)
     mine = arms.filter(arms.experiment == one.name, arms.arm.isin(_offers(one)))
     return mine.select("person_id", "arm", "at", persona=mine.persona.fill_null(UNCLASSIFIED))
@@ -91,7 +91,7 @@ def _answers(bench: Workbench, one: Experiment) -> Table:
 
 
 def _there(dealt: Table) -> dict[str, dict[str, list[tuple[datetime, int]]]]:
-    """How many people were dealt an offer, and when, by persona."""
+    """How many people were assigned to an offer, and when, by persona."""
     counted = dealt.group_by("persona", "arm", "at").aggregate(n=dealt.count())
     found: dict[str, dict[str, list[tuple[datetime, int]]]] = defaultdict(lambda: defaultdict(list))
     for row in counted.to_pyarrow().to_pylist():

@@ -37,7 +37,7 @@ NOTHING = Learned((), {}, ())
 
 
 def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
-    """Compare each persona's offers over all campaigns and experiments, as far as chance dealt them out.
+    """Compare each persona's offers over all campaigns and experiments, where people were randomized.
 
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
     """

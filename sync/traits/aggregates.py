@@ -56,8 +56,8 @@ class Staged:
     Attributes:
         persons: Column ``person_id``: whose facts and links go.
         facts: Facts that come.
-        links: Links that come, of those persons.
-        engagements: Column ``sequence``: engagements that are looked at anew.
+        links: Links that come, of those people.
+        engagements: Column ``sequence``: engagements that are recalculated.
         again: Those of them that do not count.
         overtaken: All versions that are not in force.
         values: ``person_id``, and columns of the facts that have another value now.

@@ -32,7 +32,7 @@ class Valued:
     Attributes:
         model: None where there is too little to fit one.
         history: Whose coming orders were asked about.
-        written: Persons whose value is new or moved.
+        written: People whose value is new or changed.
         notes: What must be known, in sentences.
     """
 

@@ -45,7 +45,7 @@ class Measured:
     """What one measuring did.
 
     Attributes:
-        persons: Who was measured anew from all rows about them.
+        persons: Who was recalculated from all rows about them.
         whole: Why everybody was; "": only those of whom something changed.
     """
 

@@ -139,7 +139,7 @@ def record(
         definitions: What decided.
         as_of: UTC.
         run_id: Of this run.
-        accepted: Whether it begins anew: see `refuse_unfit`.
+        accepted: Whether it begins a new reference: see `refuse_unfit`.
     """
     if not is_present(bench, as_of) or not decided.num_rows:
         return {}

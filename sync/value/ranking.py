@@ -141,7 +141,7 @@ def _messages(bench: Workbench) -> dict[str, str]:
 
 
 def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
-    """What mailing adds in orders a contact, and how that was measured, in sentences.
+    """Incremental orders per contact, and sentences on how they were measured.
 
     By segment, and by name for personas that no segment has (the unclassified): they tell what is common to all.
 
