@@ -19,7 +19,7 @@ SAYS_NOTHING = "merged"  # the record that took this one in shows the address no
 
 @dataclass(frozen=True, slots=True)
 class ContactKeys:
-    """What a contact row says about who it is (see `connectors.records.CONTACTS`)."""
+    """Identifiers of a contact row (see `connectors.records.CONTACTS`)."""
 
     connection: str
     platform_id: str
@@ -44,7 +44,7 @@ class ContactKeys:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanges:
-    """What has to be written so that the identity map holds again.
+    """Changes to write to the identity map.
 
     Attributes:
         links: contact_key -> person_id, new or changed ones only.

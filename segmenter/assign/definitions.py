@@ -65,7 +65,7 @@ class Scorer:
 
     @property
     def meaning(self) -> Meaning:
-        """What its labels stand for."""
+        """Meaning of its labels: the segment of each."""
         return meaning_of(self.model.labels, self.means)
 
 

@@ -135,7 +135,7 @@ def _moment(at: datetime) -> Any:
 
 
 def _facts(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
-    """What `followed_one` asks, one column a question; each is true or false, never null."""
+    """Conditions of `followed_one` as Boolean columns, never null."""
     holding, old, segment = definitions.holding, told["_old_segment"], told["_segment"]
     long_ago = _moment(as_of - holding.rest)
     from_rules = _true(told["_old_source"] == "rules")

@@ -37,7 +37,7 @@ Labeller = Callable[[Places], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The people to learn from.
+    """Training sample.
 
     Attributes:
         features: As in `LinearModel`.
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The chosen model, and what can be said of it.
+    """The chosen model with its metrics.
 
     Attributes:
         model: Fitted on everybody, calibrated.
@@ -68,7 +68,7 @@ class Fitted:
 
     @property
     def chosen(self) -> Quality:
-        """The figures of the model that was chosen."""
+        """Metrics of the chosen model."""
         return self.quality["lda" if self.model.kind == "lda" else "logit"]
 
 

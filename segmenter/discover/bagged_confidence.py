@@ -26,7 +26,7 @@ TINY = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class Sureness:
-    """How z becomes a confidence.
+    """Calibration of membership: the temperature that turns z into a confidence.
 
     Attributes:
         temperature: By which z = c x - |c|^2 / 2 is divided.

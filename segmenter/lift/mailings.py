@@ -1,10 +1,10 @@
 """Comparable mailings of an experiment: sent together, one email per variant, with equal reach.
 
-People are randomly assigned to arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly all
-whom it reached were assigned to that arm; it is compared with the mails that other arms got within a day of it. A mail
-that several arms got alike says something only where fields show each arm its own words. Where a smaller part of one
-arm was reached than of another (a list that was not full, a reminder to those who did not click), somebody chose, and
-nothing is compared.
+People are randomly assigned to arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly
+all whom it reached were assigned to that arm; it is compared with the mails that other arms got within a day of it. A
+mail that several arms got alike says something only where fields show each arm its own words. Where a smaller part of
+one arm was reached than of another (a list that was not full, a reminder to those who did not click), somebody chose,
+and nothing is compared.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ class Mailing:
 
     @property
     def name(self) -> str:
-        """What its mails are called."""
+        """Names of its emails."""
         return " / ".join(dict.fromkeys(one.name for one in self.mails.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What may be compared, and what not.
+    """Comparable mailings, and those excluded.
 
     Attributes:
         unlike: Mailings that reached the arms unlike.

@@ -183,7 +183,7 @@ def _parts(whole: Trial) -> list[Trial]:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What the regression needs of one trial; rows are arms.
+    """Sufficient statistics of one trial for the regression; rows are arms.
 
     Attributes:
         arms: Of each row.

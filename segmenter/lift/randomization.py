@@ -26,7 +26,7 @@ MISMATCH = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Who gets what, so that the difference can be told.
+    """An experiment: arms, shares, holdout, period.
 
     Attributes:
         name: In file names and group names: lower case letters, digits, underscores.
@@ -82,7 +82,7 @@ class Experiment:
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Look at an experiment's definition.
+    """Validate an experiment's definition.
 
     Raises:
         DefinitionError: Shares do not sum to 1, an arm takes the holdout's name, or a holdout leaves nobody.

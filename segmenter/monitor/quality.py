@@ -47,7 +47,7 @@ class TraitQuality:
 
     @property
     def share_impossible(self) -> float:
-        """Of the values that are known."""
+        """Share of impossible values among known ones."""
         known = self.people - self.missing
         return self.impossible / known if known else 0.0
 

@@ -33,7 +33,7 @@ STARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was known of the segments when they were found.
+    """Reference figures of the segments, from when they were found.
 
     Attributes:
         people: Among whom.
@@ -52,7 +52,7 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """How segments that were found meet those of today.
+    """Comparison of accepted segments with recalculated ones.
 
     Attributes:
         people: Of today.

@@ -28,7 +28,7 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is another than before.
+    """A change between two versions.
 
     Attributes:
         part: "size", "facts", "segments", "typical member" or "confidence"; "invention" for written text.

@@ -35,7 +35,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a table says.
+    """An imported coefficient table.
 
     Attributes:
         has_means: Whether it says what stands for a missing answer; else every question has to be answered.

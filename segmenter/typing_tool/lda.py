@@ -46,7 +46,7 @@ def probabilities(scores: Matrix) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What discriminant analysis needs to know of the rows it learns from.
+    """Sufficient statistics for discriminant analysis.
 
     Attributes:
         counts: (segments,) people.

@@ -67,7 +67,7 @@ class Point(_Part):
 
 
 class Quality(_Part):
-    """What was measured when the tool was made; an imported one has none."""
+    """Accuracy measured when the tool was built; an imported tool has none."""
 
     respondents: int
     segments_from: Name

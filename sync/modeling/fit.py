@@ -269,7 +269,7 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _rules(bench: Workbench, people: pa.Table, as_of: datetime) -> Any:
-    """What the rules say of the same people, "" for nothing."""
+    """Segments by rule of the same people, "" for none."""
     definitions = replace(definitions_of(bench.workspace, with_model=False), order=("rules",))
     told = _told_by(definitions, bench, bench.warehouse.memtable(people), as_of)
     return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None

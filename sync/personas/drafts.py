@@ -26,7 +26,7 @@ LONGEST = 40  # letters of a persona's name
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """What one run did.
+    """Result of a draft run.
 
     Attributes:
         as_of: The moment of the facts, UTC.
@@ -140,7 +140,7 @@ def _too_few(workspace: Workspace, segment: str, people: int) -> str:
 
 
 def _people(workspace: Workspace, segment: str, sizes: Mapping[str, int]) -> int:
-    """How many people a persona of *segment* would stand for: sub-segments with a persona of their own are not its."""
+    """People of a persona of *segment*, without sub-segments that have a persona."""
     ends = {segment, *_direct(workspace)}
     own = [
         name

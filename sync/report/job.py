@@ -108,7 +108,7 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
 def _worth_words(
     bench: Workbench, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
 ) -> dict[str, str]:
-    """What each persona's people are worth together, in words, by slug."""
+    """Total value of each persona as text, by slug."""
     days = bench.workspace.value.horizon_days
     currency = ranked.currency if ranked else ""
     return {

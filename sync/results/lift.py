@@ -284,7 +284,7 @@ def _mails(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
 
 
 def _reached(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
-    """Whom a campaign reached, with the persona in force and the variant: ``person_id, persona, arm, at``."""
+    """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
     told = _everybody_reached(bench)
     mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())

@@ -32,7 +32,7 @@ MARKS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What kept facts include.
+    """Watermark of the aggregates: what they include.
 
     Attributes:
         as_of: The moment of the facts, UTC.
@@ -51,7 +51,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Names of staged tables: what changes from one mark to the next.
+    """Staged tables of one update, by name.
 
     Attributes:
         persons: Column ``person_id``: whose facts and links go.
@@ -87,7 +87,7 @@ class KeptFacts:
 
     @property
     def links(self) -> Table:
-        """Who was who: ``contact_key, person_id``."""
+        """Identity links of the aggregates: ``contact_key, person_id``."""
         return self._tables.table(LINKED)
 
     @property

@@ -27,7 +27,7 @@ CHANGED = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """What one run of the value model said.
+    """Result of one run of the value model.
 
     Attributes:
         model: None where there is too little to fit one.

@@ -185,7 +185,7 @@ class Step:
             yield name
 
     def _values(self) -> Table:
-        """What the value model said since, of those of whom it said anything."""
+        """People with a new value from the value model."""
         versions = self._history(VALUES)
         said = coming(versions.as_of, before=self.before.as_of, as_of=self.mark.as_of)
         told = versions.filter((versions.sequence > self.before.sequence) | said)
