@@ -64,11 +64,13 @@ dead-code: $(SETUP)
 coverage: $(SETUP) .coverage  ## how much of the code the tests run
 	$(BIN)/coverage report
 
-docs: $(SETUP)  ## write docs/reference.md anew
+docs: $(SETUP)  ## write docs/reference.md, docs/map.svg and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
+	$(BIN)/python docs/generate_map.py
 
 docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
+	$(BIN)/python docs/generate_map.py --check
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py

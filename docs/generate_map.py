@@ -180,9 +180,8 @@ def _boxes(top: str, table: Rooms, rows: list[list[str]], edge: int, steps: Mapp
 def _arrow(above: tuple[int, int], below: tuple[int, int]) -> str:
     (x, y), (to_x, to_y) = (above[0], above[1] + HIGH // 2), (below[0], below[1] - HIGH // 2 - 2)
     bend = (to_y - y) // 2
-    return (
-        f'  <path d="M{x} {y}C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}" class="import" marker-end="url(#tip)"/>'
-    )
+    curve = f"M{x} {y}C{x} {y + bend} {to_x} {to_y - bend} {to_x} {to_y}"
+    return f'  <path d="{curve}" class="import" marker-end="url(#tip)"/>'
 
 
 # ------------------------------------------------------------------------------------------------ the tables
@@ -199,7 +198,13 @@ def tables(graph: ImportGraph) -> str:
         lines.append(f"| {number} | {command and f'`{command}`'} | `{_path(module)}` | {what} |")
     for top in TOPS:
         table = rooms(graph, top)
-        lines += ["", f"**{top}**, from top to bottom", "", "| package | what it is | imports directly |", "|---|---|---|"]
+        lines += [
+            "",
+            f"**{top}**, from top to bottom",
+            "",
+            "| package | what it is | imports directly |",
+            "|---|---|---|",
+        ]
         for row in reversed(floors(table)):
             for room in sorted(row):
                 lines.append(f"| `{room}` | {_meaning(top, room)} | {', '.join(sorted(table[room]))} |")
