@@ -107,7 +107,7 @@ def check_mailchimp(headers: Headers, *, body: bytes, secret: str, now: datetime
         raise SignatureError("X-Mailchimp-Signature does not have the form t=SECONDS,v1=HEX", reason="malformed")
     stamp, signature = parts.groups()
     _within_window(int(stamp) * 1000, now)
-    expected = [_hmac(one, stamp + b"." + body).hex().encode() for one in secrets]
+    expected = [_hmac(secret, stamp + b"." + body).hex().encode() for secret in secrets]
     if not any([hmac.compare_digest(one, signature) for one in expected]):  # noqa: C419 - all are compared, always
         raise SignatureError(WRONG, reason="wrong")
 
@@ -144,10 +144,10 @@ def public_uri(public_url: str, raw_path: bytes, query: bytes = b"") -> str:
 
 
 def _one(headers: Headers, name: bytes) -> bytes | None:
-    found = [value for key, value in headers if key == name]
-    if len(found) > 1:
-        raise SignatureError(f"{name.decode()} occurs {len(found)} times", reason="malformed")
-    return found[0] if found else None
+    values = [value for key, value in headers if key == name]
+    if len(values) > 1:
+        raise SignatureError(f"{name.decode()} occurs {len(values)} times", reason="malformed")
+    return values[0] if values else None
 
 
 def _decoded(uri: str) -> str:

@@ -111,8 +111,8 @@ def mapping() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def graph(mapping: ModuleType) -> ImportGraph:
-    found: ImportGraph = mapping.build_graph()
-    return found
+    import_graph: ImportGraph = mapping.build_graph()
+    return import_graph
 
 
 def test_the_map_is_what_the_imports_say(mapping: ModuleType, graph: ImportGraph) -> None:

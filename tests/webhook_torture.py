@@ -45,7 +45,7 @@ from sync.clock import now
 from sync.control import open_control
 from sync.ops.demo import make_workspace
 from sync.ops.run import run_loop
-from sync.session import open_workbench
+from sync.session import open_session
 from sync.workspace.settings import load_workspace
 
 SECRET = "hubspot-client-secret"
@@ -265,14 +265,14 @@ def prepare(folder: Path, sandbox: Sandbox, state: str) -> dict[str, str]:
     access = sandbox.access
     environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
     environment |= {"PS_SECRET": SECRET, "PERSONASYNC_BUDGETS": str(folder / "budgets")}
-    with open_workbench(folder, now=now, environment=environment) as bench:
-        run_loop(bench, set_up=True)
+    with open_session(folder, now=now, environment=environment) as session:
+        run_loop(session, set_up=True)
     return environment
 
 
 def deliver(team: Sequence[Process], sent: Sequence[dict[str, Any]], kills: int, found: Found) -> None:
     """Deliver everything, and kill somebody of the team at even distances."""
-    sender = Sender([one.port for one in team if one.port is not None])
+    sender = Sender([process.port for process in team if process.port is not None])
     bodies = [sent[start : start + TOGETHER] for start in range(0, len(sent), TOGETHER)]
     every = max(len(bodies) // (kills + 1), 1)
     with ThreadPoolExecutor(SENDERS) as pool:

@@ -94,8 +94,8 @@ def _answers(archive: bytes) -> Iterator[tuple[str, tuple[int, Any]]]:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
             for member in files:
                 file = files.extractfile(member)
-                for one in json.loads(file.read()) if file is not None else ():
-                    yield str(one["operation_id"]), (int(one["status_code"]), _decoded(one.get("response")))
+                for load in json.loads(file.read()) if file is not None else ():
+                    yield str(load["operation_id"]), (int(load["status_code"]), _decoded(load.get("response")))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise PlatformDownError("Mailchimp's batch results file is damaged.", answered=True) from error
 

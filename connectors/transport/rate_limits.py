@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from connectors.errors import RateLimitError
-from connectors.transport.rate_ledger import UNDER_WAY, Book, Entry, MemoryBook
+from connectors.transport.rate_ledger import UNDER_WAY, Book, CountedRequest, MemoryBook
 
 _NUMBERS = itertools.count(1)
 LOOK_AGAIN = 0.005  # seconds between two looks for a free connection that another process holds
@@ -77,16 +77,16 @@ class Slots:
             yield
         finally:
             with self._book.opened() as entries:
-                entries[:] = [one for one in entries if (one.process, one.number) != (os.getpid(), number)]
+                entries[:] = [entry for entry in entries if (entry.process, entry.number) != (os.getpid(), number)]
 
     def _take(self, number: int) -> bool:
         now, most = time.monotonic(), _most(self.connections, self._share, self._book)
         with self._book.opened() as entries:
             # a sender that died took its connection with it: the platform sees that at once
-            held = [one for one in entries if one.until == UNDER_WAY and one.began > now - GIVEN_UP]
+            held = [entry for entry in entries if entry.until == UNDER_WAY and entry.began > now - GIVEN_UP]
             free = len(held) < most
             self._held = min(len(held) + 1, most)
-            entries[:] = [*held, Entry(UNDER_WAY, now, os.getpid(), number)] if free else held
+            entries[:] = [*held, CountedRequest(UNDER_WAY, now, os.getpid(), number)] if free else held
         return free
 
     def follow(self, headers: Mapping[str, str]) -> None:
@@ -100,7 +100,7 @@ class Slots:
         return f"{self._held} of {self.connections} connections"
 
 
-class Window:
+class RateWindow:
     """At most *requests* in any *seconds* (HubSpot's limits), and what the platform's headers say about others.
 
     Args:
@@ -148,7 +148,7 @@ class Window:
             RateLimitError: The day's requests are used up.
         """
         if self.left_today is not None and self.left_today <= 0:
-            raise RateLimitError("The account's daily request limit is reached.", wait=None, daily=True, mend=NEXT_DAY)
+            raise RateLimitError("The account's daily request limit is reached.", wait=None, daily=True, fix=NEXT_DAY)
         number = next(_NUMBERS)
         while (pause := self._take(number)) > 0:
             self._wait(pause)
@@ -164,13 +164,13 @@ class Window:
         with self._book.opened() as entries:
             now = self._clock()
             later = now + self._way()
-            entries[:] = [one for one in entries if _counts(one, later)]
+            entries[:] = [entry for entry in entries if _counts(entry, later)]
             others = self._others if now < self._others_until else 0
             self._used = min(len(entries) + others + 1, most)
             if len(entries) + others < most:
-                entries.append(Entry(UNDER_WAY, now, os.getpid(), number))
+                entries.append(CountedRequest(UNDER_WAY, now, os.getpid(), number))
                 return 0.0
-            ends = [one.until for one in entries if one.until != UNDER_WAY]
+            ends = [entry.until for entry in entries if entry.until != UNDER_WAY]
         if ends:
             return max(min(ends) - later, 0.001)
         return min(0.05, self.seconds) if entries else max(self._others_until - now, 0.001)
@@ -179,9 +179,9 @@ class Window:
         with self._book.opened() as entries:
             now = self._clock()
             self._answers, self._fastest = self._answers + 1, min(self._fastest, now - left)
-            for one in entries:
-                if (one.process, one.number) == (os.getpid(), number):
-                    one.until = now + self.seconds
+            for entry in entries:
+                if (entry.process, entry.number) == (os.getpid(), number):
+                    entry.until = now + self.seconds
         if self.left_today is not None:
             self.left_today -= 1
 
@@ -205,12 +205,12 @@ class Window:
         if most and left is not None:
             with self._book.opened() as entries:
                 now = self._clock()
-                ours = sum(_counts(one, now + self._way()) for one in entries)
+                ours = sum(_counts(entry, now + self._way()) for entry in entries)
             self._others = max(most - left - ours, 0)
             self._others_until = now + self.seconds
 
 
-def _counts(entry: Entry, moment: float) -> bool:
+def _counts(entry: CountedRequest, moment: float) -> bool:
     return entry.began > moment - GIVEN_UP if entry.until == UNDER_WAY else entry.until > moment
 
 

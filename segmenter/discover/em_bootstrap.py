@@ -16,7 +16,7 @@ NEAR_ENOUGH = 1e-5  # change of the mean log-likelihood of a person
 TINY = 1e-9
 
 
-def answered(items: Items) -> tuple[Matrix, Labels]:
+def one_hot_answers(items: Items) -> tuple[Matrix, Labels]:
     """Return each answer as a column of 0 and 1 (all 0 where it is missing), and the item of each column."""
     if items.kind == "binary":
         both = np.concatenate([items.values, 1 - items.values], axis=1)
@@ -30,7 +30,7 @@ def class_labels(answers: Matrix, owner: Labels, weights: Matrix, k: int, *, sta
     """Return the likeliest class of every row by the best of *starts* fits a sample, (samples, rows).
 
     Args:
-        answers: (rows, columns), see `answered`.
+        answers: (rows, columns), see `one_hot_answers`.
         owner: (columns,) the item of each column.
         weights: (samples, rows).
         k: Classes.
@@ -60,8 +60,8 @@ def _batch(answers: Matrix, owner: Labels, weights: Matrix, k: int, starts: int,
         if (fit - before).max() < NEAR_ENOUGH:
             break
     best = fit.reshape(samples, starts).argmax(axis=1) + np.arange(samples) * starts
-    found: Labels = likely[:, best].argmax(axis=0).astype(np.int64)
-    return found
+    labels: Labels = likely[:, best].argmax(axis=0).astype(np.int64)
+    return labels
 
 
 def _totals(answers: Matrix, owner: Labels, members: Matrix) -> Matrix:

@@ -52,8 +52,8 @@ class Classes:
     @property
     def labels(self) -> Labels:
         """The likeliest class of each person."""
-        found: Labels = self.posteriors.argmax(axis=1).astype(np.int64)
-        return found
+        labels: Labels = self.posteriors.argmax(axis=1).astype(np.int64)
+        return labels
 
     def mean_posteriors(self) -> tuple[float, ...]:
         """Return how sure each class is of its own people; NaN for a class that is nobody's likeliest."""

@@ -14,10 +14,10 @@ from statistics import NormalDist
 from typing import Literal
 
 from segmenter.lift.outcomes import Stratum
-from segmenter.stats.multiplicity import Heterogeneity, Measured, heterogeneity, holm, shrunken, standing
+from segmenter.stats.multiplicity import Heterogeneity, Estimate, heterogeneity, holm, shrunken_estimates, benjamini_hochberg
 from segmenter.stats.power import more_needed
 from segmenter.stats.proportions import Interval, Responses, newcombe
-from segmenter.stats.sequential import always_valid, confidence_sequence, look
+from segmenter.stats.sequential import always_valid, confidence_sequence, interim_look
 
 EVERYONE = "everyone"
 GUARDRAILS = ("unsubscribed", "complained")
@@ -26,7 +26,7 @@ nor many looks at successes a harm."""
 LEAST_EACH = 5
 """Below so many responders and so many others in both groups together, a rate's approximation is not believed."""
 
-Verdict = Literal["more", "less", "none", "too_few", "nobody"]
+EffectVerdict = Literal["more", "less", "none", "too_few", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Effect:
     more: int = 0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> EffectVerdict:
         """The verdict on the effect."""
         if not self.treated.people or not self.control.people:
             return "nobody"
@@ -65,14 +65,14 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LiftQuestion:
     """A comparison to make: metric, treated and control variant, settings.
 
     Attributes:
         metric: A count of `Stratum`: clicked, ordered, opened, unsubscribed, complained.
         treated: Arm.
         control: Arm that it is compared with.
-        worth: The least rise worth knowing.
+        mde: The least rise worth knowing.
         early: Whether the end has not come: then p and interval hold at every look.
         planned: People per arm at the end; tells the confidence sequence where to be tight.
     """
@@ -80,7 +80,7 @@ class Question:
     metric: str
     treated: str
     control: str
-    worth: float
+    mde: float
     early: bool = False
     planned: int = 0
 
@@ -89,70 +89,70 @@ class Question:
 class Comparison:
     """Results of one metric: everyone, each persona, heterogeneity."""
 
-    question: Question
+    question: LiftQuestion
     everyone: Effect
     personas: tuple[Effect, ...]
     common: Heterogeneity
 
 
-def compare(strata: Sequence[Stratum], question: Question) -> Comparison:
+def compare_arms(strata: Sequence[Stratum], question: LiftQuestion) -> Comparison:
     """Compare two arms, for each persona and for everybody."""
     found = []
     for persona in sorted({stratum.persona for stratum in strata}):
         sides = [_side(strata, persona, arm, question.metric) for arm in (question.treated, question.control)]
         found.append(_effect(persona, sides[0], sides[1], question))
     usable = [one for one in found if one.verdict != "nobody"]
-    common = heterogeneity([Measured(one.difference, one.variance) for one in usable])
-    pulled = shrunken([Measured(one.difference, one.variance) for one in usable], common)
+    common = heterogeneity([Estimate(one.difference, one.variance) for one in usable])
+    pulled = shrunken_estimates([Estimate(one.difference, one.variance) for one in usable], common)
     better = dict(zip((one.persona for one in usable), pulled, strict=True))
     personas = tuple(replace(one, shrunken=better.get(one.persona, common.pooled)) for one in found)
     return Comparison(question, _everyone(usable, question), personas, common)
 
 
-def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
+def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
     """Set verdicts: the primary metric on everyone unadjusted, all others with Benjamini-Hochberg.
 
     Guardrails are a family of their own. Where several arms are compared with the same control, one false finding of
     the primary metric is as rare as with one arm (Holm).
     """
-    first = [place for place, one in enumerate(comparisons) if one.question.metric == primary]
+    first = [place for place, comparison in enumerate(comparisons) if comparison.question.metric == primary]
     sure = dict(zip(first, holm([comparisons[place].everyone.p for place in first]), strict=True))
     stands: dict[tuple[int, str], bool] = {}
     for guard in (False, True):
-        family = [(place, one) for place, one in enumerate(comparisons) if (one.question.metric in GUARDRAILS) == guard]
+        family = [(place, comparison) for place, comparison in enumerate(comparisons) if (comparison.question.metric in GUARDRAILS) == guard]
         found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
         found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
-        stands |= dict(zip((key for key, _ in found), standing([p for _, p in found]), strict=True))
+        stands |= dict(zip((key for key, _ in found), benjamini_hochberg([p for _, p in found]), strict=True))
     return [
         replace(
-            one,
+            comparison,
             everyone=replace(
-                one.everyone,
+                comparison.everyone,
                 stands=(len(first) == 1 or sure[place])
-                and not one.everyone.interval.low <= 0 <= one.everyone.interval.high
+                and not comparison.everyone.interval.low <= 0 <= comparison.everyone.interval.high
                 if place in sure
                 else stands[place, EVERYONE],
             ),
-            personas=tuple(replace(e, stands=stands.get((place, e.persona), False)) for e in one.personas),
+            personas=tuple(replace(e, stands=stands.get((place, e.persona), False)) for e in comparison.personas),
         )
-        for place, one in enumerate(comparisons)
+        for place, comparison in enumerate(comparisons)
     ]
 
 
 def _side(strata: Sequence[Stratum], persona: str, arm: str, metric: str) -> Responses:
-    found = [one.responses(metric) for one in strata if one.persona == persona and one.arm == arm]
+    found = [stratum.responses(metric) for stratum in strata if stratum.persona == persona and stratum.arm == arm]
     return sum(found, Responses(0, 0))
 
 
-def _effect(persona: str, treated: Responses, control: Responses, question: Question) -> Effect:
+def _effect(persona: str, treated: Responses, control: Responses, question: LiftQuestion) -> Effect:
     difference = treated.rate - control.rate
-    seen = look(treated, control)
+    seen = interim_look(treated, control)
     if question.early:
         interval = confidence_sequence(treated, control, planned=question.planned)
-        p = always_valid([seen], tau=question.worth)
+        p = always_valid([seen], tau=question.mde)
     else:
         interval, p = newcombe(treated, control), p_value(treated, control)
-    more = _missing(treated, control, interval, question.worth)
+    more = _missing(treated, control, interval, question.mde)
     return Effect(
         persona,
         question.metric,
@@ -167,11 +167,11 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Ques
     )
 
 
-def _missing(treated: Responses, control: Responses, interval: Interval, worth: float) -> int:
+def _missing(treated: Responses, control: Responses, interval: Interval, mde: float) -> int:
     """Contacts missing for the minimum detectable effect; none where it is detected or excluded."""
-    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < worth:
+    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < mde:
         return 0
-    return more_needed(treated, control, worth=worth)
+    return more_needed(treated, control, mde=mde)
 
 
 def _smallest(treated: Responses, control: Responses) -> float:
@@ -194,28 +194,28 @@ def p_value(treated: Responses, control: Responses) -> float:
     return 2 * (1 - NormalDist().cdf(abs(treated.rate - control.rate) / error))
 
 
-def _everyone(found: Sequence[Effect], question: Question) -> Effect:
-    people = sum(one.treated.people + one.control.people for one in found)
-    treated = sum((one.treated for one in found), Responses(0, 0))
-    control = sum((one.control for one in found), Responses(0, 0))
+def _everyone(effects: Sequence[Effect], question: LiftQuestion) -> Effect:
+    people = sum(effect.treated.people + effect.control.people for effect in effects)
+    treated = sum((effect.treated for effect in effects), Responses(0, 0))
+    control = sum((effect.control for effect in effects), Responses(0, 0))
     if not people:
         return _effect(EVERYONE, treated, control, question)
-    weights = [(one.treated.people + one.control.people) / people for one in found]
-    difference = sum(w * one.difference for w, one in zip(weights, found, strict=True))
-    variance = sum(w * w * one.variance for w, one in zip(weights, found, strict=True))
+    weights = [(effect.treated.people + effect.control.people) / people for effect in effects]
+    difference = sum(w * effect.difference for w, effect in zip(weights, effects, strict=True))
+    variance = sum(w * w * effect.variance for w, effect in zip(weights, effects, strict=True))
     if question.early:
         pooled = _effect(EVERYONE, treated, control, question)
         half = (pooled.interval.high - pooled.interval.low) / 2
         interval, p = Interval(max(-1.0, difference - half), min(1.0, difference + half)), pooled.p
     else:
-        interval = _together(found, weights, difference)
+        interval = _together(effects, weights, difference)
         p = 2 * (1 - NormalDist().cdf(abs(difference) / sqrt(variance))) if variance else 1.0
-    more = _missing(treated, control, interval, question.worth)
+    more = _missing(treated, control, interval, question.mde)
     return Effect(EVERYONE, question.metric, treated, control, difference, interval, p, variance, difference, more=more)
 
 
-def _together(found: Sequence[Effect], weights: Sequence[float], difference: float) -> Interval:
+def _together(effects: Sequence[Effect], weights: Sequence[float], difference: float) -> Interval:
     """The interval of a weighted sum from the intervals of its parts (MOVER)."""
-    low = sqrt(sum((w * (one.difference - one.interval.low)) ** 2 for w, one in zip(weights, found, strict=True)))
-    high = sqrt(sum((w * (one.interval.high - one.difference)) ** 2 for w, one in zip(weights, found, strict=True)))
+    low = sqrt(sum((w * (effect.difference - effect.interval.low)) ** 2 for w, effect in zip(weights, effects, strict=True)))
+    high = sqrt(sum((w * (effect.interval.high - effect.difference)) ** 2 for w, effect in zip(weights, effects, strict=True)))
     return Interval(difference - low, difference + high)

@@ -18,7 +18,7 @@ from segmenter.stats.folds import folds
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Verdict = Literal["ok", "warn", "block"]
+AuditVerdict = Literal["ok", "warn", "block"]
 
 WARN, BLOCK = 0.65, 0.80  # AUC (SCIENCE.md 8)
 FOUR_FIFTHS = 0.8  # of the highest offer rate; a convention of US employment law
@@ -42,7 +42,7 @@ class Separation:
     auc: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditVerdict:
         """Return what follows from it."""
         if self.auc > BLOCK:
             return "block"
@@ -67,7 +67,7 @@ class OfferRate:
         return min(self.rates.values()) / highest if highest > 0 else 1.0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditVerdict:
         """Warn below four fifths."""
         return "warn" if self.ratio < FOUR_FIFTHS else "ok"
 
@@ -145,12 +145,12 @@ def columns_of(values: Mapping[str, Sequence[object]], *, most_options: int = 20
         most_options: Of a text only so many of its commonest options are columns.
     """
     columns: list[Matrix] = []
-    for told in values.values():
-        known = np.array([value is not None and value == value for value in told])  # noqa: PLR0124 - NaN
-        if any(isinstance(value, int | float) for value in told):
-            columns.append(_numbers(told, known))
+    for value in values.values():
+        known = np.array([value is not None and value == value for value in value])  # noqa: PLR0124 - NaN
+        if any(isinstance(value, int | float) for value in value):
+            columns.append(_numbers(value, known))
         else:
-            columns.extend(_options([str(v) if k else None for v, k in zip(told, known, strict=True)], most_options))
+            columns.extend(_options([str(v) if k else None for v, k in zip(value, known, strict=True)], most_options))
         columns.append((~known).astype(np.float64))
     kept = [column for column in columns if np.ptp(column) > 0]
     people = len(next(iter(values.values()), ()))

@@ -40,11 +40,11 @@ class Distribution:
         """Return *other* counted as this one is: words that are no longer told apart here count as others."""
         if OTHERS not in self.counts:
             return other
-        found: Counts = {}
+        counts: Counts = {}
         for value, count in other.items():
             name = value if value in self.counts else OTHERS
-            found[name] = found.get(name, 0) + count
-        return found
+            counts[name] = counts.get(name, 0) + count
+        return counts
 
 
 def distributions(

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segmenter.minimum import PEOPLE, REACHABLE, SHARE, needs, of_a_segment
-from segmenter.value.ranking import Ranked
+from segmenter.value.ranking import RankedSegment
 
-Verdict = Literal["keep", "merge", "retire"]
+SegmentAction = Literal["keep", "merge", "retire"]
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class SegmentAdvice:
     """A recommendation for a segment: keep, merge or retire.
 
     Attributes:
@@ -25,12 +25,12 @@ class Advice:
         merge_with: The segment that gets the same message; "" unless the verdict is "merge".
     """
 
-    verdict: Verdict
+    verdict: SegmentAction
     reasons: tuple[str, ...]
     merge_with: str = ""
 
 
-def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bool) -> dict[str, Advice]:
+def advise_on_segments(ranking: Sequence[RankedSegment], messages: Mapping[str, str], *, valued: bool) -> dict[str, SegmentAdvice]:
     """Return what to do with each ranked segment.
 
     Args:
@@ -38,36 +38,36 @@ def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bo
         messages: What each segment's people are told, as text that is equal where the message is.
         valued: Whether values are known; otherwise nothing is said of them.
     """
-    people = sum(one.people for one in ranking)
+    people = sum(ranked_segment.people for ranked_segment in ranking)
     least = of_a_segment(people)
     first: dict[str, str] = {}
     found = {}
-    for one in ranking:
-        against = [*_small(one, least), *_unreachable(one), *(_worthless(one) if valued else ())]
-        twin = first.setdefault(messages[one.name], one.name) if one.name in messages else one.name
-        if twin != one.name:
+    for ranked_segment in ranking:
+        against = [*_small(ranked_segment, least), *_unreachable(ranked_segment), *(_worthless(ranked_segment) if valued else ())]
+        twin = first.setdefault(messages[ranked_segment.name], ranked_segment.name) if ranked_segment.name in messages else ranked_segment.name
+        if twin != ranked_segment.name:
             reasons = (f"same message as {twin}", *against)
-            found[one.name] = Advice("merge", reasons, twin)
+            found[ranked_segment.name] = SegmentAdvice("merge", reasons, twin)
         elif against:
-            found[one.name] = Advice("retire", tuple(against))
+            found[ranked_segment.name] = SegmentAdvice("retire", tuple(against))
         else:
-            found[one.name] = Advice("keep", ("large enough, reachable, and has its own message",))
+            found[ranked_segment.name] = SegmentAdvice("keep", ("large enough, reachable, and has its own message",))
     return found
 
 
-def _small(one: Ranked, least: int) -> list[str]:
-    if one.people >= least:
+def _small(ranked_segment: RankedSegment, least: int) -> list[str]:
+    if ranked_segment.people >= least:
         return []
-    return [f"too small: {needs('it', least, 'people', one.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
+    return [f"too small: {needs('it', least, 'people', ranked_segment.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
 
 
-def _unreachable(one: Ranked) -> list[str]:
-    if one.reachable >= REACHABLE:
+def _unreachable(ranked_segment: RankedSegment) -> list[str]:
+    if ranked_segment.reachable >= REACHABLE:
         return []
-    return [f"not reachable: {needs('it', REACHABLE, 'marketable contacts who get email', one.reachable)}"]
+    return [f"not reachable: {needs('it', REACHABLE, 'marketable contacts who get email', ranked_segment.reachable)}"]
 
 
-def _worthless(one: Ranked) -> list[str]:
-    if one.interval.low > 0:
+def _worthless(ranked_segment: RankedSegment) -> list[str]:
+    if ranked_segment.interval.low > 0:
         return []
     return ["its value may be zero: the 95% CI includes 0"]

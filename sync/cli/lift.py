@@ -9,11 +9,11 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.experiments import RATIO_BROKEN
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
 
 
-@app.command()
-def lift(
+@app.command("lift")
+def lift_command(
     campaign: Annotated[
         str | None, typer.Argument(metavar="[CAMPAIGN]", help="Campaign name or id. Default: the newest campaign.")
     ] = None,
@@ -33,23 +33,23 @@ def lift(
 
     console = console_of(as_json=as_json)
     if experiment is not None and (campaign is not None or control is not None):
-        raise FixSettingsError("An experiment defines its own variants.", mend="Remove CAMPAIGN and --control.")
-    with bench_of(workspace) as bench:
+        raise FixSettingsError("An experiment defines its own variants.", fix="Remove CAMPAIGN and --control.")
+    with session_of(workspace) as session:
         if experiment is not None:
-            found = job.lift_of_experiment(bench, experiment)
+            found = job.lift_of_experiment(session, experiment)
         else:
-            found = job.lift_of_campaign(bench, campaign, control=control)
-    console.result(document(found), *shown(found))
+            found = job.lift_of_campaign(session, campaign, control=control)
+    console.result(lift_document(found), *render_lift(found))
 
 
-def shown(found: Any) -> list[Any]:
+def render_lift(found: Any) -> list[Any]:
     """Return the lift as text."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
     lines: list[Any] = [f"{found.about}{' (interim: the experiment has not ended)' if found.early else ''}"]
     if found.ratio is not None and found.ratio.broken:
         return [*lines, RATIO_BROKEN, *found.notes]
-    for one in found.comparisons:
+    for comparison in found.comparisons:
         rows = [
             (
                 effect.persona,
@@ -60,12 +60,12 @@ def shown(found: Any) -> list[Any]:
                 f"{100 * effect.difference:+.1f}",
                 f"{100 * effect.shrunken:+.1f}",
             )
-            for effect in (one.everyone, *one.personas)
+            for effect in (comparison.everyone, *comparison.personas)
         ]
-        asked = one.question
+        asked = comparison.question
         headed = f"{asked.metric}: “{asked.treated}” vs “{asked.control}”"
         columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected next send")
-        lines += [table(*columns, rows=rows, title=headed), *sentences(one), ""]
+        lines += [table(*columns, rows=rows, title=headed), *sentences(comparison), ""]
     lines += [spent(one) for one in found.spend]
     return [*lines, *found.notes]
 
@@ -83,7 +83,7 @@ def spent(one: Any) -> str:
     return told + left
 
 
-def document(found: Any) -> dict[str, Any]:
+def lift_document(found: Any) -> dict[str, Any]:
     """Return the lift as a JSON document: rates and differences as shares."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
@@ -95,16 +95,16 @@ def document(found: Any) -> dict[str, Any]:
         "sample_ratio_broken": bool(found.ratio and found.ratio.broken),
         "comparisons": [
             {
-                "metric": one.question.metric,
-                "treated": one.question.treated,
-                "control": one.question.control,
-                "heterogeneity_p": one.common.p,
-                "personas_differ": one.common.differ,
-                "everyone": effect_document(one.everyone),
-                "personas": [effect_document(effect) for effect in one.personas],
-                "sentences": sentences(one),
+                "metric": comparison.question.metric,
+                "treated": comparison.question.treated,
+                "control": comparison.question.control,
+                "heterogeneity_p": comparison.common.p,
+                "personas_differ": comparison.common.differ,
+                "everyone": effect_document(comparison.everyone),
+                "personas": [effect_document(effect) for effect in comparison.personas],
+                "sentences": sentences(comparison),
             }
-            for one in found.comparisons
+            for comparison in found.comparisons
         ],
         "revenue": [
             {
@@ -138,8 +138,8 @@ def effect_document(one: Any) -> dict[str, Any]:
     }
 
 
-@app.command()
-def offers(
+@app.command("offers")
+def offers_command(
     *,
     workspace: WorkspaceOption = HERE,
     metric: Annotated[str, typer.Option(help="Metric: clicked, ordered or opened.")] = "clicked",
@@ -150,14 +150,14 @@ def offers(
     from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
 
     if metric not in USUAL:
-        raise FixSettingsError(f"{metric!r} can't be compared.", mend=f"Use one of: {', '.join(USUAL)}.")
+        raise FixSettingsError(f"{metric!r} can't be compared.", fix=f"Use one of: {', '.join(USUAL)}.")
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.offers(bench, metric=metric)
-    console.result(offers_document(found, metric), *offers_shown(found, metric))
+    with session_of(workspace) as session:
+        offer_results = job.offers(session, metric=metric)
+    console.result(offers_document(offer_results, metric), *render_offers(offer_results, metric))
 
 
-def offers_shown(found: Any, metric: str) -> list[Any]:
+def render_offers(found: Any, metric: str) -> list[Any]:
     """Return the table of personas by offers, a sentence each, and what was never compared."""
     from segmenter.lift.text import apart_sentence, offer_sentence  # noqa: PLC0415 - heavy imports only where needed
 
@@ -197,7 +197,7 @@ def best_document(best: Any) -> dict[str, Any]:
         "lead": [best.lead.low, best.lead.high],
         "early": best.early,
         "side_by_side": best.direct,
-        "comparisons": [{"name": one.name, "people": one.people()} for one in best.trials],
+        "comparisons": [{"name": trial.name, "people": trial.people()} for trial in best.trials],
         "offers": [
             {
                 "offer": cell.offer,

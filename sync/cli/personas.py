@@ -10,20 +10,20 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
 
 if TYPE_CHECKING:
     from segmenter.profile.profile import Profile
     from sync.personas.drafts import Drafted
-    from sync.personas.versions import Compared, Shown
-    from sync.session import Workbench
+    from sync.personas.versions import Compared, PersonaView
+    from sync.session import Session
 
 group = typer.Typer(name="personas", help="Personas: facts from your data, profile from your team.")
 app.add_typer(group)
 
 
-@group.command()
-def draft(
+@group.command("draft")
+def personas_draft_command(
     name: Annotated[
         str | None,
         typer.Argument(metavar="[SEGMENT]", help="A segment without a persona, or a persona whose facts to update."),
@@ -46,10 +46,10 @@ def draft(
 
     console = console_of(as_json=as_json)
     if (name is None) != everybody:
-        raise FixSettingsError("No segment or persona given.", mend="Name a segment, or use --all.")
-    with bench_of(workspace) as bench:
-        done = job.draft(bench, name, proposal=proposal)
-        missing = {slug: job.to_write(bench.workspace, slug) for slug in done.profiles}
+        raise FixSettingsError("No segment or persona given.", fix="Name a segment, or use --all.")
+    with session_of(workspace) as session:
+        done = job.draft(session, name, proposal=proposal)
+        missing = {slug: job.to_write(session.workspace, slug) for slug in done.profiles}
     document = {
         "as_of": done.as_of.isoformat(),
         "drafted": dict(done.drafted),
@@ -79,8 +79,8 @@ def _done(done: Drafted, missing: dict[str, list[str]]) -> Iterator[str]:
     yield "Show a persona with `personasync personas show NAME`."
 
 
-@group.command()
-def show(
+@group.command("show")
+def personas_show_command(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A persona, or the segment it stands for. Default: a list.")
     ] = None,
@@ -95,28 +95,28 @@ def show(
 
     console = console_of(as_json=as_json)
     if name is None and version is not None:
-        raise FixSettingsError("A version belongs to one persona.", mend="Name the persona as well.")
-    with bench_of(workspace) as bench:
+        raise FixSettingsError("A version belongs to one persona.", fix="Name the persona as well.")
+    with session_of(workspace) as session:
         if name is None:
-            console.result(*_list(bench))
+            console.result(*_list(session))
             return
-        one = persona_versions.shown(bench, name, version)
-        missing = persona_drafts.to_write(bench.workspace, one.slug)
-        invention = bench.workspace.personas[one.slug].invention()
-    if version is not None and one.version:
-        invention, missing = dict(one.version.invention), []
-    console.result(_card_document(one, invention, missing), *_card(one, invention, missing))
+        persona_view = persona_versions.persona_view(session, name, version)
+        missing = persona_drafts.to_write(session.workspace, persona_view.slug)
+        invention = session.workspace.personas[persona_view.slug].invention()
+    if version is not None and persona_view.version:
+        invention, missing = dict(persona_view.version.invention), []
+    console.result(_card_document(persona_view, invention, missing), *_card(persona_view, invention, missing))
 
 
-def _list(bench: Workbench) -> tuple[Any, ...]:
+def _list(session: Session) -> tuple[Any, ...]:
     from sync.personas import drafts as job  # noqa: PLC0415
 
-    kept = bench.control.personas.in_force()
+    kept = session.control.personas.in_force()
     rows, told = [], []
-    for slug, persona in bench.workspace.personas.items():
+    for slug, persona in session.workspace.personas.items():
         version = kept.get(slug)
         profile = job.kept_profile(version) if version else None
-        missing = job.to_write(bench.workspace, slug)
+        missing = job.to_write(session.workspace, slug)
         told.append(
             {
                 "slug": slug,
@@ -132,7 +132,7 @@ def _list(bench: Workbench) -> tuple[Any, ...]:
         facts = (profile.trust.people, profile.trust.grade) if profile else ("–", "–")
         when = f"{version.as_of:%Y-%m-%d}" if version else "none yet"
         rows.append((slug, persona.name, *facts, when, ", ".join(missing) or "nothing"))
-    without = [one.name for one in bench.workspace.segments if one.name not in bench.workspace.persona_of]
+    without = [segment.name for segment in session.workspace.segments if segment.name not in session.workspace.persona_of]
     shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
     lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
     return {"personas": told, "segments_without": without}, shown, *(lines if without else [])
@@ -141,12 +141,12 @@ def _list(bench: Workbench) -> tuple[Any, ...]:
 NO_RULE = "no rule; people are assigned by what they state, by a survey or by a model"
 
 
-def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
+def _card(persona_view: PersonaView, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
     from segmenter.profile import text as words  # noqa: PLC0415
 
-    profile = one.profile
-    which = f"version {one.version.version}, " if one.version else ""
-    yield f"{invention['name']} ({one.slug})"
+    profile = persona_view.profile
+    which = f"version {persona_view.version.version}, " if persona_view.version else ""
+    yield f"{invention['name']} ({persona_view.slug})"
     yield ""
     yield f"FACTS, from your data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 = average of everyone)"
     for segment in profile.segments:
@@ -167,12 +167,12 @@ def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator
     yield from (f"  {place}: {text}" for place, text in invention.items() if text)
     if missing:
         yield f"  to be written: {', '.join(missing)}"
-    if one.versions:
+    if persona_view.versions:
         yield ""
-        days = ", ".join(f"{kept.version} ({kept.recorded_at:%Y-%m-%d})" for kept in one.versions)
+        days = ", ".join(f"{kept.version} ({kept.recorded_at:%Y-%m-%d})" for kept in persona_view.versions)
         yield f"Versions: {days}. Compare them with `personasync personas diff`."
-    if one.remark:
-        yield one.remark
+    if persona_view.remark:
+        yield persona_view.remark
 
 
 def _facts(profile: Profile) -> Iterator[str]:
@@ -186,36 +186,36 @@ def _facts(profile: Profile) -> Iterator[str]:
         yield from (f"    {line}" for line in made)
 
 
-def _card_document(one: Shown, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
-    profile = one.profile
+def _card_document(persona_view: PersonaView, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
+    profile = persona_view.profile
     document = profile.document()
-    document["facts"] = [fact for fact in document["facts"] if fact["said"]]
+    document["distinctive_traits"] = [fact for fact in document["distinctive_traits"] if fact["said"]]
     trust = profile.trust
     return {
-        "slug": one.slug,
-        "version": one.version.version if one.version else None,
-        "digest": one.version.digest if one.version else None,
-        "facts": {
+        "slug": persona_view.slug,
+        "version": persona_view.version.version if persona_view.version else None,
+        "digest": persona_view.version.digest if persona_view.version else None,
+        "profile": {
             **document,
             "trust": {
                 **document["trust"],
                 "confidence": trust.confidence and round(trust.confidence, 4),
                 "grade": trust.grade,
             },
-            "card": {family: [fact.trait for fact in facts] for family, facts in profile.card().items()},
+            "card": {family: [fact.trait for fact in distinctive] for family, distinctive in profile.card().items()},
         },
         "invention": invention,
         "to_write": missing,
         "versions": [
             {"version": kept.version, "recorded_at": kept.recorded_at, "as_of": kept.as_of, "digest": kept.digest}
-            for kept in one.versions
+            for kept in persona_view.versions
         ],
-        "remark": one.remark,
+        "remark": persona_view.remark,
     }
 
 
-@group.command()
-def diff(
+@group.command("diff")
+def personas_diff_command(
     old: Annotated[
         str | None, typer.Argument(metavar="[OLD]", help="A version or date. Default: the previous version.")
     ] = None,
@@ -234,8 +234,8 @@ def diff(
     from sync.personas import versions as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found, notes = job.compare(bench, old, new, persona)
+    with session_of(workspace) as session:
+        found, notes = job.compare_versions(session, old, new, persona)
     document = {
         "personas": [
             {
@@ -252,15 +252,15 @@ def diff(
     console.result(document, *(line for one in found for line in _difference(one)), *notes)
 
 
-def _difference(one: Compared) -> Iterator[str]:
-    from_, to = (f"version {v.version} (as of {v.as_of:%Y-%m-%d %H:%M} UTC)" for v in (one.old, one.new))
-    edited = ", with the current personas.toml" if one.edited else ""
-    yield f"{one.slug}: {from_} to {to}{edited}"
-    if not one.changes:
+def _difference(compared: Compared) -> Iterator[str]:
+    from_, to = (f"version {v.version} (as of {v.as_of:%Y-%m-%d %H:%M} UTC)" for v in (compared.old, compared.new))
+    edited = ", with the current personas.toml" if compared.edited else ""
+    yield f"{compared.slug}: {from_} to {to}{edited}"
+    if not compared.changes:
         yield "  No changes."
     parts = (("facts", False), ("invention", True))
     for title, invented in parts:
-        told = [change for change in one.changes if (change.part == "invention") == invented]
-        if told:
+        changes = [change for change in compared.changes if (change.part == "invention") == invented]
+        if changes:
             yield f"  In {title}"
-            yield from (f"    {change.sentence}" for change in told)
+            yield from (f"    {change.sentence}" for change in changes)

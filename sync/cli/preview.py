@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
 from sync.cli.render import creepy
 
 
-@app.command()
-def preview(
+@app.command("preview")
+def preview_command(
     template: Annotated[
         Path, typer.Argument(metavar="TEMPLATE", help="An HTML email template with merge tags or HubL.")
     ],
@@ -33,16 +33,16 @@ def preview(
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with session_of(workspace) as session:
         chosen = None if everybody else persona
-        found = job.preview(bench, template, contact=None if everybody else contact, persona=chosen, only=connection)
-    out.write_text(found.page(), "utf-8")
+        preview = job.preview(session, template, contact=None if everybody else contact, persona=chosen, only=connection)
+    out.write_text(preview.page(), "utf-8")
     rows = [
         (one.title, one.people, ", ".join(f"{name} {share:.0%}" for name, share in one.fallbacks.items()))
-        for one in found.shown
+        for one in preview.shown
     ]
     shown = table("Persona or person", "People", "Fallback for", rows=rows)
-    told = [*found.notes, *([found.focus] if found.focus else [])]
+    told = [*preview.notes, *([preview.focus] if preview.focus else [])]
     console.result(
-        {**asdict(found), "page": str(out)}, *found.problems, *creepy(found.concerns), *told, shown, f"Preview: {out}"
+        {**asdict(preview), "page": str(out)}, *preview.problems, *creepy(preview.concerns), *told, shown, f"Preview: {out}"
     )

@@ -76,7 +76,7 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedContact:
+class DeadLetter:
     """A dead letter: a contact whose events failed too often, with the reason."""
 
     contact: str
@@ -183,8 +183,8 @@ class Inbox:
         """
         moment = self.now()
         with writing(self.engine) as connection:
-            mine = self._held(connection, owner, [one.claimed.contact for one in settled])
-            kept = sorted((one for one in settled if one.claimed.contact in mine), key=lambda one: one.claimed.contact)
+            mine = self._held(connection, owner, [settled.claimed.contact for settled in settled])
+            kept = sorted((settled for settled in settled if settled.claimed.contact in mine), key=lambda settled: settled.claimed.contact)
             rows = [
                 {"k": key, "s": state, "at": moment, "by": owner, "a": one.answer, "d": {}}
                 for one in kept
@@ -221,9 +221,9 @@ class Inbox:
     @staticmethod
     def _let_go(connection: Connection, owner: str, settled: Sequence[Settled], moment: datetime) -> None:
         finished = delete(CONTACT).where(CONTACT.c.contact == bindparam("c"), CONTACT.c.arrivals == bindparam("n"))
-        connection.execute(finished, [{"c": one.claimed.contact, "n": one.claimed.arrivals} for one in settled])
+        connection.execute(finished, [{"c": settled.claimed.contact, "n": settled.claimed.arrivals} for settled in settled])
         again = update(CONTACT).where(
-            CONTACT.c.owner == owner, CONTACT.c.contact.in_([one.claimed.contact for one in settled])
+            CONTACT.c.owner == owner, CONTACT.c.contact.in_([settled.claimed.contact for settled in settled])
         )
         free = {"owner": "", "lease_until": None, "tries": 0, "first_at": moment, "due_at": moment, "reason": ""}
         connection.execute(again.values(free))
@@ -262,12 +262,12 @@ class Inbox:
         waiting, oldest = found.get("waiting", (0, None))
         return Backlog(waiting, found.get("parked", (0, None))[0], oldest)
 
-    def parked(self) -> list[ParkedContact]:
+    def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, oldest first."""
         query = select(CONTACT).where(CONTACT.c.state == "parked").order_by(CONTACT.c.first_at)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [ParkedContact(row.contact, row.tries, row.first_at, row.reason) for row in rows]
+        return [DeadLetter(row.contact, row.tries, row.first_at, row.reason) for row in rows]
 
     def release(self) -> int:
         """Retry the dead letters, and return how many there are."""

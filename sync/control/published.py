@@ -64,7 +64,7 @@ class People:
 
     def publish(self, rows: Iterable[Published]) -> int:
         """Write published rows, and return how many."""
-        return self._put(PERSON, "person_id", [_as_row(one) for one in rows])
+        return self._put(PERSON, "person_id", [_as_row(published) for published in rows])
 
     def withdraw(self, persons: Collection[str]) -> None:
         """Drop the rows of persons that are no more."""
@@ -89,8 +89,8 @@ class People:
         if not rows:
             return
         handed = [
-            {"person_id": one.person_id, "assignment": one.assignment, "recorded_at": recorded_at, "taken_at": None}
-            for one in rows
+            {"person_id": published.person_id, "assignment": published.assignment, "recorded_at": recorded_at, "taken_at": None}
+            for published in rows
         ]
         with writing(self.engine) as connection:
             connection.execute(self._upsert(PERSON, "person_id"), sorted(map(_as_row, rows), key=_person_of))
@@ -157,13 +157,13 @@ def _person_of(row: Mapping[str, Any]) -> str:
     return str(row["person_id"])
 
 
-def _as_row(one: Published) -> dict[str, Any]:
+def _as_row(published: Published) -> dict[str, Any]:
     return {
-        "person_id": one.person_id,
-        "base": dict(one.base),
-        "assignment": None if one.assignment is None else dict(one.assignment),
-        "digest": one.digest,
-        "as_of": one.as_of,
+        "person_id": published.person_id,
+        "base": dict(published.base),
+        "assignment": None if published.assignment is None else dict(published.assignment),
+        "digest": published.digest,
+        "as_of": published.as_of,
     }
 
 

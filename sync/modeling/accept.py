@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.classifier.model_file import Coefficients
 from segmenter.discover.to_linear import logged
-from segmenter.typing_tool.tool_file import FORMAT, Answer, Question, ToolFile, trait_name, version_of
+from segmenter.typing_tool.tool_file import FORMAT, AnswerOption, SurveyQuestion, ToolFile, trait_name, version_of
 from sync.surveys.exports import quoted, trait_block
 from sync.surveys.sensitive_items import why_item
 from sync.workspace.proposals import (
@@ -66,11 +66,11 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     if len(set(named.values())) < 2:  # noqa: PLR2004 - one segment tells nobody apart
         raise FixSettingsError(
             f"proposals/{name}.toml keeps fewer than two segments.",
-            mend="Set keep = true for two or more, or discard the proposal.",
+            fix="Set keep = true for two or more, or discard the proposal.",
         )
     members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
     known = {segment.name for segment in workspace.segments}
-    fresh = tuple(one for one in dict.fromkeys(named.values()) if one not in known)
+    fresh = tuple(fromkey for fromkey in dict.fromkeys(named.values()) if fromkey not in known)
     tool, remarks = _tool(workspace, file, named)
     titles = {part.name: part.title for part in file.segments}
     blocks = [_segment(one, titles[one], file.proposal.within) for one in fresh]
@@ -115,8 +115,8 @@ def _tool(
     features = tuple(_renamed(feature, traits) for feature in form.features)
     means = [named.get(number) for number in form.segments]
     labels_ = [
-        one if one is not None and means.count(one) == 1 else f"{one or 'retired'}#{place}"
-        for place, one in enumerate(means, 1)
+        mean if mean is not None and means.count(mean) == 1 else f"{mean or 'retired'}#{place}"
+        for place, mean in enumerate(means, 1)
     ]
     model = Coefficients(**{**form.coefficients(), "labels": tuple(labels_), "features": features})
     made_at = datetime.fromisoformat(file.proposal.made_at)
@@ -130,35 +130,35 @@ def _tool(
         model=model,
         questions=questions,
         complete=True,
-        means={label: one for label, one in zip(labels_, means, strict=True) if label != one},
+        means={label: mean for label, mean in zip(labels_, means, strict=True) if label != mean},
     )
     return tool.model_copy(update={"version": version_of(tool.name, tool.linear(), made_at)}), ()
 
 
 def _check_name(workspace: Workspace, name: str) -> None:
-    for one in load_tools(workspace):
-        if one.file.name == name and one.file.source != "discovered":
+    for saved_tool in load_tools(workspace):
+        if saved_tool.file.name == name and saved_tool.file.source != "discovered":
             raise FixSettingsError(
                 f"There is a typing tool {name!r} already.",
-                mend=f"Run `personasync discover` with another --name, or remove .personasync/tools/{name}.json.",
+                fix=f"Run `personasync discover` with another --name, or remove .personasync/tools/{name}.json.",
             )
 
 
-def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Question, ...]:
+def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[SurveyQuestion, ...]:
     made = file.proposal
-    found: list[Question] = []
+    survey_questions: list[SurveyQuestion] = []
     surveyed = workspace.catalogue.surveyed.values()
     own = {trait.item: trait.name for trait in surveyed if trait.survey == made.survey}
     for item in dict.fromkeys(trait_of(feature) for feature in form.features):
         if reason := why_item(workspace, made.name, made.survey, item):
             raise FixSettingsError(
                 f"The item {item!r} is sensitive ({reason}) and may not decide segments.",
-                mend="Run `personasync discover` without it, or state the purpose in [sensitive].",
+                fix="Run `personasync discover` without it, or state the purpose in [sensitive].",
             )
-        trait = own.get(item) or trait_name(made.name, item, {one.trait for one in found})
-        told = [Answer(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
-        found.append(Question(trait=trait, item=item, text=item, answers=tuple(told)))
-    return tuple(found)
+        trait = own.get(item) or trait_name(made.name, item, {survey_question.trait for survey_question in survey_questions})
+        told = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
+        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
+    return tuple(survey_questions)
 
 
 def _renamed(feature: str, traits: Mapping[str, str]) -> str:
@@ -194,7 +194,7 @@ def _segment(name: str, title: str, within: str | None) -> str:
 
 def _append(directory: Path, blocks: Mapping[str, Sequence[str]]) -> None:
     """Append blocks to files; what people wrote there stays as it is. Taken back where the workspace would not load."""
-    before = {name: (directory / name).read_text("utf-8") for name, told in blocks.items() if told}
+    before = {name: (directory / name).read_text("utf-8") for name, block in blocks.items() if block}
     for name, text in before.items():
         (directory / name).write_text(text.rstrip("\n") + "\n\n" + "\n\n".join(blocks[name]) + "\n", "utf-8")
     try:

@@ -42,7 +42,7 @@ class PreparedTraits:
                 everybody; without it the shrunk rates are null.
             as_of: Nothing after it counts.
         """
-        filled = {"base": pa.Table.from_pylist([{}], BASE), **{name: found for name, found in rows.items() if found}}
+        filled = {"base": pa.Table.from_pylist([{}], BASE), **{name: row for name, row in rows.items() if row}}
         return self._question.ask(filled, as_of)
 
     def close(self) -> None:

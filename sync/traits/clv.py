@@ -15,8 +15,8 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import ORDERS, VALUES
 from segmenter.value.clv import ModelFileError, Terms, TooLittle, ValueModel, fit_value_model, model_of
-from segmenter.value.rfm_summary import History, history
-from sync.session import Workbench
+from segmenter.value.rfm_summary import History, purchase_history
+from sync.session import Session
 
 LASTS = timedelta(days=7)
 """Age at which the value model is refitted."""
@@ -42,17 +42,17 @@ class Valued:
     notes: Sequence[str]
 
 
-def terms(bench: Workbench) -> Terms:
+def terms(session: Session) -> Terms:
     """Return what the workspace says about money."""
-    part = bench.workspace.value
+    part = session.workspace.value
     return Terms(part.margin, part.horizon_days, part.discount)
 
 
-def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) -> Valued:
+def value_people(session: Session, as_of: datetime, links: Table | None = None) -> Valued:
     """Keep what each buyer's coming orders are worth, as versions in the warehouse.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         as_of: UTC; nothing after it counts.
         links: Who is who, where it was loaded already.
 
@@ -60,25 +60,25 @@ def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) 
         FixSettingsError: A model's file is damaged.
     """
     if links is None:
-        links = bench.warehouse.memtable(bench.control.links.load())
-    found = history(bench.warehouse.current(ORDERS.name), links, as_of)
-    model = _model(bench, found, as_of)
+        links = session.warehouse.memtable(session.control.links.load())
+    history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
+    model = _model(session, history, as_of)
     if isinstance(model, TooLittle):
-        gone = _write(bench, VALUES.columns.empty_table(), as_of)
-        return Valued(None, found, gone, [model.sentence, *_left_out(found)])
-    buyers = found.buyers
+        gone = _write(session, VALUES.columns.empty_table(), as_of)
+        return Valued(None, history, gone, [model.sentence, *_left_out(history)])
+    buyers = history.buyers
     rows = pa.table(
         {
             "person_id": pa.array(buyers.person_ids, pa.string()),
-            "clv": pa.array(model.value(buyers, terms(bench)), from_pandas=True),
+            "clv": pa.array(model.value(buyers, terms(session)), from_pandas=True),
             "expected_orders_365d": model.orders(buyers, 365),
             "currency": [model.currency] * len(buyers),
             "as_of": pa.array([as_of] * len(buyers), VALUES.columns.field("as_of").type),
             "version": [model.version] * len(buyers),
         }
     ).cast(VALUES.columns)
-    notes = [*_said(model), *_left_out(found)]
-    return Valued(model, found, _write(bench, rows, as_of), notes)
+    notes = [*_said(model), *_left_out(history)]
+    return Valued(model, history, _write(session, rows, as_of), notes)
 
 
 def _said(model: ValueModel) -> Iterator[str]:
@@ -90,24 +90,24 @@ def _said(model: ValueModel) -> Iterator[str]:
             yield f"Value model: {told}."
 
 
-def _left_out(found: History) -> Iterator[str]:
-    if found.other_currency:
+def _left_out(history: History) -> Iterator[str]:
+    if history.other_currency:
         yield (
-            f"{found.other_currency:,} buyers order mostly in a currency other than {found.currency}; "
+            f"{history.other_currency:,} buyers order mostly in a currency other than {history.currency}; "
             "they have no value, because no exchange rate is set."
         )
-    if found.not_positive:
+    if history.not_positive:
         yield (
-            f"{found.not_positive:,} orders with an amount of zero or less are counted, but excluded "
+            f"{history.not_positive:,} orders with an amount of zero or less are counted, but excluded "
             "from the average order value."
         )
 
 
-def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:
+def _write(session: Session, rows: pa.Table, as_of: datetime) -> int:
     """Add what is new or moved; who had a value and has none any more gets an empty one."""
-    before = bench.warehouse.current(VALUES.name)
+    before = session.warehouse.current(VALUES.name)
     old = before.rename(old_clv="clv", old_orders="expected_orders_365d").select("person_id", "old_clv", "old_orders")
-    now = bench.warehouse.memtable(rows)
+    now = session.warehouse.memtable(rows)
     joined = now.left_join(old, "person_id")
     near = (joined.clv - joined.old_clv).abs() <= CHANGED * joined.old_clv.abs()
     near &= (joined.expected_orders_365d - joined.old_orders).abs() <= CHANGED * joined.old_orders.abs()
@@ -121,22 +121,22 @@ def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:
         }
     )
     both = pa.concat_tables([fresh.cast(VALUES.columns), nothing.select(VALUES.columns.names).cast(VALUES.columns)])
-    return bench.warehouse.append(VALUES.name, both, recorded_at=bench.now())
+    return session.warehouse.append(VALUES.name, both, recorded_at=session.now())
 
 
-def best_model(found: History, as_of: datetime) -> ValueModel | TooLittle:
+def best_model(history: History, as_of: datetime) -> ValueModel | TooLittle:
     """Fit a model that is not kept; the same history gives the same model."""
-    return fit_value_model(found, as_of, np.random.default_rng(0))
+    return fit_value_model(history, as_of, np.random.default_rng(0))
 
 
-def _model(bench: Workbench, found: History, as_of: datetime) -> ValueModel | TooLittle:
+def _model(session: Session, history: History, as_of: datetime) -> ValueModel | TooLittle:
     """The newest model of the last days that saw nothing after the moment, else a new one."""
-    folder = bench.workspace.state_dir / "models" / "value"
+    folder = session.workspace.state_dir / "models" / "value"
     for path in sorted(folder.glob("*.json"), reverse=True):
         model = _read(path)
-        if as_of - LASTS < model.as_of <= as_of and model.currency == found.currency:
+        if as_of - LASTS < model.as_of <= as_of and model.currency == history.currency:
             return model
-    fitted = best_model(found, as_of)
+    fitted = best_model(history, as_of)
     if isinstance(fitted, ValueModel):
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(fitted.document(), indent=2)
@@ -148,5 +148,5 @@ def _read(path: Path) -> ValueModel:
     try:
         return model_of(json.loads(path.read_text("utf-8")))
     except (ModelFileError, ValueError, OSError) as error:
-        mend = "Delete the file; the next `personasync assign` fits a new model."
-        raise FixSettingsError(f"{path} can't be used: {error}.", mend=mend) from error
+        fix = "Delete the file; the next `personasync assign` fits a new model."
+        raise FixSettingsError(f"{path} can't be used: {error}.", fix=fix) from error

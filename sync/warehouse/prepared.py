@@ -40,9 +40,9 @@ class PreparedQuestion:
         """Return what the expression gives for *rows* (by table; the missing are empty) at *moment* (UTC)."""
         self._run("BEGIN")
         try:
-            for name, found in rows.items():
+            for name, row in rows.items():
                 schema = self._schemas[name]
-                self._engine.con.register("incoming", found.select(schema.names).cast(schema))
+                self._engine.con.register("incoming", row.select(schema.names).cast(schema))
                 self._run(f'INSERT INTO "{name}" SELECT * FROM incoming')  # noqa: S608 - a name in the schemas
                 self._engine.con.unregister("incoming")
             return self._run(f"EXECUTE question('{moment.astimezone(UTC).isoformat()}')").to_arrow_table()

@@ -52,7 +52,7 @@ class Warehouse:
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
-        newest = ibis.union(*(one.aggregate(newest=one.sequence.max()) for one in self._tables.values()))
+        newest = ibis.union(*(table.aggregate(newest=table.sequence.max()) for table in self._tables.values()))
         # execute() would go through pandas
         highest = max(number or 0 for number in newest.to_pyarrow()["newest"].to_pylist())
         if COUNTER not in present:
@@ -335,7 +335,7 @@ def _open_url(url: str) -> SQLBackend:
         # a driver may quote any part of the address, decoded or cut: its error is not kept as the cause
         raise FixSettingsError(
             f"The warehouse {url_without_secrets(url)} can't be opened: {error}.",
-            mend="Check [workspace] engine in personasync.toml.",
+            fix="Check [workspace] engine in personasync.toml.",
         ) from None
     return cast("SQLBackend", opened)
 
@@ -347,8 +347,8 @@ def _open_file(path: Path) -> SQLBackend:
         opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
     except duckdb.IOException as error:
         if "lock" not in str(error).lower():
-            mend = "Restore it from a backup, or move it away and run `personasync pull` again."
-            raise FixSettingsError(f"{path.name} can't be opened: {error}.", mend=mend) from error
-        mend = "Wait until it finishes, then try again."
-        raise TryLaterError("Another personasync command is using this workspace's warehouse.", mend=mend) from error
+            fix = "Restore it from a backup, or move it away and run `personasync pull` again."
+            raise FixSettingsError(f"{path.name} can't be opened: {error}.", fix=fix) from error
+        fix = "Wait until it finishes, then try again."
+        raise TryLaterError("Another personasync command is using this workspace's warehouse.", fix=fix) from error
     return opened

@@ -17,7 +17,7 @@ TELLS_VALUES = ("contact.propertyChange", "profile")  # anything else is about m
 
 def echoes(service: Service, claimed: Sequence[Claimed]) -> set[str]:
     """Return the keys of those events of *claimed* that say nothing new."""
-    asked = [one for one in claimed if any(event.kind in TELLS_VALUES for event in one.events)]
+    asked = [claimed for claimed in claimed if any(event.kind in TELLS_VALUES for event in claimed.events)]
     seen = service.control.people.seen([one.contact for one in asked])
     wrote = _written(service, asked, seen)
     return {
@@ -38,9 +38,9 @@ def _written(
 ) -> dict[tuple[str, str], str]:
     """Return what we last wrote to each field of these contacts, by contact as the inbox names it, and field."""
     by_connection: dict[str, dict[str, str]] = {}
-    for one in asked:
-        connection, platform_id = _id_of(one.contact, seen)
-        by_connection.setdefault(connection, {})[platform_id] = one.contact
+    for claimed in asked:
+        connection, platform_id = _id_of(claimed.contact, seen)
+        by_connection.setdefault(connection, {})[platform_id] = claimed.contact
     found: dict[tuple[str, str], str] = {}
     for connection, contacts in by_connection.items():
         for (key, kind, name), noted in service.control.ledger.newest_of(connection, contacts).items():

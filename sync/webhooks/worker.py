@@ -144,10 +144,10 @@ class Worker:
 
     def _without_deadly(self, claimed: Sequence[Claimed]) -> list[Claimed]:
         """Leave out contacts during which workers ended again and again without saying why."""
-        deadly = {one.contact for one in claimed if one.tries > self._service.settings.tries}
+        deadly = {claimed.contact for claimed in claimed if claimed.tries > self._service.settings.tries}
         if deadly:
             self._park(deadly, f"the worker crashed {self._service.settings.tries} times on this contact")
-        return [one for one in claimed if one.contact not in deadly]
+        return [claimed for claimed in claimed if claimed.contact not in deadly]
 
     def _try(self, handler: Handler, claimed: Sequence[Claimed]) -> None:
         """Handle a group; where that fails, each of its contacts alone, so that none can hold up the others."""
@@ -174,7 +174,7 @@ class Worker:
         inbox, now = self._service.control.inbox, self._service.now()
         count = inbox.settle(self.name, handled.settled)
         for reason in dict.fromkeys(handled.later.values()):
-            mine = [one for one in claimed if handled.later.get(one.contact) == reason]
+            mine = [claimed for claimed in claimed if handled.later.get(claimed.contact) == reason]
             self._postpone(mine, reason, seconds=LATER.total_seconds())
         for contact, reason in handled.parked.items():
             self._park([contact], reason)
@@ -192,21 +192,21 @@ class Worker:
             later=len(handled.later),
             parked=len(handled.parked),
             **{f"{name}_{state}": changes for (name, state), changes in sorted(handled.sent.states.items())},
-            age=max((now - one.first_at).total_seconds() for one in claimed),
+            age=max((now - claimed.first_at).total_seconds() for claimed in claimed),
         )
 
-    def _failed(self, one: Claimed, error: Exception) -> None:
+    def _failed(self, claimed: Claimed, error: Exception) -> None:
         reason = without_addresses(f"{type(error).__name__}: {error}")
-        if one.tries >= self._service.settings.tries:
-            self._park([one.contact], reason)
+        if claimed.tries >= self._service.settings.tries:
+            self._park([claimed.contact], reason)
             return
-        due_at = self._service.now() + timedelta(seconds=2.0**one.tries)
-        self._service.control.inbox.postpone(self.name, [one.contact], due_at=due_at, counts=True, reason=reason)
-        tell("failed", level=logging.WARNING, contact=one.contact, tries=one.tries, reason=reason)
+        due_at = self._service.now() + timedelta(seconds=2.0**claimed.tries)
+        self._service.control.inbox.postpone(self.name, [claimed.contact], due_at=due_at, counts=True, reason=reason)
+        tell("failed", level=logging.WARNING, contact=claimed.contact, tries=claimed.tries, reason=reason)
 
     def _postpone(self, claimed: Sequence[Claimed], reason: str, *, seconds: float) -> None:
         due_at = self._service.now() + timedelta(seconds=seconds)
-        contacts, reason = [one.contact for one in claimed], without_addresses(reason)
+        contacts, reason = [claimed.contact for claimed in claimed], without_addresses(reason)
         self._service.control.inbox.postpone(self.name, contacts, due_at=due_at, counts=False, reason=reason)
         tell("postponed", contacts=len(contacts), reason=reason)
 

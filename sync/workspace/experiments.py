@@ -14,14 +14,14 @@ from connectors.errors import FixSettingsError
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
 from segmenter.rules.segments import Segment
-from sync.workspace.schema import Part, Slug
+from sync.workspace.schema import FilePart, Slug
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
 HEAD = "# Experiments of this workspace. `personasync experiment create` adds one. Later, change only `ends`.\n"
 
 
-class ExperimentPart(Part):
+class ExperimentPart(FilePart):
     """[experiments.NAME], written by `personasync experiment create`. After the start, change only `ends`."""
 
     arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
@@ -31,7 +31,7 @@ class ExperimentPart(Part):
     metric: Literal["clicked", "ordered", "opened"] = Field(
         default="clicked", description="Primary metric, chosen before the start."
     )
-    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
+    mde: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.01, description="Minimum detectable effect: 0.01 is one percentage point."
     )
     generic: tuple[Slug, ...] = Field(default=(), description="Variants that get the fallback copy in all fields.")
@@ -41,7 +41,7 @@ class ExperimentPart(Part):
     ends: datetime | None = Field(default=None, description="Planned end; results before it are interim.")
 
 
-class ExperimentsFile(Part):
+class ExperimentsFile(FilePart):
     """experiments.toml."""
 
     experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)
@@ -72,13 +72,13 @@ def load_experiments(
     return found
 
 
-def _check_names(one: Experiment, personas: Collection[str], taken: Collection[str]) -> None:
-    where = f"experiment {one.name!r}"
-    for slug in (*one.personas, *one.holdouts):
+def _check_names(experiment: Experiment, personas: Collection[str], taken: Collection[str]) -> None:
+    where = f"experiment {experiment.name!r}"
+    for slug in (*experiment.personas, *experiment.holdouts):
         if slug not in personas:
             listed = ", ".join(personas) or "none"
             raise DefinitionError(f"there is no persona {slug!r}; personas.toml has: {listed}", where=where)
-    for group in one.groups.values():
+    for group in experiment.groups.values():
         if group in taken:
             raise DefinitionError(f"its group {group!r} has the same name as another group", where=where)
 
@@ -94,7 +94,7 @@ def _experiment(name: str, part: ExperimentPart) -> Experiment:
         personas=part.personas,
         holdouts=part.holdouts,
         metric=part.metric,
-        worth=part.worth,
+        mde=part.mde,
         generic=part.generic,
         placebo=part.placebo,
     )
@@ -104,17 +104,17 @@ def _utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def as_toml(one: Experiment) -> str:
+def experiment_toml(experiment: Experiment) -> str:
     """Return an experiment as its part of the file."""
-    lines = [f"[experiments.{one.name}]", f"arms = {_table(one.arms)}"]
-    lines += [f"holdout = {one.holdout!r}"] if one.holdout else []
-    lines += [f"holdouts = {_table(one.holdouts)}"] if one.holdouts else []
+    lines = [f"[experiments.{experiment.name}]", f"arms = {_table(experiment.arms)}"]
+    lines += [f"holdout = {experiment.holdout!r}"] if experiment.holdout else []
+    lines += [f"holdouts = {_table(experiment.holdouts)}"] if experiment.holdouts else []
     for key in ("personas", "generic", "placebo"):
-        named = getattr(one, key)
+        named = getattr(experiment, key)
         lines += [f"{key} = [{', '.join(_quoted(slug) for slug in named)}]"] if named else []
-    lines += [f"metric = {_quoted(one.metric)}", f"worth = {one.worth!r}", f"salt = {_quoted(one.salt)}"]
-    lines += [f"begins = {one.begins.isoformat()}"]
-    lines += [f"ends = {one.ends.isoformat()}"] if one.ends else []
+    lines += [f"metric = {_quoted(experiment.metric)}", f"mde = {experiment.mde!r}", f"salt = {_quoted(experiment.salt)}"]
+    lines += [f"begins = {experiment.begins.isoformat()}"]
+    lines += [f"ends = {experiment.ends.isoformat()}"] if experiment.ends else []
     return "\n".join(lines) + "\n"
 
 
@@ -127,16 +127,16 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def with_experiment(text: str, one: Experiment) -> str:
+def with_experiment(text: str, experiment: Experiment) -> str:
     """Return the file's *text* with one more experiment at its end.
 
     Raises:
         FixSettingsError: There is one of that name.
     """
-    if re.search(rf"^\[experiments\.{re.escape(one.name)}\]", text, flags=re.MULTILINE):
-        raise FixSettingsError(f"An experiment named {one.name!r} already exists.", mend="Choose another name.")
+    if re.search(rf"^\[experiments\.{re.escape(experiment.name)}\]", text, flags=re.MULTILINE):
+        raise FixSettingsError(f"An experiment named {experiment.name!r} already exists.", fix="Choose another name.")
     begin = text.rstrip() + "\n" if text.strip() else HEAD
-    return begin + "\n" + as_toml(one)
+    return begin + "\n" + experiment_toml(experiment)
 
 
 def with_end(text: str, name: str, at: datetime) -> str:

@@ -20,7 +20,7 @@ FOLDER = "tools"
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class SavedTool:
     """A saved tool, and why the waterfall can't ask it ("" where it can)."""
 
     file: ToolFile
@@ -46,13 +46,13 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
     path = state_dir / FOLDER / f"{name}.json"
     if path not in _files(state_dir):
         known = (
-            ", ".join(one.stem for one in _files(state_dir)) or "none yet; create one with `personasync survey design`"
+            ", ".join(file.stem for file in _files(state_dir)) or "none yet; create one with `personasync survey design`"
         )
-        raise FixSettingsError(f"There is no typing tool {name!r}.", mend=f"Available: {known}.")
+        raise FixSettingsError(f"There is no typing tool {name!r}.", fix=f"Available: {known}.")
     return _read(path)
 
 
-def load_tools(workspace: Workspace) -> list[Connected]:
+def load_tools(workspace: Workspace) -> list[SavedTool]:
     """Return every saved tool in the order in which they are asked: that of [classify] tools, else the longest first.
 
     Raises:
@@ -66,7 +66,7 @@ def load_tools(workspace: Workspace) -> list[Connected]:
     if wanted is not None:
         place = {name: number for number, name in enumerate(wanted)}
         ordered.sort(key=lambda file: place.get(file.name, len(place)))
-    return [Connected(file, _lacking(file, workspace)) for file in ordered]
+    return [SavedTool(file, _lacking(file, workspace)) for file in ordered]
 
 
 def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) -> None:
@@ -75,7 +75,7 @@ def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) ->
         if name not in known:
             raise FixSettingsError(
                 f"{MAIN}, {where}: there is no typing tool {name!r}.",
-                mend=(f"Available: {', '.join(known) or 'none yet; create one with `personasync survey design`'}."),
+                fix=(f"Available: {', '.join(known) or 'none yet; create one with `personasync survey design`'}."),
             )
 
 
@@ -99,7 +99,7 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
 
 def _speech(file: ToolFile) -> dict[str, Spoken]:
     return {
-        question.trait: Spoken(question.item, tuple((one.value, one.label) for one in question.answers))
+        question.trait: Spoken(question.item, tuple((answer.value, answer.label) for answer in question.answers))
         for question in file.questions
     }
 
@@ -114,7 +114,7 @@ def _check_sensitive(file: ToolFile, workspace: Workspace) -> None:
 
 def _lacking(file: ToolFile, workspace: Workspace) -> str:
     traits = [q.trait for q in file.questions if q.trait not in workspace.catalogue.traits]
-    segments = [name for name in file.segments if name not in {one.name for one in workspace.segments}]
+    segments = [name for name in file.segments if name not in {segment.name for segment in workspace.segments}]
     wanted = workspace.classify.tools
     told = ["not listed in [classify] tools"] if wanted is not None and file.name not in wanted else []
     told += [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
@@ -133,5 +133,5 @@ def _read(path: Path) -> ToolFile:
             return read_tool(file.read(LARGEST_FILE + 1), where=where)
     except DefinitionError as error:
         raise FixSettingsError(
-            f"{error}.", mend="Create it again with `personasync survey`, or delete the file."
+            f"{error}.", fix="Create it again with `personasync survey`, or delete the file."
         ) from error

@@ -64,14 +64,14 @@ def walk(connector: Connector) -> set[str]:
     rows = [(key, emails[key]) for key in ids[:5]]
     assert done(connector.push(changes(connector, rows, "a"))) == {"applied"}
     assert done(connector.push(changes(connector, rows, None))) == {"applied"}
-    assert connector.look(changes(connector, rows, "a"))[rows[0][0], "group", "champions"] is None
+    assert connector.read_back(changes(connector, rows, "a"))[rows[0][0], "group", "champions"] is None
     list(connector.read("memberships", {}))
     return set(connector.traffic.requests)
 
 
 def test_every_operation_of_hubspot_is_walked(sandbox: Sandbox, open_hubspot: Callable[..., HubSpot]) -> None:
     fill(sandbox.world, 60)
-    known = {f"{one.method} {one.endpoint}" for one in vars(operations).values() if isinstance(one, Operation)}
+    known = {f"{var.method} {var.endpoint}" for var in vars(operations).values() if isinstance(var, Operation)}
 
     limits = {"export_from": 0, "export_look_seconds": 0}
     assert walk(open_hubspot(api_version="v3", full_pull="export", limits=limits)) - {"GET export file"} == known
@@ -116,7 +116,7 @@ def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp:
     mailchimp = open_mailchimp()
     with listener() as url:
         mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
-    assert [one.url for one in mailchimp.webhooks()] == [url]
+    assert [webhook.url for webhook in mailchimp.webhooks()] == [url]
     found = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
 
     assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}

@@ -14,12 +14,12 @@ from connectors.hubspot import operations
 from connectors.hubspot.api import HIDDEN_TOKEN
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_SEARCH, Operation
-from connectors.hubspot.times import moment
+from connectors.hubspot.times import hubspot_moment
 from connectors.mailchimp import api as mailchimp_api
 from connectors.mailchimp.api import ENDPOINTS
 from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Change
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
@@ -35,7 +35,7 @@ def test_s4_a_slash_in_an_id_reaches_no_other_path(sandbox: Sandbox, open_mailch
     with pytest.raises(FixSettingsError, match="not an allowed Mailchimp request"):
         list(open_mailchimp().push([change]))
 
-    assert [one for one in sandbox.journal.entries if one.write] == []
+    assert [entry for entry in sandbox.journal.entries if entry.write] == []
 
 
 def test_s5_tags_are_written_with_arguments_in_the_sdks_own_order(
@@ -73,10 +73,10 @@ def test_s7_a_post_that_meets_a_limit_is_sent_again(sandbox: Sandbox, open_hubsp
     hubspot = open_hubspot()
     hubspot._transport._wait = lambda _seconds: None
     body = {"status": "error", "message": "You have reached your secondly limit.", "policyName": "SECONDLY"}
-    sandbox.journal.faults[:] = [Fault(kind="status", match="/search", status=429, body=body, times=2)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="/search", status=429, body=body, times=2)]
 
     assert list(hubspot.read("contacts", {"since": "0"}))
-    assert [one.status for one in sandbox.journal.entries if one.path.endswith("/search")] == [429, 429, 200]
+    assert [entry.status for entry in sandbox.journal.entries if entry.path.endswith("/search")] == [429, 429, 200]
 
 
 def test_s7_every_request_has_a_time_limit(open_hubspot: OpenHubSpot) -> None:
@@ -92,7 +92,7 @@ def test_s7_every_request_has_a_time_limit(open_hubspot: OpenHubSpot) -> None:
     "text", ["2026-11-20T10:15:00.000Z", "2026-11-20T11:15:00+01:00", "2026-11-20T10:15:00", "1795169700000"]
 )
 def test_s9_moments_are_always_utc(text: str) -> None:
-    found = moment(text)
+    found = hubspot_moment(text)
 
     assert found is not None
     assert (found.tzinfo, found.hour, found.minute) == (UTC, 10, 15)
@@ -115,7 +115,7 @@ def test_h3_contacts_come_in_pages_and_never_all_at_once(sandbox: Sandbox, open_
     pages = open_hubspot().read("contacts", {})
 
     assert 2_000 <= next(pages).rows.num_rows < 2_150
-    assert sum(one.path.endswith(("/contacts", "/search")) for one in sandbox.journal.entries) < 22
+    assert sum(entry.path.endswith(("/contacts", "/search")) for entry in sandbox.journal.entries) < 22
 
 
 def test_h11_one_client_serves_every_call(open_hubspot: OpenHubSpot) -> None:
@@ -133,6 +133,6 @@ def test_m2_m12_nothing_adds_members_or_reads_the_feed_that_ends_at_fifty() -> N
 
 
 def test_only_what_the_sdk_lacks_goes_around_it() -> None:
-    without = [one.endpoint for one in vars(operations).values() if isinstance(one, Operation) and one.sdk is None]
+    without = [var.endpoint for var in vars(operations).values() if isinstance(var, Operation) and var.sdk is None]
 
     assert without == ["lists/records/memberships/batch/read", "email events", "account"]

@@ -73,7 +73,7 @@ def _contacts(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Re
 def _members(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Record]]:
     [members] = [rows for name, rows in tables.items() if name.startswith("mailchimp.members.")]
     [tags] = [rows for name, rows in tables.items() if name.startswith("mailchimp.segments.")]
-    names = {str(one["id"]): one["name"].removeprefix("ps:") for one in tags.values()}
+    names = {str(tag["id"]): tag["name"].removeprefix("ps:") for tag in tags.values()}
     for key, row in members.items():
         if row["status"] == "archived":
             continue
@@ -84,7 +84,7 @@ def _members(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Rec
 
 
 def _plain(addresses: list[str]) -> frozenset[str]:
-    return frozenset(one.strip().lower() for one in addresses if one and one.strip())
+    return frozenset(address.strip().lower() for address in addresses if address and address.strip())
 
 
 def ours(folder: Path) -> Ours:
@@ -131,7 +131,7 @@ def lost(then: Mapping[Key, Record], now: Mapping[Key, Record], known: Ours, *, 
 def said_no(shown: Mapping[Key, Record], remembered: Collection[Key]) -> set[Key]:
     """Return connection and address of everybody who said no there, and was not seen there with a yes since."""
     now = {(key[0], address): record.out for key, record in shown.items() for address in sorted(record.addresses)}
-    kept = {one for one in remembered if now.get(one, True)}
+    kept = {key for key in remembered if now.get(key, True)}
     return kept | {one for one, out in now.items() if out}
 
 

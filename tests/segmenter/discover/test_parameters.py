@@ -12,17 +12,17 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.discover import choose_k as choice
 from segmenter.discover.candidates import Solution
-from segmenter.discover.choose_k import choose, refusals
+from segmenter.discover.choose_k import choose_k, refusals
 from segmenter.discover.null_models import NullTest
-from segmenter.discover.propose import Asked, propose
-from segmenter.discover.stability import Effort, Stability
+from segmenter.discover.propose import SearchOptions, propose
+from segmenter.discover.stability import Effort, CountStability
 from segmenter.monitor.structure import Before, Structure
 from segmenter.stats.item_matrix import Items
 from segmenter.typing_tool.targets import given
 from segmenter.typing_tool.validation import hit_rates
 
 PEOPLE = 300
-QUICK = Asked(most=4, report=Effort(12, 3), test=Effort(6, 2), class_starts=2)
+QUICK = SearchOptions(most=4, report=Effort(12, 3), test=Effort(6, 2), class_starts=2)
 
 
 @pytest.fixture(autouse=True)
@@ -42,25 +42,25 @@ def planted(rng: Generator) -> Items:
 @pytest.mark.proof
 def test_each_wish_of_discover_matters() -> None:
     base = planted(default_rng(1))
-    found = propose(base, QUICK, default_rng(2))
+    proposal = propose(base, QUICK, default_rng(2))
 
     def told(**other: Any) -> Any:
         return propose(base, replace(QUICK, **other), default_rng(2))
 
-    assert found.k == 3
+    assert proposal.k == 3
     assert max(told(most=2).tried) == 2  # most
     assert told(method="lca").classes is not None  # method
-    assert found.classes is None
-    assert told(report=Effort(5, 3)).tried[3].stability != found.tried[3].stability  # report
-    assert told(test=Effort(4, 2)).test.agreement != found.test.agreement  # test
+    assert proposal.classes is None
+    assert told(report=Effort(5, 3)).tried[3].stability != proposal.tried[3].stability  # report
+    assert told(test=Effort(4, 2)).test.agreement != proposal.test.agreement  # test
     assert told(rows=150, method="lca").labels.shape == (150,)  # rows
     assert replace(QUICK, rows_of_numbers=70).tested(replace(base, kind="metric")) == 70  # rows_of_numbers
-    assert propose(base, QUICK, default_rng(3)).test.agreement != found.test.agreement  # the generator
+    assert propose(base, QUICK, default_rng(3)).test.agreement != proposal.test.agreement  # the generator
 
 
 def solution(k: int = 3, **other: Any) -> Solution:
     sizes = other.pop("sizes", (200,) * k)
-    stable = Stability(other.pop("agreement", 0.9), other.pop("median", 0.9), other.pop("segments", (0.9,) * k))
+    stable = CountStability(other.pop("agreement", 0.9), other.pop("median", 0.9), other.pop("segments", (0.9,) * k))
     made = Solution(k, np.repeat(np.arange(k), sizes), stable, (1.0,) * k, sizes, ((1,),) * k, (0.5,) * k)  # type: ignore[arg-type]
     return replace(made, **other)
 
@@ -86,30 +86,30 @@ def test_each_part_of_the_test_against_noise_matters(other: dict[str, Any]) -> N
 def test_the_bound_the_break_and_the_size_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {k: solution(k) for k in (2, 3, 4)}
 
-    assert choose(found, null(), 4).k == 4
-    assert choose(found, null(), 3).k == 3  # the BIC's bound
+    assert choose_k(found, null(), 4).k == 4
+    assert choose_k(found, null(), 3).k == 3  # the BIC's bound
     falls = {**found, 4: solution(4, agreement=0.75, median=0.75)}
-    assert choose(falls, null(), 4).k == 3
+    assert choose_k(falls, null(), 4).k == 3
     monkeypatch.setattr(choice, "BREAK", 0.2)
-    assert choose(falls, null(), 4).k == 4  # how sharp a fall is a break
-    assert choose({**found, 4: solution(4, sizes=(300, 300, 300, 30))}, null(), 4).k == 3  # a segment's least size
+    assert choose_k(falls, null(), 4).k == 4  # how sharp a fall is a break
+    assert choose_k({**found, 4: solution(4, sizes=(300, 300, 300, 30))}, null(), 4).k == 3  # a segment's least size
 
 
 def test_the_folds_and_the_length_of_a_typing_tool_matter() -> None:
     base, rng = planted(default_rng(1)).values, default_rng
     labels = given((base[:, :3].sum(axis=1) > 1).astype(np.int64))
 
-    found = hit_rates(base, labels, rng(1), most=3)
+    curve = hit_rates(base, labels, rng(1), most=3)
 
-    assert found.sizes == (1, 2, 3)  # most
+    assert curve.sizes == (1, 2, 3)  # most
     assert len(hit_rates(base, labels, rng(1), most=2, outer=3).paths) == 3  # outer
-    assert len(found.paths) == 5
+    assert len(curve.paths) == 5
     assert hit_rates(base, labels, rng(2), most=3).held_out["lda", 1].rows.tolist() != (
-        found.held_out["lda", 1].rows.tolist()
+        curve.held_out["lda", 1].rows.tolist()
     )  # the generator
-    assert found.enough(least=1, tolerance=1.0) == 1  # tolerance, least, most
-    assert found.enough(least=2, tolerance=1.0) == 2
-    assert found.enough(least=1, most=2, tolerance=0.0) <= 2
+    assert curve.enough(least=1, tolerance=1.0) == 1  # tolerance, least, most
+    assert curve.enough(least=2, tolerance=1.0) == 2
+    assert curve.enough(least=1, most=2, tolerance=0.0) <= 2
 
 
 def test_everything_that_was_known_before_matters_for_structural_drift() -> None:

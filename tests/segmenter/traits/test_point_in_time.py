@@ -32,7 +32,7 @@ def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> R
         for row in rows["contacts"]
         for key in (f"crm:{row['platform_id']}", f"mailto:{row['email']}")
     ]
-    tables = {name: pa.Table.from_pylist(found, schema=ROWS[name]) for name, found in rows.items()}
+    tables = {name: pa.Table.from_pylist(rows, schema=ROWS[name]) for name, rows in rows.items()}
     tables["links"] = pa.Table.from_pylist(links, schema=ROWS["links"])
     tables["base"] = pa.Table.from_pylist([BASE_RATES])
     found = prepared.traits(tables, as_of).to_pylist()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.traits import traits
 from sync.assign.job import assign
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.warehouse.time_zones import OFFSETS, iana, offsets, spans
 from tests.examples import examples
@@ -69,7 +69,7 @@ def favourite(zone: str | None, *opened: str) -> float | None:
     tables = inputs(contacts=[contact("a", created_at=None, properties=json.dumps(told))], engagements=rows)
     listed = {"": "America/New_York", **({zone: iana(zone) or "America/New_York"} if zone else {})}
     columns = list(zip(*[(text, *span) for text, name in listed.items() for span in spans(name, 2028)], strict=True))
-    table = pa.table([pa.array(one) for one in columns], schema=OFFSETS)
+    table = pa.table([pa.array(column) for column in columns], schema=OFFSETS)
     found = traits(replace(tables, offsets=ibis.memtable(table)), catalogue(), END).to_pyarrow()
     hour: float | None = found["favourite_hour"][0].as_py()
     return hour
@@ -91,7 +91,7 @@ def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_workspace_is() ->
 
 
 def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
-    ready: Workbench, platforms: Platforms, say: Run
+    ready: Session, platforms: Platforms, say: Run
 ) -> None:
     edit(platforms, "[workspace]", '[workspace]\ntime_zone = "Europe/Belin"')
     status, _, told = say("assign")
