@@ -140,9 +140,7 @@ def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
 
 
 @contextmanager
-def open_session(
-    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]
-) -> Iterator[Session]:
+def open_session(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
     Raises:

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from connectors.files.cells import CellError, as_text, as_time
 from connectors.files.columns import FileColumns
-from connectors.files.rows import Rejects, FileRow, rows_of
+from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
 from connectors.records import SURVEY_ANSWERS
 

@@ -42,7 +42,7 @@ from connectors.hubspot.read_back import ContactReadBack
 from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.scan import PATHS, AllContacts
 from connectors.hubspot.search import Search, list_pages
-from connectors.hubspot.times import milliseconds, hubspot_moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import (
     CAMPAIGNS,
     TABLES,
@@ -56,7 +56,7 @@ from connectors.records import (
     SetupStep,
 )
 from connectors.secret import Secret, bearer
-from connectors.transport import Transport, RateWindow, account_book, until_silence
+from connectors.transport import RateWindow, Transport, account_book, until_silence
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
@@ -196,7 +196,9 @@ class HubSpot:
                 yield Page("orders", deals.order_rows(self.name, gathered, linked, currency))
                 gathered = []
         following = _cursor((until or self.now()) - OVERLAP)
-        yield Page("orders", deals.order_rows(self.name, gathered, linked, currency), {**following, "currency": currency})
+        yield Page(
+            "orders", deals.order_rows(self.name, gathered, linked, currency), {**following, "currency": currency}
+        )
 
     def _changed_deals(self, since: datetime | None, linked: dict[str, str]) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Yield deals, and note in *linked* whose they are."""

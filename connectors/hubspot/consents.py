@@ -15,7 +15,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_SEARCH
 from connectors.hubspot.scan import MERGED, ids_of, read_by_ids
 from connectors.hubspot.search import EVER, HubSpotRecord, Search, on_property
-from connectors.hubspot.times import milliseconds, hubspot_moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import Cursor, fetched
 from connectors.transport import in_order
 

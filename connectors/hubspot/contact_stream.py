@@ -19,7 +19,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_PAGE
 from connectors.hubspot.scan import AllContacts, Seen, ids_of, read_by_ids
 from connectors.hubspot.search import HubSpotRecord, Search, list_pages
-from connectors.hubspot.times import milliseconds, hubspot_moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
 
 OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins

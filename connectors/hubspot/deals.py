@@ -15,7 +15,9 @@ from connectors.records import ORDERS, platform_key
 READ = ("amount", "closedate", "createdate", "deal_currency_code", "hs_is_closed_won", "hs_lastmodifieddate")
 
 
-def order_rows(connection: str, deals: Sequence[Mapping[str, Any]], contacts: Mapping[str, str], currency: str) -> pa.Table:
+def order_rows(
+    connection: str, deals: Sequence[Mapping[str, Any]], contacts: Mapping[str, str], currency: str
+) -> pa.Table:
     """Return *deals* in the schema of `ORDERS`.
 
     Args:

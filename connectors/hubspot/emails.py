@@ -15,7 +15,7 @@ import pyarrow as pa
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import EMAIL_EVENTS
-from connectors.hubspot.times import milliseconds, hubspot_moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
 
 KINDS = {"OPEN": "open", "CLICK": "click", "STATUSCHANGE": "unsubscribe", "SPAMREPORT": "complaint", "BOUNCE": "bounce"}

@@ -57,7 +57,11 @@ class Lists:
 
     def states(self, groups: Sequence[str]) -> dict[str, str]:
         """Return what HubSpot says about the lists of *groups*, one text a list: another text, other members."""
-        body: dict[str, Any] = {"query": self._prefix.strip(), "count": MOST_LISTS, "additionalProperties": list(LIST_STATE)}
+        body: dict[str, Any] = {
+            "query": self._prefix.strip(),
+            "count": MOST_LISTS,
+            "additionalProperties": list(LIST_STATE),
+        }
         found: dict[str, str] = {}
         offset = 0
         while True:

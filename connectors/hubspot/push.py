@@ -43,7 +43,9 @@ def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def push_fields(api: HubSpotApi, contacts: Sequence[ContactChanges], *, batch: int, workers: int) -> Iterator[list[Outcome]]:
+def push_fields(
+    api: HubSpotApi, contacts: Sequence[ContactChanges], *, batch: int, workers: int
+) -> Iterator[list[Outcome]]:
     """Write the fields of *contacts*, yielding outcomes batch by batch."""
     yield from in_order(lambda part: _update(api, part), slices(contacts, batch), workers=workers)
 

@@ -65,7 +65,9 @@ class ContactReadBack:
                 for key in page["platform_id"].to_pylist()
             }
         return {
-            (change.platform_id, "group", change.name): MEMBER if (change.platform_id, lists.get(change.name)) in members else None
+            (change.platform_id, "group", change.name): MEMBER
+            if (change.platform_id, lists.get(change.name)) in members
+            else None
             for change in changes
         }
 

@@ -92,7 +92,9 @@ class AllContacts:
         """Yield all pages of the list."""
         yield from self._noted(self._list(), None)
 
-    def _noted(self, pages: Iterator[Sequence[HubSpotRecord]], total: int | None) -> Iterator[tuple[Sequence[HubSpotRecord], int | None]]:
+    def _noted(
+        self, pages: Iterator[Sequence[HubSpotRecord]], total: int | None
+    ) -> Iterator[tuple[Sequence[HubSpotRecord], int | None]]:
         for rows in pages:
             self.seen.note(rows)
             yield rows, total
@@ -170,7 +172,9 @@ class AllContacts:
         raise ContractError("HubSpot's contacts/search ignored its id filter.")
 
 
-def read_by_ids(api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties: Sequence[str]) -> Sequence[HubSpotRecord]:
+def read_by_ids(
+    api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties: Sequence[str]
+) -> Sequence[HubSpotRecord]:
     """Return those of *ids* (at most 100) that there are; those that an answer keeps silent about are asked for again.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import Any
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import Operation
-from connectors.hubspot.times import milliseconds, hubspot_moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 
 HubSpotRecord = Mapping[str, Any]
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
@@ -89,7 +89,9 @@ class Search:
         """Return the records with the highest ids (below one)."""
         return self.ask(() if below is None else [on_property(OBJECT_ID, "LT", below)], OBJECT_ID, falling=True)
 
-    def upwards(self, filters: Sequence[Mapping[str, str]], above: int = 0) -> Iterator[tuple[Sequence[HubSpotRecord], int]]:
+    def upwards(
+        self, filters: Sequence[Mapping[str, str]], above: int = 0
+    ) -> Iterator[tuple[Sequence[HubSpotRecord], int]]:
         """Yield pages of what *filters* leave in order of id, with how many are still to come."""
         while True:
             answer = self._above(filters, above)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from connectors.mailchimp.members import Members, MemberDocument, platform_id, member_rows
+from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.tags import Tags
 from connectors.records import Fetched, fetched
 from connectors.transport import in_order

@@ -180,4 +180,10 @@ def _once(entry: Mapping[str, Any], kind: str, at: str | None) -> Iterator[dict[
     address = normalise_email(entry.get("email_address"))
     if address:
         key = f"{entry['email_id']}/{kind}"
-        yield {"event_id": key, "kind": kind, "contact_key": email_key(address), "at": mailchimp_moment(at), "url": None}
+        yield {
+            "event_id": key,
+            "kind": kind,
+            "contact_key": email_key(address),
+            "at": mailchimp_moment(at),
+            "url": None,
+        }

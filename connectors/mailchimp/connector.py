@@ -16,7 +16,7 @@ from connectors.errors import CredentialError, FixSettingsError, NotFoundError, 
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.by_id import MembersById
-from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, CampaignReport
+from connectors.mailchimp.campaigns import LATEST_ACTIVITY, CampaignReport, Campaigns
 from connectors.mailchimp.consents import consents_since
 from connectors.mailchimp.member_stream import MemberStream
 from connectors.mailchimp.members import KEPT_ALWAYS, STATUSES, TAGGED, Members
@@ -91,7 +91,9 @@ class Mailchimp:
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
         tagged = self._members.showing(TAGGED)
         self._look = MemberReadBack(self._api, tagged, self._tags, workers=connections, wait=nap)
-        self._fetch = MembersById(name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections)
+        self._fetch = MembersById(
+            name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections
+        )
         self._writer = push.FieldWriter(
             self._api,
             audience,
@@ -181,7 +183,11 @@ class Mailchimp:
         """Return what the audience lacks; see the Protocol."""
         plan = self._connection.settings.get("plan", "")
         try:
-            steps = list(fields.missing_merge_fields(self._api, self.name, self._audience, fields_wanted, self._limits, plan=plan))
+            steps = list(
+                fields.missing_merge_fields(
+                    self._api, self.name, self._audience, fields_wanted, self._limits, plan=plan
+                )
+            )
         except NotFoundError as error:
             raise self._no_audience() from error
         prefix = self._connection.manifest["group_prefix"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from connectors.mailchimp.members import Members, MemberDocument, platform_id, member_rows
+from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import Cursor
 

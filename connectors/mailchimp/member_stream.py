@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from connectors.connector import Known
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import OVERLAP, Members, MemberDocument, platform_id, member_rows
+from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
 

@@ -94,9 +94,15 @@ class Members:
         answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC")
         return answer["members"], int(answer["total_items"])
 
-    def changed(self, since: datetime, newest: Sequence[MemberDocument], total: int) -> Iterator[Sequence[MemberDocument]]:
+    def changed(
+        self, since: datetime, newest: Sequence[MemberDocument], total: int
+    ) -> Iterator[Sequence[MemberDocument]]:
         """Yield members that changed at *since* or later, given what `newest` returned."""
-        fresh = [member_document for member_document in newest if (mailchimp_moment(member_document["last_changed"]) or since) >= since]
+        fresh = [
+            member_document
+            for member_document in newest
+            if (mailchimp_moment(member_document["last_changed"]) or since) >= since
+        ]
         yield fresh
         if fresh and len(fresh) == len(newest) and len(fresh) < total:
             oldest = mailchimp_moment(fresh[-1]["last_changed"])
@@ -165,7 +171,11 @@ class Members:
             page = answer["members"]
             moments = (mailchimp_moment(one["last_changed"]) for one in page)
             early = since is not None and any(at is not None and at < since - SECOND for at in moments)
-            same = len(page) > 1 and query["offset"] and [one["id"] for one in page] == [member_document["id"] for member_document in last]
+            same = (
+                len(page) > 1
+                and query["offset"]
+                and [one["id"] for one in page] == [member_document["id"] for member_document in last]
+            )
             if not early and not same:
                 return answer
         raise ContractError("Mailchimp returned an unexpected page of members.")
@@ -187,7 +197,9 @@ class Members:
         """Return one member, None where there is no such member (any more)."""
         wanted = [name.removeprefix("members.") for name in TAGGED.split(",")]
         try:
-            member_document: MemberDocument = self._api.call(self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted)
+            member_document: MemberDocument = self._api.call(
+                self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted
+            )
         except NotFoundError:
             return None
         return member_document
@@ -229,7 +241,9 @@ def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -
         "merged_ids": [],
         "state": "archived" if member["status"] == "archived" else "active",
         "consent": _consent(member["status"]),
-        "created_at": mailchimp_moment(member.get("timestamp_signup")) or mailchimp_moment(member.get("timestamp_opt")) or changed_at,
+        "created_at": mailchimp_moment(member.get("timestamp_signup"))
+        or mailchimp_moment(member.get("timestamp_opt"))
+        or changed_at,
         "updated_at": changed_at,
         "properties": json.dumps(shown, sort_keys=True),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.mailchimp import batches
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import Members, MemberDocument, platform_id
+from connectors.mailchimp.members import MemberDocument, Members, platform_id
 from connectors.mailchimp.tags import Tags
 from connectors.records import MEMBER, Change
 from connectors.transport import in_order

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.mailchimp.members import Members, MemberDocument, platform_id
+from connectors.mailchimp.members import MemberDocument, Members, platform_id
 from connectors.mailchimp.tags import Holding, Tags, shows_a_part
 from connectors.records import MEMBERSHIPS, Cursor, Page
 
@@ -78,4 +78,8 @@ class TagStream:
 
 
 def _hashes(members: Iterable[MemberDocument]) -> dict[str, str]:
-    return {str(member_document["id"]): platform_id(member_document) for member_document in members if shows_a_part(member_document)}
+    return {
+        str(member_document["id"]): platform_id(member_document)
+        for member_document in members
+        if shows_a_part(member_document)
+    }

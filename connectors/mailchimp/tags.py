@@ -91,7 +91,11 @@ class Tags:
 
     def of(self, members: Sequence[MemberDocument], groups: Collection[str]) -> set[Holding]:
         """Return which tags of *groups* the *members* have, asking for those that they do not show."""
-        cut = {str(member_document["id"]): platform_id(member_document) for member_document in members if shows_a_part(member_document)}
+        cut = {
+            str(member_document["id"]): platform_id(member_document)
+            for member_document in members
+            if shows_a_part(member_document)
+        }
         return {*self.shown(members, groups), *self.unseen(cut, groups)}
 
     def unseen(self, cut: Mapping[str, str], groups: Collection[str]) -> Iterator[Holding]:

@@ -166,7 +166,9 @@ class Door:
         method, path = scope["method"], scope["path"]
         write = method not in READING and not path.endswith(READ_ONLY_POSTS)
         endpoint = str(scope.get("personasync_endpoint", ""))
-        self.journal.entries.append(AnsweredRequest(self.journal.count, self.platform, method, path, endpoint, status, write))
+        self.journal.entries.append(
+            AnsweredRequest(self.journal.count, self.platform, method, path, endpoint, status, write)
+        )
         self.journal.count += 1
         self.world.store.flush()
 

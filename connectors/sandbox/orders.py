@@ -117,7 +117,9 @@ def read_purchases(path: Path) -> tuple[list[CustomerOrder], int]:
         order.amount += quantity * price
         if cells.get("product"):
             title = str(cells.get("title") or cells["product"])
-            order.lines.append(OrderLine(str(cells["product"]), title, str(cells.get("category") or ""), quantity, price))
+            order.lines.append(
+                OrderLine(str(cells["product"]), title, str(cells.get("category") or ""), quantity, price)
+            )
     return list(found.values()), left_out
 
 
@@ -188,7 +190,13 @@ def _products(orders: Sequence[CustomerOrder]) -> Iterator[dict[str, str]]:
 
 
 def _customer(
-    world: World, email: MailchimpState, crm: HubSpotState, customer: str, orders: Sequence[CustomerOrder], *, orders_as: As
+    world: World,
+    email: MailchimpState,
+    crm: HubSpotState,
+    customer: str,
+    orders: Sequence[CustomerOrder],
+    *,
+    orders_as: As,
 ) -> None:
     address = customer if "@" in customer else f"customer-{customer}@orders.test"
     since = min(order.at for order in orders)

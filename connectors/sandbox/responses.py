@@ -16,7 +16,9 @@ from typing import Literal
 from connectors.sandbox.tastes import ORDER_VALUE, TASTES, click_factor, taste_of
 from connectors.sandbox.world import World
 
-ResponseKind = Literal["open", "machine_open", "click", "order", "unsubscribe", "complaint", "hard_bounce", "soft_bounce"]
+ResponseKind = Literal[
+    "open", "machine_open", "click", "order", "unsubscribe", "complaint", "hard_bounce", "soft_bounce"
+]
 
 HARD_BOUNCE, SOFT_BOUNCE = 0.004, 0.01
 MACHINE_OPEN = 0.30  # mail programs that fetch every picture at once, read or not
@@ -61,7 +63,9 @@ def _one(world: World, recipient: Recipient, sent_at: datetime) -> Iterator[Reci
     dice = random.Random(f"{world.seed}/{address.lower()}/{number}")  # noqa: S311 - people, not secrets
     lot = dice.random()
     if lot < HARD_BOUNCE + SOFT_BOUNCE:
-        yield RecipientResponse(address, "hard_bounce" if lot < HARD_BOUNCE else "soft_bounce", sent_at + timedelta(minutes=1))
+        yield RecipientResponse(
+            address, "hard_bounce" if lot < HARD_BOUNCE else "soft_bounce", sent_at + timedelta(minutes=1)
+        )
         return
     taste = taste_of(world, address)
     traits, factor = TASTES[taste], click_factor(taste, recipient.content)

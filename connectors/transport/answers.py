@@ -75,9 +75,7 @@ def common_error(response: requests.Response) -> PersonasyncError | None:
         return ContractError(f"{asked} was redirected; credentials are not sent to redirects.", fix="Check base_url.")
     if status == TOO_MANY:
         wait = response.headers.get("Retry-After", "")
-        return RateLimitError(
-            f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, fix=LATER
-        )
+        return RateLimitError(f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, fix=LATER)
     if status >= BROKEN:
         reason = "platform error" if status == BROKEN else "the platform is temporarily unavailable"
         return PlatformDownError(f"{asked}: {reason} (HTTP {status}).", answered=status not in GATEWAY, fix=LATER)

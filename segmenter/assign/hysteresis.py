@@ -32,7 +32,12 @@ WAITING = ("pending", "pending_since", "pending_sure", "expires_at")
 
 
 def followed_one(
-    person_id: str, answer: SourceAnswer, definitions: Definitions, *, previous: Mapping[str, Any] | None, as_of: datetime
+    person_id: str,
+    answer: SourceAnswer,
+    definitions: Definitions,
+    *,
+    previous: Mapping[str, Any] | None,
+    as_of: datetime,
 ) -> dict[str, Any]:
     """Return one person's assignment: *previous* itself where nothing changed. See `decide.decide_one`."""
     if previous is None or previous["as_of"] > as_of:
@@ -92,7 +97,9 @@ def _leads(answer: SourceAnswer, old: str, definitions: Definitions) -> bool:
     return answer.confidence - answer.chances.get(old, 0.0) >= definitions.holding.lead
 
 
-def _kept(previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+def _kept(
+    previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime
+) -> dict[str, Any]:
     old = previous["segment"]
     kept = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(old or "")}
     if answer.segment is None and previous["source"] != "rules":

@@ -17,14 +17,14 @@ from ibis import Table
 from segmenter.assign.definitions import LOWER, UPPER, Definitions, Scorer, Source
 from segmenter.assign.reason_text import (
     NOBODY_ASKED,
-    sentence_expression,
+    declared_reason,
     left_out_by_rules,
     let_go,
     not_a_segment,
     not_known,
     not_sure,
     percent,
-    declared_reason,
+    sentence_expression,
 )
 from segmenter.classifier.expression import feature_columns, scored
 from segmenter.classifier.label_groups import as_segments, meant

@@ -9,6 +9,7 @@ from typing import Any
 from segmenter.assign.definitions import Definitions, Scorer, Source, folded
 from segmenter.assign.reason_text import (
     NOBODY_ASKED,
+    declared_reason,
     left_out_by_rules,
     let_go,
     not_a_segment,
@@ -16,7 +17,6 @@ from segmenter.assign.reason_text import (
     not_sure,
     percent_one,
     put_together,
-    declared_reason,
 )
 from segmenter.classifier.label_groups import Meant, meant_one
 from segmenter.classifier.linear import Score, score_one
@@ -99,7 +99,9 @@ def _declared(person: Mapping[str, Any], definitions: Definitions) -> SourceAnsw
     if segment is None:
         told = put_together(not_a_segment(trait, value))
         return SourceAnswer(None, None, None, told, "declared", definitions.said_version)
-    return SourceAnswer(segment, 1.0, None, put_together(declared_reason(trait, value)), "declared", definitions.said_version)
+    return SourceAnswer(
+        segment, 1.0, None, put_together(declared_reason(trait, value)), "declared", definitions.said_version
+    )
 
 
 def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> SourceAnswer:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.classifier.linear import ModelKind, LinearModel
+from segmenter.classifier.linear import LinearModel, ModelKind
 
 Array = NDArray[np.float64]
 

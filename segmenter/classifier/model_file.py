@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from segmenter.classifier.linear import ModelKind, LinearModel
+from segmenter.classifier.linear import LinearModel, ModelKind
 from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import trait_definition

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.classifier.from_sklearn import at_temperature, from_discriminant
 from segmenter.classifier.linear import LinearModel, score_rows
-from segmenter.classifier.metrics import QualityGate, ModelQuality, gate, model_quality
+from segmenter.classifier.metrics import ModelQuality, QualityGate, gate, model_quality
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
@@ -121,7 +121,9 @@ def fit_classifier(
     with threadpool_limits(1):
         fold_of = _folds(kept.truth, folds, rng)
         held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
-        quality = {kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds) for kind in DISCRIMINANTS}
+        quality = {
+            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds) for kind in DISCRIMINANTS
+        }
         kind = min(DISCRIMINANTS, key=lambda one: quality[one].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
     model = at_temperature(model, temperature_of(*held[kind]))

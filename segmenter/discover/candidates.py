@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from segmenter.discover.em_bootstrap import one_hot_answers, class_labels
+from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.discover.latent_class import MISSING, Classes
-from segmenter.discover.markers import Marker, shares_above_mean, markers
-from segmenter.discover.stability import Effort, CountStability, across, best_labels, bootstrap_labels, stability
+from segmenter.discover.markers import Marker, markers, shares_above_mean
+from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_labels, stability
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
 

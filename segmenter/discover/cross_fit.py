@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from segmenter.discover.em_bootstrap import one_hot_answers, class_labels
+from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import EXACT, kmeans
 

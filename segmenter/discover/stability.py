@@ -119,4 +119,6 @@ def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> CountSta
     """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions."""
     matrix = agreements(labels, rows.counts, k)
     least = float(np.quantile(matrix, SELDOM))
-    return CountStability(float(matrix.mean()), float(np.median(matrix)), within(reference, labels, rows.counts, k), least)
+    return CountStability(
+        float(matrix.mean()), float(np.median(matrix)), within(reference, labels, rows.counts, k), least
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from segmenter.classifier.linear import UNCALIBRATED, ModelKind, LinearModel
+from segmenter.classifier.linear import UNCALIBRATED, LinearModel, ModelKind
 from segmenter.discover.latent_class import Classes
 from segmenter.discover.markers import segment_means
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded

@@ -85,7 +85,9 @@ def advise_on_campaigns(
         apart: Groups of offers, by persona, that were never compared with each other.
     """
     apart = apart or {}
-    stop = _first(tip for measured_campaign in measured for tip in (*_harms(measured_campaign), *_worse(measured_campaign)))
+    stop = _first(
+        tip for measured_campaign in measured for tip in (*_harms(measured_campaign), *_worse(measured_campaign))
+    )
     stopped = {(tip.persona, tip.arm) for tip in stop}
     better = [*(tip for measured_campaign in measured for tip in _better(measured_campaign)), *_supported(offers)]
     go_on = _first(tip for tip in better if not {(tip.persona, tip.arm), (EVERYONE, tip.arm)} & stopped)
@@ -93,7 +95,9 @@ def advise_on_campaigns(
     open_ones = [name for name in worth if name not in known and name not in NOBODYS]
     untold = _untold(measured, offers, {name: worth[name] for name in open_ones}, apart)
     settled = bool(known) and not open_ones and not set(apart) - set(NOBODYS)
-    compared = bool(offers) or any(_sides(c.everyone) for measured_campaign in measured for c in measured_campaign.comparisons)
+    compared = bool(offers) or any(
+        _sides(c.everyone) for measured_campaign in measured for c in measured_campaign.comparisons
+    )
     return CampaignAdvice(tuple(stop), tuple(go_on), tuple(untold), compared, settled)
 
 

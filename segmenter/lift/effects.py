@@ -14,7 +14,14 @@ from statistics import NormalDist
 from typing import Literal
 
 from segmenter.lift.outcomes import Stratum
-from segmenter.stats.multiplicity import Heterogeneity, Estimate, heterogeneity, holm, shrunken_estimates, benjamini_hochberg
+from segmenter.stats.multiplicity import (
+    Estimate,
+    Heterogeneity,
+    benjamini_hochberg,
+    heterogeneity,
+    holm,
+    shrunken_estimates,
+)
 from segmenter.stats.power import more_needed
 from segmenter.stats.proportions import Interval, Responses, newcombe
 from segmenter.stats.sequential import always_valid, confidence_sequence, interim_look
@@ -119,7 +126,11 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
     sure = dict(zip(first, holm([comparisons[place].everyone.p for place in first]), strict=True))
     stands: dict[tuple[int, str], bool] = {}
     for guard in (False, True):
-        family = [(place, comparison) for place, comparison in enumerate(comparisons) if (comparison.question.metric in GUARDRAILS) == guard]
+        family = [
+            (place, comparison)
+            for place, comparison in enumerate(comparisons)
+            if (comparison.question.metric in GUARDRAILS) == guard
+        ]
         found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
         found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
         stands |= dict(zip((key for key, _ in found), benjamini_hochberg([p for _, p in found]), strict=True))
@@ -216,6 +227,10 @@ def _everyone(effects: Sequence[Effect], question: LiftQuestion) -> Effect:
 
 def _together(effects: Sequence[Effect], weights: Sequence[float], difference: float) -> Interval:
     """The interval of a weighted sum from the intervals of its parts (MOVER)."""
-    low = sqrt(sum((w * (effect.difference - effect.interval.low)) ** 2 for w, effect in zip(weights, effects, strict=True)))
-    high = sqrt(sum((w * (effect.interval.high - effect.difference)) ** 2 for w, effect in zip(weights, effects, strict=True)))
+    low = sqrt(
+        sum((w * (effect.difference - effect.interval.low)) ** 2 for w, effect in zip(weights, effects, strict=True))
+    )
+    high = sqrt(
+        sum((w * (effect.interval.high - effect.difference)) ** 2 for w, effect in zip(weights, effects, strict=True))
+    )
     return Interval(difference - low, difference + high)

@@ -71,7 +71,9 @@ class ComparableMailings:
     alone: tuple[SentMail, ...]
 
 
-def mailings(mails: Sequence[SentMail], allocated: Mapping[str, Sequence[tuple[datetime, int]]], *, in_fields: bool) -> ComparableMailings:
+def mailings(
+    mails: Sequence[SentMail], allocated: Mapping[str, Sequence[tuple[datetime, int]]], *, in_fields: bool
+) -> ComparableMailings:
     """Sort the mails of one experiment for one persona.
 
     Args:

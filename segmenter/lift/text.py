@@ -34,7 +34,9 @@ def differ(comparison: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
     if comparison.common.differ:
         return f"The effect differs between personas (Q = {comparison.common.q:.1f}, p = {comparison.common.p:.3f})."
-    return f"No significant difference between personas (p = {comparison.common.p:.2f}): expect the same effect for each."
+    return (
+        f"No significant difference between personas (p = {comparison.common.p:.2f}): expect the same effect for each."
+    )
 
 
 def effect_sentence(one: Effect, comparison: Comparison) -> str:

@@ -143,7 +143,11 @@ def sensitive_values(values: Iterable[str | None]) -> list[str]:
 
 
 def with_creepiness(
-    people: Table, shown: Sequence[str], catalogue: Catalogue, limits: CreepinessLimits, sensitive: Mapping[str, Sequence[str]]
+    people: Table,
+    shown: Sequence[str],
+    catalogue: Catalogue,
+    limits: CreepinessLimits,
+    sensitive: Mapping[str, Sequence[str]],
 ) -> Table:
     """Return *people* with a column ``creepy_TRAIT`` for each trait that is shown: the reason, or null.
 
@@ -217,7 +221,9 @@ def of_value(
     )
 
 
-def audience_concerns(audiences: Mapping[str, int], limits: CreepinessLimits, *, what: str = "persona") -> list[Concern]:
+def audience_concerns(
+    audiences: Mapping[str, int], limits: CreepinessLimits, *, what: str = "persona"
+) -> list[Concern]:
     """Return the groups that are too small to be addressed with words of their own.
 
     Args:

@@ -34,7 +34,14 @@ def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -
     remarks = []
     for slug, persona in personas.items():
         texts = persona.invention().items()
-        remarks += [Remark(slug, part, sensitive_word) for part, text in texts if part != "picture" for sensitive_word in find_sensitive(text)]
+        remarks += [
+            Remark(slug, part, sensitive_word)
+            for part, text in texts
+            if part != "picture"
+            for sensitive_word in find_sensitive(text)
+        ]
     for name, field in fields.items():
-        remarks += [Remark("", f"fields.{name}.fallback", sensitive_word) for sensitive_word in find_sensitive(field.fallback)]
+        remarks += [
+            Remark("", f"fields.{name}.fallback", sensitive_word) for sensitive_word in find_sensitive(field.fallback)
+        ]
     return remarks

@@ -197,12 +197,28 @@ def _numbers(column: TraitColumn, labels: Labels, groups: int, fewest: int) -> T
         if len(own) < fewest or len(own) == len(everybody):
             distinctive.append(())
             continue
-        distinctive.append((_median(column, own, everybody, float(ranked_values.effect[j]), float(ranked_values.p[j]), ranked_values.test),))
+        distinctive.append(
+            (
+                _median(
+                    column,
+                    own,
+                    everybody,
+                    float(ranked_values.effect[j]),
+                    float(ranked_values.p[j]),
+                    ranked_values.test,
+                ),
+            )
+        )
     return TraitTest(column.trait.name, tuple(distinctive), ranked_values.test, scale)
 
 
 def _median(
-    column: TraitColumn, own: NDArray[np.float64], everybody: NDArray[np.float64], effect: float, p: float, test: GroupTest
+    column: TraitColumn,
+    own: NDArray[np.float64],
+    everybody: NDArray[np.float64],
+    effect: float,
+    p: float,
+    test: GroupTest,
 ) -> DistinctiveTrait:
     here, all_of_them, span = float(np.median(own)), float(np.median(everybody)), median_interval(own)
     # The median of all is taken as it is: for a part of all that makes the interval too wide rather than too narrow.
@@ -256,7 +272,9 @@ def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:
     return Scale(bool(logged), float(told.mean()), float(told.std()))
 
 
-def distinctive_traits(measured: Iterable[TraitTest], groups: int, base: Mapping[int, frozenset[str]]) -> list[tuple[DistinctiveTrait, ...]]:
+def distinctive_traits(
+    measured: Iterable[TraitTest], groups: int, base: Mapping[int, frozenset[str]]
+) -> list[tuple[DistinctiveTrait, ...]]:
     """Return the facts of each group, the strongest first, with what may be said marked as such.
 
     Args:
@@ -295,7 +313,10 @@ def one_a_stem(distinctive: Sequence[DistinctiveTrait], most: int) -> list[Disti
     """
     chosen: list[DistinctiveTrait] = []
     for fact in distinctive:
-        if len(chosen) < most and all(stem(fact.trait) != stem(distinctive_trait.trait) or fact.trait == distinctive_trait.trait for distinctive_trait in chosen):
+        if len(chosen) < most and all(
+            stem(fact.trait) != stem(distinctive_trait.trait) or fact.trait == distinctive_trait.trait
+            for distinctive_trait in chosen
+        ):
             chosen.append(fact)
     return chosen
 

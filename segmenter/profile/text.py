@@ -73,7 +73,8 @@ def said_of_member(said: Said) -> str:
 def family_lines(profile: Profile) -> dict[Family, list[str]]:
     """Return what is said of each family: its facts, or why there are none."""
     return {
-        family: [trait_sentence(fact, profile.trust.people) for fact in distinctive] or [_nothing(profile.compared.get(family, 0))]
+        family: [trait_sentence(fact, profile.trust.people) for fact in distinctive]
+        or [_nothing(profile.compared.get(family, 0))]
         for family, distinctive in profile.card().items()
     }
 

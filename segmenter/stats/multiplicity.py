@@ -76,7 +76,8 @@ def shrunken_estimates(estimates: Sequence[Estimate], common: Heterogeneity) -> 
     return [
         common.pooled
         if estimate.variance <= 0.0
-        else common.pooled + common.between / (common.between + estimate.variance) * (estimate.difference - common.pooled)
+        else common.pooled
+        + common.between / (common.between + estimate.variance) * (estimate.difference - common.pooled)
         for estimate in estimates
     ]
 

@@ -167,7 +167,9 @@ class Catalogue:
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
-        defined = [trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()]
+        defined = [
+            trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
+        ]
         told = json.dumps(defined, sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 

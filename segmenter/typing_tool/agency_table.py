@@ -73,7 +73,9 @@ def read_coefficients(table: AgencyTable, tool: str, *, file: str) -> Imported:
     _check_names(items, segments, file)
     questions: list[SurveyQuestion] = []
     for item in items:
-        questions.append(SurveyQuestion(trait=trait_name(tool, item, {q.trait for q in questions}), item=item, text=item))
+        questions.append(
+            SurveyQuestion(trait=trait_name(tool, item, {q.trait for q in questions}), item=item, text=item)
+        )
     fill = tuple(means or [0.0] * len(items))
     model = LinearModel(
         "lda",

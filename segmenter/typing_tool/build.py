@@ -24,9 +24,9 @@ from segmenter.typing_tool.tool_file import (
     AnswerOption,
     Point,
     Profiles,
-    ToolQuality,
     SurveyQuestion,
     ToolFile,
+    ToolQuality,
     trait_name,
     version_of,
 )
@@ -67,7 +67,9 @@ class BuiltTool:
     chosen_in: Mapping[str, float]
 
 
-def make_tool(sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], order: ToolRequest, generator: Generator) -> BuiltTool:
+def make_tool(
+    sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], order: ToolRequest, generator: Generator
+) -> BuiltTool:
     """Build a typing tool from usable items, one row per respondent.
 
     Args:
@@ -122,7 +124,9 @@ def make_tool(sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], or
     return BuiltTool(file, curve, {sheet.items[item]: shares.get(item, 0.0) for item in path})
 
 
-def _check(sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], order: ToolRequest, generator: Generator) -> None:
+def _check(
+    sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], order: ToolRequest, generator: Generator
+) -> None:
     people, wanted = len(sheet.respondents), RESPONDENTS * len(names)
     where = f"tool {order.name!r}"
     if len(names) < 2:  # noqa: PLR2004 - one segment needs no tool
@@ -145,7 +149,12 @@ def _fit(method: ToolMethod, values: Matrix, labels: Labels, segments: int) -> L
 
 
 def _linear(
-    method: ToolMethod, model: Linear, names: Sequence[str], questions: Sequence[SurveyQuestion], fill: Matrix, temperature: float
+    method: ToolMethod,
+    model: Linear,
+    names: Sequence[str],
+    questions: Sequence[SurveyQuestion],
+    fill: Matrix,
+    temperature: float,
 ) -> LinearModel:
     return LinearModel(
         method,
@@ -171,7 +180,9 @@ def _questions(sheet: AnswerSheet, path: Sequence[int], order: ToolRequest) -> t
             if len(levels) <= MOST_LEVELS
             else ()
         )
-        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=order.texts.get(item, item), answers=answers))
+        survey_questions.append(
+            SurveyQuestion(trait=trait, item=item, text=order.texts.get(item, item), answers=answers)
+        )
     return tuple(survey_questions)
 
 
@@ -193,7 +204,12 @@ def _point(curve: Curve, size: int) -> Point:
 
 
 def _profiles(
-    values: Matrix, labels: Labels, segments: int, questions: Sequence[SurveyQuestion], method: ToolMethod, generator: Generator
+    values: Matrix,
+    labels: Labels,
+    segments: int,
+    questions: Sequence[SurveyQuestion],
+    method: ToolMethod,
+    generator: Generator,
 ) -> tuple[Profiles | None, float | None, float | None]:
     """Latent classes of the segments, and the hit rates with a fifth of the answers left out: by means, by classes."""
     if not all(question.answers for question in questions):

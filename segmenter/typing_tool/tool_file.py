@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segmenter.classifier.label_groups import meaning_of
 from segmenter.classifier.linear import LinearModel
-from segmenter.classifier.model_file import Coefficients, Name, Number, MatrixRow, read_from, sealed, unsealed
+from segmenter.classifier.model_file import Coefficients, MatrixRow, Name, Number, read_from, sealed, unsealed
 from segmenter.errors import DefinitionError
 
 FORMAT = 1

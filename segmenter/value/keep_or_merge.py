@@ -30,7 +30,9 @@ class SegmentAdvice:
     merge_with: str = ""
 
 
-def advise_on_segments(ranking: Sequence[RankedSegment], messages: Mapping[str, str], *, valued: bool) -> dict[str, SegmentAdvice]:
+def advise_on_segments(
+    ranking: Sequence[RankedSegment], messages: Mapping[str, str], *, valued: bool
+) -> dict[str, SegmentAdvice]:
     """Return what to do with each ranked segment.
 
     Args:
@@ -43,8 +45,16 @@ def advise_on_segments(ranking: Sequence[RankedSegment], messages: Mapping[str, 
     first: dict[str, str] = {}
     found = {}
     for ranked_segment in ranking:
-        against = [*_small(ranked_segment, least), *_unreachable(ranked_segment), *(_worthless(ranked_segment) if valued else ())]
-        twin = first.setdefault(messages[ranked_segment.name], ranked_segment.name) if ranked_segment.name in messages else ranked_segment.name
+        against = [
+            *_small(ranked_segment, least),
+            *_unreachable(ranked_segment),
+            *(_worthless(ranked_segment) if valued else ()),
+        ]
+        twin = (
+            first.setdefault(messages[ranked_segment.name], ranked_segment.name)
+            if ranked_segment.name in messages
+            else ranked_segment.name
+        )
         if twin != ranked_segment.name:
             reasons = (f"same message as {twin}", *against)
             found[ranked_segment.name] = SegmentAdvice("merge", reasons, twin)
@@ -58,7 +68,9 @@ def advise_on_segments(ranking: Sequence[RankedSegment], messages: Mapping[str, 
 def _small(ranked_segment: RankedSegment, least: int) -> list[str]:
     if ranked_segment.people >= least:
         return []
-    return [f"too small: {needs('it', least, 'people', ranked_segment.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
+    return [
+        f"too small: {needs('it', least, 'people', ranked_segment.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"
+    ]
 
 
 def _unreachable(ranked_segment: RankedSegment) -> list[str]:

@@ -183,7 +183,9 @@ def _mean_draws(values: Array, rng: np.random.Generator) -> Array:
     return np.asarray(drawn @ bins / len(ordered))
 
 
-def _gains(responses: Sequence[SegmentResponse | None], beside: Sequence[SegmentResponse], rng: np.random.Generator) -> Array:
+def _gains(
+    responses: Sequence[SegmentResponse | None], beside: Sequence[SegmentResponse], rng: np.random.Generator
+) -> Array:
     """Gains (row 0 measured, then drawn), pulled to their common one; a measurement that several share counts once.
 
     A segment that nobody measured takes the common gain; its draws differ from it as those of segments do.
@@ -192,7 +194,10 @@ def _gains(responses: Sequence[SegmentResponse | None], beside: Sequence[Segment
     named = {response.of or str(place): response for place, response in enumerate(responses) if response is not None}
     if not named:
         return found
-    everybody = [*named.values(), *(segment_response for segment_response in beside if segment_response.of not in named)]
+    everybody = [
+        *named.values(),
+        *(segment_response for segment_response in beside if segment_response.of not in named),
+    ]
     gains = np.array([r.gain for r in everybody])
     errors = np.array([max(r.variance, 1e-12) for r in everybody])
     drawn = np.vstack([gains, rng.normal(gains, np.sqrt(errors), size=(DRAWS, len(everybody)))])
@@ -281,5 +286,13 @@ def _places(scores: Array) -> NDArray[np.int64]:
 
 def most_valuable(ranking: Sequence[RankedSegment], number: int, before: Sequence[str] = ()) -> list[str]:
     """Return the *number* most valuable segments; among those that can't be told apart, who was chosen before stays."""
-    kept = sorted(ranking, key=lambda ranked_segment: (ranked_segment.tie, ranked_segment.name not in before, -ranked_segment.value, ranked_segment.name))
+    kept = sorted(
+        ranking,
+        key=lambda ranked_segment: (
+            ranked_segment.tie,
+            ranked_segment.name not in before,
+            -ranked_segment.value,
+            ranked_segment.name,
+        ),
+    )
     return [one.name for one in kept[:number]]

@@ -10,7 +10,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 from sync.cli.pipeline import parse_moment
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def discover_command(
     _check(file, survey, trait or (), name)
     asked = SearchOptions(most=max_segments, method=_method(method))
     with session_of(workspace) as session:
-        base = _base(session, file, survey, trait or (), item or (), respondent, describe or (), within, max_segments, seed, name)
+        base = _base(
+            session, file, survey, trait or (), item or (), respondent, describe or (), within, max_segments, seed, name
+        )
         console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
         discovered = job.discover(session, base, asked, name=name, seed=seed)
     console.result(_document(discovered), *_told(discovered))
@@ -277,7 +279,9 @@ def migration_command(
         before, after = parse_moment(start) or session.now() - MONTH, parse_moment(end) or session.now()
         overlap = job.migration(session, before, after)
     document = {"from": before, "to": after, "stayed": overlap.stayed(), **_cells(overlap)}
-    console.result(document, _matrix(overlap), f"{overlap.stayed():.1%} of {int(overlap.counts.sum()):,} people stayed.")
+    console.result(
+        document, _matrix(overlap), f"{overlap.stayed():.1%} of {int(overlap.counts.sum()):,} people stayed."
+    )
 
 
 @app.command("overlap")
@@ -327,5 +331,7 @@ def _cells(overlap: Overlap) -> dict[str, Any]:
 
 
 def _matrix(overlap: Overlap) -> Any:
-    rows = [(row or "unclassified", *(int(people) for people in overlap.counts[i])) for i, row in enumerate(overlap.rows)]
+    rows = [
+        (row or "unclassified", *(int(people) for people in overlap.counts[i])) for i, row in enumerate(overlap.rows)
+    ]
     return table("", *(column or "unclassified" for column in overlap.columns), rows=rows)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, ConnectionOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
 
 MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
 
 
 @app.command("doctor")
-def doctor_command(*, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False) -> int:
+def doctor_command(
+    *, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False
+) -> int:
     """Check connections and settings; show how to fix problems. Covers credentials, scopes, limits and fields."""
     from sync.ops.doctor import examine  # noqa: PLC0415 - heavy imports only where needed
 

@@ -8,7 +8,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 from sync.cli.pipeline import parse_moment, parse_share
 
 group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
@@ -82,12 +82,18 @@ def experiment_create_command(
             generic=tuple(generic or ()),
             placebo=tuple(placebo or ()),
         )
-        experiment_view = job.create_experiment(session, wanted, baseline=None if baseline is None else parse_share(baseline))
-    console.result(experiment_document(experiment_view), *render_experiment(experiment_view), *next_steps(experiment_view))
+        experiment_view = job.create_experiment(
+            session, wanted, baseline=None if baseline is None else parse_share(baseline)
+        )
+    console.result(
+        experiment_document(experiment_view), *render_experiment(experiment_view), *next_steps(experiment_view)
+    )
 
 
 @group.command(name="show")
-def experiment_show_command(name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def experiment_show_command(
+    name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
+) -> None:
     """Show an experiment. Lists people by persona and variant, the detectable lift, and edited groups."""
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 

@@ -30,7 +30,9 @@ WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-ConnectionOption = Annotated[str | None, typer.Option("--connection", metavar="CONNECTION", help="Only this connection.")]
+ConnectionOption = Annotated[
+    str | None, typer.Option("--connection", metavar="CONNECTION", help="Only this connection.")
+]
 HERE = Path()
 
 

@@ -10,7 +10,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from segmenter.profile.profile import Profile
@@ -132,7 +132,9 @@ def _list(session: Session) -> tuple[Any, ...]:
         facts = (profile.trust.people, profile.trust.grade) if profile else ("–", "–")
         when = f"{version.as_of:%Y-%m-%d}" if version else "none yet"
         rows.append((slug, persona.name, *facts, when, ", ".join(missing) or "nothing"))
-    without = [segment.name for segment in session.workspace.segments if segment.name not in session.workspace.persona_of]
+    without = [
+        segment.name for segment in session.workspace.segments if segment.name not in session.workspace.persona_of
+    ]
     shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
     lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
     return {"personas": told, "segments_without": without}, shown, *(lines if without else [])

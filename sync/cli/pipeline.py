@@ -13,7 +13,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import Console
-from sync.cli.options import HERE, REJECTS, JsonOption, ConnectionOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, REJECTS, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
 from sync.session import Session
 
 AsOfOption = Annotated[
@@ -169,7 +169,9 @@ def undo_command(
 
 
 @app.command("results")
-def results_command(*, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False) -> None:
+def results_command(
+    *, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False
+) -> None:
     """Import campaign results: deliveries, opens, clicks and orders."""
     from sync.results import job  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 from sync.cli.render import creepy
 
 
@@ -35,7 +35,9 @@ def preview_command(
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
         chosen = None if everybody else persona
-        preview = job.preview(session, template, contact=None if everybody else contact, persona=chosen, only=connection)
+        preview = job.preview(
+            session, template, contact=None if everybody else contact, persona=chosen, only=connection
+        )
     out.write_text(preview.page(), "utf-8")
     rows = [
         (one.title, one.people, ", ".join(f"{name} {share:.0%}" for name, share in one.fallbacks.items()))
@@ -44,5 +46,10 @@ def preview_command(
     shown = table("Persona or person", "People", "Fallback for", rows=rows)
     told = [*preview.notes, *([preview.focus] if preview.focus else [])]
     console.result(
-        {**asdict(preview), "page": str(out)}, *preview.problems, *creepy(preview.concerns), *told, shown, f"Preview: {out}"
+        {**asdict(preview), "page": str(out)},
+        *preview.problems,
+        *creepy(preview.concerns),
+        *told,
+        shown,
+        f"Preview: {out}",
     )

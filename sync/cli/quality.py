@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from sync.monitor.quality import Judged
@@ -38,7 +38,13 @@ def _shown(judged: Judged) -> list[Any]:
     shown: list[Any] = [table("Light", "Trait", "", "Missing", "Impossible", rows=rows)]
     if judged.drifts:
         moved = [
-            (name, f"{drift.psi:.3f}", f"{drift.threshold:.3f}", "drift" if drift.alarm else "", f"{drift.share_new:.1%}")
+            (
+                name,
+                f"{drift.psi:.3f}",
+                f"{drift.threshold:.3f}",
+                "drift" if drift.alarm else "",
+                f"{drift.share_new:.1%}",
+            )
             for name, drift in judged.drifts.items()
         ]
         shown.append(table("Compared with the reference", "PSI", "Alert above", "", "New values", rows=moved))
@@ -69,7 +75,9 @@ def _fault(what: str, example: str) -> str:
 def _document(judged: Judged) -> dict[str, Any]:
     return {
         "light": judged.light,
-        "traits": [{**asdict(trait), "light": trait.light, "decides": trait.name in judged.deciding} for trait in judged.traits],
+        "traits": [
+            {**asdict(trait), "light": trait.light, "decides": trait.name in judged.deciding} for trait in judged.traits
+        ],
         "stale": list(judged.stale),
         "faults": [asdict(fault) for fault in judged.faults],
         "drift": {

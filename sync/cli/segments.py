@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 
 @app.command("segments")
@@ -17,7 +17,12 @@ def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption =
     with session_of(workspace) as session:
         segment_values = job.rank_segments(session)
         _, told = job.focus(session)
-    lines: list[Any] = [_table(segment_values), *_advice(segment_values), *job.tried_sentences(segment_values.tried), *segment_values.notes]
+    lines: list[Any] = [
+        _table(segment_values),
+        *_advice(segment_values),
+        *job.tried_sentences(segment_values.tried),
+        *segment_values.notes,
+    ]
     console.result({**job.ranking_document(segment_values), "focus": told or None}, *lines, *([told] if told else []))
 
 

@@ -10,7 +10,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, session_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 
 @app.command("status")

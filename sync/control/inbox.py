@@ -184,7 +184,10 @@ class Inbox:
         moment = self.now()
         with writing(self.engine) as connection:
             mine = self._held(connection, owner, [settled.claimed.contact for settled in settled])
-            kept = sorted((settled for settled in settled if settled.claimed.contact in mine), key=lambda settled: settled.claimed.contact)
+            kept = sorted(
+                (settled for settled in settled if settled.claimed.contact in mine),
+                key=lambda settled: settled.claimed.contact,
+            )
             rows = [
                 {"k": key, "s": state, "at": moment, "by": owner, "a": one.answer, "d": {}}
                 for one in kept
@@ -221,7 +224,9 @@ class Inbox:
     @staticmethod
     def _let_go(connection: Connection, owner: str, settled: Sequence[Settled], moment: datetime) -> None:
         finished = delete(CONTACT).where(CONTACT.c.contact == bindparam("c"), CONTACT.c.arrivals == bindparam("n"))
-        connection.execute(finished, [{"c": settled.claimed.contact, "n": settled.claimed.arrivals} for settled in settled])
+        connection.execute(
+            finished, [{"c": settled.claimed.contact, "n": settled.claimed.arrivals} for settled in settled]
+        )
         again = update(CONTACT).where(
             CONTACT.c.owner == owner, CONTACT.c.contact.in_([settled.claimed.contact for settled in settled])
         )

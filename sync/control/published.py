@@ -89,7 +89,12 @@ class People:
         if not rows:
             return
         handed = [
-            {"person_id": published.person_id, "assignment": published.assignment, "recorded_at": recorded_at, "taken_at": None}
+            {
+                "person_id": published.person_id,
+                "assignment": published.assignment,
+                "recorded_at": recorded_at,
+                "taken_at": None,
+            }
             for published in rows
         ]
         with writing(self.engine) as connection:

@@ -57,7 +57,9 @@ def arm_groups(session: Session) -> Table:
     """Return which groups the arms put each person into. Columns ``person_id``, ``group_name``."""
     arms = session.warehouse.current(ARMS.name)
     names: dict[tuple[str, str], str] = {
-        (experiment.name, arm): group for experiment in session.workspace.experiments.values() for arm, group in experiment.groups.items()
+        (experiment.name, arm): group
+        for experiment in session.workspace.experiments.values()
+        for arm, group in experiment.groups.items()
     }
     if session.workspace.everybody is not None:
         names[HOLDOUT, HOLDOUT] = HOLDOUT
@@ -71,7 +73,9 @@ def copies(session: Session) -> Table | None:
 
     Where a person is in several such arms, the experiment that begins last decides. None where no experiment asks.
     """
-    asking = [experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo]
+    asking = [
+        experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo
+    ]
     asking = [one for one in asking if one.ends is None or session.now() < one.ends]
     if not asking:
         return None

@@ -127,7 +127,9 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
     return found
 
 
-def unmatched_personas(personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str) -> list[UnmatchedPersona]:
+def unmatched_personas(
+    personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str
+) -> list[UnmatchedPersona]:
     """Return our personas that are none of the options of a platform's field; see `resolved`."""
     labels = {_read(label) for label in offered}
     listed = ", ".join(offered) or "none"

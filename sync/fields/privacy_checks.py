@@ -136,7 +136,9 @@ def of_settings(session: Session) -> list[Concern]:
     """Return what can be told without measuring anybody: fields as configured, and audiences as assigned."""
     workspace = session.workspace
     concerns = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(session), workspace.sensitive)
-    return concerns + persona_concerns(session, shown_people(session, in_focus(workspace, session.control)), workspace.fields)
+    return concerns + persona_concerns(
+        session, shown_people(session, in_focus(workspace, session.control)), workspace.fields
+    )
 
 
 def _counted(rows: Table, name: str) -> dict[str, int]:

@@ -155,7 +155,9 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Su
                 f"The item {item!r} is sensitive ({reason}) and may not decide segments.",
                 fix="Run `personasync discover` without it, or state the purpose in [sensitive].",
             )
-        trait = own.get(item) or trait_name(made.name, item, {survey_question.trait for survey_question in survey_questions})
+        trait = own.get(item) or trait_name(
+            made.name, item, {survey_question.trait for survey_question in survey_questions}
+        )
         told = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
         survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
     return tuple(survey_questions)

@@ -13,9 +13,9 @@ import numpy as np
 from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.discover.markers import Descriptor, descriptors, reversed_items
-from segmenter.discover.propose import SearchOptions, ProposedSegment, Proposal, propose
+from segmenter.discover.propose import Proposal, ProposedSegment, SearchOptions, propose
 from segmenter.discover.to_linear import by_centres, by_classes
-from segmenter.stats.alignment import overlap_of_labels, kept_names
+from segmenter.stats.alignment import kept_names, overlap_of_labels
 from sync.modeling.inputs import Base
 from sync.session import Session, recorded
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save

@@ -251,9 +251,7 @@ def train(
             rules=_rules(session, people, as_of) if target != "rules" else None,
         )
     except DefinitionError as error:
-        raise FixSettingsError(
-            f"No model was fitted: {error}", fix="Wait for more data, or merge segments."
-        ) from error
+        raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge segments.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
     return FittedModel(file, fitted, save_model(workspace.state_dir, file))
 

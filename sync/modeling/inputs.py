@@ -14,7 +14,7 @@ from connectors.records import SURVEY_ANSWERS
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import Items, survey_items, numbers, words_of
+from segmenter.stats.item_matrix import Items, numbers, survey_items, words_of
 from sync.active_people import assigned_people
 from sync.session import Session
 from sync.surveys.spreadsheet import Grid, read_grid
@@ -178,9 +178,7 @@ def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     for person, number in zip(grid.column(who), grid.numbers, strict=True):
         if not person:
-            raise FixSettingsError(
-                f"{grid.file}, row {number}: {who!r} is empty.", fix="Every respondent needs an id."
-            )
+            raise FixSettingsError(f"{grid.file}, row {number}: {who!r} is empty.", fix="Every respondent needs an id.")
         if person in seen:
             raise FixSettingsError(
                 f"{grid.file}, row {number}: {person!r} already answered in row {seen[person]}.",

@@ -9,8 +9,8 @@ from connectors.errors import FixSettingsError
 from segmenter.lift.exposures import BEFORE_ANY
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.monitor.drift import (
-    ResponseCount,
     Drift,
+    ResponseCount,
     ResponseDrift,
     Spread,
     drift,
@@ -76,7 +76,9 @@ def lifted(session: Session) -> list[str]:
 
     Only a holdout measures incremental orders.
     """
-    found = [(experiment.name, _effects(session, experiment.name)) for experiment in session.workspace.experiments.values()]
+    found = [
+        (experiment.name, _effects(session, experiment.name)) for experiment in session.workspace.experiments.values()
+    ]
     held = [(name, effects) for name, effects in found if effects]
     if len(held) < 2:  # noqa: PLR2004 - a change has a before
         return []

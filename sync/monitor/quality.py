@@ -26,9 +26,9 @@ from segmenter.monitor.quality import (
     worst,
 )
 from sync.assign.sources import definitions_of
-from sync.monitor.drift import response_drift, lifted, population
+from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.stability import Held, held
-from sync.results.campaigns import newest_campaigns, freshness
+from sync.results.campaigns import freshness, newest_campaigns
 from sync.session import Session
 from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age

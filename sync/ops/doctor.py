@@ -8,7 +8,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync.assign.sources import definitions_of
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import unmatched_personas, field_options, resolved, co_owned_fields
+from sync.fields.platform_persona import co_owned_fields, field_options, resolved, unmatched_personas
 from sync.monitor import drift as drifting
 from sync.monitor import quality
 from sync.ops import setup
@@ -38,7 +38,12 @@ def _connection(session: Session, name: str) -> list[Finding]:
         connector = session.connector(name)
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
-            found += [_fields(session, name), *_personas(session, name), _clock(session, name), *hooks.findings(session, name)]
+            found += [
+                _fields(session, name),
+                *_personas(session, name),
+                _clock(session, name),
+                *hooks.findings(session, name),
+            ]
     except PersonasyncError as error:
         return [Finding("settings", "fail", str(error))]
     return found
@@ -57,7 +62,10 @@ def _personas(session: Session, name: str) -> list[Finding]:
     found = []
     for field in co_owned_fields(session, name):
         offered, personas = field_options(session.connector(name), field), session.workspace.personas
-        found += [Finding("personas", "warn", unmatched_persona.message, unmatched_persona.fix) for unmatched_persona in unmatched_personas(personas, offered, field, name)]
+        found += [
+            Finding("personas", "warn", unmatched_persona.message, unmatched_persona.fix)
+            for unmatched_persona in unmatched_personas(personas, offered, field, name)
+        ]
         try:
             resolved(personas, offered, name)
         except FixSettingsError as error:
@@ -92,7 +100,8 @@ def _workspace(session: Session) -> list[Finding]:
         found.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
     found += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
     found += [
-        Finding("creepy", "warn", f"{concern.place}: {concern.message}", concern.fix) for concern in creepiness.of_settings(session)
+        Finding("creepy", "warn", f"{concern.place}: {concern.message}", concern.fix)
+        for concern in creepiness.of_settings(session)
     ]
     found += _facts(session)
     found += _people(session)
@@ -135,9 +144,14 @@ def _facts(session: Session) -> list[Finding]:
 
 def _data(session: Session) -> list[Finding]:
     """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
-    found = [Finding("data", "fail", f"{breach.message} {REFUSED}", DAILY) for breach in fitness.too_old_connections(session)]
+    found = [
+        Finding("data", "fail", f"{breach.message} {REFUSED}", DAILY) for breach in fitness.too_old_connections(session)
+    ]
     found += [Finding("data", "warn", sentence) for sentence in quality.stale_streams(session)] if not found else []
-    found += [Finding("data", "warn", f"{data_fault.table}: {data_fault.what}.", data_fault.fix) for data_fault in quality.faults(session)]
+    found += [
+        Finding("data", "warn", f"{data_fault.table}: {data_fault.what}.", data_fault.fix)
+        for data_fault in quality.faults(session)
+    ]
     try:
         drifts, told = drifting.population(session, definitions_of(session.workspace).version)
     except PersonasyncError as error:

@@ -59,7 +59,9 @@ def register_webhook(session: Session, step: SetupStep) -> str:
             f"Next, run `hs project upload` in {PROJECT}, then set [serve] hubspot_secret to the app's client secret."
         )
     facts = session.manifest.connectors[session.workspace.connections[step.connection].connector]
-    webhook = Webhook(_mailchimp_url(session, serve), tuple(webhook.type for webhook in facts.webhooks), facts.webhook_sources)
+    webhook = Webhook(
+        _mailchimp_url(session, serve), tuple(webhook.type for webhook in facts.webhooks), facts.webhook_sources
+    )
     try:
         secret = session.connector(step.connection).add_webhook(webhook)
     except RejectedError as error:

@@ -19,7 +19,7 @@ from sync.personas.groups import assigned_groups, proposed
 from sync.personas.profiles import persona_segments, profiles_of
 from sync.session import Session, recorded
 from sync.workspace.settings import PERSONAS, SEGMENTS, Workspace
-from sync.workspace.toml_reader import append_text, toml_string, replace_bytes
+from sync.workspace.toml_reader import append_text, replace_bytes, toml_string
 
 LONGEST = 40  # letters of a persona's name
 
@@ -71,7 +71,9 @@ def draft(session: Session, name: str | None, *, proposal: str | None = None) ->
                 continue
             invention = session.workspace.personas[slug].invention()
             document = profile.document()
-            version = session.control.personas.record(slug, document, invention, as_of=grouping.as_of, run_id=run.run_id)
+            version = session.control.personas.record(
+                slug, document, invention, as_of=grouping.as_of, run_id=run.run_id
+            )
             kept += [version] if version else []
         new = {one.slug for one in kept}
         unchanged = [slug for slug, profile in told.items() if profile.trust.people and slug not in new]

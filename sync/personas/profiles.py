@@ -14,7 +14,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import DELIVERIES, ENGAGEMENTS, ORDERS
 from segmenter.profile.columns import column_of, may_describe, stem
-from segmenter.profile.credibility import Source, SegmentStability, Trust
+from segmenter.profile.credibility import SegmentStability, Source, Trust
 from segmenter.profile.distinctive_traits import FEWEST, DistinctiveTrait, TraitTest, distinctive_traits, measure
 from segmenter.profile.profile import Definition, Profile, rounded_profile
 from segmenter.profile.typical_member import Typical, typical
@@ -119,7 +119,12 @@ def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewe
 
 
 def _typical(
-    people: Table, slug: str, own: Sequence[DistinctiveTrait], compared: Sequence[TraitTest], traits: Sequence[Trait], fewest: int
+    people: Table,
+    slug: str,
+    own: Sequence[DistinctiveTrait],
+    compared: Sequence[TraitTest],
+    traits: Sequence[Trait],
+    fewest: int,
 ) -> Typical | None:
     """The typical member, looked for in the traits by which groups differ; those that mark this group come first."""
     chosen: list[str] = []
@@ -149,7 +154,9 @@ def _silent(trust: Trust, own: Sequence[DistinctiveTrait], compared: Sequence[Tr
 
 def persona_segments(session: Session, slug: str) -> tuple[Definition, ...]:
     """Return the segments that a persona stands for, in the order of their file."""
-    segments = [segment for segment in session.workspace.segments if session.workspace.persona_of.get(segment.name) == slug]
+    segments = [
+        segment for segment in session.workspace.segments if session.workspace.persona_of.get(segment.name) == slug
+    ]
     return tuple(Definition(segment.name, segment.rule, segment.parent) for segment in segments)
 
 

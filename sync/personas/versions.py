@@ -50,7 +50,9 @@ def persona_view(session: Session, name: str, number: int | None = None) -> Pers
     version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
     if version is None:
         found = profiles_of(session, assigned_groups(session), [slug])
-        return PersonaView(slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`.")
+        return PersonaView(
+            slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`."
+        )
     profile = _profile(version)
     newest = newest_moment(session)
     if version is not versions[-1]:
@@ -120,7 +122,9 @@ class Compared:
     changes: Sequence[PersonaChange]
 
 
-def compare_versions(session: Session, old: str | None, new: str | None, only: str | None) -> tuple[list[Compared], list[str]]:
+def compare_versions(
+    session: Session, old: str | None, new: str | None, only: str | None
+) -> tuple[list[Compared], list[str]]:
     """Compare two versions of each persona, and say of which there is nothing to compare.
 
     Args:

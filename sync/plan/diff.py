@@ -302,7 +302,9 @@ def _changes_of(row: Mapping[str, Any], target: Target, counts: Counts) -> Itera
         ours = row.get(f"ours_{place}")
         if wanted != shown:
             overwrite = target.co_owned_fields.get(name, True)
-            if name in target.co_owned_fields and not may_write(wanted=wanted, shown=shown, ours=ours, overwrite=overwrite):
+            if name in target.co_owned_fields and not may_write(
+                wanted=wanted, shown=shown, ours=ours, overwrite=overwrite
+            ):
                 counts.kept[target.connection, name] += 1
                 continue
             counts.by_field[target.connection, name] += 1

@@ -20,11 +20,11 @@ from sync.breach import Breach
 from sync.control.runs import Run
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import PersonaValues, platform_personas, co_owned_fields
+from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, shown_instead, shown_people, skipped_sentences, small_segments
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
-from sync.plan.guardrails import GuardrailLimits, how_to_override, broken_limits
+from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
 from sync.plan.standing_rejections import standing_rejections
 from sync.pull.job import properties_read
 from sync.session import Session, recorded
@@ -150,7 +150,9 @@ def basis(session: Session, *, own: str = "") -> dict[str, str]:
 
 def last_write(session: Session, *, but: str = "") -> Run | None:
     """Return the newest apply or undo, *but* one command."""
-    wrote = (run for run in session.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
+    wrote = (
+        run for run in session.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo "))
+    )
     return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 
@@ -190,7 +192,9 @@ def assigned_at(session: Session) -> datetime | None:
     return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
 
 
-def gather_state(session: Session, pushed: Sequence[str] | None, people: Table | None, personas: PersonaValues) -> State:
+def gather_state(
+    session: Session, pushed: Sequence[str] | None, people: Table | None, personas: PersonaValues
+) -> State:
     """Return the tables that a plan is made from.
 
     Args:

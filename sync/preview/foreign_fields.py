@@ -104,14 +104,20 @@ def _read(session: Session, name: str, person: str, foreign: Foreign) -> None:
     mine = contacts.filter(contacts.connection == name, contacts.platform_id.isin(keys), contacts.state == "active")
     rows = mine.select("platform_id", "email").order_by("platform_id").limit(1).to_pyarrow().to_pylist()
     if not rows:
-        foreign.notes.append(f"The person is not a contact of {name}: {', '.join(foreign.values)} are shown in brackets.")
+        foreign.notes.append(
+            f"The person is not a contact of {name}: {', '.join(foreign.values)} are shown in brackets."
+        )
         return
     key, email = rows[0]["platform_id"], rows[0]["email"]
-    asked = [Change(name, key, person, email, "field", value, None, None) for value in foreign.values if value not in ADDRESS]
+    asked = [
+        Change(name, key, person, email, "field", value, None, None) for value in foreign.values if value not in ADDRESS
+    ]
     try:
         shown = session.connector(name).read_back(asked) if asked else {}
     except PersonasyncError as error:
         foreign.problems.append(f"Can't read the contact's values from {name}: {error}")
         return
-    foreign.values |= {value: shown.get((key, "field", value)) or "" for value in foreign.values if value not in ADDRESS}
+    foreign.values |= {
+        value: shown.get((key, "field", value)) or "" for value in foreign.values if value not in ADDRESS
+    }
     foreign.values |= {value: email or "" for value in foreign.values if value in ADDRESS}

@@ -17,7 +17,7 @@ from segmenter.personalize.templates import Language, Template, read_template
 from sync.assign.job import fields_wanted, individual_traits
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import PersonaValues, platform_personas, co_owned_fields
+from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import shown_people
 from sync.plan.job import assigned_at
 from sync.preview.foreign_fields import Foreign, foreign_fields
@@ -90,7 +90,11 @@ def _concerns(
         found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
     mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
-    return [*of_mail(tokens, creepiness.limits(session)), *found, *creepiness.persona_concerns(session, assigned, fields)]
+    return [
+        *of_mail(tokens, creepiness.limits(session)),
+        *found,
+        *creepiness.persona_concerns(session, assigned, fields),
+    ]
 
 
 def _read(path: Path) -> str:

@@ -72,7 +72,9 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 
 def _card(previewed_mail: PreviewedMail) -> str:
-    told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in previewed_mail.fallbacks.items())
+    told = "".join(
+        f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in previewed_mail.fallbacks.items()
+    )
     told += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
     frame = f'<iframe sandbox title="Email for {escape(previewed_mail.title)}" srcdoc="{escape(previewed_mail.html)}"></iframe>'
     people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"

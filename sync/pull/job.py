@@ -96,7 +96,9 @@ def read_stream(
             snapshot.append(page.rows)
         else:
             rows = (
-                opt_outs.keep_opt_outs(session.warehouse, session.control, page.rows) if page.table == CONTACTS.name else page.rows
+                opt_outs.keep_opt_outs(session.warehouse, session.control, page.rows)
+                if page.table == CONTACTS.name
+                else page.rows
             )
             kept = session.warehouse.append(page.table, rows, recorded_at=session.now())
             pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept

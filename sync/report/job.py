@@ -13,13 +13,13 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
 from sync.report import charts
 from sync.report import sections as parts
-from sync.report.changes import KeyFigures, report_changes, key_figures_of
+from sync.report.changes import KeyFigures, key_figures_of, report_changes
 from sync.report.charts import click_chart
 from sync.report.page import CampaignPart, Figure, ReportPage
 from sync.report.persona_cards import cards
 from sync.report.sentences import PersonaShare, Report, show_campaign
 from sync.results.campaign_result import CampaignResult
-from sync.results.campaigns import newest_campaigns, freshness
+from sync.results.campaigns import freshness, newest_campaigns
 from sync.session import Session, recorded
 from sync.value.ranking import SegmentValues
 

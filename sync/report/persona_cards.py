@@ -16,7 +16,7 @@ from segmenter.stats.proportions import Responses, wilson
 from sync.personas.groups import as_they_were_assigned
 from sync.personas.profiles import profiles
 from sync.report import charts
-from sync.report.engagement_profile import Portrait, FirstTime, portraits
+from sync.report.engagement_profile import FirstTime, Portrait, portraits
 from sync.report.page import Card, Figure
 from sync.report.sentences import PersonaShare
 from sync.results.campaign_result import CLICKED, CampaignResult, ResultRow
@@ -69,7 +69,9 @@ def _card(
         share,
         f"persona-{share.slug}",
         values.get(share.slug, ""),
-        channels=[f"{channel.connection}: {channel.persons:,}, {channel.reachable:,} marketable" for channel in drawn.channels],
+        channels=[
+            f"{channel.connection}: {channel.persons:,}, {channel.reachable:,} marketable" for channel in drawn.channels
+        ],
         path=[_step(one) for one in drawn.path],
         copy=_copy(session, share.slug),
         history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
@@ -107,7 +109,11 @@ def picture(directory: Path, name: str) -> str:
 
 
 def _step(first_time: FirstTime) -> str:
-    days = f", after {first_time.days:,.0f} days" if first_time.days >= 1 and first_time.what in {"ordered", "received an email"} else ""
+    days = (
+        f", after {first_time.days:,.0f} days"
+        if first_time.days >= 1 and first_time.what in {"ordered", "received an email"}
+        else ""
+    )
     return f"{first_time.share:.0%} {first_time.what}{days}"
 
 

@@ -11,14 +11,14 @@ from connectors.records import CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import CampaignAdvice, MeasuredCampaign, advise_on_campaigns
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
-from segmenter.lift.text import RATES, apart_sentence, contrast, offer_sentence, effect_sentence, sentences
+from segmenter.lift.text import RATES, apart_sentence, contrast, effect_sentence, offer_sentence, sentences
 from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
-from sync.monitor.drift import response_drift, lifted, population
+from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.migration import migration
 from sync.monitor.stability import held
 from sync.report import charts
-from sync.report.page import Figure, AdviceLine, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
+from sync.report.page import AdviceLine, Figure, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
 from sync.results.campaign_result import CampaignResult
 from sync.results.lift import Lift, engagements, lift_of_campaign, lift_of_experiment
 from sync.results.offers import NOTHING, offers
@@ -134,9 +134,15 @@ def advice_lines(campaign_advice: CampaignAdvice) -> list[tuple[str, list[Advice
     nothing = {
         "Stop": "No significant negative result." if campaign_advice.measured else "",
         "Keep or scale": "No significant positive result yet." if campaign_advice.measured else "",
-        "Test next": "Nothing: every persona has a significant winner among all offers." if campaign_advice.settled else "",
+        "Test next": "Nothing: every persona has a significant winner among all offers."
+        if campaign_advice.settled
+        else "",
     }
-    parts = (("Stop", "stop", campaign_advice.stop), ("Keep or scale", "go", campaign_advice.go_on), ("Test next", "test", campaign_advice.test_next))
+    parts = (
+        ("Stop", "stop", campaign_advice.stop),
+        ("Keep or scale", "go", campaign_advice.go_on),
+        ("Test next", "test", campaign_advice.test_next),
+    )
     told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
     return [(title, [AdviceLine(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
 
@@ -274,7 +280,10 @@ def drifts(session: Session, measured: Sequence[CampaignResult]) -> list[str]:
 
 def verdict_of(lift: Lift) -> str:
     """Return the verdict on everyone in the primary metric."""
-    return next((comparison.everyone.verdict for comparison in lift.comparisons if comparison.question.metric == lift.primary), "nobody")
+    return next(
+        (comparison.everyone.verdict for comparison in lift.comparisons if comparison.question.metric == lift.primary),
+        "nobody",
+    )
 
 
 def finding_sentences(lifts: Sequence[Lift]) -> list[str]:

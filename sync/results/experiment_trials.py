@@ -12,7 +12,7 @@ from ibis import Table
 
 from connectors.records import ARMS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.exposures import delivery_answers
-from segmenter.lift.mailings import ComparableMailings, SentMail, Mailing, mailings
+from segmenter.lift.mailings import ComparableMailings, Mailing, SentMail, mailings
 from segmenter.lift.network import SIDES, Pattern, Trial
 from segmenter.lift.outcomes import moment_literal
 from segmenter.lift.randomization import Experiment, sample_ratio
@@ -42,7 +42,8 @@ def trials_of(session: Session, experiment: Experiment, metric: str) -> tuple[li
     early = experiment.ends is None or latest_moment(session) < experiment.ends
     patterns = _patterns(session, told, {persona: each.compared for persona, each in found.items()}, metric)
     trials = [
-        Trial(experiment.name, persona_name(session, persona), tuple(mine), early) for persona, mine in sorted(patterns.items())
+        Trial(experiment.name, persona_name(session, persona), tuple(mine), early)
+        for persona, mine in sorted(patterns.items())
     ]
     return trials, _left_out(experiment, found)
 

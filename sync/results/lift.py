@@ -15,7 +15,7 @@ from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ENGAGEM
 from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
 from segmenter.lift.exposures import reached
 from segmenter.lift.machine_opens import with_machines
-from segmenter.lift.outcomes import Stratum, OutcomeWindow, moment_literal, outcomes, strata
+from segmenter.lift.outcomes import OutcomeWindow, Stratum, moment_literal, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.stats.means import Adjusted, cuped, welch
 from segmenter.stats.proportions import Interval
@@ -142,7 +142,12 @@ def strata_of_experiment(session: Session, experiment: Experiment) -> list[Strat
     """Count what the people of an experiment's arms did since it began, whether a mail reached them or not."""
     arms = session.warehouse.current(ARMS.name)
     people = arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
-    return _strata(session, people, _mails_during(session, experiment), OutcomeWindow(_until(session, experiment), None, _currency(session)))
+    return _strata(
+        session,
+        people,
+        _mails_during(session, experiment),
+        OutcomeWindow(_until(session, experiment), None, _currency(session)),
+    )
 
 
 def _until(session: Session, experiment: Experiment) -> datetime:
@@ -158,7 +163,9 @@ def latest_moment(session: Session) -> datetime:
 
 def _mails_during(session: Session, experiment: Experiment) -> Table:
     campaigns = session.warehouse.current(CAMPAIGNS.name)
-    during = (campaigns.sent_at >= moment_literal(experiment.begins)) & (campaigns.sent_at <= moment_literal(_until(session, experiment)))
+    during = (campaigns.sent_at >= moment_literal(experiment.begins)) & (
+        campaigns.sent_at <= moment_literal(_until(session, experiment))
+    )
     return campaigns.filter(during).select("connection", "campaign_id")
 
 
@@ -180,7 +187,9 @@ def _judge(
         for arm in treated
         for metric in _metrics(primary)
     ]
-    comparisons = corrected_for_multiplicity([compare_arms(stratums, question) for question in questions], primary=primary)
+    comparisons = corrected_for_multiplicity(
+        [compare_arms(stratums, question) for question in questions], primary=primary
+    )
     spend = [_spend(session, stratums, arm, control) for arm in treated]
     return Lift(about, primary, comparisons, spend, ratio, early, (), stratums)
 

@@ -112,7 +112,9 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
             "required": False,
             "public": True,
             "default_value": "",
-            "help_text": ", ".join(f"{stored_number(a.value)} = {a.label}" for a in question.answers)[:MERGE_FIELD_HELP],
+            "help_text": ", ".join(f"{stored_number(a.value)} = {a.label}" for a in question.answers)[
+                :MERGE_FIELD_HELP
+            ],
         }
         if question.answers:
             body["options"] = {"choices": [stored_number(answer.value) for answer in question.answers]}

@@ -19,10 +19,10 @@ from segmenter.minimum import needs
 from segmenter.surveys.answers import AnswerSheet, is_no_answer, number_of
 from segmenter.surveys.survey_checks import (
     SurveyFinding,
-    one_sided_segments,
     centred_answers,
     check_survey,
     latest_answers,
+    one_sided_segments,
     response_styles,
     turned_round,
     unusable_items,
@@ -35,7 +35,7 @@ from segmenter.typing_tool.targets import Relabeller, found_anew, given, k_means
 from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of
 from segmenter.typing_tool.validation import fill_values, filled
 from sync.session import Session
-from sync.surveys.answers import SurveyColumns, Read, answers_from_file
+from sync.surveys.answers import Read, SurveyColumns, answers_from_file
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
 from sync.traits.compute import measured
@@ -190,7 +190,9 @@ class SurveyScores:
     incomplete: Sequence[str]
 
 
-def score_file(file: ToolFile, path: Path, columns: SurveyColumns, thresholds: Thresholds, *, sheet: str | None) -> SurveyScores:
+def score_file(
+    file: ToolFile, path: Path, columns: SurveyColumns, thresholds: Thresholds, *, sheet: str | None
+) -> SurveyScores:
     """Score the answers of a file; its columns are items, or the tool's traits.
 
     Raises:

@@ -76,7 +76,9 @@ def refuse_unfit(
     row = trait_figures(people, traits, as_of).to_pyarrow().to_pylist()[0]
     found = trait_qualities(row, traits)
     reference = kept(reference_of(session, definitions.version))
-    breaches = [breach for trait_quality in found for breach in _unfit(trait_quality, reference.get(trait_quality.name))]
+    breaches = [
+        breach for trait_quality in found for breach in _unfit(trait_quality, reference.get(trait_quality.name))
+    ]
     _refuse(breaches, override)
     return bool(breaches)
 
@@ -84,7 +86,12 @@ def refuse_unfit(
 def _unfit(trait_quality: TraitQuality, before: Distribution | None) -> list[Breach]:
     if trait_quality.light == "red":
         what = f"{trait_quality.name} is used for assignment, and {trait_quality.share_impossible:.0%} of its values are invalid"
-    elif before and trait_quality.people >= ENOUGH and before.known >= 2 * (1 - trait_quality.share_missing) and before.known >= 1 / 2:
+    elif (
+        before
+        and trait_quality.people >= ENOUGH
+        and before.known >= 2 * (1 - trait_quality.share_missing)
+        and before.known >= 1 / 2
+    ):
         what = (
             f"{trait_quality.name} decides segments, and only {1 - trait_quality.share_missing:.0%} of people have it, down from "
             f"{before.known:.0%}"
@@ -151,7 +158,10 @@ def record(
         "version": definitions.version,
         "reference": reference.run_id if reference else run_id,
         "people": decided.num_rows,
-        "traits": {name: {"counts": distribution.counts, "edges": list(distribution.edges)} for name, distribution in spread.items()},
+        "traits": {
+            name: {"counts": distribution.counts, "edges": list(distribution.edges)}
+            for name, distribution in spread.items()
+        },
         "segments": {segment["values"]: segment["counts"] for segment in segments},
         "confidence": _confidence(decided),
     }

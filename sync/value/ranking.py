@@ -22,7 +22,7 @@ from segmenter.value.baselines import TOP, Capture, compare_rankings
 from segmenter.value.clv import TooLittle
 from segmenter.value.focus import with_subsegments
 from segmenter.value.keep_or_merge import SegmentAdvice, advise_on_segments
-from segmenter.value.ranking import Costs, RankedSegment, SegmentResponse, SegmentPeople, most_valuable, rank
+from segmenter.value.ranking import Costs, RankedSegment, SegmentPeople, SegmentResponse, most_valuable, rank
 from segmenter.value.rfm_summary import Array, Buyers, History, purchase_history
 from sync.active_people import assigned_people
 from sync.fields.pushed_segments import in_focus
@@ -125,7 +125,9 @@ def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
     return np.asarray(np.append(figures, 0.0)[known])
 
 
-def _segment(name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, SegmentResponse]) -> SegmentPeople:
+def _segment(
+    name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, SegmentResponse]
+) -> SegmentPeople:
     mine = pc.equal(rows["segment"], name).to_numpy()
     reachable = rows["reachable"].to_numpy()
     return SegmentPeople(name, worth[mine], reachable[mine], spent[mine], responses.get(name))
@@ -210,7 +212,9 @@ def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, SegmentRes
     """No arm gains anything, and nobody has to send it: the best is to leave people alone, which gains 0 for sure."""
     measured = {persona.persona for persona in best.personas}
     return {
-        segment: SegmentResponse(0.0, 0.0, best.question.control, name) for segment, name in names.items() if name in measured
+        segment: SegmentResponse(0.0, 0.0, best.question.control, name)
+        for segment, name in names.items()
+        if name in measured
     }
 
 
@@ -258,7 +262,9 @@ def focus(session: Session) -> tuple[list[str] | None, str]:
         return None, ""
     if isinstance(wanted, int):
         ranked = rank_segments(session).ranking
-        active = most_valuable(ranked, wanted, sorted(in_focus(session.workspace, session.control) or ())) if ranked else []
+        active = (
+            most_valuable(ranked, wanted, sorted(in_focus(session.workspace, session.control) or ())) if ranked else []
+        )
     else:
         active = list(wanted)
     unknown = [name for name in active if name not in names]

@@ -100,7 +100,11 @@ class Decider:
             with_base(row, published[row["person_id"]].base if row["person_id"] in published else {}, catalogue, as_of)
             for row in measured.to_pylist()
         ]
-        before = {person: as_assignment(published.assignment) for person, published in published.items() if published.assignment}
+        before = {
+            person: as_assignment(published.assignment)
+            for person, published in published.items()
+            if published.assignment
+        }
         definitions = definitions_of(self._service.workspace)
         assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
         return self._wanted(assigned, before, published, self._known(rows, published))
@@ -138,7 +142,9 @@ class Decider:
             }
             for row in rows
         ]
-        return creepiness.with_privacy_reasons(self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema)))
+        return creepiness.with_privacy_reasons(
+            self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema))
+        )
 
     def _wanted(
         self,

@@ -49,7 +49,9 @@ def changes_of(
         for field in target.fields:
             wanted, shown = values.get((name, field), "") or None, properties.get(field) or None
             mine, overwrite = written.get((name, key, field)), target.co_owned_fields.get(field, True)
-            free = field not in target.co_owned_fields or may_write(wanted=wanted, shown=shown, ours=mine, overwrite=overwrite)
+            free = field not in target.co_owned_fields or may_write(
+                wanted=wanted, shown=shown, ours=mine, overwrite=overwrite
+            )
             if wanted != shown and free:
                 yield Change(name, key, person_id, row["email"], "field", field, shown, wanted)
         for group in target.groups:

@@ -47,7 +47,9 @@ class Gathered:
         return [row for key, row in self.rows.items() if self.person_of.get(key) == person]
 
 
-def gather_contacts(service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, str]], holder: str) -> Gathered:
+def gather_contacts(
+    service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, str]], holder: str
+) -> Gathered:
     """Read the contacts behind events, and everything that belongs to the same persons.
 
     Args:

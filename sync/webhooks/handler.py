@@ -28,7 +28,7 @@ from sync.webhooks.decide import Decider, Decision
 from sync.webhooks.diff import changes_of
 from sync.webhooks.echoes import echoes
 from sync.webhooks.events import address_key
-from sync.webhooks.fetch import ADDRESS, Gathered, ContactRow, gather_contacts
+from sync.webhooks.fetch import ADDRESS, ContactRow, Gathered, gather_contacts
 from sync.webhooks.service import Service
 
 PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written; the worker's pulse renews it
@@ -137,7 +137,11 @@ class Handler:
         return found
 
     def _changes(
-        self, decision: Decision, contacts: Sequence[ContactRow], shown: Collection[tuple[str, str, str]], ledger: _Entries
+        self,
+        decision: Decision,
+        contacts: Sequence[ContactRow],
+        shown: Collection[tuple[str, str, str]],
+        ledger: _Entries,
     ) -> list[Change]:
         targets = targets_of(self._service, self._decider.platform)
         ours = {(name, key, group) for (name, key, kind, group), noted in ledger.items() if _made(kind, noted)}
@@ -165,7 +169,9 @@ class Handler:
             found |= {(name, *key): noted for key, noted in newest.items()}
         return found
 
-    def _settle_lost(self, ledger: _Entries, contacts: Sequence[ContactRow], groups: Collection[tuple[str, str, str]]) -> None:
+    def _settle_lost(
+        self, ledger: _Entries, contacts: Sequence[ContactRow], groups: Collection[tuple[str, str, str]]
+    ) -> None:
         """Say of changes that a killed run left open what became of them: the contacts were read just now."""
         shown = {(row["connection"], row["platform_id"]): json.loads(row["properties"] or "{}") for row in contacts}
         open_runs: dict[str, list[Outcome]] = {}
@@ -311,7 +317,9 @@ def _published(decision: Decision, published: Mapping[str, Published], now: date
     before = published.get(decision.person_id)
     base = before.base if before else {}
     # no digest: the next `assign` writes the row anew
-    return Published(decision.person_id, base, plain_assignment(decision.assignment), "", before.as_of if before else now)
+    return Published(
+        decision.person_id, base, plain_assignment(decision.assignment), "", before.as_of if before else now
+    )
 
 
 def _parts(key: str) -> tuple[str, str]:

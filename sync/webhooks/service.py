@@ -69,7 +69,9 @@ class Service:
         """Return the connector of a connection, opened on first use as the account's service."""
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
-            made: Connector = find_connector(self.workspace.connections[name].connector)(replace(connection, service=True))
+            made: Connector = find_connector(self.workspace.connections[name].connector)(
+                replace(connection, service=True)
+            )
             self.opened[name] = made
         return self.opened[name]
 

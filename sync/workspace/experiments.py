@@ -112,7 +112,11 @@ def experiment_toml(experiment: Experiment) -> str:
     for key in ("personas", "generic", "placebo"):
         named = getattr(experiment, key)
         lines += [f"{key} = [{', '.join(_quoted(slug) for slug in named)}]"] if named else []
-    lines += [f"metric = {_quoted(experiment.metric)}", f"mde = {experiment.mde!r}", f"salt = {_quoted(experiment.salt)}"]
+    lines += [
+        f"metric = {_quoted(experiment.metric)}",
+        f"mde = {experiment.mde!r}",
+        f"salt = {_quoted(experiment.salt)}",
+    ]
     lines += [f"begins = {experiment.begins.isoformat()}"]
     lines += [f"ends = {experiment.ends.isoformat()}"] if experiment.ends else []
     return "\n".join(lines) + "\n"

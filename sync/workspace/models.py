@@ -49,9 +49,7 @@ def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:
     except DefinitionError as error:
         raise FixSettingsError(f"{error}.", fix=FIX) from error
     if not file.gate.passed:
-        raise FixSettingsError(
-            f"{where}: this model did not pass validation: {' '.join(file.gate.sentences)}", fix=FIX
-        )
+        raise FixSettingsError(f"{where}: this model did not pass validation: {' '.join(file.gate.sentences)}", fix=FIX)
     changed = changed_traits(file, catalogue)
     if changed:
         raise FixSettingsError(

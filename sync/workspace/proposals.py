@@ -14,9 +14,9 @@ from pydantic import Field
 
 from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import ModelKind
-from segmenter.classifier.model_file import Names, Number, MatrixRow
+from segmenter.classifier.model_file import MatrixRow, Names, Number
 from sync.workspace.schema import FilePart, Slug
-from sync.workspace.toml_reader import toml_string, read_toml
+from sync.workspace.toml_reader import read_toml, toml_string
 
 FOLDER = "proposals"
 HEADER = ("person_id", "segment")

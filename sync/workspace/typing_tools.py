@@ -46,7 +46,8 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
     path = state_dir / FOLDER / f"{name}.json"
     if path not in _files(state_dir):
         known = (
-            ", ".join(file.stem for file in _files(state_dir)) or "none yet; create one with `personasync survey design`"
+            ", ".join(file.stem for file in _files(state_dir))
+            or "none yet; create one with `personasync survey design`"
         )
         raise FixSettingsError(f"There is no typing tool {name!r}.", fix=f"Available: {known}.")
     return _read(path)

@@ -95,9 +95,7 @@ def apply_it(session: Session) -> str:
     return apply(session).run_id
 
 
-def moment_after(
-    step: Callable[[Session], str], folder: Path, *, world: World, before: Moment | None = None
-) -> Moment:
+def moment_after(step: Callable[[Session], str], folder: Path, *, world: World, before: Moment | None = None) -> Moment:
     """Do a step on *world*, from a new workspace or from that of *before*."""
     with Sandbox(world) as sandbox:
         platforms = connected(sandbox, folder / "workspace", before)

@@ -36,7 +36,9 @@ class Bug:
     replacement: Any
 
 
-def _cursor_first(session: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, progress: Any) -> None:
+def _cursor_first(
+    session: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, progress: Any
+) -> None:
     """Move the cursor before the rows are safe."""
     del full, progress
     known = partial(session.warehouse.known_ids, connector.name)

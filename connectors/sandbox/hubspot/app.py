@@ -56,7 +56,9 @@ class _SamePathWithSlash:
         await self.app(scope, receive, send)
 
 
-def _endpoint(endpoint: ApiPath, state: HubSpotState, limits: AccountLimits) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    endpoint: ApiPath, state: HubSpotState, limits: AccountLimits
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         request.scope["personasync_endpoint"] = _name(endpoint, request.path_params)
         body = await request.body()

@@ -63,7 +63,10 @@ def list_subscriptions(call: HubSpotCall) -> Answer:
 def create_subscription(call: HubSpotCall) -> Answer:
     """Answer ``POST /webhooks/v3/{appId}/subscriptions``; a new one is inactive unless it says otherwise."""
     webhooks, body = _webhooks(call), call.json_object()
-    return Answer(201, add_subscription(webhooks, body.get("eventType"), body.get("propertyName"), active=bool(body.get("active"))))
+    return Answer(
+        201,
+        add_subscription(webhooks, body.get("eventType"), body.get("propertyName"), active=bool(body.get("active"))),
+    )
 
 
 def add_subscription(webhooks: Webhooks, event_type: object, name: object, *, active: bool) -> Row:

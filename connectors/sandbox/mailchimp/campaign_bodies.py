@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import item_links, link
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, delivery_totals
+from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of
 from connectors.sandbox.mailchimp.segment_rules import check_options
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import stats
 from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links, link
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, passed, delivery_totals
+from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of, passed
 from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
 
 ROUTES = Routes()
@@ -165,7 +165,9 @@ def list_activity(call: MailchimpCall) -> Document:
     row, since, now = report_of(call), call.moment("since") or "", call.state.now()
     deliveries = deliveries_of(call.state, row)
     if since:
-        deliveries = [delivery for delivery in deliveries if any(since < act["timestamp"] <= now for act in delivery["activity"])]
+        deliveries = [
+            delivery for delivery in deliveries if any(since < act["timestamp"] <= now for act in delivery["activity"])
+        ]
     emails = [
         {
             **who(call, row, delivery),

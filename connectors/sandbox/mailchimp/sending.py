@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from connectors.sandbox.mailchimp.render import MailTemplate, links_in, plain_text
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, delivery_totals
+from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of
 from connectors.sandbox.mailchimp.segment_rules import in_segment, meets, reachable
 from connectors.sandbox.mailchimp.shopping import order_from
 from connectors.sandbox.mailchimp.values import parse_time, stamp
@@ -205,7 +205,9 @@ def new_delivery(member: Document, list_id: str, campaign_id: str, now: str) -> 
     }
 
 
-def file_response(state: MailchimpState, row: Document, delivery: Document, response: RecipientResponse, url: str) -> None:
+def file_response(
+    state: MailchimpState, row: Document, delivery: Document, response: RecipientResponse, url: str
+) -> None:
     """File one thing that a recipient will do."""
     at, kind = stamp(response.at), response.kind
     who = {"list_id": delivery["list_id"], "contact_id": delivery["contact_id"]}

@@ -11,7 +11,7 @@ import pytest
 from connectors.mailchimp import read_back as looking
 from connectors.mailchimp import tags as tags_module
 from connectors.mailchimp.connector import Mailchimp
-from connectors.mailchimp.members import Members, Present, MemberDocument
+from connectors.mailchimp.members import MemberDocument, Members, Present
 from connectors.records import Change, Page
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.state import MailchimpState

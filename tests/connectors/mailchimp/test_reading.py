@@ -302,7 +302,9 @@ def test_recorded_answers_are_understood(shared: Path) -> None:
 def test_a_page_in_the_place_of_the_next_is_asked_for_again(sandbox: Sandbox, open_mailchimp: Open, times: int) -> None:
     fill(sandbox.world, 60)
     whole = rows(open_mailchimp(limits={"page": 5}).read("orders", {}), "orders")
-    sandbox.journal.faults[:] = [InjectedFault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=times)]
+    sandbox.journal.faults[:] = [
+        InjectedFault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=times)
+    ]
 
     assert rows(open_mailchimp(limits={"page": 5}).read("orders", {}), "orders") == whole
     assert len(whole) > 10
@@ -312,7 +314,9 @@ def test_a_page_that_comes_instead_of_the_next_for_ever_ends_the_reading(
     sandbox: Sandbox, open_mailchimp: Open
 ) -> None:
     fill(sandbox.world, 60)
-    sandbox.journal.faults[:] = [InjectedFault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=99)]
+    sandbox.journal.faults[:] = [
+        InjectedFault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=99)
+    ]
 
     with pytest.raises(PlatformDownError, match="the same orders at 0 and at 5"):
         rows(open_mailchimp(limits={"page": 5}).read("orders", {}), "orders")

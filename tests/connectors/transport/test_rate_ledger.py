@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import RateLimitError
-from connectors.transport import FileBook, MemoryBook, Slots, RateWindow
+from connectors.transport import FileBook, MemoryBook, RateWindow, Slots
 from connectors.transport.rate_ledger import UNDER_WAY, CountedRequest, book_at
 
 ASK = """

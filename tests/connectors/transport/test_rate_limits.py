@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.transport import Slots, RateWindow
+from connectors.transport import RateWindow, Slots
 
 
 @dataclass

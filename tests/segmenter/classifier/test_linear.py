@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from stepmix.stepmix import StepMix
 
-from segmenter.classifier.expression import score_expression, feature_columns, scored
+from segmenter.classifier.expression import feature_columns, score_expression, scored
 from segmenter.classifier.from_sklearn import at_temperature, from_discriminant, from_kmeans, from_latent_classes
 from segmenter.classifier.linear import LinearModel, design_matrix, score_one, score_rows
 from segmenter.classifier.reasons import reasons_one, with_reasons
@@ -88,7 +88,9 @@ def test_k_means_gives_every_label_and_no_probability(answers: np.ndarray, class
 
     same_everywhere(model, people_of(answers, ITEMS), None, labels)
     assert score_one(model, dict.fromkeys(ITEMS, 1.0)).confidence is None
-    assert score_expression(ibis.memtable(people_of(answers[:2], ITEMS)), model).to_pyarrow()["confidence"].null_count == 2
+    assert (
+        score_expression(ibis.memtable(people_of(answers[:2], ITEMS)), model).to_pyarrow()["confidence"].null_count == 2
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 4])

@@ -63,7 +63,9 @@ DARKNESS = tuple(f"pixel {place}" for place in OTHER_PIXELS)
 
 def test_the_hit_rates_of_descriptors_are_those_of_the_reference(survey: Any) -> None:
     items, known = survey
-    fitted = fit_classifier(Sample(DESCRIPTORS, known, segmented(items)), rng=np.random.default_rng(1), thresholds=LIMITS)
+    fitted = fit_classifier(
+        Sample(DESCRIPTORS, known, segmented(items)), rng=np.random.default_rng(1), thresholds=LIMITS
+    )
 
     lda, logit = fitted.quality["lda"], fitted.quality["logit"]
     assert [lda.largest_share, lda.proportional_chance] == pytest.approx([0.399, 0.282], abs=0.001)
@@ -208,7 +210,9 @@ def test_minimum_data_are_named_before_training() -> None:
 
 def test_one_class_only_is_no_task_for_a_model() -> None:
     with pytest.raises(DefinitionError, match="it needs two or more, there is 1"):
-        fit_classifier(Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS)
+        fit_classifier(
+            Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS
+        )
 
 
 def test_features_that_tell_nothing_are_dropped_and_named() -> None:
@@ -231,7 +235,9 @@ def test_unknown_values_are_filled_by_the_mean_of_the_known() -> None:
     sample = planted(900)
     holes = np.where(np.random.default_rng(4).random(sample.rows.shape) < 0.2, np.nan, sample.rows)
 
-    fitted = fit_classifier(Sample(sample.features, holes, sample.truth), rng=np.random.default_rng(2), thresholds=LIMITS, folds=3)
+    fitted = fit_classifier(
+        Sample(sample.features, holes, sample.truth), rng=np.random.default_rng(2), thresholds=LIMITS, folds=3
+    )
 
     assert fitted.model.fill == pytest.approx(np.nanmean(holes, axis=0))
     assert fitted.chosen.kappa > 0.2
@@ -256,6 +262,8 @@ def test_held_out_figures_agree_with_scikit_learns_cross_validation() -> None:
     truth = segmented(items)
     with threadpool_limits(1):
         theirs = cross_val_predict(make_pipeline(StandardScaler(), LogisticRegression()), known, truth, cv=10)
-    ours = fit_classifier(Sample(DARKNESS, known, truth), rng=np.random.default_rng(3), thresholds=LIMITS).quality["logit"]
+    ours = fit_classifier(Sample(DARKNESS, known, truth), rng=np.random.default_rng(3), thresholds=LIMITS).quality[
+        "logit"
+    ]
 
     assert ours.hit == pytest.approx((theirs == truth).mean(), abs=0.01)

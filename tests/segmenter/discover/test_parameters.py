@@ -15,7 +15,7 @@ from segmenter.discover.candidates import Solution
 from segmenter.discover.choose_k import choose_k, refusals
 from segmenter.discover.null_models import NullTest
 from segmenter.discover.propose import SearchOptions, propose
-from segmenter.discover.stability import Effort, CountStability
+from segmenter.discover.stability import CountStability, Effort
 from segmenter.monitor.structure import Before, Structure
 from segmenter.stats.item_matrix import Items
 from segmenter.typing_tool.targets import given

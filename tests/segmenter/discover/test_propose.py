@@ -21,18 +21,18 @@ from threadpoolctl import threadpool_limits
 from segmenter.discover.candidates import solutions
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.markers import (
-    shares_above_mean,
     centred_items,
     descriptors,
     is_a_way_of_answering,
     markers,
     reversed_items,
+    shares_above_mean,
 )
 from segmenter.discover.null_models import null_test, same_ranks, shuffled
 from segmenter.discover.propose import SearchOptions, propose
 from segmenter.discover.stability import Effort, best_labels
 from segmenter.errors import DefinitionError
-from segmenter.stats.item_matrix import Items, survey_items, coded, numbers
+from segmenter.stats.item_matrix import Items, coded, numbers, survey_items
 from segmenter.stats.kmeans import Rows
 from tests.segmenter.published_tables import interviewed
 
@@ -199,13 +199,16 @@ def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
 def test_planted_segments_are_found_again() -> None:
     base, truth = planted(default_rng(11))
 
-    proposal = propose(base, SearchOptions(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3), default_rng(12))
+    proposal = propose(
+        base, SearchOptions(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3), default_rng(12)
+    )
 
     assert proposal.k == 4
     assert len(proposal.segments) == 4
     assert rand_index(proposal.labels, truth) > 0.7
     assert all(
-        {m.item for m in s.markers if m.up} in [set("abc"), set("def"), set("ghi"), set("jkl")] for s in proposal.segments
+        {m.item for m in s.markers if m.up} in [set("abc"), set("def"), set("ghi"), set("jkl")]
+        for s in proposal.segments
     )
 
 

@@ -60,7 +60,8 @@ def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
         stratum("Rita", HOLDOUT, 4000),
     ]
     found = [
-        compare_arms(strata, LiftQuestion(metric, "own", HOLDOUT, 0.01)) for metric in ("clicked", "unsubscribed", "complained")
+        compare_arms(strata, LiftQuestion(metric, "own", HOLDOUT, 0.01))
+        for metric in ("clicked", "unsubscribed", "complained")
     ]
     comparisons = corrected_for_multiplicity(found, primary="clicked")
 
@@ -71,7 +72,12 @@ def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
 def test_the_newer_finding_about_one_arm_counts() -> None:
     better = [stratum("Rita", "own", 4000, clicked=400), stratum("Rita", "plain", 4000, clicked=200)]
     advice = advise_on_campaigns(
-        [MeasuredCampaign("June", comparisons(better, "clicked")), MeasuredCampaign("May", comparisons(better, "clicked"))], [], {}
+        [
+            MeasuredCampaign("June", comparisons(better, "clicked")),
+            MeasuredCampaign("May", comparisons(better, "clicked")),
+        ],
+        [],
+        {},
     )
 
     assert [tip.persona for tip in advice.go_on] == ["everyone"]
@@ -83,7 +89,9 @@ def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_
         trial("May", "Rita", {"gift": Responses(2000, 300), "sale": Responses(2000, 100)}),
         trial("May", "Gus", {"gift": Responses(100, 10), "sale": Responses(100, 11)}),
     ]
-    advice = advise_on_campaigns([], best_offers(trials), {"Gus": 10.0, "Nora": 90.0, "Rita": 50.0, "unclassified": 999.0})
+    advice = advise_on_campaigns(
+        [], best_offers(trials), {"Gus": 10.0, "Nora": 90.0, "Rita": 50.0, "unclassified": 999.0}
+    )
 
     assert [(tip.persona, tip.arm) for tip in advice.go_on] == [("Rita", "gift")]
     assert "Based on May (2,000 “gift”, 2,000 “sale”)" in advice.go_on[0].sentence
@@ -104,7 +112,9 @@ def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_
 
 def test_clicks_speak_for_no_arm_against_people_who_got_no_mail() -> None:
     strata = [stratum("Rita", "own", 4000, clicked=400), stratum("Rita", HOLDOUT, 4000)]
-    comparisons = corrected_for_multiplicity([compare_arms(strata, LiftQuestion("clicked", "own", HOLDOUT, 0.01))], primary="clicked")
+    comparisons = corrected_for_multiplicity(
+        [compare_arms(strata, LiftQuestion("clicked", "own", HOLDOUT, 0.01))], primary="clicked"
+    )
 
     assert comparisons[0].everyone.verdict == "more"
     assert advise_on_campaigns([MeasuredCampaign("May", comparisons)], [], {}).go_on == ()
@@ -116,7 +126,9 @@ def test_every_sentence_names_the_comparison_and_its_people() -> None:
         stratum("Rita", "plain", 3900, clicked=200, unsubscribed=20),
     ]
     few = [trial("June", "Gus", {"gift": Responses(100, 10), "sale": Responses(90, 11)})]
-    advice = advise_on_campaigns([MeasuredCampaign("May", comparisons(strata, "clicked", "unsubscribed"))], best_offers(few), {"Gus": 1.0})
+    advice = advise_on_campaigns(
+        [MeasuredCampaign("May", comparisons(strata, "clicked", "unsubscribed"))], best_offers(few), {"Gus": 1.0}
+    )
 
     assert "in May" in advice.stop[0].sentence
     assert "4,000 vs 3,900 contacts" in advice.stop[0].sentence
@@ -134,7 +146,15 @@ def test_of_four_arms_that_are_alike_one_is_seldom_praised_or_stopped() -> None:
             for arm in ("a", "b", "c", "d")
         ]
         asked = [LiftQuestion(metric, arm, "a", 0.01) for arm in "bcd" for metric in rates]
-        advice = advise_on_campaigns([MeasuredCampaign("May", corrected_for_multiplicity([compare_arms(strata, one) for one in asked], primary="clicked"))], [], {})
+        advice = advise_on_campaigns(
+            [
+                MeasuredCampaign(
+                    "May", corrected_for_multiplicity([compare_arms(strata, one) for one in asked], primary="clicked")
+                )
+            ],
+            [],
+            {},
+        )
         advised += bool(advice.stop or advice.go_on)
 
     assert advised <= 300 * 0.1  # three families: the first metric, all others, what must not rise

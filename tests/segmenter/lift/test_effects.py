@@ -18,7 +18,7 @@ from statsmodels.stats.proportion import proportions_ztest
 from connectors.records import CAMPAIGNS, ENGAGEMENTS, ORDERS
 from segmenter.lift.effects import EVERYONE, LiftQuestion, compare_arms, corrected_for_multiplicity, p_value
 from segmenter.lift.machine_opens import with_machines
-from segmenter.lift.outcomes import Stratum, OutcomeWindow, outcomes, strata
+from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.lift.text import effect_sentence, sentences
 from segmenter.stats.means import Amounts, Paired
@@ -103,11 +103,15 @@ def test_against_a_holdout_the_sentence_says_so() -> None:
     rows = [stratum("Bo", "new", 4000, 0, 300), stratum("Bo", HOLDOUT, 1000, 0, 40)]
     found = corrected_for_multiplicity([compare_arms(rows, question)], primary="ordered")[0]
 
-    assert effect_sentence(found.everyone, found).startswith("Everyone: order rate +3.5 pp, “new” vs the holdout (95% CI")
+    assert effect_sentence(found.everyone, found).startswith(
+        "Everyone: order rate +3.5 pp, “new” vs the holdout (95% CI"
+    )
 
 
 def test_a_side_without_anybody_has_nothing_to_compare() -> None:
-    found = corrected_for_multiplicity([compare_arms([*BOTH, stratum("Gus", "new", 50, 3)], CLICKED)], primary="clicked")[0]
+    found = corrected_for_multiplicity(
+        [compare_arms([*BOTH, stratum("Gus", "new", 50, 3)], CLICKED)], primary="clicked"
+    )[0]
     gus = next(effect for effect in found.personas if effect.persona == "Gus")
 
     assert gus.verdict == "nobody"
@@ -118,7 +122,9 @@ def test_a_side_without_anybody_has_nothing_to_compare() -> None:
 
 def test_an_early_look_is_wider_and_says_that_it_holds() -> None:
     final = compare_arms(BOTH, CLICKED)
-    early = corrected_for_multiplicity([compare_arms(BOTH, replace(CLICKED, early=True, planned=5000))], primary="clicked")[0]
+    early = corrected_for_multiplicity(
+        [compare_arms(BOTH, replace(CLICKED, early=True, planned=5000))], primary="clicked"
+    )[0]
 
     assert early.everyone.interval.low < final.everyone.interval.low
     assert early.everyone.p > final.everyone.p
@@ -127,7 +133,9 @@ def test_an_early_look_is_wider_and_says_that_it_holds() -> None:
 
 def test_nobodys_silence_is_no_certainty() -> None:
     silent = [stratum("Bo", "new", 300, 0), stratum("Bo", "old", 300, 0)]
-    early = corrected_for_multiplicity([compare_arms(silent, replace(CLICKED, early=True, planned=300))], primary="clicked")[0]
+    early = corrected_for_multiplicity(
+        [compare_arms(silent, replace(CLICKED, early=True, planned=300))], primary="clicked"
+    )[0]
 
     assert early.everyone.interval.high > 0.005
     assert early.everyone.verdict == "too_few"
@@ -138,7 +146,9 @@ def test_what_stood_alone_may_be_chance_among_many() -> None:
     dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
     found = corrected_for_multiplicity([compare_arms([*lucky, *dull], CLICKED)], primary="clicked")[0]
 
-    assert effect_sentence(found.personas[0], found).endswith("not significant after correction for multiple comparisons.")
+    assert effect_sentence(found.personas[0], found).endswith(
+        "not significant after correction for multiple comparisons."
+    )
 
 
 def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
@@ -186,14 +196,18 @@ def harmed(complained: int, *, clicked: int = 100) -> list[Stratum]:
 
 def test_guardrails_are_judged_among_themselves() -> None:
     quiet = [replace(CLICKED, metric=metric) for metric in ("opened", "clicked", "unsubscribed", "complained")]
-    alone = corrected_for_multiplicity([compare_arms(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened")
+    alone = corrected_for_multiplicity(
+        [compare_arms(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened"
+    )
     guarded = corrected_for_multiplicity([compare_arms(harmed(4, clicked=140), one) for one in quiet], primary="opened")
     hurt = corrected_for_multiplicity([compare_arms(harmed(18), one) for one in quiet], primary="opened")
 
     assert alone[1].everyone.stands
     assert guarded[1] == alone[1]
     assert (hurt[2].everyone.stands, hurt[3].everyone.stands, hurt[3].everyone.verdict) == (False, True, "more")
-    assert effect_sentence(hurt[3].everyone, hurt[3]).startswith("Everyone: spam complaint rate +0.3 pp, “new” vs “old”")
+    assert effect_sentence(hurt[3].everyone, hurt[3]).startswith(
+        "Everyone: spam complaint rate +0.3 pp, “new” vs “old”"
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +215,9 @@ def test_guardrails_are_judged_among_themselves() -> None:
     [(0.001, "not enough data to rule out a rise in"), (0.01, "no significant rise in")],
 )
 def test_of_a_guardrail_that_did_not_move_the_worst_is_told(mde: float, said: str) -> None:
-    found = corrected_for_multiplicity([compare_arms(harmed(5), LiftQuestion("complained", "new", "old", mde=mde))], primary="clicked")[0]
+    found = corrected_for_multiplicity(
+        [compare_arms(harmed(5), LiftQuestion("complained", "new", "old", mde=mde))], primary="clicked"
+    )[0]
 
     worst = 100 * found.everyone.interval.high
     assert effect_sentence(found.everyone, found).startswith(

@@ -26,7 +26,9 @@ def test_each_arms_own_mails_of_a_day_are_compared() -> None:
 
 
 def test_a_second_mail_of_one_arm_is_compared_with_nothing() -> None:
-    comparable_mailings = mailings([mail("a1", 1, old=900), mail("b1", 2, new=905), mail("a2", 3, old=890)], DEALT, in_fields=False)
+    comparable_mailings = mailings(
+        [mail("a1", 1, old=900), mail("b1", 2, new=905), mail("a2", 3, old=890)], DEALT, in_fields=False
+    )
 
     assert [one.name for one in comparable_mailings.compared] == ["a1 / b1"]
     assert [one.name for one in comparable_mailings.alone] == ["a2"]

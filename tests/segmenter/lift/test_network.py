@@ -80,7 +80,10 @@ def test_mailings_of_one_experiment_that_share_no_arm_do_not_connect_its_arms() 
     states = {"a": (1, 0), "b": (1, 0), "c": (0, 1), "d": (0, 1)}
     patterns = [Pattern(arm, tuple(s * (1 + k) for s in state), 40) for arm, state in states.items() for k in (0, 1)]
 
-    assert sorted(network.offers for network in networks([Trial("x", "Bo", tuple(patterns))])) == [("a", "b"), ("c", "d")]
+    assert sorted(network.offers for network in networks([Trial("x", "Bo", tuple(patterns))])) == [
+        ("a", "b"),
+        ("c", "d"),
+    ]
 
 
 def test_people_who_get_several_mailings_count_once_each_and_depend_on_themselves() -> None:

@@ -156,9 +156,14 @@ def test_small_changes_add_up() -> None:
 
 def test_segments_are_judged_together_and_strangers_left_out() -> None:
     before = {"a": ResponseCount(1000, 100), "b": ResponseCount(1000, 100)}
-    response_drifts = responses(before, {"a": ResponseCount(1000, 60), "b": ResponseCount(1000, 101), "c": ResponseCount(10, 1)})
+    response_drifts = responses(
+        before, {"a": ResponseCount(1000, 60), "b": ResponseCount(1000, 101), "c": ResponseCount(10, 1)}
+    )
 
-    assert [(response_drift.segment, response_drift.stands) for response_drift in response_drifts] == [("a", True), ("b", False)]
+    assert [(response_drift.segment, response_drift.stands) for response_drift in response_drifts] == [
+        ("a", True),
+        ("b", False),
+    ]
 
 
 def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> None:

@@ -10,15 +10,15 @@ import pytest
 from segmenter.personalize.creepiness import (
     OF_VALUES,
     CreepinessLimits,
+    audience_concerns,
     evidence,
     is_viewing,
-    with_creepiness,
-    traits_needed,
-    audience_concerns,
     of_fields,
     of_mail,
     of_value,
     sensitive_values,
+    traits_needed,
+    with_creepiness,
 )
 from segmenter.personalize.fields import Known, TemplateField, creepy_values, values_wanted
 from segmenter.personalize.personas import Persona
@@ -54,7 +54,9 @@ def reason(trait: str, value: Any = "Tea", limits: CreepinessLimits | None = Non
     people = ibis.memtable([row], schema={**kinds, "person_id": "string"})
     shy = {trait: sensitive_values([value])} if isinstance(value, str) else {}
     found: str | None = (
-        with_creepiness(people, [trait], KNOWN, limits or CreepinessLimits(), shy).to_pyarrow()[f"creepy_{trait}"][0].as_py()
+        with_creepiness(people, [trait], KNOWN, limits or CreepinessLimits(), shy)
+        .to_pyarrow()[f"creepy_{trait}"][0]
+        .as_py()
     )
     return found
 
@@ -119,7 +121,9 @@ def test_sensitive_goes_before_the_other_reasons() -> None:
         (CreepinessLimits(max_age_days=9_000), "favourite_category", {"days_since_order": 800.0}, None),
     ],
 )
-def test_the_workspaces_limits_decide(limits: CreepinessLimits, trait: str, facts: dict[str, Any], expected: str | None) -> None:
+def test_the_workspaces_limits_decide(
+    limits: CreepinessLimits, trait: str, facts: dict[str, Any], expected: str | None
+) -> None:
     assert reason(trait, "Tea", limits, **facts) == expected
 
 
@@ -186,7 +190,9 @@ LAST = field(trait="last_product", level="individual")
         (field(trait="last_product", level="individual", targets={}), CreepinessLimits(), NO_PURPOSE, []),
     ],
 )
-def test_fields_as_configured(template: TemplateField, limits: CreepinessLimits, purpose: Purpose, expected: list[str]) -> None:
+def test_fields_as_configured(
+    template: TemplateField, limits: CreepinessLimits, purpose: Purpose, expected: list[str]
+) -> None:
     assert [concern.reason for concern in of_fields({"top": template}, KNOWN, limits, purpose)] == expected
 
 

@@ -10,7 +10,7 @@ from statsmodels.stats.proportion import proportions_ztest
 from segmenter.profile.changes import NOISE, profile_changes, rewritten
 from segmenter.profile.credibility import Source, Trust
 from segmenter.profile.distinctive_traits import DistinctiveTrait
-from segmenter.profile.profile import Definition, Profile, rounded_profile, profile_of
+from segmenter.profile.profile import Definition, Profile, profile_of, rounded_profile
 from segmenter.profile.typical_member import Said, Typical
 
 
@@ -42,7 +42,10 @@ def test_a_change_beyond_chance_is_real_and_a_small_one_is_noise() -> None:
     before = profile(share("CH", 200), share("DE", 100), median(44, 42, 46))
     now = profile(share("CH", 280), share("DE", 104), median(45, 43, 47))
 
-    told = {persona_change.sentence.split(":")[1].split()[0]: persona_change for persona_change in profile_changes(before, now)}
+    told = {
+        persona_change.sentence.split(":")[1].split()[0]: persona_change
+        for persona_change in profile_changes(before, now)
+    }
 
     assert told["CH"].verdict == "real"
     assert "70%, was 50%" in told["CH"].sentence
@@ -86,10 +89,16 @@ def test_what_neither_says_is_no_change() -> None:
 def test_another_rule_another_size_and_other_words_are_told() -> None:
     persona_changes = profile_changes(profile(), profile(people=700, rule="orders_365d >= 2"))
 
-    assert [(persona_change.part, persona_change.verdict) for persona_change in persona_changes] == [("segments", "other"), ("size", "real")]
+    assert [(persona_change.part, persona_change.verdict) for persona_change in persona_changes] == [
+        ("segments", "other"),
+        ("size", "real"),
+    ]
     assert "was “orders_365d >= 3”" in persona_changes[0].sentence
     words = rewritten({"name": "Rita", "story": ""}, {"name": "Rita R.", "story": "Hikes.", "quote": ""})
-    assert [persona_change.sentence for persona_change in words] == ["name: “Rita R.”, was “Rita”.", "story: “Hikes.” is new."]
+    assert [persona_change.sentence for persona_change in words] == [
+        "name: “Rita R.”, was “Rita”.",
+        "story: “Hikes.” is new.",
+    ]
 
 
 def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from segmenter.profile.credibility import Source, SegmentStability, Trust
+from segmenter.profile.credibility import SegmentStability, Source, Trust
 
-FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(SegmentStability("needs", "kinds", 0.9),), age_days=1.0)
+FIRM = Trust(
+    400, 1600, (Source("model", 400, 0.9),), stability=(SegmentStability("needs", "kinds", 0.9),), age_days=1.0
+)
 
 
 @pytest.mark.parametrize(

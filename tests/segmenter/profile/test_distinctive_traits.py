@@ -27,10 +27,14 @@ def texts(name: str, values: Sequence[str | None], family: Family = "geographic"
 
 
 def numbers(name: str, values: Any, least: float | None = None) -> TraitColumn:
-    return TraitColumn(Trait(name, name, "points", "number", "contacts", least=least), np.asarray(values, dtype=np.float64))
+    return TraitColumn(
+        Trait(name, name, "points", "number", "contacts", least=least), np.asarray(values, dtype=np.float64)
+    )
 
 
-def facts_of(columns: list[TraitColumn], labels: Any = LABELS, groups: int = GROUPS, **more: Any) -> list[tuple[DistinctiveTrait, ...]]:
+def facts_of(
+    columns: list[TraitColumn], labels: Any = LABELS, groups: int = GROUPS, **more: Any
+) -> list[tuple[DistinctiveTrait, ...]]:
     fewest = more.pop("fewest", FEWEST)
     measured = [one for column in columns if (one := measure(column, labels, groups, fewest=fewest))]
     return distinctive_traits(measured, groups, more.pop("base", {}))

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from segmenter.discover.stability import best_labels
 from segmenter.profile.columns import TraitColumn
 from segmenter.profile.distinctive_traits import DistinctiveTrait, distinctive_traits, measure
-from segmenter.stats.item_matrix import survey_items, coded
+from segmenter.stats.item_matrix import coded, survey_items
 from segmenter.stats.kmeans import Rows
 from segmenter.traits.definitions import Trait
 
@@ -50,7 +50,9 @@ def _text(name: str, values: list[str]) -> TraitColumn:
 
 
 @pytest.mark.parametrize("size", PUBLISHED)
-def test_shares_are_those_of_the_literature(told: dict[int, dict[tuple[str, str], DistinctiveTrait]], size: int) -> None:
+def test_shares_are_those_of_the_literature(
+    told: dict[int, dict[tuple[str, str], DistinctiveTrait]], size: int
+) -> None:
     for item, share in zip(ITEMS, PUBLISHED[size], strict=True):
         yes, no = told[size].get((item, "Yes")), told[size].get((item, "No"))
         here = yes.here if yes else 1 - no.here if no else np.nan
@@ -63,12 +65,18 @@ def test_descriptors_differ_as_published(told: dict[int, dict[tuple[str, str], D
     assert distinctive["Like"].statistic == pytest.approx(811, rel=0.06)
     assert distinctive["Gender"].statistic == pytest.approx(31.0, abs=6)
     assert distinctive["Age"].statistic == pytest.approx(83.7, abs=12)
-    assert [distinctive[name].test for name in ("Like", "Gender", "Age")] == ["chi-squared", "chi-squared", "Kruskal-Wallis"]
+    assert [distinctive[name].test for name in ("Like", "Gender", "Age")] == [
+        "chi-squared",
+        "chi-squared",
+        "Kruskal-Wallis",
+    ]
     assert distinctive["Gender"].trait_p < 1e-4
     assert distinctive["Age"].trait_p < 1e-13
 
 
-def test_each_segment_is_told_by_its_markers_and_who_it_is(told: dict[int, dict[tuple[str, str], DistinctiveTrait]]) -> None:
+def test_each_segment_is_told_by_its_markers_and_who_it_is(
+    told: dict[int, dict[tuple[str, str], DistinctiveTrait]],
+) -> None:
     always = {"yummy", "tasty", "cheap", "expensive", "disgusting"}
     for own in told.values():
         assert always <= {fact.trait for fact in own.values() if fact.marker and fact.said}

@@ -13,8 +13,8 @@ from segmenter.discover.choose_k import merge_segments
 from segmenter.discover.cross_fit import classes_again, found_again
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.to_linear import by_centres, by_classes
-from segmenter.stats.alignment import overlap_of_labels, kept_names
-from segmenter.stats.item_matrix import Items, ItemKind, coded
+from segmenter.stats.alignment import kept_names, overlap_of_labels
+from segmenter.stats.item_matrix import ItemKind, Items, coded
 
 LABELS = st.lists(st.sampled_from("abc"), min_size=4, max_size=40)
 

@@ -33,7 +33,9 @@ def test_ranks_give_kruskal_wallis_and_mann_whitney(survey: pd.DataFrame, labels
     ranked_values = rank_column(age, labels, 4)
 
     expected = stats.kruskal(*groups)
-    assert (ranked_values.test.statistic, ranked_values.test.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
+    assert (ranked_values.test.statistic, ranked_values.test.p) == pytest.approx(
+        (expected.statistic, expected.pvalue), rel=1e-9
+    )
     assert ranked_values.people.tolist() == [len(group) for group in groups]
     for j, own in enumerate(groups):
         rest = np.concatenate([group for i, group in enumerate(groups) if i != j])

@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.tools import add_constant
 
 from segmenter.stats.means import Amounts, Paired, cuped, welch
-from segmenter.stats.multiplicity import Estimate, heterogeneity, shrunken_estimates, benjamini_hochberg
+from segmenter.stats.multiplicity import Estimate, benjamini_hochberg, heterogeneity, shrunken_estimates
 from segmenter.stats.power import least_lift, more_needed, people_needed
 from segmenter.stats.proportions import Responses, newcombe
 from segmenter.stats.sequential import InterimLook, always_valid, confidence_sequence, interim_look

@@ -10,7 +10,14 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.errors import DefinitionError
 from segmenter.surveys.answers import AnswerSheet, Matrix, WordsError, code_answers, number_of
-from segmenter.surveys.survey_checks import one_sided_segments, centred_answers, check_survey, latest_answers, response_styles, turned_round
+from segmenter.surveys.survey_checks import (
+    centred_answers,
+    check_survey,
+    latest_answers,
+    one_sided_segments,
+    response_styles,
+    turned_round,
+)
 from segmenter.typing_tool.targets import k_means
 
 

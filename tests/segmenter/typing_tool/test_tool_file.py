@@ -20,7 +20,15 @@ from segmenter.typing_tool.build import BuiltTool, ToolRequest, class_scores, le
 from segmenter.typing_tool.lda import probabilities
 from segmenter.typing_tool.scoring import score_answers
 from segmenter.typing_tool.targets import given as known
-from segmenter.typing_tool.tool_file import AnswerOption, SurveyQuestion, ToolFile, read_tool, slug, trait_name, write_tool
+from segmenter.typing_tool.tool_file import (
+    AnswerOption,
+    SurveyQuestion,
+    ToolFile,
+    read_tool,
+    slug,
+    trait_name,
+    write_tool,
+)
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

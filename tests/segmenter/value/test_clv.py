@@ -174,7 +174,9 @@ def test_the_naive_rankings_are_as_good_on_online_retail_and_it_is_said(retail: 
     frequency, spend = fit_frequency(x, last, observed), fit_spend(x, mean)
     amount = spend.expected(x, mean)
     naive = {"past spend": spent, "past orders": x, "recency": last - observed}
-    found = compare_rankings(frequency.expected(x, last, observed, 23.14) * amount, naive, after[:, 1], np.random.default_rng(1))
+    found = compare_rankings(
+        frequency.expected(x, last, observed, 23.14) * amount, naive, after[:, 1], np.random.default_rng(1)
+    )
 
     assert close((spend.p, spend.q), (2.852, 3.198), (0.01, 0.01))
     assert spend.gamma == pytest.approx(321.2, abs=1.5)
@@ -282,7 +284,10 @@ def test_amounts_that_grow_with_frequency_are_warned_of() -> None:
     x = rng.integers(1, 30, 500).astype(float)
     spend_model = fit_spend(x, 10 * x + rng.gamma(4, 2, 500))
 
-    assert "hang together (correlation 0.99)" in spend_model.warning or "hang together (correlation 1.00)" in spend_model.warning
+    assert (
+        "hang together (correlation 0.99)" in spend_model.warning
+        or "hang together (correlation 1.00)" in spend_model.warning
+    )
     assert fit_spend(x, rng.gamma(4, 2, 500)).warning == ""
 
 
@@ -294,7 +299,9 @@ def test_planted_parameters_are_recovered() -> None:
         buyers, later = simulated(4000, np.random.default_rng(seed))
         frequency = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
         money = fit_spend(buyers.repeats, buyers.repeat_mean)
-        found.append([frequency.r, frequency.alpha, frequency.a / (frequency.a + frequency.b), money.p, money.q, money.gamma])
+        found.append(
+            [frequency.r, frequency.alpha, frequency.a / (frequency.a + frequency.b), money.p, money.q, money.gamma]
+        )
         forecast += float(frequency.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum())
         actual += float(later.sum())
 

@@ -12,7 +12,16 @@ from segmenter.stats.multiplicity import shrunken_estimates as pulled
 from segmenter.stats.proportions import Interval
 from segmenter.value.baselines import compare_rankings, top_share
 from segmenter.value.keep_or_merge import advise_on_segments
-from segmenter.value.ranking import Costs, RankedSegment, SegmentResponse, SegmentPeople, most_valuable, rank, rank_intervals, shrunken_draws
+from segmenter.value.ranking import (
+    Costs,
+    RankedSegment,
+    SegmentPeople,
+    SegmentResponse,
+    most_valuable,
+    rank,
+    rank_intervals,
+    shrunken_draws,
+)
 
 
 def people(
@@ -24,7 +33,10 @@ def people(
 
 
 def ranked(*segments: SegmentPeople, costs: Costs | None = None) -> dict[str, RankedSegment]:
-    return {ranked_segment.name: ranked_segment for ranked_segment in rank(segments, costs or Costs(), np.random.default_rng(1))}
+    return {
+        ranked_segment.name: ranked_segment
+        for ranked_segment in rank(segments, costs or Costs(), np.random.default_rng(1))
+    }
 
 
 def test_the_value_is_that_of_the_formula() -> None:

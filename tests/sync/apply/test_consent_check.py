@@ -15,7 +15,7 @@ from connectors.sandbox.door import InjectedFault
 from sync.apply import consent_check
 from sync.apply.job import PlanSelection, apply
 from sync.consent import opt_outs
-from sync.consent.strictest import strictest_consent, is_released
+from sync.consent.strictest import is_released, strictest_consent
 from sync.plan.job import plan
 from sync.session import Session
 from tests.sync.conftest import Platforms

@@ -100,7 +100,9 @@ def test_the_same_undo_twice_does_nothing_the_second_time(platforms: Platforms, 
 
 
 def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, session: Session, applied: str) -> None:
-    platforms.sandbox.journal.faults[:] = [InjectedFault(kind="html", match="/members/", method="PATCH", status=502, times=999)]
+    platforms.sandbox.journal.faults[:] = [
+        InjectedFault(kind="html", match="/members/", method="PATCH", status=502, times=999)
+    ]
     email: Any = session.connector("email")
     email._transport._wait = lambda _seconds: None
     first = undo(session, intended(session, "last"))

@@ -99,7 +99,11 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert {cell.offer for best in learned.bests for cell in best.offers} == {"old", "new"}
     assert 0 < reached <= sum(arm != HOLDOUT for arm in allocated.values())
     assert {trial.name for best in learned.bests for trial in best.trials} == {"spring"}
-    clicked = {comparison.question.treated: comparison.everyone for comparison in lift.comparisons if comparison.question.metric == "clicked"}
+    clicked = {
+        comparison.question.treated: comparison.everyone
+        for comparison in lift.comparisons
+        if comparison.question.metric == "clicked"
+    }
     assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
     assert tagged(platforms, "spring_holdout")
     assert lift.early
@@ -107,7 +111,9 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert set(clicked) == {"old", "new"}
     # all that were dealt stand with their persona; one that chance left without a holdout tells nothing of everyone
     (told,) = (
-        comparison.personas for comparison in lift.comparisons if (comparison.question.metric, comparison.question.treated) == ("clicked", "new")
+        comparison.personas
+        for comparison in lift.comparisons
+        if (comparison.question.metric, comparison.question.treated) == ("clicked", "new")
     )
     assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in allocated.values())
     assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in allocated.values())
@@ -252,7 +258,9 @@ def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_tru
 ) -> None:
     session = pushed
     arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
-    experiments.create_experiment(session, wanted(session, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
+    experiments.create_experiment(
+        session, wanted(session, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",))
+    )
     run_loop(session, as_of=session.now(), set_up=True)
 
     shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}

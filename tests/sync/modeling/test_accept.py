@@ -153,7 +153,9 @@ def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(fol
 
     assert len(scored["respondents"]) == FULL
     found = sorted((one["best"], round(one["confidence"], 9)) for one in scored["respondents"])
-    assert found == sorted((in_word["best"], round(in_word["confidence"], 9)) for in_word in in_words.values() if in_word["best"])
+    assert found == sorted(
+        (in_word["best"], round(in_word["confidence"], 9)) for in_word in in_words.values() if in_word["best"]
+    )
 
 
 def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Path) -> None:

@@ -69,7 +69,9 @@ def test_nobody_is_subscribed_archived_deleted_or_mailed(platforms: Platforms, s
 
     assert {member["contact_id"]: member["status"] for member in platforms.members()} == statuses
     assert {r["id"]: r["properties"].get("hs_email_optout") for r in platforms.crm.contact_records.rows()} == optouts
-    assert [write for write in platforms.writes() if write.startswith("DELETE") or "actions" in write or "publish" in write] == []
+    assert [
+        write for write in platforms.writes() if write.startswith("DELETE") or "actions" in write or "publish" in write
+    ] == []
 
 
 def test_nothing_is_written_before_a_plan_is_applied(platforms: Platforms, session: Session) -> None:

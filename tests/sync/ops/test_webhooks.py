@@ -106,7 +106,9 @@ def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str
 
 def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "env:NOT_SET"') as session:
-        notes = setup.create_missing(session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"])
+        notes = setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
         kept = platforms.folder / ".personasync" / "mailchimp_signing_secret"
@@ -114,13 +116,18 @@ def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: P
         assert 'mailchimp_secret = "file:.personasync/mailchimp_signing_secret"' in notes[0]
         assert kept.read_text("utf-8").split() == [hook["signing_secret"]]
         assert kept.stat().st_mode & 0o077 == 0
-        assert said(session, "email")["signatures"] == ("fail", "Webhooks are signed, but the signing secret is not set.")
+        assert said(session, "email")["signatures"] == (
+            "fail",
+            "Webhooks are signed, but the signing secret is not set.",
+        )
 
 
 def test_a_second_audience_keeps_a_secret_of_its_own_beside_the_first(platforms: Platforms, here: str) -> None:
     (platforms.folder / "kept").write_text("the-first\n", "utf-8")
     with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:kept"') as session:
-        setup.create_missing(session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
     assert (platforms.folder / "kept").read_text("utf-8").split() == ["the-first", hook["signing_secret"]]
@@ -167,7 +174,9 @@ def test_a_secret_address_is_never_shown(platforms: Platforms, here: str) -> Non
 
 def test_a_webhook_that_tells_too_little_is_pointed_out(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"') as session:
-        setup.create_missing(session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["events"]["upemail"] = False
 
@@ -176,7 +185,9 @@ def test_a_webhook_that_tells_too_little_is_pointed_out(platforms: Platforms, he
 
 def test_unsigned_deliveries_to_a_plain_address_are_a_failure(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"') as session:
-        setup.create_missing(session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["signing_enabled"] = False
 
@@ -219,7 +230,9 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
     mapped = '\n[traits.stage]\nproperty = "lifecyclestage"\nconnection = "crm"\ntype = "text"\n'
     file.write_text(file.read_text("utf-8") + mapped, "utf-8")
     with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
-        setup.create_missing(session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
+        )
     told = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
 
     properties = [one.get("propertyName") for one in told["config"]["subscriptions"]["crmObjects"]]
@@ -228,12 +241,16 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
 
 def test_a_project_that_was_changed_by_hand_is_written_anew(platforms: Platforms) -> None:
     with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
-        setup.create_missing(session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
+        )
         changed = platforms.folder / hooks.PROJECT / "hsproject.json"
         changed.write_text("{ not json", "utf-8")
 
         assert said(session, "crm")["webhooks"][1].endswith("is out of date.")
-        assert [setup_step.action for setup_step in setup.unheard(session) if setup_step.connection == "crm"] == ["write_files"]
+        assert [setup_step.action for setup_step in setup.unheard(session) if setup_step.connection == "crm"] == [
+            "write_files"
+        ]
 
 
 def test_doctor_says_when_an_event_last_came(platforms: Platforms) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.plan.diff import Counts
-from sync.plan.guardrails import GuardrailLimits, how_to_override, broken_limits
+from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LIMITS = GuardrailLimits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
@@ -70,6 +70,8 @@ def test_every_refusal_names_the_share_the_limit_and_the_way_on() -> None:
 
 def test_the_fix_names_every_guardrail_at_once_and_what_a_pull_settles_first() -> None:
     assert how_to_override([]) == ""
-    assert "`personasync apply --override max_changed --override max_removed`" in how_to_override(["max_changed", "max_removed"])
+    assert "`personasync apply --override max_changed --override max_removed`" in how_to_override(
+        ["max_changed", "max_removed"]
+    )
     assert "`personasync pull`" in how_to_override(["max_changed", "unread_apply"])
     assert "--override" not in how_to_override(["max_changed", "unread_apply"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from sync.report.changes import KeyFigures, report_changes, key_figures_of
+from sync.report.changes import KeyFigures, key_figures_of, report_changes
 
 BEFORE = KeyFigures(
     "2026-10-01T08:00:00+00:00",

@@ -19,7 +19,7 @@ from sync.pull.job import pull
 from sync.session import Session, open_session
 from sync.traits.clv import value_people
 from sync.traits.compute import measured
-from sync.value.ranking import ranking_document, rank_segments
+from sync.value.ranking import rank_segments, ranking_document
 from tests.segmenter.value.histories import simulated
 from tests.sync.conftest import Platforms
 
@@ -108,7 +108,9 @@ def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(session: Se
     told = ranking_document(segment_values)
 
     assert segment_values.valued
-    assert [one.value for one in segment_values.ranking] == sorted((one.value for one in segment_values.ranking), reverse=True)
+    assert [one.value for one in segment_values.ranking] == sorted(
+        (one.value for one in segment_values.ranking), reverse=True
+    )
     assert {one.name for one in segment_values.ranking} == set(segment_values.advice)
     assert set(segment_values.tried) == {"model", "past spend", "past orders", "recency"}
     assert all(row["value_interval"][0] <= row["value"] <= row["value_interval"][1] for row in told["segments"])

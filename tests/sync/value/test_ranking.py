@@ -18,7 +18,7 @@ from sync.assign.job import assign
 from sync.clock import now
 from sync.pull.job import pull
 from sync.session import Session, open_session
-from sync.value.ranking import best_arm, ranking_document, focus, rank_segments
+from sync.value.ranking import best_arm, focus, rank_segments, ranking_document
 
 MAIN = """\
 [workspace]
@@ -61,7 +61,10 @@ def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claim
 
     assert not segment_values.valued
     assert "The value model needs 500 buyers, you have 0. There are no values yet." in segment_values.notes
-    assert [(one.name, one.value, one.naive) for one in segment_values.ranking] == [("dollars", 0.0, 1), ("euros", 0.0, 1)]
+    assert [(one.name, one.value, one.naive) for one in segment_values.ranking] == [
+        ("dollars", 0.0, 1),
+        ("euros", 0.0, 1),
+    ]
     assert {row["value"] for row in ranking_document(segment_values)["segments"]} == {None}
     assert segment_values.tried == {}
     assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
@@ -81,7 +84,9 @@ def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path:
 
     by_name = {one.name: one for one in segment_values.ranking}
     assert (segment_values.valued, segment_values.currency) == (True, "EUR")
-    assert any(note.startswith("200 buyers order mostly in a currency other than EUR; they") for note in segment_values.notes)
+    assert any(
+        note.startswith("200 buyers order mostly in a currency other than EUR; they") for note in segment_values.notes
+    )
     assert by_name["euros"].mean_value > 1.5 * by_name["dollars"].mean_value > 0  # 250 of 450 there pay in euros
     assert segment_values.ranking[0].name == "euros"
 
@@ -100,4 +105,6 @@ def test_the_best_arm_is_never_worse_than_to_send_nothing(treated: tuple[int, in
     if gain:
         assert told["a"].gain == pytest.approx(0.02)
     else:
-        assert {(segment_response.gain, segment_response.variance) for segment_response in told.values()} == {(0.0, 0.0)}
+        assert {(segment_response.gain, segment_response.variance) for segment_response in told.values()} == {
+            (0.0, 0.0)
+        }

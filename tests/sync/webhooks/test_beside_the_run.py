@@ -11,7 +11,7 @@ from sync.online.handoff import look_again
 from sync.plan.job import plan
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
-from tests.sync.webhooks.conftest import session_on, serving
+from tests.sync.webhooks.conftest import serving, session_on
 
 PERSONA, NEW, BARGAIN = "personasync_persona", "nora_new", "bo_bargain"
 
@@ -48,7 +48,11 @@ def test_who_was_written_while_the_service_decided_is_looked_at_again(looped: Pl
         began = session.now()
         served.turn(ada)
         served.idle()
-        older = {change.name: change.after or "" for change in changes if change.connection == "crm" and change.kind == "field"}
+        older = {
+            change.name: change.after or ""
+            for change in changes
+            if change.connection == "crm" and change.kind == "field"
+        }
         looped.crm.touch_contact(looped.crm.contacts[ada], older)
         overwritten = served.property(ada, PERSONA)
         look_again(session, changes, since=began, run_id="r1")

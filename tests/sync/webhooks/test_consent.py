@@ -7,7 +7,7 @@ from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
-from tests.sync.webhooks.conftest import session_on, serving
+from tests.sync.webhooks.conftest import serving, session_on
 
 PERSONA = "personasync_persona"
 

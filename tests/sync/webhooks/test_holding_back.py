@@ -14,7 +14,7 @@ from sync.ops.run import run_loop
 from sync.plan import job as planning
 from sync.webhooks import guardrails as guarding
 from tests.sync.conftest import Platforms
-from tests.sync.webhooks.conftest import session_on, serving, wait_for
+from tests.sync.webhooks.conftest import serving, session_on, wait_for
 
 PERSONA, NEW, BARGAIN = "personasync_persona", "nora_new", "bo_bargain"
 

@@ -104,7 +104,9 @@ def test_a_parked_contact_waits_until_somebody_says_so(control: Control) -> None
     claim(control, "w1")
     control.inbox.park("w1", ["crm:1"], reason="it breaks")
 
-    assert [(dead_letter.contact, dead_letter.reason) for dead_letter in control.inbox.dead_letters()] == [("crm:1", "it breaks")]
+    assert [(dead_letter.contact, dead_letter.reason) for dead_letter in control.inbox.dead_letters()] == [
+        ("crm:1", "it breaks")
+    ]
     assert claim(control, "w1") == []
     assert control.inbox.release() == 1
     assert len(claim(control, "w1")) == 1

@@ -12,7 +12,7 @@ from sync.plan.job import plan
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
 from tests.sync.hubspot_personas import switch_on
-from tests.sync.webhooks.conftest import session_on, serving
+from tests.sync.webhooks.conftest import serving, session_on
 
 FIELDS = """
 [fields.kind]
@@ -61,7 +61,9 @@ def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by
         pull(session)
         second = plan(session)
     wanted = favourites(looped)
-    members = {member["email_address"].lower(): member for member in looped.members() if member["status"] == "subscribed"}
+    members = {
+        member["email_address"].lower(): member for member in looped.members() if member["status"] == "subscribed"
+    }
     mail = {one: member["merge_fields"] for one, member in members.items()}
     crm = looped.crm
     both = [one for one in mail if one in wanted and one in crm.by_email]

@@ -115,7 +115,12 @@ def test_an_event_is_tried_again_until_it_is_taken(platforms: Platforms, receive
     platforms.side("deed", {"deed": "create contact", "email": "ada@people.test"})
     assert platforms.settled()
 
-    assert [{event["attemptNumber"] for event in post.events} for post in receiver.posts(TARGET)] == [{0}, {1}, {2}, {3}]
+    assert [{event["attemptNumber"] for event in post.events} for post in receiver.posts(TARGET)] == [
+        {0},
+        {1},
+        {2},
+        {3},
+    ]
     assert platforms.post.given_up == 0
 
 
