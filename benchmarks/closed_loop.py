@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 
 from connectors.sandbox import marketer
-from connectors.sandbox.tastes import TASTES, fit
-from segmenter.lift.effects import Comparison, Question, compare, judged
+from connectors.sandbox.tastes import TASTES, click_factor
+from segmenter.lift.effects import Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
 from segmenter.lift.network import Trial, trial
 from segmenter.lift.offers import best_offers
 from segmenter.lift.outcomes import Stratum
@@ -36,12 +36,12 @@ from segmenter.stats.power import people_needed
 from segmenter.stats.proportions import Responses
 from segmenter.stats.sequential import confidence_sequence
 from sync.experiments import job as experiments
-from sync.ops.demo import CAMPAIGN_DAYS, MAILS, Clock, local_platforms, make_workspace
+from sync.ops.demo import CAMPAIGN_DAYS, MAILS, DemoClock, local_platforms, make_workspace
 from sync.ops.run import run_loop
 from sync.results import lift as lifting
 from sync.results import offers as learning
 from sync.results.job import results
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 
 CAMPAIGNS, LOOKS, PERSONAS, PEOPLE, BASE = 2_000, 60, 4, 600, 0.08
 NOTHING = Paired(Amounts(0, 0.0, 0.0), Amounts(0, 0.0, 0.0), 0.0)
@@ -67,15 +67,15 @@ def strata(chance: np.random.Generator, rates: np.ndarray, lift: np.ndarray, peo
     return found
 
 
-def analysed(rows: list[Stratum], question: Question) -> Comparison:
+def analysed(rows: list[Stratum], question: LiftQuestion) -> Comparison:
     """What `personasync lift` would say of these rows."""
-    return judged([compare(rows, question)], primary="clicked")[0]
+    return corrected_for_multiplicity([compare_arms(rows, question)], primary="clicked")[0]
 
 
 def figures() -> dict[str, float]:
     """False alarms, coverage and power over simulated campaigns with known truth."""
     chance = np.random.default_rng(20_261_126)
-    question = Question("clicked", "new", "old", worth=0.02)
+    question = LiftQuestion("clicked", "new", "old", mde=0.02)
     rates = BASE + 0.02 * np.arange(PERSONAS)
     alarms = family = covered = inside = 0
     for _ in range(CAMPAIGNS):
@@ -83,12 +83,12 @@ def figures() -> dict[str, float]:
         alarms += found.everyone.verdict in {"more", "less"}
         family += any(one.verdict in {"more", "less"} for one in found.personas)
         true = chance.normal(0.02, 0.01, PERSONAS)
-        found = compare(strata(chance, rates, true, PEOPLE), question)
+        found = compare_arms(strata(chance, rates, true, PEOPLE), question)
         covered += found.everyone.interval.low <= true.mean() <= found.everyone.interval.high
         inside += sum(e.interval.low <= t <= e.interval.high for e, t in zip(found.personas, true, strict=True))
-    needed = people_needed(BASE, BASE + question.worth)
+    needed = people_needed(BASE, BASE + question.mde)
     seen = sum(
-        analysed(strata(chance, np.array([BASE]), np.array([question.worth]), needed), question).everyone.verdict
+        analysed(strata(chance, np.array([BASE]), np.array([question.mde]), needed), question).everyone.verdict
         == "more"
         for _ in range(CAMPAIGNS)
     )
@@ -167,7 +167,7 @@ def best_offer() -> dict[str, float]:
     return {"false_best_offer_rate": worst, **found, "true_best_offer_found": true / (OFFER_RUNS * PERSONAS)}
 
 
-def send(access: Mapping[str, str], clock: Clock, name: str, html: Mapping[str, str]) -> None:
+def send(access: Mapping[str, str], clock: DemoClock, name: str, html: Mapping[str, str]) -> None:
     """Mail each arm its own, and let the answers come in."""
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
     for arm, text in html.items():
@@ -176,20 +176,20 @@ def send(access: Mapping[str, str], clock: Clock, name: str, html: Mapping[str, 
     clock.let_pass(access, CAMPAIGN_DAYS)
 
 
-def experiment(bench: Workbench, name: str, arms: list[str], **more: Any) -> None:
+def experiment(session: Session, name: str, arms: list[str], **more: Any) -> None:
     """Create it, and bring it to the platforms."""
     shares = {arm: 1 / len(arms) for arm in arms}
-    experiments.create(bench, Experiment(name, name, shares, bench.now(), **more))
-    run_loop(bench, as_of=bench.now(), set_up=True, override=OVERRIDE)
+    experiments.create_experiment(session, Experiment(name, name, shares, session.now(), **more))
+    run_loop(session, as_of=session.now(), set_up=True, override=OVERRIDE)
 
 
-def truth(bench: Workbench, access: Mapping[str, str]) -> dict[str, str]:
+def truth(session: Session, access: Mapping[str, str]) -> dict[str, str]:
     """The offer that most people of each persona would click, by their hidden tastes."""
     hidden = marketer.side_door(access["mailchimp_url"], "truth")
-    links = bench.control.links.mapping()
-    table = bench.warehouse.current("assignments")
+    links = session.control.links.mapping()
+    table = session.warehouse.current("assignments")
     persona_of = {row["person_id"]: row["persona"] for row in table.to_pyarrow().to_pylist()}
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     sums: dict[str, dict[str, float]] = {}
     for address, taste in hidden.items():
         persona = names.get(persona_of.get(links.get(f"mailto:{address}", ""), "") or "")
@@ -198,7 +198,7 @@ def truth(bench: Workbench, access: Mapping[str, str]) -> dict[str, str]:
             row = sums.setdefault(persona, dict.fromkeys(OFFERS, 0.0))
             name = taste if isinstance(taste, str) else taste["taste"]
             for offer, text in OFFERS.items():
-                row[offer] += traits.open * min(1.0, traits.click * fit(name, text))
+                row[offer] += traits.open * min(1.0, traits.click * click_factor(name, text))
     return {persona: max(row, key=lambda offer: row[offer]) for persona, row in sums.items()}
 
 
@@ -207,29 +207,29 @@ def campaigns(people: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as parent, local_platforms(people=people, seed=1) as access:
         folder = Path(parent) / "workspace"
         make_workspace(folder, access)
-        clock = Clock()
+        clock = DemoClock()
         secrets = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
-        with open_workbench(folder, now=clock, environment={**os.environ, **secrets}) as bench:
-            run_loop(bench, as_of=bench.now(), set_up=True, override=OVERRIDE)
-            wanted = truth(bench, access)
+        with open_session(folder, now=clock, environment={**os.environ, **secrets}) as session:
+            run_loop(session, as_of=session.now(), set_up=True, override=OVERRIDE)
+            wanted = truth(session, access)
             recovered = 0
             for round_ in range(1, 4):
                 name = f"round{round_}"
-                experiment(bench, name, list(OFFERS))
+                experiment(session, name, list(OFFERS))
                 send(access, clock, name, OFFERS)
-                results(bench)
-                experiments.end(bench, name, bench.now())
-                found = {best.persona: best for best in learning.offers(bench).bests}
+                results(session)
+                experiments.end_experiment(session, name, session.now())
+                found = {best.persona: best for best in learning.offers(session).bests}
                 right = {p: found[p].best.offer == offer for p, offer in wanted.items() if p in found}
                 sure = sum(found[p].supported for p in right)
                 print(f"  after {round_} campaigns: {sum(right.values())} of {len(wanted)} right, {sure} of them sure")
                 if not recovered and len(right) == len(wanted) and all(right.values()):
                     recovered = round_
-            experiment(bench, "worth", ["own", "random"], placebo=("random",))
+            experiment(session, "worth", ["own", "random"], placebo=("random",))
             for _ in range(MAILS):
                 send(access, clock, "worth", dict.fromkeys(("own", "random"), "*|PS_HEAD|*: *|PS_OFFER|*"))
-            results(bench)
-            lift = lifting.lift_of_experiment(bench, "worth")
+            results(session)
+            lift = lifting.lift_of_experiment(session, "worth")
     one = next(
         c.everyone for c in lift.comparisons if c.question.metric == "clicked" and c.question.treated == "random"
     )

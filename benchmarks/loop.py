@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.sandbox import marketer
-from sync.ops.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_campaign
+from sync.ops.demo import CAMPAIGN_DAYS, local_platforms, make_workspace, send_demo_campaign
 
 STEPS = ("setup --yes", "pull", "assign", "plan", "apply", "results", "report")
 SECOND = ("pull", "assign", "plan", "apply", "results", "report")
@@ -64,7 +64,7 @@ def main() -> None:
             before = writes(access)
             for step in steps:
                 if step == "results" and name == "first":
-                    send_campaign(access)
+                    send_demo_campaign(access)
                     marketer.advance_clock(access["mailchimp_url"], days=CAMPAIGN_DAYS)
                     before += 3  # what the marketing person did
                 sent = seen(access)

@@ -16,7 +16,7 @@ from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, O
 from segmenter.identity import IdentityChanges
 from segmenter.traits.builtin import catalogue
 from sync.control import open_control
-from sync.traits.aggregates import KeptFacts
+from sync.traits.aggregates import KeptAggregates
 from sync.traits.compute import Measuring
 from sync.warehouse.store import open_warehouse
 
@@ -41,7 +41,7 @@ def prepare(folder: Path, count: int) -> dict[str, Any]:
     control = open_control(f"sqlite:///{folder / 'control.db'}", now=lambda: NOW)
     links = pq.read_table(folder / "links.parquet")
     pairs = zip(links["contact_key"].to_pylist(), links["person_id"].to_pylist(), strict=True)
-    control.links.write(IdentityChanges(dict(pairs), {}), "bench")
+    control.links.write(IdentityChanges(dict(pairs), {}), "session")
     control.close()
     return {}
 
@@ -80,7 +80,7 @@ def _measure(folder: Path, *, everybody: bool, out: str) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     if passed:
         warehouse = open_warehouse("duckdb", folder)
-        KeptFacts(warehouse).facts.to_parquet(folder / f"{out}.parquet")
+        KeptAggregates(warehouse).aggregates.to_parquet(folder / f"{out}.parquet")
         warehouse.close()
     control.close()
     return {"seconds": round(seconds, 2), "persons": done.persons, "whole": done.whole}

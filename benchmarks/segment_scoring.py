@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from segmenter.classifier.expression import as_expression
+from segmenter.classifier.expression import score_expression
 from segmenter.classifier.from_sklearn import from_discriminant
 from segmenter.classifier.linear import LinearModel, score_one
 
@@ -77,7 +77,7 @@ def _seconds(work: Callable[[], Any], runs: int = RUNS) -> tuple[float, Any]:
 def ours(folder: Path, count: int) -> dict[str, Any]:
     """Score with the expression, and one person with the function."""
     people, _, model, engine = _scene(count)
-    wanted = as_expression(engine.table("people"), model).select("segment", "confidence")
+    wanted = score_expression(engine.table("people"), model).select("segment", "confidence")
     seconds, table = _seconds(lambda: wanted.to_pyarrow())
     pq.write_table(table, folder / "score.parquet")
     first = people.iloc[0].to_dict()

@@ -44,7 +44,7 @@ from connectors.sandbox.world import make_world
 from sync.clock import now
 from sync.ops.demo import make_workspace
 from sync.ops.run import run_loop
-from sync.session import open_workbench
+from sync.session import open_session
 
 CLIENTS, DELIVERIES, ROUNDS = 128, 2_560, 5
 RATE, SECONDS, LATENCY = 20, 30, 0.06
@@ -192,7 +192,7 @@ class Newcomers:
                 del self.waiting[address]
 
 
-def mailchimp_delivery(session: requests.Session, port: int, address: str) -> None:
+def mailchimp_delivery(http: requests.Session, port: int, address: str) -> None:
     """Deliver one subscription, signed."""
     stamp = int(now().timestamp())
     form = {"type": "subscribe", "fired_at": f"{now():%Y-%m-%d %H:%M:%S}"}
@@ -203,15 +203,15 @@ def mailchimp_delivery(session: requests.Session, port: int, address: str) -> No
         "X-Mailchimp-Signature": f"t={stamp},v1={signature}",
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    answer = session.post(f"http://127.0.0.1:{port}/webhooks/mailchimp", data=body, headers=headers, timeout=10)
+    answer = http.post(f"http://127.0.0.1:{port}/webhooks/mailchimp", data=body, headers=headers, timeout=10)
     assert answer.ok, answer.text
 
 
-def hubspot_delivery(session: requests.Session, port: int, *contacts: str) -> None:
+def hubspot_delivery(http: requests.Session, port: int, *contacts: str) -> None:
     """Deliver creations, signed."""
     head, _, body = hubspot_request(port, *map(int, contacts)).partition(b"\r\n\r\n")
     lines = [line.split(": ", 1) for line in head.decode().split("\r\n")[1:]]
-    answer = session.post(f"http://127.0.0.1:{port}/webhooks/hubspot", data=body, headers=dict(lines), timeout=10)
+    answer = http.post(f"http://127.0.0.1:{port}/webhooks/hubspot", data=body, headers=dict(lines), timeout=10)
     assert answer.ok, answer.text
 
 
@@ -219,7 +219,7 @@ def measure_real_time(folder: Path) -> dict[str, float]:
     """Let people come, and return how long it took until both platforms showed their persona."""
     world = make_world()
     fill(world, 300)
-    with Sandbox(world) as sandbox, requests.Session() as session:
+    with Sandbox(world) as sandbox, requests.Session() as http:
         environment = prepared(folder, sandbox)
         world.settings.latency = LATENCY
         people = Newcomers(sandbox)
@@ -229,9 +229,9 @@ def measure_real_time(folder: Path) -> dict[str, float]:
                 contact = people.come(number)
                 people.waiting[f"new{number}@people.test"] = (contact, time.monotonic())
                 if number % 2:
-                    mailchimp_delivery(session, port, f"new{number}@people.test")
+                    mailchimp_delivery(http, port, f"new{number}@people.test")
                 else:
-                    hubspot_delivery(session, port, contact)
+                    hubspot_delivery(http, port, contact)
                 while time.monotonic() < began + (number + 1) / RATE:
                     people.look()
                     threading.Event().wait(0.01)
@@ -256,7 +256,7 @@ def measure_burst(folder: Path) -> dict[str, float]:
     """
     world = make_world()
     fill(world, 300)
-    with Sandbox(world) as sandbox, requests.Session() as session:
+    with Sandbox(world) as sandbox, requests.Session() as http:
         environment = prepared(folder, sandbox)
         world.settings.latency = LATENCY
         people = Newcomers(sandbox)
@@ -266,7 +266,7 @@ def measure_burst(folder: Path) -> dict[str, float]:
             contacts = imported(people, "burst", BURST)
             before, began = sandbox.journal.count, time.monotonic()
             for start in range(0, BURST, 100):
-                hubspot_delivery(session, port, *contacts[start : start + 100])
+                hubspot_delivery(http, port, *contacts[start : start + 100])
             with ThreadPoolExecutor(1) as meanwhile:
                 run = meanwhile.submit(daily_run, folder, environment)
                 given_up = began + 600
@@ -331,8 +331,8 @@ def prepared(folder: Path, sandbox: Sandbox) -> dict[str, str]:
     access = sandbox.access
     environment: dict[str, Any] = {**SECRETS, "HUBSPOT_TOKEN": access["hubspot_token"]}
     environment |= {"MAILCHIMP_API_KEY": access["mailchimp_key"], "PERSONASYNC_BUDGETS": str(folder / "budgets")}
-    with open_workbench(folder, now=now, environment=environment) as bench:
-        run_loop(bench, set_up=True)
+    with open_session(folder, now=now, environment=environment) as session:
+        run_loop(session, set_up=True)
     return environment
 
 

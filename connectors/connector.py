@@ -177,7 +177,7 @@ class Connector(Protocol):
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Write *changes*, yielding the outcomes of each batch before the next one leaves."""
 
-    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what the platform shows now where *changes* were made, without writing.
 
         Returns:
@@ -185,8 +185,8 @@ class Connector(Protocol):
             are left out.
         """
 
-    def glance(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
-        """Return what the platform shows now of a few of *changes*, for the price of a request or two; as `look`."""
+    def read_back_sample(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+        """Return what the platform shows now of a few of *changes*, in a request or two; as `read_back`."""
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return how many requests per endpoint `push` would need for *changes*."""
@@ -201,7 +201,7 @@ class Connector(Protocol):
         """Give back the sockets."""
 
 
-def find(connector: str) -> Any:
+def find_connector(connector: str) -> Any:
     """Return the factory ``(Connection) -> Connector`` that an installed package registered.
 
     Raises:
@@ -210,5 +210,5 @@ def find(connector: str) -> Any:
     known = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if connector not in known:
         listed = ", ".join(sorted(known)) or "none"
-        raise FixSettingsError(f"Unknown connector {connector!r}.", mend=f"Known: {listed}.")
+        raise FixSettingsError(f"Unknown connector {connector!r}.", fix=f"Known: {listed}.")
     return known[connector].load()

@@ -26,14 +26,14 @@ class PersonasyncError(Exception):
     """Base class of all errors: what happened, to what, and how to fix it. Never contains a secret.
 
     Attributes:
-        mend: The next step for a person, or "" where there is none.
+        fix: The next step for a person, or "" where there is none.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, mend: str = "") -> None:
-        super().__init__(hide(f"{message} {mend}".strip()))
-        self.mend = hide(mend)
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(hide(f"{message} {fix}".strip()))
+        self.fix = hide(fix)
 
 
 class FixSettingsError(PersonasyncError):
@@ -53,8 +53,8 @@ class MissingScopeError(FixSettingsError):
         scopes: What the platform asks for.
     """
 
-    def __init__(self, message: str, *, scopes: tuple[str, ...], mend: str = "") -> None:
-        super().__init__(message, mend=mend)
+    def __init__(self, message: str, *, scopes: tuple[str, ...], fix: str = "") -> None:
+        super().__init__(message, fix=fix)
         self.scopes = scopes
 
 
@@ -74,8 +74,8 @@ class RateLimitError(TryLaterError):
         daily: True where only the next day helps.
     """
 
-    def __init__(self, message: str, *, wait: float | None, daily: bool = False, mend: str = "") -> None:
-        super().__init__(message, mend=mend)
+    def __init__(self, message: str, *, wait: float | None, daily: bool = False, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
         self.wait = wait
         self.daily = daily
 
@@ -87,8 +87,8 @@ class PlatformDownError(TryLaterError):
         answered: False where the request may have taken effect although no answer arrived.
     """
 
-    def __init__(self, message: str, *, answered: bool, mend: str = "") -> None:
-        super().__init__(message, mend=mend)
+    def __init__(self, message: str, *, answered: bool, fix: str = "") -> None:
+        super().__init__(message, fix=fix)
         self.answered = answered
 
 
@@ -101,8 +101,8 @@ class RejectedError(PersonasyncError):
         body: The decoded body, {} where it was no JSON object.
     """
 
-    def __init__(self, message: str, *, status: int, code: str, body: dict[str, object], mend: str = "") -> None:
-        super().__init__(message, mend=mend)
+    def __init__(self, message: str, *, status: int, code: str, body: dict[str, object], fix: str = "") -> None:
+        super().__init__(message, fix=fix)
         self.status = status
         self.code = code
         self.body = body

@@ -364,7 +364,7 @@ class Finding:
     check: str
     state: Literal["ok", "warn", "fail"]
     message: str
-    mend: str = ""
+    fix: str = ""
 
 
 def normalise_email(address: str | None) -> str | None:

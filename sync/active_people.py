@@ -11,24 +11,24 @@ from datetime import datetime
 from ibis import Table
 
 from connectors.records import ASSIGNMENTS, CONTACTS
-from sync.session import Workbench
+from sync.session import Session
 
 
-def active_people(bench: Workbench, *, at: datetime | None = None) -> Table:
+def active_people(session: Session, *, at: datetime | None = None) -> Table:
     """Return the persons with a contact that is not archived, erased or merged away: column ``person_id``.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         at: As it was known at this moment, UTC; None: now.
     """
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     contacts = warehouse.current(CONTACTS.name) if at is None else warehouse.as_of(CONTACTS.name, at)
-    links = warehouse.memtable(bench.control.links.load())
+    links = warehouse.memtable(session.control.links.load())
     active = contacts.filter(contacts.state == "active")
     keys = active.select(contact_key=active.connection.concat(":", active.platform_id))
     return links.semi_join(keys, "contact_key").select("person_id").distinct()
 
 
-def assigned_people(bench: Workbench) -> Table:
+def assigned_people(session: Session) -> Table:
     """Return the assignments in force of everybody who is active (schema `connectors.records.ASSIGNMENTS`)."""
-    return bench.warehouse.current(ASSIGNMENTS.name).semi_join(active_people(bench), "person_id")
+    return session.warehouse.current(ASSIGNMENTS.name).semi_join(active_people(session), "person_id")

@@ -23,7 +23,7 @@ class Breach:
     message: str
 
 
-def stale(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
+def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
     """Return the connections that were read longer than *max_age* before *now*, or never; see `verdict`."""
     found = []
     for connection, moment in pulled_at.items():

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from connectors.connector import Connector, find
+from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError
 from connectors.secret import hide
 from connectors.transport.rate_ledger import is_alive
@@ -27,7 +27,7 @@ def no_progress(name: str, done: int, total: int | None) -> None:
     """Show nothing."""
 
 
-class Definitions(Protocol):
+class ConfiguredWorkspace(Protocol):
     """What decides: the workspace's segments, personas and fields, and what the plugin declares."""
 
     workspace: Workspace
@@ -41,7 +41,7 @@ class Recording(Protocol):
 
 
 @dataclass(slots=True)
-class Workbench:
+class Session:
     """A workspace with its stores open, and its platforms a call away.
 
     Attributes:
@@ -76,7 +76,7 @@ class Workbench:
         """
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
-            self.opened[name] = find(self.workspace.connections[name].connector)(connection)
+            self.opened[name] = find_connector(self.workspace.connections[name].connector)(connection)
         return self.opened[name]
 
     def connectors(self, only: str | None = None) -> list[Connector]:
@@ -91,7 +91,7 @@ class Workbench:
             named = [name for name in named if name == only]
         if not named and only is not None:
             known = ", ".join(connections) or "none"
-            raise FixSettingsError(f"There is no connection {only!r}.", mend=f"personasync.toml has: {known}.")
+            raise FixSettingsError(f"There is no connection {only!r}.", fix=f"personasync.toml has: {known}.")
         return [self.connector(name) for name in named]
 
     def budget(self, name: str) -> str:
@@ -114,35 +114,33 @@ class RecordedRun:
 
 
 @contextmanager
-def recorded(bench: Workbench, command: str) -> Iterator[RecordedRun]:
+def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
     """Note in the control store that *command* runs, and how it ended: "failed" where it raised."""
-    bench.control.runs.bury(is_alive)
-    run = RecordedRun(bench.control.runs.begin(command))
+    session.control.runs.fail_killed(is_alive)
+    run = RecordedRun(session.control.runs.begin(command))
     started = time.monotonic()
-    before = {name: connector.traffic.writes for name, connector in bench.opened.items()}
-    sent = bench.requests()
+    before = {name: connector.traffic.writes for name, connector in session.opened.items()}
+    sent = session.requests()
     try:
         yield run
     except BaseException as error:
-        bench.control.runs.finish(run.run_id, "failed", {**run.counts, "error": hide(str(error))})
+        session.control.runs.finish(run.run_id, "failed", {**run.counts, "error": hide(str(error))})
         raise
     endpoints = {
         name: {end: new for end, count in counts.items() if (new := count - sent.get(name, {}).get(end, 0))}
-        for name, counts in bench.requests().items()
+        for name, counts in session.requests().items()
     }
     run.counts["endpoints"] = endpoints
     run.counts["requests"] = {name: sum(counts.values()) for name, counts in endpoints.items()}
     run.counts["seconds"] = round(time.monotonic() - started, 2)
     run.counts["writes"] = sum(
-        connector.traffic.writes - before.get(name, 0) for name, connector in bench.opened.items()
+        connector.traffic.writes - before.get(name, 0) for name, connector in session.opened.items()
     )
-    bench.control.runs.finish(run.run_id, run.state, run.counts)
+    session.control.runs.finish(run.run_id, run.state, run.counts)
 
 
 @contextmanager
-def open_workbench(
-    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]
-) -> Iterator[Workbench]:
+def open_session(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
     Raises:
@@ -153,11 +151,11 @@ def open_workbench(
     try:
         warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)
         try:
-            bench = Workbench(workspace, load_manifest(), control, warehouse, now, environment)
+            session = Session(workspace, load_manifest(), control, warehouse, now, environment)
             try:
-                yield bench
+                yield session
             finally:
-                for connector in bench.opened.values():
+                for connector in session.opened.values():
                     connector.close()
         finally:
             warehouse.close()

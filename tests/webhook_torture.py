@@ -45,7 +45,7 @@ from sync.clock import now
 from sync.control import open_control
 from sync.ops.demo import make_workspace
 from sync.ops.run import run_loop
-from sync.session import open_workbench
+from sync.session import open_session
 from sync.workspace.settings import load_workspace
 
 SECRET = "hubspot-client-secret"
@@ -265,8 +265,8 @@ def prepare(folder: Path, sandbox: Sandbox, state: str) -> dict[str, str]:
     access = sandbox.access
     environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
     environment |= {"PS_SECRET": SECRET, "PERSONASYNC_BUDGETS": str(folder / "budgets")}
-    with open_workbench(folder, now=now, environment=environment) as bench:
-        run_loop(bench, set_up=True)
+    with open_session(folder, now=now, environment=environment) as session:
+        run_loop(session, set_up=True)
     return environment
 
 

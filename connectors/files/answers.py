@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.files.cells import CellError, as_text, as_time
-from connectors.files.columns import Columns
-from connectors.files.rows import Rejects, Row, rows_of
+from connectors.files.columns import FileColumns
+from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
 from connectors.records import SURVEY_ANSWERS
 
 
-def read_answers(table: FileTable, columns: Columns, connection: str, rejects: Rejects) -> pa.Table:
+def read_answers(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> pa.Table:
     """Return the file's answers in the schema of `SURVEY_ANSWERS`.
 
     A file without a column `survey` is one survey, named after the file. An empty cell is no answer. Of several
@@ -33,7 +33,7 @@ def read_answers(table: FileTable, columns: Columns, connection: str, rejects: R
     return pa.Table.from_pylist(list(found.values()), SURVEY_ANSWERS.columns)
 
 
-def _answers(row: Row, connection: str, *, survey: str) -> Iterator[dict[str, Any]]:
+def _answers(row: FileRow, connection: str, *, survey: str) -> Iterator[dict[str, Any]]:
     common = {
         "connection": connection,
         "contact_key": row.contact_key(connection),
@@ -45,7 +45,7 @@ def _answers(row: Row, connection: str, *, survey: str) -> Iterator[dict[str, An
             yield {**common, "item": item, "value": value}
 
 
-def _pairs(row: Row) -> Iterator[tuple[str, str | None]]:
+def _pairs(row: FileRow) -> Iterator[tuple[str, str | None]]:
     if "item" in row.columns:
         item = row.text("item")
         if item is None:

@@ -45,7 +45,7 @@ ALIASES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class FileColumns:
     """The columns of one file.
 
     Attributes:
@@ -64,7 +64,7 @@ class Columns:
         return self.named.get(name, name)
 
 
-def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str], *, file: str) -> Columns:
+def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str], *, file: str) -> FileColumns:
     """Return which of *headers* holds what.
 
     Args:
@@ -85,7 +85,7 @@ def find_columns(kind: str, headers: Sequence[str], settings: Mapping[str, str],
             if found is not None:
                 named[name] = found
     taken = set(named.values())
-    columns = Columns(named, tuple(header for header in headers if header not in taken))
+    columns = FileColumns(named, tuple(header for header in headers if header not in taken))
     _require(kind, columns, headers, file=file)
     return columns
 
@@ -107,7 +107,7 @@ def _chosen(kind: str, headers: Sequence[str], settings: Mapping[str, str], *, f
         if header is not None and header not in headers:
             raise FixSettingsError(
                 f"{file} has no column {header!r}, which {kind}_{name} names.",
-                mend=f"It has: {', '.join(headers)}.",
+                fix=f"It has: {', '.join(headers)}.",
             )
         if header is not None:
             yield name, header
@@ -121,17 +121,17 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
 """Of each group a file must have one."""
 
 
-def _require(kind: str, columns: Columns, headers: Sequence[str], *, file: str) -> None:
+def _require(kind: str, columns: FileColumns, headers: Sequence[str], *, file: str) -> None:
     for group in NEEDED[kind]:
         if not any(name in columns for name in group):
             wanted = " or ".join(repr(name) for name in group)
             keys = " or ".join(f'{kind}_{name} = "..."' for name in group)
             raise FixSettingsError(
                 f"{file} has no column {wanted}; it has: {', '.join(headers)}.",
-                mend=f"Name the column in personasync.toml: {keys}.",
+                fix=f"Name the column in personasync.toml: {keys}.",
             )
     if ("item" in columns) != ("value" in columns):
         raise FixSettingsError(
             f"{file} has only one of the columns 'item' and 'value'.",
-            mend=("A file with one answer per row needs both; a file with one respondent per row needs neither."),
+            fix=("A file with one answer per row needs both; a file with one respondent per row needs neither."),
         )

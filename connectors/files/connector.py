@@ -42,7 +42,7 @@ def connect(connection: Connection, *, session: requests.Session | None = None) 
     if not any(connection.settings.get(setting) for setting in STREAMS.values()):
         wanted = ", ".join(STREAMS.values())
         raise FixSettingsError(
-            f"The connection {connection.name!r} has no file.", mend=f"Give at least one of: {wanted}."
+            f"The connection {connection.name!r} has no file.", fix=f"Give at least one of: {wanted}."
         )
     return Files(connection)
 
@@ -139,7 +139,7 @@ class Files:
         try:
             tables = self._tables(stream, path)
         except FixSettingsError as error:
-            return Finding(STREAMS[stream], "fail", str(error), error.mend)
+            return Finding(STREAMS[stream], "fail", str(error), error.fix)
         told = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()
@@ -182,12 +182,12 @@ class Files:
         """
         raise ContractError(f"Files don't send webhooks. ({webhook.url})")
 
-    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Show nothing: nothing is ever written here."""
         del changes
         return {}
 
-    glance = look
+    read_back_sample = read_back
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Refuse.

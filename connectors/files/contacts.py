@@ -9,21 +9,21 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.files.cells import CellError, as_consent, as_email, as_text, as_time
-from connectors.files.columns import Columns
-from connectors.files.rows import Rejects, Row, rows_of
+from connectors.files.columns import FileColumns
+from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
 from connectors.records import CONTACTS
 
-Contact = dict[str, Any]
+FileContact = dict[str, Any]
 
 
-def read_contacts(table: FileTable, columns: Columns, connection: str, rejects: Rejects) -> pa.Table:
+def read_contacts(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> pa.Table:
     """Return the file's contacts in the schema of `CONTACTS`.
 
     Of several rows with one id, or with one address in whatever case, the last one counts; the ids of the others
     stay known as merged into it, since orders may name them.
     """
-    found: dict[str, Contact] = {}
+    found: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
     for number, row in rows_of(table, columns, rejects):
         try:
@@ -41,7 +41,7 @@ def read_contacts(table: FileTable, columns: Columns, connection: str, rejects: 
     return pa.Table.from_pylist(list(found.values()), CONTACTS.columns)
 
 
-def _contact(row: Row, connection: str) -> Contact:
+def _contact(row: FileRow, connection: str) -> FileContact:
     contact_id, address = row.text("id"), row.read("email", as_email)
     if contact_id is None and address is None:
         raise CellError("no id and no email address")
@@ -65,7 +65,7 @@ def _properties(cells: Mapping[str, Any], headers: tuple[str, ...]) -> str:
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
 
 
-def _replaced(contact: Contact, found: Mapping[str, Contact], by_email: Mapping[str, str]) -> list[Contact]:
+def _replaced(contact: FileContact, found: Mapping[str, FileContact], by_email: Mapping[str, str]) -> list[FileContact]:
     """The earlier rows that *contact* stands for as well."""
     ids = {contact["platform_id"], by_email.get(contact["email"] or "")}
     return [
@@ -75,12 +75,12 @@ def _replaced(contact: Contact, found: Mapping[str, Contact], by_email: Mapping[
     ]
 
 
-def _take_over(contact: Contact, earlier: Contact) -> None:
+def _take_over(contact: FileContact, earlier: FileContact) -> None:
     ids = {*contact["merged_ids"], *earlier["merged_ids"], earlier["platform_id"]}
     contact["merged_ids"] = sorted(ids - {contact["platform_id"]})
 
 
-def _told(contact: Contact, earlier: Contact) -> str:
+def _told(contact: FileContact, earlier: FileContact) -> str:
     if contact["platform_id"] == earlier["platform_id"] and contact["email"] != earlier["email"]:
         return f"the id {contact['platform_id']!r} is a duplicate; this row is used"
     return f"the address {contact['email']!r} is a duplicate (case is ignored); this row is used"

@@ -23,5 +23,5 @@ def refuse_repeated(file: str, headers: Sequence[str]) -> None:
     repeated = sorted({name for name in headers if headers.count(name) > 1})
     if repeated:
         raise FixSettingsError(
-            f"{file} has the column {repeated[0]!r} twice.", mend="Rename one of them in the first row."
+            f"{file} has the column {repeated[0]!r} twice.", fix="Rename one of them in the first row."
         )

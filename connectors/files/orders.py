@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.files.cells import CellError, as_number, as_time
-from connectors.files.columns import Columns
-from connectors.files.rows import Rejects, Row, rows_of
+from connectors.files.columns import FileColumns
+from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
 from connectors.records import ORDER_LINES, ORDERS
 
@@ -17,7 +17,7 @@ LINE_COLUMNS = ("line_id", "product_id", "title", "category", "quantity", "price
 STATES = {"": "placed", "placed": "placed", "paid": "placed", "cancelled": "cancelled", "canceled": "cancelled"}
 
 
-def read_orders(table: FileTable, columns: Columns, connection: str, rejects: Rejects) -> tuple[pa.Table, pa.Table]:
+def read_orders(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> tuple[pa.Table, pa.Table]:
     """Return the file's orders and order lines, in the schemas of `ORDERS` and `ORDER_LINES`.
 
     An order's amount is its `amount`, which every line repeats, or else the sum of its lines. One with a negative
@@ -53,7 +53,7 @@ def read_orders(table: FileTable, columns: Columns, connection: str, rejects: Re
     )
 
 
-def _order(row: Row, connection: str) -> dict[str, Any]:
+def _order(row: FileRow, connection: str) -> dict[str, Any]:
     order_id, at = row.text("id"), row.read("at", as_time)
     if order_id is None:
         raise CellError(f"column {row.columns.header('id')!r}: the order has no number")
@@ -77,14 +77,14 @@ def _order(row: Row, connection: str) -> dict[str, Any]:
     }
 
 
-def _check_same(known: dict[str, Any] | None, order: dict[str, Any], row: Row) -> None:
+def _check_same(known: dict[str, Any] | None, order: dict[str, Any], row: FileRow) -> None:
     """The lines of one order are one human's."""
     if known is not None and known["contact_key"] != order["contact_key"]:
         header = row.columns.header("id")
         raise CellError(f"column {header!r}: the order {order['order_id']!r} already belongs to another contact")
 
 
-def _line(row: Row, order: dict[str, Any], place: int) -> dict[str, Any]:
+def _line(row: FileRow, order: dict[str, Any], place: int) -> dict[str, Any]:
     quantity = row.read("quantity", as_number)
     return {
         "connection": order["connection"],

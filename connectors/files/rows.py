@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from connectors.files.cells import CellError, as_email, as_text
-from connectors.files.columns import Columns
+from connectors.files.columns import FileColumns
 from connectors.files.table import FileTable
 from connectors.records import email_key, platform_key
 
@@ -15,11 +15,11 @@ Value = TypeVar("Value")
 
 
 @dataclass(slots=True)
-class Row:
+class FileRow:
     """One row of a file; cells are asked for by our names."""
 
     cells: Mapping[str, Any]
-    columns: Columns
+    columns: FileColumns
 
     def read(self, name: str, kind: Callable[[Any], Value]) -> Value:
         """Return the cell of *name* as *kind* reads it; a column that the file lacks is an empty cell.
@@ -65,10 +65,10 @@ class Rejects:
         self.lines.append(f"{self.file}, row {number}: {reason}")
 
 
-def rows_of(table: FileTable, columns: Columns, rejects: Rejects) -> Iterator[tuple[int, Row]]:
+def rows_of(table: FileTable, columns: FileColumns, rejects: Rejects) -> Iterator[tuple[int, FileRow]]:
     """Yield each row that holds anything; rows that CSV itself could not read are rejects."""
     for number, reason in table.skipped.items():
         rejects.add(number, reason)
     for number, cells in table.numbered():
         if any(as_text(value) is not None for value in cells.values()):
-            yield number, Row(cells, columns)
+            yield number, FileRow(cells, columns)

@@ -75,7 +75,7 @@ def read_table(path: Path) -> FileTable:
     except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
         raise FixSettingsError(
             f"{path.name} can't be read: {_first_line(error)}.",
-            mend="It must be CSV in UTF-8 with one header row, or Parquet.",
+            fix="It must be CSV in UTF-8 with one header row, or Parquet.",
         ) from error
 
 
@@ -119,14 +119,14 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
 
 def _check_headers(path: Path, headers: list[str]) -> None:
     if not headers or not any(headers):
-        raise FixSettingsError(f"{path.name} is empty.", mend="The first row must be a header.")
+        raise FixSettingsError(f"{path.name} is empty.", fix="The first row must be a header.")
     refuse_repeated(path.name, headers)
 
 
 def _unreadable(path: Path, error: OSError) -> FixSettingsError:
     reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}:"
     return FixSettingsError(
-        f"{reason} {path}.", mend="Fix the path in personasync.toml; paths are relative to the workspace."
+        f"{reason} {path}.", fix="Fix the path in personasync.toml; paths are relative to the workspace."
     )
 
 

@@ -135,5 +135,5 @@ def _text(value: Any) -> Any:
 def _refuse_broken_urllib3() -> None:
     if installed("urllib3") == FIRST_BROKEN_URLLIB3:
         raise FixSettingsError(
-            "urllib3 2.6.0 is installed; HubSpot's SDK does not work with it.", mend="Upgrade urllib3."
+            "urllib3 2.6.0 is installed; HubSpot's SDK does not work with it.", fix="Upgrade urllib3."
         )

@@ -11,14 +11,14 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT, Lists
 from connectors.hubspot.operations import CONTACTS_READ, MEMBERSHIPS_READ
 from connectors.hubspot.scan import ids_of, read_by_ids
-from connectors.hubspot.search import Row
+from connectors.hubspot.search import HubSpotRecord
 from connectors.records import Fetched, fetched
 from connectors.transport import in_order
 
 MERGED = "hs_merged_object_ids"
 
 
-class Fetch:
+class ContactsById:
     """Reads contacts of one account.
 
     Args:
@@ -44,25 +44,25 @@ class Fetch:
 
     def some(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return the contacts that answer to *ids* or *addresses*; see `connectors.connector.Connector.fetch`."""
-        records: dict[str, Row] = {}
-        questions: list[Callable[[], Sequence[Row]]] = [
+        records: dict[str, HubSpotRecord] = {}
+        questions: list[Callable[[], Sequence[HubSpotRecord]]] = [
             *(lambda part=part: read_by_ids(self._api, part, self._properties) for part in self._parts(ids)),
             *(lambda part=part: self._by_address(part) for part in self._parts(addresses)),
         ]
         for rows in in_order(lambda question: question(), questions, workers=self._workers):
             records |= {str(row["id"]): row for row in rows}
         known = {key for row in records.values() for key in ids_of(row)}
-        table = contacts.rows(self._name, list(records.values()), self._properties)
+        table = contacts.contact_rows(self._name, list(records.values()), self._properties)
         return fetched(self._name, table, [key for key in ids if key not in known], self._memberships(list(records)))
 
-    def _by_address(self, addresses: Sequence[str]) -> Sequence[Row]:
+    def _by_address(self, addresses: Sequence[str]) -> Sequence[HubSpotRecord]:
         body = {
             "idProperty": "email",
             "properties": self._properties,
             "propertiesWithHistory": [],
             "inputs": [{"id": address} for address in addresses],
         }
-        rows: Sequence[Row] = self._api.call(CONTACTS_READ, body=body).get("results", ())
+        rows: Sequence[HubSpotRecord] = self._api.call(CONTACTS_READ, body=body).get("results", ())
         return rows
 
     def _memberships(self, ids: Sequence[str]) -> frozenset[tuple[str, str]]:

@@ -22,7 +22,7 @@ from connectors.errors import (
 )
 from connectors.hubspot import contacts, deals, emails, fields, push
 from connectors.hubspot.api import HubSpotApi
-from connectors.hubspot.by_id import Fetch
+from connectors.hubspot.by_id import ContactsById
 from connectors.hubspot.consents import Consents
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
 from connectors.hubspot.lists import Lists
@@ -38,11 +38,11 @@ from connectors.hubspot.operations import (
     VERSIONS,
     Operation,
 )
-from connectors.hubspot.read_back import Look
+from connectors.hubspot.read_back import ContactReadBack
 from connectors.hubspot.refusals import MEND_TOKEN, translate
 from connectors.hubspot.scan import PATHS, AllContacts
-from connectors.hubspot.search import Search, list_all
-from connectors.hubspot.times import milliseconds, moment
+from connectors.hubspot.search import Search, list_pages
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import (
     CAMPAIGNS,
     TABLES,
@@ -56,7 +56,7 @@ from connectors.records import (
     SetupStep,
 )
 from connectors.secret import Secret, bearer
-from connectors.transport import Transport, Window, account_book, until_silence
+from connectors.transport import RateWindow, Transport, account_book, until_silence
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
@@ -86,13 +86,13 @@ class HubSpot:
         self.name, self.traffic = connection.name, Traffic()
         self._connection, self._limits = connection, manifest["limits"]
         base_url, share = settings.get("base_url") or manifest["base_url"], self._limits["service_percent"] / 100
-        self._burst = Window(
+        self._burst = RateWindow(
             self._limits["burst_requests"],
             self._limits["burst_seconds"],
             book=account_book(connection, base_url, token, "burst"),
             share=share,
         )
-        search = Window(
+        search = RateWindow(
             self._limits["search_per_second"],
             1.0,
             book=account_book(connection, base_url, token, "search"),
@@ -120,8 +120,8 @@ class HubSpot:
         self._everything = AllContacts(self._api, self._found, limits=self._limits, path=path)
         self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
         batch, workers = self._limits["batch"], self._limits["connections"]
-        self._look = Look(self._api, self._lists, batch=batch, workers=workers)
-        self._fetch = Fetch(
+        self._look = ContactReadBack(self._api, self._lists, batch=batch, workers=workers)
+        self._fetch = ContactsById(
             self._api,
             self.name,
             self._lists,
@@ -168,21 +168,21 @@ class HubSpot:
     def _memberships(self, cursor: Cursor) -> Iterator[Page]:
         """Read the lists about which HubSpot says something else than last time, and now and then all of them."""
         groups = self._connection.groups
-        facts = self._lists.facts(groups)
+        states = self._lists.states(groups)
         present = self._transport.platform_time
-        read_at = moment(cursor.get("read_at"))
+        read_at = hubspot_moment(cursor.get("read_at"))
         again = timedelta(hours=self._limits["memberships_reread_hours"])
         old = read_at is None or present is None or present - read_at >= again
-        moved = tuple(group for group in groups if old or facts.get(group) != cursor.get(f"list {group}"))
+        moved = tuple(group for group in groups if old or states.get(group) != cursor.get(f"list {group}"))
         for group in moved:
             for rows in self._lists.members(group):
                 yield Page("memberships", rows)
         at = str(milliseconds(present)) if old and present else cursor.get("read_at", "")
-        following = {"read_at": at, **{f"list {group}": text for group, text in facts.items()}}
+        following = {"read_at": at, **{f"list {group}": text for group, text in states.items()}}
         yield Page("memberships", _nothing("memberships"), following, groups=moved)
 
     def _orders(self, cursor: Cursor) -> Iterator[Page]:
-        since, currency = moment(cursor.get("since")), cursor.get("currency", "")
+        since, currency = hubspot_moment(cursor.get("since")), cursor.get("currency", "")
         if since is None:
             self.now()
             currency = str(self._account.get("companyCurrency", ""))
@@ -193,16 +193,18 @@ class HubSpot:
             until = until or self._transport.platform_time
             gathered.extend(records)
             if len(gathered) >= GATHER:
-                yield Page("orders", deals.rows(self.name, gathered, linked, currency))
+                yield Page("orders", deals.order_rows(self.name, gathered, linked, currency))
                 gathered = []
         following = _cursor((until or self.now()) - OVERLAP)
-        yield Page("orders", deals.rows(self.name, gathered, linked, currency), {**following, "currency": currency})
+        yield Page(
+            "orders", deals.order_rows(self.name, gathered, linked, currency), {**following, "currency": currency}
+        )
 
     def _changed_deals(self, since: datetime | None, linked: dict[str, str]) -> Iterator[Sequence[Mapping[str, Any]]]:
         """Yield deals, and note in *linked* whose they are."""
         if since is None:
             query = {"limit": self._limits["page"], "properties": list(deals.READ), "associations": ["contacts"]}
-            for records in list_all(self._api, DEALS_PAGE, query):
+            for records in list_pages(self._api, DEALS_PAGE, query):
                 linked |= deals.associated(records)
                 yield records
             return
@@ -214,17 +216,17 @@ class HubSpot:
         query: dict[str, Any] = {"limit": self._limits["page"], "includeStats": True, "isPublished": True}
         if since is not None:
             query["updatedAfter"] = (until - LATEST_ACTIVITY).isoformat()  # the SDK knows no `publishedAfter`
-        return [row for page in list_all(self._api, EMAILS_PAGE, query) for row in page]
+        return [row for page in list_pages(self._api, EMAILS_PAGE, query) for row in page]
 
     def _window(self, cursor: Cursor) -> tuple[datetime | None, datetime]:
         # a Date header has whole seconds: what changed within this one belongs to the window
-        return moment(cursor.get("since")), self.now() + SECOND
+        return hubspot_moment(cursor.get("since")), self.now() + SECOND
 
     def _campaigns(self, cursor: Cursor) -> Iterator[Page]:
         since, until = self._window(cursor)
         found = self._published(since, until)
         currency = str(self._account.get("companyCurrency", ""))
-        yield Page(CAMPAIGNS.name, emails.campaigns(self.name, found, currency), _cursor(until))
+        yield Page(CAMPAIGNS.name, emails.campaign_rows(self.name, found, currency), _cursor(until))
 
     def _activity(self, cursor: Cursor) -> Iterator[Page]:
         since, until = self._window(cursor)
@@ -239,14 +241,14 @@ class HubSpot:
     # -- writing -------------------------------------------------------------------------------------------
     def missing(self, fields_wanted: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
         """Return what HubSpot lacks; see the Protocol."""
-        steps = list(fields.missing(self._api, self.name, fields_wanted))
+        steps = list(fields.missing_properties(self._api, self.name, fields_wanted))
         prefix = self._connection.manifest["group_prefix"]
         absent = [group for group in groups if self._lists.id_of(group) is None]
         return [*steps, *(SetupStep(self.name, "create_group", group, f"list {prefix + group!r}") for group in absent)]
 
     def fields(self) -> dict[str, FieldDefinition]:
         """Return every property of contacts; see the Protocol."""
-        return fields.present(self._api)
+        return fields.present_properties(self._api)
 
     def create(self, step: SetupStep) -> None:
         """Do one step of `missing`. Somebody who was faster is no error."""
@@ -254,7 +256,7 @@ class HubSpot:
             if step.action == "create_group":
                 self._lists.create(step.name)
             elif step.field is not None and step.action == "create_field":
-                fields.create(self._api, step.field, group=self._connection.manifest["field_group"])
+                fields.create_property(self._api, step.field, group=self._connection.manifest["field_group"])
             elif step.field is not None:
                 fields.extend(self._api, step.field)
         except RejectedError as error:
@@ -288,11 +290,11 @@ class HubSpot:
         """
         raise ContractError(f"Webhooks of a HubSpot app are configured in its project files. ({webhook.url})")
 
-    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what HubSpot shows where *changes* were made; see the Protocol."""
         return self._look.at(changes)
 
-    def glance(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    def read_back_sample(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what HubSpot shows of some of *changes*; see the Protocol."""
         return self._look.at_some(changes)
 
@@ -343,7 +345,7 @@ class HubSpot:
             return None  # so it may be read
         except MissingScopeError as error:
             wanted = ", ".join(self._reason(scope) for scope in error.scopes)
-            return Finding("scopes", "fail", f"{probe.endpoint} can't be read. Missing scopes: {wanted}.", error.mend)
+            return Finding("scopes", "fail", f"{probe.endpoint} can't be read. Missing scopes: {wanted}.", error.fix)
         return None
 
     def _reason(self, scope: str) -> str:
@@ -354,8 +356,8 @@ class HubSpot:
     def _version_finding(self, today: date) -> Finding:
         version, ends = self._api.version, date.fromisoformat(self._connection.manifest["api_version_ends"])
         if version == VERSIONS[0] and today > ends - YEAR:
-            mend = f'Set api_version = "{VERSIONS[1]}" in [connections.{self.name}].'
-            return Finding("API version", "warn", f"HubSpot retires API version {version} on {ends}.", mend)
+            fix = f'Set api_version = "{VERSIONS[1]}" in [connections.{self.name}].'
+            return Finding("API version", "warn", f"HubSpot retires API version {version} on {ends}.", fix)
         return Finding("API version", "ok", f"{version} is supported.")
 
     def close(self) -> None:
@@ -371,14 +373,14 @@ def _checked(connection: Connection) -> tuple[Secret, str, str]:
     """
     manifest, settings = connection.manifest, connection.settings
     if not connection.secret:
-        raise CredentialError(f"[connections.{connection.name}] has no access token.", mend=MEND_TOKEN)
+        raise CredentialError(f"[connections.{connection.name}] has no access token.", fix=MEND_TOKEN)
     version = settings.get("api_version") or manifest["api_version"]
     if version not in VERSIONS:
-        raise FixSettingsError(f"Unknown HubSpot API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
+        raise FixSettingsError(f"Unknown HubSpot API version {version!r}.", fix=f"Known: {', '.join(VERSIONS)}.")
     path = settings.get("full_pull") or PATHS[0]
     if path not in PATHS:
         raise FixSettingsError(
-            f"[connections.{connection.name}] has an unknown full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
+            f"[connections.{connection.name}] has an unknown full_pull = {path!r}.", fix=f"Known: {', '.join(PATHS)}."
         )
     return connection.secret, version, path
 

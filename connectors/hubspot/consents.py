@@ -14,8 +14,8 @@ from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_SEARCH
 from connectors.hubspot.scan import MERGED, ids_of, read_by_ids
-from connectors.hubspot.search import EVER, Row, Search, on_property
-from connectors.hubspot.times import milliseconds, moment
+from connectors.hubspot.search import EVER, HubSpotRecord, Search, on_property
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import Cursor, fetched
 from connectors.transport import in_order
 
@@ -48,7 +48,7 @@ class Consents:
         if ids is not None and len(ids) <= BY_ID * self._batch:
             return self._of(ids)
         found = {str(row["id"]): row for rows in self._told(cursor) for row in rows}
-        return contacts.rows(self._name, list(found.values()), ())
+        return contacts.contact_rows(self._name, list(found.values()), ())
 
     def _of(self, ids: Sequence[str]) -> pa.Table:
         parts = [ids[start : start + self._batch] for start in range(0, len(ids), self._batch)]
@@ -56,10 +56,10 @@ class Consents:
         found = {str(row["id"]): row for rows in read for row in rows}
         known = {key for row in found.values() for key in ids_of(row)}
         gone = [key for key in ids if key not in known]
-        return fetched(self._name, contacts.rows(self._name, list(found.values()), ()), gone).contacts
+        return fetched(self._name, contacts.contact_rows(self._name, list(found.values()), ()), gone).contacts
 
-    def _told(self, cursor: Cursor) -> Iterator[Sequence[Row]]:
-        start = milliseconds(moment(cursor.get("since")) or EVER)
+    def _told(self, cursor: Cursor) -> Iterator[Sequence[HubSpotRecord]]:
+        start = milliseconds(hubspot_moment(cursor.get("since")) or EVER)
         for condition in TOLD:
             for rows, _ in self._search.upwards([on_property(MOVED, "GTE", start), condition]):
                 yield rows

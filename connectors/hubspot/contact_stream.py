@@ -18,8 +18,8 @@ from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import CONTACTS_PAGE
 from connectors.hubspot.scan import AllContacts, Seen, ids_of, read_by_ids
-from connectors.hubspot.search import Row, Search, list_all
-from connectors.hubspot.times import milliseconds, moment
+from connectors.hubspot.search import HubSpotRecord, Search, list_pages
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
 
 OVERLAP = timedelta(minutes=5)  # the search index lags behind writes: so far back the next window begins
@@ -36,7 +36,7 @@ class ContactStream:
 
     def __init__(self, api: HubSpotApi, name: str, search: Search, everything: AllContacts, *, page: int) -> None:
         self._api, self._name, self._search, self._everything, self._page = api, name, search, everything, page
-        self._rows: list[Row] = []
+        self._rows: list[HubSpotRecord] = []
         self._merged: list[str] = []
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
@@ -46,7 +46,7 @@ class ContactStream:
         its own) and ``surplus`` (a difference that is not explained yet).
         """
         self._rows, self._merged = [], []
-        since = moment(cursor.get("since"))
+        since = hubspot_moment(cursor.get("since"))
         if since is None:
             yield from self._all(known(("active",)), None)
         else:
@@ -105,10 +105,10 @@ class ContactStream:
         else:
             yield self._end(following, gap, surplus)
 
-    def _archived(self) -> Iterator[Sequence[Row]]:
+    def _archived(self) -> Iterator[Sequence[HubSpotRecord]]:
         # search never finds the archived, and neither does the usual list
         query = {"limit": self._page, "properties": list(self._search.properties), "archived": True}
-        return list_all(self._api, CONTACTS_PAGE, query)
+        return list_pages(self._api, CONTACTS_PAGE, query)
 
     def _erased(self, ids: pa.Array) -> Iterator[Page]:
         """Contacts of which HubSpot knows nothing any more, and says so: nothing of them is kept."""
@@ -125,7 +125,7 @@ class ContactStream:
         yield from self._flush()
 
     # -- pages ---------------------------------------------------------------------------------------------
-    def _gather(self, rows: Sequence[Row], total: int | None = None) -> Iterator[Page]:
+    def _gather(self, rows: Sequence[HubSpotRecord], total: int | None = None) -> Iterator[Page]:
         self._rows.extend(rows)
         self._merged += [old for row in rows for old in contacts.merged_ids(row)]
         if len(self._rows) >= GATHER:
@@ -134,7 +134,7 @@ class ContactStream:
     def _flush(self, total: int | None = None) -> Iterator[Page]:
         rows, self._rows = self._rows, []
         if rows:
-            yield Page("contacts", contacts.rows(self._name, rows, self._search.properties), None, total)
+            yield Page("contacts", contacts.contact_rows(self._name, rows, self._search.properties), None, total)
 
     def _end(self, following: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": str(milliseconds(following)), "gap": str(gap), "surplus": str(surplus)}

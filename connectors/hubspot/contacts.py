@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.hubspot.times import moment
+from connectors.hubspot.times import hubspot_moment
 from connectors.records import CONTACTS, Consent, normalise_email
 
 READ = (
@@ -40,7 +40,7 @@ BOOKKEEPING = {
 }
 
 
-def rows(connection: str, records: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
+def contact_rows(connection: str, records: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
     """Return *records* in the schema of `CONTACTS`, and a row for each contact that was merged into one of them.
 
     Args:
@@ -64,8 +64,8 @@ def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> 
     kept = {n: v for n in wanted if n not in BOOKKEEPING and (v := properties.get(n)) is not None}
     common = {
         "connection": connection,
-        "created_at": moment(record["createdAt"]),
-        "updated_at": moment(record["updatedAt"]),
+        "created_at": hubspot_moment(record["createdAt"]),
+        "updated_at": hubspot_moment(record["updatedAt"]),
     }
     yield {
         **common,

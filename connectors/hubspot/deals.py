@@ -9,13 +9,15 @@ import pyarrow as pa
 
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import DEAL_CONTACTS
-from connectors.hubspot.times import moment
+from connectors.hubspot.times import hubspot_moment
 from connectors.records import ORDERS, platform_key
 
 READ = ("amount", "closedate", "createdate", "deal_currency_code", "hs_is_closed_won", "hs_lastmodifieddate")
 
 
-def rows(connection: str, deals: Sequence[Mapping[str, Any]], contacts: Mapping[str, str], currency: str) -> pa.Table:
+def order_rows(
+    connection: str, deals: Sequence[Mapping[str, Any]], contacts: Mapping[str, str], currency: str
+) -> pa.Table:
     """Return *deals* in the schema of `ORDERS`.
 
     Args:
@@ -34,7 +36,7 @@ def _row(connection: str, deal: Mapping[str, Any], contacts: Mapping[str, str], 
         "connection": connection,
         "order_id": str(deal["id"]),
         "contact_key": platform_key(connection, contact) if contact else None,
-        "at": moment(properties.get("closedate")) or moment(deal["createdAt"]),
+        "at": hubspot_moment(properties.get("closedate")) or hubspot_moment(deal["createdAt"]),
         "amount": float(properties.get("amount") or 0),
         "currency": str(properties.get("deal_currency_code") or currency).upper(),
         "state": "placed" if properties.get("hs_is_closed_won") == "true" else "cancelled",

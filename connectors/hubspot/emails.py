@@ -15,7 +15,7 @@ import pyarrow as pa
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import EMAIL_EVENTS
-from connectors.hubspot.times import milliseconds, moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
 
 KINDS = {"OPEN": "open", "CLICK": "click", "STATUSCHANGE": "unsubscribe", "SPAMREPORT": "complaint", "BOUNCE": "bounce"}
@@ -23,7 +23,7 @@ SENT = ("SENT", "DELIVERED")
 HARD = "5"  # SMTP's permanent failures begin with it
 
 
-def campaigns(connection: str, emails: Sequence[Mapping[str, Any]], currency: str) -> pa.Table:
+def campaign_rows(connection: str, emails: Sequence[Mapping[str, Any]], currency: str) -> pa.Table:
     """Return *emails* in the schema of `CAMPAIGNS`."""
     return pa.Table.from_pylist([_campaign(connection, one, currency) for one in emails], schema=CAMPAIGNS.columns)
 
@@ -39,7 +39,7 @@ def _campaign(connection: str, email: Mapping[str, Any], currency: str) -> dict[
         "subject": email.get("subject"),
         "variant": testing.get("abStatus") if email.get("isAb") else None,
         "state": "sent",
-        "sent_at": moment(email.get("publishedAt")),
+        "sent_at": hubspot_moment(email.get("publishedAt")),
         "sent": counters.get("sent"),
         "opened": counters.get("open"),
         "clicked": counters.get("click"),
@@ -90,7 +90,7 @@ def activity(
         if address is None or campaign is None:
             continue
         common = {"connection": connection, "campaign_id": campaign, "contact_key": email_key(address)}
-        at = moment(event["created"])
+        at = hubspot_moment(event["created"])
         if event["type"] in {*SENT, "BOUNCE"}:
             status = "sent" if event["type"] in SENT else _bounce(event)
             deliveries[campaign, address] = {**common, "at": at, "status": status, "variant": None}

@@ -28,7 +28,7 @@ KINDS: Mapping[str, FieldType] = {"number": "number", "date": "date", "enumerati
 GROUP_LABEL = "Personasync"
 
 
-def missing(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition]) -> Iterator[SetupStep]:
+def missing_properties(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition]) -> Iterator[SetupStep]:
     """Yield what has to be created or extended.
 
     Raises:
@@ -43,14 +43,14 @@ def missing(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition])
         if there["type"] != TYPES[field.type][0]:
             raise FixSettingsError(
                 f"HubSpot property {field.name!r} has type {there['type']}, expected {TYPES[field.type][0]}.",
-                mend="Rename or archive it there; personasync never changes a property that it did not create.",
+                fix="Rename or archive it there; personasync never changes a property that it did not create.",
             )
         lacking = [value for value, _ in field.options if value not in _values(there)]
         if lacking:
             yield SetupStep(connection, "extend_field", field.name, f"options {', '.join(lacking)}", field)
 
 
-def present(api: HubSpotApi) -> dict[str, FieldDefinition]:
+def present_properties(api: HubSpotApi) -> dict[str, FieldDefinition]:
     """Return every property of contacts by name."""
     return {str(row["name"]): _definition(row) for row in api.call(PROPERTIES)["results"]}
 
@@ -61,7 +61,7 @@ def _definition(row: Mapping[str, Any]) -> FieldDefinition:
     return FieldDefinition(str(row["name"]), str(row["label"]), kind, options, str(row.get("description") or ""))
 
 
-def create(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
+def create_property(api: HubSpotApi, field: FieldDefinition, *, group: str) -> None:
     """Create the property of *field*, and our group of properties where it is missing."""
     if group not in {row["name"] for row in api.call(PROPERTY_GROUPS)["results"]}:
         api.call(PROPERTY_GROUP_CREATE, body={"name": group, "label": GROUP_LABEL, "displayOrder": -1})

@@ -15,7 +15,7 @@ from connectors.transport import check_made
 
 # what moves when somebody enters or leaves a list (?): the wording is HubSpot's, the promise nobody's; so lists
 # are read again from time to time whatever these say
-FACTS = ("hs_list_size", "hs_last_record_added_at", "hs_last_record_removed_at")
+LIST_STATE = ("hs_list_size", "hs_last_record_added_at", "hs_last_record_removed_at")
 MOST_LISTS = 500  # a search's largest page
 CONTACT = "0-1"  # HubSpot's object type of contacts
 
@@ -46,7 +46,7 @@ class Lists:
             if found["processingType"] == "DYNAMIC":
                 raise FixSettingsError(
                     f"The HubSpot list {found['name']!r} is an active list (filled by filters).",
-                    mend="Rename it in HubSpot; personasync creates its own static list.",
+                    fix="Rename it in HubSpot; personasync creates its own static list.",
                 )
             self._ids[group] = str(found["listId"])
         return self._ids[group]
@@ -55,9 +55,13 @@ class Lists:
         """Tell whether the id is known without asking."""
         return group in self._ids
 
-    def facts(self, groups: Sequence[str]) -> dict[str, str]:
+    def states(self, groups: Sequence[str]) -> dict[str, str]:
         """Return what HubSpot says about the lists of *groups*, one text a list: another text, other members."""
-        body: dict[str, Any] = {"query": self._prefix.strip(), "count": MOST_LISTS, "additionalProperties": list(FACTS)}
+        body: dict[str, Any] = {
+            "query": self._prefix.strip(),
+            "count": MOST_LISTS,
+            "additionalProperties": list(LIST_STATE),
+        }
         found: dict[str, str] = {}
         offset = 0
         while True:
@@ -75,7 +79,7 @@ class Lists:
             self._ids[group] = str(one["listId"])
         more = one.get("additionalProperties", {})
         return "|".join(
-            str(part) for part in (one["listId"], one.get("updatedAt"), *(more.get(name) for name in FACTS))
+            str(part) for part in (one["listId"], one.get("updatedAt"), *(more.get(name) for name in LIST_STATE))
         )
 
     def create(self, group: str) -> None:

@@ -13,14 +13,14 @@ from connectors.errors import PlatformDownError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
-from connectors.hubspot.refusals import code, words
+from connectors.hubspot.refusals import refusal_code, refusal_words
 from connectors.records import Change, Outcome
 from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
 
-Contact = tuple[str, list[Change]]
+ContactChanges = tuple[str, list[Change]]
 
 
-def by_contact(changes: Sequence[Change]) -> list[Contact]:
+def by_contact(changes: Sequence[Change]) -> list[ContactChanges]:
     """Return the field changes of each contact together: an id may stand in a batch only once (trap H7)."""
     found: dict[str, list[Change]] = {}
     for change in changes:
@@ -43,12 +43,14 @@ def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def push_fields(api: HubSpotApi, contacts: Sequence[Contact], *, batch: int, workers: int) -> Iterator[list[Outcome]]:
+def push_fields(
+    api: HubSpotApi, contacts: Sequence[ContactChanges], *, batch: int, workers: int
+) -> Iterator[list[Outcome]]:
     """Write the fields of *contacts*, yielding outcomes batch by batch."""
     yield from in_order(lambda part: _update(api, part), slices(contacts, batch), workers=workers)
 
 
-def _update(api: HubSpotApi, contacts: Sequence[Contact]) -> list[Outcome]:
+def _update(api: HubSpotApi, contacts: Sequence[ContactChanges]) -> list[Outcome]:
     inputs = [
         {"id": key, "properties": {change.name: change.after or "" for change in changes}} for key, changes in contacts
     ]
@@ -66,7 +68,7 @@ def _update(api: HubSpotApi, contacts: Sequence[Contact]) -> list[Outcome]:
     return _outcomes(contacts, answer)
 
 
-def _outcomes(contacts: Sequence[Contact], answer: Mapping[str, Any]) -> list[Outcome]:
+def _outcomes(contacts: Sequence[ContactChanges], answer: Mapping[str, Any]) -> list[Outcome]:
     shown = {str(row["id"]): row.get("properties", {}) for row in answer.get("results", ())}
     refused = dict(_refused(answer.get("errors", ())))
     found = []
@@ -87,7 +89,7 @@ def _silent(change: Change) -> Outcome:
 def _refused(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
     for error in errors:
         for key in error.get("context", {}).get("ids", ()):
-            yield str(key), (words(dict(error)), code(dict(error)))
+            yield str(key), (refusal_words(dict(error)), refusal_code(dict(error)))
 
 
 def _kept(change: Change, properties: Mapping[str, Any]) -> Outcome:

@@ -14,10 +14,10 @@ from connectors.transport import in_order
 BY_RECORD = 2_000  # records up to which each one's lists are asked for; beyond, the lists' members are fewer requests
 SAMPLE = 100  # one request's worth
 
-Shown = dict[tuple[str, str, str], str | None]
+CurrentValues = dict[tuple[str, str, str], str | None]
 
 
-class Look:
+class ContactReadBack:
     """Looks at contacts and lists of one account.
 
     Args:
@@ -28,23 +28,23 @@ class Look:
     def __init__(self, api: HubSpotApi, lists: Lists, *, batch: int, workers: int) -> None:
         self._api, self._lists, self._batch, self._workers = api, lists, batch, workers
 
-    def at(self, changes: Sequence[Change]) -> Shown:
-        """Return what is shown where *changes* were made; see `connectors.connector.Connector.look`."""
+    def at(self, changes: Sequence[Change]) -> CurrentValues:
+        """Return what is shown where *changes* were made; see `connectors.connector.Connector.read_back`."""
         fields = [change for change in changes if change.kind == "field"]
         return self._fields(fields) | self._groups([change for change in changes if change.kind == "group"])
 
-    def at_some(self, changes: Sequence[Change]) -> Shown:
+    def at_some(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown of a sample, spread over *changes*: a request for fields, one for groups."""
-        found: Shown = {}
+        found: CurrentValues = {}
         for kind in ("field", "group"):
             ids = list(dict.fromkeys(change.platform_id for change in changes if change.kind == kind))
             chosen = set(ids[:: max(len(ids) // SAMPLE, 1)][:SAMPLE])
             found |= self.at([one for one in changes if one.kind == kind and one.platform_id in chosen])
         return found
 
-    def _fields(self, changes: Sequence[Change]) -> Shown:
+    def _fields(self, changes: Sequence[Change]) -> CurrentValues:
         names = sorted({change.name for change in changes})
-        shown: Shown = {}
+        shown: CurrentValues = {}
         for rows in in_order(
             lambda ids: read_by_ids(self._api, ids, names), self._parts(changes), workers=self._workers
         ):
@@ -53,7 +53,7 @@ class Look:
                     shown |= {(key, "field", name): row["properties"].get(name) or None for name in names}
         return shown
 
-    def _groups(self, changes: Sequence[Change]) -> Shown:
+    def _groups(self, changes: Sequence[Change]) -> CurrentValues:
         lists = {name: list_id for name in {one.name for one in changes} if (list_id := self._lists.id_of(name))}
         parts = self._parts(changes)
         members = self._by_record(parts) if len(parts) * self._batch <= BY_RECORD else None

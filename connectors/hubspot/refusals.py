@@ -25,9 +25,9 @@ MEND_TOKEN = "Create an access token (see docs/how-to/connect-hubspot.md) and st
 def translate(response: requests.Response) -> PersonasyncError | None:
     """Return the error of a refusal; None leaves it to the transport."""
     status, body = response.status_code, object_of(response)
-    said = words(body) or f"HTTP {status}"
+    said = refusal_words(body) or f"HTTP {status}"
     if status == 401:  # noqa: PLR2004
-        return CredentialError("HubSpot rejected the access token.", mend=MEND_TOKEN)
+        return CredentialError("HubSpot rejected the access token.", fix=MEND_TOKEN)
     if status == 403:  # noqa: PLR2004
         return _forbidden(body, said)
     if status == 429:  # noqa: PLR2004
@@ -42,18 +42,18 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     if 400 <= status < 500:  # noqa: PLR2004
         if not body:
             return PlatformDownError(f"HubSpot returned HTTP {status} without a reason.", answered=True)
-        return RejectedError(f"HubSpot refused: {said}", status=status, code=code(body), body=body)
+        return RejectedError(f"HubSpot refused: {said}", status=status, code=refusal_code(body), body=body)
     return None
 
 
-def words(body: dict[str, Any]) -> str:
+def refusal_words(body: dict[str, Any]) -> str:
     """Return what a refusal says, with the details of each of its errors."""
     parts = [str(body.get("message", ""))]
     parts += [str(one.get("message", "")) for one in body.get("errors", ()) if isinstance(one, dict)]
     return " ".join(dict.fromkeys(part for part in parts if part))
 
 
-def code(body: dict[str, Any]) -> str:
+def refusal_code(body: dict[str, Any]) -> str:
     """Return the word to count a refusal by: of its first error, else its sub-category, else its category."""
     errors = [one for one in body.get("errors", ()) if isinstance(one, dict)]
     found = [str(one.get("code") or one.get("subCategory") or "") for one in errors]
@@ -65,15 +65,15 @@ def _forbidden(body: dict[str, Any], said: str) -> PersonasyncError:
     for one in body.get("errors", ()):
         scopes = scopes or tuple(one.get("context", {}).get("requiredGranularScopes", ()))
     listed = ", ".join(scopes)
-    mend = f"Add these scopes to the token: {listed}." if listed else "Compare the token's scopes with plugin.toml."
-    return MissingScopeError(f"HubSpot: {said}", scopes=scopes, mend=mend)
+    fix = f"Add these scopes to the token: {listed}." if listed else "Compare the token's scopes with plugin.toml."
+    return MissingScopeError(f"HubSpot: {said}", scopes=scopes, fix=fix)
 
 
 def _too_many(body: dict[str, Any], response: requests.Response) -> RateLimitError:
     policy, message = str(body.get("policyName", "")), str(body.get("message", ""))
     if policy == "DAILY" or "daily" in message:
-        mend = "Run the command again after midnight in the account's time zone; the data already pulled are kept."
-        return RateLimitError("HubSpot's daily API limit is reached.", wait=None, daily=True, mend=mend)
+        fix = "Run the command again after midnight in the account's time zone; the data already pulled are kept."
+        return RateLimitError("HubSpot's daily API limit is reached.", wait=None, daily=True, fix=fix)
     asked = response.headers.get("Retry-After", "")
     usual = ONE_SECOND if policy == "SECONDLY" or "secondly limit" in message.replace("_secondly", "") else TEN_SECONDS
     return RateLimitError(f"HubSpot: {message}", wait=float(asked) if asked.isdigit() else usual)

@@ -28,7 +28,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.export import exported_ids
 from connectors.hubspot.id_gap import Meeting
 from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_READ
-from connectors.hubspot.search import ASK_AGAIN, OBJECT_ID, Row, Search, list_all, on_property
+from connectors.hubspot.search import ASK_AGAIN, OBJECT_ID, HubSpotRecord, Search, list_pages, on_property
 from connectors.transport import in_order, side_by_side
 
 PATHS = ("auto", "list", "side_by_side", "known", "export")
@@ -43,7 +43,7 @@ class Seen:
     def __init__(self) -> None:
         self._ids = array("q")
 
-    def note(self, rows: Sequence[Row]) -> None:
+    def note(self, rows: Sequence[HubSpotRecord]) -> None:
         """Add the contacts of *rows* that are not archived."""
         self._ids.extend(int(row["id"]) for row in rows if not row.get("archived"))
 
@@ -74,7 +74,7 @@ class AllContacts:
         self.exports = path == "export"
         self.by_ids = False  # whether the last reading was of known ids: whom nobody named was not read
 
-    def read(self, known: pa.Array) -> Iterator[tuple[Sequence[Row], int | None]]:
+    def read(self, known: pa.Array) -> Iterator[tuple[Sequence[HubSpotRecord], int | None]]:
         """Yield pages of contacts, with how many there are in all; `seen` then holds who was read."""
         self.seen, self.by_ids = Seen(), False
         if self._path == "list":
@@ -88,20 +88,22 @@ class AllContacts:
         else:
             yield from self._noted(self._side_by_side(first), total)
 
-    def listed(self) -> Iterator[tuple[Sequence[Row], int | None]]:
+    def listed(self) -> Iterator[tuple[Sequence[HubSpotRecord], int | None]]:
         """Yield all pages of the list."""
         yield from self._noted(self._list(), None)
 
-    def _noted(self, pages: Iterator[Sequence[Row]], total: int | None) -> Iterator[tuple[Sequence[Row], int | None]]:
+    def _noted(
+        self, pages: Iterator[Sequence[HubSpotRecord]], total: int | None
+    ) -> Iterator[tuple[Sequence[HubSpotRecord], int | None]]:
         for rows in pages:
             self.seen.note(rows)
             yield rows, total
 
-    def _list(self) -> Iterator[Sequence[Row]]:
+    def _list(self) -> Iterator[Sequence[HubSpotRecord]]:
         query = {"limit": self._page, "properties": list(self._search.properties)}
-        return list_all(self._api, CONTACTS_PAGE, query)
+        return list_pages(self._api, CONTACTS_PAGE, query)
 
-    def _by_id(self, known: pa.Array, first: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
+    def _by_id(self, known: pa.Array, first: Mapping[str, Any]) -> Iterator[Sequence[HubSpotRecord]]:
         ordered = known.take(pc.sort_indices(known.cast(pa.int64())))
         parts = (ordered[start : start + self._batch].to_pylist() for start in range(0, len(ordered), self._batch))
         wanted = [*self._search.properties, self._search.moved]
@@ -113,21 +115,21 @@ class AllContacts:
             for rows, _ in self._search.upwards((), highest):
                 yield rows
 
-    def _side_by_side(self, first: Mapping[str, Any] | None) -> Iterator[Sequence[Row]]:
+    def _side_by_side(self, first: Mapping[str, Any] | None) -> Iterator[Sequence[HubSpotRecord]]:
         meeting = Meeting()
         legs = [lambda: self._upwards(meeting), lambda: self._downwards(meeting, first)]
         if self.exports and first and int(first["total"]) >= self._export_from:
             legs.append(lambda: self._by_export(meeting))
         yield from side_by_side(legs, meeting.ended)
 
-    def _upwards(self, meeting: Meeting) -> Iterator[Sequence[Row]]:
+    def _upwards(self, meeting: Meeting) -> Iterator[Sequence[HubSpotRecord]]:
         for rows in self._list():
             yield rows
             if meeting.reached(high=max((int(row["id"]) for row in rows), default=0)):
                 return
         meeting.ended.set()  # that was the whole list
 
-    def _downwards(self, meeting: Meeting, first: Mapping[str, Any] | None) -> Iterator[Sequence[Row]]:
+    def _downwards(self, meeting: Meeting, first: Mapping[str, Any] | None) -> Iterator[Sequence[HubSpotRecord]]:
         answer = first or self._search.highest()
         if int(answer["total"]) <= FEW and self._path in {"auto", "export"}:
             return  # the list is there first
@@ -139,14 +141,14 @@ class AllContacts:
             yield from self._shared(meeting)
             answer = self._below(meeting.low)
 
-    def _shared(self, meeting: Meeting) -> Iterator[Sequence[Row]]:
+    def _shared(self, meeting: Meeting) -> Iterator[Sequence[HubSpotRecord]]:
         """Search the parts of the gap that this reader takes, as long as it is known who is in it."""
         while taken := meeting.take(self._search.page):
             for rows, _ in self._search.upwards([on_property(OBJECT_ID, "LTE", taken[-1])], taken[0] - 1):
                 yield rows
             meeting.handed_on()
 
-    def _by_export(self, meeting: Meeting) -> Iterator[Sequence[Row]]:
+    def _by_export(self, meeting: Meeting) -> Iterator[Sequence[HubSpotRecord]]:
         """Read the contacts whose ids HubSpot exports. Where it doesn't, the others are slower, and miss nobody."""
         try:
             ids = exported_ids(self._api, every=self._look_every, until=meeting.ended)
@@ -170,33 +172,35 @@ class AllContacts:
         raise ContractError("HubSpot's contacts/search ignored its id filter.")
 
 
-def read_by_ids(api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties: Sequence[str]) -> Sequence[Row]:
+def read_by_ids(
+    api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties: Sequence[str]
+) -> Sequence[HubSpotRecord]:
     """Return those of *ids* (at most 100) that there are; those that an answer keeps silent about are asked for again.
 
     Raises:
         ContractError: HubSpot does not say of some whether they exist.
     """
-    found: list[Row] = []
+    found: list[HubSpotRecord] = []
     waiting = list(map(str, ids))
     for _ in range(ASK_AGAIN):
         inputs = [{"id": key} for key in waiting]
         wanted = list(dict.fromkeys([*properties, MERGED]))
         answer = api.call(CONTACTS_READ, body={"properties": wanted, "propertiesWithHistory": [], "inputs": inputs})
         found += answer.get("results", ())
-        told = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(not_found(answer))
+        told = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(ids_not_found(answer))
         waiting = [key for key in waiting if key not in told]
         if not waiting:
             return found
     raise ContractError(f"HubSpot does not report whether the contacts {', '.join(waiting[:3])} exist.")
 
 
-def ids_of(row: Row) -> list[str]:
+def ids_of(row: HubSpotRecord) -> list[str]:
     """Return the ids to which a record answers: its own, and those of the records that were merged into it."""
     listed = str(row["properties"].get(MERGED) or "").split(";")
     return [str(row["id"]), *(key.strip() for key in listed if key.strip())]
 
 
-def not_found(answer: Mapping[str, Any]) -> Iterator[str]:
+def ids_not_found(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield the ids of which a batch says that there is no such record."""
     for error in answer.get("errors", ()):
         for key in error.get("context", {}).get("ids", ()):

@@ -15,15 +15,15 @@ from typing import Any
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import Operation
-from connectors.hubspot.times import milliseconds, moment
+from connectors.hubspot.times import hubspot_moment, milliseconds
 
-Row = Mapping[str, Any]
+HubSpotRecord = Mapping[str, Any]
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
 OBJECT_ID = "hs_object_id"
 EVER = datetime.fromtimestamp(0, UTC)
 
 
-def list_all(api: HubSpotApi, operation: Operation, query: Mapping[str, Any]) -> Iterator[Sequence[Row]]:
+def list_pages(api: HubSpotApi, operation: Operation, query: Mapping[str, Any]) -> Iterator[Sequence[HubSpotRecord]]:
     """Yield page after page of a list; a page that comes twice is asked for again."""
     after: str | None = None
     seen: set[str] = set()
@@ -38,7 +38,7 @@ def list_all(api: HubSpotApi, operation: Operation, query: Mapping[str, Any]) ->
 
 def _following(
     api: HubSpotApi, operation: Operation, query: Mapping[str, Any], seen: set[str]
-) -> tuple[Sequence[Row], str | None]:
+) -> tuple[Sequence[HubSpotRecord], str | None]:
     after: str | None = None
     for _ in range(ASK_AGAIN):
         page = api.call(operation, query=query)
@@ -89,7 +89,9 @@ class Search:
         """Return the records with the highest ids (below one)."""
         return self.ask(() if below is None else [on_property(OBJECT_ID, "LT", below)], OBJECT_ID, falling=True)
 
-    def upwards(self, filters: Sequence[Mapping[str, str]], above: int = 0) -> Iterator[tuple[Sequence[Row], int]]:
+    def upwards(
+        self, filters: Sequence[Mapping[str, str]], above: int = 0
+    ) -> Iterator[tuple[Sequence[HubSpotRecord], int]]:
         """Yield pages of what *filters* leave in order of id, with how many are still to come."""
         while True:
             answer = self._above(filters, above)
@@ -106,7 +108,7 @@ class Search:
                 return answer
         raise ContractError(f"HubSpot's {self.operation.endpoint} ignored its id filter.")
 
-    def changed(self, since: datetime, first: Mapping[str, Any]) -> Iterator[tuple[Sequence[Row], int]]:
+    def changed(self, since: datetime, first: Mapping[str, Any]) -> Iterator[tuple[Sequence[HubSpotRecord], int]]:
         """Yield what changed at *since* or later, given *first*, the answer of `newest`.
 
         A record that changes again while this runs may be missed here: it is then in the next window, since the
@@ -122,9 +124,9 @@ class Search:
             )
 
 
-def changed_at(row: Row, moved: str) -> int:
+def changed_at(row: HubSpotRecord, moved: str) -> int:
     """Return when a record changed, epoch milliseconds."""
-    return milliseconds(moment(row["properties"].get(moved) or row["updatedAt"]) or EVER)
+    return milliseconds(hubspot_moment(row["properties"].get(moved) or row["updatedAt"]) or EVER)
 
 
 def on_property(name: str, operator: str, value: int) -> dict[str, str]:

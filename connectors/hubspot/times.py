@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from connectors.errors import ContractError
 
 
-def moment(text: str | int | None) -> datetime | None:
+def hubspot_moment(text: str | int | None) -> datetime | None:
     """Return a moment in UTC; None for nothing.
 
     Raises:

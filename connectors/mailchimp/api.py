@@ -25,7 +25,7 @@ TRIES = 3  # for a page that is another one, out of some cache
 SDK_VERSION = "3.0.80"  # a rewrite under the same name may be published any day
 
 
-class Endpoint:
+class MailchimpEndpoint:
     """One thing that may be asked: how it is counted, whether it writes, whether it may be sent twice."""
 
     def __init__(self, method: str, pattern: str, name: str, *, write: bool = False, repeatable: bool = True) -> None:
@@ -34,35 +34,35 @@ class Endpoint:
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/ping", "ping"),
-    Endpoint("GET", "/lists/{list}", "lists/{list}"),
-    Endpoint("GET", "/lists/{list}/members", "members"),
-    Endpoint("GET", "/lists/{list}/members/{member}", "members/{member}"),
-    Endpoint("PATCH", "/lists/{list}/members/{member}", "members/{member}", write=True),
-    Endpoint("GET", "/lists/{list}/members/{member}/tags", "members/tags"),
-    Endpoint("GET", "/lists/{list}/merge-fields", "merge-fields"),
-    Endpoint("POST", "/lists/{list}/merge-fields", "merge-fields", write=True, repeatable=False),
-    Endpoint("GET", "/lists/{list}/webhooks", "webhooks"),
-    Endpoint("POST", "/lists/{list}/webhooks", "webhooks", write=True, repeatable=False),
-    Endpoint("GET", "/lists/{list}/tag-search", "tag-search"),
-    Endpoint("GET", "/lists/{list}/segments", "segments"),
-    Endpoint("POST", "/lists/{list}/segments", "segments", write=True, repeatable=False),
-    Endpoint("POST", "/lists/{list}/segments/{segment}", "segments/{segment}", write=True),
-    Endpoint("GET", "/lists/{list}/segments/{segment}/members", "segments/members"),
-    Endpoint("GET", "/ecommerce/orders", "orders"),
-    Endpoint("GET", "/ecommerce/stores", "stores"),
-    Endpoint("GET", "/ecommerce/stores/{store}/orders", "stores/orders"),
-    Endpoint("GET", "/ecommerce/stores/{store}/products", "stores/products"),
-    Endpoint("GET", "/campaigns", "campaigns"),
-    Endpoint("GET", "/reports", "reports"),
-    Endpoint("GET", "/reports/{campaign}/sub-reports", "reports/sub-reports"),
-    Endpoint("GET", "/reports/{campaign}/sent-to", "reports/sent-to"),
-    Endpoint("GET", "/reports/{campaign}/email-activity", "reports/email-activity"),
-    Endpoint("GET", "/reports/{campaign}/unsubscribed", "reports/unsubscribed"),
-    Endpoint("GET", "/reports/{campaign}/abuse-reports", "reports/abuse-reports"),
-    Endpoint("GET", "/batches", "batches"),
-    Endpoint("POST", "/batches", "batches", write=True, repeatable=False),
-    Endpoint("GET", "/batches/{batch}", "batches/{batch}"),
+    MailchimpEndpoint("GET", "/ping", "ping"),
+    MailchimpEndpoint("GET", "/lists/{list}", "lists/{list}"),
+    MailchimpEndpoint("GET", "/lists/{list}/members", "members"),
+    MailchimpEndpoint("GET", "/lists/{list}/members/{member}", "members/{member}"),
+    MailchimpEndpoint("PATCH", "/lists/{list}/members/{member}", "members/{member}", write=True),
+    MailchimpEndpoint("GET", "/lists/{list}/members/{member}/tags", "members/tags"),
+    MailchimpEndpoint("GET", "/lists/{list}/merge-fields", "merge-fields"),
+    MailchimpEndpoint("POST", "/lists/{list}/merge-fields", "merge-fields", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list}/webhooks", "webhooks"),
+    MailchimpEndpoint("POST", "/lists/{list}/webhooks", "webhooks", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list}/tag-search", "tag-search"),
+    MailchimpEndpoint("GET", "/lists/{list}/segments", "segments"),
+    MailchimpEndpoint("POST", "/lists/{list}/segments", "segments", write=True, repeatable=False),
+    MailchimpEndpoint("POST", "/lists/{list}/segments/{segment}", "segments/{segment}", write=True),
+    MailchimpEndpoint("GET", "/lists/{list}/segments/{segment}/members", "segments/members"),
+    MailchimpEndpoint("GET", "/ecommerce/orders", "orders"),
+    MailchimpEndpoint("GET", "/ecommerce/stores", "stores"),
+    MailchimpEndpoint("GET", "/ecommerce/stores/{store}/orders", "stores/orders"),
+    MailchimpEndpoint("GET", "/ecommerce/stores/{store}/products", "stores/products"),
+    MailchimpEndpoint("GET", "/campaigns", "campaigns"),
+    MailchimpEndpoint("GET", "/reports", "reports"),
+    MailchimpEndpoint("GET", "/reports/{campaign}/sub-reports", "reports/sub-reports"),
+    MailchimpEndpoint("GET", "/reports/{campaign}/sent-to", "reports/sent-to"),
+    MailchimpEndpoint("GET", "/reports/{campaign}/email-activity", "reports/email-activity"),
+    MailchimpEndpoint("GET", "/reports/{campaign}/unsubscribed", "reports/unsubscribed"),
+    MailchimpEndpoint("GET", "/reports/{campaign}/abuse-reports", "reports/abuse-reports"),
+    MailchimpEndpoint("GET", "/batches", "batches"),
+    MailchimpEndpoint("POST", "/batches", "batches", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/batches/{batch}", "batches/{batch}"),
 )
 
 
@@ -108,7 +108,7 @@ class MailchimpApi:
                     break
             else:
                 what = f"Mailchimp returned the same {key} at offsets {offset - size} and {offset}."
-                raise PlatformDownError(what, answered=True, mend="Run the command again later.")
+                raise PlatformDownError(what, answered=True, fix="Run the command again later.")
             yield entries
             if len(entries) < size:
                 return
@@ -138,7 +138,7 @@ def _request_of(transport: Transport) -> Callable[..., requests.Response]:
     return request
 
 
-def endpoint_of(method: str, path: str) -> Endpoint:
+def endpoint_of(method: str, path: str) -> MailchimpEndpoint:
     """Return the endpoint of a request.
 
     Raises:
@@ -155,5 +155,5 @@ def _refuse_other_sdk() -> None:
     if found != SDK_VERSION:
         raise FixSettingsError(
             f"mailchimp-marketing {found} is installed.",
-            mend=f"Install version {SDK_VERSION}, the only one known to work.",
+            fix=f"Install version {SDK_VERSION}, the only one known to work.",
         )

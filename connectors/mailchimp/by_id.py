@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from connectors.mailchimp.members import Members, Row, platform_id, rows
+from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.tags import Tags
 from connectors.records import Fetched, fetched
 from connectors.transport import in_order
@@ -18,7 +18,7 @@ def member_key(address: str) -> str:
     return hashlib.md5(address.lower().encode(), usedforsecurity=False).hexdigest()
 
 
-class Fetch:
+class MembersById:
     """Reads members of one audience.
 
     Args:
@@ -49,11 +49,11 @@ class Fetch:
         answers = in_order(self._members.one, others, workers=self._workers)
         known |= {key: one for key, one in zip(others, answers, strict=True) if one is not None}
         found = {platform_id(one): one for one in known.values()}
-        table = rows(self._name, list(found.values()), self._wanted)
+        table = member_rows(self._name, list(found.values()), self._wanted)
         held = frozenset(self._tags.of(list(found.values()), self._groups))
         return fetched(self._name, table, [key for key in ids if key not in known], held)
 
-    def _newest(self, asked: Sequence[str]) -> dict[str, Row]:
+    def _newest(self, asked: Sequence[str]) -> dict[str, MemberDocument]:
         """Who an event is about changed just now: most of many are among the newest."""
         newest, _ = self._members.newest()
         named = {key: one for one in newest for key in (platform_id(one), str(one["id"]))}

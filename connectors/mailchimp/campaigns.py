@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older campaign hardly move
@@ -21,7 +21,7 @@ STATUSES = {"sent": "sent", "hard": "hard", "soft": "soft"}
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class CampaignReport:
     """One report: a campaign, or one variant of it."""
 
     report: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Campaigns:
     def __init__(self, api: MailchimpApi, connection: str, audience: str, *, size: int) -> None:
         self._api, self._connection, self._audience, self._size = api, connection, audience, size
 
-    def sent(self, since: datetime | None) -> list[Mail]:
+    def sent(self, since: datetime | None) -> list[CampaignReport]:
         """Return the reports of campaigns sent after *since* (None: all), each variant by itself beside its parent."""
         window = {"since_send_time": since.isoformat()} if since else {}
         sdk = self._api.sdk
@@ -57,14 +57,14 @@ class Campaigns:
             for report in page
             if report.get("list_id") == self._audience
         ]
-        found = {report["id"]: Mail(report) for report in listed}
+        found = {report["id"]: CampaignReport(report) for report in listed}
         labels = self._labels(window) if any(report["type"] == "variate" for report in listed) else {}
         for report in listed:
             if report["type"] == "variate" and report["id"] in labels:
                 children = self._api.call(sdk.reports.get_sub_reports_for_campaign, report["id"]).get("reports", [])
                 for child in children:
                     label = labels[report["id"]].get(child["id"])
-                    found[child["id"]] = Mail(child, parent=report["id"], variant=label)
+                    found[child["id"]] = CampaignReport(child, parent=report["id"], variant=label)
         return list(found.values())
 
     def _labels(self, window: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -77,11 +77,11 @@ class Campaigns:
             if campaign.get("variate_settings")
         }
 
-    def rows(self, mails: Sequence[Mail]) -> pa.Table:
+    def rows(self, mails: Sequence[CampaignReport]) -> pa.Table:
         """Return *mails* in the schema of `CAMPAIGNS`."""
         return pa.Table.from_pylist([self._row(mail) for mail in mails], schema=CAMPAIGNS.columns)
 
-    def _row(self, mail: Mail) -> dict[str, Any]:
+    def _row(self, mail: CampaignReport) -> dict[str, Any]:
         report = mail.report
         bounces, shop = report.get("bounces") or {}, report.get("ecommerce") or {}
         return {
@@ -92,7 +92,7 @@ class Campaigns:
             "subject": report.get("subject_line"),
             "variant": mail.variant,
             "state": "sent",
-            "sent_at": moment(report.get("send_time")),
+            "sent_at": mailchimp_moment(report.get("send_time")),
             "sent": report.get("emails_sent"),
             "opened": report["opens"]["unique_opens"],
             "clicked": report["clicks"]["unique_subscriber_clicks"],
@@ -104,9 +104,9 @@ class Campaigns:
             "currency": shop.get("currency_code"),
         }
 
-    def deliveries(self, mail: Mail) -> Iterator[pa.Table]:
+    def deliveries(self, mail: CampaignReport) -> Iterator[pa.Table]:
         """Yield who got *mail*, as of its sending: Mailchimp tells no time by recipient."""
-        sent_at = moment(mail.report.get("send_time"))
+        sent_at = mailchimp_moment(mail.report.get("send_time"))
         pages = self._api.pages(self._api.sdk.reports.get_campaign_recipients, mail.id, key="sent_to", size=self._size)
         for page in pages:
             rows = [
@@ -123,7 +123,7 @@ class Campaigns:
             ]
             yield pa.Table.from_pylist(rows, schema=DELIVERIES.columns)
 
-    def engagements(self, mail: Mail) -> Iterator[pa.Table]:
+    def engagements(self, mail: CampaignReport) -> Iterator[pa.Table]:
         """Yield what recipients of *mail* did, all of it: asked for what is new, Mailchimp leaves some out."""
         reports = self._api.sdk.reports
         sources = (
@@ -136,7 +136,7 @@ class Campaigns:
         complaints = self._api.call(reports.get_campaign_abuse_reports, mail.id).get("abuse_reports", [])
         yield self._engaged(mail, [act for one in complaints for act in _complained(one)])
 
-    def _engaged(self, mail: Mail, acts: Sequence[Mapping[str, Any]]) -> pa.Table:
+    def _engaged(self, mail: CampaignReport, acts: Sequence[Mapping[str, Any]]) -> pa.Table:
         rows = [{"connection": self._connection, "campaign_id": mail.id, **act} for act in acts]
         for row in rows:
             row["event_id"] = f"{mail.id}/{row['event_id']}"
@@ -163,7 +163,7 @@ def _acts(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "event_id": f"{about}/{seen[about]}",
             "kind": act["action"],
             "contact_key": email_key(address or ""),
-            "at": moment(act["timestamp"]),
+            "at": mailchimp_moment(act["timestamp"]),
             "url": act.get("url"),
         }
 
@@ -180,4 +180,10 @@ def _once(entry: Mapping[str, Any], kind: str, at: str | None) -> Iterator[dict[
     address = normalise_email(entry.get("email_address"))
     if address:
         key = f"{entry['email_id']}/{kind}"
-        yield {"event_id": key, "kind": kind, "contact_key": email_key(address), "at": moment(at), "url": None}
+        yield {
+            "event_id": key,
+            "kind": kind,
+            "contact_key": email_key(address),
+            "at": mailchimp_moment(at),
+            "url": None,
+        }

@@ -15,17 +15,17 @@ from connectors.connector import Connection, Known, Traffic, Webhook, nobody
 from connectors.errors import CredentialError, FixSettingsError, NotFoundError, PersonasyncError
 from connectors.mailchimp import fields, push, webhooks
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.by_id import Fetch
-from connectors.mailchimp.campaigns import LATEST_ACTIVITY, Campaigns, Mail
+from connectors.mailchimp.by_id import MembersById
+from connectors.mailchimp.campaigns import LATEST_ACTIVITY, CampaignReport, Campaigns
 from connectors.mailchimp.consents import consents_since
 from connectors.mailchimp.member_stream import MemberStream
 from connectors.mailchimp.members import KEPT_ALWAYS, STATUSES, TAGGED, Members
-from connectors.mailchimp.read_back import Look
+from connectors.mailchimp.read_back import MemberReadBack
 from connectors.mailchimp.refusals import MEND_KEY, translate
 from connectors.mailchimp.shop import Shop
 from connectors.mailchimp.tag_stream import HELD, TagStream
 from connectors.mailchimp.tags import Tags
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
 from connectors.secret import Secret, basic
 from connectors.transport import Slots, Transport, account_book, until_silence
@@ -54,11 +54,11 @@ class Mailchimp:
         manifest, settings, name = connection.manifest, connection.settings, connection.name
         key, audience = connection.secret, settings.get("audience", "").strip()
         if not key:
-            raise CredentialError(f"[connections.{name}] has no API key.", mend=MEND_KEY)
+            raise CredentialError(f"[connections.{name}] has no API key.", fix=MEND_KEY)
         if not audience:
             raise FixSettingsError(
                 f"[connections.{name}] has no audience.",
-                mend='Add audience = "..." (in Mailchimp: Audience > Settings > Audience ID).',
+                fix='Add audience = "..." (in Mailchimp: Audience > Settings > Audience ID).',
             )
         self.name, self.traffic = name, Traffic()
         self._connection, self._audience, self._limits = connection, audience, manifest["limits"]
@@ -90,8 +90,10 @@ class Mailchimp:
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
         tagged = self._members.showing(TAGGED)
-        self._look = Look(self._api, tagged, self._tags, workers=connections, wait=nap)
-        self._fetch = Fetch(name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections)
+        self._look = MemberReadBack(self._api, tagged, self._tags, workers=connections, wait=nap)
+        self._fetch = MembersById(
+            name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections
+        )
         self._writer = push.FieldWriter(
             self._api,
             audience,
@@ -132,7 +134,7 @@ class Mailchimp:
 
     def _old(self, cursor: Cursor) -> tuple[bool, str]:
         """Tell whether a stream without time stamps has to be read as a whole, and when it was last or is now."""
-        present, read_at = self._transport.platform_time, moment(cursor.get("read_at"))
+        present, read_at = self._transport.platform_time, mailchimp_moment(cursor.get("read_at"))
         again = timedelta(hours=self._limits["reread_hours"])
         if read_at is None or present is None or present - read_at >= again:
             return True, present.isoformat() if present else ""
@@ -155,7 +157,7 @@ class Mailchimp:
         following = {"read_at": read_at, "total": total, **known}
         yield Page("orders", TABLES["orders"].columns.empty_table(), following)
 
-    def _mails(self, cursor: Cursor) -> list[Mail]:
+    def _mails(self, cursor: Cursor) -> list[CampaignReport]:
         return self._campaigns.sent(self.now() - LATEST_ACTIVITY if cursor else None)
 
     def _read_campaigns(self, cursor: Cursor) -> Iterator[Page]:
@@ -181,7 +183,11 @@ class Mailchimp:
         """Return what the audience lacks; see the Protocol."""
         plan = self._connection.settings.get("plan", "")
         try:
-            steps = list(fields.missing(self._api, self.name, self._audience, fields_wanted, self._limits, plan=plan))
+            steps = list(
+                fields.missing_merge_fields(
+                    self._api, self.name, self._audience, fields_wanted, self._limits, plan=plan
+                )
+            )
         except NotFoundError as error:
             raise self._no_audience() from error
         prefix = self._connection.manifest["group_prefix"]
@@ -197,16 +203,16 @@ class Mailchimp:
         if step.action == "create_group":
             if self._tags.id_of(step.name) is None:
                 self._tags.create(step.name)
-        elif step.field is not None and step.field.name not in fields.present(self._api, self._audience):
-            fields.create(self._api, self._audience, step.field)
+        elif step.field is not None and step.field.name not in fields.present_merge_fields(self._api, self._audience):
+            fields.create_merge_field(self._api, self._audience, step.field)
 
     def webhooks(self) -> list[Webhook]:
         """Return where the audience sends events; see the Protocol."""
-        return webhooks.present(self._api, self._audience)
+        return webhooks.present_webhooks(self._api, self._audience)
 
     def add_webhook(self, webhook: Webhook) -> Secret:
         """Add a webhook and return its secret, which Mailchimp shows this once; see the Protocol."""
-        return webhooks.add(self._api, self._audience, webhook)
+        return webhooks.add_webhook(self._api, self._audience, webhook)
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
         """Write *changes*; see the Protocol.
@@ -230,11 +236,11 @@ class Mailchimp:
         )
         yield from until_silence(tagged)
 
-    def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what Mailchimp shows where *changes* were made; see the Protocol."""
         return self._look.at(changes)
 
-    def glance(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
+    def read_back_sample(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what Mailchimp shows of some of *changes*; see the Protocol."""
         return self._look.at_some(changes)
 
@@ -268,7 +274,7 @@ class Mailchimp:
             audience = self._api.call(self._api.sdk.lists.get_list, self._audience)
         except NotFoundError:
             return [*found, Finding("audience", "fail", str(self._no_audience()))]
-        count, most = len(fields.present(self._api, self._audience)), self._limits["merge_fields"]
+        count, most = len(fields.present_merge_fields(self._api, self._audience)), self._limits["merge_fields"]
         found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} contacts."))
         found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} in use."))
         return found
@@ -276,7 +282,7 @@ class Mailchimp:
     def _no_audience(self) -> FixSettingsError:
         return FixSettingsError(
             f"Mailchimp has no audience {self._audience!r}.",
-            mend=(f"Fix `audience` in [connections.{self.name}] (in Mailchimp: Audience > Settings > Audience ID)."),
+            fix=(f"Fix `audience` in [connections.{self.name}] (in Mailchimp: Audience > Settings > Audience ID)."),
         )
 
     def close(self) -> None:
@@ -290,5 +296,5 @@ def _base_url(pattern: str, key: Secret) -> str:
         return pattern
     centre = key.reveal().rpartition("-")[2]
     if not re.fullmatch(r"[a-z]{2,3}\d{1,3}", centre):
-        raise CredentialError("The Mailchimp API key does not end with a data center, such as -us6.", mend=MEND_KEY)
+        raise CredentialError("The Mailchimp API key does not end with a data center, such as -us6.", fix=MEND_KEY)
     return pattern.format(dc=centre)

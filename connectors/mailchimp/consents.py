@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from connectors.mailchimp.members import Members, Row, platform_id, rows
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import Cursor
 
 NOT_SUBSCRIBED = ("unsubscribed", "cleaned", "archived", "pending", "transactional")
@@ -26,16 +26,16 @@ def consents_since(name: str, members: Members, cursor: Cursor) -> pa.Table:
         cursor: Of the stream of contacts.
     """
     found = {platform_id(one): one for page in _changed(members, cursor) for one in page}
-    return rows(name, list(found.values()), ())
+    return member_rows(name, list(found.values()), ())
 
 
-def _changed(members: Members, cursor: Cursor) -> Iterator[Sequence[Row]]:
-    since = moment(cursor.get("since"))
+def _changed(members: Members, cursor: Cursor) -> Iterator[Sequence[MemberDocument]]:
+    since = mailchimp_moment(cursor.get("since"))
     newest, total = members.newest()
     yield newest
-    oldest = moment(newest[-1]["last_changed"]) if newest else None
+    oldest = mailchimp_moment(newest[-1]["last_changed"]) if newest else None
     if oldest is None or len(newest) >= total or (since is not None and oldest < since):
         return
-    until = moment(newest[0]["last_changed"]) or oldest
+    until = mailchimp_moment(newest[0]["last_changed"]) or oldest
     for status in NOT_SUBSCRIBED:
         yield from members.between(since, until, status=status)

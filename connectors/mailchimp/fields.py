@@ -25,7 +25,7 @@ PREMIUM = "premium"
 ALL = 1000  # lists page by ten if nobody says otherwise (trap M5)
 
 
-def present(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
+def present_merge_fields(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
     """Return the audience's merge fields by tag."""
     answer = api.call(api.sdk.lists.get_list_merge_fields, audience, count=ALL)
     return {str(one["tag"]): one for one in answer["merge_fields"]}
@@ -33,7 +33,7 @@ def present(api: MailchimpApi, audience: str) -> dict[str, Mapping[str, Any]]:
 
 def defined(api: MailchimpApi, audience: str) -> dict[str, FieldDefinition]:
     """Return the audience's merge fields by tag, with the default that mails print."""
-    return {tag: _definition(tag, row) for tag, row in present(api, audience).items()}
+    return {tag: _definition(tag, row) for tag, row in present_merge_fields(api, audience).items()}
 
 
 def _definition(tag: str, row: Mapping[str, Any]) -> FieldDefinition:
@@ -42,7 +42,7 @@ def _definition(tag: str, row: Mapping[str, Any]) -> FieldDefinition:
     return FieldDefinition(tag, str(row["name"]), kind, options, default=str(row.get("default_value") or ""))
 
 
-def missing(
+def missing_merge_fields(
     api: MailchimpApi,
     connection: str,
     audience: str,
@@ -66,13 +66,13 @@ def missing(
     Raises:
         FixSettingsError: A field of that tag has another type, a tag is too long, or there is no room for more.
     """
-    there = present(api, audience)
+    there = present_merge_fields(api, audience)
     lacking = [field for field in fields if field.name not in there]
     for field in fields:
         if len(field.name) > MERGE_TAG_LENGTH:
             raise FixSettingsError(
                 f"{field.name!r} is too long: a merge tag can have {MERGE_TAG_LENGTH} characters.",
-                mend="Choose a shorter name in personas.toml.",
+                fix="Choose a shorter name in personas.toml.",
             )
         if field.name in there:
             _check_type(field, str(there[field.name]["type"]))
@@ -83,7 +83,7 @@ def missing(
         larger = "" if premium else f' On a Premium plan, write plan = "{PREMIUM}" into [connections.{connection}].'
         raise FixSettingsError(
             f"The audience has {len(there)} of {most} merge fields: no room for {names}.",
-            mend=(f"Delete unused merge fields in Mailchimp, or remove template fields from personas.toml.{larger}"),
+            fix=(f"Delete unused merge fields in Mailchimp, or remove template fields from personas.toml.{larger}"),
         )
     for field in lacking:
         yield SetupStep(
@@ -91,7 +91,7 @@ def missing(
         )
 
 
-def create(api: MailchimpApi, audience: str, field: FieldDefinition) -> None:
+def create_merge_field(api: MailchimpApi, audience: str, field: FieldDefinition) -> None:
     """Create a merge field; contacts can't see it in forms."""
     body = {
         "tag": field.name,
@@ -109,5 +109,5 @@ def _check_type(field: FieldDefinition, found: str) -> None:
     if found not in COMPATIBLE.get(TYPES[field.type], {TYPES[field.type]}):
         raise FixSettingsError(
             f"Mailchimp merge field {field.name!r} has type {found}, expected {TYPES[field.type]}.",
-            mend=("Rename it in Mailchimp, or choose another name in personas.toml; a field's type can't be changed."),
+            fix=("Rename it in Mailchimp, or choose another name in personas.toml; a field's type can't be changed."),
         )

@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from connectors.connector import Known
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import OVERLAP, Members, Row, platform_id, rows
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.members import OVERLAP, MemberDocument, Members, member_rows, platform_id
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Cursor, Page, erased_contact
 
 SHOWN = ("active", "archived")  # states of members that Mailchimp lists
@@ -33,7 +33,7 @@ class MemberStream:
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
-        since = moment(cursor.get("since"))
+        since = mailchimp_moment(cursor.get("since"))
         newest, total = self._members.newest()
         until = self._api.transport.present()
         if since is None:
@@ -54,7 +54,7 @@ class MemberStream:
             yield self._end(until, gap, surplus)
 
     def _all(
-        self, newest: Sequence[Row], total: int, until: datetime, known: pa.Array, before: int | None
+        self, newest: Sequence[MemberDocument], total: int, until: datetime, known: pa.Array, before: int | None
     ) -> Iterator[Page]:
         """Read everything. *before* is the difference for which it is done; if it stays, Mailchimp counts otherwise."""
         ids: list[pa.Array] = [_ids(newest)]
@@ -82,17 +82,17 @@ class MemberStream:
         accepted = surplus == before
         yield self._end(until, surplus if accepted else 0, 0 if accepted else surplus)
 
-    def _page(self, page: Sequence[Row], total: int) -> Page:
-        return Page("contacts", rows(self._name, page, self._wanted), None, total)
+    def _page(self, page: Sequence[MemberDocument], total: int) -> Page:
+        return Page("contacts", member_rows(self._name, page, self._wanted), None, total)
 
     def _end(self, until: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": (until - OVERLAP).isoformat(), "gap": str(gap), "surplus": str(surplus)}
         return Page("contacts", CONTACTS.columns.empty_table(), cursor)
 
 
-def _ids(page: Sequence[Row]) -> pa.Array:
+def _ids(page: Sequence[MemberDocument]) -> pa.Array:
     return pa.array([platform_id(one) for one in page], pa.string())
 
 
-def _union(known: pa.Array, page: Sequence[Row]) -> pa.Array:
+def _union(known: pa.Array, page: Sequence[MemberDocument]) -> pa.Array:
     return pc.unique(pa.concat_arrays([known, _ids(page)]))

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from connectors.errors import ContractError, NotFoundError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Consent, normalise_email
 from connectors.transport import in_order, side_by_side
 
@@ -51,7 +51,7 @@ KEPT_ALWAYS = (
 )  # built-in traits read these
 
 
-Row = Mapping[str, Any]
+MemberDocument = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class Present:
         moved: Yields those who have changed since, or just before.
     """
 
-    settled: Iterator[Sequence[Row]]
-    moved: Callable[[], Iterator[Sequence[Row]]]
+    settled: Iterator[Sequence[MemberDocument]]
+    moved: Callable[[], Iterator[Sequence[MemberDocument]]]
 
-    def __iter__(self) -> Iterator[Sequence[Row]]:
+    def __iter__(self) -> Iterator[Sequence[MemberDocument]]:
         """Yield all pages."""
         yield from self.settled
         yield from self.moved()
@@ -89,17 +89,19 @@ class Members:
         """Return who reads other *fields* of the same members."""
         return Members(self._api, self._audience, size=self._size, workers=self._workers, fields=fields)
 
-    def newest(self) -> tuple[Sequence[Row], int]:
+    def newest(self) -> tuple[Sequence[MemberDocument], int]:
         """Return the members that changed last, and how many there are at all."""
         answer = self._ask(count=min(NEWEST, self._size), sort_dir="DESC")
         return answer["members"], int(answer["total_items"])
 
-    def changed(self, since: datetime, newest: Sequence[Row], total: int) -> Iterator[Sequence[Row]]:
+    def changed(
+        self, since: datetime, newest: Sequence[MemberDocument], total: int
+    ) -> Iterator[Sequence[MemberDocument]]:
         """Yield members that changed at *since* or later, given what `newest` returned."""
-        fresh = [one for one in newest if (moment(one["last_changed"]) or since) >= since]
+        fresh = [one for one in newest if (mailchimp_moment(one["last_changed"]) or since) >= since]
         yield fresh
         if fresh and len(fresh) == len(newest) and len(fresh) < total:
-            oldest = moment(fresh[-1]["last_changed"])
+            oldest = mailchimp_moment(fresh[-1]["last_changed"])
             yield from self.between(since, oldest or since)
 
     def present(self) -> Present:
@@ -110,11 +112,11 @@ class Members:
         until = self._api.transport.present()
         return Present(self.everyone(until, total), lambda: self._moved(until))
 
-    def _moved(self, until: datetime) -> Iterator[Sequence[Row]]:
+    def _moved(self, until: datetime) -> Iterator[Sequence[MemberDocument]]:
         newest, total = self.newest()
         yield from self.changed(until - OVERLAP, newest, total)
 
-    def everyone(self, until: datetime, total: int) -> Iterator[Sequence[Row]]:
+    def everyone(self, until: datetime, total: int) -> Iterator[Sequence[MemberDocument]]:
         """Yield all members that did not change after *until*, over all connections where there are many."""
         parts = min(self._workers, total // (2 * self._size))
         if parts < 2:  # noqa: PLR2004 - one reader then
@@ -128,9 +130,9 @@ class Members:
 
     def _moment_at(self, offset: int, until: datetime) -> datetime | None:
         answer = self._ask(count=1, offset=offset, before_last_changed=(until + SECOND).isoformat())
-        return moment(answer["members"][0]["last_changed"]) if answer["members"] else None
+        return mailchimp_moment(answer["members"][0]["last_changed"]) if answer["members"] else None
 
-    def between(self, since: datetime | None, until: datetime, **only: str) -> Iterator[Sequence[Row]]:
+    def between(self, since: datetime | None, until: datetime, **only: str) -> Iterator[Sequence[MemberDocument]]:
         """Yield members by the time of their last change, both ends included; *only* those of a ``status``.
 
         Offsets over a set that changes skip members (PLATFORMS: reading members). So each page begins at the moment
@@ -139,7 +141,7 @@ class Members:
         """
         offset, before = 0, (until + SECOND).isoformat()
         left: int | None = None
-        page: Sequence[Row] = ()
+        page: Sequence[MemberDocument] = ()
         while True:
             window = {"since_last_changed": (since - SECOND).isoformat()} if since is not None else {}
             window |= {"before_last_changed": before, **only}
@@ -152,18 +154,18 @@ class Members:
             yield page
             if len(page) < self._size:
                 return
-            last = moment(page[-1]["last_changed"])
+            last = mailchimp_moment(page[-1]["last_changed"])
             if last is None or (since is not None and last <= since):
                 offset, left = offset + self._size, total
             else:
                 since, offset, left = last, 0, None
 
-    def _page(self, last: Sequence[Row], since: datetime | None, **query: Any) -> Mapping[str, Any]:
+    def _page(self, last: Sequence[MemberDocument], since: datetime | None, **query: Any) -> Mapping[str, Any]:
         """Ask until the answer is none that came before: what it shows must be of the window, and not the last page."""
         for _ in range(ASK_AGAIN):
             answer = self._ask(**query)
             page = answer["members"]
-            moments = (moment(one["last_changed"]) for one in page)
+            moments = (mailchimp_moment(one["last_changed"]) for one in page)
             early = since is not None and any(at is not None and at < since - SECOND for at in moments)
             same = len(page) > 1 and query["offset"] and [one["id"] for one in page] == [one["id"] for one in last]
             if not early and not same:
@@ -183,17 +185,19 @@ class Members:
         )
         return answer
 
-    def one(self, key: str) -> Row | None:
+    def one(self, key: str) -> MemberDocument | None:
         """Return one member, None where there is no such member (any more)."""
         wanted = [name.removeprefix("members.") for name in TAGGED.split(",")]
         try:
-            found: Row = self._api.call(self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted)
+            found: MemberDocument = self._api.call(
+                self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted
+            )
         except NotFoundError:
             return None
         return found
 
 
-def rows(connection: str, members: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
+def member_rows(connection: str, members: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
     """Return *members* in the schema of `CONTACTS`.
 
     Args:
@@ -220,7 +224,7 @@ def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -
         "language": member.get("language"),
     }
     shown |= {name: text for name, text in told.items() if text}
-    changed_at = moment(member.get("last_changed"))
+    changed_at = mailchimp_moment(member.get("last_changed"))
     return {
         "connection": connection,
         "platform_id": platform_id(member),
@@ -229,7 +233,9 @@ def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -
         "merged_ids": [],
         "state": "archived" if member["status"] == "archived" else "active",
         "consent": _consent(member["status"]),
-        "created_at": moment(member.get("timestamp_signup")) or moment(member.get("timestamp_opt")) or changed_at,
+        "created_at": mailchimp_moment(member.get("timestamp_signup"))
+        or mailchimp_moment(member.get("timestamp_opt"))
+        or changed_at,
         "updated_at": changed_at,
         "properties": json.dumps(shown, sort_keys=True),
     }

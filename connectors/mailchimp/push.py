@@ -13,7 +13,7 @@ from typing import Any
 from connectors.errors import NotFoundError, PlatformDownError, RejectedError
 from connectors.mailchimp import batches
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.refusals import NOT_NOW, words
+from connectors.mailchimp.refusals import NOT_NOW, problem_words
 from connectors.mailchimp.tags import Tags
 from connectors.records import Change, Outcome, normalise_email
 from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
@@ -140,7 +140,7 @@ def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list
     if status >= 500 or status in {429, *NOT_NOW}:  # noqa: PLR2004
         return [Outcome(change, "unknown", f"HTTP {status} in the batch job.", NO_ANSWER) for change in changes]
     if status >= 400:  # noqa: PLR2004
-        said = f"Mailchimp refused: {words(body)}"
+        said = f"Mailchimp refused: {problem_words(body)}"
         return [Outcome(change, "rejected", said, str(body.get("title") or "REFUSED")) for change in changes]
     return _kept(changes, body)
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from connectors.mailchimp import batches
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import Members, Row, platform_id
+from connectors.mailchimp.members import MemberDocument, Members, platform_id
 from connectors.mailchimp.tags import Tags
 from connectors.records import MEMBER, Change
 from connectors.transport import in_order
 
 SINGLY = 300  # members up to which each is asked for by itself; beyond, pages of all are fewer requests
 
-Shown = dict[tuple[str, str, str], str | None]
+CurrentValues = dict[tuple[str, str, str], str | None]
 
 
-class Look:
+class MemberReadBack:
     """Looks at members of one audience.
 
     Args:
@@ -31,8 +31,8 @@ class Look:
     ) -> None:
         self._api, self._members, self._tags, self._workers, self._wait = api, members, tags, workers, wait
 
-    def at(self, changes: Sequence[Change]) -> Shown:
-        """Return what is shown where *changes* were made; see `connectors.connector.Connector.look`."""
+    def at(self, changes: Sequence[Change]) -> CurrentValues:
+        """Return what is shown where *changes* were made; see `connectors.connector.Connector.read_back`."""
         batches.wait_for_all(self._api, wait=self._wait)  # one that we lost sight of may still be writing
         keys = list(dict.fromkeys(change.platform_id for change in changes))
         wanted = set(keys)
@@ -44,17 +44,17 @@ class Look:
             found = {key: one for page in pages for one in page if (key := platform_id(one)) in wanted}
         return self._shown(changes, found)
 
-    def at_some(self, changes: Sequence[Change]) -> Shown:
+    def at_some(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown of those of *changes* whose members changed last: one request."""
         newest, _ = self._members.newest()
         return self._shown(changes, {platform_id(one): one for one in newest})
 
-    def _shown(self, changes: Iterable[Change], found: Mapping[str, Row]) -> Shown:
+    def _shown(self, changes: Iterable[Change], found: Mapping[str, MemberDocument]) -> CurrentValues:
         here = [change for change in changes if change.platform_id in found]
         tagged = [change for change in here if change.kind == "group"]
         members = [found[key] for key in dict.fromkeys(change.platform_id for change in tagged)]
         held = self._tags.of(members, {change.name for change in tagged})
-        shown: Shown = {}
+        shown: CurrentValues = {}
         for change in here:
             key = change.platform_id
             if change.kind == "field":

@@ -25,9 +25,9 @@ MEND_FIELDS = "A merge field became required: make it optional in Mailchimp, or 
 def translate(response: requests.Response) -> PersonasyncError | None:
     """Return the error of a refusal; None leaves it to the transport."""
     status, body = response.status_code, object_of(response)
-    said = words(body)
+    said = problem_words(body)
     if status == 401:  # noqa: PLR2004
-        return CredentialError("Mailchimp rejected the API key.", mend=MEND_KEY)
+        return CredentialError("Mailchimp rejected the API key.", fix=MEND_KEY)
     if status == 429 or (status == 403 and not response.content.strip()):  # noqa: PLR2004
         # without a body both mean the same: too much at once (PLATFORMS: limits)
         return RateLimitError("Mailchimp reports too many simultaneous connections.", wait=1.0)
@@ -38,21 +38,21 @@ def translate(response: requests.Response) -> PersonasyncError | None:
         )
     if status == 403:  # noqa: PLR2004
         return MissingScopeError(
-            f"Mailchimp: {said}", scopes=(), mend="The API key's user needs the Manager role or higher."
+            f"Mailchimp: {said}", scopes=(), fix="The API key's user needs the Manager role or higher."
         )
     if status == 404:  # noqa: PLR2004
         path = (response.request.path_url or "").partition("?")[0]
         return NotFoundError(f"Mailchimp found nothing at {path}: {said}")
     if status == 426:  # noqa: PLR2004
-        return FixSettingsError("Mailchimp requires https.", mend="Use https:// in base_url.")
+        return FixSettingsError("Mailchimp requires https.", fix="Use https:// in base_url.")
     if 400 <= status < 500:  # noqa: PLR2004
-        mend = MEND_FIELDS if "merge fields were invalid" in said else ""
+        fix = MEND_FIELDS if "merge fields were invalid" in said else ""
         code = str(body.get("title") or "REFUSED")
-        return RejectedError(f"Mailchimp refused: {said}", status=status, code=code, body=body, mend=mend)
+        return RejectedError(f"Mailchimp refused: {said}", status=status, code=code, body=body, fix=fix)
     return None
 
 
-def words(body: dict[str, Any]) -> str:
+def problem_words(body: dict[str, Any]) -> str:
     """Return what a problem document says, with the fields that it names."""
     named = [f"{one.get('field')}: {one.get('message')}" for one in body.get("errors", ()) if isinstance(one, dict)]
     said = str(body.get("detail") or body.get("title") or "no reason given")

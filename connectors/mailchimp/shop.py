@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import ORDER_LINES, ORDERS, email_key, normalise_email
 
 NO_SALE = {"cancelled", "refunded", "void"}
@@ -63,7 +63,7 @@ class Shop:
             "connection": self._connection,
             "order_id": f"{store}/{order['id']}",
             "contact_key": email_key(address) if address else None,
-            "at": moment(order.get("processed_at_foreign")),
+            "at": mailchimp_moment(order.get("processed_at_foreign")),
             "amount": float(order.get("order_total") or 0),
             "currency": str(order.get("currency_code") or "").upper(),
             "state": "cancelled" if cancelled else "placed",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.mailchimp.members import Members, Row, platform_id
+from connectors.mailchimp.members import MemberDocument, Members, platform_id
 from connectors.mailchimp.tags import Holding, Tags, shows_a_part
 from connectors.records import MEMBERSHIPS, Cursor, Page
 
@@ -44,13 +44,13 @@ class TagStream:
 
     def read(self, cursor: Cursor) -> Iterator[Page]:
         """Yield everybody who has one of the tags of which Mailchimp says something new; now and then, of all."""
-        facts = self._tags.facts()  # first: what changes while members are read is something new the next time
+        states = self._tags.states()  # first: what changes while members are read is something new the next time
         old, read_at = self._old(cursor)
-        moved = tuple(one for one in self._groups if old or facts.get(one, NOW) != cursor.get(POSITION + one))
+        moved = tuple(one for one in self._groups if old or states.get(one, NOW) != cursor.get(POSITION + one))
         present = [group for group in moved if self._tags.id_of(group) is not None]
         if present:
             yield from self._everybody(present)
-        following = {POSITION + group: facts[group] for group in self._groups if group in facts}
+        following = {POSITION + group: states[group] for group in self._groups if group in states}
         yield Page("memberships", EMPTY, {"read_at": read_at, **following}, groups=moved)
 
     def _everybody(self, groups: Sequence[str]) -> Iterator[Page]:
@@ -77,5 +77,5 @@ class TagStream:
         return pa.Table.from_pylist(rows, schema=MEMBERSHIPS.columns)
 
 
-def _hashes(members: Iterable[Row]) -> dict[str, str]:
+def _hashes(members: Iterable[MemberDocument]) -> dict[str, str]:
     return {str(one["id"]): platform_id(one) for one in members if shows_a_part(one)}

@@ -13,8 +13,8 @@ from typing import Any
 
 from connectors.errors import NotFoundError
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import Row, platform_id
-from connectors.mailchimp.times import moment
+from connectors.mailchimp.members import MemberDocument, platform_id
+from connectors.mailchimp.times import mailchimp_moment
 from connectors.transport import check_made, in_order
 
 SETTLED = timedelta(seconds=2)
@@ -36,7 +36,7 @@ class Tags:
         self.prefix, self._size = prefix, size
         self._ids: dict[str, str] | None = None
 
-    def facts(self) -> dict[str, str]:
+    def states(self) -> dict[str, str]:
         """Return what Mailchimp says about our tags, one text a tag: another text, other members (?).
 
         Its moments have whole seconds: of a tag that changed just now nothing is said, so that it is read again.
@@ -58,7 +58,7 @@ class Tags:
         }
 
     def _just_now(self, segment: Mapping[str, Any]) -> bool:
-        present, changed = self._api.transport.platform_time, moment(segment["updated_at"])
+        present, changed = self._api.transport.platform_time, mailchimp_moment(segment["updated_at"])
         return present is None or changed is None or changed > present - SETTLED
 
     def id_of(self, group: str) -> str | None:
@@ -81,7 +81,7 @@ class Tags:
         if self._ids is not None:
             self._ids[self.prefix + group] = str(made["id"])
 
-    def shown(self, members: Iterable[Row], groups: Collection[str]) -> Iterator[Holding]:
+    def shown(self, members: Iterable[MemberDocument], groups: Collection[str]) -> Iterator[Holding]:
         """Yield which tags of *groups* the *members* themselves show."""
         ours = {self.prefix + group: group for group in groups}
         for one in members:
@@ -89,7 +89,7 @@ class Tags:
                 if tag["name"] in ours:
                     yield platform_id(one), ours[tag["name"]]
 
-    def of(self, members: Sequence[Row], groups: Collection[str]) -> set[Holding]:
+    def of(self, members: Sequence[MemberDocument], groups: Collection[str]) -> set[Holding]:
         """Return which tags of *groups* the *members* have, asking for those that they do not show."""
         cut = {str(one["id"]): platform_id(one) for one in members if shows_a_part(one)}
         return {*self.shown(members, groups), *self.unseen(cut, groups)}
@@ -137,7 +137,7 @@ class Tags:
             yield from (str(one["id"]) for one in page)
 
 
-def shows_a_part(member: Row) -> bool:
+def shows_a_part(member: MemberDocument) -> bool:
     """Tell whether a member has more tags than it shows (fifty at most)."""
     tags = member.get("tags") or ()
     return int(member.get("tags_count", len(tags))) > len(tags)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from connectors.errors import ContractError
 
 
-def moment(text: str | None) -> datetime | None:
+def mailchimp_moment(text: str | None) -> datetime | None:
     """Return a moment in UTC; None for nothing.
 
     Raises:

@@ -10,7 +10,7 @@ EVENTS = ("subscribe", "unsubscribe", "profile", "cleaned", "upemail", "campaign
 SOURCES = ("user", "admin", "api")
 
 
-def present(api: MailchimpApi, audience: str) -> list[Webhook]:
+def present_webhooks(api: MailchimpApi, audience: str) -> list[Webhook]:
     """Return the audience's webhooks; one that says nothing of signatures is not signed."""
     answer = api.call(api.sdk.lists.get_list_webhooks, audience)
     return [
@@ -24,7 +24,7 @@ def present(api: MailchimpApi, audience: str) -> list[Webhook]:
     ]
 
 
-def add(api: MailchimpApi, audience: str, webhook: Webhook) -> Secret:
+def add_webhook(api: MailchimpApi, audience: str, webhook: Webhook) -> Secret:
     """Add a webhook and return the secret of its signatures, an empty one where it has none."""
     body = {
         "url": webhook.url,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from connectors.sandbox.orders import OrderFileError
-from connectors.sandbox.server import serve
+from connectors.sandbox.server import serve_platforms
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--webhooks", default="")
     options = parser.parse_args()
     try:
-        serve(
+        serve_platforms(
             people=options.people,
             seed=options.seed,
             hubspot_port=options.port_hubspot,

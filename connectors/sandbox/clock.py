@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 
-class Clock:
+class PlatformClock:
     """Wall-clock time of the local platforms (UTC). Rate limits and latency use monotonic time instead."""
 
     def __init__(self, offset: timedelta = timedelta(0)) -> None:

@@ -26,7 +26,7 @@ SIDE_DOOR = "/_sandbox/"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AnsweredRequest:
     """One request that a platform answered (or failed to)."""
 
     number: int
@@ -39,7 +39,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Fault:
+class InjectedFault:
     """How one of the next requests shall fail.
 
     Attributes:
@@ -82,12 +82,12 @@ class Fault:
 class Journal:
     """The log of both platforms, and the faults that are still to come."""
 
-    entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
-    faults: list[Fault] = field(default_factory=list)
+    entries: deque[AnsweredRequest] = field(default_factory=lambda: deque(maxlen=KEPT))
+    faults: list[InjectedFault] = field(default_factory=list)
     count: int = 0
     answers: dict[str, list[Message]] = field(default_factory=dict)  # by path, while a fault wants them again
 
-    def fault_for(self, platform: str, method: str, path: str) -> Fault | None:
+    def fault_for(self, platform: str, method: str, path: str) -> InjectedFault | None:
         """Return the fault of this request, if any."""
         return next((fault for fault in self.faults if fault.hits(platform, method, path)), None)
 
@@ -138,7 +138,7 @@ class Door:
             finally:
                 self.world.held_up[self.platform] -= 1
 
-    async def _answer_oddly(self, fault: Fault | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer_oddly(self, fault: InjectedFault | None, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as usual, but late, from memory, or after records have moved."""
         kind, path = fault.kind if fault else "", f"{scope['method']} {scope['path']}"
         if kind == "move":
@@ -166,7 +166,9 @@ class Door:
         method, path = scope["method"], scope["path"]
         write = method not in READING and not path.endswith(READ_ONLY_POSTS)
         endpoint = str(scope.get("personasync_endpoint", ""))
-        self.journal.entries.append(Entry(self.journal.count, self.platform, method, path, endpoint, status, write))
+        self.journal.entries.append(
+            AnsweredRequest(self.journal.count, self.platform, method, path, endpoint, status, write)
+        )
         self.journal.count += 1
         self.world.store.flush()
 
@@ -190,7 +192,7 @@ class Door:
                     self.world.settings, name, frozenset(value) if name == "scopes" and value is not None else value
                 )
         elif what == "faults":
-            self.journal.faults[:] = [Fault(**one) for one in body]
+            self.journal.faults[:] = [InjectedFault(**one) for one in body]
         elif what == "tables":
             answer = {name: table.rows for name, table in self.world.store.tables.items()}
         elif what == "truth":
@@ -201,7 +203,7 @@ class Door:
         await _send(send, status, json.dumps(answer).encode(), {"content-type": "application/json"})
 
 
-async def _fail(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _fail(fault: InjectedFault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     if fault.kind in {"reset", "hang"}:
         await asyncio.sleep(fault.seconds if fault.kind == "hang" else 0)
         await _cut(send)

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
-from connectors.sandbox.people import Human, Order, people
-from connectors.sandbox.tastes import remember
+from connectors.sandbox.people import Human, Purchase, people
+from connectors.sandbox.tastes import remember_taste
 from connectors.sandbox.world import World
 
 AUDIENCE = "a6b5da1054"
@@ -50,7 +50,7 @@ def fill(world: World, count: int) -> None:
     for human in people(count, seed=world.seed, now=world.clock.now()):
         dice = random.Random(f"{world.seed}/platforms/{human.number}")  # noqa: S311 - people, not secrets
         known = dice.random() < IN_CRM, dice.random() < IN_EMAIL
-        remember(world, human.email, human.taste)
+        remember_taste(world, human.email, human.taste)
         if known[0] or not known[1]:
             _into_crm(crm, human, dice, orders=not known[1] or dice.random() < 0.5)  # noqa: PLR2004 - a coin
         else:
@@ -85,7 +85,7 @@ def _into_email(world: World, email: MailchimpState, human: Human, dice: random.
     address = human.email
     if second_address(human) in crm.by_email:
         address = second_address(human)
-        remember(world, address, human.taste)
+        remember_taste(world, address, human.taste)
     elif dice.random() < OTHER_CASE:
         address = human.email.title().replace("@People.Test", "@people.test")
     lot, status = dice.random(), "subscribed"
@@ -103,7 +103,7 @@ def _into_email(world: World, email: MailchimpState, human: Human, dice: random.
         _shop_order(email, human, address, order, f"{human.number}-{place}")
 
 
-def _shop_order(email: MailchimpState, human: Human, address: str, order: Order, order_id: str) -> None:
+def _shop_order(email: MailchimpState, human: Human, address: str, order: Purchase, order_id: str) -> None:
     dice = random.Random(order_id)  # noqa: S311
     category = "paper" if human.taste == "gift" else dice.choice(list(CATALOGUE))
     title = dice.choice(CATALOGUE[category])

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from connectors.sandbox.fill import AUDIENCE, prepare
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
-from connectors.sandbox.tastes import remember
+from connectors.sandbox.tastes import remember_taste
 from connectors.sandbox.world import World
 
 As = Literal["ecommerce", "deals"]
@@ -49,7 +49,7 @@ class OrderFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OrderLine:
     """One product of an order."""
 
     product: str
@@ -60,7 +60,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Order:
+class CustomerOrder:
     """One order of one customer; `at` is UTC."""
 
     key: str
@@ -68,7 +68,7 @@ class Order:
     at: datetime
     amount: float = 0.0
     country: str = ""
-    lines: list[Line] = field(default_factory=list)
+    lines: list[OrderLine] = field(default_factory=list)
 
 
 def fill_from_orders(world: World, path: Path, *, orders_as: As = "ecommerce") -> dict[str, int]:
@@ -80,11 +80,11 @@ def fill_from_orders(world: World, path: Path, *, orders_as: As = "ecommerce") -
     Raises:
         OrderFileError: No customer, date or amount column, or no purchase in it.
     """
-    orders, left_out = read_orders(path)
+    orders, left_out = read_purchases(path)
     if not orders:
         raise OrderFileError(f"{path}: there is no purchase in it.")
     shift = timedelta(days=(world.clock.now() - max(order.at for order in orders)).days)
-    by_customer: dict[str, list[Order]] = defaultdict(list)
+    by_customer: dict[str, list[CustomerOrder]] = defaultdict(list)
     for order in orders:
         order.at += shift
         by_customer[order.customer].append(order)
@@ -97,9 +97,9 @@ def fill_from_orders(world: World, path: Path, *, orders_as: As = "ecommerce") -
     return {"customers": len(by_customer), "orders": len(orders), "lines_left_out": left_out}
 
 
-def read_orders(path: Path) -> tuple[list[Order], int]:
+def read_purchases(path: Path) -> tuple[list[CustomerOrder], int]:
     """Return the orders of a CSV, Parquet or CDNOW file, and how many lines are no purchases."""
-    found: dict[tuple[str, str], Order] = {}
+    found: dict[tuple[str, str], CustomerOrder] = {}
     left_out = 0
     for number, row in enumerate(_rows(path), 1):
         cells = row
@@ -112,12 +112,14 @@ def read_orders(path: Path) -> tuple[list[Order], int]:
             continue
         order = found.get((key, customer))
         if order is None:
-            order = found[key, customer] = Order(key, customer, _moment(cells["at"], path, number))
+            order = found[key, customer] = CustomerOrder(key, customer, _moment(cells["at"], path, number))
             order.country = str(cells.get("country") or "")
         order.amount += quantity * price
         if cells.get("product"):
             title = str(cells.get("title") or cells["product"])
-            order.lines.append(Line(str(cells["product"]), title, str(cells.get("category") or ""), quantity, price))
+            order.lines.append(
+                OrderLine(str(cells["product"]), title, str(cells.get("category") or ""), quantity, price)
+            )
     return list(found.values()), left_out
 
 
@@ -178,8 +180,8 @@ def _moment(value: Any, path: Path, number: int) -> datetime:
     raise OrderFileError(f"{path}, row {number}: {value!r} is no date; write it as 2026-11-24 10:00:00.")
 
 
-def _products(orders: Sequence[Order]) -> Iterator[dict[str, str]]:
-    known: dict[str, Line] = {}
+def _products(orders: Sequence[CustomerOrder]) -> Iterator[dict[str, str]]:
+    known: dict[str, OrderLine] = {}
     for order in orders:
         for line in order.lines:
             known.setdefault(line.product, line)
@@ -188,12 +190,18 @@ def _products(orders: Sequence[Order]) -> Iterator[dict[str, str]]:
 
 
 def _customer(
-    world: World, email: MailchimpState, crm: HubSpotState, customer: str, orders: Sequence[Order], *, orders_as: As
+    world: World,
+    email: MailchimpState,
+    crm: HubSpotState,
+    customer: str,
+    orders: Sequence[CustomerOrder],
+    *,
+    orders_as: As,
 ) -> None:
     address = customer if "@" in customer else f"customer-{customer}@orders.test"
     since = min(order.at for order in orders)
     country = orders[0].country
-    remember(world, address, taste_from(orders))
+    remember_taste(world, address, taste_from(orders))
     properties = {"email": address, "lifecyclestage": "customer", "country": country}
     record_id = crm.add_contact(properties, created_at=since)
     email.add_member(AUDIENCE, address, merge_fields={"COUNTRY": country}, at=since)
@@ -205,7 +213,7 @@ def _customer(
             email.add_order(STORE, _shop_order(order, address))
 
 
-def _shop_order(order: Order, address: str) -> dict[str, Any]:
+def _shop_order(order: CustomerOrder, address: str) -> dict[str, Any]:
     key = f"{order.key}-{order.customer}"
     lines = [
         {
@@ -231,7 +239,7 @@ def _shop_order(order: Order, address: str) -> dict[str, Any]:
     }
 
 
-def taste_from(orders: Sequence[Order]) -> str:
+def taste_from(orders: Sequence[CustomerOrder]) -> str:
     """Return a hidden persona that fits what somebody really bought: real data know none."""
     if len(orders) >= 6:  # noqa: PLR2004 - buys every other month or more, over a year
         return "regular"

@@ -58,7 +58,7 @@ COUNTRIES = ("GB", "DE", "US", "FR", "NL", "SE")
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Purchase:
     """One purchase; UTC, US dollars."""
 
     at: datetime
@@ -76,7 +76,7 @@ class Human:
     country: str
     taste: str
     since: datetime
-    orders: list[Order] = field(default_factory=list)
+    orders: list[Purchase] = field(default_factory=list)
 
 
 def people(count: int, *, seed: int, now: datetime) -> Iterator[Human]:
@@ -100,7 +100,7 @@ def people(count: int, *, seed: int, now: datetime) -> Iterator[Human]:
         )
 
 
-def _orders(dice: random.Random, taste: str, now: datetime, weeks: float) -> Iterator[Order]:
+def _orders(dice: random.Random, taste: str, now: datetime, weeks: float) -> Iterator[Purchase]:
     """The first order on the first day, then BG/NBD: an exponential wait; after each repeat maybe none ever again."""
     traits = TASTES[taste]
     rate = dice.gammavariate(R, 1 / ALPHA) * traits.pace
@@ -110,7 +110,7 @@ def _orders(dice: random.Random, taste: str, now: datetime, weeks: float) -> Ite
     while elapsed < weeks:
         at = now - timedelta(weeks=weeks - elapsed)
         amount = round(max(0.5, dice.gammavariate(P, 1 / worth) * traits.spend), 2)
-        yield Order(_in_season(dice, at, now) if taste == "gift" else at, amount)
+        yield Purchase(_in_season(dice, at, now) if taste == "gift" else at, amount)
         if (elapsed > 0 and dice.random() < drop) or rate <= 0:
             return
         elapsed += dice.expovariate(rate)

@@ -72,7 +72,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class DeliveryResult:
     """What came back: status 0 where nothing did in time; *wait* in seconds, where the answer asks for one."""
 
     status: int
@@ -82,7 +82,7 @@ class Answered:
 
 
 @dataclass(slots=True)
-class Lane:
+class DeliveryQueue:
     """What one platform has to send, soonest first; times are the platforms' own."""
 
     waiting: list[tuple[datetime, int, Callable[[requests.Session], None]]] = field(default_factory=list)
@@ -99,7 +99,7 @@ class PostOffice:
         self.lost = 0  # letters for which the queue had no room
         self.given_up = 0
         self._changed = threading.Condition()
-        self._lanes = {platform: Lane() for platform in WORKERS}
+        self._lanes = {platform: DeliveryQueue() for platform in WORKERS}
         self._threads: list[threading.Thread] = []
         self._number = 0
         self._closed = False
@@ -184,14 +184,14 @@ class PostOffice:
                 self._start(platform, lane)
             self._changed.notify_all()
 
-    def _start(self, platform: str, lane: Lane) -> None:
+    def _start(self, platform: str, lane: DeliveryQueue) -> None:
         for number in range(WORKERS[platform]):
             name = f"{platform}-webhooks-{number}"
             thread = threading.Thread(target=self._work, args=(lane,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _work(self, lane: Lane) -> None:
+    def _work(self, lane: DeliveryQueue) -> None:
         with _session() as session:
             while (deed := self._next(lane)) is not None:
                 try:
@@ -201,7 +201,7 @@ class PostOffice:
                         lane.busy -= 1
                         self._changed.notify_all()
 
-    def _next(self, lane: Lane) -> Callable[[requests.Session], None] | None:
+    def _next(self, lane: DeliveryQueue) -> Callable[[requests.Session], None] | None:
         with self._changed:
             while not self._closed:
                 if lane.waiting and lane.waiting[0][0] <= self.world.clock.now():
@@ -210,7 +210,7 @@ class PostOffice:
                 self._changed.wait(self._patience(lane))
         return None
 
-    def _patience(self, lane: Lane) -> float | None:
+    def _patience(self, lane: DeliveryQueue) -> float | None:
         if not lane.waiting:
             return None
         return min(LOOK, max((lane.waiting[0][0] - self.world.clock.now()).total_seconds(), 0.0))
@@ -219,9 +219,9 @@ class PostOffice:
         dice, settings = self.dice(f"{letter.number}/{letter.attempt}"), self.world.settings
         lost = dice.random()
         written = self._written(letter)
-        answer = Answered(0) if lost < settings.webhook_drops / 2 else self._carry(session, letter, written)
+        answer = DeliveryResult(0) if lost < settings.webhook_drops / 2 else self._carry(session, letter, written)
         if settings.webhook_drops / 2 <= lost < settings.webhook_drops:  # it arrived; its answer does not
-            answer = Answered(0, seconds=answer.seconds)
+            answer = DeliveryResult(0, seconds=answer.seconds)
         self._note(letter, answer, written[1])
         arrived = answer.status < 0 or 200 <= answer.status < 300  # noqa: PLR2004 - success
         if arrived or letter.final(answer.status) or letter.attempt >= len(letter.waits):
@@ -234,7 +234,7 @@ class PostOffice:
         letter.attempt += 1
         self._put(letter.platform, lambda again: self._try(again, letter), wait)
 
-    def _note(self, letter: Letter, answer: Answered, body: bytes) -> None:
+    def _note(self, letter: Letter, answer: DeliveryResult, body: bytes) -> None:
         text, seconds = body.decode("utf-8", "replace"), round(answer.seconds, 4)
         posted = Posted(letter.number, letter.platform, letter.url, letter.attempt, answer.status, seconds, text)
         self.log.append(posted)
@@ -243,18 +243,18 @@ class PostOffice:
         wall = datetime.now(UTC)  # noqa: TID251 - a signature says the time that receivers know
         return letter.write(letter.attempt, wall + timedelta(seconds=self.world.settings.webhook_skew))
 
-    def _carry(self, session: requests.Session, letter: Letter, written: Written) -> Answered:
+    def _carry(self, session: requests.Session, letter: Letter, written: Written) -> DeliveryResult:
         (headers, body), target = written, self._here(letter.url)
         if target is None:
-            return Answered(-1)
+            return DeliveryResult(-1)
         started = time.monotonic()
         try:
             got = session.post(target, data=body, headers=headers, timeout=letter.timeout, allow_redirects=False)
         except requests.RequestException:
-            return Answered(0, seconds=time.monotonic() - started)
+            return DeliveryResult(0, seconds=time.monotonic() - started)
         seconds, wait = time.monotonic() - started, got.headers.get("retry-after", "")
         in_time = seconds <= letter.timeout
-        return Answered(
+        return DeliveryResult(
             got.status_code if in_time else 0, got.content, seconds, int(wait) / 1000 if wait.isdigit() else None
         )
 

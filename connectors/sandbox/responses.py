@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from connectors.sandbox.tastes import ORDER_VALUE, TASTES, fit, taste_of
+from connectors.sandbox.tastes import ORDER_VALUE, TASTES, click_factor, taste_of
 from connectors.sandbox.world import World
 
-Kind = Literal["open", "machine_open", "click", "order", "unsubscribe", "complaint", "hard_bounce", "soft_bounce"]
+ResponseKind = Literal[
+    "open", "machine_open", "click", "order", "unsubscribe", "complaint", "hard_bounce", "soft_bounce"
+]
 
 HARD_BOUNCE, SOFT_BOUNCE = 0.004, 0.01
 MACHINE_OPEN = 0.30  # mail programs that fetch every picture at once, read or not
@@ -34,7 +36,7 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class RecipientResponse:
     """One thing that a recipient does.
 
     Attributes:
@@ -44,43 +46,45 @@ class Response:
     """
 
     email: str
-    kind: Kind
+    kind: ResponseKind
     at: datetime
     url: str | None = None
     amount: float | None = None
 
 
-def respond(world: World, recipients: list[Recipient], *, sent_at: datetime) -> list[Response]:
+def respond(world: World, recipients: list[Recipient], *, sent_at: datetime) -> list[RecipientResponse]:
     """Return everything that *recipients* will do within 72 hours of *sent_at* (UTC)."""
     return [response for recipient in recipients for response in _one(world, recipient, sent_at)]
 
 
-def _one(world: World, recipient: Recipient, sent_at: datetime) -> Iterator[Response]:
+def _one(world: World, recipient: Recipient, sent_at: datetime) -> Iterator[RecipientResponse]:
     address = recipient.email
     number = world.store.next_id(f"mails/{address.lower()}")
     dice = random.Random(f"{world.seed}/{address.lower()}/{number}")  # noqa: S311 - people, not secrets
     lot = dice.random()
     if lot < HARD_BOUNCE + SOFT_BOUNCE:
-        yield Response(address, "hard_bounce" if lot < HARD_BOUNCE else "soft_bounce", sent_at + timedelta(minutes=1))
+        yield RecipientResponse(
+            address, "hard_bounce" if lot < HARD_BOUNCE else "soft_bounce", sent_at + timedelta(minutes=1)
+        )
         return
     taste = taste_of(world, address)
-    traits, factor = TASTES[taste], fit(taste, recipient.content)
+    traits, factor = TASTES[taste], click_factor(taste, recipient.content)
     if dice.random() < MACHINE_OPEN:
-        yield Response(address, "machine_open", sent_at + timedelta(seconds=dice.uniform(5, 120)))
+        yield RecipientResponse(address, "machine_open", sent_at + timedelta(seconds=dice.uniform(5, 120)))
     if dice.random() >= traits.open:
         return
     opened = sent_at + _delay(dice)
-    yield Response(address, "open", opened)
+    yield RecipientResponse(address, "open", opened)
     if dice.random() < min(1.0, traits.click * factor):
         clicked = opened + timedelta(minutes=dice.uniform(0.2, 5))
-        yield Response(address, "click", clicked)
+        yield RecipientResponse(address, "click", clicked)
         if dice.random() < traits.order:
             amount = round(dice.gammavariate(4.0, ORDER_VALUE * traits.spend / 4.0) + 1.0, 2)
-            yield Response(address, "order", clicked + timedelta(minutes=dice.uniform(2, 60)), amount=amount)
+            yield RecipientResponse(address, "order", clicked + timedelta(minutes=dice.uniform(2, 60)), amount=amount)
     if dice.random() < traits.leave / factor:
-        yield Response(address, "unsubscribe", opened + timedelta(minutes=dice.uniform(0.5, 10)))
+        yield RecipientResponse(address, "unsubscribe", opened + timedelta(minutes=dice.uniform(0.5, 10)))
     elif dice.random() < COMPLAINT / factor:
-        yield Response(address, "complaint", opened + timedelta(minutes=dice.uniform(0.5, 10)))
+        yield RecipientResponse(address, "complaint", opened + timedelta(minutes=dice.uniform(0.5, 10)))
 
 
 def _delay(dice: random.Random) -> timedelta:

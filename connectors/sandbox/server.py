@@ -105,7 +105,7 @@ class Sandbox:
         self.world.store.close()
 
 
-def serve(
+def serve_platforms(
     *,
     people: int,
     seed: int,

@@ -42,7 +42,7 @@ def answer(world: World, what: str, query: Mapping[str, list[str]], body: Row) -
         return refusal.status, refusal.body
     if body:
         point_to(world, str(body.get("url")))
-    return 200, report(world, int(query.get("since", ["0"])[0]))
+    return 200, side_report(world, int(query.get("since", ["0"])[0]))
 
 
 def point_to(world: World, url: str) -> None:
@@ -63,7 +63,7 @@ def point_to(world: World, url: str) -> None:
         webhooks.subscribe("contact.propertyChange", property_name=name)
 
 
-def report(world: World, since: int) -> Row:
+def side_report(world: World, since: int) -> Row:
     """Return what waits, what was given up, and every attempt of deliveries from number *since* on."""
     post = PostOffice.of(world)
     log = [asdict(posted) for posted in list(post.log) if posted.number >= since]

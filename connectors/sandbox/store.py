@@ -15,7 +15,7 @@ from typing import Any
 Row = dict[str, Any]
 
 
-class Table(MutableMapping[str, Row]):
+class DocumentTable(MutableMapping[str, Row]):
     """Documents by key, in order of insertion. A document changed in place must be put back to be saved."""
 
     def __init__(self, name: str) -> None:
@@ -45,14 +45,14 @@ class Store:
     """All tables of both platforms. `table(name)` makes one on first use."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self.tables: dict[str, Table] = {}
+        self.tables: dict[str, DocumentTable] = {}
         self.file: sqlite3.Connection | None = None
         if path is not None:
             self._open(path)
 
-    def table(self, name: str) -> Table:
+    def table(self, name: str) -> DocumentTable:
         """Return the table *name*, empty on first use."""
-        return self.tables.setdefault(name, Table(name))
+        return self.tables.setdefault(name, DocumentTable(name))
 
     def next_id(self, sequence: str, start: int = 1) -> int:
         """Return the next number of *sequence*; survives a restart."""
@@ -89,7 +89,7 @@ class Store:
             self.table(name).rows[key] = json.loads(body)
 
     @staticmethod
-    def _write(file: sqlite3.Connection, table: Table) -> None:
+    def _write(file: sqlite3.Connection, table: DocumentTable) -> None:
         gone = [(table.name, key) for key in table.dirty if key not in table.rows]
         kept = [(table.name, key, json.dumps(table.rows[key])) for key in table.dirty if key in table.rows]
         file.executemany("DELETE FROM document WHERE name = ? AND key = ?", gone)

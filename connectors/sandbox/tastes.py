@@ -54,12 +54,12 @@ def taste_of(world: World, email: str) -> str:
     return str(row["taste"]) if row else "newcomer"
 
 
-def remember(world: World, email: str, taste: str) -> None:
+def remember_taste(world: World, email: str, taste: str) -> None:
     """Note the hidden persona behind an address."""
     world.store.table(TRUTH)[email.lower()] = {"taste": taste}
 
 
-def fit(taste: str, content: str) -> float:
+def click_factor(taste: str, content: str) -> float:
     """Return the factor on clicks of somebody of *taste* who reads *content*."""
     text = content.lower()
     if any(cue in text for cue in TASTES[taste].cues):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from connectors.sandbox.clock import Clock
+from connectors.sandbox.clock import PlatformClock
 from connectors.sandbox.store import Store
 
 HUBSPOT_TOKEN = "pat-sandbox-0000"  # noqa: S105 - the local platform's, worth nothing elsewhere
@@ -67,7 +67,7 @@ class World:
     """One pair of platforms: what they know, what time it is there, and how they behave."""
 
     store: Store
-    clock: Clock
+    clock: PlatformClock
     settings: Settings
     seed: int = 20261124
     random: random.Random = field(init=False)
@@ -83,5 +83,5 @@ def make_world(path: Path | None = None, *, settings: Settings | None = None, se
     """Return the world saved at *path*, or a new one (kept in memory only when *path* is None)."""
     store = Store(path)
     saved = store.table("world").get("clock", {"offset_seconds": 0.0})
-    clock = Clock(timedelta(seconds=float(saved["offset_seconds"])))
+    clock = PlatformClock(timedelta(seconds=float(saved["offset_seconds"])))
     return World(store=store, clock=clock, settings=settings or Settings(), seed=seed)

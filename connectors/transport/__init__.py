@@ -4,7 +4,7 @@ from connectors.transport.answers import ABOUT_OTHERS, check_made, is_about_othe
 from connectors.transport.circuit_breaker import NO_ANSWER, until_silence
 from connectors.transport.concurrency import in_order, side_by_side
 from connectors.transport.rate_ledger import Book, FileBook, MemoryBook, account_book
-from connectors.transport.rate_limits import Budget, Slots, Window
+from connectors.transport.rate_limits import Budget, RateWindow, Slots
 from connectors.transport.transport import Call, Transport
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "Call",
     "FileBook",
     "MemoryBook",
+    "RateWindow",
     "Slots",
     "Transport",
-    "Window",
     "account_book",
     "check_made",
     "in_order",

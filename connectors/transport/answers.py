@@ -15,7 +15,7 @@ GATEWAY = frozenset({502, 503, 504, 521, 523, 524})
 EXCERPT = 200
 
 
-def document(response: requests.Response) -> Any:
+def json_body(response: requests.Response) -> Any:
     """Return the decoded JSON body, {} for an empty one.
 
     Raises:
@@ -28,7 +28,7 @@ def document(response: requests.Response) -> Any:
     except ValueError:
         what = "a web page" if b"<html" in response.content[:EXCERPT].lower() else "something other than JSON"
         raise PlatformDownError(
-            f"{_asked(response)} returned {what} (HTTP {response.status_code}).", answered=True, mend=LATER
+            f"{_asked(response)} returned {what} (HTTP {response.status_code}).", answered=True, fix=LATER
         ) from None
 
 
@@ -43,7 +43,7 @@ def check_made(wanted: str, answered: object, what: str) -> None:
     """
     if answered != wanted:
         raise PlatformDownError(
-            f"The response to creating {what} {wanted!r} is about {answered!r}.", answered=False, mend=LATER
+            f"The response to creating {what} {wanted!r} is about {answered!r}.", answered=False, fix=LATER
         )
 
 
@@ -72,15 +72,13 @@ def common_error(response: requests.Response) -> PersonasyncError | None:
     status = response.status_code
     asked = _asked(response)
     if REDIRECT <= status < REFUSED:
-        return ContractError(f"{asked} was redirected; credentials are not sent to redirects.", mend="Check base_url.")
+        return ContractError(f"{asked} was redirected; credentials are not sent to redirects.", fix="Check base_url.")
     if status == TOO_MANY:
         wait = response.headers.get("Retry-After", "")
-        return RateLimitError(
-            f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, mend=LATER
-        )
+        return RateLimitError(f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, fix=LATER)
     if status >= BROKEN:
         reason = "platform error" if status == BROKEN else "the platform is temporarily unavailable"
-        return PlatformDownError(f"{asked}: {reason} (HTTP {status}).", answered=status not in GATEWAY, mend=LATER)
+        return PlatformDownError(f"{asked}: {reason} (HTTP {status}).", answered=status not in GATEWAY, fix=LATER)
     return None
 
 

@@ -30,7 +30,7 @@ _ENTRY = struct.Struct("<ddqq")
 
 
 @dataclass(slots=True)
-class Entry:
+class CountedRequest:
     """One request that counts.
 
     Attributes:
@@ -50,7 +50,7 @@ class Book(Protocol):
     """The requests that count at present."""
 
     @contextmanager
-    def opened(self) -> Iterator[list[Entry]]:
+    def opened(self) -> Iterator[list[CountedRequest]]:
         """Hold the book for oneself; what the list holds at the end is kept."""
 
     def reserved(self) -> bool:
@@ -64,11 +64,11 @@ class MemoryBook:
     """For one process."""
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[CountedRequest] = []
         self._lock = threading.Lock()
 
     @contextmanager
-    def opened(self) -> Iterator[list[Entry]]:
+    def opened(self) -> Iterator[list[CountedRequest]]:
         """Hold the book; see the Protocol."""
         with self._lock:
             yield self._entries
@@ -95,7 +95,7 @@ class FileBook:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     @contextmanager
-    def opened(self) -> Iterator[list[Entry]]:
+    def opened(self) -> Iterator[list[CountedRequest]]:
         """Hold the book; see the Protocol."""
         with self._lock:
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -106,21 +106,21 @@ class FileBook:
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _read(self) -> list[Entry]:
+    def _read(self) -> list[CountedRequest]:
         content = os.pread(self._file, os.fstat(self._file).st_size, 0)
         whole = len(content) - len(content) % _ENTRY.size
-        entries = [Entry(*values) for values in _ENTRY.iter_unpack(content[:whole])]
+        entries = [CountedRequest(*values) for values in _ENTRY.iter_unpack(content[:whole])]
         now = time.monotonic()
         # the clock begins anew when the machine does: entries of the time before are none
         return [self._settled(entry, now) for entry in entries if entry.began <= now]
 
-    def _settled(self, entry: Entry, now: float) -> Entry:
+    def _settled(self, entry: CountedRequest, now: float) -> CountedRequest:
         """A request whose sender died may have arrived up to now."""
         if entry.until == UNDER_WAY and entry.process != os.getpid() and not self._alive(entry.process):
-            return Entry(now + LONGEST_WINDOW, entry.began, entry.process, entry.number)
+            return CountedRequest(now + LONGEST_WINDOW, entry.began, entry.process, entry.number)
         return entry
 
-    def _write(self, entries: list[Entry]) -> None:
+    def _write(self, entries: list[CountedRequest]) -> None:
         content = b"".join(_ENTRY.pack(one.until, one.began, one.process, one.number) for one in entries)
         os.pwrite(self._file, content, 0)
         os.ftruncate(self._file, len(content))

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from connectors.errors import RateLimitError
-from connectors.transport.rate_ledger import UNDER_WAY, Book, Entry, MemoryBook
+from connectors.transport.rate_ledger import UNDER_WAY, Book, CountedRequest, MemoryBook
 
 _NUMBERS = itertools.count(1)
 LOOK_AGAIN = 0.005  # seconds between two looks for a free connection that another process holds
@@ -86,7 +86,7 @@ class Slots:
             held = [one for one in entries if one.until == UNDER_WAY and one.began > now - GIVEN_UP]
             free = len(held) < most
             self._held = min(len(held) + 1, most)
-            entries[:] = [*held, Entry(UNDER_WAY, now, os.getpid(), number)] if free else held
+            entries[:] = [*held, CountedRequest(UNDER_WAY, now, os.getpid(), number)] if free else held
         return free
 
     def follow(self, headers: Mapping[str, str]) -> None:
@@ -100,7 +100,7 @@ class Slots:
         return f"{self._held} of {self.connections} connections"
 
 
-class Window:
+class RateWindow:
     """At most *requests* in any *seconds* (HubSpot's limits), and what the platform's headers say about others.
 
     Args:
@@ -148,7 +148,7 @@ class Window:
             RateLimitError: The day's requests are used up.
         """
         if self.left_today is not None and self.left_today <= 0:
-            raise RateLimitError("The account's daily request limit is reached.", wait=None, daily=True, mend=NEXT_DAY)
+            raise RateLimitError("The account's daily request limit is reached.", wait=None, daily=True, fix=NEXT_DAY)
         number = next(_NUMBERS)
         while (pause := self._take(number)) > 0:
             self._wait(pause)
@@ -168,7 +168,7 @@ class Window:
             others = self._others if now < self._others_until else 0
             self._used = min(len(entries) + others + 1, most)
             if len(entries) + others < most:
-                entries.append(Entry(UNDER_WAY, now, os.getpid(), number))
+                entries.append(CountedRequest(UNDER_WAY, now, os.getpid(), number))
                 return 0.0
             ends = [one.until for one in entries if one.until != UNDER_WAY]
         if ends:
@@ -210,7 +210,7 @@ class Window:
             self._others_until = now + self.seconds
 
 
-def _counts(entry: Entry, moment: float) -> bool:
+def _counts(entry: CountedRequest, moment: float) -> bool:
     return entry.began > moment - GIVEN_UP if entry.until == UNDER_WAY else entry.until > moment
 
 

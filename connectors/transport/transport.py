@@ -30,7 +30,7 @@ from connectors.errors import (
     TryLaterError,
 )
 from connectors.secret import Secret, url_without_secrets
-from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, document
+from connectors.transport.answers import LATER, OK, REDIRECT, TOO_MANY, common_error, json_body
 from connectors.transport.rate_limits import Budget
 
 ATTEMPTS = 6
@@ -180,7 +180,7 @@ class Transport:
         self._note_time(response)
         self._refuse(response)
         if not call.public:
-            self._local.answered = document(response)  # HTML or a torn body with status 200 is no answer
+            self._local.answered = json_body(response)  # HTML or a torn body with status 200 is no answer
         return response
 
     def _refuse(self, response: requests.Response) -> None:
@@ -205,7 +205,7 @@ class Transport:
         else:
             what = "closed the connection before the response was complete"
         host = urlsplit(call.url).netloc
-        return PlatformDownError(f"{asked}: {host} {what}.", answered=False, mend=LATER)
+        return PlatformDownError(f"{asked}: {host} {what}.", answered=False, fix=LATER)
 
     def _note_time(self, response: requests.Response) -> None:
         try:
@@ -218,17 +218,17 @@ class Transport:
         parts = urlsplit(url)
         host = parts.hostname or ""
         if parts.username is not None:
-            raise FixSettingsError(f"The URL of {host} contains a user name or password.", mend="Remove it.")
+            raise FixSettingsError(f"The URL of {host} contains a user name or password.", fix="Remove it.")
         if host in LOOPBACK and parts.scheme in {"http", "https"}:
             return
         if parts.scheme != "https":
             raise FixSettingsError(
                 f"{url_without_secrets(url)!r} is not an https URL.",
-                mend="Use https; http is allowed for this machine only.",
+                fix="Use https; http is allowed for this machine only.",
             )
         if not any(fnmatch(host, pattern) for pattern in allowed):
             listed = ", ".join(allowed) or "none"
-            raise FixSettingsError(f"{host!r} is not an allowed host.", mend=f"plugin.toml allows: {listed}.")
+            raise FixSettingsError(f"{host!r} is not an allowed host.", fix=f"plugin.toml allows: {listed}.")
 
 
 def pooled(connections: int) -> requests.Session:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segmenter.classifier.linear import LinearModel, features_of, score_one
+from segmenter.classifier.linear import LinearModel, person_features, score_one
 from segmenter.rules.format_value import shown_one
 from segmenter.rules.segments import Clause, Waterfall, explain_rule
 
@@ -87,7 +87,7 @@ def smallest_flip(person: Mapping[str, Any], model: LinearModel) -> Flip | None:
 
 def _flips(person: Mapping[str, Any], model: LinearModel) -> Iterator[Flip]:
     now = score_one(model, person).segment
-    values, _ = features_of(model, person)
+    values, _ = person_features(model, person)
     options: dict[str, list[str]] = {}
     for place, (trait, option, _) in enumerate(model.reads):
         if option is not None:

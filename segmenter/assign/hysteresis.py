@@ -21,18 +21,23 @@ from ibis import Table
 
 from connectors.records import ASSIGNMENTS
 from segmenter.assign.definitions import Definitions
-from segmenter.assign.sources_one import Answer
+from segmenter.assign.sources_one import SourceAnswer
 
 AT_ONCE = ("declared", "survey")
 ALIKE = 0.05
 """A confidence that moved less is not told anew: each small step of it would be a write on every platform."""
 
-FACTS = ("segment", "confidence", "runner_up", "reasons", "source", "version")
+ANSWER_COLUMNS = ("segment", "confidence", "runner_up", "reasons", "source", "version")
 WAITING = ("pending", "pending_since", "pending_sure", "expires_at")
 
 
 def followed_one(
-    person_id: str, answer: Answer, definitions: Definitions, *, previous: Mapping[str, Any] | None, as_of: datetime
+    person_id: str,
+    answer: SourceAnswer,
+    definitions: Definitions,
+    *,
+    previous: Mapping[str, Any] | None,
+    as_of: datetime,
 ) -> dict[str, Any]:
     """Return one person's assignment: *previous* itself where nothing changed. See `decide.decide_one`."""
     if previous is None or previous["as_of"] > as_of:
@@ -45,26 +50,26 @@ def followed_one(
 
 
 def _moved(
-    person_id: str, answer: Answer, definitions: Definitions, as_of: datetime, *, moved_at: datetime | None
+    person_id: str, answer: SourceAnswer, definitions: Definitions, as_of: datetime, *, moved_at: datetime | None
 ) -> dict[str, Any]:
-    facts = {name: getattr(answer, name) for name in FACTS}
+    columns = {name: getattr(answer, name) for name in ANSWER_COLUMNS}
     persona = definitions.persona_of.get(answer.segment or "")
     waits = dict.fromkeys(WAITING)
     times = {"as_of": as_of, "since": as_of, "moved_at": moved_at}
-    return {"person_id": person_id, "persona": persona, **facts, **times, **waits}
+    return {"person_id": person_id, "persona": persona, **columns, **times, **waits}
 
 
 def _confirmed(
-    previous: Mapping[str, Any], answer: Answer, definitions: Definitions, as_of: datetime
+    previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime
 ) -> dict[str, Any]:
     told = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(answer.segment or "")}
     close = abs((answer.confidence or 0.0) - (previous["confidence"] or 0.0)) < ALIKE
     if close and all(getattr(answer, name) == previous[name] for name in ("runner_up", "source", "version")):
         return told
-    return {**told, **{name: getattr(answer, name) for name in FACTS}, "as_of": as_of}
+    return {**told, **{name: getattr(answer, name) for name in ANSWER_COLUMNS}, "as_of": as_of}
 
 
-def _may_move(previous: Mapping[str, Any], answer: Answer, definitions: Definitions, as_of: datetime) -> bool:
+def _may_move(previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime) -> bool:
     holding, old = definitions.holding, previous["segment"]
     if previous["version"] not in definitions.versions and (
         answer.segment is not None or previous["source"] == "rules"
@@ -85,14 +90,16 @@ def _may_move(previous: Mapping[str, Any], answer: Answer, definitions: Definiti
     return stayed or rested
 
 
-def _leads(answer: Answer, old: str, definitions: Definitions) -> bool:
+def _leads(answer: SourceAnswer, old: str, definitions: Definitions) -> bool:
     """Whether p(new) - p(old) is large enough; a rule is certain."""
     if answer.source != "model" or answer.confidence is None:
         return True
     return answer.confidence - answer.chances.get(old, 0.0) >= definitions.holding.lead
 
 
-def _kept(previous: Mapping[str, Any], answer: Answer, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+def _kept(
+    previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime
+) -> dict[str, Any]:
     old = previous["segment"]
     kept = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(old or "")}
     if answer.segment is None and previous["source"] != "rules":
@@ -112,8 +119,8 @@ def followed(told: Table, definitions: Definitions, as_of: datetime) -> Table:
         definitions: The sources.
         as_of: UTC.
     """
-    facts = _facts(told, definitions, as_of)
-    told = told.mutate(**facts).view()
+    columns = _answer_columns(told, definitions, as_of)
+    told = told.mutate(**columns).view()
     case = ibis.cases(
         (~told["_known"], NEW),
         (told["_same"], ibis.ifelse(told["_alike"], ALIKE_AS_BEFORE, TOLD)),
@@ -134,7 +141,7 @@ def _moment(at: datetime) -> Any:
     return ibis.literal(at).cast("timestamp('UTC', 6)")
 
 
-def _facts(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
+def _answer_columns(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
     """What `followed_one` asks, one column a question; each is true or false, never null."""
     holding, old, segment = definitions.holding, told["_old_segment"], told["_segment"]
     long_ago = _moment(as_of - holding.rest)
@@ -178,7 +185,7 @@ def _columns(told: Table, definitions: Definitions, as_of: datetime) -> dict[str
     end = ibis.coalesce(told["_old_expires_at"], _moment(as_of + definitions.holding.expiry))
     moved = ibis.cases((case == NEW, time), (case == MOVED, moment), else_=told["_old_moved_at"])
     return {
-        **{name: ibis.ifelse(stays, told[f"_old_{name}"], told[f"_{name}"]) for name in FACTS},
+        **{name: ibis.ifelse(stays, told[f"_old_{name}"], told[f"_{name}"]) for name in ANSWER_COLUMNS},
         "as_of": ibis.ifelse(stays, told["_old_as_of"], moment),
         "since": ibis.ifelse(starts, moment, told["_old_since"]),
         "moved_at": moved,

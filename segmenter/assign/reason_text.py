@@ -17,7 +17,7 @@ NOBODY_ASKED = "no source had an answer"
 Parts = Sequence[Any]
 
 
-def said(trait: str, value: Any) -> Parts:
+def declared_reason(trait: str, value: Any) -> Parts:
     """Declared: the person named their segment."""
     return [f"self-declared: {trait} is ", value]
 
@@ -62,7 +62,7 @@ def put_together(parts: Parts) -> str:
     return "".join(parts)
 
 
-def as_expression(parts: Parts) -> Any:
+def sentence_expression(parts: Parts) -> Any:
     """Return the sentence about everybody."""
     values: list[Any] = [ibis.literal(part) if isinstance(part, str) else part for part in parts]
     first, *others = values

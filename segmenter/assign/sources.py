@@ -17,14 +17,14 @@ from ibis import Table
 from segmenter.assign.definitions import LOWER, UPPER, Definitions, Scorer, Source
 from segmenter.assign.reason_text import (
     NOBODY_ASKED,
-    as_expression,
+    declared_reason,
     left_out_by_rules,
     let_go,
     not_a_segment,
     not_known,
     not_sure,
     percent,
-    said,
+    sentence_expression,
 )
 from segmenter.classifier.expression import feature_columns, scored
 from segmenter.classifier.label_groups import as_segments, meant
@@ -32,11 +32,11 @@ from segmenter.classifier.reasons import with_reasons
 from segmenter.rules.evaluate import as_ibis
 from segmenter.rules.segments import left_out, with_rules
 
-FACTS = ("segment", "confidence", "runner_up", "reasons")
+ANSWER_COLUMNS = ("segment", "confidence", "runner_up", "reasons")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SourceColumn:
     """Where the answer of one source stands in the table.
 
     Attributes:
@@ -50,7 +50,7 @@ class Column:
     scorer: Scorer | None = None
 
 
-def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[Column]]:
+def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[SourceColumn]]:
     """Ask every source, and add the first answer in their order: ``_segment``, ``_source``, ``_version`` and so on.
 
     Args:
@@ -64,16 +64,16 @@ def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[C
     for source in definitions.order:
         if source == "declared" and definitions.declared:
             told = _with_declared(told, definitions)
-            columns.append(Column(source, "_declared_", definitions.said_version))
+            columns.append(SourceColumn(source, "_declared_", definitions.said_version))
         elif source == "rules":
             told = with_rules(told, definitions.steps, "_rules_")
-            columns.append(Column(source, "_rules_", definitions.steps.version))
+            columns.append(SourceColumn(source, "_rules_", definitions.steps.version))
         for place, scorer in enumerate(definitions.scorers.get(source, ())):
             prefix = f"_{source}{place}_"
             known = left_out(told, definitions.steps) if scorer.learned_from_rules else ibis.literal(value=False)
             others = ~as_ibis(scorer.who.tree, told).fill_null(False) if scorer.who else ibis.literal(value=False)  # noqa: FBT003
             told = _with_scores(told.mutate(_left_out=known, _others=others).view(), scorer, source, prefix)
-            columns.append(Column(source, prefix, scorer.version, scorer))
+            columns.append(SourceColumn(source, prefix, scorer.version, scorer))
     return _first(told, columns, definitions), columns
 
 
@@ -99,11 +99,11 @@ def _with_declared(told: Table, definitions: Definitions) -> Table:
     )
     told = told.mutate(_declared_segment=segment).view()
     found = told["_declared_segment"].notnull()
-    unheard = as_expression(not_a_segment(trait, told[trait])).fill_null("")
+    unheard = sentence_expression(not_a_segment(trait, told[trait])).fill_null("")
     return told.mutate(
         _declared_confidence=ibis.ifelse(found, 1.0, ibis.null("float64")),
         _declared_runner_up=nothing,
-        _declared_reasons=ibis.ifelse(found, as_expression(said(trait, told[trait])), unheard),
+        _declared_reasons=ibis.ifelse(found, sentence_expression(declared_reason(trait, told[trait])), unheard),
     ).view()
 
 
@@ -119,17 +119,17 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
     confidence, second = told[f"{prefix}confidence"], told[f"{prefix}second"]
     sure = enough & (confidence >= limits.confidence) & (confidence - second >= limits.margin)
     count = (told[f"{prefix}known"] * float(traits)).round().cast("int64").cast("string")
-    some: Any = as_expression(not_known(source, count, traits, limits.known))
+    some: Any = sentence_expression(not_known(source, count, traits, limits.known))
     unknown: Any = ibis.ifelse(told[f"{prefix}known"] > 0, some, "")
     labels = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
-    unsure = as_expression(not_sure(source, labels[0], percent(confidence), labels[1], percent(second)))
-    strange = as_expression(left_out_by_rules(source))
+    unsure = sentence_expression(not_sure(source, labels[0], percent(confidence), labels[1], percent(second)))
+    strange = sentence_expression(left_out_by_rules(source))
     segment, runner_up = (as_segments(one, model, meaning) for one in labels) if scorer.means else labels
     gone = sure & segment.isnull()
     reasons = ibis.cases(
         (others, ""),
         (apart, strange),
-        (gone, as_expression(let_go(source, labels[0]))),
+        (gone, sentence_expression(let_go(source, labels[0]))),
         (sure, told[f"{prefix}reasons"]),
         (~enough, unknown),
         else_=unsure,
@@ -143,11 +143,11 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
     ).view()
 
 
-def _first(told: Table, columns: list[Column], definitions: Definitions) -> Table:
+def _first(told: Table, columns: list[SourceColumn], definitions: Definitions) -> Table:
     """The first answer in the order of the sources; where there is none, why each of them gave none."""
     answered = [(told[f"{column.prefix}segment"].notnull(), column) for column in columns]
     firsts: dict[str, Any] = {}
-    for name in FACTS:
+    for name in ANSWER_COLUMNS:
         kind = "float64" if name == "confidence" else "string"
         firsts[f"_{name}"] = _cases([(yes, told[f"{c.prefix}{name}"]) for yes, c in answered], ibis.null(kind))
     firsts["_reasons"] = _cases([(yes, told[f"{c.prefix}reasons"]) for yes, c in answered], _silence(told, columns))
@@ -161,7 +161,7 @@ def _first(told: Table, columns: list[Column], definitions: Definitions) -> Tabl
     return told.select("person_id", *chances, **firsts).view()
 
 
-def _chances(column: Column) -> list[str]:
+def _chances(column: SourceColumn) -> list[str]:
     return [f"{column.prefix}p{i}" for i in range(len(column.scorer.model.labels))] if column.scorer else []
 
 
@@ -169,7 +169,7 @@ def _cases(branches: list[tuple[Any, Any]], otherwise: Any) -> Any:
     return ibis.cases(*branches, else_=otherwise) if branches else otherwise
 
 
-def _silence(told: Table, columns: list[Column]) -> Any:
+def _silence(told: Table, columns: list[SourceColumn]) -> Any:
     text: Any = ibis.literal("")
     for column in columns:
         own: Any = told[f"{column.prefix}reasons"]
@@ -178,7 +178,7 @@ def _silence(told: Table, columns: list[Column]) -> Any:
     return ibis.ifelse(text == "", NOBODY_ASKED, text.substr(2))
 
 
-def chance_of(told: Table, columns: list[Column], segment: Any) -> Any:
+def chance_of(told: Table, columns: list[SourceColumn], segment: Any) -> Any:
     """Return how likely *segment* is to the model that answered: 0 where no model did, or where it does not know it."""
     branches = []
     for place, column in enumerate(columns):

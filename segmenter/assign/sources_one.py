@@ -9,6 +9,7 @@ from typing import Any
 from segmenter.assign.definitions import Definitions, Scorer, Source, folded
 from segmenter.assign.reason_text import (
     NOBODY_ASKED,
+    declared_reason,
     left_out_by_rules,
     let_go,
     not_a_segment,
@@ -16,7 +17,6 @@ from segmenter.assign.reason_text import (
     not_sure,
     percent_one,
     put_together,
-    said,
 )
 from segmenter.classifier.label_groups import Meant, meant_one
 from segmenter.classifier.linear import Score, score_one
@@ -26,7 +26,7 @@ from segmenter.rules.segments import left_out_one, rule_answer
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SourceAnswer:
     """What the waterfall says of one person.
 
     Attributes:
@@ -47,7 +47,7 @@ class Answer:
     chances: Mapping[str, float] = field(default_factory=dict)
 
 
-def answer_one(person: Mapping[str, Any], definitions: Definitions) -> Answer:
+def answer_one(person: Mapping[str, Any], definitions: Definitions) -> SourceAnswer:
     """Ask the sources in their order; the first one that answers decides.
 
     Args:
@@ -61,15 +61,15 @@ def answer_one(person: Mapping[str, Any], definitions: Definitions) -> Answer:
                 return answer
             silent.append(answer.reasons)
     reasons = [reason for reason in silent if reason]
-    return Answer(None, None, None, "; ".join(reasons) or NOBODY_ASKED, None, definitions.version)
+    return SourceAnswer(None, None, None, "; ".join(reasons) or NOBODY_ASKED, None, definitions.version)
 
 
-def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source) -> list[Answer]:
+def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source) -> list[SourceAnswer]:
     if source == "declared":
         return [_declared(person, definitions)] if definitions.declared else []
     if source == "rules":
         segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps)
-        return [Answer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
+        return [SourceAnswer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
     apart = any(one.learned_from_rules for one in definitions.scorers[source]) and left_out_one(
         person, definitions.steps
     )
@@ -86,25 +86,27 @@ def _plain(score: Score, labels: Sequence[str]) -> Meant:
     return Meant(score.segment, score.confidence or 0.0, score.runner_up, score.second or 0.0, *places)
 
 
-def _strange(scorer: Scorer, source: Source) -> Answer:
-    return Answer(None, None, None, put_together(left_out_by_rules(source)), source, scorer.version)
+def _strange(scorer: Scorer, source: Source) -> SourceAnswer:
+    return SourceAnswer(None, None, None, put_together(left_out_by_rules(source)), source, scorer.version)
 
 
-def _declared(person: Mapping[str, Any], definitions: Definitions) -> Answer:
+def _declared(person: Mapping[str, Any], definitions: Definitions) -> SourceAnswer:
     trait = str(definitions.declared)
     value = person.get(trait)
     if not isinstance(value, str):
-        return Answer(None, None, None, "", "declared", definitions.said_version)
+        return SourceAnswer(None, None, None, "", "declared", definitions.said_version)
     segment = definitions.declared_values.get(folded(value))
     if segment is None:
         told = put_together(not_a_segment(trait, value))
-        return Answer(None, None, None, told, "declared", definitions.said_version)
-    return Answer(segment, 1.0, None, put_together(said(trait, value)), "declared", definitions.said_version)
+        return SourceAnswer(None, None, None, told, "declared", definitions.said_version)
+    return SourceAnswer(
+        segment, 1.0, None, put_together(declared_reason(trait, value)), "declared", definitions.said_version
+    )
 
 
-def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Answer:
+def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> SourceAnswer:
     score, limits = score_one(scorer.model, person), scorer.thresholds
-    silent = Answer(None, None, None, "", source, scorer.version)
+    silent = SourceAnswer(None, None, None, "", source, scorer.version)
     if score.known < limits.known:
         traits = len(scorer.model.traits)
         parts = not_known(source, str(round(score.known * traits)), traits, limits.known)
@@ -123,4 +125,4 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Answer
         for group, places in enumerate(meaning.groups)
         if meaning.segment(group) is not None
     }
-    return Answer(found.segment, found.confidence, found.runner_up, reasons, source, scorer.version, chances)
+    return SourceAnswer(found.segment, found.confidence, found.runner_up, reasons, source, scorer.version, chances)

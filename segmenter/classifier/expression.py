@@ -20,7 +20,7 @@ def exact(number: float) -> Any:
     return ibis.literal(repr(float(number))).cast("float64")
 
 
-def as_expression(people: Table, model: LinearModel, prefix: str = "") -> Table:
+def score_expression(people: Table, model: LinearModel, prefix: str = "") -> Table:
     """Add to the trait table what *model* says of each person. See `segmenter.classifier.linear.Score`.
 
     Args:
@@ -42,7 +42,7 @@ def feature_columns(model: LinearModel, prefix: str) -> frozenset[str]:
 
 
 def scored(people: Table, model: LinearModel, prefix: str) -> Table:
-    """Do `as_expression`, keeping `feature_columns`. A view a step keeps Ibis from writing steps out in each use."""
+    """Do `score_expression`, keeping `feature_columns`. A view a step keeps Ibis from writing steps out in each use."""
     told = _with_totals(people, model, prefix)
     places = range(len(model.labels))
     top = ibis.greatest(*(told[f"{prefix}z{i}"] for i in places))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.classifier.linear import Kind, LinearModel
+from segmenter.classifier.linear import LinearModel, ModelKind
 
 Array = NDArray[np.float64]
 
@@ -20,7 +20,7 @@ SURE = 1e-12
 
 
 def from_discriminant(
-    kind: Kind,
+    kind: ModelKind,
     fitted: Any,
     features: Sequence[str],
     *,
@@ -96,7 +96,7 @@ def _unscaled(weights: Array, intercepts: Array, scaler: Any) -> tuple[Array, Ar
 
 
 def _made(
-    kind: Kind,
+    kind: ModelKind,
     labels: Sequence[str],
     features: Sequence[str],
     weights: Array,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from segmenter.errors import DefinitionError
 
-Kind = Literal["lda", "logit", "kmeans", "lca"]
+ModelKind = Literal["lda", "logit", "kmeans", "lca"]
 
 LARGEST = 1e100
 """What is larger, or no number, counts as unknown: an infinity in one trait would decide for everybody."""
@@ -55,7 +55,7 @@ class LinearModel:
         temperature: By which weights and intercepts were divided; 1 is uncalibrated.
     """
 
-    kind: Kind
+    kind: ModelKind
     labels: tuple[str, ...]
     features: tuple[str, ...]
     weights: tuple[tuple[float, ...], ...]
@@ -129,7 +129,7 @@ class Score(NamedTuple):
     known: float
 
 
-def features_of(model: LinearModel, person: Mapping[str, Any]) -> tuple[list[float], float]:
+def person_features(model: LinearModel, person: Mapping[str, Any]) -> tuple[list[float], float]:
     """Return the person's features, fill values where nothing is known, and the share of traits that are known."""
     values: list[float] = []
     known: dict[str, bool] = {}
@@ -159,7 +159,7 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
         model: The model.
         person: Trait name -> value; names that the model does not read are ignored.
     """
-    values, known = features_of(model, person)
+    values, known = person_features(model, person)
     totals = []
     for total, row in zip(model.intercepts, model.weights, strict=True):
         for weight, value in zip(row, values, strict=True):
@@ -183,7 +183,7 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
     )
 
 
-class Scores(NamedTuple):
+class ModelScores(NamedTuple):
     """What a model says of many people; arrays with a row a person.
 
     Attributes:
@@ -199,7 +199,7 @@ class Scores(NamedTuple):
     known: NDArray[np.float64]
 
 
-def score_rows(model: LinearModel, rows: NDArray[np.float64]) -> Scores:
+def score_rows(model: LinearModel, rows: NDArray[np.float64]) -> ModelScores:
     """Score many people.
 
     Args:
@@ -223,7 +223,7 @@ def score_rows(model: LinearModel, rows: NDArray[np.float64]) -> Scores:
         totals[best[part], everybody] = -np.inf
         second[part] = totals.argmax(axis=0)
         likely[part] = (grown / grown.sum(axis=0)).T
-    return Scores(likely, best, second, known)
+    return ModelScores(likely, best, second, known)
 
 
 def _totals(model: LinearModel, columns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -242,7 +242,7 @@ def _known_share(model: LinearModel, unknown: NDArray[np.bool_]) -> NDArray[np.f
     return share
 
 
-def design(people: pa.Table, features: Sequence[str]) -> NDArray[np.float64]:
+def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float64]:
     """Return the features of many people as `score_rows` and fitting take them: shape (people, features), NaN unknown.
 
     Args:

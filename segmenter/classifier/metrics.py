@@ -35,7 +35,7 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
+class ModelQuality:
     """Figures of one classification of people whom it did not learn from.
 
     Attributes:
@@ -71,7 +71,7 @@ class Quality:
     curve: tuple[CurvePoint, ...]
 
 
-def judged(likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thresholds) -> Quality:
+def model_quality(likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thresholds) -> ModelQuality:
     """Judge held-out probabilities.
 
     Args:
@@ -90,7 +90,7 @@ def judged(likely: Floats, truth: Places, labels: Sequence[str], thresholds: Thr
     by_chance = float((shares * np.bincount(best, minlength=many) / people).sum())
     found = [float(right[truth == place].mean()) for place in range(many) if shares[place]]
     precision = {label: _share(right, assigned & (best == place)) for place, label in enumerate(labels)}
-    return Quality(
+    return ModelQuality(
         people=people,
         hit=hit,
         largest_share=float(shares.max()),
@@ -136,7 +136,7 @@ def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class QualityGate:
     """The quality gate of a model: whether it may be used, and if not, why."""
 
     passed: bool
@@ -146,7 +146,7 @@ class Gate:
 NO_BETTER = "The model predicts these segments no better than chance"
 
 
-def gate(quality: Quality, *, rules_hit: float | None = None) -> Gate:
+def gate(quality: ModelQuality, *, rules_hit: float | None = None) -> QualityGate:
     """Apply the quality gate to a model (SCIENCE.md 4.1).
 
     Args:
@@ -170,4 +170,4 @@ def gate(quality: Quality, *, rules_hit: float | None = None) -> Gate:
         told.append(
             f"Keep the rules: their hit rate on the same people is {rules_hit:.0%}, the model's {quality.hit:.0%}."
         )
-    return Gate(not told, tuple(told))
+    return QualityGate(not told, tuple(told))

@@ -14,17 +14,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from segmenter.classifier.linear import Kind, LinearModel
+from segmenter.classifier.linear import LinearModel, ModelKind
 from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
-from segmenter.traits.definitions import definition
+from segmenter.traits.definitions import trait_definition
 
 FORMAT = 1
 LARGEST_FILE = 4_000_000  # characters: a hundred segments by a thousand features take two million
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Row = Annotated[tuple[Number, ...], Field(max_length=5_000)]
+MatrixRow = Annotated[tuple[Number, ...], Field(max_length=5_000)]
 Names = Annotated[tuple[Name, ...], Field(max_length=5_000)]
 
 
@@ -35,13 +35,13 @@ class _Part(BaseModel):
 class Coefficients(_Part):
     """What scores: see `segmenter.classifier.linear.LinearModel`."""
 
-    kind: Kind
+    kind: ModelKind
     labels: Names
     features: Names
-    weights: Annotated[tuple[Row, ...], Field(max_length=5_000)]
-    intercepts: Row
-    fill: Row
-    mean: Row
+    weights: Annotated[tuple[MatrixRow, ...], Field(max_length=5_000)]
+    intercepts: MatrixRow
+    fill: MatrixRow
+    mean: MatrixRow
     temperature: Number
 
 
@@ -87,7 +87,7 @@ class ModelFile(_Part):
         made_at: UTC.
         catalogue: Digest of the definition of each trait that it reads.
         calibration: How confidences were made to be probabilities.
-        quality: Held-out figures by kind of model (`segmenter.classifier.metrics.Quality`).
+        quality: Held-out figures by kind of model (`segmenter.classifier.metrics.ModelQuality`).
     """
 
     format: Literal[1]
@@ -116,7 +116,7 @@ def coefficients_of(model: LinearModel) -> Coefficients:
 
 def trait_digests(catalogue: Catalogue, traits: tuple[str, ...]) -> dict[str, str]:
     """Return a digest of the definition of each trait: another window or meaning has another one."""
-    return {name: _digest(definition(catalogue.traits[name])) for name in traits}
+    return {name: _digest(trait_definition(catalogue.traits[name])) for name in traits}
 
 
 def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
@@ -125,7 +125,7 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
     for name, digest in file.catalogue.items():
         if name not in catalogue.traits:
             told.append(f"trait {name!r} is gone")
-        elif _digest(definition(catalogue.traits[name])) != digest:
+        elif _digest(trait_definition(catalogue.traits[name])) != digest:
             told.append(f"trait {name!r} is defined in another way")
     return told
 

@@ -15,8 +15,8 @@ import ibis
 from ibis import Table
 
 from segmenter.classifier.expression import exact
-from segmenter.classifier.linear import LinearModel, Score, features_of
-from segmenter.rules.format_value import shown, shown_one
+from segmenter.classifier.linear import LinearModel, Score, person_features
+from segmenter.rules.format_value import formatted, shown_one
 
 MOST = 3  # more reasons are not read
 NOTHING = "nothing in particular; the commonest answer"
@@ -43,7 +43,7 @@ def reasons_one(
     model: LinearModel, person: Mapping[str, Any], score: Score, speech: Speech = MappingProxyType({})
 ) -> str:
     """Return the reasons of one person's *score*, the strongest first, answers in the words of *speech*."""
-    values, _ = features_of(model, person)
+    values, _ = person_features(model, person)
     weights = dict(zip(model.labels, model.weights, strict=True))
     best, second = weights[score.segment], weights[score.runner_up]
     parts = [(b - s) * (x - m) for b, s, x, m in zip(best, second, values, model.mean, strict=True)]
@@ -114,6 +114,6 @@ def _phrase(told: Table, model: LinearModel, prefix: str, place: int, before: st
     if spoken is not None:
         named: Any = ibis.literal(f"{before}{spoken.item}: ")
         words = [(value == exact(number), f"{before}{spoken.item}: {text}") for number, text in spoken.answers]
-        return ibis.cases(*words, else_=named.concat(shown(value))) if words else named.concat(shown(value))
+        return ibis.cases(*words, else_=named.concat(formatted(value))) if words else named.concat(formatted(value))
     told_trait: Any = ibis.literal(f"{before}{trait} is ")
-    return told_trait.concat(shown(value), _mean(model, place))
+    return told_trait.concat(formatted(value), _mean(model, place))

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.classifier.from_sklearn import at_temperature, from_discriminant
 from segmenter.classifier.linear import LinearModel, score_rows
-from segmenter.classifier.metrics import Gate, Quality, gate, judged
+from segmenter.classifier.metrics import ModelQuality, QualityGate, gate, model_quality
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.minimum import A_FEATURE, OF_A_SEGMENT, needs
@@ -61,18 +61,18 @@ class Fitted:
     """
 
     model: LinearModel
-    quality: dict[Discriminant, Quality]
-    gate: Gate
+    quality: dict[Discriminant, ModelQuality]
+    gate: QualityGate
     dropped: tuple[str, ...]
     folds: int
 
     @property
-    def chosen(self) -> Quality:
+    def chosen(self) -> ModelQuality:
         """The figures of the model that was chosen."""
         return self.quality["lda" if self.model.kind == "lda" else "logit"]
 
 
-def lacking(sample: Sample) -> list[str]:
+def missing_for_fit(sample: Sample) -> list[str]:
     """Return what is missing for a fit, in sentences; empty: it can begin."""
     names, counts = np.unique(sample.truth, return_counts=True)
     told = []
@@ -86,7 +86,7 @@ def lacking(sample: Sample) -> list[str]:
     return told
 
 
-def fit(
+def fit_classifier(
     sample: Sample,
     *,
     rng: np.random.Generator,
@@ -108,7 +108,7 @@ def fit(
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
-    told = lacking(sample)
+    told = missing_for_fit(sample)
     if told:
         raise DefinitionError(" ".join(told), where="too few people to learn from")
     useful = _telling(sample.rows)
@@ -119,9 +119,11 @@ def fit(
     kept = Sample(features, sample.rows[:, useful], sample.truth)
     labels = tuple(str(name) for name in np.unique(kept.truth))
     with threadpool_limits(1):
-        dealt = _dealt(kept.truth, folds, rng)
-        held = {kind: _held_out(kept, labels, dealt, kind, labeller) for kind in DISCRIMINANTS}
-        quality = {kind: judged(*_calibrated(*held[kind], dealt), labels, thresholds) for kind in DISCRIMINANTS}
+        fold_of = _folds(kept.truth, folds, rng)
+        held = {kind: _held_out(kept, labels, fold_of, kind, labeller) for kind in DISCRIMINANTS}
+        quality = {
+            kind: model_quality(*_calibrated(*held[kind], fold_of), labels, thresholds) for kind in DISCRIMINANTS
+        }
         kind = min(DISCRIMINANTS, key=lambda one: quality[one].brier)
         model = _trained(kept, np.arange(len(kept.truth)), kept.truth, kind)
     model = at_temperature(model, temperature_of(*held[kind]))
@@ -137,23 +139,23 @@ def _telling(rows: Floats) -> NDArray[np.bool_]:
     return telling
 
 
-def _dealt(truth: NDArray[np.str_], folds: int, rng: np.random.Generator) -> Places:
+def _folds(truth: NDArray[np.str_], folds: int, rng: np.random.Generator) -> Places:
     """Fold of each person; every segment is spread evenly over the folds."""
-    dealt = np.empty(len(truth), np.intp)
+    fold_of = np.empty(len(truth), np.intp)
     for name in np.unique(truth):
         members = rng.permutation(np.flatnonzero(truth == name))
-        dealt[members] = (np.arange(len(members)) + rng.integers(folds)) % folds
-    return dealt
+        fold_of[members] = (np.arange(len(members)) + rng.integers(folds)) % folds
+    return fold_of
 
 
 def _held_out(
-    sample: Sample, labels: tuple[str, ...], dealt: Places, kind: Discriminant, labeller: Labeller | None
+    sample: Sample, labels: tuple[str, ...], fold_of: Places, kind: Discriminant, labeller: Labeller | None
 ) -> tuple[Floats, Places]:
     """Totals z and true places of everybody, each from the folds that the person is not in."""
-    totals = np.full((len(dealt), len(labels)), -np.inf)
-    truth = np.empty(len(dealt), np.intp)
-    for fold in np.unique(dealt):
-        inside, outside = np.flatnonzero(dealt != fold), np.flatnonzero(dealt == fold)
+    totals = np.full((len(fold_of), len(labels)), -np.inf)
+    truth = np.empty(len(fold_of), np.intp)
+    for fold in np.unique(fold_of):
+        inside, outside = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
         labelled = sample.truth if labeller is None else aligned(labeller(inside), sample.truth, inside)
         model = _trained(sample, inside, labelled, kind)
         places = np.array([labels.index(label) for label in model.labels], np.intp)
@@ -222,10 +224,10 @@ def softmax(totals: Floats) -> Floats:
     return likely
 
 
-def _calibrated(totals: Floats, truth: Places, dealt: Places) -> tuple[Floats, Places]:
+def _calibrated(totals: Floats, truth: Places, fold_of: Places) -> tuple[Floats, Places]:
     """Everybody's probabilities at a temperature that the other folds gave."""
     likely = np.empty_like(totals)
-    for fold in np.unique(dealt):
-        others, own = dealt != fold, dealt == fold
+    for fold in np.unique(fold_of):
+        others, own = fold_of != fold, fold_of == fold
         likely[own] = softmax(totals[own] / temperature_of(totals[others], truth[others]))
     return likely, truth

@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from segmenter.discover.em_bootstrap import answered, class_labels
+from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.discover.latent_class import MISSING, Classes
-from segmenter.discover.markers import Marker, all_up_or_down, markers
-from segmenter.discover.stability import Effort, Stability, across, best_labels, bootstrap_labels, stability
+from segmenter.discover.markers import Marker, markers, shares_above_mean
+from segmenter.discover.stability import CountStability, Effort, across, best_labels, bootstrap_labels, stability
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 from segmenter.stats.kmeans import Rows
 
-Method = Literal["kmeans", "lca"]
+SearchMethod = Literal["kmeans", "lca"]
 
 STARTS = 200  # of the solution that is proposed: k-means has many optima close to the best
 
@@ -36,7 +36,7 @@ class Solution:
 
     k: int
     labels: Labels
-    stability: Stability
+    stability: CountStability
     across: tuple[float, ...]
     sizes: tuple[int, ...]
     markers: tuple[tuple[Marker, ...], ...]
@@ -46,7 +46,7 @@ class Solution:
 def solutions(
     items: Items,
     ks: Sequence[int],
-    method: Method,
+    method: SearchMethod,
     effort: Effort,
     rng: Generator,
     classes: Mapping[int, Classes] | None = None,
@@ -77,7 +77,7 @@ def solutions(
     return found
 
 
-def _rows(items: Items, method: Method) -> Rows:
+def _rows(items: Items, method: SearchMethod) -> Rows:
     if method == "kmeans":
         return Rows.of(coded(items).values)
     return Rows.of(np.where(np.isnan(items.values), MISSING, items.values))
@@ -90,14 +90,14 @@ def _of_rows(rows: Rows, labels: Labels) -> Labels:
 
 
 def _answers(items: Items, rows: Rows) -> tuple[Matrix, Labels]:
-    columns, owner = answered(items)
+    columns, owner = one_hot_answers(items)
     found = np.empty((len(rows.counts), columns.shape[1]))
     found[rows.place] = columns
     return found, owner
 
 
-def _solution(items: Items, k: int, labels: Labels, stable: Stability, parents: tuple[float, ...]) -> Solution:
+def _solution(items: Items, k: int, labels: Labels, stable: CountStability, parents: tuple[float, ...]) -> Solution:
     sizes = tuple(int(size) for size in np.bincount(labels, minlength=k))
     if min(sizes) == 0:  # a class that is nobody's likeliest has no profile
         return Solution(k, labels, stable, parents, sizes, ((),) * k, (float("nan"),) * k)
-    return Solution(k, labels, stable, parents, sizes, markers(items, labels, k), all_up_or_down(items, labels, k))
+    return Solution(k, labels, stable, parents, sizes, markers(items, labels, k), shares_above_mean(items, labels, k))

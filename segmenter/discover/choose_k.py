@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from segmenter.discover.candidates import Solution
-from segmenter.discover.markers import is_a_way_of_answering, profiles
+from segmenter.discover.markers import is_a_way_of_answering, segment_means
 from segmenter.discover.null_models import NullTest
 from segmenter.minimum import needs, of_a_segment
 from segmenter.stats.item_matrix import Items, Labels, coded
@@ -66,7 +66,7 @@ def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tu
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenK:
     """The number of segments that is proposed, or None.
 
     Attributes:
@@ -77,12 +77,12 @@ class Choice:
     refused: Mapping[int, tuple[str, ...]]
 
 
-def choose(found: Mapping[int, Solution], test: NullTest, bound: int) -> Choice:
+def choose_k(found: Mapping[int, Solution], test: NullTest, bound: int) -> ChosenK:
     """Return the largest number of segments that nothing speaks against."""
     largest = before_the_break(found)
     refused = {k: refusals(solution, test, bound, largest) for k, solution in found.items()}
     allowed = [k for k, told in refused.items() if not told]
-    return Choice(max(allowed, default=None), refused)
+    return ChosenK(max(allowed, default=None), refused)
 
 
 def light_of(solution: Solution, *, notes: Sequence[str]) -> Light:
@@ -102,14 +102,14 @@ def messages(solution: Solution) -> list[str]:
     return [", ".join(sorted(f"{'+' if m.up else '-'}{m.item}" for m in own)) for own in solution.markers]
 
 
-def merge(items: Items, labels: Labels, said: Sequence[str]) -> tuple[int, ...]:
+def merge_segments(items: Items, labels: Labels, said: Sequence[str]) -> tuple[int, ...]:
     """Return the new segment of each old one: those that are *said* the same become one, the nearest two first.
 
     Nearest is the smallest rise of the variance within (Ward 1963). Segments stay in order of their first.
     """
     k = len(said)
     values = coded(items).values
-    centres = list(profiles(values, labels, k))
+    centres = list(segment_means(values, labels, k))
     sizes = [float(size) for size in np.bincount(labels, minlength=k)]
     groups = [[j] for j in range(k)]
     while pairs := [

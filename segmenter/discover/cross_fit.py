@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from segmenter.discover.em_bootstrap import answered, class_labels
+from segmenter.discover.em_bootstrap import class_labels, one_hot_answers
 from segmenter.stats.item_matrix import Items, Matrix, coded
 from segmenter.stats.kmeans import EXACT, kmeans
 
@@ -49,7 +49,7 @@ def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Se
         k: Classes, before any were merged or let go.
         rng: Chance of the starts.
     """
-    answers, owner = answered(items if items.kind == "binary" else _categories(items))
+    answers, owner = one_hot_answers(items if items.kind == "binary" else _categories(items))
 
     def label(inside: Places) -> list[str]:
         weights = np.zeros((1, len(answers)))

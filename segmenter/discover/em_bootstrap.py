@@ -16,7 +16,7 @@ NEAR_ENOUGH = 1e-5  # change of the mean log-likelihood of a person
 TINY = 1e-9
 
 
-def answered(items: Items) -> tuple[Matrix, Labels]:
+def one_hot_answers(items: Items) -> tuple[Matrix, Labels]:
     """Return each answer as a column of 0 and 1 (all 0 where it is missing), and the item of each column."""
     if items.kind == "binary":
         both = np.concatenate([items.values, 1 - items.values], axis=1)
@@ -30,7 +30,7 @@ def class_labels(answers: Matrix, owner: Labels, weights: Matrix, k: int, *, sta
     """Return the likeliest class of every row by the best of *starts* fits a sample, (samples, rows).
 
     Args:
-        answers: (rows, columns), see `answered`.
+        answers: (rows, columns), see `one_hot_answers`.
         owner: (columns,) the item of each column.
         weights: (samples, rows).
         k: Classes.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
-from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, ranked
+from segmenter.stats.group_tests import GroupTest, adjusted, chi_squared, contingency, rank_column
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 
 ALL_UP, ALL_DOWN, ITEMS_NEEDED = 0.75, 0.25, 8
@@ -44,7 +44,7 @@ def described(items: Items) -> tuple[tuple[str, ...], Matrix]:
     return indicators.features, indicators.values
 
 
-def profiles(values: Matrix, labels: Labels, k: int) -> Matrix:
+def segment_means(values: Matrix, labels: Labels, k: int) -> Matrix:
     """Return the mean of each column in each segment over those who answered, (k, columns)."""
     return np.array([np.nanmean(values[labels == j], axis=0) for j in range(k)])
 
@@ -52,7 +52,7 @@ def profiles(values: Matrix, labels: Labels, k: int) -> Matrix:
 def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], ...]:
     """Return the markers of each segment, the strongest first."""
     names, values = described(items)
-    here, everywhere = profiles(values, labels, k), np.nanmean(values, axis=0)
+    here, everywhere = segment_means(values, labels, k), np.nanmean(values, axis=0)
     off = np.abs(here - everywhere)
     if items.kind == "metric":
         strength = off / np.nanstd(values, axis=0) / SPREAD
@@ -71,11 +71,11 @@ def markers(items: Items, labels: Labels, k: int) -> tuple[tuple[Marker, ...], .
     return tuple(found)
 
 
-def all_up_or_down(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
+def shares_above_mean(items: Items, labels: Labels, k: int) -> tuple[float, ...]:
     """Return each segment's share of items that are above the mean of all; NaN where there are too few items."""
     if len(items.names) < ITEMS_NEEDED or items.kind == "categorical":
         return (float("nan"),) * k
-    up = profiles(items.values, labels, k) > np.nanmean(items.values, axis=0)
+    up = segment_means(items.values, labels, k) > np.nanmean(items.values, axis=0)
     return tuple(float(share) for share in up.mean(axis=1))
 
 
@@ -84,7 +84,7 @@ def is_a_way_of_answering(share: float) -> bool:
     return share >= ALL_UP or share <= ALL_DOWN
 
 
-def centred(items: Items) -> Items:
+def centred_items(items: Items) -> Items:
     """Return each person's answers around that person's own mean: without the way of answering."""
     values = items.values - np.nanmean(items.values, axis=1, keepdims=True)
     varies = np.nanstd(values, axis=0) > 0
@@ -136,7 +136,7 @@ def descriptors(
     raw: list[tuple[str, GroupTest]] = []
     for name, column in columns.items():
         if isinstance(column, np.ndarray):
-            raw.append((name, ranked(column, labels, k).test))
+            raw.append((name, rank_column(column, labels, k).test))
         else:
             known = {value: code for code, value in enumerate(sorted({value for value in column if value}))}
             codes = np.array([known.get(value or "", -1) for value in column], dtype=np.int64)

@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.discover import choose_k as choice
 from segmenter.discover.bagged_confidence import Sureness, sureness
-from segmenter.discover.candidates import Method, Solution, solutions
+from segmenter.discover.candidates import SearchMethod, Solution, solutions
 from segmenter.discover.choose_k import Light
 from segmenter.discover.latent_class import CLEAR, SURE, Classes, by_number, upper_bound
-from segmenter.discover.markers import Marker, centred, is_a_way_of_answering
+from segmenter.discover.markers import Marker, centred_items, is_a_way_of_answering
 from segmenter.discover.null_models import LEVEL, NullTest, null_test, same_ranks, shuffled
 from segmenter.discover.stability import Effort
 from segmenter.minimum import AN_ITEM, needs
@@ -24,7 +24,7 @@ REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchOptions:
     """What is looked for, and how hard.
 
     Attributes:
@@ -38,7 +38,7 @@ class Asked:
     """
 
     most: int = 6
-    method: Method = "kmeans"
+    method: SearchMethod = "kmeans"
     report: Effort = REPORTED
     test: Effort = TESTED
     class_starts: int = 20
@@ -51,7 +51,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ProposedSegment:
     """One proposed segment.
 
     Attributes:
@@ -102,7 +102,7 @@ class Proposal:
     refused: Mapping[int, tuple[str, ...]]
     k: int | None
     groups: tuple[int, ...]
-    segments: tuple[Found, ...]
+    segments: tuple[ProposedSegment, ...]
     labels: Labels
     people: Labels
     sure: Sureness | None
@@ -114,13 +114,13 @@ class Proposal:
         return None if self.second is None or self.k is None else self.second.candidate(self.k)
 
 
-def propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
+def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     """Look for segments in *items*: few, stable, different, large enough; or say why there are none."""
     with threadpool_limits(1):  # many small fits: threads would wait for each other
         return _propose(items, asked, rng)
 
 
-def _propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
+def _propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
     ks = tuple(range(2, asked.most + 1))
     drawn = np.sort(rng.permutation(len(items.values))[: asked.tested(items)])
     items_tested = items.rows(drawn)
@@ -135,13 +135,13 @@ def _propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
     if bound == 1:
         return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
     found = solutions(base, ks, asked.method, asked.report, rng, classes)
-    chosen = choice.choose(found, test, bound)
+    chosen = choice.choose_k(found, test, bound)
     if chosen.k is None:
         return _nothing(test, _why_none(found, chosen), bound, bic, found, chosen.refused)
     return _proposed(base, people, asked, rng, test, classes, found, chosen)
 
 
-def _class_starts(items: Items, asked: Asked) -> int:
+def _class_starts(items: Items, asked: SearchOptions) -> int:
     # of numbers only the bound is wanted, and a mixture of normals takes long
     return max(1, asked.class_starts // 4) if items.kind == "metric" else asked.class_starts
 
@@ -155,7 +155,7 @@ def _noise(test: NullTest) -> str:
     )
 
 
-def _why_none(found: Mapping[int, Solution], chosen: choice.Choice) -> str:
+def _why_none(found: Mapping[int, Solution], chosen: choice.ChosenK) -> str:
     nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -found[k].stability.agreement))
     return f"No number of segments is stable. {nearest} comes closest, but: {'; '.join(chosen.refused[nearest])}."
 
@@ -192,20 +192,20 @@ def _nothing(
 def _proposed(
     items: Items,
     people: Labels,
-    asked: Asked,
+    asked: SearchOptions,
     rng: Generator,
     test: NullTest,
     classes: Mapping[int, Classes],
     found: Mapping[int, Solution],
-    chosen: choice.Choice,
+    chosen: choice.ChosenK,
 ) -> Proposal:
     k = chosen.k or 0
     solution, tested = found[k], items.rows(rng.permutation(len(items.values))[: asked.tested(items)])
     second = null_test(tested, test.ks, same_ranks, asked.test, rng) if items.kind == "metric" else None
     styled = choice.flagged(solution)
-    again = null_test(centred(tested), test.ks, shuffled, asked.test, rng) if styled else None
+    again = null_test(centred_items(tested), test.ks, shuffled, asked.test, rng) if styled else None
     own = classes[k] if asked.method == "lca" else None
-    groups = choice.merge(items, solution.labels, choice.messages(solution))
+    groups = choice.merge_segments(items, solution.labels, choice.messages(solution))
     notes = (
         *_style_notes(styled, again, k),
         *_class_notes(own),
@@ -277,14 +277,14 @@ def _base_notes(items: Items) -> tuple[str, ...]:
     return (f"{told}.",) if people < wanted else ()
 
 
-def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None) -> tuple[Found, ...]:
+def _segments(solution: Solution, groups: Sequence[int], classes: Classes | None) -> tuple[ProposedSegment, ...]:
     posteriors = None if classes is None else classes.mean_posteriors()
     found = []
     for group in range(max(groups) + 1):
         own = [j for j, place in enumerate(groups) if place == group]
         size = sum(solution.sizes[j] for j in own)
         found.append(
-            Found(
+            ProposedSegment(
                 size=size,
                 share=size / len(solution.labels),
                 stability=min(solution.stability.segments[j] for j in own),

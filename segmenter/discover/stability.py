@@ -30,7 +30,7 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
-class Stability:
+class CountStability:
     """How one number of segments behaves.
 
     Attributes:
@@ -115,8 +115,10 @@ def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Lab
     return renamed[labels], found.centres[0][order], float(found.inertia[0])
 
 
-def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> Stability:
+def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> CountStability:
     """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions."""
     found = agreements(labels, rows.counts, k)
     least = float(np.quantile(found, SELDOM))
-    return Stability(float(found.mean()), float(np.median(found)), within(reference, labels, rows.counts, k), least)
+    return CountStability(
+        float(found.mean()), float(np.median(found)), within(reference, labels, rows.counts, k), least
+    )

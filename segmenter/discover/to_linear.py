@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from segmenter.classifier.linear import UNCALIBRATED, Kind, LinearModel
+from segmenter.classifier.linear import UNCALIBRATED, LinearModel, ModelKind
 from segmenter.discover.latent_class import Classes
-from segmenter.discover.markers import profiles
+from segmenter.discover.markers import segment_means
 from segmenter.stats.item_matrix import Items, Labels, Matrix, coded
 
 LOG = "log1p("
@@ -28,7 +28,7 @@ def by_centres(items: Items, labels: Labels, names: Sequence[str], temperature: 
         temperature: `segmenter.discover.bagged_confidence` finds it; without one the form tells labels only.
     """
     base = coded(items)
-    centres = profiles(base.values, labels, len(names))
+    centres = segment_means(base.values, labels, len(names))
     weights = centres / base.scale
     intercepts = -(centres**2).sum(axis=1) / 2 - (weights * base.shift).sum(axis=1)
     return _made(
@@ -41,7 +41,7 @@ def logged(feature: str) -> str | None:
     return feature[len(LOG) : -1] if feature.startswith(LOG) else None
 
 
-def features_of(features: Sequence[str], columns: Mapping[str, Matrix]) -> Matrix:
+def feature_matrix(features: Sequence[str], columns: Mapping[str, Matrix]) -> Matrix:
     """Return what a form reads, (people, features), of *columns*: trait -> (people,), NaN where nothing is known."""
     told = []
     for feature in features:
@@ -70,7 +70,7 @@ def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearMo
 
 
 def _made(
-    kind: Kind,
+    kind: ModelKind,
     names: Sequence[str],
     features: Sequence[str],
     weights: Matrix,

@@ -1,7 +1,7 @@
 """Recommendations from lift results: what to stop, to keep or scale, and to test next.
 
-Only significant effects (`segmenter.lift.effects.judged`) stop or keep anything. What to test next is what is still
-unknown about the most valuable personas.
+Only significant effects (`segmenter.lift.effects.corrected_for_multiplicity`) stop or keep anything.
+What to test next is what is still unknown about the most valuable personas.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.network import SIDES
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
-from segmenter.lift.text import RATES, carried, counted, lead, listed, points, versus
+from segmenter.lift.text import RATES, carried, in_points, lead, listed, points, versus
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.power import people_needed
 from segmenter.stats.proportions import Responses
@@ -28,7 +28,7 @@ NOBODYS = (UNCLASSIFIED, "before any assignment")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasuredCampaign:
     """A campaign or experiment with its comparisons.
 
     Attributes:
@@ -53,7 +53,7 @@ class Tip:
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class CampaignAdvice:
     """Recommendations: stop, keep or scale, test next.
 
     Attributes:
@@ -68,12 +68,12 @@ class Advice:
     settled: bool = False
 
 
-def advise(
-    measured: Sequence[Measured],
+def advise_on_campaigns(
+    measured: Sequence[MeasuredCampaign],
     offers: Sequence[Best],
     worth: Mapping[str, float],
     apart: Mapping[str, Sequence[Sequence[str]]] | None = None,
-) -> Advice:
+) -> CampaignAdvice:
     """Return what to stop, to keep or scale, and to test next.
 
     Args:
@@ -94,7 +94,7 @@ def advise(
     untold = _untold(measured, offers, {name: worth[name] for name in open_ones}, apart)
     settled = bool(known) and not open_ones and not set(apart) - set(NOBODYS)
     compared = bool(offers) or any(_sides(c.everyone) for one in measured for c in one.comparisons)
-    return Advice(tuple(stop), tuple(go_on), tuple(untold), compared, settled)
+    return CampaignAdvice(tuple(stop), tuple(go_on), tuple(untold), compared, settled)
 
 
 def _sides(found: Effect) -> bool:
@@ -110,7 +110,7 @@ def _first(tips: Iterator[Tip]) -> list[Tip]:
     return list(found.values())
 
 
-def _harms(one: Measured) -> Iterator[Tip]:
+def _harms(one: MeasuredCampaign) -> Iterator[Tip]:
     for comparison in one.comparisons:
         metric = comparison.question.metric
         # against people who get no mail every mail does some: that is what mailing costs, and no reason to stop one arm
@@ -119,19 +119,19 @@ def _harms(one: Measured) -> Iterator[Tip]:
                 yield _tip(effect, comparison, one.about, "Stop")
 
 
-def _worse(one: Measured) -> Iterator[Tip]:
+def _worse(one: MeasuredCampaign) -> Iterator[Tip]:
     for comparison in _wanted(one):
         for effect in _standing(comparison, "less"):
             yield _tip(effect, comparison, one.about, "Stop")
 
 
-def _better(one: Measured) -> Iterator[Tip]:
+def _better(one: MeasuredCampaign) -> Iterator[Tip]:
     for comparison in _wanted(one):
         for effect in _standing(comparison, "more"):
             yield _tip(effect, comparison, one.about, "Keep")
 
 
-def _wanted(one: Measured) -> list[Comparison]:
+def _wanted(one: MeasuredCampaign) -> list[Comparison]:
     """Comparisons that say whether a variant does better or worse; the holdout got no email and could not click."""
     found = [
         comparison
@@ -170,7 +170,7 @@ def _supported(offers: Sequence[Best]) -> Iterator[Tip]:
 
 
 def _untold(
-    measured: Sequence[Measured],
+    measured: Sequence[MeasuredCampaign],
     offers: Sequence[Best],
     worth: Mapping[str, float],
     apart: Mapping[str, Sequence[Sequence[str]]],
@@ -184,7 +184,7 @@ def _untold(
         yield _test(name, rows.get(name), _missing(name, measured), apart.get(name, ()))
 
 
-def _missing(persona: str, measured: Sequence[Measured]) -> int | None:
+def _missing(persona: str, measured: Sequence[MeasuredCampaign]) -> int | None:
     """Contacts per variant that the newest comparison of *persona* lacks; None where it lacks none."""
     for one in measured:
         for comparison in one.comparisons[:1]:
@@ -203,10 +203,10 @@ def _test(persona: str, row: Best | None, missing: int | None, apart: Sequence[S
     first, second = row.offers[:SIDES]
     pair = f"“{first.offer}” vs “{second.offer}”"
     if missing is not None:
-        needed = f"{missing:,} more contacts per variant to detect {counted(WORTH)}"
+        needed = f"{missing:,} more contacts per variant to detect {in_points(WORTH)}"
     else:
         pooled = sum((cell.responses for cell in row.offers), Responses(0, 0))
         base = min(max(pooled.rate, LEAST_BASE), 1 - WORTH)
-        needed = f"{people_needed(base, base + WORTH):,} contacts per variant to detect {counted(WORTH)}"
+        needed = f"{people_needed(base, base + WORTH):,} contacts per variant to detect {in_points(WORTH)}"
     told = f"Test {pair} again for {persona}: no significant winner yet; {needed}. {carried(row)}."
     return Tip(persona, first.offer, told)

@@ -14,10 +14,17 @@ from statistics import NormalDist
 from typing import Literal
 
 from segmenter.lift.outcomes import Stratum
-from segmenter.stats.multiplicity import Heterogeneity, Measured, heterogeneity, holm, shrunken, standing
+from segmenter.stats.multiplicity import (
+    Estimate,
+    Heterogeneity,
+    benjamini_hochberg,
+    heterogeneity,
+    holm,
+    shrunken_estimates,
+)
 from segmenter.stats.power import more_needed
 from segmenter.stats.proportions import Interval, Responses, newcombe
-from segmenter.stats.sequential import always_valid, confidence_sequence, look
+from segmenter.stats.sequential import always_valid, confidence_sequence, interim_look
 
 EVERYONE = "everyone"
 GUARDRAILS = ("unsubscribed", "complained")
@@ -26,7 +33,7 @@ nor many looks at successes a harm."""
 LEAST_EACH = 5
 """Below so many responders and so many others in both groups together, a rate's approximation is not believed."""
 
-Verdict = Literal["more", "less", "none", "too_few", "nobody"]
+EffectVerdict = Literal["more", "less", "none", "too_few", "nobody"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Effect:
     more: int = 0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> EffectVerdict:
         """What may be said."""
         if not self.treated.people or not self.control.people:
             return "nobody"
@@ -65,14 +72,14 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class LiftQuestion:
     """What is compared, and how.
 
     Attributes:
         metric: A count of `Stratum`: clicked, ordered, opened, unsubscribed, complained.
         treated: Arm.
         control: Arm that it is compared with.
-        worth: The least rise worth knowing.
+        mde: The least rise worth knowing.
         early: Whether the end has not come: then p and interval hold at every look.
         planned: People per arm at the end; tells the confidence sequence where to be tight.
     """
@@ -80,7 +87,7 @@ class Question:
     metric: str
     treated: str
     control: str
-    worth: float
+    mde: float
     early: bool = False
     planned: int = 0
 
@@ -89,27 +96,27 @@ class Question:
 class Comparison:
     """Everything about one metric: everybody, each persona, and whether personas differ."""
 
-    question: Question
+    question: LiftQuestion
     everyone: Effect
     personas: tuple[Effect, ...]
     common: Heterogeneity
 
 
-def compare(strata: Sequence[Stratum], question: Question) -> Comparison:
+def compare_arms(strata: Sequence[Stratum], question: LiftQuestion) -> Comparison:
     """Compare two arms, for each persona and for everybody."""
     found = []
     for persona in sorted({stratum.persona for stratum in strata}):
         sides = [_side(strata, persona, arm, question.metric) for arm in (question.treated, question.control)]
         found.append(_effect(persona, sides[0], sides[1], question))
     usable = [one for one in found if one.verdict != "nobody"]
-    common = heterogeneity([Measured(one.difference, one.variance) for one in usable])
-    pulled = shrunken([Measured(one.difference, one.variance) for one in usable], common)
+    common = heterogeneity([Estimate(one.difference, one.variance) for one in usable])
+    pulled = shrunken_estimates([Estimate(one.difference, one.variance) for one in usable], common)
     better = dict(zip((one.persona for one in usable), pulled, strict=True))
     personas = tuple(replace(one, shrunken=better.get(one.persona, common.pooled)) for one in found)
     return Comparison(question, _everyone(usable, question), personas, common)
 
 
-def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
+def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
     """Let findings stand: the primary metric of everybody by itself, all others together (Benjamini-Hochberg).
 
     Guardrails are a family of their own. Where several arms are compared with the same control, one false finding of
@@ -122,7 +129,7 @@ def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Compariso
         family = [(place, one) for place, one in enumerate(comparisons) if (one.question.metric in GUARDRAILS) == guard]
         found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
         found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
-        stands |= dict(zip((key for key, _ in found), standing([p for _, p in found]), strict=True))
+        stands |= dict(zip((key for key, _ in found), benjamini_hochberg([p for _, p in found]), strict=True))
     return [
         replace(
             one,
@@ -144,15 +151,15 @@ def _side(strata: Sequence[Stratum], persona: str, arm: str, metric: str) -> Res
     return sum(found, Responses(0, 0))
 
 
-def _effect(persona: str, treated: Responses, control: Responses, question: Question) -> Effect:
+def _effect(persona: str, treated: Responses, control: Responses, question: LiftQuestion) -> Effect:
     difference = treated.rate - control.rate
-    seen = look(treated, control)
+    seen = interim_look(treated, control)
     if question.early:
         interval = confidence_sequence(treated, control, planned=question.planned)
-        p = always_valid([seen], tau=question.worth)
+        p = always_valid([seen], tau=question.mde)
     else:
         interval, p = newcombe(treated, control), p_value(treated, control)
-    more = _missing(treated, control, interval, question.worth)
+    more = _missing(treated, control, interval, question.mde)
     return Effect(
         persona,
         question.metric,
@@ -167,11 +174,11 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Ques
     )
 
 
-def _missing(treated: Responses, control: Responses, interval: Interval, worth: float) -> int:
+def _missing(treated: Responses, control: Responses, interval: Interval, mde: float) -> int:
     """How many are missing: none where a rise worth knowing is seen, or can be excluded."""
-    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < worth:
+    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < mde:
         return 0
-    return more_needed(treated, control, worth=worth)
+    return more_needed(treated, control, mde=mde)
 
 
 def _smallest(treated: Responses, control: Responses) -> float:
@@ -194,7 +201,7 @@ def p_value(treated: Responses, control: Responses) -> float:
     return 2 * (1 - NormalDist().cdf(abs(treated.rate - control.rate) / error))
 
 
-def _everyone(found: Sequence[Effect], question: Question) -> Effect:
+def _everyone(found: Sequence[Effect], question: LiftQuestion) -> Effect:
     people = sum(one.treated.people + one.control.people for one in found)
     treated = sum((one.treated for one in found), Responses(0, 0))
     control = sum((one.control for one in found), Responses(0, 0))
@@ -210,7 +217,7 @@ def _everyone(found: Sequence[Effect], question: Question) -> Effect:
     else:
         interval = _together(found, weights, difference)
         p = 2 * (1 - NormalDist().cdf(abs(difference) / sqrt(variance))) if variance else 1.0
-    more = _missing(treated, control, interval, question.worth)
+    more = _missing(treated, control, interval, question.mde)
     return Effect(EVERYONE, question.metric, treated, control, difference, interval, p, variance, difference, more=more)
 
 

@@ -53,7 +53,7 @@ def campaign_results(
     )
 
 
-def answers(
+def delivery_answers(
     *, deliveries: Table, engagements: Table, orders: Table, links: Table, campaigns: Table, order_window_days: int
 ) -> Table:
     """Return one row a mail and person that it was delivered to, with the answer to that very delivery.

@@ -26,7 +26,7 @@ MOST = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class SentMail:
     """A mail that went out during an experiment.
 
     Attributes:
@@ -44,7 +44,7 @@ class Mail:
 class Mailing:
     """Mails that are compared with each other: each arm's own, or one with each arm's words in it."""
 
-    mails: Mapping[str, Mail]
+    mails: Mapping[str, SentMail]
 
     @property
     def sent_at(self) -> datetime:
@@ -58,7 +58,7 @@ class Mailing:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ComparableMailings:
     """What may be compared, and what not.
 
     Attributes:
@@ -68,15 +68,17 @@ class Found:
 
     compared: tuple[Mailing, ...]
     unlike: tuple[Mailing, ...]
-    alone: tuple[Mail, ...]
+    alone: tuple[SentMail, ...]
 
 
-def mailings(mails: Sequence[Mail], dealt: Mapping[str, Sequence[tuple[datetime, int]]], *, in_fields: bool) -> Found:
+def mailings(
+    mails: Sequence[SentMail], allocated: Mapping[str, Sequence[tuple[datetime, int]]], *, in_fields: bool
+) -> ComparableMailings:
     """Sort the mails of one experiment for one persona.
 
     Args:
         mails: Those that reached anybody of an arm that gets mails.
-        dealt: How many people were dealt into each arm, and when.
+        allocated: How many people were dealt into each arm, and when.
         in_fields: Whether fields show the arms their own words, so that one mail to all carries the experiment.
     """
     least = SMALL * max((sum(one.reached.values()) for one in mails), default=0)
@@ -87,24 +89,24 @@ def mailings(mails: Sequence[Mail], dealt: Mapping[str, Sequence[tuple[datetime,
     if in_fields:
         found += [Mailing(dict.fromkeys(one.reached, one)) for one in mails if _arm(one) is None]
     found.sort(key=lambda one: one.sent_at)
-    alike = [_alike(one, dealt) for one in found]
+    alike = [_alike(one, allocated) for one in found]
     compared = [one for one, fair in zip(found, alike, strict=True) if fair]
-    return Found(
+    return ComparableMailings(
         tuple(compared[-MOST:]),
         tuple(one for one, fair in zip(found, alike, strict=True) if not fair),
         tuple(mail for one in together if len(one.mails) < SIDES for mail in one.mails.values()),
     )
 
 
-def _arm(one: Mail) -> str | None:
+def _arm(one: SentMail) -> str | None:
     """The arm whose own mail this is; None where several got it."""
     arm = max(sorted(one.reached), key=lambda name: one.reached[name])
     return arm if one.reached[arm] >= OWN * sum(one.reached.values()) else None
 
 
-def _together(own: Sequence[tuple[str, Mail]]) -> list[Mailing]:
+def _together(own: Sequence[tuple[str, SentMail]]) -> list[Mailing]:
     """Each arm's next mail with the other arms' of the same day."""
-    groups: list[dict[str, Mail]] = []
+    groups: list[dict[str, SentMail]] = []
     for arm, one in own:
         fits = (g for g in groups if arm not in g and one.sent_at - next(iter(g.values())).sent_at <= TOGETHER)
         group = next(fits, None)
@@ -115,9 +117,9 @@ def _together(own: Sequence[tuple[str, Mail]]) -> list[Mailing]:
     return [Mailing(group) for group in groups]
 
 
-def _alike(one: Mailing, dealt: Mapping[str, Sequence[tuple[datetime, int]]]) -> bool:
+def _alike(one: Mailing, allocated: Mapping[str, Sequence[tuple[datetime, int]]]) -> bool:
     """Whether the mailing reached as large a part of each arm."""
     arms = list(one.mails)
-    there = [sum(people for at, people in dealt.get(arm, ()) if at <= one.mails[arm].sent_at) for arm in arms]
+    there = [sum(people for at, people in allocated.get(arm, ()) if at <= one.mails[arm].sent_at) for arm in arms]
     reached = [one.mails[arm].reached[arm] for arm in arms]
     return min(there) > 0 and not sample_ratio(reached, there).broken

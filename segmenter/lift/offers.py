@@ -17,9 +17,9 @@ import numpy as np
 
 from segmenter.lift.effects import LEAST_EACH
 from segmenter.lift.network import SIDES, Contrast, Network, Trial, networks
-from segmenter.stats.multiplicity import Measured, heterogeneity, holm, shrunken
+from segmenter.stats.multiplicity import Estimate, heterogeneity, holm, shrunken_estimates
 from segmenter.stats.proportions import Interval, Responses
-from segmenter.stats.sequential import Look, always_valid
+from segmenter.stats.sequential import InterimLook, always_valid
 
 EXPECTED = 0.01
 """How far offers differ, as a standard deviation: where early looks are at their sharpest."""
@@ -132,10 +132,10 @@ def _best(persona: str, network: Network) -> Best:
 def _cells(persona: str, network: Network) -> tuple[Offer, ...]:
     rates = network.base + network.effects
     measured = [
-        Measured(float(rate), float(variance))
+        Estimate(float(rate), float(variance))
         for rate, variance in zip(rates, np.diag(network.covariance), strict=True)
     ]
-    expected = shrunken(measured, heterogeneity(measured))
+    expected = shrunken_estimates(measured, heterogeneity(measured))
     cells = [
         Offer(persona, name, network.responses[name], min(max(one.difference, 0.0), 1.0), min(max(rate, 0.0), 1.0))
         for name, one, rate in zip(network.offers, measured, expected, strict=True)
@@ -155,7 +155,7 @@ def _p(found: Contrast, network: Network, pair: tuple[str, str], *, early: bool)
     if min(both.converted, both.people - both.converted) < 2 * LEAST_EACH or variance <= 0.0:
         return 1.0
     if early:
-        return always_valid([Look(found.difference, variance)], tau=EXPECTED)
+        return always_valid([InterimLook(found.difference, variance)], tau=EXPECTED)
     return 2 * (1 - NormalDist().cdf(abs(found.difference) / sqrt(variance)))
 
 

@@ -25,7 +25,7 @@ KINDS = {"opened": "open", "clicked": "click", "unsubscribed": "unsubscribe", "c
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class OutcomeWindow:
     """What counts.
 
     Attributes:
@@ -60,7 +60,7 @@ class Stratum:
 
 
 def outcomes(
-    population: Table, *, mails: Table, engagements: Table, orders: Table, links: Table, window: Window
+    population: Table, *, mails: Table, engagements: Table, orders: Table, links: Table, window: OutcomeWindow
 ) -> Table:
     """Count what *population* did, per persona and arm.
 
@@ -90,19 +90,19 @@ def outcomes(
     )
 
 
-def _with_reactions(population: Table, mails: Table, engagements: Table, links: Table, window: Window) -> Table:
+def _with_reactions(population: Table, mails: Table, engagements: Table, links: Table, window: OutcomeWindow) -> Table:
     mine = engagements.semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
-    mine = mine.filter(mine.at <= moment(window.until), ~mine.machine.fill_null(False))  # noqa: FBT003 - an expression
+    mine = mine.filter(mine.at <= moment_literal(window.until), ~mine.machine.fill_null(False))  # noqa: FBT003 - an expression
     did = mine.group_by("person_id").aggregate(**{name: (mine.kind == kind).any() for name, kind in KINDS.items()})
     joined = population.left_join(did, "person_id").drop("person_id_right")
     return joined.mutate(**{name: joined[name].fill_null(False) for name in KINDS})  # noqa: FBT003 - an expression
 
 
-def _with_amounts(told: Table, placed: Table, links: Table, window: Window) -> Table:
+def _with_amounts(told: Table, placed: Table, links: Table, window: OutcomeWindow) -> Table:
     bought = placed.inner_join(links, "contact_key").select("person_id", "amount", "currency", placed_at="at")
     exposed = told.select("person_id", exposed_at="at")
     bought = bought.inner_join(exposed, "person_id")
-    last = moment(window.until)
+    last = moment_literal(window.until)
     if window.order_days is not None:
         last = ibis.least(last, bought.exposed_at + ibis.interval(days=window.order_days))
     after = (bought.placed_at >= bought.exposed_at) & (bought.placed_at <= last)
@@ -125,7 +125,7 @@ def _with_amounts(told: Table, placed: Table, links: Table, window: Window) -> T
     )
 
 
-def moment(at: datetime) -> Any:
+def moment_literal(at: datetime) -> Any:
     """Return *at* (UTC) as the engines compare it."""
     return ibis.literal(at).cast("timestamp('UTC', 6)")
 

@@ -37,7 +37,7 @@ class Experiment:
         personas: Slugs of those who take part; empty: all.
         holdouts: Another holdout for some personas, by slug.
         metric: What decides: clicked, ordered, opened or revenue; named before the start.
-        worth: The least rise of its rate that would be worth knowing.
+        mde: The least rise of its rate that would be worth knowing.
         generic: Arms whose people get the fallback copy in every template field.
         placebo: Arms whose people get the copy of a persona drawn at random: what a persona's own copy does more than
             that is the worth of knowing who a person is.
@@ -54,7 +54,7 @@ class Experiment:
     personas: tuple[str, ...] = ()
     holdouts: Mapping[str, float] = field(default_factory=dict)
     metric: str = "clicked"
-    worth: float = 0.01
+    mde: float = 0.01
     generic: tuple[str, ...] = ()
     placebo: tuple[str, ...] = ()
 
@@ -127,8 +127,8 @@ def with_arms(people: Table, experiment: Experiment) -> Table:
     if experiment.personas:
         people = people.filter(people.persona.isin(experiment.personas))
     digest = (ibis.literal(experiment.salt) + people.person_id).hexdigest("md5").substr(0, DIGITS)
-    usual = _dealt(digest, experiment.shares(None))
-    special = [(people.persona == slug, _dealt(digest, experiment.shares(slug))) for slug in experiment.holdouts]
+    usual = _allocated(digest, experiment.shares(None))
+    special = [(people.persona == slug, _allocated(digest, experiment.shares(slug))) for slug in experiment.holdouts]
     return people.mutate(arm=ibis.cases(*special, else_=usual) if special else usual)
 
 
@@ -146,12 +146,12 @@ def copy_of(arms: Table, experiment: Experiment, personas: Sequence[str], *, fal
     """
     chosen = arms.filter(arms.arm.isin([*experiment.generic, *experiment.placebo]))
     drawn = (ibis.literal(f"{experiment.salt}/copy/") + chosen.person_id).hexdigest("md5").substr(0, DIGITS)
-    persona = _dealt(drawn, dict.fromkeys(personas, 1 / max(len(personas), 1))) if personas else fallback
+    persona = _allocated(drawn, dict.fromkeys(personas, 1 / max(len(personas), 1))) if personas else fallback
     generic = chosen.arm.isin([*experiment.generic]) if experiment.generic else ibis.literal(value=False)
     return chosen.select("person_id", copy_of=ibis.ifelse(generic, fallback, persona))
 
 
-def _dealt(digest: Any, shares: Mapping[str, float]) -> Any:
+def _allocated(digest: Any, shares: Mapping[str, float]) -> Any:
     arms = _cuts(shares)
     below = [(digest < cut, arm) for arm, cut in arms[:-1]]
     return ibis.cases(*below, else_=arms[-1][0]) if below else ibis.literal(arms[-1][0])

@@ -23,10 +23,10 @@ RATES = {
 
 def sentences(found: Comparison) -> list[str]:
     """Return one sentence for everyone, one on whether personas differ, and one for each persona."""
-    told = [sentence(found.everyone, found)]
+    told = [effect_sentence(found.everyone, found)]
     if len(found.personas) > 1:
         told.append(differ(found))
-        told += [sentence(one, found) for one in found.personas]
+        told += [effect_sentence(one, found) for one in found.personas]
     return told
 
 
@@ -37,7 +37,7 @@ def differ(found: Comparison) -> str:
     return f"No significant difference between personas (p = {found.common.p:.2f}): expect the same effect for each."
 
 
-def sentence(one: Effect, found: Comparison) -> str:
+def effect_sentence(one: Effect, found: Comparison) -> str:
     """State the effect on one persona, or on everyone."""
     who = "Everyone" if one.persona == EVERYONE else one.persona
     if one.verdict == "nobody":
@@ -50,7 +50,7 @@ def sentence(one: Effect, found: Comparison) -> str:
     if one.verdict in {"more", "less"}:
         return f"{who}: {rate} {effect}."
     if one.verdict == "too_few":
-        needed = f"{one.more:,} more contacts per variant to detect {counted(found.question.worth)}"
+        needed = f"{one.more:,} more contacts per variant to detect {in_points(found.question.mde)}"
         return f"{who}: not enough data on {rate}: {effect}; {needed}."
     if not one.interval.low <= 0 <= one.interval.high:
         return f"{who}: {rate} {effect}, not significant after correction for multiple comparisons."
@@ -67,7 +67,7 @@ def versus(found: Comparison) -> str:
     return "vs the holdout" if found.question.control == HOLDOUT else f"vs “{found.question.control}”"
 
 
-def counted(share: float) -> str:
+def in_points(share: float) -> str:
     """Return an effect size in percentage points, without a sign."""
     return f"{100 * share:g} pp"
 

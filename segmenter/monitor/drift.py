@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import erfc, log, sqrt
 
-from segmenter.stats.multiplicity import Measured, standing
+from segmenter.stats.multiplicity import Estimate, benjamini_hochberg
 
 WATCH = 0.1
 """PSI (population stability index) below which there is no drift (convention)."""
@@ -90,7 +90,7 @@ def drift(reference: Mapping[str, int], present: Mapping[str, int]) -> Drift:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class ResponseCount:
     """How many of the people who were asked answered: bought, clicked, said yes."""
 
     people: int
@@ -103,7 +103,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ResponseDrift:
     """How the response of one segment differs from the reference.
 
     Attributes:
@@ -113,14 +113,14 @@ class Response:
     """
 
     segment: str
-    before: Answered
-    now: Answered
+    before: ResponseCount
+    now: ResponseCount
     z: float
     p: float
     stands: bool
 
 
-def two_proportions(before: Answered, now: Answered) -> tuple[float, float]:
+def two_proportions(before: ResponseCount, now: ResponseCount) -> tuple[float, float]:
     """Return z (pooled variance) and the two-sided p-value of two shares; (0, 1) where nothing can be compared."""
     if not before.people or not now.people:
         return 0.0, 1.0
@@ -132,13 +132,13 @@ def two_proportions(before: Answered, now: Answered) -> tuple[float, float]:
     return z, erfc(abs(z) / sqrt(2))
 
 
-def responses(reference: Mapping[str, Answered], present: Mapping[str, Answered]) -> list[Response]:
+def responses(reference: Mapping[str, ResponseCount], present: Mapping[str, ResponseCount]) -> list[ResponseDrift]:
     """Compare what segments answered, judged together (Benjamini-Hochberg); those without a reference are left out."""
     both = [segment for segment in present if segment in reference]
     tests = [two_proportions(reference[segment], present[segment]) for segment in both]
-    stands = standing([p for _, p in tests])
+    stands = benjamini_hochberg([p for _, p in tests])
     return [
-        Response(segment, reference[segment], present[segment], z, p, found)
+        ResponseDrift(segment, reference[segment], present[segment], z, p, found)
         for segment, (z, p), found in zip(both, tests, stands, strict=True)
     ]
 
@@ -152,13 +152,13 @@ class Moved:
     """
 
     segment: str
-    before: Measured
-    now: Measured
+    before: Estimate
+    now: Estimate
     p: float
     stands: bool
 
 
-def lifts_moved(earlier: Sequence[Mapping[str, Measured]], present: Mapping[str, Measured]) -> list[Moved]:
+def lifts_moved(earlier: Sequence[Mapping[str, Estimate]], present: Mapping[str, Estimate]) -> list[Moved]:
     """Compare lifts with those before, put together by their precision; judged together (Benjamini-Hochberg).
 
     Args:
@@ -168,29 +168,29 @@ def lifts_moved(earlier: Sequence[Mapping[str, Measured]], present: Mapping[str,
     before = {name: _together([one[name] for one in earlier if name in one]) for name in present}
     both = {name: one for name, one in before.items() if one is not None}
     p_values = [_apart(one, present[name]) for name, one in both.items()]
-    stood = standing(p_values)
+    stood = benjamini_hochberg(p_values)
     return [
         Moved(name, one, present[name], p, found)
         for (name, one), p, found in zip(both.items(), p_values, stood, strict=True)
     ]
 
 
-def _together(found: Sequence[Measured]) -> Measured | None:
+def _together(found: Sequence[Estimate]) -> Estimate | None:
     usable = [one for one in found if one.variance > 0.0]
     if not usable:
         return None
     total = sum(1 / one.variance for one in usable)
-    return Measured(sum(one.difference / one.variance for one in usable) / total, 1 / total)
+    return Estimate(sum(one.difference / one.variance for one in usable) / total, 1 / total)
 
 
-def _apart(before: Measured, now: Measured) -> float:
+def _apart(before: Estimate, now: Estimate) -> float:
     """The two-sided p-value of two independent differences."""
     if now.variance <= 0.0:
         return 1.0
     return erfc(abs(now.difference - before.difference) / sqrt(before.variance + now.variance) / sqrt(2))
 
 
-def slow_change(reference: Answered, later: Sequence[Answered]) -> int | None:
+def slow_change(reference: ResponseCount, later: Sequence[ResponseCount]) -> int | None:
     """Return the place of the first of *later* at which small changes have added up, None where they have not.
 
     A two-sided CUSUM of the standardised differences from the reference's rate, whose own error counts too.
@@ -204,7 +204,7 @@ def slow_change(reference: Answered, later: Sequence[Answered]) -> int | None:
     return None
 
 
-def share_moved(before: Answered, now: Answered) -> bool:
+def share_moved(before: ResponseCount, now: ResponseCount) -> bool:
     """Tell whether a share (of unclassified people) moved by five points or more, and by more than chance."""
     _, p = two_proportions(before, now)
     return p < SURE and abs(now.rate - before.rate) >= LEAST_MOVE

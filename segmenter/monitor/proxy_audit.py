@@ -18,7 +18,7 @@ from segmenter.stats.folds import folds
 
 Matrix = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-Verdict = Literal["ok", "warn", "block"]
+AuditVerdict = Literal["ok", "warn", "block"]
 
 WARN, BLOCK = 0.65, 0.80  # AUC (SCIENCE.md 8)
 FOUR_FIFTHS = 0.8  # of the highest offer rate; a convention of US employment law
@@ -42,7 +42,7 @@ class Separation:
     auc: float
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditVerdict:
         """Return what follows from it."""
         if self.auc > BLOCK:
             return "block"
@@ -67,7 +67,7 @@ class OfferRate:
         return min(self.rates.values()) / highest if highest > 0 else 1.0
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditVerdict:
         """Warn below four fifths."""
         return "warn" if self.ratio < FOUR_FIFTHS else "ok"
 

@@ -96,7 +96,7 @@ def _impossible(column: Any, trait: Trait, as_of: datetime) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class DataFault:
     """Rows of one table with the same fault.
 
     Attributes:
@@ -108,7 +108,7 @@ class Fault:
     what: str
     rows: int
     example: str
-    mend: str
+    fix: str
 
 
 AHEAD_OF_NOW, TOO_EARLY = "have future dates", "have dates before 1900"
@@ -132,11 +132,11 @@ def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
     )
 
 
-def moment_faults(table: str, figures: Mapping[str, Any]) -> list[Fault]:
+def moment_faults(table: str, figures: Mapping[str, Any]) -> list[DataFault]:
     """Return what the row of `moment_figures` says."""
     found = [
-        Fault(table, f"{figures[count]:,} rows {what}", figures[count], figures[example] or "", mend)
-        for count, example, what, mend in (
+        DataFault(table, f"{figures[count]:,} rows {what}", figures[count], figures[example] or "", fix)
+        for count, example, what, fix in (
             ("early", "earliest", TOO_EARLY, FIX_TIMES),
             ("late", "latest", AHEAD_OF_NOW, FIX_TIMES + " Until then they do not count."),
         )
@@ -150,11 +150,11 @@ def amount_figures(orders: Table) -> Table:
     return orders.aggregate(rows=orders.count(where=negative), least=orders.amount.min(where=negative))
 
 
-def amount_faults(figures: Mapping[str, Any]) -> list[Fault]:
+def amount_faults(figures: Mapping[str, Any]) -> list[DataFault]:
     """Return what the row of `amount_figures` says."""
     rows = figures["rows"]
     what = f"{rows:,} placed orders have a negative amount"
-    return [Fault("orders", what, rows, f"{figures['least']:.2f}", FIX_AMOUNTS)] if rows else []
+    return [DataFault("orders", what, rows, f"{figures['least']:.2f}", FIX_AMOUNTS)] if rows else []
 
 
 def unreadable_figures(contacts: Table, mapped: Sequence[MappedTrait]) -> Table:
@@ -171,15 +171,15 @@ def unreadable_figures(contacts: Table, mapped: Sequence[MappedTrait]) -> Table:
     return contacts.aggregate(**columns)
 
 
-def unreadable_faults(figures: Mapping[str, Any], mapped: Sequence[MappedTrait]) -> list[Fault]:
+def unreadable_faults(figures: Mapping[str, Any], mapped: Sequence[MappedTrait]) -> list[DataFault]:
     """Return what the row of `unreadable_figures` says."""
     found = []
     for place, trait in enumerate(mapped):
         rows = figures[f"rows_{place}"]
         if rows:
             what = f"{trait.property} of {rows:,} contacts of {trait.connection} is not a {trait.type}"
-            mend = f"Fix it there, or map [traits.{trait.name}] as text; until then these contacts have no value."
-            found.append(Fault("contacts", what, rows, _shown(figures[f"example_{place}"]), mend))
+            fix = f"Fix it there, or map [traits.{trait.name}] as text; until then these contacts have no value."
+            found.append(DataFault("contacts", what, rows, _shown(figures[f"example_{place}"]), fix))
     return found
 
 
@@ -212,17 +212,17 @@ def duplicate_figures(contacts: Table, links: Table) -> tuple[Table, Table]:
     )
 
 
-def duplicate_faults(addresses: int, persons: int) -> list[Fault]:
+def duplicate_faults(addresses: int, persons: int) -> list[DataFault]:
     """Return what the figures of `duplicate_figures` say."""
     found = [
-        Fault(
+        DataFault(
             "contacts",
             f"{addresses:,} addresses belong to several people",
             addresses,
             "",
             "Run `personasync pull --full`, which joins them.",
         ),
-        Fault(
+        DataFault(
             "contacts",
             f"{persons:,} people have duplicates on one platform",
             persons,

@@ -16,7 +16,7 @@ import ibis
 from ibis import Table
 
 from segmenter.personalize.fields import TemplateField
-from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find, why_sensitive, words
+from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find_sensitive, why_sensitive, words
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.next_best_offer import NEXT
 
@@ -28,7 +28,7 @@ NEVER_SHOWN: tuple[Reason, ...] = ("sensitive",)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class CreepinessLimits:
     """How much a workspace allows.
 
     Attributes:
@@ -99,7 +99,7 @@ class Concern:
     reason: Reason
     place: str
     message: str
-    mend: str
+    fix: str
     people: int = 0
     persona: str = ""
     held_back: bool = False
@@ -107,7 +107,7 @@ class Concern:
 
     def sentence(self) -> str:
         """Return it as people read it."""
-        return f"{self.place}: {self.message} {self.mend}"
+        return f"{self.place}: {self.message} {self.fix}"
 
 
 def evidence(name: str, catalogue: Catalogue) -> Evidence:
@@ -128,8 +128,8 @@ def is_viewing(name: str, catalogue: Catalogue) -> bool:
     return bool(told & VIEWING) or bool(told & PAGES and told & FIRST_OR_LAST)
 
 
-def needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
-    """Return the traits besides *shown* ones that `judged` asks for, each once."""
+def traits_needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
+    """Return the traits besides *shown* ones that `with_creepiness` asks for, each once."""
     found: dict[str, None] = {}
     for name in shown:
         rests = evidence(name, catalogue)
@@ -139,16 +139,20 @@ def needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
 
 def sensitive_values(values: Iterable[str | None]) -> list[str]:
     """Return those of *values* that speak of a special category of data, or of children."""
-    return [value for value in values if value and find(value, whole=True)]
+    return [value for value in values if value and find_sensitive(value, whole=True)]
 
 
-def judged(
-    people: Table, shown: Sequence[str], catalogue: Catalogue, limits: Limits, sensitive: Mapping[str, Sequence[str]]
+def with_creepiness(
+    people: Table,
+    shown: Sequence[str],
+    catalogue: Catalogue,
+    limits: CreepinessLimits,
+    sensitive: Mapping[str, Sequence[str]],
 ) -> Table:
     """Return *people* with a column ``creepy_TRAIT`` for each trait that is shown: the reason, or null.
 
     Args:
-        people: The traits *shown*, and those that `needed` names.
+        people: The traits *shown*, and those that `traits_needed` names.
         shown: Traits that fields show to the people whom they are about.
         catalogue: What they are.
         limits: How much is allowed.
@@ -161,7 +165,7 @@ def judged(
     return people.mutate(**columns)
 
 
-def _reason(people: Table, name: str, rests: Evidence, limits: Limits, sensitive: Sequence[str]) -> Any:
+def _reason(people: Table, name: str, rests: Evidence, limits: CreepinessLimits, sensitive: Sequence[str]) -> Any:
     value, no = people[name], ibis.literal(False)  # noqa: FBT003 - an expression
     since = [people[one] for one in rests.since]
     found: dict[Reason, Any] = {"sensitive": value.isin(list(sensitive)) if sensitive else no}
@@ -178,7 +182,7 @@ def _reason(people: Table, name: str, rests: Evidence, limits: Limits, sensitive
 
 
 def of_value(
-    reason: Reason, template: TemplateField, limits: Limits, *, persona: str, people: int, example: str = ""
+    reason: Reason, template: TemplateField, limits: CreepinessLimits, *, persona: str, people: int, example: str = ""
 ) -> Concern:
     """Return what is creepy about the values of a field that *people* of a persona would be shown."""
     held = reason in limits.held_back
@@ -191,7 +195,7 @@ def of_value(
         "once": f"{trait} mentions something they did fewer than {limits.min_times} times, too few for a preference",
         "old": f"{trait} is based on behavior more than {limits.max_age_days:g} days old",
     }
-    mends: Mapping[str, str] = {
+    fixes: Mapping[str, str] = {
         "sensitive": (
             f'If this is allowed, add to personasync.toml: [sensitive] purpose = "...", allow = ["{trait}"].'
         ),
@@ -199,9 +203,9 @@ def of_value(
         "once": "Lower [personalize] min_times if this is enough",
         "old": "Raise [personalize] max_age_days if this is still relevant",
     }
-    mend = mends[reason]
+    fix = fixes[reason]
     if reason != "sensitive":
-        mend += "." if held else ', or set creepy = "fallback" to show the persona\'s copy or the fallback instead.'
+        fix += "." if held else ', or set creepy = "fallback" to show the persona\'s copy or the fallback instead.'
     shown = "gets the persona's copy or the fallback instead" if held else "sees this"
     who = "1 person" if people == 1 else f"{people:,} people"
     shown = shown if people == 1 else shown.replace("gets", "get").replace("sees", "see")
@@ -209,7 +213,7 @@ def of_value(
         reason,
         f"field {template.name!r}, persona {persona!r}",
         f"{why[reason]}; {who} {shown}.",
-        mend,
+        fix,
         people,
         persona,
         held,
@@ -217,7 +221,9 @@ def of_value(
     )
 
 
-def of_audiences(audiences: Mapping[str, int], limits: Limits, *, what: str = "persona") -> list[Concern]:
+def audience_concerns(
+    audiences: Mapping[str, int], limits: CreepinessLimits, *, what: str = "persona"
+) -> list[Concern]:
     """Return the groups that are too small to be addressed with words of their own.
 
     Args:
@@ -241,7 +247,7 @@ def of_audiences(audiences: Mapping[str, int], limits: Limits, *, what: str = "p
     ]
 
 
-def of_mail(tokens: Mapping[str, int], limits: Limits) -> list[Concern]:
+def of_mail(tokens: Mapping[str, int], limits: CreepinessLimits) -> list[Concern]:
     """Return whether one mail says too much of what is known of its reader.
 
     Args:
@@ -263,7 +269,7 @@ def of_mail(tokens: Mapping[str, int], limits: Limits) -> list[Concern]:
 
 
 def of_fields(
-    fields: Mapping[str, TemplateField], catalogue: Catalogue, limits: Limits, purpose: Purpose = NO_PURPOSE
+    fields: Mapping[str, TemplateField], catalogue: Catalogue, limits: CreepinessLimits, purpose: Purpose = NO_PURPOSE
 ) -> list[Concern]:
     """Return what can be told from the fields as they are configured, whoever the people are."""
     found = []
@@ -274,12 +280,12 @@ def of_fields(
         if purpose.allows(template.asked):
             why = "" if template.asked in NEXT else why_sensitive(template.asked, catalogue)
             message = f"it shows a sensitive trait ({why or 'its values may be'}) in emails, which others may see."
-            mend = 'personalize = "persona" keeps it out of emails.'
-            found.append(Concern("sensitive", place, message, mend))
+            fix = 'personalize = "persona" keeps it out of emails.'
+            found.append(Concern("sensitive", place, message, fix))
         if rests.names and "recent" not in limits.held_back:
             reason: Reason = "recent" if rests.names == "bought" else "once"
             what = "bought last" if rests.names == "bought" else "looked at, even once"
             message = f"{template.asked} mentions what the reader {what}."
-            mend = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
-            found.append(Concern(reason, place, message, mend))
+            fix = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
+            found.append(Concern(reason, place, message, fix))
     return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.personas import Persona
-from segmenter.privacy.sensitive import Found, find
+from segmenter.privacy.sensitive import SensitiveWord, find_sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Remark:
 
     persona: str
     part: str
-    found: Found
+    found: SensitiveWord
 
     def sentence(self) -> str:
         """Return it in words."""
@@ -34,7 +34,9 @@ def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -
     remarks = []
     for slug, persona in personas.items():
         texts = persona.invention().items()
-        remarks += [Remark(slug, part, found) for part, text in texts if part != "picture" for found in find(text)]
+        remarks += [
+            Remark(slug, part, found) for part, text in texts if part != "picture" for found in find_sensitive(text)
+        ]
     for name, field in fields.items():
-        remarks += [Remark("", f"fields.{name}.fallback", found) for found in find(field.fallback)]
+        remarks += [Remark("", f"fields.{name}.fallback", found) for found in find_sensitive(field.fallback)]
     return remarks

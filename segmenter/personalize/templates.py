@@ -43,7 +43,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TemplateCondition:
     """A condition; `wanted` None asks whether there is any value."""
 
     name: str
@@ -56,7 +56,7 @@ class Asked:
         return (bool(value) if self.wanted is None else value == self.wanted) != self.negated
 
 
-NEVER = Asked("", wanted="\0")
+NEVER = TemplateCondition("", wanted="\0")
 """A condition that the preview can't answer: it does not hold."""
 
 
@@ -70,13 +70,13 @@ class Printed:
 
 
 @dataclass(slots=True)
-class Choice:
+class TemplateChoice:
     """Branches, of which the first that holds is printed."""
 
-    branches: list[tuple[Asked | None, list[str | Printed | Choice]]] = field(default_factory=list)
+    branches: list[tuple[TemplateCondition | None, list[str | Printed | TemplateChoice]]] = field(default_factory=list)
 
 
-Part = str | Printed | Choice
+Part = str | Printed | TemplateChoice
 
 
 @dataclass(slots=True)
@@ -139,7 +139,7 @@ class _Reader:
     def __init__(self, text: str, language: Language, today: date) -> None:
         self.text, self.language, self.today = text, language, today
         self.template = Template(language, [], [])
-        self.open: list[tuple[Choice, int]] = []
+        self.open: list[tuple[TemplateChoice, int]] = []
 
     def read(self) -> Template:
         at = 0
@@ -174,7 +174,7 @@ class _Reader:
         condition = CONDITION.fullmatch(tag)
         if condition:
             word, name, sign, wanted = condition.groups()
-            asked = Asked(name, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
+            asked = TemplateCondition(name, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
             self._branch(asked, found.start(), new=word != "ELSEIF")
         elif other := ANY_CONDITION.fullmatch(tag):
             self._wrong(found.start(), f"the preview can't evaluate {found.group()!r}; it shows the email without it")
@@ -214,7 +214,7 @@ class _Reader:
         condition = HUBL_IF.fullmatch(inner)
         if condition:
             word, negation, name, sign, _, wanted = condition.groups()
-            asked = Asked(name, wanted if sign else None, (sign == "!=") != bool(negation))
+            asked = TemplateCondition(name, wanted if sign else None, (sign == "!=") != bool(negation))
             self._branch(asked, found.start(), new=word == "if")
         elif inner == "else":
             self._branch(None, found.start(), new=False)
@@ -233,12 +233,12 @@ class _Reader:
             self.template.own.setdefault(name, self._place(at))
         self._here().append(printed)
 
-    def _branch(self, asked: Asked | None, at: int, *, new: bool) -> None:
+    def _branch(self, asked: TemplateCondition | None, at: int, *, new: bool) -> None:
         if asked is not None and asked is not NEVER and asked.name not in NOT_IN_MAILS:
             self.template.asked.add(asked.name)
             self.template.names.setdefault(asked.name, self._place(at))
         if new:
-            choice = Choice()
+            choice = TemplateChoice()
             self._here().append(choice)
             self.open.append((choice, at))
         elif not self.open:

@@ -76,7 +76,7 @@ INNOCENT = (
 )
 """Phrases that hold a word of the lists and mean something else."""
 
-MEND = 'If there is a lawful purpose, add to personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
+FIX = 'If there is a lawful purpose, add to personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ NO_PURPOSE = Purpose()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SensitiveWord:
     """A sensitive word in a text, and its family."""
 
     family: str
@@ -114,7 +114,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z]+", plain.replace("ue", "u"))
 
 
-def find(text: str, *, whole: bool = False) -> list[Found]:
+def find_sensitive(text: str, *, whole: bool = False) -> list[SensitiveWord]:
     """Return the sensitive words in *text*, each once.
 
     Args:
@@ -123,14 +123,14 @@ def find(text: str, *, whole: bool = False) -> list[Found]:
     """
     told = " ".join(words(text))
     if whole and told in ALONE:
-        return [Found(ALONE[told], told)]
+        return [SensitiveWord(ALONE[told], told)]
     told = _innocent().sub(" ", told)
     return list(dict.fromkeys(_families(told)))
 
 
-def _families(told: str) -> Iterator[Found]:
+def _families(told: str) -> Iterator[SensitiveWord]:
     for family, pattern in _patterns().items():
-        yield from (Found(family, match.group()) for match in pattern.finditer(told))
+        yield from (SensitiveWord(family, match.group()) for match in pattern.finditer(told))
 
 
 def _pattern(listed: Sequence[str]) -> re.Pattern[str]:
@@ -162,7 +162,7 @@ def why_sensitive(trait: str, catalogue: Catalogue) -> str:
     texts = [trait, known.meaning if known else ""]
     texts += [mapped.property] if mapped else []
     texts += [surveyed.item] if surveyed else []
-    found = next((one for text in texts for one in find(text, whole=True)), None)
+    found = next((one for text in texts for one in find_sensitive(text, whole=True)), None)
     return f"{found.word!r} is about {found.family}" if found else ""
 
 
@@ -182,5 +182,5 @@ def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpos
         reason = "" if purpose.allows(name) else why_sensitive(name, catalogue)
         if reason:
             raise DefinitionError(
-                f"the trait {name!r} is sensitive ({reason}) and can't be used. {MEND.format(name=name)}", where=where
+                f"the trait {name!r} is sensitive ({reason}) and can't be used. {FIX.format(name=name)}", where=where
             )

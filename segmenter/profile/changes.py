@@ -12,14 +12,14 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-from segmenter.profile.distinctive_traits import Fact
+from segmenter.profile.distinctive_traits import DistinctiveTrait
 from segmenter.profile.profile import Profile
 from segmenter.profile.text import figure, subject
 from segmenter.stats.effect_sizes import LEVEL
 from segmenter.stats.group_tests import adjusted
 from segmenter.stats.proportions import Responses
 
-Verdict = Literal["real", "noise", "unknown", "other"]
+ChangeKind = Literal["real", "noise", "unknown", "other"]
 NORMAL = NormalDist()
 SPAN = 2 * 1.96  # standard errors in a 95% interval
 NOISE = "within sampling noise"
@@ -27,7 +27,7 @@ Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PersonaChange:
     """One thing that is another than before.
 
     Attributes:
@@ -38,55 +38,55 @@ class Change:
 
     part: str
     sentence: str
-    verdict: Verdict
+    verdict: ChangeKind
     p: float | None = None
 
 
-def changes(before: Profile, now: Profile) -> list[Change]:
+def profile_changes(before: Profile, now: Profile) -> list[PersonaChange]:
     """Return what is another in the facts: definition, size, figures (the real ones first), confidence."""
     return [*_definition(before, now), *_figures(before, now), *_typical(before, now), *_grade(before, now)]
 
 
-def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
+def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[PersonaChange]:
     """Return what people wrote anew; see `segmenter.personalize.personas.Persona.invention`."""
     told = []
     for place in dict.fromkeys((*before, *now)):
         old, new = before.get(place, ""), now.get(place, "")
         if old != new:
             words = f"“{new}”, was “{old}”" if old and new else f"added “{new}”" if new else f"removed “{old}”"
-            told.append(Change("invention", f"{place}: {words}.", "other"))
+            told.append(PersonaChange("invention", f"{place}: {words}.", "other"))
     return told
 
 
-def _definition(before: Profile, now: Profile) -> Iterator[Change]:
+def _definition(before: Profile, now: Profile) -> Iterator[PersonaChange]:
     old, new = ({one.name: one for one in profile.segments} for profile in (before, now))
     for name in dict.fromkeys((*old, *new)):
         if name not in new:
-            yield Change("segments", f"The persona no longer stands for {name}.", "other")
+            yield PersonaChange("segments", f"The persona no longer stands for {name}.", "other")
         elif name not in old:
-            yield Change("segments", f"The persona now also stands for {name}.", "other")
+            yield PersonaChange("segments", f"The persona now also stands for {name}.", "other")
         elif old[name] != new[name]:
-            yield Change(
+            yield PersonaChange(
                 "segments",
                 f"{name} was redefined: rule “{new[name].rule}”, was “{old[name].rule}”.",
                 "other",
             )
 
 
-def _figures(before: Profile, now: Profile) -> list[Change]:
+def _figures(before: Profile, now: Profile) -> list[PersonaChange]:
     tested = [*_size(before, now), *_facts(before, now)]
     levels = iter(adjusted([p for _, _, p in tested if p is not None]))
     told = [_judged(part, words, None if p is None else next(levels)) for part, words, p in tested]
-    order: list[Verdict] = ["real", "unknown", "noise"]
+    order: list[ChangeKind] = ["real", "unknown", "noise"]
     return sorted(told, key=lambda change: order.index(change.verdict))
 
 
-def _judged(part: str, words: str, p: float | None) -> Change:
+def _judged(part: str, words: str, p: float | None) -> PersonaChange:
     if p is None:
-        return Change(part, f"{words}.", "unknown")
+        return PersonaChange(part, f"{words}.", "unknown")
     if p <= LEVEL:
-        return Change(part, f"{words}: significant.", "real", p)
-    return Change(part, f"{words}: {NOISE}.", "noise", p)
+        return PersonaChange(part, f"{words}: significant.", "real", p)
+    return PersonaChange(part, f"{words}: {NOISE}.", "noise", p)
 
 
 Tested = tuple[str, str, float | None]
@@ -115,7 +115,7 @@ def _facts(before: Profile, now: Profile) -> Iterator[Tested]:
             yield "facts", f"No longer shown: {subject(was)} {figure(was, was.here)}; {why}", None
 
 
-def _moved(was: Fact, told: Fact) -> Iterator[Tested]:
+def _moved(was: DistinctiveTrait, told: DistinctiveTrait) -> Iterator[Tested]:
     old, new = figure(was, was.here), figure(told, told.here)
     moved = f"{subject(told)} {new}, was {old}" if old != new else f"{subject(told)} {new}, unchanged"
     p = _p_of_shares(_counts(was), _counts(told)) if told.kind == "share" else _p_of_medians(was, told)
@@ -127,11 +127,11 @@ def _moved(was: Fact, told: Fact) -> Iterator[Tested]:
         yield "facts", moved, p
 
 
-def _by_key(profile: Profile) -> dict[Key, Fact]:
-    return {(fact.trait, fact.kind, fact.value): fact for fact in profile.facts}
+def _by_key(profile: Profile) -> dict[Key, DistinctiveTrait]:
+    return {(fact.trait, fact.kind, fact.value): fact for fact in profile.distinctive_traits}
 
 
-def _counts(fact: Fact) -> Responses:
+def _counts(fact: DistinctiveTrait) -> Responses:
     return Responses(fact.known, fact.people)
 
 
@@ -144,7 +144,7 @@ def _p_of_shares(old: Responses, new: Responses) -> float | None:
     return 1.0 if not variance else _both_sides((new.rate - old.rate) / sqrt(variance))
 
 
-def _p_of_medians(old: Fact, new: Fact) -> float:
+def _p_of_medians(old: DistinctiveTrait, new: DistinctiveTrait) -> float:
     """Two-sided, with standard errors read from the intervals of both; without any, a difference is real."""
     errors = [(fact.here_high - fact.here_low) / SPAN for fact in (old, new)]
     error = sqrt(sum(one * one for one in errors))
@@ -157,16 +157,16 @@ def _both_sides(z: float) -> float:
     return 2 * NORMAL.cdf(-abs(z))
 
 
-def _typical(before: Profile, now: Profile) -> Iterator[Change]:
+def _typical(before: Profile, now: Profile) -> Iterator[PersonaChange]:
     old, new = (
         {one.meaning: one.value for one in profile.typical.said} if profile.typical else {} for profile in (before, now)
     )
     told = [f"{meaning}: {new[meaning]}, was {old[meaning]}" for meaning in new if old.get(meaning, "") != new[meaning]
             if meaning in old]  # fmt: skip
     if told:
-        yield Change("typical member", f"The typical member changed ({'; '.join(told)}).", "other")
+        yield PersonaChange("typical member", f"The typical member changed ({'; '.join(told)}).", "other")
 
 
-def _grade(before: Profile, now: Profile) -> Iterator[Change]:
+def _grade(before: Profile, now: Profile) -> Iterator[PersonaChange]:
     if before.trust.grade != now.trust.grade:
-        yield Change("confidence", f"Confidence is {now.trust.grade}, was {before.trust.grade}.", "other")
+        yield PersonaChange("confidence", f"Confidence is {now.trust.grade}, was {before.trust.grade}.", "other")

@@ -29,7 +29,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TraitColumn:
     """One trait of people, in their order.
 
     Attributes:
@@ -46,9 +46,9 @@ class Column:
         told: NDArray[np.bool_] = ~np.isnan(self.values) if self.categories is None else self.values >= 0
         return told
 
-    def rows(self, chosen: NDArray[Any]) -> Column:
+    def rows(self, chosen: NDArray[Any]) -> TraitColumn:
         """Return the same trait of some people."""
-        return Column(self.trait, self.values[chosen], self.categories)
+        return TraitColumn(self.trait, self.values[chosen], self.categories)
 
 
 def may_describe(catalogue: Catalogue, purpose: Purpose) -> list[Trait]:
@@ -67,14 +67,14 @@ def stem(trait: str) -> str:
     return WINDOW.sub("", trait, count=1)
 
 
-def column_of(trait: Trait, told: pa.ChunkedArray) -> Column:
+def column_of(trait: Trait, told: pa.ChunkedArray) -> TraitColumn:
     """Return a trait of people from a column of the trait table; infinities and blank texts are unknown."""
     if trait.type == "number":
         numbers = told.cast(pa.float64()).to_numpy(zero_copy_only=False)
-        return Column(trait, np.where(np.isfinite(numbers), numbers, np.nan))
+        return TraitColumn(trait, np.where(np.isfinite(numbers), numbers, np.nan))
     if trait.type == "date":
         days = told.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
-        return Column(trait, days.to_numpy(zero_copy_only=False))
+        return TraitColumn(trait, days.to_numpy(zero_copy_only=False))
     texts = pc.if_else(told, "yes", "no") if trait.type == "boolean" else told.cast(pa.string())
     coded = texts.combine_chunks().dictionary_encode()
     names = [(text or "").strip() for text in coded.dictionary.to_pylist()]
@@ -82,9 +82,9 @@ def column_of(trait: Trait, told: pa.ChunkedArray) -> Column:
     return _in_order(trait, codes, names)
 
 
-def _in_order(trait: Trait, codes: Labels, names: Sequence[str]) -> Column:
+def _in_order(trait: Trait, codes: Labels, names: Sequence[str]) -> TraitColumn:
     """Categories in alphabetical order, those that read the same once: so that the same people give the same column."""
     known = sorted({name for name in names if name})
     place: Mapping[str, int] = {name: code for code, name in enumerate(known)}
     new = np.array([place.get(name, -1) for name in names] + [-1], dtype=np.int64)  # the last stands for code -1
-    return Column(trait, new[codes], tuple(known))
+    return TraitColumn(trait, new[codes], tuple(known))

@@ -42,7 +42,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Stability:
+class SegmentStability:
     """How firm one of the group's segments is, as `discover` found."""
 
     segment: str
@@ -66,7 +66,7 @@ class Trust:
     everybody: int
     sources: tuple[Source, ...] = ()
     kept: int = 0
-    stability: tuple[Stability, ...] = ()
+    stability: tuple[SegmentStability, ...] = ()
     age_days: float | None = None
 
     @property
@@ -132,7 +132,7 @@ def _source(one: Source) -> str:
     return f"{who}: mean confidence {one.confidence:.0%}."
 
 
-def _stability(one: Stability) -> str:
+def _stability(one: SegmentStability) -> str:
     found = {
         "strong": "stable when people are resampled",
         "fair": "there is a pattern, but membership is uncertain",

@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.profile.columns import Column, stem
+from segmenter.profile.columns import TraitColumn, stem
 from segmenter.stats.effect_sizes import GAP, LEVEL, RATIO, SPREAD
-from segmenter.stats.group_tests import GroupTest, adjusted, against_rest, chi_squared, contingency, ranked
+from segmenter.stats.group_tests import GroupTest, adjusted, against_rest, chi_squared, contingency, rank_column
 from segmenter.stats.intervals import index, index_interval, median_interval
 from segmenter.stats.item_matrix import Labels, Matrix
 from segmenter.stats.proportions import Responses, wilson
@@ -35,7 +35,7 @@ ANY = "any"
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class DistinctiveTrait:
     """One figure of a group beside everybody's.
 
     Attributes:
@@ -94,16 +94,16 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class TraitTest:
     """What one trait showed: facts of each group (people enough or none), and the test over all."""
 
     trait: str
-    facts: tuple[tuple[Fact, ...], ...]
+    distinctive: tuple[tuple[DistinctiveTrait, ...], ...]
     test: GroupTest
     scale: Scale | None
 
 
-def measure(column: Column, labels: Labels, groups: int, *, fewest: int) -> Measured | None:
+def measure(column: TraitColumn, labels: Labels, groups: int, *, fewest: int) -> TraitTest | None:
     """Compare the groups in one trait; None where nobody has it, or all have the same.
 
     Args:
@@ -118,7 +118,7 @@ def measure(column: Column, labels: Labels, groups: int, *, fewest: int) -> Meas
     return _shares(column, codes, names, labels, groups, fewest)
 
 
-def _most_usual(column: Column, fewest: int) -> tuple[Labels, list[str]]:
+def _most_usual(column: TraitColumn, fewest: int) -> tuple[Labels, list[str]]:
     """Codes of the most usual values; the others together are the last, without a name."""
     names = column.categories or ()
     counts = np.bincount(column.values[column.values >= 0], minlength=len(names))
@@ -130,8 +130,8 @@ def _most_usual(column: Column, fewest: int) -> tuple[Labels, list[str]]:
 
 
 def _shares(
-    column: Column, codes: Labels, names: Sequence[str], labels: Labels, groups: int, fewest: int
-) -> Measured | None:
+    column: TraitColumn, codes: Labels, names: Sequence[str], labels: Labels, groups: int, fewest: int
+) -> TraitTest | None:
     table = contingency(codes, labels, groups, len(names) + 1)
     test = chi_squared(table)
     if not np.isfinite(test.p):
@@ -139,7 +139,7 @@ def _shares(
     p = against_rest(table)
     known, everybody = table.sum(axis=1), table.sum(axis=0)
     both = len(names) == 2 and not everybody[-1]  # noqa: PLR2004 - yes and no
-    facts = []
+    distinctive = []
     for j in range(groups):
         own = []
         for v, name in enumerate(names):
@@ -147,13 +147,13 @@ def _shares(
             rest = Responses(int(known.sum() - known[j]), int(everybody[v] - table[j, v]))
             if here.converted >= fewest and rest.people:
                 own.append(_share(column, name, here, rest, float(p[j, v]), test, two=both or names == [ANY]))
-        facts.append(tuple(_one_of_two(own) if both else own))
-    return Measured(column.trait.name, tuple(facts), test, None)
+        distinctive.append(tuple(_one_of_two(own) if both else own))
+    return TraitTest(column.trait.name, tuple(distinctive), test, None)
 
 
 def _share(
-    column: Column, name: str, here: Responses, rest: Responses, p: float, test: GroupTest, *, two: bool
-) -> Fact:
+    column: TraitColumn, name: str, here: Responses, rest: Responses, p: float, test: GroupTest, *, two: bool
+) -> DistinctiveTrait:
     """Of *two* values either may be what marks the group: few yes are as telling as many no."""
     everybody, span, ends = (here + rest).rate, wilson(here), index_interval(here, rest)
     apart, rarer = abs(here.rate - everybody), min(everybody, 1 - everybody) if two else everybody
@@ -173,12 +173,12 @@ def _share(
     )
 
 
-def _one_of_two(own: Sequence[Fact]) -> list[Fact]:
+def _one_of_two(own: Sequence[DistinctiveTrait]) -> list[DistinctiveTrait]:
     """Of yes and no, the one that they have more often than others: both say the same, and people are what they are."""
     return [max(own, key=lambda fact: fact.here / fact.everywhere)] if own else []
 
 
-def _numbers(column: Column, labels: Labels, groups: int, fewest: int) -> Measured | None:
+def _numbers(column: TraitColumn, labels: Labels, groups: int, fewest: int) -> TraitTest | None:
     known = column.known()
     if not known.any():
         return None
@@ -187,23 +187,28 @@ def _numbers(column: Column, labels: Labels, groups: int, fewest: int) -> Measur
         above = np.where(known, column.values > 0, -1).astype(np.int64)
         measured = _shares(column, np.where(above == 0, 1, np.where(above == 1, 0, -1)), [ANY], labels, groups, fewest)
         return measured and replace(measured, scale=scale)
-    found = ranked(column.values, labels, groups)
+    found = rank_column(column.values, labels, groups)
     if not np.isfinite(found.test.p):
         return None
     everybody = column.values[known]
-    facts: list[tuple[Fact, ...]] = []
+    distinctive: list[tuple[DistinctiveTrait, ...]] = []
     for j in range(groups):
         own = column.values[known & (labels == j)]
         if len(own) < fewest or len(own) == len(everybody):
-            facts.append(())
+            distinctive.append(())
             continue
-        facts.append((_median(column, own, everybody, float(found.effect[j]), float(found.p[j]), found.test),))
-    return Measured(column.trait.name, tuple(facts), found.test, scale)
+        distinctive.append((_median(column, own, everybody, float(found.effect[j]), float(found.p[j]), found.test),))
+    return TraitTest(column.trait.name, tuple(distinctive), found.test, scale)
 
 
 def _median(
-    column: Column, own: NDArray[np.float64], everybody: NDArray[np.float64], effect: float, p: float, test: GroupTest
-) -> Fact:
+    column: TraitColumn,
+    own: NDArray[np.float64],
+    everybody: NDArray[np.float64],
+    effect: float,
+    p: float,
+    test: GroupTest,
+) -> DistinctiveTrait:
     here, all_of_them, span = float(np.median(own)), float(np.median(everybody)), median_interval(own)
     # The median of all is taken as it is: for a part of all that makes the interval too wide rather than too narrow.
     ratio = 100 / all_of_them if column.trait.least == 0 and all_of_them > 0 else None
@@ -226,7 +231,7 @@ def _median(
 
 
 def _fact(
-    column: Column,
+    column: TraitColumn,
     kind: Literal["share", "median"],
     value: str,
     here: float,
@@ -239,11 +244,11 @@ def _fact(
     test: GroupTest,
     *,
     marker: bool,
-) -> Fact:
+) -> DistinctiveTrait:
     trait = column.trait
     what = (trait.name, trait.meaning.split(";")[0], trait.unit, trait.family)
-    return Fact(*what, kind, value, here, *span, everywhere, *ends, *counts, effect, p, test.name, test.statistic,
-                trait_p=1.0, marker=marker)  # fmt: skip
+    return DistinctiveTrait(*what, kind, value, here, *span, everywhere, *ends, *counts, effect, p, test.name,
+                test.statistic, trait_p=1.0, marker=marker)  # fmt: skip
 
 
 def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:
@@ -256,7 +261,9 @@ def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:
     return Scale(bool(logged), float(told.mean()), float(told.std()))
 
 
-def judged(measured: Iterable[Measured], groups: int, base: Mapping[int, frozenset[str]]) -> list[tuple[Fact, ...]]:
+def distinctive_traits(
+    measured: Iterable[TraitTest], groups: int, base: Mapping[int, frozenset[str]]
+) -> list[tuple[DistinctiveTrait, ...]]:
     """Return the facts of each group, the strongest first, with what may be said marked as such.
 
     Args:
@@ -268,9 +275,9 @@ def judged(measured: Iterable[Measured], groups: int, base: Mapping[int, frozens
     made = {j: {stem(name) for name in names} for j, names in base.items()}
     levels = adjusted([one.test.p for one in told])
     passed = sum(level <= LEVEL for level in levels)
-    found: list[list[Fact]] = [[] for _ in range(groups)]
+    found: list[list[DistinctiveTrait]] = [[] for _ in range(groups)]
     for one, level in zip(told, levels, strict=True):
-        cells = [(j, fact) for j, own in enumerate(one.facts) for fact in own]
+        cells = [(j, fact) for j, own in enumerate(one.distinctive) for fact in own]
         within = adjusted([fact.p for _, fact in cells])
         for (j, fact), p in zip(cells, within, strict=True):
             may = level <= LEVEL and p <= LEVEL * passed / len(told) and _worth(fact)
@@ -278,7 +285,7 @@ def judged(measured: Iterable[Measured], groups: int, base: Mapping[int, frozens
     return [tuple(sorted(own, key=lambda fact: fact.strength, reverse=True)) for own in found]
 
 
-def _worth(fact: Fact) -> bool:
+def _worth(fact: DistinctiveTrait) -> bool:
     """Whether it is a marker or no negligible effect, and its interval leaves out what everybody is like."""
     low, high, nothing = (
         (fact.index_low, fact.index_high, 100.0)
@@ -288,13 +295,13 @@ def _worth(fact: Fact) -> bool:
     return (fact.marker or abs(fact.effect) >= SMALL_EFFECT) and not low <= nothing <= high
 
 
-def one_a_stem(facts: Sequence[Fact], most: int) -> list[Fact]:
+def one_a_stem(distinctive: Sequence[DistinctiveTrait], most: int) -> list[DistinctiveTrait]:
     """Return the strongest of *facts*, at most *most*, of each thing its strongest window: three windows say one thing.
 
     Categories of one trait are different things, so they may stand together.
     """
-    chosen: list[Fact] = []
-    for fact in facts:
+    chosen: list[DistinctiveTrait] = []
+    for fact in distinctive:
         if len(chosen) < most and all(stem(fact.trait) != stem(one.trait) or fact.trait == one.trait for one in chosen):
             chosen.append(fact)
     return chosen

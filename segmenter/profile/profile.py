@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from segmenter.profile.credibility import Trust
-from segmenter.profile.distinctive_traits import Fact, one_a_stem
+from segmenter.profile.distinctive_traits import DistinctiveTrait, one_a_stem
 from segmenter.profile.typical_member import Typical
 from segmenter.traits.trait_families import TRAIT_FAMILIES, Family
 
@@ -37,7 +37,7 @@ class Profile:
         slug: The persona.
         as_of: Of the traits and the assignments, ISO 8601, UTC.
         segments: Whose people they are.
-        facts: The strongest first; also those that may not be said (see `told`).
+        distinctive_traits: The strongest first; also those that may not be said (see `told`).
         trust: How far it may be believed.
         typical: None where nobody may be told of.
         compared: Traits that could be compared, by family: what is not said is not known where none could.
@@ -48,21 +48,21 @@ class Profile:
     as_of: str
     segments: tuple[Definition, ...]
     trust: Trust
-    facts: tuple[Fact, ...] = ()
+    distinctive_traits: tuple[DistinctiveTrait, ...] = ()
     typical: Typical | None = None
     compared: Mapping[Family, int] = field(default_factory=dict)
     silent: str = ""
 
-    def told(self) -> tuple[Fact, ...]:
+    def told(self) -> tuple[DistinctiveTrait, ...]:
         """Return the facts that may be said."""
-        return tuple(fact for fact in self.facts if fact.said)
+        return tuple(fact for fact in self.distinctive_traits if fact.said)
 
-    def card(self) -> dict[Family, list[Fact]]:
+    def card(self) -> dict[Family, list[DistinctiveTrait]]:
         """Return the strongest facts of each family, each thing once; those that the segment was made from left out."""
         told = [fact for fact in self.told() if not fact.base]
         return {f: one_a_stem([fact for fact in told if fact.family == f], MOST_SAID) for f in TRAIT_FAMILIES}
 
-    def made_from(self) -> list[Fact]:
+    def made_from(self) -> list[DistinctiveTrait]:
         """Return the strongest facts about what the segment was made from: they show what it is, and are no news."""
         return one_a_stem([fact for fact in self.told() if fact.base], MOST_SAID)
 
@@ -77,7 +77,7 @@ class Profile:
         return datetime.fromisoformat(self.as_of)
 
 
-def plain(profile: Profile) -> Profile:
+def rounded_profile(profile: Profile) -> Profile:
     """Return *profile* as it will be read again: rounded."""
     return _READ.validate_python(profile.document())
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import isfinite
 
 from segmenter.profile.columns import EPOCH
-from segmenter.profile.distinctive_traits import Fact
+from segmenter.profile.distinctive_traits import DistinctiveTrait
 from segmenter.profile.profile import Profile
 from segmenter.profile.typical_member import Said
 from segmenter.traits.trait_families import Family
@@ -16,23 +16,23 @@ MONEY_LIKE = ("main currency", "")
 """Units that are not printed: the meaning contains them."""
 
 
-def sentence(fact: Fact, people: int) -> str:
+def trait_sentence(fact: DistinctiveTrait, people: int) -> str:
     """Return a distinctive trait of *people* as text, with the share of them that it is known of."""
     known = f"; known of {fact.known / people:.0%}" if fact.known < people else ""
     return f"{what(fact)} ({everybody(fact)}{known})"
 
 
-def what(fact: Fact) -> str:
+def what(fact: DistinctiveTrait) -> str:
     """Return what it is and how the group's people are: "country: CH 62%"."""
     return f"{subject(fact)} {figure(fact, fact.here)}"
 
 
-def subject(fact: Fact) -> str:
+def subject(fact: DistinctiveTrait) -> str:
     """Return what the figure is of."""
     return f"{fact.meaning}: {fact.value}" if fact.kind == "share" else f"{fact.meaning}: median"
 
 
-def everybody(fact: Fact) -> str:
+def everybody(fact: DistinctiveTrait) -> str:
     """Return how all are, and the index with its interval, or the interval of the median where there is none."""
     told = f"all {figure(fact, fact.everywhere)}"
     if fact.index is not None and fact.index_low is not None and fact.index_high is not None:
@@ -40,13 +40,13 @@ def everybody(fact: Fact) -> str:
     return f"{told}; 95% CI {figure(fact, fact.here_low)} to {figure(fact, fact.here_high)}"
 
 
-def figure(fact: Fact, value: float) -> str:
+def figure(fact: DistinctiveTrait, value: float) -> str:
     """Return a share as a percentage, a median with its unit, a date as a month."""
     if fact.kind == "share":
         return f"{value:.0%}" if value >= 0.01 or value == 0 else f"{value:.1%}"  # noqa: PLR2004 - digits
     if fact.unit == DATE:
         return f"{EPOCH + timedelta(days=value):%B %Y}"
-    return f"{number(value)}{_unit(fact.unit, number(value))}"
+    return f"{format_number(value)}{_unit(fact.unit, format_number(value))}"
 
 
 def _unit(unit: str, figure: str) -> str:
@@ -56,7 +56,7 @@ def _unit(unit: str, figure: str) -> str:
     return f" {one if figure == '1' else unit}"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number with as many digits as it deserves."""
     size = abs(value)
     if not isfinite(value) or size >= 10 or value == int(value):  # noqa: PLR2004 - digits
@@ -64,7 +64,7 @@ def number(value: float) -> str:
     return f"{value:.1f}" if size >= 1 else f"{value:.2f}"
 
 
-def said(one: Said) -> str:
+def said_of_member(one: Said) -> str:
     """Return one thing about the typical member."""
     counted = one.value[:1].isdigit() and "%" not in one.value
     return f"{one.meaning}: {one.value}{_unit(one.unit, one.value) if counted else ''}"
@@ -73,14 +73,15 @@ def said(one: Said) -> str:
 def family_lines(profile: Profile) -> dict[Family, list[str]]:
     """Return what is said of each family: its facts, or why there are none."""
     return {
-        family: [sentence(fact, profile.trust.people) for fact in facts] or [_nothing(profile.compared.get(family, 0))]
-        for family, facts in profile.card().items()
+        family: [trait_sentence(fact, profile.trust.people) for fact in distinctive]
+        or [_nothing(profile.compared.get(family, 0))]
+        for family, distinctive in profile.card().items()
     }
 
 
 def made_from(profile: Profile) -> list[str]:
     """Return the facts about what the segment was made from."""
-    return [sentence(fact, profile.trust.people) for fact in profile.made_from()]
+    return [trait_sentence(fact, profile.trust.people) for fact in profile.made_from()]
 
 
 def _nothing(compared: int) -> str:
@@ -99,4 +100,4 @@ def typical_sentences(profile: Profile) -> list[str]:
         f"standardised traits, {member.distance:.2f} standard deviations per trait). Shown as ranges: "
         f"{member.alike:,} people of the segment share all of them."
     )
-    return [*(said(one) for one in member.said), how]
+    return [*(said_of_member(one) for one in member.said), how]

@@ -15,7 +15,7 @@ from itertools import cycle
 import numpy as np
 from numpy.typing import NDArray
 
-from segmenter.profile.columns import EPOCH, Column, stem
+from segmenter.profile.columns import EPOCH, TraitColumn, stem
 from segmenter.profile.distinctive_traits import Scale, spread_of
 from segmenter.stats.item_matrix import Matrix
 from segmenter.traits.trait_families import Family
@@ -55,7 +55,7 @@ class Typical:
     distance: float
 
 
-def typical(columns: Sequence[Column], scales: Mapping[str, Scale], *, fewest: int) -> Typical | None:
+def typical(columns: Sequence[TraitColumn], scales: Mapping[str, Scale], *, fewest: int) -> Typical | None:
     """Return the typical member of a group, None where there is nothing to tell them by.
 
     The distance is Euclidean on standardised traits: a number in standard deviations of everybody (a skewed one after
@@ -79,7 +79,7 @@ def typical(columns: Sequence[Column], scales: Mapping[str, Scale], *, fewest: i
     return Typical(tuple(said), int(same.sum()), tuple(c.trait.name for c in used), float(np.sqrt(mean[member])))
 
 
-def _squares(column: Column, scales: Mapping[str, Scale]) -> Matrix:
+def _squares(column: TraitColumn, scales: Mapping[str, Scale]) -> Matrix:
     known = column.known()
     if column.categories is None:
         z = spread_of(scales[column.trait.name], column.values.astype(np.float64))
@@ -91,7 +91,7 @@ def _squares(column: Column, scales: Mapping[str, Scale]) -> Matrix:
     return squares
 
 
-def _told(columns: Sequence[Column], member: int, fewest: int) -> tuple[list[Said], NDArray[np.bool_]]:
+def _told(columns: Sequence[TraitColumn], member: int, fewest: int) -> tuple[list[Said], NDArray[np.bool_]]:
     """What is said, and who is the same in all of it: each trait is added only while those are enough."""
     same = np.ones(len(columns[0].values), dtype=bool)
     said: list[Said] = []
@@ -108,7 +108,7 @@ def _told(columns: Sequence[Column], member: int, fewest: int) -> tuple[list[Sai
     return said, same
 
 
-def _span(column: Column, member: int) -> tuple[str, NDArray[np.bool_]]:
+def _span(column: TraitColumn, member: int) -> tuple[str, NDArray[np.bool_]]:
     """The span or category of one member in words, and who is in the same."""
     value = column.values[member]
     if column.categories is not None:

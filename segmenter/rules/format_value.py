@@ -10,7 +10,7 @@ DECIMALS = 1
 UNKNOWN = "unknown"
 
 
-def shown(value: Any) -> Any:
+def formatted(value: Any) -> Any:
     """Return an Ibis value as text: a fraction with one decimal, half rounded away from nothing, no ``.0``."""
     if value.type().is_floating():
         text = value.round(DECIMALS).cast("string")
@@ -19,7 +19,7 @@ def shown(value: Any) -> Any:
 
 
 def shown_one(value: Any) -> str:
-    """Return a Python value as `shown` writes it; None is unknown."""
+    """Return a Python value as `formatted` writes it; None is unknown."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):

@@ -205,7 +205,7 @@ def describe(rule: Rule) -> list[exp.Expression]:
     return cast("list[exp.Expression]", list(tree.flatten())) if isinstance(tree, exp.And) else [tree]
 
 
-def written(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:
+def rule_text(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:
     """Return *node* as the user would write it, traits replaced by *names* where given."""
     copy = node.copy()
     for column in list(copy.find_all(exp.Column)):

@@ -16,8 +16,8 @@ from sqlglot import exp
 
 from segmenter.errors import DefinitionError
 from segmenter.rules.evaluate import as_ibis, holds, value_of
-from segmenter.rules.format_value import shown, shown_one
-from segmenter.rules.rules import Rule, describe, parse_rule, written
+from segmenter.rules.format_value import formatted, shown_one
+from segmenter.rules.rules import Rule, describe, parse_rule, rule_text
 from segmenter.traits.builtin import Catalogue
 
 
@@ -167,9 +167,9 @@ def _reason(traits: Table, rule: Rule) -> Any:
     parts: list[Any] = []
     for clause in describe(rule):
         names = list(dict.fromkeys(column.name for column in clause.find_all(exp.Column)))
-        values: list[Any] = [_text(f"{name} is ").concat(shown(traits[name])) for name in names]
+        values: list[Any] = [_text(f"{name} is ").concat(formatted(traits[name])) for name in names]
         joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
-        parts.append(_text(f"{written(clause)} (").concat(joined, ")"))
+        parts.append(_text(f"{rule_text(clause)} (").concat(joined, ")"))
     return reduce(lambda left, right: left.concat("; ", right), parts)
 
 
@@ -193,7 +193,7 @@ def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None
 def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
     names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
     values = [f"{name} is {shown_one(value_of(exp.column(name), person))}" for name in names]
-    return f"{written(clause)} ({', '.join(values) or 'always'})"
+    return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
 
 
 def left_out(traits: Table, steps: Waterfall) -> Any:
@@ -239,7 +239,7 @@ def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
     for clause in describe(rule):
         names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
         held = value_of(clause, person) is True
-        found.append(Clause(written(clause), held, {name: person.get(name) for name in names}))
+        found.append(Clause(rule_text(clause), held, {name: person.get(name) for name in names}))
     return found
 
 

@@ -83,7 +83,7 @@ def kept_names(table: Overlap) -> dict[str, str]:
     }
 
 
-def counted(here: Sequence[str | None], there: Sequence[str | None]) -> Overlap:
+def overlap_of_labels(here: Sequence[str | None], there: Sequence[str | None]) -> Overlap:
     """Return the overlap of two labelings of the same people in the same order."""
     pairs: dict[tuple[str | None, str | None], int] = {}
     for pair in zip(here, there, strict=True):

@@ -73,7 +73,7 @@ def _fisher(both: float, row: float, column: float, everybody: float) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedValues:
     """Numbers of several groups, ranked together.
 
     Attributes:
@@ -89,7 +89,7 @@ class Ranked:
     p: Matrix
 
 
-def ranked(column: NDArray[np.float64], labels: Labels, groups: int) -> Ranked:
+def rank_column(column: NDArray[np.float64], labels: Labels, groups: int) -> RankedValues:
     """Rank a column over all *groups*; NaN is unknown."""
     from scipy.stats import chi2, norm, rankdata  # noqa: PLC0415
 
@@ -99,7 +99,7 @@ def ranked(column: NDArray[np.float64], labels: Labels, groups: int) -> Ranked:
     n, there = float(len(values)), people > 0
     if there.sum() < 2 or np.ptp(values) == 0:  # noqa: PLR2004 - nothing to compare
         nothing = np.full(groups, np.nan)
-        return Ranked(GroupTest("Kruskal-Wallis", float("nan"), float("nan")), people, nothing, np.ones(groups))
+        return RankedValues(GroupTest("Kruskal-Wallis", float("nan"), float("nan")), people, nothing, np.ones(groups))
     ranks = rankdata(values)
     sums = np.bincount(own, weights=ranks, minlength=groups)
     ties = np.unique(values, return_counts=True)[1].astype(np.float64)
@@ -115,7 +115,7 @@ def ranked(column: NDArray[np.float64], labels: Labels, groups: int) -> Ranked:
         effect = 2 * above / (people * others) - 1
     p = np.where(np.isfinite(z), 2 * norm.sf(z), 1.0)
     test = GroupTest("Kruskal-Wallis", float(statistic), float(chi2.sf(statistic, there.sum() - 1)))
-    return Ranked(test, people, effect, p)
+    return RankedValues(test, people, effect, p)
 
 
 def adjusted(p: Sequence[float]) -> Sequence[float]:

@@ -15,7 +15,7 @@ from segmenter.errors import DefinitionError
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
-Kind = Literal["binary", "categorical", "metric"]
+ItemKind = Literal["binary", "categorical", "metric"]
 
 YES = frozenset({"yes", "y", "true", "1", "1.0", "agree", "ja", "oui", "si"})
 NO = frozenset({"no", "n", "false", "0", "0.0", "disagree", "nein", "non"})
@@ -36,7 +36,7 @@ class Items:
         categories: Of a categorical item its answers in the order of the codes; empty for the others.
     """
 
-    kind: Kind
+    kind: ItemKind
     names: tuple[str, ...]
     values: Matrix
     categories: tuple[tuple[str, ...], ...] = ()
@@ -47,7 +47,7 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CodedItems:
     """Items as distances are measured in: value -> (f(value) - shift) / scale, f being log1p or nothing.
 
     Attributes:
@@ -63,7 +63,7 @@ class Coded:
     fill: Matrix
 
 
-def answers(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
+def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
     """Read survey answers that are text: all yes/no makes them binary, all numbers of a scale metric, else categorical.
 
     Args:
@@ -91,7 +91,7 @@ def answers(columns: Mapping[str, Sequence[str | None]], *, most: int) -> Items:
 
 
 def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[str, dict[str, float]]:
-    """Return for each item what each answer to it counts as in *items*, which `answers` made of *columns*."""
+    """Return for each item what each answer to it counts as in *items*, which `survey_items` made of *columns*."""
     found: dict[str, dict[str, float]] = {}
     for place, name in enumerate(items.names):
         told = zip(map(_clean, columns[name]), items.values[:, place], strict=True)
@@ -117,7 +117,7 @@ def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
     return Items("metric", tuple(columns), values)
 
 
-def base_of(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
+def rebuilt_items(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
     """Take what segments were found on before, as `numbers` does; nothing but 0 and 1 is yes and no."""
     found = numbers(columns, most=most)
     known = found.values[~np.isnan(found.values)]
@@ -197,7 +197,7 @@ def _zero_one(column: Sequence[str | None]) -> list[float]:
     return [float("nan") if value is None else float(value.casefold() in yes) for value in column]
 
 
-def coded(items: Items) -> Coded:
+def coded(items: Items) -> CodedItems:
     """Return *items* as distances are measured in.
 
     Yes/no stays 0 and 1; a category becomes a yes/no a category; numbers are standardised, those that are never
@@ -222,7 +222,7 @@ def _is_skewed(column: Matrix) -> bool:
     return bool(known.min() >= 0 and spread > 0 and np.mean(((known - known.mean()) / spread) ** 3) > SKEWED)
 
 
-def _indicators(items: Items) -> Coded:
+def _indicators(items: Items) -> CodedItems:
     names, columns = [], []
     for name, column, answers_ in zip(items.names, items.values.T, items.categories, strict=True):
         for code, answer in enumerate(answers_):
@@ -231,6 +231,6 @@ def _indicators(items: Items) -> Coded:
     return _with_fill(tuple(names), np.column_stack(columns), np.zeros(len(names)), np.ones(len(names)))
 
 
-def _with_fill(features: tuple[str, ...], values: Matrix, shift: Matrix, scale: Matrix) -> Coded:
+def _with_fill(features: tuple[str, ...], values: Matrix, shift: Matrix, scale: Matrix) -> CodedItems:
     fill = np.nanmean(values, axis=0)
-    return Coded(features, (np.where(np.isnan(values), fill, values) - shift) / scale, shift, scale, fill)
+    return CodedItems(features, (np.where(np.isnan(values), fill, values) - shift) / scale, shift, scale, fill)

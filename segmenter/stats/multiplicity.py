@@ -17,7 +17,7 @@ FALSE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class Estimate:
     """A difference of one persona, and its variance."""
 
     difference: float
@@ -48,7 +48,7 @@ class Heterogeneity:
         return self.p <= DIFFER
 
 
-def heterogeneity(found: Sequence[Measured]) -> Heterogeneity:
+def heterogeneity(found: Sequence[Estimate]) -> Heterogeneity:
     """Compare the effects of several personas; those without a variance take no part."""
     usable = [one for one in found if one.variance > 0.0]
     if not usable:
@@ -68,7 +68,7 @@ def heterogeneity(found: Sequence[Measured]) -> Heterogeneity:
     return Heterogeneity(q, freedom, float(chi2.sf(q, freedom)), between, pooled)
 
 
-def shrunken(found: Sequence[Measured], common: Heterogeneity) -> list[float]:
+def shrunken_estimates(found: Sequence[Estimate], common: Heterogeneity) -> list[float]:
     """Pull each difference towards the common one, the further the noisier it is (empirical Bayes).
 
     A persona without a variance (nobody compared) takes the common difference.
@@ -81,7 +81,7 @@ def shrunken(found: Sequence[Measured], common: Heterogeneity) -> list[float]:
     ]
 
 
-def standing(p_values: Sequence[float], *, share: float = FALSE_SHARE) -> list[bool]:
+def benjamini_hochberg(p_values: Sequence[float], *, share: float = FALSE_SHARE) -> list[bool]:
     """Return which findings stand when at most *share* of them may be false (Benjamini-Hochberg's step up)."""
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     last = -1

@@ -52,13 +52,13 @@ def least_lift(
     return high
 
 
-def more_needed(treated: Responses, control: Responses, *, worth: float) -> int:
-    """Return how many more people per arm a rise of *worth* (difference of rates) over the control's rate needs.
+def more_needed(treated: Responses, control: Responses, *, mde: float) -> int:
+    """Return how many more people per arm a rise of *mde* (difference of rates) over the control's rate needs.
 
     0 where there are enough.
     """
-    base = min(max(control.rate, 1 / (control.people + 1)), 1 - worth)
-    needed = people_needed(base, base + worth)
+    base = min(max(control.rate, 1 / (control.people + 1)), 1 - mde)
+    needed = people_needed(base, base + mde)
     return max(0, needed - min(treated.people, control.people))
 
 

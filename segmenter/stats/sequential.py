@@ -15,21 +15,21 @@ from segmenter.stats.proportions import Interval, Responses
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InterimLook:
     """A difference as it stood at one look, and its variance."""
 
     difference: float
     variance: float
 
 
-def look(treated: Responses, control: Responses) -> Look:
+def interim_look(treated: Responses, control: Responses) -> InterimLook:
     """Return the difference of two rates, with the variance of independent groups."""
     groups = [group for group in (treated, control) if group.people]
     variance = sum(group.rate * (1 - group.rate) / group.people for group in groups)
-    return Look(treated.rate - control.rate, variance if len(groups) == 2 else 0.0)  # noqa: PLR2004 - two sides
+    return InterimLook(treated.rate - control.rate, variance if len(groups) == 2 else 0.0)  # noqa: PLR2004 - two sides
 
 
-def always_valid(looks: Iterable[Look], *, tau: float) -> float:
+def always_valid(looks: Iterable[InterimLook], *, tau: float) -> float:
     """Return the p-value that holds however often one has looked: the least of ``1 / L`` over all looks, at most 1.
 
     Args:
@@ -44,7 +44,7 @@ def always_valid(looks: Iterable[Look], *, tau: float) -> float:
     return least
 
 
-def _likelihood(one: Look, tau: float) -> float:
+def _likelihood(one: InterimLook, tau: float) -> float:
     v, spread = one.variance, tau * tau
     exponent = one.difference**2 * spread / (2 * v * (v + spread))
     return sqrt(v / (v + spread)) * exp(min(exponent, 700.0))  # beyond 700 exp() overflows, and p is 0 anyway

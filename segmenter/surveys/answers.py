@@ -77,7 +77,7 @@ class AnswerSheet:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CodedAnswers:
     """One item's answers as numbers; `words` says what they stood for, empty for plain numbers."""
 
     values: Matrix
@@ -105,7 +105,7 @@ def is_no_answer(text: str) -> bool:
     return text.strip().casefold() in NO_ANSWER
 
 
-def code(texts: Sequence[str], item: str, rows: Sequence[int]) -> Coded:
+def code_answers(texts: Sequence[str], item: str, rows: Sequence[int]) -> CodedAnswers:
     """Return the answers to one item as numbers.
 
     Numbers stay; yes is 1 and no 0 in some languages; a number behind words counts ("I love it!+5"); some worded
@@ -128,7 +128,7 @@ def code(texts: Sequence[str], item: str, rows: Sequence[int]) -> Coded:
         raise _unreadable(plain, kinds, item, rows)
     values = np.array([np.nan if is_no_answer(text) else table[text] for text in plain], dtype=np.float64)
     words = {} if all(number_of(text) is not None for text in kinds) else _words(table)
-    return Coded(values, words)
+    return CodedAnswers(values, words)
 
 
 def _words(table: Mapping[str, float]) -> dict[float, str]:

@@ -19,18 +19,18 @@ HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SurveyFinding:
     """One thing that is odd about a survey.
 
     Attributes:
         kind: A short word to count by.
         message: What, and where.
-        mend: What to do.
+        fix: What to do.
     """
 
     kind: str
     message: str
-    mend: str
+    fix: str
 
 
 def unusable_items(sheet: AnswerSheet) -> dict[str, str]:
@@ -54,7 +54,7 @@ def repeated(sheet: AnswerSheet) -> dict[str, list[int]]:
     return {who: rows for who, rows in places.items() if len(rows) > 1}
 
 
-def latest(sheet: AnswerSheet) -> AnswerSheet:
+def latest_answers(sheet: AnswerSheet) -> AnswerSheet:
     """Return the sheet with the last row of each respondent only."""
     last = {who: place for place, who in enumerate(sheet.respondents)}
     return sheet.only(sorted(last.values()), sheet.items)
@@ -114,7 +114,7 @@ def response_styles(sheet: AnswerSheet) -> dict[int, str]:
     return found
 
 
-def all_up_or_down(values: Matrix, labels: Sequence[int]) -> dict[int, float]:
+def one_sided_segments(values: Matrix, labels: Sequence[int]) -> dict[int, float]:
     """Return the segments whose answers are nearly all above, or nearly all below everybody's: segment -> share above.
 
     Probably a way of answering, not a need (at least eight items; Dolnicar, Gruen & Leisch 2018, ch. 7).
@@ -126,7 +126,7 @@ def all_up_or_down(values: Matrix, labels: Sequence[int]) -> dict[int, float]:
     return {one: share for one, share in shares.items() if share >= ALL_UP or share <= 1 - ALL_UP}
 
 
-def centred(values: Matrix) -> Matrix:
+def centred_answers(values: Matrix) -> Matrix:
     """Return each answer less the mean of its respondent: what is left when the way of answering is taken out."""
     return np.asarray(values - _mean(values)[:, None], dtype=np.float64)
 
@@ -144,50 +144,56 @@ def turned_round(sheet: AnswerSheet, items: Sequence[str]) -> AnswerSheet:
     return AnswerSheet(sheet.respondents, sheet.items, values, sheet.segments, kept, sheet.rows)
 
 
-def examine(sheet: AnswerSheet) -> list[Finding]:
+def check_survey(sheet: AnswerSheet) -> list[SurveyFinding]:
     """Return what a person should look at, the gravest first. *sheet* as it was read, duplicates and all."""
     return [*_items(sheet), *_respondents(sheet), *_reversed(sheet), *_styles(sheet), *_size(sheet)]
 
 
-def _items(sheet: AnswerSheet) -> Iterator[Finding]:
+def _items(sheet: AnswerSheet) -> Iterator[SurveyFinding]:
     for item, reason in unusable_items(sheet).items():
-        yield Finding("item", f"{item!r} is left out: {reason}.", "Look whether the column was read as you meant it.")
+        yield SurveyFinding(
+            "item", f"{item!r} is left out: {reason}.", "Look whether the column was read as you meant it."
+        )
 
 
-def _respondents(sheet: AnswerSheet) -> Iterator[Finding]:
+def _respondents(sheet: AnswerSheet) -> Iterator[SurveyFinding]:
     for who, places in repeated(sheet).items():
         rows = ", ".join(str(sheet.rows[place]) for place in places)
-        yield Finding("duplicate", f"{who!r} answered several times (rows {rows}); the last one counts.", "Delete one.")
+        yield SurveyFinding(
+            "duplicate", f"{who!r} answered several times (rows {rows}); the last one counts.", "Delete one."
+        )
     empty = int(np.isnan(sheet.values).all(axis=1).sum())
     if empty:
-        yield Finding("empty", f"{empty:,} respondents answered nothing; they are left out.", "Delete their rows.")
+        yield SurveyFinding(
+            "empty", f"{empty:,} respondents answered nothing; they are left out.", "Delete their rows."
+        )
 
 
-def _reversed(sheet: AnswerSheet) -> Iterator[Finding]:
+def _reversed(sheet: AnswerSheet) -> Iterator[SurveyFinding]:
     for item, correlation in item_rest_correlations(sheet).items():
         if correlation <= REVERSED:
-            yield Finding(
+            yield SurveyFinding(
                 "reversed",
                 f"{item!r} goes against the other items (correlation {correlation:.2f}).",
                 f"If its scale is the other way round: --reverse {item}. If it asks for the opposite, all is well.",
             )
 
 
-def _styles(sheet: AnswerSheet) -> Iterator[Finding]:
+def _styles(sheet: AnswerSheet) -> Iterator[SurveyFinding]:
     counted = Counter(response_styles(sheet).values())
     for style, people in counted.items():
         share = people / len(sheet.respondents)
-        yield Finding(
+        yield SurveyFinding(
             "style",
             f"{people:,} of {len(sheet.respondents):,} ({share:.0%}) are {style}s: a way of answering, not a need.",
             "Run it again with --centre, which takes each person's mean out, and compare.",
         )
 
 
-def _size(sheet: AnswerSheet) -> Iterator[Finding]:
+def _size(sheet: AnswerSheet) -> Iterator[SurveyFinding]:
     wanted = AN_ITEM * len(sheet.items)
     if len(sheet.respondents) < wanted:
-        yield Finding(
+        yield SurveyFinding(
             "size",
             needs(f"To be sure, a survey of {len(sheet.items)} items", wanted, "respondents", len(sheet.respondents))
             + ".",

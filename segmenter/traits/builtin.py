@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from segmenter.errors import DefinitionError
-from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, definition
+from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, trait_definition
 from segmenter.traits.trait_families import Family, likely_family
 
 ORDER_WINDOWS = (30, 90, 180, 365)
@@ -167,7 +167,9 @@ class Catalogue:
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
-        defined = [definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()]
+        defined = [
+            trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
+        ]
         told = json.dumps(defined, sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 

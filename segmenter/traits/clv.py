@@ -9,7 +9,7 @@ from segmenter.traits.definitions import Inputs
 from segmenter.traits.windows import Windows
 
 
-def value_facts(inputs: Inputs, windows: Windows) -> Table:
+def value_aggregates(inputs: Inputs, windows: Windows) -> Table:
     """Return ``person_id, clv, expected_orders_365d``: the newest until the moment; none where no model is asked."""
     if inputs.values is None:
         nothing = inputs.links.select("person_id").limit(0)

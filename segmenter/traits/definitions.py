@@ -76,7 +76,7 @@ class SurveyTrait:
     family: Family | None = None
 
 
-def definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]:
+def trait_definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]:
     """Return all that its values follow from, for digests: the family is not among it."""
     return {key: value for key, value in asdict(trait).items() if key != "family"}
 

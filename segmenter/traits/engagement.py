@@ -29,7 +29,7 @@ CODES = {kind: code for code, (kind, _) in enumerate(COUNTED.values())}
 HOURS = 24
 
 
-def delivery_facts(inputs: Inputs, windows: Windows) -> Table:
+def delivery_aggregates(inputs: Inputs, windows: Windows) -> Table:
     """Return how many mails arrived, and when the last one did."""
     past = windows.past(inputs.deliveries)
     arrived = past.filter(past.status == "sent")
@@ -52,7 +52,7 @@ def deliveries_left(deliveries: Table, links: Table, windows: Windows) -> Table:
     return arrived.group_by("person_id").aggregate(**_deliveries(arrived, windows))
 
 
-def engagement_facts(inputs: Inputs, windows: Windows) -> Table:
+def engagement_aggregates(inputs: Inputs, windows: Windows) -> Table:
     """Return counts of what the person did, and the moments of the last."""
     done = _once(inputs, windows)
     return done.group_by("person_id").aggregate(
@@ -81,7 +81,7 @@ def answered_again(engagements: Table, links: Table, windows: Windows) -> Table:
     return placed.filter(placed.place > 0).select("sequence")
 
 
-def hour_facts(inputs: Inputs, people: Table, windows: Windows) -> Table:
+def hour_aggregates(inputs: Inputs, people: Table, windows: Windows) -> Table:
     """Return the hour, where the person is, of most mails' first open or click; of equally many, the earliest.
 
     Args:

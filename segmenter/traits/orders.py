@@ -7,13 +7,13 @@ from ibis import Table
 
 from segmenter.traits.builtin import ORDER_WINDOWS
 from segmenter.traits.definitions import Inputs
-from segmenter.traits.windows import DATED, MONEY, RANKED, Windows, by_person, dated, ranked, whole
+from segmenter.traits.windows import DATED, MONEY, RANKED, Windows, by_person, dated, rank_text, whole
 
 PIECES = 1000  # quantities are added up in thousandths
 MOST_PIECES = 10**RANKED - 1
 
 
-def order_facts(inputs: Inputs, windows: Windows) -> Table:
+def order_aggregates(inputs: Inputs, windows: Windows) -> Table:
     """Return counts, sums in the main currency, and the moments of the first and the last order.
 
     The main currency is the one of most orders; of equally many, the last in the alphabet.
@@ -31,7 +31,7 @@ def order_facts(inputs: Inputs, windows: Windows) -> Table:
         **counted,
         **{name: value.cast("int64") for name, value in summed.items()},
     )
-    each = each.mutate(rank=ranked(each.orders_total, each.currency))
+    each = each.mutate(rank=rank_text(each.orders_total, each.currency))
     each = each.mutate(of_main=ibis.struct({name: each[name] for name in ("priced", "revenue_total", *summed)}))
     told = each.group_by("person_id").aggregate(
         currency=each["rank"].max().substr(RANKED).nullif(""),
@@ -53,7 +53,7 @@ def orders_left(orders: Table, links: Table, known: Table, windows: Windows) -> 
     Args:
         orders: Orders, of whatever state.
         links: Who is who.
-        known: Facts as `order_facts` returns them: a person's main currency.
+        known: Facts as `order_aggregates` returns them: a person's main currency.
         windows: What left them.
     """
     told = _in_whole_amounts(_placed(orders, links, windows))
@@ -70,7 +70,7 @@ def _in_whole_amounts(placed: Table) -> Table:
     return placed.mutate(amount=amount.fill_null(0), priced=amount.notnull(), currency=placed.currency.fill_null(""))
 
 
-def line_facts(inputs: Inputs, windows: Windows) -> Table:
+def line_aggregates(inputs: Inputs, windows: Windows) -> Table:
     """Return what was bought most and last."""
     placed = _placed(inputs.orders, inputs.links, windows).select("connection", "order_id", "person_id", "at")
     lines = inputs.order_lines
@@ -91,7 +91,7 @@ def line_facts(inputs: Inputs, windows: Windows) -> Table:
         product=dated(one["at"], one["product"]).max(),
     )
     known = of_category.category.notnull()
-    rank = ranked(of_category.pieces, of_category.category)
+    rank = rank_text(of_category.pieces, of_category.category)
     return of_category.group_by("person_id").aggregate(
         favourite_category=rank.max(where=known & (of_category.pieces > 0)).substr(RANKED),
         last_category=dated(of_category["at"], of_category.category).max(where=known).substr(DATED),

@@ -18,7 +18,7 @@ OUTLIVES = ("unsubscribed", "cleaned", "pending", "transactional")
 """These count for a person also when the record that shows them is archived, deleted or merged: see ADR 19."""
 
 
-def contact_facts(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Table:
+def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Table:
     """Return one row for everybody with an active contact: consent, the moment of the first contact, properties.
 
     Of contacts that tell different things the largest value counts, so that the order of rows does not matter.
@@ -36,7 +36,7 @@ def contact_facts(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Tab
         active=told.count(where=active),
         first_seen=told.created_at.min(),
         platforms=told.connection.nunique(where=active),
-        strictest=told.strictness.min(where=counts(told)),
+        strictest=told.strictness.min(where=consent_counts(told)),
         **{name.removeprefix("has_"): told[name].max(where=active) for name in (*named, *mapped)},
     )
     living = grouped.filter(grouped.active > 0)
@@ -45,12 +45,12 @@ def contact_facts(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Tab
     return living.mutate(consent=consent, employees=employees).drop("active", "strictest")
 
 
-def counts(contacts: Table) -> Any:
+def consent_counts(contacts: Table) -> Any:
     """Return the condition under which the consent that a contact shows counts for its person."""
     return (contacts.state == "active") | contacts.consent.isin(OUTLIVES)
 
 
-def answer_facts(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windows: Windows) -> Table:
+def answer_aggregates(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windows: Windows) -> Table:
     """Return the latest answers until the moment; one without a time came before all others."""
     answers = by_person(inputs.answers, inputs.links)
     given = answers.filter(answers.at.isnull() | (answers.at <= windows.moment), answers.value.nullif("").notnull())

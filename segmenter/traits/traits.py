@@ -1,10 +1,11 @@
 """Trait calculation for everyone as of a moment: Ibis in, Ibis out, one pass over each table.
 
-First facts, which can be kept (`segmenter.facts`): counts, sums, moments, texts.
-Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
-neither orders and engagements, nor contacts that were created later.
+First aggregates, which can be kept: counts, sums, moments, texts.
+Then traits, which follow from the aggregates and the moment: days since, rates, trends. Nothing after the moment
+counts: neither orders and engagements, nor contacts that were created later.
 
-A new source of traits is a function that returns one row a person, named in `facts`, and its traits in the catalogue.
+A new source of traits is a function that returns one row a person, named in `aggregates`, and its traits in
+the catalogue.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import pyarrow as pa
 from ibis import Table
 
 from segmenter.traits.builtin import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
-from segmenter.traits.clv import value_facts
+from segmenter.traits.clv import value_aggregates
 from segmenter.traits.definitions import Inputs
-from segmenter.traits.engagement import delivery_facts, engagement_facts, hour_facts
-from segmenter.traits.orders import line_facts, order_facts
-from segmenter.traits.people import answer_facts, contact_facts
+from segmenter.traits.engagement import delivery_aggregates, engagement_aggregates, hour_aggregates
+from segmenter.traits.orders import line_aggregates, order_aggregates
+from segmenter.traits.people import answer_aggregates, contact_aggregates
 from segmenter.traits.timestamps import days_between
 from segmenter.traits.windows import MONEY, Windows, whole
 
@@ -44,26 +45,26 @@ def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
     Returns:
         Counts are 0 where nothing happened; days, rates and texts are null where there is nothing to tell.
     """
-    return traits_of(facts(inputs, catalogue, as_of), catalogue, as_of, base=inputs.base)
+    return traits_of(aggregates(inputs, catalogue, as_of), catalogue, as_of, base=inputs.base)
 
 
-def facts(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
+def aggregates(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
     """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each."""
     windows = Windows(as_of)
-    people = contact_facts(inputs, catalogue, windows)
+    people = contact_aggregates(inputs, catalogue, windows)
     people = people.mutate(number=ibis.row_number().over(order_by=people.person_id))
     inputs = _numbered(inputs, people.select("person_id", "number"))
     joined: Any = people
     columns = {name: people[name] for name in people.columns if name != "number"}
     for place, part in enumerate(
         (
-            order_facts(inputs, windows),
-            line_facts(inputs, windows),
-            delivery_facts(inputs, windows),
-            engagement_facts(inputs, windows),
-            hour_facts(inputs, people.select("time_zone", person_id="number"), windows),
-            value_facts(inputs, windows),
-            answer_facts(inputs, catalogue.surveyed, windows),
+            order_aggregates(inputs, windows),
+            line_aggregates(inputs, windows),
+            delivery_aggregates(inputs, windows),
+            engagement_aggregates(inputs, windows),
+            hour_aggregates(inputs, people.select("time_zone", person_id="number"), windows),
+            value_aggregates(inputs, windows),
+            answer_aggregates(inputs, catalogue.surveyed, windows),
         )
     ):
         told = part.rename({f"person_{place}": "person_id"})
@@ -93,7 +94,7 @@ def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Tabl
     """Return the traits that follow from *known* facts at *as_of* (UTC).
 
     Args:
-        known: As `facts` returns them.
+        known: As `aggregates` returns them.
         catalogue: Which traits.
         as_of: The moment of the facts.
         base: As `base_rates` returns it; None where *known* is everybody, and tells it.

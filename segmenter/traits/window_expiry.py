@@ -1,9 +1,9 @@
 """Window expiry: people whose windowed traits change by the passing of time alone.
 
-Facts (`segmenter.traits.traits.facts`) that are kept are moments, texts, totals, and counts within windows. When a day
-passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later
+Kept aggregates (`segmenter.traits.traits.aggregates`) are moments, texts, totals, and counts within windows. When a day
+passes, moments, texts and totals stay as they are, and a count loses what left its window. So the aggregates of a later
 moment are those that are kept, minus `left`, except for persons of whom anything changed or for whom something came
-between the moments: their facts are made anew from all that is known of them (`sync.traits.compute`).
+between the moments: their aggregates are made anew from all that is known of them (`sync.traits.compute`).
 """
 
 from __future__ import annotations

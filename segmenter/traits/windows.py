@@ -78,7 +78,7 @@ def dated(at: Any, text: Any) -> Any:
     return (microseconds(at) + BEFORE_ALL).fill_null(0).cast("string").lpad(DATED, "0").concat(text)
 
 
-def ranked(count: Any, text: Any) -> Any:
+def rank_text(count: Any, text: Any) -> Any:
     """Text behind its count (from 1), so that the largest is the most frequent."""
     return count.cast("string").lpad(RANKED, "0").concat(text)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from segmenter.classifier.linear import LinearModel
 from segmenter.errors import DefinitionError
 from segmenter.surveys.answers import number_of
-from segmenter.typing_tool.tool_file import Question, slug, trait_name
+from segmenter.typing_tool.tool_file import SurveyQuestion, slug, trait_name
 
 CONSTANTS = frozenset({
     "constant", "constants", "(constant)", "const", "intercept", "(intercept)", "bias",
@@ -19,7 +19,7 @@ FEWEST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class AgencyTable:
     """Cells as text.
 
     Attributes:
@@ -43,12 +43,12 @@ class Imported:
     """
 
     model: LinearModel
-    questions: tuple[Question, ...]
+    questions: tuple[SurveyQuestion, ...]
     has_means: bool
     transposed: bool
 
 
-def read_coefficients(table: Table, tool: str, *, file: str) -> Imported:
+def read_coefficients(table: AgencyTable, tool: str, *, file: str) -> Imported:
     """Return the classification functions of a table: z = constant + sum of coefficient times answer.
 
     Args:
@@ -71,9 +71,11 @@ def read_coefficients(table: Table, tool: str, *, file: str) -> Imported:
     cells, items, named, constant, means = _turned(table, file) if in_columns else _straight(table, file)
     segments = [slug(name) for name in named]
     _check_names(items, segments, file)
-    questions: list[Question] = []
+    questions: list[SurveyQuestion] = []
     for item in items:
-        questions.append(Question(trait=trait_name(tool, item, {q.trait for q in questions}), item=item, text=item))
+        questions.append(
+            SurveyQuestion(trait=trait_name(tool, item, {q.trait for q in questions}), item=item, text=item)
+        )
     fill = tuple(means or [0.0] * len(items))
     model = LinearModel(
         "lda",
@@ -90,7 +92,7 @@ def read_coefficients(table: Table, tool: str, *, file: str) -> Imported:
 Parsed = tuple[list[list[float]], list[str], list[str], list[float], list[float] | None]
 
 
-def _straight(table: Table, file: str) -> Parsed:
+def _straight(table: AgencyTable, file: str) -> Parsed:
     columns = [place for place, name in enumerate(table.headers) if place and _plain(name) not in MEANS]
     mean = next((place for place, name in enumerate(table.headers) if place and _plain(name) in MEANS), None)
     rows = [place for place, row in enumerate(table.rows) if _plain(row[0]) not in CONSTANTS]
@@ -104,7 +106,7 @@ def _straight(table: Table, file: str) -> Parsed:
     )
 
 
-def _turned(table: Table, file: str) -> Parsed:
+def _turned(table: AgencyTable, file: str) -> Parsed:
     columns = [place for place, name in enumerate(table.headers) if place and _plain(name) not in CONSTANTS]
     constant = next(place for place, name in enumerate(table.headers) if _plain(name) in CONSTANTS)
     rows = [place for place, row in enumerate(table.rows) if _plain(row[0]) not in MEANS]
@@ -122,7 +124,7 @@ def _plain(name: str) -> str:
     return name.strip().casefold()
 
 
-def _number(table: Table, row: int, column: int, file: str) -> float:
+def _number(table: AgencyTable, row: int, column: int, file: str) -> float:
     cell = table.rows[row][column]
     number = number_of(cell)
     if number is None:

@@ -18,19 +18,19 @@ from segmenter.stats.folds import folds
 from segmenter.surveys.answers import MOST_LEVELS, AnswerSheet
 from segmenter.typing_tool.forward_selection import forward_selection
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments
-from segmenter.typing_tool.targets import Labeller
+from segmenter.typing_tool.targets import Relabeller
 from segmenter.typing_tool.tool_file import (
     FORMAT,
-    Answer,
+    AnswerOption,
     Point,
     Profiles,
-    Quality,
-    Question,
+    SurveyQuestion,
     ToolFile,
+    ToolQuality,
     trait_name,
     version_of,
 )
-from segmenter.typing_tool.validation import METHODS, Curve, HeldOut, Method, fill_values, filled, hit_rates, logit
+from segmenter.typing_tool.validation import METHODS, Curve, HeldOut, ToolMethod, fill_values, filled, hit_rates, logit
 
 LEAST, MOST = 5, 15  # questions, if nobody says how many
 LEFT_OUT = 0.2  # of the answers, when ways to stand in for them are compared
@@ -38,7 +38,7 @@ SMOOTHING = 1.0  # one answer of each kind more than was counted, so that nothin
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ToolRequest:
     """What is wanted.
 
     Attributes:
@@ -55,7 +55,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BuiltTool:
     """A tool, and the curve it was chosen from.
 
     Attributes:
@@ -67,7 +67,9 @@ class Made:
     chosen_in: Mapping[str, float]
 
 
-def make_tool(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: Order, generator: Generator) -> Made:
+def make_tool(
+    sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], order: ToolRequest, generator: Generator
+) -> BuiltTool:
     """Make a tool from usable items of respondents who each stand in one row.
 
     Args:
@@ -96,7 +98,7 @@ def make_tool(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], orde
     questions = _questions(sheet, path, order)
     linear = _linear(method, cooled, names, questions, fill[path], held_out.temperature())
     profiles, by_mean, by_classes = _profiles(sheet.values[:, path], labels, len(names), questions, method, generator)
-    quality = Quality(
+    quality = ToolQuality(
         respondents=len(sheet.respondents),
         segments_from=order.segments_from,
         largest_share=curve.largest_share,
@@ -119,10 +121,12 @@ def make_tool(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], orde
         quality=quality,
     )
     shares = curve.chosen_in(size)
-    return Made(file, curve, {sheet.items[item]: shares.get(item, 0.0) for item in path})
+    return BuiltTool(file, curve, {sheet.items[item]: shares.get(item, 0.0) for item in path})
 
 
-def _check(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: Order, generator: Generator) -> None:
+def _check(
+    sheet: AnswerSheet, labeller: Relabeller, names: Sequence[str], order: ToolRequest, generator: Generator
+) -> None:
     people, wanted = len(sheet.respondents), RESPONDENTS * len(names)
     where = f"tool {order.name!r}"
     if len(names) < 2:  # noqa: PLR2004 - one segment needs no tool
@@ -138,14 +142,19 @@ def _check(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: 
         raise DefinitionError(f"{told}: ask for fewer segments, or more people", where=where)
 
 
-def _fit(method: Method, values: Matrix, labels: Labels, segments: int) -> Linear:
+def _fit(method: ToolMethod, values: Matrix, labels: Labels, segments: int) -> Linear:
     if method == "logit":
         return logit(values, labels, segments)
     return Moments.of(values, labels, segments).discriminant(range(values.shape[1]))
 
 
 def _linear(
-    method: Method, model: Linear, names: Sequence[str], questions: Sequence[Question], fill: Matrix, temperature: float
+    method: ToolMethod,
+    model: Linear,
+    names: Sequence[str],
+    questions: Sequence[SurveyQuestion],
+    fill: Matrix,
+    temperature: float,
 ) -> LinearModel:
     return LinearModel(
         method,
@@ -159,19 +168,19 @@ def _linear(
     )
 
 
-def _questions(sheet: AnswerSheet, path: Sequence[int], order: Order) -> tuple[Question, ...]:
-    found: list[Question] = []
+def _questions(sheet: AnswerSheet, path: Sequence[int], order: ToolRequest) -> tuple[SurveyQuestion, ...]:
+    found: list[SurveyQuestion] = []
     for place in path:
         item = sheet.items[place]
         trait = trait_name(order.name, item, {question.trait for question in found})
         levels = np.unique(sheet.values[~np.isnan(sheet.values[:, place]), place])
         words = sheet.labels.get(item, {})
         answers = (
-            tuple(Answer(value=float(level), label=words.get(float(level), f"{level:g}")) for level in levels)
+            tuple(AnswerOption(value=float(level), label=words.get(float(level), f"{level:g}")) for level in levels)
             if len(levels) <= MOST_LEVELS
             else ()
         )
-        found.append(Question(trait=trait, item=item, text=order.texts.get(item, item), answers=answers))
+        found.append(SurveyQuestion(trait=trait, item=item, text=order.texts.get(item, item), answers=answers))
     return tuple(found)
 
 
@@ -193,7 +202,12 @@ def _point(curve: Curve, size: int) -> Point:
 
 
 def _profiles(
-    values: Matrix, labels: Labels, segments: int, questions: Sequence[Question], method: Method, generator: Generator
+    values: Matrix,
+    labels: Labels,
+    segments: int,
+    questions: Sequence[SurveyQuestion],
+    method: ToolMethod,
+    generator: Generator,
 ) -> tuple[Profiles | None, float | None, float | None]:
     """Latent classes of the segments, and the hit rates with a fifth of the answers left out: by means, by classes."""
     if not all(question.answers for question in questions):
@@ -215,7 +229,7 @@ def _profiles(
     return cooled, HeldOut(by_mean, labels, everybody).hit_rate, classes.hit_rate
 
 
-def learn_profiles(values: Matrix, labels: Labels, segments: int, questions: Sequence[Question]) -> Profiles:
+def learn_profiles(values: Matrix, labels: Labels, segments: int, questions: Sequence[SurveyQuestion]) -> Profiles:
     """Return the latent classes that the segments are: shares, and how often each answer is given in each."""
     counts = np.bincount(labels, minlength=segments).astype(float)
     answers = {}
@@ -230,7 +244,7 @@ def learn_profiles(values: Matrix, labels: Labels, segments: int, questions: Seq
     return Profiles(shares=tuple(shares.tolist()), answers=answers, temperature=1.0)
 
 
-def class_scores(profiles: Profiles, questions: Sequence[Question], values: Matrix) -> Matrix:
+def class_scores(profiles: Profiles, questions: Sequence[SurveyQuestion], values: Matrix) -> Matrix:
     """Return ln P(segment) + sum of ln P(answer | segment) over what was answered, cooled; (people, segments)."""
     scores = np.tile(np.log(np.array(profiles.shares)), (len(values), 1))
     for place, question in enumerate(questions):

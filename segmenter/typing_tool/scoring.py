@@ -12,7 +12,7 @@ from segmenter.classifier.reasons import NOTHING
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.typing_tool.build import class_scores
 from segmenter.typing_tool.lda import Matrix, probabilities
-from segmenter.typing_tool.tool_file import Question, ToolFile
+from segmenter.typing_tool.tool_file import SurveyQuestion, ToolFile
 
 MOST_REASONS = 3
 
@@ -109,6 +109,6 @@ def _reasons(file: ToolFile, model: LinearModel, features: Matrix, parts: Matrix
     return "; ".join(said) or NOTHING
 
 
-def _said(question: Question, value: float) -> str:
+def _said(question: SurveyQuestion, value: float) -> str:
     label = next((answer.label for answer in question.answers if answer.value == value), f"{value:g}")
     return f"{question.item}: {label}"

@@ -9,10 +9,10 @@ from numpy.random import Generator
 
 from segmenter.classifier.train import aligned
 from segmenter.discover.cross_fit import found_again
-from segmenter.stats.item_matrix import base_of
+from segmenter.stats.item_matrix import rebuilt_items
 from segmenter.typing_tool.lda import Labels, Matrix
 
-Labeller = Callable[[Labels, Generator], Labels]
+Relabeller = Callable[[Labels, Generator], Labels]
 """Told the rows (places) it may learn from; answers the segment (0 to k - 1) of every row.
 
 The truth of somebody who was held out is what a segmentation of the others says of their full set of answers."""
@@ -20,7 +20,7 @@ The truth of somebody who was held out is what a segmentation of the others says
 STARTS = 20  # k-means has many optima that lie close together
 
 
-def given(labels: Labels) -> Labeller:
+def given(labels: Labels) -> Relabeller:
     """Return a labeller for segments that are known: nothing is learned."""
 
     def known(rows: Labels, generator: Generator) -> Labels:
@@ -30,7 +30,7 @@ def given(labels: Labels) -> Labeller:
     return known
 
 
-def found_anew(values: Matrix, segments: int, truth: Labels) -> Labeller:
+def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
     """Return a labeller for segments that k-means found: it finds them anew among the rows that it is told.
 
     Told everybody, it answers *truth*: that is what they are.
@@ -40,7 +40,7 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Labeller:
         segments: How many there were before any were merged.
         truth: (people,) the segment of each; new ones are called as those they share most people with.
     """
-    items = base_of({str(place): column for place, column in enumerate(values.T)}, most=segments)
+    items = rebuilt_items({str(place): column for place, column in enumerate(values.T)}, most=segments)
     names = truth.astype(str)
 
     def found(rows: Labels, generator: Generator) -> Labels:
@@ -52,7 +52,7 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Labeller:
     return found
 
 
-def k_means(values: Matrix, segments: int) -> Labeller:
+def k_means(values: Matrix, segments: int) -> Relabeller:
     """Return a labeller that finds *segments* groups by k-means on *values* (people, items), without gaps.
 
     Group 0 is the largest.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from segmenter.classifier.label_groups import meaning_of
 from segmenter.classifier.linear import LinearModel
-from segmenter.classifier.model_file import Coefficients, Name, Number, Row, read_from, sealed, unsealed
+from segmenter.classifier.model_file import Coefficients, MatrixRow, Name, Number, read_from, sealed, unsealed
 from segmenter.errors import DefinitionError
 
 FORMAT = 1
@@ -23,14 +23,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Answer(_Part):
+class AnswerOption(_Part):
     """One answer that a question offers: the number that is stored, and what people read."""
 
     value: Number
     label: Annotated[str, Field(max_length=300)]
 
 
-class Question(_Part):
+class SurveyQuestion(_Part):
     """One question.
 
     Attributes:
@@ -43,7 +43,7 @@ class Question(_Part):
     trait: Name
     item: Name
     text: Annotated[str, Field(max_length=2_000)]
-    answers: Annotated[tuple[Answer, ...], Field(max_length=50)] = ()
+    answers: Annotated[tuple[AnswerOption, ...], Field(max_length=50)] = ()
 
 
 class Point(_Part):
@@ -66,7 +66,7 @@ class Point(_Part):
     agreement: Number
 
 
-class Quality(_Part):
+class ToolQuality(_Part):
     """What was measured when the tool was made; an imported one has none."""
 
     respondents: int
@@ -88,8 +88,8 @@ class Profiles(_Part):
         temperature: By which log posteriors are divided.
     """
 
-    shares: Row
-    answers: dict[Name, tuple[Row, ...]]
+    shares: MatrixRow
+    answers: dict[Name, tuple[MatrixRow, ...]]
     temperature: Number
 
 
@@ -112,11 +112,11 @@ class ToolFile(_Part):
     source: Literal["designed", "imported", "discovered"]
     survey: Name
     model: Coefficients
-    questions: Annotated[tuple[Question, ...], Field(min_length=1, max_length=500)]
+    questions: Annotated[tuple[SurveyQuestion, ...], Field(min_length=1, max_length=500)]
     profiles: Profiles | None = None
     complete: bool = False
     means: dict[Name, Name | None] = Field(default_factory=dict)
-    quality: Quality | None = None
+    quality: ToolQuality | None = None
 
     def linear(self) -> LinearModel:
         """Return what scores.

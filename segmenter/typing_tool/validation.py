@@ -19,10 +19,10 @@ from threadpoolctl import threadpool_limits
 from segmenter.stats.folds import folds
 from segmenter.typing_tool.forward_selection import TINY, forward_selection
 from segmenter.typing_tool.lda import Labels, Linear, Matrix, Moments, probabilities
-from segmenter.typing_tool.targets import Labeller
+from segmenter.typing_tool.targets import Relabeller
 
-Method = Literal["lda", "logit"]
-METHODS: tuple[Method, ...] = ("lda", "logit")
+ToolMethod = Literal["lda", "logit"]
+METHODS: tuple[ToolMethod, ...] = ("lda", "logit")
 P_MIN, MARGIN = 0.6, 0.15  # an answer counts as sure from here on (Chow's rule)
 Z = 1.959963984540054  # of a 95% interval
 LETTING_ITERATE = 5000
@@ -92,7 +92,7 @@ class Curve:
         proportional_chance: Hit rate of guessing by the shares: the sum of their squares.
     """
 
-    held_out: Mapping[tuple[Method, int], HeldOut]
+    held_out: Mapping[tuple[ToolMethod, int], HeldOut]
     paths: Sequence[Sequence[int]]
     largest_share: float
     proportional_chance: float
@@ -102,7 +102,7 @@ class Curve:
         """The numbers of items that were tried, ascending."""
         return tuple(sorted({size for _, size in self.held_out}))
 
-    def best_method(self, size: int) -> Method:
+    def best_method(self, size: int) -> ToolMethod:
         """Return the method with the higher hit rate at *size* items; discriminant analysis among equals."""
         return max(METHODS, key=lambda method: self.held_out[method, size].hit_rate)
 
@@ -127,7 +127,7 @@ class Curve:
 
 
 def hit_rates(
-    values: Matrix, labeller: Labeller, generator: Generator, *, most: int, outer: int = 5, within: int = 5
+    values: Matrix, labeller: Relabeller, generator: Generator, *, most: int, outer: int = 5, within: int = 5
 ) -> Curve:
     """Return the curve of hit rates for 1 to *most* items.
 
@@ -143,7 +143,7 @@ def hit_rates(
         everybody = np.arange(len(values))
         first = labeller(everybody, generator)
         placed = folds(first, outer, generator)
-        found: dict[tuple[Method, int], list[HeldOut]] = {}
+        found: dict[tuple[ToolMethod, int], list[HeldOut]] = {}
         paths = []
         for fold in range(outer):
             rows, away = np.flatnonzero(placed != fold), np.flatnonzero(placed == fold)
@@ -167,7 +167,7 @@ def _joined(parts: Sequence[HeldOut]) -> HeldOut:
     )
 
 
-def _models(values: Matrix, labels: Labels, path: Sequence[int]) -> Iterator[tuple[Method, int, Linear]]:
+def _models(values: Matrix, labels: Labels, path: Sequence[int]) -> Iterator[tuple[ToolMethod, int, Linear]]:
     segments = int(labels.max()) + 1
     moments = Moments.of(values, labels, segments)
     for size in range(1, len(path) + 1):

@@ -45,7 +45,7 @@ def _top_count(people: int, top: float) -> int:
     return max(1, round(people * top))
 
 
-def compare(
+def compare_rankings(
     model: Array, naive: Mapping[str, Array], outcome: Array, rng: np.random.Generator, *, top: float = TOP
 ) -> dict[str, Capture]:
     """Return the capture of the model (under "model") and of each naive ranking, with the difference's interval.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from segmenter.stats.mle import Maximum, maximise
 
 Array = NDArray[np.float64]
-Kind = Literal["bg/nbd", "nbd"]
+FrequencyKind = Literal["bg/nbd", "nbd"]
 LEAST_DROPOUT = 1e-6
 PARAMETERS = (1e-5, 1e5)
 WORTH = 0.5  # of log-likelihood, that the dropout must add to what the NBD says already
@@ -38,7 +38,7 @@ class Frequency:
         fallback: Why it is not the BG/NBD, in a sentence; "" where it is.
     """
 
-    kind: Kind
+    kind: FrequencyKind
     r: float
     alpha: float
     a: float

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from segmenter import minimum
 from segmenter.value.bg_nbd import Frequency, fit_frequency
-from segmenter.value.gamma_gamma import Spend, fit_spend
+from segmenter.value.gamma_gamma import SpendModel, fit_spend
 from segmenter.value.rfm_summary import Buyers, History
 
 Array = NDArray[np.float64]
@@ -55,7 +55,7 @@ class ValueModel:
     """
 
     frequency: Frequency
-    spend: Spend
+    spend: SpendModel
     as_of: datetime
     buyers: int
     currency: str
@@ -122,7 +122,7 @@ def model_of(document: Any) -> ValueModel:
             raise ModelFileError("the model does not match its digest: it was damaged or changed")
         model = ValueModel(
             frequency=Frequency(**told["frequency"]),
-            spend=Spend(**told["spend"]),
+            spend=SpendModel(**told["spend"]),
             as_of=datetime.fromisoformat(told["as_of"]),
             buyers=int(told["buyers"]),
             currency=str(told["currency"]),

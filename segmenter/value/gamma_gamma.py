@@ -17,7 +17,7 @@ STARTS = ((6.0, 4.0, 15.0), (1.0, 2.0, 1.0), (3.0, 3.0, 300.0))
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class SpendModel:
     """A fitted model of the amount of one order.
 
     Attributes:
@@ -71,7 +71,7 @@ def gamma_gamma_log_likelihood(parameters: Array, x: Array, m: Array) -> float:
     return float(np.sum(told))
 
 
-def fit_spend(repeats: Array, repeat_mean: Array) -> Spend:
+def fit_spend(repeats: Array, repeat_mean: Array) -> SpendModel:
     """Fit Gamma-Gamma to buyers with a repeat order of more than nothing; where it degenerates, take means.
 
     Raises:
@@ -90,11 +90,11 @@ def fit_spend(repeats: Array, repeat_mean: Array) -> Spend:
     if reason:
         return _means(mean, len(m), related, reason)
     p, q, gamma = best.parameters
-    return Spend("gamma-gamma", p, q, gamma, mean, best.log_likelihood, len(m), related)
+    return SpendModel("gamma-gamma", p, q, gamma, mean, best.log_likelihood, len(m), related)
 
 
-def _means(mean: float, buyers: int, related: float, reason: str) -> Spend:
-    return Spend("mean", 0.0, 0.0, 0.0, mean, 0.0, buyers, related, reason)
+def _means(mean: float, buyers: int, related: float, reason: str) -> SpendModel:
+    return SpendModel("mean", 0.0, 0.0, 0.0, mean, 0.0, buyers, related, reason)
 
 
 def _boundary(best: Maximum) -> str:

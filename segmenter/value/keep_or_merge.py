@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from segmenter.minimum import PEOPLE, REACHABLE, SHARE, needs, of_a_segment
-from segmenter.value.ranking import Ranked
+from segmenter.value.ranking import RankedSegment
 
-Verdict = Literal["keep", "merge", "retire"]
+SegmentAction = Literal["keep", "merge", "retire"]
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class SegmentAdvice:
     """A recommendation for a segment: keep, merge or retire.
 
     Attributes:
@@ -25,12 +25,14 @@ class Advice:
         merge_with: The segment that gets the same message; "" unless the verdict is "merge".
     """
 
-    verdict: Verdict
+    verdict: SegmentAction
     reasons: tuple[str, ...]
     merge_with: str = ""
 
 
-def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bool) -> dict[str, Advice]:
+def advise_on_segments(
+    ranking: Sequence[RankedSegment], messages: Mapping[str, str], *, valued: bool
+) -> dict[str, SegmentAdvice]:
     """Return what to do with each ranked segment.
 
     Args:
@@ -47,27 +49,27 @@ def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bo
         twin = first.setdefault(messages[one.name], one.name) if one.name in messages else one.name
         if twin != one.name:
             reasons = (f"same message as {twin}", *against)
-            found[one.name] = Advice("merge", reasons, twin)
+            found[one.name] = SegmentAdvice("merge", reasons, twin)
         elif against:
-            found[one.name] = Advice("retire", tuple(against))
+            found[one.name] = SegmentAdvice("retire", tuple(against))
         else:
-            found[one.name] = Advice("keep", ("large enough, reachable, and has its own message",))
+            found[one.name] = SegmentAdvice("keep", ("large enough, reachable, and has its own message",))
     return found
 
 
-def _small(one: Ranked, least: int) -> list[str]:
+def _small(one: RankedSegment, least: int) -> list[str]:
     if one.people >= least:
         return []
     return [f"too small: {needs('it', least, 'people', one.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
 
 
-def _unreachable(one: Ranked) -> list[str]:
+def _unreachable(one: RankedSegment) -> list[str]:
     if one.reachable >= REACHABLE:
         return []
     return [f"not reachable: {needs('it', REACHABLE, 'marketable contacts who get email', one.reachable)}"]
 
 
-def _worthless(one: Ranked) -> list[str]:
+def _worthless(one: RankedSegment) -> list[str]:
     if one.interval.low > 0:
         return []
     return ["its value may be zero: the 95% CI includes 0"]

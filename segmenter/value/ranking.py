@@ -26,7 +26,7 @@ EXACT = 64  # of the largest values stand for themselves: they carry the varianc
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class SegmentResponse:
     """What a contact of the segment gains, as campaigns measured it.
 
     Attributes:
@@ -57,7 +57,7 @@ class SegmentPeople:
     values: Array
     reachable: NDArray[np.bool_]
     spent: Array
-    response: Response | None = None
+    response: SegmentResponse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Costs:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedSegment:
     """One segment's place.
 
     Attributes:
@@ -95,8 +95,8 @@ class Ranked:
 
 
 def rank(
-    segments: Sequence[SegmentPeople], costs: Costs, rng: np.random.Generator, *, beside: Sequence[Response] = ()
-) -> list[Ranked]:
+    segments: Sequence[SegmentPeople], costs: Costs, rng: np.random.Generator, *, beside: Sequence[SegmentResponse] = ()
+) -> list[RankedSegment]:
     """Rank segments that have people, the most valuable first.
 
     Args:
@@ -116,7 +116,7 @@ def rank(
     ties = _ties(values, apart)
     naive = _places(np.array([float(s.spent[s.reachable].sum()) for s in filled]))
     made = [
-        Ranked(
+        RankedSegment(
             segment.name,
             len(segment.values),
             int(segment.reachable.sum()),
@@ -147,7 +147,7 @@ def _worth(found: _Drawn, costs: Costs, rows: NDArray[np.int64]) -> Array:
     return np.asarray(found.reached[rows] * worth)
 
 
-def _draws(segments: Sequence[SegmentPeople], beside: Sequence[Response], rng: np.random.Generator) -> _Drawn:
+def _draws(segments: Sequence[SegmentPeople], beside: Sequence[SegmentResponse], rng: np.random.Generator) -> _Drawn:
     """Draw the people again: who is in which segment, who is reachable, and what they are worth."""
     sizes = np.array([len(s.values) for s in segments], dtype=np.float64)
     reachable = np.array([float(s.reachable.sum()) for s in segments])
@@ -162,7 +162,7 @@ def _draws(segments: Sequence[SegmentPeople], beside: Sequence[Response], rng: n
         errors[alone] = float(np.mean([s.values.var() for s in segments if len(s.values) > 1]))
     return _Drawn(
         np.vstack([reachable, reached]),
-        shrunken(np.vstack([measured, means]), errors),
+        shrunken_draws(np.vstack([measured, means]), errors),
         np.maximum(_gains([s.response for s in segments], beside, rng), 0.0),
     )
 
@@ -183,7 +183,9 @@ def _mean_draws(values: Array, rng: np.random.Generator) -> Array:
     return np.asarray(drawn @ bins / len(ordered))
 
 
-def _gains(responses: Sequence[Response | None], beside: Sequence[Response], rng: np.random.Generator) -> Array:
+def _gains(
+    responses: Sequence[SegmentResponse | None], beside: Sequence[SegmentResponse], rng: np.random.Generator
+) -> Array:
     """Gains (row 0 measured, then drawn), pulled to their common one; a measurement that several share counts once.
 
     A segment that nobody measured takes the common gain; its draws differ from it as those of segments do.
@@ -196,7 +198,7 @@ def _gains(responses: Sequence[Response | None], beside: Sequence[Response], rng
     gains = np.array([r.gain for r in everybody])
     errors = np.array([max(r.variance, 1e-12) for r in everybody])
     drawn = np.vstack([gains, rng.normal(gains, np.sqrt(errors), size=(DRAWS, len(everybody)))])
-    pulled = dict(zip(named, shrunken(drawn, errors).T, strict=False))
+    pulled = dict(zip(named, shrunken_draws(drawn, errors).T, strict=False))
     between = _between(gains, errors) or 0.0
     common = (drawn / (between + errors)).sum(axis=1) / (1 / (between + errors)).sum()
     for place, response in enumerate(responses):
@@ -207,7 +209,7 @@ def _gains(responses: Sequence[Response | None], beside: Sequence[Response], rng
     return found
 
 
-def shrunken(draws: Array, variances: Array) -> Array:
+def shrunken_draws(draws: Array, variances: Array) -> Array:
     """Pull each row's values towards their common mean, the further the noisier they are.
 
     DerSimonian & Laird 1986 for the variance between groups, which row 0 (as measured) decides for all rows.
@@ -279,7 +281,7 @@ def _places(scores: Array) -> NDArray[np.int64]:
     return np.asarray([1 + int((scores > score).sum()) for score in scores], dtype=np.int64)
 
 
-def chosen(ranking: Sequence[Ranked], number: int, before: Sequence[str] = ()) -> list[str]:
+def most_valuable(ranking: Sequence[RankedSegment], number: int, before: Sequence[str] = ()) -> list[str]:
     """Return the *number* most valuable segments; among those that can't be told apart, who was chosen before stays."""
     kept = sorted(ranking, key=lambda one: (one.tie, one.name not in before, -one.value, one.name))
     return [one.name for one in kept[:number]]

@@ -74,7 +74,7 @@ class History:
     not_positive: int
 
 
-def history(orders: Table, links: Table, as_of: datetime) -> History:
+def purchase_history(orders: Table, links: Table, as_of: datetime) -> History:
     """Return everybody who bought until *as_of*.
 
     Args:

@@ -16,8 +16,8 @@ import pyarrow as pa
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
 from sync.apply.push import Sent, key
-from sync.consent.strictest import Row, consent_of
-from sync.session import RecordedRun, Workbench
+from sync.consent.strictest import ContactRow, strictest_consent
+from sync.session import RecordedRun, Session
 
 FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
 FEW = 300  # people up to whom their records are named to the platforms
@@ -49,7 +49,7 @@ class ConsentCheck:
         requests: What it took, by connection and endpoint.
     """
 
-    bench: Workbench
+    session: Session
     changes: Sequence[Change]
     whole: bool = False
     asked_at: datetime | None = None
@@ -64,7 +64,7 @@ class ConsentCheck:
             TryLaterError: A platform did not answer.
             FixSettingsError: A platform can't be asked.
         """
-        if self.asked_at is None or self.bench.now() - self.asked_at > FRESH:
+        if self.asked_at is None or self.session.now() - self.asked_at > FRESH:
             self._ask()
         found = []
         for change in changes:
@@ -75,11 +75,11 @@ class ConsentCheck:
         return found
 
     def _ask(self) -> None:
-        at = self.bench.now()
+        at = self.session.now()
         planned = {change.person_id for change in self.changes}
         few = self._records_of(planned) if len(planned) <= FEW else None
-        fresh: dict[str, Row] = {}
-        for name in self.bench.workspace.connections:
+        fresh: dict[str, ContactRow] = {}
+        for name in self.session.workspace.connections:
             for row in self._changed(name, few):
                 fresh[platform_key(name, row["platform_id"])] = row
         self._judge(fresh, planned)
@@ -87,7 +87,7 @@ class ConsentCheck:
 
     def _records_of(self, persons: set[str]) -> dict[str, list[str]]:
         """Platform ids of people's contacts in use, by connection."""
-        known = self._known(self.bench.control.links.of_persons(persons))
+        known = self._known(self.session.control.links.of_persons(persons))
         found: dict[str, list[str]] = {}
         for row in known.values():
             if row["state"] == "active":
@@ -95,15 +95,15 @@ class ConsentCheck:
         return found
 
     def _changed(self, name: str, few: Mapping[str, Sequence[str]] | None) -> list[dict[str, Any]]:
-        connector = self.bench.connector(name)
-        cursor = self.bench.control.cursors.get(name, CONTACTS.name)
+        connector = self.session.connector(name)
+        cursor = self.session.control.cursors.get(name, CONTACTS.name)
         before = dict(connector.traffic.requests)
         try:
             rows = connector.consents(cursor, None if few is None else few.get(name, ()))
         except PersonasyncError as error:
             told = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
             raise (FixSettingsError if isinstance(error, FixSettingsError) else TryLaterError)(
-                told, mend=AGAIN
+                told, fix=AGAIN
             ) from error
         took = self.requests.setdefault(name, {})
         for endpoint, count in connector.traffic.requests.items():
@@ -112,48 +112,48 @@ class ConsentCheck:
         listed: list[dict[str, Any]] = rows.to_pylist()
         return listed
 
-    def _judge(self, fresh: Mapping[str, Row], planned: set[str]) -> None:
+    def _judge(self, fresh: Mapping[str, ContactRow], planned: set[str]) -> None:
         """Compare what people's contacts show now with what may be written to."""
         named = {key: _names(key, row) for key, row in fresh.items()}
-        linked = self.bench.control.links.of_keys({key for keys in named.values() for key in keys})
-        into = self.bench.control.links.merged()
+        linked = self.session.control.links.of_keys({key for keys in named.values() for key in keys})
+        into = self.session.control.links.merged()
         planned_as: dict[str, set[str]] = {}
         for person in planned:
             planned_as.setdefault(into.get(person, person), set()).add(person)
-        touched: dict[str, dict[str, Row]] = {person: {} for person in planned_as} if self.whole else {}
+        touched: dict[str, dict[str, ContactRow]] = {person: {} for person in planned_as} if self.whole else {}
         for contact, row in fresh.items():
             for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
                 touched.setdefault(person, {})[contact] = row
-        known = self._known(self.bench.control.links.of_persons(touched))
-        of_person: dict[str, dict[str, Row]] = {}
-        for contact, person in self.bench.control.links.of_keys(known).items():
+        known = self._known(self.session.control.links.of_persons(touched))
+        of_person: dict[str, dict[str, ContactRow]] = {}
+        for contact, person in self.session.control.links.of_keys(known).items():
             of_person.setdefault(person, {})[contact] = known[contact]
-        allowed = self.bench.workspace.consent.push
+        allowed = self.session.workspace.consent.push
         self.persons, self.records = {}, {}
         for person, rows in touched.items():
             before = of_person.get(person, {})
             now = {contact: _over(before.get(contact), row) for contact, row in rows.items()}
-            consent = consent_of([*{**before, **now}.values()])
+            consent = strictest_consent([*{**before, **now}.values()])
             if consent not in allowed:
                 self.persons |= dict.fromkeys(planned_as[person], _why(before, now, consent))
             for row in now.values():
                 if row["state"] != "active":
                     self.records[row["connection"], row["platform_id"]] = _since(row["state"], row["connection"])
 
-    def _known(self, keys: Iterable[str]) -> dict[str, Row]:
+    def _known(self, keys: Iterable[str]) -> dict[str, ContactRow]:
         pairs = [key.partition(":")[::2] for key in keys if not key.startswith(ADDRESS)]
         if not pairs:
             return {}
         named = pa.Table.from_pylist([dict(zip(CONTACTS.key, pair, strict=True)) for pair in pairs])
-        rows = self.bench.warehouse.rows_of(CONTACTS.name, named).to_pylist()
+        rows = self.session.warehouse.rows_of(CONTACTS.name, named).to_pylist()
         return {platform_key(row["connection"], row["platform_id"]): row for row in rows}
 
 
 def leave_out(
-    bench: Workbench, refused: Sequence[Outcome], changes: Sequence[Change], sent: Sent, run: RecordedRun
+    session: Session, refused: Sequence[Outcome], changes: Sequence[Change], sent: Sent, run: RecordedRun
 ) -> list[Change]:
     """Note what is *refused* in the ledger of *run*, count it in *sent*, and return the *changes* that are left."""
-    bench.control.ledger.settle(run.run_id, refused)
+    session.control.ledger.settle(run.run_id, refused)
     for one in refused:
         sent.states[one.change.connection, one.state] += 1
         sent.reasons[one.change.connection, one.reason] += 1
@@ -161,21 +161,21 @@ def leave_out(
     return [change for change in changes if key(change) not in out]
 
 
-def _names(name: str, row: Row) -> set[str]:
+def _names(name: str, row: ContactRow) -> set[str]:
     """Keys under which the identity map may know a contact."""
     shown = (normalise_email(address) for address in (row["email"], *(row["additional_emails"] or ())))
     merged = {platform_key(row["connection"], old) for old in row["merged_ids"] or ()}
     return {name, *merged, *(email_key(address) for address in shown if address)}
 
 
-def _over(known: Row | None, row: Row) -> Row:
+def _over(known: ContactRow | None, row: ContactRow) -> ContactRow:
     """A contact as it is now; one that is gone keeps the consent that it had, where that is a refusal."""
     if row["state"] == "active" or known is None:
         return row
     return {**row, "consent": known["consent"] if row["consent"] == "unknown" else row["consent"]}
 
 
-def _why(before: Mapping[str, Row], now: Mapping[str, Row], consent: str) -> str:
+def _why(before: Mapping[str, ContactRow], now: Mapping[str, ContactRow], consent: str) -> str:
     if consent == "unknown":
         return "This person no longer has marketing consent."
     said = next((row for row in now.values() if row["consent"] == consent), None)

@@ -17,19 +17,19 @@ from typing import Any
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change, Outcome
 from sync.apply.consent_check import ConsentCheck, leave_out
-from sync.apply.push import Sent, key, recover, send
+from sync.apply.push import Sent, key, recover, send_changes
 from sync.breach import GuardrailError
 from sync.control.ledger import SENT_AGAIN
-from sync.fields.platform_persona import shared
-from sync.online.handoff import look_again, overtaken
+from sync.fields.platform_persona import co_owned_fields
+from sync.online.handoff import look_again, overtaken_persons
 from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
-from sync.plan.guardrails import fix
+from sync.plan.guardrails import how_to_override
 from sync.plan.job import basis
-from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
+from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PlanSelection:
     """The part of a plan to send: a limit or a canary share.
 
     Attributes:
@@ -53,7 +53,7 @@ class Part:
         return [change for change in meant if change.person_id in chosen]
 
 
-ALL = Part()
+ALL = PlanSelection()
 
 
 @dataclass(slots=True)
@@ -80,17 +80,17 @@ class Applied(Sent):
 
 
 def apply(
-    bench: Workbench,
+    session: Session,
     path: Path | None = None,
     *,
     override: frozenset[str] = frozenset(),
-    part: Part = ALL,
+    part: PlanSelection = ALL,
     progress: Progress = no_progress,
 ) -> Applied:
     """Send the plan at *path* (None: the newest one).
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         path: A file that `plan` wrote.
         override: Guardrails that are set aside for this one plan.
         part: What of it shall be sent.
@@ -100,47 +100,47 @@ def apply(
         FixSettingsError: There is no plan, it was edited, applied already, or the world moved under it.
         GuardrailError: A guardrail refused the plan.
     """
-    plan = read_plan(path or _newest(bench))
-    record = bench.control.plans.get(plan.plan_id)
+    plan = read_plan(path or _newest(session))
+    record = session.control.plans.get(plan.plan_id)
     if record is None:
-        raise FixSettingsError(f"{plan.path} was made in another workspace.", mend=NEW_PLAN)
+        raise FixSettingsError(f"{plan.path} was made in another workspace.", fix=NEW_PLAN)
     if record.state == "applied":
-        raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", mend=NEW_PLAN)
-    wanted = part.only or frozenset(bench.workspace.connections)
-    names = [name for name in bench.workspace.connections if name in wanted and bench.connector(name).pushes]
-    _refuse_stale(bench, plan)
-    _refuse_breaches(bench, plan, override)
+        raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", fix=NEW_PLAN)
+    wanted = part.only or frozenset(session.workspace.connections)
+    names = [name for name in session.workspace.connections if name in wanted and session.connector(name).pushes]
+    _refuse_stale(session, plan)
+    _refuse_breaches(session, plan, override)
     applied = Applied(plan_id=plan.plan_id)
-    with recorded(bench, f"apply {plan.plan_id}") as run:
+    with recorded(session, f"apply {plan.plan_id}") as run:
         applied.run_id = run.run_id
-        bench.control.plans.move(plan.plan_id, "applying")
+        session.control.plans.move(plan.plan_id, "applying")
         meant = part.of(plan)
         for name in names:
-            applied.recovered += _recovered(bench, name, applied)
-        check = ConsentCheck(bench, _waiting(bench, plan, meant))
+            applied.recovered += _recovered(session, name, applied)
+        check = ConsentCheck(session, _waiting(session, plan, meant))
         for name in names:
             waiting = [change for change in check.changes if change.connection == name]
-            waiting = _still_meant(bench, plan, waiting, applied)
-            waiting = _permitted(bench, name, waiting, check, applied, run)
-            waiting = _untouched(bench, name, waiting, applied, run)
+            waiting = _still_meant(session, plan, waiting, applied)
+            waiting = _permitted(session, name, waiting, check, applied, run)
+            waiting = _untouched(session, name, waiting, applied, run)
             if waiting and name not in applied.failed:
-                requests = bench.connector(name).requests_for(waiting)
-                applied.predicted_seconds += bench.connector(name).seconds_for(requests)
+                requests = session.connector(name).requests_for(waiting)
+                applied.predicted_seconds += session.connector(name).seconds_for(requests)
                 applied.predicted[name] = dict(Counter(requests) + Counter(check.requests.get(name, {})))
-                began = bench.now()
-                send(bench, bench.connector(name), waiting, applied, run, progress)
-                look_again(bench, waiting, since=began, run_id=run.run_id)
-        applied.waiting = len(_still_meant(bench, plan, _waiting(bench, plan, plan.changes)))
+                began = session.now()
+                send_changes(session, session.connector(name), waiting, applied, run, progress)
+                look_again(session, waiting, since=began, run_id=run.run_id)
+        applied.waiting = len(_still_meant(session, plan, _waiting(session, plan, plan.changes)))
         if not applied.waiting and not applied.failed:
-            bench.control.plans.move(plan.plan_id, "applied")
+            session.control.plans.move(plan.plan_id, "applied")
         run.state = "failed" if applied.failed else "rejects" if applied.rejected else "done"
         run.counts.update(_counts(plan, applied))
     return applied
 
 
-def _recovered(bench: Workbench, name: str, sent: Sent) -> int:
+def _recovered(session: Session, name: str, sent: Sent) -> int:
     try:
-        return recover(bench, bench.connector(name))
+        return recover(session, session.connector(name))
     except PersonasyncError as error:
         sent.failed[name] = str(error)
         return 0
@@ -174,43 +174,43 @@ def _chance(plan_id: str, person: str) -> str:
     return hashlib.sha256(f"{plan_id} {person}".encode()).hexdigest()
 
 
-def _newest(bench: Workbench) -> Path:
-    newest = bench.control.plans.latest()
+def _newest(session: Session) -> Path:
+    newest = session.control.plans.latest()
     if newest is None:
-        raise FixSettingsError("No plan yet.", mend="Run `personasync plan` first.")
-    return bench.workspace.directory / newest.path
+        raise FixSettingsError("No plan yet.", fix="Run `personasync plan` first.")
+    return session.workspace.directory / newest.path
 
 
-def _refuse_stale(bench: Workbench, plan: SavedPlan) -> None:
+def _refuse_stale(session: Session, plan: SavedPlan) -> None:
     """A plan holds only in the world that it was made from; what it did itself is part of that world."""
-    present = basis(bench, own=plan.plan_id)
+    present = basis(session, own=plan.plan_id)
     moved = [what for what in present if present[what] != plan.basis.get(what)]
     if moved:
-        bench.control.plans.move(plan.plan_id, "stale")
+        session.control.plans.move(plan.plan_id, "stale")
         raise FixSettingsError(
             f"Plan {plan.plan_id} is out of date. Changed since it was made: {', '.join(moved)}.",
-            mend=NEW_PLAN,
+            fix=NEW_PLAN,
         )
 
 
-def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]) -> None:
+def _refuse_breaches(session: Session, plan: SavedPlan, override: frozenset[str]) -> None:
     standing = [breach for breach in plan.summary["breaches"] if breach["guardrail"] not in override]
     if standing:
-        bench.control.plans.move(plan.plan_id, "refused")
-        with recorded(bench, f"apply {plan.plan_id}") as run:
+        session.control.plans.move(plan.plan_id, "refused")
+        with recorded(session, f"apply {plan.plan_id}") as run:
             run.state = "refused"
             run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
         every = [breach["guardrail"] for breach in plan.summary["breaches"]]
-        raise GuardrailError(" ".join(breach["message"] for breach in standing), mend=fix(every))
+        raise GuardrailError(" ".join(breach["message"] for breach in standing), fix=how_to_override(every))
 
 
 def _still_meant(
-    bench: Workbench, plan: SavedPlan, changes: Sequence[Change], applied: Applied | None = None
+    session: Session, plan: SavedPlan, changes: Sequence[Change], applied: Applied | None = None
 ) -> list[Change]:
     """Changes of people whom the webhook service has not updated since the plan's assignments."""
-    assigned = bench.control.runs.get(plan.basis.get("assign", ""))
+    assigned = session.control.runs.get(plan.basis.get("assign", ""))
     since = assigned.started_at if assigned else plan.created_at
-    newer = overtaken(bench, since)
+    newer = overtaken_persons(session, since)
     left = [change for change in changes if change.person_id not in newer]
     if applied is not None:
         applied.overtaken += len(changes) - len(left)
@@ -218,7 +218,7 @@ def _still_meant(
 
 
 def _permitted(
-    bench: Workbench, name: str, changes: Sequence[Change], check: ConsentCheck, applied: Applied, run: RecordedRun
+    session: Session, name: str, changes: Sequence[Change], check: ConsentCheck, applied: Applied, run: RecordedRun
 ) -> list[Change]:
     """Changes whose people are still marketable; skips the others.
 
@@ -234,38 +234,38 @@ def _permitted(
             raise
         applied.failed[name] = str(error)
         return list(changes)
-    left = leave_out(bench, refused, changes, applied, run)
+    left = leave_out(session, refused, changes, applied, run)
     applied.skipped += len(changes) - len(left)
     return left
 
 
 def _untouched(
-    bench: Workbench, name: str, changes: Sequence[Change], applied: Applied, run: RecordedRun
+    session: Session, name: str, changes: Sequence[Change], applied: Applied, run: RecordedRun
 ) -> list[Change]:
     """Changes that overwrite no edit since the last pull; skips the others."""
-    guarded = {field for field, overwrite in shared(bench, name).items() if not overwrite}
+    guarded = {field for field, overwrite in co_owned_fields(session, name).items() if not overwrite}
     asked = [change for change in changes if change.name in guarded and change.kind == "field"]
     if not asked or name in applied.failed:
         return list(changes)
     try:
-        shown = bench.connector(name).look(asked)
+        shown = session.connector(name).read_back(asked)
     except PersonasyncError as error:
         applied.failed[name] = str(error)
         return list(changes)
     moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
     outcomes = [Outcome(one, "parked", "Edited by someone since the last pull.", "set_by_others") for one in moved]
-    bench.control.ledger.settle(run.run_id, outcomes)
+    session.control.ledger.settle(run.run_id, outcomes)
     applied.states[name, "parked"] += len(moved)
     left = set(map(key, moved))
     return [one for one in changes if key(one) not in left]
 
 
-def _waiting(bench: Workbench, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:
+def _waiting(session: Session, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:
     """Those of *meant* that no apply of the plan has settled."""
     settled = {
         (outcome.change.connection, outcome.change.platform_id, outcome.change.kind, outcome.change.name)
-        for run in bench.control.runs.of_command(f"apply {plan.plan_id}")
-        for outcome in bench.control.ledger.outcomes(run.run_id)
+        for run in session.control.runs.of_command(f"apply {plan.plan_id}")
+        for outcome in session.control.ledger.outcomes(run.run_id)
         if outcome.state != "unknown" and outcome.code not in SENT_AGAIN
     }
     return [c for c in meant if (c.connection, c.platform_id, c.kind, c.name) not in settled]

@@ -20,7 +20,7 @@ from sync.session import Progress, RecordedRun, Recording
 NOT_KEPT = "not_kept"
 ABSENT = "\0"  # no platform shows this
 
-Shown = Mapping[tuple[str, str, str], str | None]
+CurrentValues = Mapping[tuple[str, str, str], str | None]
 
 
 @dataclass(slots=True)
@@ -47,8 +47,8 @@ class Sent:
         return sum(count for (_, one), count in self.states.items() if one == state)
 
 
-def send(
-    bench: Recording,
+def send_changes(
+    session: Recording,
     connector: Connector,
     changes: Sequence[Change],
     sent: Sent,
@@ -60,7 +60,7 @@ def send(
     """Write *changes* through *connector*; outcomes are in the ledger of *run*, and counted in *sent*.
 
     Args:
-        bench: Where the ledger is.
+        session: Where the ledger is.
         connector: Where to.
         changes: What.
         sent: What became of them, counted on.
@@ -68,26 +68,26 @@ def send(
         progress: Told how far it is.
         sample: Whether some of what was said to be applied is looked at.
     """
-    bench.control.ledger.intend(run.run_id, changes)
+    session.control.ledger.intend(run.run_id, changes)
     outcomes: dict[tuple[str, str, str], Outcome] = {}
     try:
-        _push(bench, connector, changes, outcomes, run, progress)
-        _send_again(bench, connector, outcomes, run, progress)
+        _push(session, connector, changes, outcomes, run, progress)
+        _send_again(session, connector, outcomes, run, progress)
         if sample:
-            _look_at_some(bench, connector, outcomes, run)
+            _look_at_some(session, connector, outcomes, run)
     except PersonasyncError as error:
         # one platform in trouble does not hold up the other; what is left keeps waiting in the ledger
         sent.failed[connector.name] = str(error)
     if any(one.state == "unchanged" and one.change.kind == "group" for one in outcomes.values()):
         # our picture of its groups is not what is there: the next pull reads all of them, whatever the platform says
-        bench.control.cursors.move(connector.name, "memberships", {}, run.run_id)
+        session.control.cursors.move(connector.name, "memberships", {}, run.run_id)
     for outcome in outcomes.values():
         sent.states[connector.name, outcome.state] += 1
         if outcome.state not in {"applied", "unchanged"}:
             sent.reasons[connector.name, outcome.reason or outcome.code] += 1
 
 
-def recover(bench: Recording, connector: Connector) -> int:
+def recover(session: Recording, connector: Connector) -> int:
     """Find out what became of changes of earlier runs that have no outcome, and note it in their ledger.
 
     Returns:
@@ -95,18 +95,18 @@ def recover(bench: Recording, connector: Connector) -> int:
     """
     left = {
         run_id: mine
-        for run_id, changes in bench.control.ledger.unsettled().items()
+        for run_id, changes in session.control.ledger.unsettled().items()
         if (mine := [change for change in changes if change.connection == connector.name])
     }
     if left:
-        shown = connector.look([change for changes in left.values() for change in changes])
+        shown = connector.read_back([change for changes in left.values() for change in changes])
         for run_id, changes in left.items():
-            bench.control.ledger.settle(run_id, [_found(change, shown) for change in changes])
+            session.control.ledger.settle(run_id, [_found(change, shown) for change in changes])
     return sum(map(len, left.values()))
 
 
 def _push(
-    bench: Recording,
+    session: Recording,
     connector: Connector,
     changes: Sequence[Change],
     outcomes: dict[tuple[str, str, str], Outcome],
@@ -115,14 +115,14 @@ def _push(
 ) -> None:
     done = 0
     for batch in connector.push(changes):
-        bench.control.ledger.settle(run.run_id, batch)
+        session.control.ledger.settle(run.run_id, batch)
         outcomes.update({key(one.change): one for one in batch})
         done += len(batch)
         progress(f"{connector.name} changes", done, len(changes))
 
 
 def _send_again(
-    bench: Recording,
+    session: Recording,
     connector: Connector,
     outcomes: dict[tuple[str, str, str], Outcome],
     run: RecordedRun,
@@ -132,33 +132,33 @@ def _send_again(
     unknown = [one.change for one in outcomes.values() if one.state == "unknown"]
     if not unknown:
         return
-    shown = connector.look(unknown)
+    shown = connector.read_back(unknown)
     found = [_found(change, shown) for change in unknown]
     settled = [one for one in found if one.code != INTERRUPTED]
-    bench.control.ledger.settle(run.run_id, settled)
+    session.control.ledger.settle(run.run_id, settled)
     outcomes.update({key(one.change): one for one in settled})
     again = [one.change for one in found if one.code == INTERRUPTED]
     if again:
-        _push(bench, connector, again, outcomes, run, progress)
+        _push(session, connector, again, outcomes, run, progress)
     still = [one.change for one in outcomes.values() if one.state == "unknown"]
     if still:
         raise TryLaterError(f"{connector.name} did not confirm {len(still)} changes.")
 
 
 def _look_at_some(
-    bench: Recording, connector: Connector, outcomes: dict[tuple[str, str, str], Outcome], run: RecordedRun
+    session: Recording, connector: Connector, outcomes: dict[tuple[str, str, str], Outcome], run: RecordedRun
 ) -> None:
     """Read a sample back; where one of it did not last, read all of them."""
     applied = [one.change for one in outcomes.values() if one.state == "applied"]
     if not applied:
         return
-    shown = connector.glance(applied)
+    shown = connector.read_back_sample(applied)
     lost = [change for change in applied if key(change) in shown and not _shows(change, shown)]
     if lost:
-        shown = connector.look(applied)
+        shown = connector.read_back(applied)
         lost = [change for change in applied if not _shows(change, shown)]
     broken = [Outcome(change, "rejected", _not_kept(change, shown), NOT_KEPT) for change in lost]
-    bench.control.ledger.settle(run.run_id, broken)
+    session.control.ledger.settle(run.run_id, broken)
     outcomes.update({key(one.change): one for one in broken})
 
 
@@ -167,12 +167,12 @@ def key(change: Change) -> tuple[str, str, str]:
     return change.platform_id, change.kind, change.name
 
 
-def _shows(change: Change, shown: Shown) -> bool:
+def _shows(change: Change, shown: CurrentValues) -> bool:
     present = shown.get(key(change), ABSENT)
     return (present or None) == (change.after or None)
 
 
-def _found(change: Change, shown: Shown) -> Outcome:
+def _found(change: Change, shown: CurrentValues) -> Outcome:
     if key(change) not in shown:
         return Outcome(change, "rejected", "This contact no longer exists on the platform.", "gone")
     if _shows(change, shown):
@@ -180,7 +180,7 @@ def _found(change: Change, shown: Shown) -> Outcome:
     return Outcome(change, "rejected", "Not applied: the run ended first.", INTERRUPTED)
 
 
-def _not_kept(change: Change, shown: Shown) -> str:
+def _not_kept(change: Change, shown: CurrentValues) -> str:
     present = shown.get(key(change), ABSENT)
     shows = "contact not found" if present == ABSENT else repr(present or "")
     return f"The platform reported success but returned {shows} when read back."

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from connectors.errors import FixSettingsError
 from connectors.records import Change
 from sync.apply.consent_check import ConsentCheck, leave_out
-from sync.apply.push import Sent, key, recover, send
+from sync.apply.push import Sent, key, recover, send_changes
 from sync.control.runs import Run
-from sync.session import Progress, Workbench, no_progress, recorded
+from sync.session import Progress, Session, no_progress, recorded
 
 NEWEST = "last"
 UNDOABLE = ("apply ", "undo ")
@@ -60,30 +60,30 @@ class Undone(Sent):
     left: int = 0
 
 
-def intended(bench: Workbench, run_id: str) -> Intended:
+def intended(session: Session, run_id: str) -> Intended:
     """Look at the platforms, and return what `undo` would do. Nothing is written there.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         run_id: As `history` shows it; "last" is the newest plan that was applied, in as many runs as it took.
 
     Raises:
         FixSettingsError: There is no such run, or it wrote nothing.
     """
-    runs = _runs(bench, run_id)
+    runs = _runs(session, run_id)
     found = Intended(runs[-1])
-    for name in bench.workspace.connections:
-        if not bench.connector(name).pushes:
+    for name in session.workspace.connections:
+        if not session.connector(name).pushes:
             continue
-        recover(bench, bench.connector(name))
-        applied = [one for run in runs for one in bench.control.ledger.outcomes(run.run_id, state="applied")]
+        recover(session, session.connector(name))
+        applied = [one for run in runs for one in session.control.ledger.outcomes(run.run_id, state="applied")]
         mine = [outcome.change for outcome in applied if outcome.change.connection == name]
         if mine:
-            found.restore[name] = _taken_back(bench, name, mine, found)
+            found.restore[name] = _taken_back(session, name, mine, found)
     return found
 
 
-def undo(bench: Workbench, found: Intended, *, progress: Progress = no_progress) -> Undone:
+def undo(session: Session, found: Intended, *, progress: Progress = no_progress) -> Undone:
     """Do what `intended` found. Undoing an undo writes to people: those who said no meanwhile are left out.
 
     Raises:
@@ -92,14 +92,14 @@ def undo(bench: Workbench, found: Intended, *, progress: Progress = no_progress)
     everything = [change for changes in found.restore.values() for change in changes]
     # taking back what we wrote leaves people as they were, whatever they say; to take that back is to write to them
     writes_again = found.run.command.startswith("undo ") and bool(everything)
-    check = ConsentCheck(bench, everything, whole=True) if writes_again else None
+    check = ConsentCheck(session, everything, whole=True) if writes_again else None
     undone = Undone(undone_run=found.run.run_id, left=found.changed_since + found.gone)
-    with recorded(bench, f"undo {found.run.run_id}") as run:
+    with recorded(session, f"undo {found.run.run_id}") as run:
         undone.run_id = run.run_id
         for name, changes in found.restore.items():
-            left = changes if check is None else leave_out(bench, check.refused(changes), changes, undone, run)
+            left = changes if check is None else leave_out(session, check.refused(changes), changes, undone, run)
             if left:
-                send(bench, bench.connector(name), left, undone, run, progress)
+                send_changes(session, session.connector(name), left, undone, run, progress)
         undone.restored = found.restored + undone.count("applied") + undone.count("unchanged")
         run.state = "failed" if undone.failed else "rejects" if undone.rejected else "done"
         run.counts.update(
@@ -111,24 +111,24 @@ def undo(bench: Workbench, found: Intended, *, progress: Progress = no_progress)
     return undone
 
 
-def _runs(bench: Workbench, run_id: str) -> list[Run]:
+def _runs(session: Session, run_id: str) -> list[Run]:
     if run_id == NEWEST:
-        applies = (run for run in bench.control.runs.newest(1000) if run.command.startswith("apply "))
+        applies = (run for run in session.control.runs.newest(1000) if run.command.startswith("apply "))
         newest = next((run for run in applies if run.state != "refused"), None)
         if newest is not None:
-            return bench.control.runs.of_command(newest.command)
-    run = bench.control.runs.get(run_id)
+            return session.control.runs.of_command(newest.command)
+    run = session.control.runs.get(run_id)
     if run is None:
-        raise FixSettingsError(f"Run {run_id!r} not found, or it made no changes.", mend="See `personasync history`.")
+        raise FixSettingsError(f"Run {run_id!r} not found, or it made no changes.", fix="See `personasync history`.")
     if not run.command.startswith(UNDOABLE):
         raise FixSettingsError(
-            f"Run {run.run_id} was `{run.command}`, which makes no changes to undo.", mend="See `personasync history`."
+            f"Run {run.run_id} was `{run.command}`, which makes no changes to undo.", fix="See `personasync history`."
         )
     return [run]
 
 
-def _taken_back(bench: Workbench, name: str, changes: Sequence[Change], found: Intended) -> list[Change]:
-    shown = bench.connector(name).look(changes)
+def _taken_back(session: Session, name: str, changes: Sequence[Change], found: Intended) -> list[Change]:
+    shown = session.connector(name).read_back(changes)
     wanted = []
     for change in changes:
         if key(change) not in shown:

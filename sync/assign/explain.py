@@ -16,8 +16,8 @@ from segmenter.classifier.linear import score_one
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
 from sync.assign.explain_text import about, changing, tried_lines
 from sync.assign.sources import definitions_of
-from sync.online.handoff import take_in
-from sync.session import Workbench
+from sync.online.handoff import import_service_results
+from sync.session import Session
 from sync.traits.compute import measured
 
 NOT_READ = (
@@ -49,68 +49,68 @@ class _Person:
     assignment: Mapping[str, Any] | None
 
 
-def explain(bench: Workbench, email: str) -> Explanation:
+def explain(session: Session, email: str) -> Explanation:
     """Explain the assignment of the person behind *email*, one that the webhook service made a moment ago included.
 
     Raises:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
-    take_in(bench)
-    person = _found(bench, email)
+    import_service_results(session)
+    person = _found(session, email)
     if person.assignment is None:
-        raise FixSettingsError(f"{person.address} has not been assigned yet.", mend="Run `personasync assign`.")
-    newest = bench.control.runs.latest("assign", state="done")
+        raise FixSettingsError(f"{person.address} has not been assigned yet.", fix="Run `personasync assign`.")
+    newest = session.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    return _explained(bench, person, person.assignment, as_of)
+    return _explained(session, person, person.assignment, as_of)
 
 
-def classify(bench: Workbench, email: str, *, as_of: datetime) -> Explanation:
+def classify(session: Session, email: str, *, as_of: datetime) -> Explanation:
     """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
 
     Raises:
         FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
     """
-    take_in(bench)
-    person = _found(bench, email)
-    traits = _traits(bench, person, as_of)
+    import_service_results(session)
+    person = _found(session, email)
+    traits = _traits(session, person, as_of)
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
-    decided = decide_one(traits, definitions_of(bench.workspace), previous=person.assignment, as_of=as_of)
-    return _explained(bench, person, decided, as_of)
+    decided = decide_one(traits, definitions_of(session.workspace), previous=person.assignment, as_of=as_of)
+    return _explained(session, person, decided, as_of)
 
 
-def _found(bench: Workbench, email: str) -> _Person:
+def _found(session: Session, email: str) -> _Person:
     address = normalise_email(email)
-    links = bench.control.links.mapping()
+    links = session.control.links.mapping()
     person_id = links.get(email_key(address)) if address else None
     if person_id is None:
         raise FixSettingsError(
             f"No contact has the email address {email!r}.",
-            mend="Run `personasync pull`, or check the address for a typo.",
+            fix="Run `personasync pull`, or check the address for a typo.",
         )
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    assignments = session.warehouse.current(ASSIGNMENTS.name)
     found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
     keys = [key for key, person in links.items() if person == person_id]
     return _Person(str(address), person_id, keys, found[0] if found else None)
 
 
-def _traits(bench: Workbench, person: _Person, as_of: datetime) -> dict[str, Any]:
-    people = measured(bench, as_of)
+def _traits(session: Session, person: _Person, as_of: datetime) -> dict[str, Any]:
+    people = measured(session, as_of)
     known: list[dict[str, Any]] = people.filter(people.person_id == person.person_id).to_pyarrow().to_pylist()
     return known[0] if known else {}
 
 
-def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any], as_of: datetime) -> Explanation:
-    traits, definitions = _traits(bench, person, as_of), definitions_of(bench.workspace)
+def _explained(session: Session, person: _Person, assignment: Mapping[str, Any], as_of: datetime) -> Explanation:
+    traits, definitions = _traits(session, person, as_of), definitions_of(session.workspace)
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
         for step in (definitions.steps.steps if traits else ())
     ]
-    contacts = _contacts(bench, person.keys)
+    contacts = _contacts(session, person.keys)
     missing, flip = _changes(traits, definitions) if traits else (None, None)
     ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if assignment["segment"] else None)
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
         {
@@ -160,8 +160,8 @@ def _chances(traits: Mapping[str, Any], definitions: Definitions) -> dict[str, d
     }
 
 
-def _contacts(bench: Workbench, keys: Sequence[str]) -> list[dict[str, Any]]:
-    table = bench.warehouse.current(CONTACTS.name)
+def _contacts(session: Session, keys: Sequence[str]) -> list[dict[str, Any]]:
+    table = session.warehouse.current(CONTACTS.name)
     key = table.connection.concat(":", table.platform_id)
     rows = table.filter(key.isin(list(keys))).select("connection", "platform_id", "email", "state", "consent")
     found: list[dict[str, Any]] = rows.order_by("connection", "platform_id").to_pyarrow().to_pylist()

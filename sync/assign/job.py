@@ -20,12 +20,12 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
 from sync.assign.sources import definitions_of
-from sync.experiments.arms import arm_groups, deal
+from sync.experiments.arms import arm_groups, randomize
 from sync.fields import individual
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import Values
+from sync.fields.platform_persona import PersonaValues
 from sync.online import handoff as publishing
-from sync.session import Definitions, Workbench, recorded
+from sync.session import ConfiguredWorkspace, Session, recorded
 from sync.traits import data_checks as fitness
 from sync.traits.clv import value_people
 from sync.traits.compute import measured, refreshed
@@ -43,7 +43,7 @@ class Assigned:
         segments: Persons by segment name.
         personas: Persons by the persona's name, "unclassified" among them.
         value_notes: What must be known of the value model, in sentences.
-        dealt: Persons who came into an arm or the global holdout, by experiment.
+        allocated: Persons who came into an arm or the global holdout, by experiment.
         measured_anew: Persons whose traits were measured from all rows about them.
         measured_all_because: Why that was everybody; "": it was those of whom something changed.
     """
@@ -57,19 +57,19 @@ class Assigned:
     rewritten: int = 0
     segments: dict[str, int] = field(default_factory=dict)
     personas: dict[str, int] = field(default_factory=dict)
-    dealt: dict[str, int] = field(default_factory=dict)
+    allocated: dict[str, int] = field(default_factory=dict)
     value_notes: list[str] = field(default_factory=list)
     measured_anew: int = 0
     measured_all_because: str = ""
 
 
 def assign(
-    bench: Workbench, *, as_of: datetime, override: frozenset[str] = frozenset(), full: bool = False
+    session: Session, *, as_of: datetime, override: frozenset[str] = frozenset(), full: bool = False
 ) -> Assigned:
     """Classify every person who had an active contact at *as_of* (UTC).
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         as_of: The moment that everybody is looked at.
         override: Guardrails to set aside.
         full: Measure everybody anew, not only those of whom something changed.
@@ -77,36 +77,36 @@ def assign(
     Raises:
         GuardrailError: The data are too old or too bad to decide.
     """
-    with recorded(bench, "assign") as run:
-        fitness.refuse_stale(bench, as_of, override)
-        publishing.take_in(bench)
-        before = bench.warehouse.current(ASSIGNMENTS.name)
-        valued = value_people(bench, as_of)
-        definitions = definitions_of(bench.workspace)
-        with refreshed(bench, as_of, full=full) as (people, done):
-            accepted = fitness.refuse_unfit(bench, people, definitions, as_of, override)
-            rows = decide(bench, people, as_of).to_pyarrow()
-            fresh = changed(bench.warehouse.memtable(rows), before)
+    with recorded(session, "assign") as run:
+        fitness.refuse_stale(session, as_of, override)
+        publishing.import_service_results(session)
+        before = session.warehouse.current(ASSIGNMENTS.name)
+        valued = value_people(session, as_of)
+        definitions = definitions_of(session.workspace)
+        with refreshed(session, as_of, full=full) as (people, done):
+            accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
+            rows = decide(session, people, as_of).to_pyarrow()
+            fresh = changed(session.warehouse.memtable(rows), before)
             found = Assigned(as_of)
             found.value_notes = list(valued.notes)
             found.measured_anew, found.measured_all_because = done.persons, done.whole
-            ours = publishing.left_alone(bench, fresh.to_pyarrow())
-            found.changed, found.new = moved(bench.warehouse.memtable(ours), before)
-            found.rewritten = bench.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=bench.now())
-            _count(bench, found, rows.select(["segment", "persona"]).to_pylist())
-            found.dealt = deal(bench, as_of)
+            ours = publishing.left_alone(session, fresh.to_pyarrow())
+            found.changed, found.new = moved(session.warehouse.memtable(ours), before)
+            found.rewritten = session.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=session.now())
+            _count(session, found, rows.select(["segment", "persona"]).to_pylist())
+            found.allocated = randomize(session, as_of)
             run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
             run.counts[fitness.RECORD] = fitness.record(
-                bench, people, rows, definitions, as_of, run.run_id, accepted=accepted
+                session, people, rows, definitions, as_of, run.run_id, accepted=accepted
             )
-            publishing.publish(bench, people, as_of)
+            publishing.publish_people(session, people, as_of)
     return found
 
 
-def decide(bench: Workbench, people: Table, as_of: datetime) -> Table:
+def decide(session: Session, people: Table, as_of: datetime) -> Table:
     """Return the assignments of *people* by the workspace's sources, in the schema of `ASSIGNMENTS`."""
-    before = bench.warehouse.current(ASSIGNMENTS.name)
-    return decide_all(people, definitions_of(bench.workspace), previous=before, as_of=as_of)
+    before = session.warehouse.current(ASSIGNMENTS.name)
+    return decide_all(people, definitions_of(session.workspace), previous=before, as_of=as_of)
 
 
 def changed(decided: Table, before: Table) -> Table:
@@ -129,45 +129,45 @@ def moved(fresh: Table, before: Table) -> tuple[int, int]:
     return int(row["moved"] or 0), int(row["new"] or 0)
 
 
-def _count(bench: Workbench, found: Assigned, rows: list[dict[str, str | None]]) -> None:
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+def _count(session: Session, found: Assigned, rows: list[dict[str, str | None]]) -> None:
+    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     segments = Counter(row["segment"] for row in rows if row["segment"])
     personas = Counter(names.get(row["persona"] or "", UNCLASSIFIED) for row in rows)
     found.persons = len(rows)
     found.assigned = sum(segments.values())
     found.unclassified = found.persons - found.assigned
-    found.segments = {s.name: segments[s.name] for s in bench.workspace.segments if segments[s.name]}
+    found.segments = {s.name: segments[s.name] for s in session.workspace.segments if segments[s.name]}
     found.personas = dict(personas.most_common())
 
 
-def individual_traits(bench: Workbench, as_of: datetime | None) -> Table | None:
+def individual_traits(session: Session, as_of: datetime | None) -> Table | None:
     """Return what fields show of people themselves at *as_of* (UTC), and whether it is creepy: `Known.people`.
 
     None where no field asks and consent decides nothing, or there is no moment.
     """
-    asked = individual.asked(bench)
-    if as_of is None or (not asked and individual.everybody_gets_copy(bench)):
+    asked = individual.asked(session)
+    if as_of is None or (not asked and individual.everybody_gets_copy(session)):
         return None
-    people = measured(bench, as_of)
-    told = people.select("person_id", "consent", *individual.measured_for(bench))
+    people = measured(session, as_of)
+    told = people.select("person_id", "consent", *individual.measured_for(session))
     for name in asked:
         if name in NEXT:
-            best = individual.next_items(bench, name, as_of).rename({name: "item"})
+            best = individual.next_items(session, name, as_of).rename({name: "item"})
             told = told.left_join(best, "person_id").drop("person_id_right")
-    return creepiness.judged(bench, told.cache()).cache()
+    return creepiness.with_privacy_reasons(session, told.cache()).cache()
 
 
 def fields_wanted(
-    bench: Definitions,
+    session: ConfiguredWorkspace,
     assignments: Table,
     copied: Table | None,
     people: Table | None,
-    platform: Values,
+    platform: PersonaValues,
 ) -> Table:
     """Return what fields shall show; see `segmenter.personalize.fields.values_wanted`.
 
     Args:
-        bench: The definitions.
+        session: The definitions.
         assignments: Whom to look at.
         copied: Whose copy people get instead of their own persona's (`sync.experiments.arms.copies`).
         people: Their own traits (`individual_traits`).
@@ -176,19 +176,19 @@ def fields_wanted(
     """
     owned = [
         OwnedField(name, declared.name, declared.role)
-        for name, connection in bench.workspace.connections.items()
-        for declared in bench.manifest.connectors[connection.connector].fields
+        for name, connection in session.workspace.connections.items()
+        for declared in session.manifest.connectors[connection.connector].fields
     ]
     for name, values in platform.items():
-        own = bench.workspace.platform_persona(name, bench.manifest)
+        own = session.workspace.platform_persona(name, session.manifest)
         owned += [OwnedField(name, own[0], "persona", values)] if own else []
-    personas = list(bench.workspace.personas.values())
-    consent = bench.workspace.consent
-    held = creepiness.limits(bench).held_back
+    personas = list(session.workspace.personas.values())
+    consent = session.workspace.consent
+    held = creepiness.limits(session).held_back
     known = None if people is None else Known(people, consent.individual, consent.persona, held)
-    return template_fields.values_wanted(assignments, personas, bench.workspace.fields, owned, copied, known)
+    return template_fields.values_wanted(assignments, personas, session.workspace.fields, owned, copied, known)
 
 
-def memberships_wanted(bench: Workbench, assignments: Table) -> Table:
+def memberships_wanted(session: Session, assignments: Table) -> Table:
     """Return which groups every person shall be in: segments (`segmenter.rules.segments.memberships`) and arms."""
-    return by_segment.memberships(assignments, bench.workspace.steps).union(arm_groups(bench), distinct=True)
+    return by_segment.memberships(assignments, session.workspace.steps).union(arm_groups(session), distinct=True)

@@ -10,7 +10,7 @@ from segmenter.assign.definitions import Definitions, Holding, Scorer, declared_
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import refuse_sensitive
-from sync.workspace.models import MEND, model_in_use
+from sync.workspace.models import FIX, model_in_use
 from sync.workspace.settings import MAIN, Workspace
 from sync.workspace.typing_tools import scorers
 
@@ -45,7 +45,7 @@ def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definiti
             ),
         )
     except DefinitionError as error:
-        raise FixSettingsError(f"{MAIN}, [classify]: {error}.", mend=MEND) from error
+        raise FixSettingsError(f"{MAIN}, [classify]: {error}.", fix=FIX) from error
 
 
 def _check_sensitive(workspace: Workspace, read: Sequence[str]) -> None:
@@ -65,5 +65,5 @@ def _check_declared(workspace: Workspace) -> None:
     trait = workspace.catalogue.traits.get(name)
     if trait is None or trait.type != "text":
         what = "is not a trait" if trait is None else f"has type {trait.type}, but must be text"
-        mend = f"Map the property that holds the self-declared value: [traits.{name}]."
-        raise FixSettingsError(f"{MAIN}, [classify] declared: {name!r} {what}.", mend=mend)
+        fix = f"Map the property that holds the self-declared value: [traits.{name}]."
+        raise FixSettingsError(f"{MAIN}, [classify] declared: {name!r} {what}.", fix=fix)

@@ -15,7 +15,7 @@ from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.assign.decide import decide_all
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.assign.sources import definitions_of
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.workspace.settings import load_workspace
 
@@ -39,11 +39,11 @@ class Move:
     samples: tuple[str, ...]
 
 
-def what_if(bench: Workbench, segments: Path, *, as_of: datetime) -> list[Move]:
+def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
     """Return who would move under the segments of another file, the largest move first.
 
     Args:
-        bench: The open workspace; its personas, traits and model stay as they are.
+        session: The open workspace; its personas, traits and model stay as they are.
         segments: The other segments.toml.
         as_of: The moment for which everybody is looked at, UTC.
 
@@ -51,18 +51,18 @@ def what_if(bench: Workbench, segments: Path, *, as_of: datetime) -> list[Move]:
         FixSettingsError: The file is missing or wrong.
     """
     if not segments.is_file():
-        raise FixSettingsError(f"File not found: {segments}.", mend="Give the path of a segments.toml.")
-    other = definitions_of(load_workspace(bench.workspace.directory, segments_path=segments))
-    now = bench.warehouse.current(ASSIGNMENTS.name)
-    then = decide_all(measured(bench, as_of), other, previous=now, as_of=as_of)
+        raise FixSettingsError(f"File not found: {segments}.", fix="Give the path of a segments.toml.")
+    other = definitions_of(load_workspace(session.workspace.directory, segments_path=segments))
+    now = session.warehouse.current(ASSIGNMENTS.name)
+    then = decide_all(measured(session, as_of), other, previous=now, as_of=as_of)
     old = now.select("person_id", before=now.segment.fill_null(UNCLASSIFIED))
     joined = then.select("person_id", after=then.segment.fill_null(UNCLASSIFIED)).left_join(old, "person_id")
     moves = joined.mutate(before=joined.before.fill_null(UNCLASSIFIED)).drop("person_id_right")
-    return list(_moves(bench, moves.filter(moves.before != moves.after)))
+    return list(_moves(session, moves.filter(moves.before != moves.after)))
 
 
-def _moves(bench: Workbench, moved: Table) -> Iterator[Move]:
-    contacts, links = bench.warehouse.current(CONTACTS.name), bench.warehouse.memtable(bench.control.links.load())
+def _moves(session: Session, moved: Table) -> Iterator[Move]:
+    contacts, links = session.warehouse.current(CONTACTS.name), session.warehouse.memtable(session.control.links.load())
     key = contacts.connection.concat(":", contacts.platform_id)
     known = contacts.filter(contacts.email.notnull()).mutate(contact_key=key).inner_join(links, "contact_key")
     address = known.group_by("person_id").aggregate(email=known.email.min())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from sync.monitor.proxy_audit import Audited
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 BLOCKED = 3  # as a guardrail that refuses
 
 
-@app.command()
-def audit(
+@app.command("audit")
+def audit_command(
     file: Annotated[
         Path,
         typer.Argument(
@@ -39,8 +39,8 @@ def audit(
     from sync.monitor import proxy_audit as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.audit(bench, file, flag=flag, sheet=sheet)
+    with session_of(workspace) as session:
+        found = job.audit(session, file, flag=flag, sheet=sheet)
     rows = [_separation("segment alone", one) for one in found.by_segment]
     rows += [_separation("segment and traits", one) for one in found.by_everything]
     offers = [

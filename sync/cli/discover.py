@@ -10,15 +10,15 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.pipeline import moment
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.pipeline import parse_moment
 
 if TYPE_CHECKING:
     from segmenter.discover.propose import Proposal
     from segmenter.stats.alignment import Overlap
     from sync.modeling.discover import Discovered
     from sync.modeling.inputs import Base
-    from sync.session import Workbench
+    from sync.session import Session
 
 LIGHTS = {"green": "GREEN", "amber": "AMBER", "red": "RED"}
 LEAST, MOST = 2, 12
@@ -26,8 +26,8 @@ SEED = 20_261_124
 MONTH = timedelta(days=30)
 
 
-@app.command()
-def discover(
+@app.command("discover")
+def discover_command(
     file: Annotated[
         Path | None, typer.Argument(metavar="[FILE]", help="A file of survey answers: CSV, TSV or XLSX.")
     ] = None,
@@ -50,7 +50,7 @@ def discover(
     within: Annotated[
         str | None, typer.Option(metavar="SEGMENT", help="Only people of this segment, to find sub-segments.")
     ] = None,
-    most: Annotated[int, typer.Option(help="The largest number of segments to try.", min=LEAST, max=MOST)] = 6,
+    max_segments: Annotated[int, typer.Option(help="The largest number of segments to try.", min=LEAST, max=MOST)] = 6,
     method: Annotated[str, typer.Option(help="kmeans, or lca (latent class analysis, for survey answers).")] = "kmeans",
     name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same segments.")] = SEED,
@@ -63,25 +63,27 @@ def discover(
     if accept is not None:
         _accept(workspace, accept, as_json=as_json)
         return 0
-    from segmenter.discover.propose import Asked  # noqa: PLC0415 - heavy imports only where needed
+    from segmenter.discover.propose import SearchOptions  # noqa: PLC0415 - heavy imports only where needed
     from sync.modeling import discover as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     _check(file, survey, trait or (), name)
-    asked = Asked(most=most, method=_method(method))
-    with bench_of(workspace) as bench:
-        base = _base(bench, file, survey, trait or (), item or (), respondent, describe or (), within, most, seed, name)
+    asked = SearchOptions(most=max_segments, method=_method(method))
+    with session_of(workspace) as session:
+        base = _base(
+            session, file, survey, trait or (), item or (), respondent, describe or (), within, max_segments, seed, name
+        )
         console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
-        found = job.discover(bench, base, asked, name=name, seed=seed)
+        found = job.discover(session, base, asked, name=name, seed=seed)
     console.result(_document(found), *_told(found))
     return 0
 
 
 def _check(file: Path | None, survey: str | None, traits: Any, name: str) -> None:
     if sum((file is not None, survey is not None, bool(traits))) > 1:
-        raise FixSettingsError("FILE, --survey and --trait can't be combined.", mend="Use only one of them.")
+        raise FixSettingsError("FILE, --survey and --trait can't be combined.", fix="Use only one of them.")
     if not (name.isidentifier() and name.islower() and name[0] != "_" and len(name) <= 40):  # noqa: PLR2004 - as segments
-        raise FixSettingsError(f"{name!r} is not a valid name.", mend="Use lower-case letters, digits and _.")
+        raise FixSettingsError(f"{name!r} is not a valid name.", fix="Use lower-case letters, digits and _.")
 
 
 def _method(text: str) -> Literal["kmeans", "lca"]:
@@ -89,11 +91,11 @@ def _method(text: str) -> Literal["kmeans", "lca"]:
         return "kmeans"
     if text == "lca":
         return "lca"
-    raise FixSettingsError(f"Unknown method {text!r}.", mend="Use kmeans or lca.")
+    raise FixSettingsError(f"Unknown method {text!r}.", fix="Use kmeans or lca.")
 
 
 def _base(
-    bench: Workbench,
+    session: Session,
     file: Path | None,
     survey: str | None,
     traits: Any,
@@ -101,7 +103,7 @@ def _base(
     respondent: str | None,
     describe: Any,
     within: str | None,
-    most: int,
+    max_segments: int,
     seed: int,
     name: str,
 ) -> Base:
@@ -111,15 +113,15 @@ def _base(
     from sync.surveys.sensitive_items import why_item  # noqa: PLC0415
 
     def why(of: str, asked: str) -> str:
-        return why_item(bench.workspace, name, of, asked)
+        return why_item(session.workspace, name, of, asked)
 
     if file is not None:
         if within is not None:
-            raise FixSettingsError("--within works only with people of the workspace.", mend="Remove FILE or --within.")
-        return bases.from_file(file, wanted=items, respondent=respondent, beside=describe, most=most, why=why)
+            raise FixSettingsError("--within works only with people of the workspace.", fix="Remove FILE or --within.")
+        return bases.from_file(file, wanted=items, respondent=respondent, beside=describe, most=max_segments, why=why)
     if survey is not None:
-        return bases.from_warehouse(bench, survey, items, within, most, why)
-    return bases.from_traits(bench, traits, within, most, np.random.default_rng(seed))
+        return bases.from_warehouse(session, survey, items, within, max_segments, why)
+    return bases.from_traits(session, traits, within, max_segments, np.random.default_rng(seed))
 
 
 def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
@@ -256,8 +258,8 @@ def _document(done: Discovered) -> dict[str, Any]:
     }
 
 
-@app.command()
-def migration(
+@app.command("migration")
+def migration_command(
     *,
     workspace: WorkspaceOption = HERE,
     start: Annotated[
@@ -273,15 +275,15 @@ def migration(
     from sync.monitor import migration as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        before, after = moment(start) or bench.now() - MONTH, moment(end) or bench.now()
-        found = job.migration(bench, before, after)
+    with session_of(workspace) as session:
+        before, after = parse_moment(start) or session.now() - MONTH, parse_moment(end) or session.now()
+        found = job.migration(session, before, after)
     document = {"from": before, "to": after, "stayed": found.stayed(), **_cells(found)}
     console.result(document, _matrix(found), f"{found.stayed():.1%} of {int(found.counts.sum()):,} people stayed.")
 
 
-@app.command()
-def overlap(
+@app.command("overlap")
+def overlap_command(
     first: Annotated[str, typer.Argument(help='A proposal, or "assigned" for the current segments.')],
     second: Annotated[str, typer.Argument(help='A proposal, or "assigned" for the current segments.')] = "assigned",
     *,
@@ -294,8 +296,8 @@ def overlap(
     from sync.monitor import migration as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.meeting(bench, first, second)
+    with session_of(workspace) as session:
+        found = job.meeting(session, first, second)
     same, anew = kept_names(found), found.agreement() < SAME_SEGMENTS
     document = {
         "first": first,

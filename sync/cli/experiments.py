@@ -8,8 +8,8 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.pipeline import moment, share
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.pipeline import parse_moment, parse_share
 
 group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
 app.add_typer(group)
@@ -21,8 +21,8 @@ RATIO_BROKEN = (
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name: lower-case letters, digits and underscores.")]
 
 
-@group.command()
-def create(
+@group.command("create")
+def experiment_create_command(
     name: NameArgument,
     *,
     workspace: WorkspaceOption = HERE,
@@ -51,8 +51,8 @@ def create(
         list[str] | None, typer.Option(metavar="ARM", help="The variant that gets the copy of a random persona.")
     ] = None,
     metric: Annotated[str, typer.Option(help="Primary metric: clicked, ordered or opened.")] = "clicked",
-    worth: Annotated[str, typer.Option(metavar="SHARE", help="Minimum detectable effect (absolute), like 1%.")] = "1%",
-    base: Annotated[
+    mde: Annotated[str, typer.Option(metavar="SHARE", help="Minimum detectable effect (absolute), like 1%.")] = "1%",
+    baseline: Annotated[
         str | None, typer.Option(metavar="SHARE", help="Baseline rate for the sample size, like 3%.")
     ] = None,
     ends: Annotated[
@@ -66,51 +66,53 @@ def create(
 
     console = console_of(as_json=as_json)
     if metric not in job.USUAL:
-        raise FixSettingsError(f"{metric!r} can't be the primary metric.", mend=f"Use one of: {', '.join(job.USUAL)}.")
-    with bench_of(workspace) as bench:
+        raise FixSettingsError(f"{metric!r} can't be the primary metric.", fix=f"Use one of: {', '.join(job.USUAL)}.")
+    with session_of(workspace) as session:
         wanted = Experiment(
             name=name,
             salt="",
             arms=arms_of(arm),
-            begins=bench.now(),
-            ends=moment(ends),
+            begins=session.now(),
+            ends=parse_moment(ends),
             holdout=share_or_none(holdout),
             personas=tuple(persona or ()),
-            holdouts={slug: share(text) for slug, text in map(_pair, holdout_of or ())},
+            holdouts={slug: parse_share(text) for slug, text in map(_pair, holdout_of or ())},
             metric=metric,
-            worth=share(worth),
+            mde=parse_share(mde),
             generic=tuple(generic or ()),
             placebo=tuple(placebo or ()),
         )
-        found = job.create(bench, wanted, base=None if base is None else share(base))
-    console.result(document(found), *shown(found), *next_steps(found))
+        found = job.create_experiment(session, wanted, baseline=None if baseline is None else parse_share(baseline))
+    console.result(experiment_document(found), *render_experiment(found), *next_steps(found))
 
 
 @group.command(name="show")
-def show_one(name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def experiment_show_command(
+    name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
+) -> None:
     """Show an experiment. Lists people by persona and variant, the detectable lift, and edited groups."""
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.show(bench, name)
-    console.result(document(found), *shown(found))
+    with session_of(workspace) as session:
+        found = job.show_experiment(session, name)
+    console.result(experiment_document(found), *render_experiment(found))
 
 
 @group.command(name="list")
-def list_all(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def experiment_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """List the experiments of the workspace."""
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = list(bench.workspace.experiments.values())
+    with session_of(workspace) as session:
+        found = list(session.workspace.experiments.values())
     rows = [(e.name, f"{e.begins:%Y-%m-%d}", f"{e.ends:%Y-%m-%d}" if e.ends else "open", e.metric) for e in found]
     listed = [{"name": e.name, "begins": e.begins, "ends": e.ends, "metric": e.metric} for e in found]
     empty = "No experiments yet. Create one with `personasync experiment create`."
     console.result({"experiments": listed}, table("Name", "Begins", "Ends", "Metric", rows=rows) if rows else empty)
 
 
-@group.command()
-def end(
+@group.command("end")
+def experiment_end_command(
     name: NameArgument,
     *,
     workspace: WorkspaceOption = HERE,
@@ -121,8 +123,8 @@ def end(
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        ended = job.end(bench, name, moment(at) or bench.now())
+    with session_of(workspace) as session:
+        ended = job.end_experiment(session, name, parse_moment(at) or session.now())
     told = f"{name} ends {ended.ends:%Y-%m-%d %H:%M} UTC. See the result with `personasync lift --experiment {name}`."
     console.result({"experiment": name, "ends": ended.ends}, told)
 
@@ -135,30 +137,30 @@ def arms_of(texts: list[str]) -> dict[str, float]:
     """
     pairs = [_pair(text) if "=" in text else (text, "") for text in texts]
     if len({name for name, _ in pairs}) < len(pairs):
-        raise FixSettingsError("Two variants have the same name.", mend="Give each variant its own name.")
+        raise FixSettingsError("Two variants have the same name.", fix="Give each variant its own name.")
     if not any(text for _, text in pairs):
         return {name: 1 / len(pairs) for name, _ in pairs}
     if not all(text for _, text in pairs):
         raise FixSettingsError(
             "Some variants have a share and some don't.",
-            mend="Give all shares or none, like --arm old=50% --arm new=50%.",
+            fix="Give all shares or none, like --arm old=50% --arm new=50%.",
         )
-    return {name: share(text) for name, text in pairs}
+    return {name: parse_share(text) for name, text in pairs}
 
 
 def share_or_none(text: str) -> float:
     """Return a share, or None where the option is not given."""
-    return 0.0 if text.strip().rstrip("%") in {"0", "0.0"} else share(text)
+    return 0.0 if text.strip().rstrip("%") in {"0", "0.0"} else parse_share(text)
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name or not value:
-        raise FixSettingsError(f"{text!r} is not name=share.", mend="Write name=share, like name=10%.")
+        raise FixSettingsError(f"{text!r} is not name=share.", fix="Write name=share, like name=10%.")
     return name, value
 
 
-def document(found: Any) -> dict[str, Any]:
+def experiment_document(found: Any) -> dict[str, Any]:
     """Return an experiment as a JSON document."""
     one = found.experiment
     return {
@@ -177,9 +179,9 @@ def document(found: Any) -> dict[str, Any]:
     }
 
 
-def shown(found: Any) -> list[Any]:
+def render_experiment(found: Any) -> list[Any]:
     """Return an experiment as text."""
-    from segmenter.lift.text import counted  # noqa: PLC0415 - heavy imports only where needed
+    from segmenter.lift.text import in_points  # noqa: PLC0415 - heavy imports only where needed
 
     one = found.experiment
     arms = list(one.groups)
@@ -191,8 +193,8 @@ def shown(found: Any) -> list[Any]:
     if found.sizes:
         known = "an assumption, no campaign has been measured yet" if found.guessed else "as given"
         lines.append(
-            f"Planned with a baseline rate of {found.sizes[0].base:.1%} ({known}): a rise of "
-            f"{counted(one.worth)} is detected with 80% power by {found.sizes[0].needed:,} contacts "
+            f"Planned with a baseline rate of {found.sizes[0].baseline:.1%} ({known}): a rise of "
+            f"{in_points(one.mde)} is detected with 80% power by {found.sizes[0].needed:,} contacts "
             "per variant."
         )
     else:

@@ -18,8 +18,8 @@ PeopleOption = Annotated[int, typer.Option("--people", help="Number of generated
 SeedOption = Annotated[int, typer.Option("--seed", help="Random seed; the same seed gives the same contacts.")]
 
 
-@app.command()
-def init(
+@app.command("init")
+def init_command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", file_okay=False)] = HERE,
     *,
     as_json: JsonOption = False,
@@ -40,7 +40,7 @@ NEXT = "Next: set the environment variables that personasync.toml names, then ru
 
 
 @sandbox_app.command("up")
-def sandbox_up(
+def sandbox_up_command(
     *,
     people: PeopleOption = 1000,
     seed: SeedOption = 20261124,
@@ -72,14 +72,14 @@ def sandbox_up(
     console = console_of(as_json=as_json)
     if webhooks and not post.is_here(webhooks):
         raise FixSettingsError(
-            f"--webhooks {webhooks}: the local platforms send webhooks to this machine only.", mend=WEBHOOKS
+            f"--webhooks {webhooks}: the local platforms send webhooks to this machine only.", fix=WEBHOOKS
         )
 
     def ready(access: dict[str, str]) -> None:
         rows = list(access.items())
         console.result(access, table("", "", rows=rows), EXPORTS.format(**access))
 
-    server.serve(
+    server.serve_platforms(
         people=people,
         seed=seed,
         hubspot_port=hubspot_port,
@@ -104,8 +104,8 @@ EXPORTS = (
 )
 
 
-@app.command()
-def demo(
+@app.command("demo")
+def demo_command(
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", file_okay=False)] = Path("demo-workspace"),
     *,
     people: PeopleOption = 3000,

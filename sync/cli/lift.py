@@ -9,11 +9,11 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.experiments import RATIO_BROKEN
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 
-@app.command()
-def lift(
+@app.command("lift")
+def lift_command(
     campaign: Annotated[
         str | None, typer.Argument(metavar="[CAMPAIGN]", help="Campaign name or id. Default: the newest campaign.")
     ] = None,
@@ -33,16 +33,16 @@ def lift(
 
     console = console_of(as_json=as_json)
     if experiment is not None and (campaign is not None or control is not None):
-        raise FixSettingsError("An experiment defines its own variants.", mend="Remove CAMPAIGN and --control.")
-    with bench_of(workspace) as bench:
+        raise FixSettingsError("An experiment defines its own variants.", fix="Remove CAMPAIGN and --control.")
+    with session_of(workspace) as session:
         if experiment is not None:
-            found = job.lift_of_experiment(bench, experiment)
+            found = job.lift_of_experiment(session, experiment)
         else:
-            found = job.lift_of_campaign(bench, campaign, control=control)
-    console.result(document(found), *shown(found))
+            found = job.lift_of_campaign(session, campaign, control=control)
+    console.result(lift_document(found), *render_lift(found))
 
 
-def shown(found: Any) -> list[Any]:
+def render_lift(found: Any) -> list[Any]:
     """Return the lift as text."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
@@ -83,7 +83,7 @@ def spent(one: Any) -> str:
     return told + left
 
 
-def document(found: Any) -> dict[str, Any]:
+def lift_document(found: Any) -> dict[str, Any]:
     """Return the lift as a JSON document: rates and differences as shares."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
@@ -138,8 +138,8 @@ def effect_document(one: Any) -> dict[str, Any]:
     }
 
 
-@app.command()
-def offers(
+@app.command("offers")
+def offers_command(
     *,
     workspace: WorkspaceOption = HERE,
     metric: Annotated[str, typer.Option(help="Metric: clicked, ordered or opened.")] = "clicked",
@@ -150,14 +150,14 @@ def offers(
     from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
 
     if metric not in USUAL:
-        raise FixSettingsError(f"{metric!r} can't be compared.", mend=f"Use one of: {', '.join(USUAL)}.")
+        raise FixSettingsError(f"{metric!r} can't be compared.", fix=f"Use one of: {', '.join(USUAL)}.")
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.offers(bench, metric=metric)
-    console.result(offers_document(found, metric), *offers_shown(found, metric))
+    with session_of(workspace) as session:
+        found = job.offers(session, metric=metric)
+    console.result(offers_document(found, metric), *render_offers(found, metric))
 
 
-def offers_shown(found: Any, metric: str) -> list[Any]:
+def render_offers(found: Any, metric: str) -> list[Any]:
     """Return the table of personas by offers, a sentence each, and what was never compared."""
     from segmenter.lift.text import apart_sentence, offer_sentence  # noqa: PLC0415 - heavy imports only where needed
 

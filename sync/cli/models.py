@@ -10,14 +10,14 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.pipeline import AsOfOption, moment
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.pipeline import AsOfOption, parse_moment
 
 TARGETS = ("rules", "survey", "declared", "discovered")
 
 
-@app.command()
-def fit(
+@app.command("fit")
+def fit_command(
     *,
     workspace: WorkspaceOption = HERE,
     target: Annotated[
@@ -32,11 +32,8 @@ def fit(
             help="For discovered: an accepted proposal, or a CSV file with the columns segment and email.",
         ),
     ] = None,
-    traits: Annotated[
-        str | None,
-        typer.Option(
-            "--traits", metavar="A,B", help="Traits to train on, separated by commas. Default: all allowed traits."
-        ),
+    trait: Annotated[
+        list[str] | None, typer.Option(help="A trait to train on. Repeat for several. Default: all allowed traits.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Random seed of the cross-validation folds.")] = None,
     as_of: AsOfOption = None,
@@ -46,15 +43,15 @@ def fit(
     from sync.modeling import fit as job  # noqa: PLC0415 - only this command fits
 
     if target not in TARGETS:
-        raise FixSettingsError(f"{target!r} is not a target.", mend=f"Use one of: {', '.join(TARGETS)}.")
+        raise FixSettingsError(f"{target!r} is not a target.", fix=f"Use one of: {', '.join(TARGETS)}.")
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with session_of(workspace) as session:
         made = job.fit(
-            bench,
+            session,
             target,  # type: ignore[arg-type] # it is one of TARGETS
-            as_of=moment(as_of) or bench.now(),
+            as_of=parse_moment(as_of) or session.now(),
             labels=labels,
-            only=[name.strip() for name in traits.split(",")] if traits else None,
+            only=trait,
             seed=job.SEED if seed is None else seed,
         )
     console.result(made.document(), *_fitted(made))
@@ -108,8 +105,8 @@ def _fitted(made: Any) -> list[Any]:
     return shown
 
 
-@app.command()
-def classify(
+@app.command("classify")
+def classify_command(
     email: Annotated[str, typer.Argument(metavar="EMAIL")],
     *,
     workspace: WorkspaceOption = HERE,
@@ -120,10 +117,10 @@ def classify(
     from sync.assign.explain import classify as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        told = job(bench, email, as_of=_at(as_of, bench.now()))
+    with session_of(workspace) as session:
+        told = job(session, email, as_of=_at(as_of, session.now()))
     console.result(told.document, *told.sentences)
 
 
 def _at(text: str | None, now: datetime) -> datetime:
-    return moment(text) or now
+    return parse_moment(text) or now

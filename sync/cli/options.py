@@ -13,7 +13,7 @@ import typer
 
 from sync.cli.console import Console
 from sync.clock import now
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 
 REJECTS = 4  # done, but some records were rejected
 
@@ -30,17 +30,19 @@ WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CONNECTION", help="Only this connection.")]
+ConnectionOption = Annotated[
+    str | None, typer.Option("--connection", metavar="CONNECTION", help="Only this connection.")
+]
 HERE = Path()
 
 
 @contextmanager
-def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
+def session_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
     """Open the workspace with the real clock and environment; its warnings go to stderr."""
-    with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
-        for remark in bench.workspace.remarks:
+    with open_session(workspace, now=now, environment=os.environ if environment is None else environment) as session:
+        for remark in session.workspace.remarks:
             sys.stderr.write(f"Warning: {remark}\n")
-        yield bench
+        yield session
 
 
 def console_of(*, as_json: bool) -> Console:

@@ -10,20 +10,20 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from segmenter.profile.profile import Profile
     from sync.personas.drafts import Drafted
-    from sync.personas.versions import Compared, Shown
-    from sync.session import Workbench
+    from sync.personas.versions import Compared, PersonaView
+    from sync.session import Session
 
 group = typer.Typer(name="personas", help="Personas: facts from your data, profile from your team.")
 app.add_typer(group)
 
 
-@group.command()
-def draft(
+@group.command("draft")
+def personas_draft_command(
     name: Annotated[
         str | None,
         typer.Argument(metavar="[SEGMENT]", help="A segment without a persona, or a persona whose facts to update."),
@@ -46,10 +46,10 @@ def draft(
 
     console = console_of(as_json=as_json)
     if (name is None) != everybody:
-        raise FixSettingsError("No segment or persona given.", mend="Name a segment, or use --all.")
-    with bench_of(workspace) as bench:
-        done = job.draft(bench, name, proposal=proposal)
-        missing = {slug: job.to_write(bench.workspace, slug) for slug in done.profiles}
+        raise FixSettingsError("No segment or persona given.", fix="Name a segment, or use --all.")
+    with session_of(workspace) as session:
+        done = job.draft(session, name, proposal=proposal)
+        missing = {slug: job.to_write(session.workspace, slug) for slug in done.profiles}
     document = {
         "as_of": done.as_of.isoformat(),
         "drafted": dict(done.drafted),
@@ -79,8 +79,8 @@ def _done(done: Drafted, missing: dict[str, list[str]]) -> Iterator[str]:
     yield "Show a persona with `personasync personas show NAME`."
 
 
-@group.command()
-def show(
+@group.command("show")
+def personas_show_command(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="A persona, or the segment it stands for. Default: a list.")
     ] = None,
@@ -95,28 +95,28 @@ def show(
 
     console = console_of(as_json=as_json)
     if name is None and version is not None:
-        raise FixSettingsError("A version belongs to one persona.", mend="Name the persona as well.")
-    with bench_of(workspace) as bench:
+        raise FixSettingsError("A version belongs to one persona.", fix="Name the persona as well.")
+    with session_of(workspace) as session:
         if name is None:
-            console.result(*_list(bench))
+            console.result(*_list(session))
             return
-        one = persona_versions.shown(bench, name, version)
-        missing = persona_drafts.to_write(bench.workspace, one.slug)
-        invention = bench.workspace.personas[one.slug].invention()
+        one = persona_versions.persona_view(session, name, version)
+        missing = persona_drafts.to_write(session.workspace, one.slug)
+        invention = session.workspace.personas[one.slug].invention()
     if version is not None and one.version:
         invention, missing = dict(one.version.invention), []
     console.result(_card_document(one, invention, missing), *_card(one, invention, missing))
 
 
-def _list(bench: Workbench) -> tuple[Any, ...]:
+def _list(session: Session) -> tuple[Any, ...]:
     from sync.personas import drafts as job  # noqa: PLC0415
 
-    kept = bench.control.personas.in_force()
+    kept = session.control.personas.in_force()
     rows, told = [], []
-    for slug, persona in bench.workspace.personas.items():
+    for slug, persona in session.workspace.personas.items():
         version = kept.get(slug)
         profile = job.kept_profile(version) if version else None
-        missing = job.to_write(bench.workspace, slug)
+        missing = job.to_write(session.workspace, slug)
         told.append(
             {
                 "slug": slug,
@@ -132,7 +132,7 @@ def _list(bench: Workbench) -> tuple[Any, ...]:
         facts = (profile.trust.people, profile.trust.grade) if profile else ("–", "–")
         when = f"{version.as_of:%Y-%m-%d}" if version else "none yet"
         rows.append((slug, persona.name, *facts, when, ", ".join(missing) or "nothing"))
-    without = [one.name for one in bench.workspace.segments if one.name not in bench.workspace.persona_of]
+    without = [one.name for one in session.workspace.segments if one.name not in session.workspace.persona_of]
     shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
     lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
     return {"personas": told, "segments_without": without}, shown, *(lines if without else [])
@@ -141,7 +141,7 @@ def _list(bench: Workbench) -> tuple[Any, ...]:
 NO_RULE = "no rule; people are assigned by what they state, by a survey or by a model"
 
 
-def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
+def _card(one: PersonaView, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
     from segmenter.profile import text as words  # noqa: PLC0415
 
     profile = one.profile
@@ -186,23 +186,23 @@ def _facts(profile: Profile) -> Iterator[str]:
         yield from (f"    {line}" for line in made)
 
 
-def _card_document(one: Shown, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
+def _card_document(one: PersonaView, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
     profile = one.profile
     document = profile.document()
-    document["facts"] = [fact for fact in document["facts"] if fact["said"]]
+    document["distinctive_traits"] = [fact for fact in document["distinctive_traits"] if fact["said"]]
     trust = profile.trust
     return {
         "slug": one.slug,
         "version": one.version.version if one.version else None,
         "digest": one.version.digest if one.version else None,
-        "facts": {
+        "profile": {
             **document,
             "trust": {
                 **document["trust"],
                 "confidence": trust.confidence and round(trust.confidence, 4),
                 "grade": trust.grade,
             },
-            "card": {family: [fact.trait for fact in facts] for family, facts in profile.card().items()},
+            "card": {family: [fact.trait for fact in distinctive] for family, distinctive in profile.card().items()},
         },
         "invention": invention,
         "to_write": missing,
@@ -214,8 +214,8 @@ def _card_document(one: Shown, invention: dict[str, str], missing: list[str]) ->
     }
 
 
-@group.command()
-def diff(
+@group.command("diff")
+def personas_diff_command(
     old: Annotated[
         str | None, typer.Argument(metavar="[OLD]", help="A version or date. Default: the previous version.")
     ] = None,
@@ -234,8 +234,8 @@ def diff(
     from sync.personas import versions as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found, notes = job.compare(bench, old, new, persona)
+    with session_of(workspace) as session:
+        found, notes = job.compare_versions(session, old, new, persona)
     document = {
         "personas": [
             {

@@ -13,8 +13,8 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import Console
-from sync.cli.options import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
-from sync.session import Workbench
+from sync.cli.options import HERE, REJECTS, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.session import Session
 
 AsOfOption = Annotated[
     str | None,
@@ -28,32 +28,32 @@ OverrideOption = Annotated[
 ]
 
 
-@app.command()
-def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
+@app.command("setup")
+def setup_command(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
     """Create the fields, tags and lists that personasync owns. Registers webhooks too. Shows the changes first."""
     from sync.ops import setup as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        steps = [*job.missing(bench), *job.unheard(bench)]
+    with session_of(workspace) as session:
+        steps = [*job.missing_steps(session), *job.unheard(session)]
         if steps and not yes:
-            console.say(words.setup_shown(steps))
+            console.say(words.render_setup(steps))
             if not sys.stdin.isatty():
                 raise FixSettingsError(
                     "Confirmation needed: setup would create the above.",
-                    mend="Run `personasync setup --yes` to create them.",
+                    fix="Run `personasync setup --yes` to create them.",
                 )
             typer.confirm("Create these?", abort=True, err=True)
-        notes = job.create(bench, steps)
+        notes = job.create_missing(session, steps)
     created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
     console.result({"created": created, "notes": notes}, words.setup_done(steps), *notes)
 
 
-@app.command()
-def pull(
+@app.command("pull")
+def pull_command(
     *,
     workspace: WorkspaceOption = HERE,
-    only: OnlyOption = None,
+    connection: ConnectionOption = None,
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -61,14 +61,14 @@ def pull(
     from sync.pull import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        pulled = job.pull(bench, only=only, full=full, progress=progress)
+    with session_of(workspace) as session, console.progress(session.budget) as progress:
+        pulled = job.pull(session, only=connection, full=full, progress=progress)
     console.result(words.as_document(pulled), *words.pulled(pulled))
     return REJECTS if pulled.rejects else 0
 
 
-@app.command()
-def assign(
+@app.command("assign")
+def assign_command(
     *,
     workspace: WorkspaceOption = HERE,
     as_of: AsOfOption = None,
@@ -87,39 +87,39 @@ def assign(
 ) -> None:
     """Assign every person to a segment and a persona."""
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        at = moment(as_of) or bench.now()
+    with session_of(workspace) as session:
+        at = parse_moment(as_of) or session.now()
         if what_if is not None:
             from sync.assign import what_if as thought  # noqa: PLC0415
 
-            moves = thought.what_if(bench, what_if, as_of=at)
-            console.result({"as_of": at, "moves": [asdict(move) for move in moves]}, *words.moves(moves))
+            moves = thought.what_if(session, what_if, as_of=at)
+            console.result({"as_of": at, "moves": [asdict(move) for move in moves]}, *words.render_moves(moves))
             return
         from sync.assign import job  # noqa: PLC0415
 
-        assigned = job.assign(bench, as_of=at, override=frozenset(override or ()), full=full)
-    console.result(words.as_document(assigned), *words.assigned(assigned))
+        assigned = job.assign(session, as_of=at, override=frozenset(override or ()), full=full)
+    console.result(words.as_document(assigned), *words.render_assigned(assigned))
 
 
-@app.command()
-def plan(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
+@app.command("plan")
+def plan_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
     """Preview the changes on the platforms and save them as a plan. Nothing is sent."""
     from sync.plan import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        planned = job.plan(bench)
+    with session_of(workspace) as session:
+        planned = job.plan(session)
     console.result({"plan": planned.plan_id, "path": str(planned.path), **planned.summary}, *words.planned(planned))
     return 3 if planned.breaches else 0
 
 
-@app.command()
-def apply(
+@app.command("apply")
+def apply_command(
     plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Default: the newest plan.")] = None,
     *,
     workspace: WorkspaceOption = HERE,
     override: OverrideOption = None,
-    only: OnlyOption = None,
+    connection: ConnectionOption = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", help="Send to N people only, as a first sample.", min=1)
     ] = None,
@@ -132,16 +132,16 @@ def apply(
     from sync.apply import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        names = frozenset(one.name for one in bench.connectors(only)) if only else frozenset()
-        part = job.Part(names, limit, None if canary is None else share(canary))
-        applied = job.apply(bench, plan_file, override=frozenset(override or ()), part=part, progress=progress)
+    with session_of(workspace) as session, console.progress(session.budget) as progress:
+        names = frozenset(one.name for one in session.connectors(connection)) if connection else frozenset()
+        part = job.PlanSelection(names, limit, None if canary is None else parse_share(canary))
+        applied = job.apply(session, plan_file, override=frozenset(override or ()), part=part, progress=progress)
     console.result(words.applied_document(applied), *words.applied(applied))
     return _status(applied)
 
 
-@app.command()
-def undo(
+@app.command("undo")
+def undo_command(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help='A run id from `history`, or "last" for the newest applied plan.')
     ],
@@ -154,39 +154,41 @@ def undo(
     from sync.apply import undo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        found = job.intended(bench, run)
+    with session_of(workspace) as session, console.progress(session.budget) as progress:
+        found = job.intended(session, run)
         if found.count and not yes:
-            console.say(words.undo_shown(found))
+            console.say(words.render_undo(found))
             if not sys.stdin.isatty():
                 raise FixSettingsError(
-                    "Confirmation needed: undo would do the above.", mend="Run it again with --yes to confirm."
+                    "Confirmation needed: undo would do the above.", fix="Run it again with --yes to confirm."
                 )
             typer.confirm("Undo these changes?", abort=True, err=True)
-        undone = job.undo(bench, found, progress=progress)
+        undone = job.undo(session, found, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
 
 
-@app.command()
-def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> None:
+@app.command("results")
+def results_command(
+    *, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False
+) -> None:
     """Import campaign results: deliveries, opens, clicks and orders."""
     from sync.results import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        imported = job.results(bench, only=only, progress=progress)
+    with session_of(workspace) as session, console.progress(session.budget) as progress:
+        imported = job.results(session, only=connection, progress=progress)
     console.result(words.as_document(imported), *words.pulled(imported))
 
 
-@app.command()
-def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+@app.command("report")
+def report_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Write the HTML report: personas and campaign results."""
     from sync.report import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        written = job.write_report(bench)
+    with session_of(workspace) as session:
+        written = job.write_report(session)
     console.result(
         {
             "report": str(written.path),
@@ -202,7 +204,7 @@ def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
 
 
 @app.command(name="run")
-def run_all(
+def run_command(
     *,
     workspace: WorkspaceOption = HERE,
     as_of: AsOfOption = None,
@@ -211,18 +213,18 @@ def run_all(
 ) -> int:
     """Run all steps in order, with guardrails. For cron."""
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        document, shown, status = _loop(bench, console, moment(as_of), frozenset(override or ()), progress)
+    with session_of(workspace) as session, console.progress(session.budget) as progress:
+        document, shown, status = _loop(session, console, parse_moment(as_of), frozenset(override or ()), progress)
     console.result(document, *shown)
     return status
 
 
 def _loop(
-    bench: Workbench, console: Console, as_of: datetime | None, override: frozenset[str], progress: Any
+    session: Session, console: Console, as_of: datetime | None, override: frozenset[str], progress: Any
 ) -> tuple[dict[str, Any], list[Any], int]:
     from sync.ops.run import run_loop  # noqa: PLC0415
 
-    done = run_loop(bench, as_of=as_of, override=override, progress=progress, tell=console.say)
+    done = run_loop(session, as_of=as_of, override=override, progress=progress, tell=console.say)
     return words.loop_document(done), words.loop(done), _status(done.applied)
 
 
@@ -232,7 +234,7 @@ def _status(applied: Any) -> int:
     return REJECTS if applied.rejected else 0
 
 
-def share(text: str) -> float:
+def parse_share(text: str) -> float:
     """Return the share in *text*, 0 to 1.
 
     Raises:
@@ -243,11 +245,11 @@ def share(text: str) -> float:
     except ValueError:
         found = -1.0
     if not 0 < found <= 1:
-        raise FixSettingsError(f"{text!r} is not a percentage.", mend="Write a share like 1% or 0.01.")
+        raise FixSettingsError(f"{text!r} is not a percentage.", fix="Write a share like 1% or 0.01.")
     return found
 
 
-def moment(text: str | None) -> datetime | None:
+def parse_moment(text: str | None) -> datetime | None:
     """Return the time in *text*, UTC.
 
     Raises:
@@ -259,6 +261,6 @@ def moment(text: str | None) -> datetime | None:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
         raise FixSettingsError(
-            f"{text!r} is not a valid time.", mend="Write a time like 2026-11-24 or 2026-11-24T09:00:00+01:00."
+            f"{text!r} is not a valid time.", fix="Write a time like 2026-11-24 or 2026-11-24T09:00:00+01:00."
         ) from error
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

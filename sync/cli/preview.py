@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 from sync.cli.render import creepy
 
 
-@app.command()
-def preview(
+@app.command("preview")
+def preview_command(
     template: Annotated[
         Path, typer.Argument(metavar="TEMPLATE", help="An HTML email template with merge tags or HubL.")
     ],
@@ -33,9 +33,9 @@ def preview(
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with session_of(workspace) as session:
         chosen = None if everybody else persona
-        found = job.preview(bench, template, contact=None if everybody else contact, persona=chosen, only=connection)
+        found = job.preview(session, template, contact=None if everybody else contact, persona=chosen, only=connection)
     out.write_text(found.page(), "utf-8")
     rows = [
         (one.title, one.people, ", ".join(f"{name} {share:.0%}" for name, share in one.fallbacks.items()))

@@ -6,20 +6,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from sync.monitor.quality import Judged
 
 
-@app.command()
-def quality(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+@app.command("quality")
+def quality_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Check data quality and drift. Finds missing, impossible, stale and duplicate data, and drift."""
     from sync.monitor import quality as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.judge(bench)
+    with session_of(workspace) as session:
+        found = job.judge_quality(session)
     console.result(_document(found), *_shown(found))
 
 
@@ -45,7 +45,7 @@ def _shown(found: Judged) -> list[Any]:
     else:
         shown.append("No drift data yet: the first `assign` with these definitions becomes the reference.")
     shown.extend(found.stale)
-    shown.extend(f"{one.table}: {_fault(one.what, one.example)}. {one.mend}" for one in found.faults)
+    shown.extend(f"{one.table}: {_fault(one.what, one.example)}. {one.fix}" for one in found.faults)
     shown.extend(found.concept)
     shown.extend(_structural(found))
     shown.append(f"Overall: {found.light}.")

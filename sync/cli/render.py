@@ -18,11 +18,11 @@ from sync.assign.what_if import Move
 from sync.cli.console import table
 from sync.clock import duration
 from sync.ops.run import Loop
-from sync.plan.guardrails import fix
+from sync.plan.guardrails import how_to_override
 from sync.plan.job import Planned
 from sync.pull.job import Pulled
 
-Shown = list[str | Table]
+Rendered = list[str | Table]
 
 ACTIONS = {
     "create_field": "create field",
@@ -38,7 +38,7 @@ def as_document(result: Any) -> dict[str, Any]:
     return asdict(result)
 
 
-def setup_shown(steps: Sequence[SetupStep]) -> str:
+def render_setup(steps: Sequence[SetupStep]) -> str:
     """Return what setup would do, one line for each step."""
     lines = [f"  {step.connection}: {ACTIONS[step.action]} {step.name}  {step.detail}".rstrip() for step in steps]
     return "\n".join(["personasync would:", *lines])
@@ -50,9 +50,9 @@ def setup_done(steps: Sequence[SetupStep]) -> str:
     return done if steps else "All fields, tags and lists exist already."
 
 
-def pulled(result: Pulled) -> Shown:
+def pulled(result: Pulled) -> Rendered:
     """Return what was read."""
-    shown: Shown = [table("Read", "Rows", rows=list(result.rows.items()))]
+    shown: Rendered = [table("Read", "Rows", rows=list(result.rows.items()))]
     kept = sum(result.versions.values())
     shown.append(f"{kept:,} new or changed rows." if kept else "No new records.")
     if result.persons:
@@ -62,9 +62,9 @@ def pulled(result: Pulled) -> Shown:
     return [*shown, *healed(result)]
 
 
-def healed(result: Pulled) -> Shown:
+def healed(result: Pulled) -> Rendered:
     """Return what a pull repaired."""
-    shown: Shown = []
+    shown: Rendered = []
     if result.reread:
         shown.append("The warehouse was older than the saved state, so all records were read again.")
     if result.healed:
@@ -75,10 +75,10 @@ def healed(result: Pulled) -> Shown:
     return shown
 
 
-def assigned(result: Assigned) -> Shown:
+def render_assigned(result: Assigned) -> Rendered:
     """Return the result of an assign."""
     rows = [(name, persons, f"{persons / max(result.persons, 1):.0%}") for name, persons in result.segments.items()]
-    shown: Shown = [table("Segment", "Persons", "Share", rows=rows)]
+    shown: Rendered = [table("Segment", "Persons", "Share", rows=rows)]
     shown.append(
         f"{result.persons:,} people as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} "
         f"assigned, {result.unclassified:,} unclassified; {result.changed:,} moved to another "
@@ -92,7 +92,7 @@ def assigned(result: Assigned) -> Shown:
     return shown
 
 
-def moves(found: Sequence[Move]) -> Shown:
+def render_moves(found: Sequence[Move]) -> Rendered:
     """Return who would move from one segment to another."""
     if not found:
         return ["Nobody would move."]
@@ -104,11 +104,11 @@ def moves(found: Sequence[Move]) -> Shown:
     ]
 
 
-def planned(result: Planned) -> Shown:
+def planned(result: Planned) -> Rendered:
     """Return a plan's changes and its guardrail verdict."""
     summary = result.summary
     if not result.plan.changes:
-        shown: Shown = ["Nothing to change: the platforms are up to date."]
+        shown: Rendered = ["Nothing to change: the platforms are up to date."]
     else:
         rows = [(name, count) for name, count in summary["by_field"].items()]
         shown = [table("Would change", "Contacts", rows=rows, title=f"Plan {result.plan_id}")]
@@ -133,7 +133,7 @@ def planned(result: Planned) -> Shown:
     shown.extend(creepy(result.concerns))
     shown.extend(f"Blocked by guardrail: {breach.message}" for breach in result.breaches)
     if result.breaches:
-        shown.append(fix([breach.guardrail for breach in result.breaches]))
+        shown.append(how_to_override([breach.guardrail for breach in result.breaches]))
     shown.append(f"Saved as {result.path}")
     return shown
 
@@ -149,7 +149,7 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
     )
 
 
-def creepy(concerns: Sequence[Concern]) -> Shown:
+def creepy(concerns: Sequence[Concern]) -> Rendered:
     """Return the values that readers may find intrusive, and for whom."""
     return [
         f"May feel intrusive: {one.sentence()}" + (f" Example: {one.example}." if one.example else "")
@@ -172,9 +172,9 @@ def applied_document(result: Applied) -> dict[str, Any]:
     }
 
 
-def applied(result: Applied) -> Shown:
+def applied(result: Applied) -> Rendered:
     """Return the result of an apply."""
-    shown: Shown = []
+    shown: Rendered = []
     if result.recovered:
         shown.append(f"{result.recovered:,} changes of an interrupted run were checked and are now confirmed.")
     if result.overtaken:
@@ -202,16 +202,16 @@ def applied(result: Applied) -> Shown:
 OUTCOMES = {"parked": "skipped"}  # outcomes that people know by another name
 
 
-def _outcomes(result: Sent) -> Shown:
+def _outcomes(result: Sent) -> Rendered:
     rows = [(name, OUTCOMES.get(state, state), count) for (name, state), count in sorted(result.states.items())]
-    shown: Shown = [table("Connection", "Outcome", "Changes", rows=rows)]
+    shown: Rendered = [table("Connection", "Outcome", "Changes", rows=rows)]
     if result.reasons:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
         shown.append(table("Connection", "Reason", "Changes", rows=rows))
     return shown
 
 
-def undo_shown(found: Intended) -> str:
+def render_undo(found: Intended) -> str:
     """Return what an undo would do, in lines."""
     lines = [
         f"  {name}: {len(changes):,} values, tags and list memberships would be restored"
@@ -233,9 +233,9 @@ def undone_document(result: Undone) -> dict[str, Any]:
     }
 
 
-def undone(result: Undone) -> Shown:
+def undone(result: Undone) -> Rendered:
     """Return what an undo did."""
-    shown: Shown = _outcomes(result) if result.states else []
+    shown: Rendered = _outcomes(result) if result.states else []
     shown.append(
         f"{result.restored:,} values, tags and list memberships restored; {result.left:,} skipped "
         "because they were edited since."
@@ -260,12 +260,12 @@ def loop_document(done: Loop) -> dict[str, Any]:
     }
 
 
-def loop(done: Loop) -> Shown:
+def loop(done: Loop) -> Rendered:
     """Return what a whole run did."""
     rows = [(name, seconds, done.requests.get(name, 0)) for name, seconds in done.seconds.items()]
     return [
         *healed(done.pulled),
-        *assigned(done.assigned),
+        *render_assigned(done.assigned),
         *creepy(done.planned.concerns),
         *applied(done.applied),
         table("Step", "Seconds", "Requests", rows=rows),
@@ -274,7 +274,7 @@ def loop(done: Loop) -> Shown:
     ]
 
 
-def counts(document: Mapping[str, Any]) -> str:
+def render_counts(document: Mapping[str, Any]) -> str:
     """Return a run's counts in one line."""
     listed = {**document, **document.get("tally", {}), **document.get("outcomes", {})}
     shown = {

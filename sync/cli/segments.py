@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 
-@app.command()
-def segments(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+@app.command("segments")
+def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Rank segments by value: keep, merge or retire. With confidence intervals."""
     from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.rank_segments(bench)
-        _, told = job.focus(bench)
+    with session_of(workspace) as session:
+        found = job.rank_segments(session)
+        _, told = job.focus(session)
     lines: list[Any] = [_table(found), *_advice(found), *job.tried_sentences(found.tried), *found.notes]
-    console.result({**job.document(found), "focus": told or None}, *lines, *([told] if told else []))
+    console.result({**job.ranking_document(found), "focus": told or None}, *lines, *([told] if told else []))
 
 
 def _table(found: Any) -> Any:

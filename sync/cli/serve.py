@@ -16,8 +16,8 @@ PortOption = Annotated[
 ]
 
 
-@app.command()
-def serve(
+@app.command("serve")
+def serve_command(
     *,
     workspace: WorkspaceOption = HERE,
     worker: Annotated[bool, typer.Option("--worker", help="Only process queued events; accept no webhooks.")] = False,
@@ -36,8 +36,8 @@ def serve(
         server.serve(service, takes=not worker, workers=workers, listening=listening)
 
 
-@app.command()
-def inbox(
+@app.command("inbox")
+def inbox_command(
     *,
     workspace: WorkspaceOption = HERE,
     retry: Annotated[bool, typer.Option("--retry", help="Retry the contacts that failed (dead letters).")] = False,
@@ -51,7 +51,7 @@ def inbox(
     control = open_control(load_workspace(workspace).state_url.reveal(), now=now)
     try:
         released = control.inbox.release() if retry else 0
-        backlog, parked = control.inbox.backlog(), control.inbox.parked()
+        backlog, parked = control.inbox.backlog(), control.inbox.dead_letters()
     finally:
         control.close()
     document = {

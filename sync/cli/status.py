@@ -10,17 +10,17 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 
-@app.command()
-def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+@app.command("status")
+def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """Show data freshness, the newest plan, and unconfirmed changes."""
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.status(bench)
+    with session_of(workspace) as session:
+        found = job.workspace_status(session)
     fresh = [
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
         for line in found.streams
@@ -31,8 +31,8 @@ def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
     console.result(found.document, *shown)
 
 
-@app.command()
-def history(
+@app.command("history")
+def history_command(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show only this run.")] = None,
     *,
     workspace: WorkspaceOption = HERE,
@@ -48,12 +48,12 @@ def history(
     from sync.ops import history as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with session_of(workspace) as session:
         if run is None and rejects is not None:
-            raise FixSettingsError("--rejects needs a run.", mend="See `personasync history`.")
+            raise FixSettingsError("--rejects needs a run.", fix="See `personasync history`.")
         if run is not None and rejects is not None:
-            console.say(f"{job.rejects(bench, run, rejects):,} rejected changes saved to {rejects}")
-        runs = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
+            console.say(f"{job.rejects(session, run, rejects):,} rejected changes saved to {rejects}")
+        runs = job.past(session, limit=limit, service=service) if run is None else [job.past_run(session, run)]
     document = {
         "runs": [
             {
@@ -72,15 +72,15 @@ def history(
             f"{one.run.started_at:%Y-%m-%d %H:%M}",
             one.run.command,
             one.state,
-            words.counts(one.run.counts),
+            words.render_counts(one.run.counts),
         )
         for one in runs
     ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 
 
-@app.command()
-def explain(
+@app.command("explain")
+def explain_command(
     email: Annotated[str, typer.Argument(metavar="EMAIL")],
     *,
     workspace: WorkspaceOption = HERE,
@@ -90,6 +90,6 @@ def explain(
     from sync.assign import explain as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        found = job.explain(bench, email)
+    with session_of(workspace) as session:
+        found = job.explain(session, email)
     console.result(found.document, *found.sentences)

@@ -10,7 +10,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from segmenter.classifier.thresholds import Thresholds
@@ -45,12 +45,12 @@ SLUG = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 
 @survey_app.command("design")
-def design(
+def survey_design_command(
     file: AnswersArgument = None,
     *,
     tool: ToolOption = "short",
-    items: Annotated[
-        int | None, typer.Option("--items", min=1, max=100, help="Number of questions. Default: 5 to 15.")
+    length: Annotated[
+        int | None, typer.Option("--length", min=1, max=100, help="Number of questions. Default: 5 to 15.")
     ] = None,
     segment: Annotated[
         str | None, typer.Option("--segment", metavar="COLUMN", help="The column with the segment, if already known.")
@@ -102,29 +102,29 @@ def design(
     _check(tool, action)
     console = console_of(as_json=as_json)
     if proposal is not None and (segment is not None or segments is not None):
-        raise FixSettingsError("--proposal, --segment and --segments can't be combined.", mend="Use only one of them.")
-    columns = survey_answers.Columns(respondent, segment, leave_out or (), question or ())
-    with bench_of(workspace) as bench:
-        found = None if proposal is None else load(bench.workspace.directory, proposal)
+        raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
+    columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
+    with session_of(workspace) as session:
+        found = None if proposal is None else load(session.workspace.directory, proposal)
         of = survey or (found.proposal.survey if found else "") or tool
         read = (
             survey_answers.answers_from_file(file, columns, sheet=sheet)
             if file
-            else survey_answers.answers_in_warehouse(bench.warehouse, of, columns)
+            else survey_answers.answers_in_warehouse(session.warehouse, of, columns)
         )
         if proposal is not None:
-            known = accepted(bench.workspace.directory, proposal)
-            read = survey_answers.with_segments(read, known, bench.control.links.mapping(), proposal)
+            known = accepted(session.workspace.directory, proposal)
+            read = survey_answers.with_segments(read, known, session.control.links.mapping(), proposal)
         wish = surveys.Wish(
-            tool, of, items, segments, reverse or (), centre, _texts(texts) if texts else {}, found, seed
+            tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, found, seed
         )
-        made = surveys.design(bench.workspace, read, wish, now=bench.now())
+        made = surveys.design(session.workspace, read, wish, now=session.now())
     written = _write(made.made.file, out, action, title)
     console.result(
         {
             **made.made.file.model_dump(mode="json"),
             "chosen_in": dict(made.made.chosen_in),
-            "findings": [{"kind": f.kind, "message": f.message, "mend": f.mend} for f in made.findings],
+            "findings": [{"kind": f.kind, "message": f.message, "fix": f.fix} for f in made.findings],
             "saved": str(made.path),
             "written": [str(path) for path in written],
         },
@@ -137,10 +137,10 @@ def _check(tool: str, action: str | None = None) -> None:
     if not SLUG.fullmatch(tool):
         raise FixSettingsError(
             f"{tool!r} is not a valid tool name.",
-            mend="Use lower-case letters, digits and _, starting with a letter, at most 20 characters.",
+            fix="Use lower-case letters, digits and _, starting with a letter, at most 20 characters.",
         )
     if action is not None and not re.fullmatch(r"https?://[^\s<>\"']+", action):
-        raise FixSettingsError(f"{action!r} is not a URL.", mend="Use a URL like https://example.com/answers.")
+        raise FixSettingsError(f"{action!r} is not a URL.", fix="Use a URL like https://example.com/answers.")
 
 
 def _texts(path: Path) -> dict[str, str]:
@@ -176,7 +176,7 @@ def _designed(made: Designed) -> list[Any]:
         (place, question.text, f"{made.made.chosen_in[question.item]:.0%}")
         for place, question in enumerate(file.questions, 1)
     ]
-    found = [table("Look", "Mend", rows=[(f.message, f.mend) for f in made.findings])] if made.findings else []
+    found = [table("Look", "Mend", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
     return [
         *found,
         table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
@@ -223,7 +223,7 @@ def _written(saved: Path, written: list[Path]) -> list[str]:
 
 
 @survey_app.command("score")
-def score(
+def survey_score_command(
     file: AnswersArgument = None,
     *,
     tool: ToolOption = "short",
@@ -235,16 +235,16 @@ def score(
 ) -> None:
     """Score survey answers. Each respondent gets a segment, with confidence and reason."""
     from sync.surveys import job as surveys  # noqa: PLC0415
-    from sync.surveys.answers import Columns  # noqa: PLC0415
+    from sync.surveys.answers import SurveyColumns  # noqa: PLC0415
     from sync.workspace.typing_tools import load_tool  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        known, limits = load_tool(bench.workspace.state_dir, tool), _limits(bench.workspace)
+    with session_of(workspace) as session:
+        known, limits = load_tool(session.workspace.state_dir, tool), _limits(session.workspace)
         if file:
-            found = surveys.score_file(known, file, Columns(respondent), limits, sheet=sheet)
+            found = surveys.score_file(known, file, SurveyColumns(respondent), limits, sheet=sheet)
         else:
-            found = surveys.score_workspace(bench, known, limits)
+            found = surveys.score_workspace(session, known, limits)
     if out:
         surveys.write_scores(found, out)
     scored = list(zip(found.respondents, found.scored, strict=True))
@@ -287,7 +287,7 @@ def _limits(workspace: Workspace) -> Thresholds:
 
 
 @survey_app.command("import")
-def import_(
+def survey_import_command(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Coefficient table: items by segments, with a row of constants.")
     ],
@@ -304,11 +304,11 @@ def import_(
 
     _check(tool)
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with session_of(workspace) as session:
         made, transposed = surveys.import_table(
-            bench.workspace, file, tool=tool, survey=survey or tool, sheet=sheet, now=bench.now()
+            session.workspace, file, tool=tool, survey=survey or tool, sheet=sheet, now=session.now()
         )
-        saved = bench.workspace.state_dir / "tools" / f"{tool}.json"
+        saved = session.workspace.state_dir / "tools" / f"{tool}.json"
     written = _write(made, out, None, None)
     lines = ["The table has segments in rows; it was transposed."] if transposed else []
     lines.append(f"{len(made.questions)} questions, {len(made.segments)} segments: {', '.join(made.segments)}.")
@@ -321,13 +321,13 @@ def import_(
 
 
 @survey_app.command("list")
-def list_tools(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
+def survey_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """List the typing tools, and whether `assign` uses them."""
     from sync.workspace.typing_tools import load_tools  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
-        tools = load_tools(bench.workspace)
+    with session_of(workspace) as session:
+        tools = load_tools(session.workspace)
     document = {
         "tools": [
             {"name": t.file.name, "version": t.file.version, "questions": len(t.file.questions), "lacking": t.lacking}

@@ -20,7 +20,7 @@ RECALLED = ("*", "opt-outs")  # in the store of cursors: that records which went
 Versions = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def keep(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.Table:
+def keep_opt_outs(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.Table:
     """Return *rows* of contacts, as they came in, with the refusals that those had shown which are gone now.
 
     A refusal between two pulls only the webhook service has seen.
@@ -36,7 +36,7 @@ def keep(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.Table:
     return with_last_refusals(rows, known.values())
 
 
-def follow(warehouse: Warehouse, control: Control, run_id: str, now: datetime) -> None:
+def follow_opt_outs(warehouse: Warehouse, control: Control, run_id: str, now: datetime) -> None:
     """Recall, once, what earlier versions of ours forgot; release whoever said yes since."""
     if not control.cursors.get(*RECALLED):
         recalled = [{**row, "consent": no} for row in _away(warehouse, kept=False) if (no := _last(warehouse, row))]

@@ -15,17 +15,17 @@ import pyarrow.compute as pc
 
 from segmenter.traits.people import OUTLIVES, STRICTEST_FIRST
 
-Row = Mapping[str, Any]
+ContactRow = Mapping[str, Any]
 NAMES = ("connection", "platform_id")
 
 
-def consent_of(contacts: Sequence[Row]) -> str:
+def strictest_consent(contacts: Sequence[ContactRow]) -> str:
     """Return a person's consent: the strictest of their contacts in use, and of the refusals of those that are gone."""
     given = {row["consent"] for row in contacts if row["state"] == "active" or row["consent"] in OUTLIVES}
     return next((one for one in STRICTEST_FIRST if one in given), "unknown")
 
 
-def with_last_refusals(incoming: pa.Table, in_force: Iterable[Row]) -> pa.Table:
+def with_last_refusals(incoming: pa.Table, in_force: Iterable[ContactRow]) -> pa.Table:
     """Return *incoming* contacts; those that are gone show the refusal that we know of them.
 
     Args:
@@ -39,7 +39,7 @@ def with_last_refusals(incoming: pa.Table, in_force: Iterable[Row]) -> pa.Table:
     return incoming.set_column(place, "consent", pa.array(kept, pa.string()))
 
 
-def _kept(row: Row, known: Row | None) -> str | None:
+def _kept(row: ContactRow, known: ContactRow | None) -> str | None:
     consent: str | None = row["consent"]
     if row["state"] == "active" or known is None:
         return consent
@@ -54,7 +54,7 @@ def gone(contacts: pa.Table) -> pa.Table:
     return contacts.filter(pc.not_equal(contacts["state"], "active"))
 
 
-def last_refusal(versions: Sequence[Row]) -> str | None:
+def last_refusal(versions: Sequence[ContactRow]) -> str | None:
     """Return the refusal with which a record went: the consent that it last showed in use.
 
     Args:
@@ -64,7 +64,7 @@ def last_refusal(versions: Sequence[Row]) -> str | None:
     return in_use[-1] if in_use and in_use[-1] in OUTLIVES else None
 
 
-def is_released(refused: Sequence[Row], other: Sequence[Row]) -> bool:
+def is_released(refused: Sequence[ContactRow], other: Sequence[ContactRow]) -> bool:
     """Tell whether another record of the person shows a yes that is newer than a refusal.
 
     That is a subscription that began later; or, on the same platform, a refusal of the other record that was lifted.
@@ -85,7 +85,7 @@ def is_released(refused: Sequence[Row], other: Sequence[Row]) -> bool:
     return (subscribed or lifted) and _order(other[start]) > _order(no)
 
 
-def _refusal(versions: Sequence[Row]) -> Row:
+def _refusal(versions: Sequence[ContactRow]) -> ContactRow:
     """The version with which the last refusal began."""
     refusing = [place for place, row in enumerate(versions) if row["consent"] in OUTLIVES]
     in_use = [place for place in refusing if versions[place]["state"] == "active"]
@@ -93,7 +93,7 @@ def _refusal(versions: Sequence[Row]) -> Row:
     return versions[_start(versions[: last + 1], lambda row: row["consent"] in OUTLIVES)]
 
 
-def _start(versions: Sequence[Row], holds: Any) -> int:
+def _start(versions: Sequence[ContactRow], holds: Any) -> int:
     """The place at which the run of versions begins that ends with the newest one."""
     place = len(versions) - 1
     while place and holds(versions[place - 1]):
@@ -101,5 +101,5 @@ def _start(versions: Sequence[Row], holds: Any) -> int:
     return place
 
 
-def _order(row: Row) -> tuple[Any, int]:
+def _order(row: ContactRow) -> tuple[Any, int]:
     return row["recorded_at"], row["sequence"]

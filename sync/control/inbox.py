@@ -76,7 +76,7 @@ class Backlog:
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedContact:
+class DeadLetter:
     """A dead letter: a contact whose events failed too often, with the reason."""
 
     contact: str
@@ -262,12 +262,12 @@ class Inbox:
         waiting, oldest = found.get("waiting", (0, None))
         return Backlog(waiting, found.get("parked", (0, None))[0], oldest)
 
-    def parked(self) -> list[ParkedContact]:
+    def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, oldest first."""
         query = select(CONTACT).where(CONTACT.c.state == "parked").order_by(CONTACT.c.first_at)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
-        return [ParkedContact(row.contact, row.tries, row.first_at, row.reason) for row in rows]
+        return [DeadLetter(row.contact, row.tries, row.first_at, row.reason) for row in rows]
 
     def release(self) -> int:
         """Retry the dead letters, and return how many there are."""

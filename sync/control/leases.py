@@ -82,7 +82,7 @@ class Leases:
             connection.execute(delete(LEASE).where(LEASE.c.name.in_(mine)))
 
     @contextmanager
-    def alone(self, name: str, holder: str, *, seconds: float) -> Iterator[None]:
+    def lock(self, name: str, holder: str, *, seconds: float) -> Iterator[None]:
         """Hold one lease while the block runs; wait for whoever holds it.
 
         Of a holder on this machine that was killed it is taken over; any other's ends by itself at last.

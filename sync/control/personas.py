@@ -24,7 +24,7 @@ class PersonaVersion:
         version: Counts up over all personas of the workspace.
         digest: Of facts and invention.
         as_of: The moment that the facts are of, UTC.
-        facts: As `segmenter.profile.profile.Profile.document` wrote them.
+        profile: As `segmenter.profile.profile.Profile.document` wrote them.
         invention: As `segmenter.personalize.personas.Persona.invention` returned it.
     """
 
@@ -34,7 +34,7 @@ class PersonaVersion:
     as_of: datetime
     recorded_at: datetime
     run_id: str
-    facts: Mapping[str, Any]
+    profile: Mapping[str, Any]
     invention: Mapping[str, str]
 
 
@@ -45,10 +45,10 @@ class PersonaVersions:
         self.engine, self.now = engine, now
 
     def record(
-        self, slug: str, facts: Mapping[str, Any], invention: Mapping[str, str], *, as_of: datetime, run_id: str
+        self, slug: str, profile: Mapping[str, Any], invention: Mapping[str, str], *, as_of: datetime, run_id: str
     ) -> PersonaVersion | None:
         """Keep a version; None where the newest one of the persona says the same."""
-        told = json.dumps([facts, invention], sort_keys=True)
+        told = json.dumps([profile, invention], sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:12]
         newest = self.newest(slug)
         if newest and newest.digest == digest:
@@ -59,7 +59,7 @@ class PersonaVersions:
             "as_of": as_of,
             "recorded_at": self.now(),
             "run_id": run_id,
-            "facts": dict(facts),
+            "profile": dict(profile),
             "invention": dict(invention),
         }
         with self.engine.begin() as connection:
@@ -86,5 +86,5 @@ class PersonaVersions:
 
 def _version(row: Row[Any]) -> PersonaVersion:
     return PersonaVersion(
-        row.version, row.slug, row.digest, row.as_of, row.recorded_at, row.run_id, row.facts, row.invention
+        row.version, row.slug, row.digest, row.as_of, row.recorded_at, row.run_id, row.profile, row.invention
     )

@@ -84,7 +84,7 @@ class Runs:
         with self.engine.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 
-    def bury(self, alive: Callable[[int], bool]) -> None:
+    def fail_killed(self, alive: Callable[[int], bool]) -> None:
         """Note runs whose process is no more as failed: they were killed."""
         query = select(schema.run).where(schema.run.c.state == "running")
         with self.engine.connect() as connection:

@@ -198,7 +198,7 @@ persona_version = Table(
     Column("as_of", Utc, nullable=False),
     Column("recorded_at", Utc, nullable=False),
     Column("run_id", String(40), nullable=False),
-    Column("facts", JSON, nullable=False),
+    Column("facts", JSON, key="profile", nullable=False),
     Column("invention", JSON, nullable=False),
     Index("persona_version_slug", "slug", "version"),
 )

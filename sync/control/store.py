@@ -61,12 +61,12 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", mend=LOOK) from error
+        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", fix=LOOK) from error
     except CommandError as error:  # it stands at a step that this version does not have
         engine.dispose()
         raise FixSettingsError(
             f"The control store {shown} was created by a newer version of personasync.",
-            mend="Install that version.",
+            fix="Install that version.",
         ) from error
     return Control(
         runs=Runs(engine, now),
@@ -89,11 +89,11 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed)
     except (ArgumentError, ValueError):  # both repeat the text, which may hold a password: neither is kept as the cause
-        mend = f"{LOOK} In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 and %25."
-        raise FixSettingsError("The control store address is not a database URL.", mend=mend) from None
+        fix = f"{LOOK} In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 and %25."
+        raise FixSettingsError("The control store address is not a database URL.", fix=fix) from None
     except ImportError as error:
         raise FixSettingsError(
-            f"The control store needs a missing driver: {error.name}.", mend=f"Install {error.name}."
+            f"The control store needs a missing driver: {error.name}.", fix=f"Install {error.name}."
         ) from error
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

@@ -13,8 +13,8 @@ from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, check_experiment, sample_ratio
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.power import least_lift, people_needed
-from sync.experiments.arms import counts, deal
-from sync.session import Workbench, recorded
+from sync.experiments.arms import people_by_arm, randomize
+from sync.session import Session, recorded
 from sync.workspace.experiments import EXPERIMENTS, load_experiments, with_end, with_experiment
 from sync.workspace.toml_reader import read_text, replace_text
 
@@ -28,14 +28,14 @@ class Sizing:
 
     Attributes:
         people: By arm, the holdout among them.
-        base: The rate of the metric that is planned with.
-        least: The least rise over *base* that 4 of 5 such experiments show; None: none at all.
-        needed: People per arm that a rise of the experiment's `worth` needs.
+        baseline: The rate of the metric that is planned with.
+        least: The least rise over *baseline* that 4 of 5 such experiments show; None: none at all.
+        needed: People per arm that a rise of the experiment's `mde` needs.
     """
 
     persona: str
     people: Mapping[str, int]
-    base: float
+    baseline: float
     least: float | None
     needed: int
 
@@ -46,7 +46,7 @@ class Sizing:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ExperimentView:
     """An experiment as people see it.
 
     Attributes:
@@ -61,13 +61,13 @@ class Shown:
     edited: Mapping[str, int] = field(default_factory=dict)
 
 
-def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -> Shown:
+def create_experiment(session: Session, wanted: Experiment, *, baseline: float | None = None) -> ExperimentView:
     """Add an experiment to experiments.toml and randomly assign people to its variants.
 
     Args:
-        bench: The open workspace; its settings are those from before.
+        session: The open workspace; its settings are those from before.
         wanted: Without a salt, it gets one.
-        base: The rate to plan with; None: that of the campaigns so far, else a guess.
+        baseline: The rate to plan with; None: that of the campaigns so far, else a guess.
 
     Raises:
         FixSettingsError: The definition is wrong, the name is taken, or nobody is assigned yet.
@@ -76,13 +76,13 @@ def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -
     try:
         check_experiment(one)
     except DefinitionError as error:
-        raise FixSettingsError(f"{error}.", mend="See `personasync experiment create --help`.") from error
-    path = bench.workspace.directory / EXPERIMENTS
+        raise FixSettingsError(f"{error}.", fix="See `personasync experiment create --help`.") from error
+    path = session.workspace.directory / EXPERIMENTS
     before = read_text(path) if path.exists() else ""
     replace_text(path, with_experiment(before, one))
     try:
         load_experiments(
-            bench.workspace.directory, segments=bench.workspace.segments, personas=list(bench.workspace.personas)
+            session.workspace.directory, segments=session.workspace.segments, personas=list(session.workspace.personas)
         )
     except FixSettingsError:
         if before:
@@ -90,66 +90,66 @@ def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -
         else:
             path.unlink()
         raise
-    bench.reload()
-    with recorded(bench, "experiment create") as run:
-        run.counts.update(experiment=one.name, dealt=deal(bench, one.begins))
-    return show(bench, one.name, base=base)
+    session.reload()
+    with recorded(session, "experiment create") as run:
+        run.counts.update(experiment=one.name, allocated=randomize(session, one.begins))
+    return show_experiment(session, one.name, baseline=baseline)
 
 
-def show(bench: Workbench, name: str, *, base: float | None = None) -> Shown:
+def show_experiment(session: Session, name: str, *, baseline: float | None = None) -> ExperimentView:
     """Return one experiment with its people, what they can show, and whether somebody edited its groups.
 
     Raises:
         FixSettingsError: There is no such experiment.
     """
-    one = find(bench, name)
-    people = counts(bench, name)
-    guess = USUAL[one.metric] if base is None else base
+    one = find_experiment(session, name)
+    people = people_by_arm(session, name)
+    guess = USUAL[one.metric] if baseline is None else baseline
     sizes = []
     for persona in sorted({key for key, _ in people}, key=lambda slug: slug or "~"):
         mine = {arm: people.get((persona, arm), 0) for arm in one.shares(persona)}
         sizes.append(_sizing(persona or UNCLASSIFIED, mine, one, guess))
-    return Shown(one, sizes, _ratio(one, people), base is None, edited(bench, one))
+    return ExperimentView(one, sizes, _ratio(one, people), baseline is None, edited(session, one))
 
 
-def find(bench: Workbench, name: str) -> Experiment:
+def find_experiment(session: Session, name: str) -> Experiment:
     """Return the experiment *name*; "holdout" is the global one.
 
     Raises:
         FixSettingsError: There is none.
     """
-    everybody = bench.workspace.everybody
-    found = everybody if name == HOLDOUT else bench.workspace.experiments.get(name)
+    everybody = session.workspace.everybody
+    found = everybody if name == HOLDOUT else session.workspace.experiments.get(name)
     if found is None and name == HOLDOUT:
-        raise FixSettingsError("No global holdout is set.", mend="personasync.toml: [holdout] share = 0.05")
+        raise FixSettingsError("No global holdout is set.", fix="personasync.toml: [holdout] share = 0.05")
     if found is None:
-        known = ", ".join(bench.workspace.experiments) or "none yet"
-        raise FixSettingsError(f"There is no experiment {name!r}.", mend=f"{EXPERIMENTS} has: {known}.")
+        known = ", ".join(session.workspace.experiments) or "none yet"
+        raise FixSettingsError(f"There is no experiment {name!r}.", fix=f"{EXPERIMENTS} has: {known}.")
     return found
 
 
-def end(bench: Workbench, name: str, at: datetime) -> Experiment:
+def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
     """End an experiment of experiments.toml: its arms take nobody in any more, and its figures are final.
 
     Raises:
         FixSettingsError: There is none of that name, or it has ended.
     """
-    one = find(bench, name)
+    one = find_experiment(session, name)
     if name == HOLDOUT:
-        raise FixSettingsError("The global holdout has no end date.", mend="Set its share to 0 in personasync.toml.")
+        raise FixSettingsError("The global holdout has no end date.", fix="Set its share to 0 in personasync.toml.")
     if one.ends is not None and one.ends <= at:
         ended = f"{name} ended {one.ends:%Y-%m-%d %H:%M} UTC."
-        raise FixSettingsError(ended, mend=f"See the result with `personasync lift --experiment {name}`.")
-    path = bench.workspace.directory / EXPERIMENTS
+        raise FixSettingsError(ended, fix=f"See the result with `personasync lift --experiment {name}`.")
+    path = session.workspace.directory / EXPERIMENTS
     replace_text(path, with_end(read_text(path), name, at))
-    bench.reload()
-    return find(bench, name)
+    session.reload()
+    return find_experiment(session, name)
 
 
-def _sizing(persona: str, people: Mapping[str, int], one: Experiment, base: float) -> Sizing:
+def _sizing(persona: str, people: Mapping[str, int], one: Experiment, baseline: float) -> Sizing:
     arms = [people.get(arm, 0) for arm in people]
-    least = least_lift(base, min(arms, default=0), people.get(one.control, 0) or min(arms, default=0))
-    return Sizing(persona, people, base, least, people_needed(base, min(1.0, base + one.worth)))
+    least = least_lift(baseline, min(arms, default=0), people.get(one.control, 0) or min(arms, default=0))
+    return Sizing(persona, people, baseline, least, people_needed(baseline, min(1.0, baseline + one.mde)))
 
 
 def _ratio(one: Experiment, people: Mapping[tuple[str | None, str], int]) -> SampleRatio | None:
@@ -160,15 +160,15 @@ def _ratio(one: Experiment, people: Mapping[tuple[str | None, str], int]) -> Sam
     return sample_ratio(totals, list(shares.values()))
 
 
-def edited(bench: Workbench, one: Experiment) -> dict[str, int]:
+def edited(session: Session, one: Experiment) -> dict[str, int]:
     """Count people who were moved between the experiment's groups on a platform.
 
     Looked at are those who are in any of its groups there: being in another arm's group, or in two, is an edit.
     """
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     shown = warehouse.current(MEMBERSHIPS.name)
     shown = shown.filter(shown.member, shown.group_name.isin(list(one.groups.values())))
-    links = warehouse.memtable(bench.control.links.load())
+    links = warehouse.memtable(session.control.links.load())
     keyed = shown.mutate(contact_key=shown.connection.concat(":", shown.platform_id)).inner_join(links, "contact_key")
     arms = warehouse.current(ARMS.name)
     arms = arms.filter(arms.experiment == one.name).select("person_id", meant="arm")

@@ -10,52 +10,52 @@ from ibis import Table
 from connectors.records import ORDER_LINES, ORDERS, Consent
 from segmenter.personalize import creepiness
 from segmenter.traits.next_best_offer import NEXT, Support, next_best
-from sync.session import Definitions, Workbench
+from sync.session import ConfiguredWorkspace, Session
 
 
-def asked(bench: Definitions) -> list[str]:
+def asked(session: ConfiguredWorkspace) -> list[str]:
     """Return the traits that template fields show, each once."""
-    return list(dict.fromkeys(one.asked for one in bench.workspace.fields.values() if one.asked and one.targets))
+    return list(dict.fromkeys(one.asked for one in session.workspace.fields.values() if one.asked and one.targets))
 
 
-def measured_for(bench: Definitions) -> list[str]:
+def measured_for(session: ConfiguredWorkspace) -> list[str]:
     """Return the traits to measure: those that fields show, and those that tell whether that is creepy."""
-    shown = asked(bench)
-    needed = creepiness.needed(shown, bench.workspace.catalogue)
+    shown = asked(session)
+    needed = creepiness.traits_needed(shown, session.workspace.catalogue)
     return list(dict.fromkeys(name for name in (*shown, *needed) if name not in NEXT))
 
 
-def everybody_gets_copy(bench: Definitions) -> bool:
+def everybody_gets_copy(session: ConfiguredWorkspace) -> bool:
     """Return whether a persona's copy is shown whatever the consent is."""
-    return set(get_args(Consent)) <= set(bench.workspace.consent.persona)
+    return set(get_args(Consent)) <= set(session.workspace.consent.persona)
 
 
-def next_items(bench: Workbench, name: str, as_of: datetime) -> Table:
+def next_items(session: Session, name: str, as_of: datetime) -> Table:
     """Return each person's next best category or product: columns ``person_id``, ``item``.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         name: A name in `segmenter.traits.next_best_offer.NEXT`.
         as_of: UTC; no later order counts.
     """
-    settings = bench.workspace.personalize
+    settings = session.workspace.personalize
     return next_best(
-        bench.warehouse.current(ORDERS.name),
-        bench.warehouse.current(ORDER_LINES.name),
-        bench.warehouse.memtable(bench.control.links.load()),
+        session.warehouse.current(ORDERS.name),
+        session.warehouse.current(ORDER_LINES.name),
+        session.warehouse.memtable(session.control.links.load()),
         as_of,
         of=NEXT[name],
         support=Support(settings.next_people, settings.next_rest_days),
     )
 
 
-def next_of_everybody(bench: Workbench, as_of: datetime) -> Table | None:
+def next_of_everybody(session: Session, as_of: datetime) -> Table | None:
     """Return what `publish` adds to what the service knows of people: ``person_id`` and each suggestion asked for."""
     found: Table | None = None
-    for name in asked(bench):
+    for name in asked(session):
         if name not in NEXT:
             continue
-        items = next_items(bench, name, as_of).rename({name: "item"})
+        items = next_items(session, name, as_of).rename({name: "item"})
         if found is None:
             found = items
         else:

@@ -16,12 +16,12 @@ from segmenter.personalize.personas import Persona
 from sync.workspace.manifest import Manifest
 from sync.workspace.settings import Workspace
 
-Values = Mapping[str, Mapping[str, str]]
+PersonaValues = Mapping[str, Mapping[str, str]]
 """By connection: the option's value by slug of our persona."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
+class UnmatchedPersona:
     """A persona of ours that is none of a platform's own, and which there are."""
 
     connection: str
@@ -57,10 +57,10 @@ class PlatformPersonas:
     """
 
     values: dict[str, dict[str, str]] = field(default_factory=dict)
-    skipped: list[Lacking] = field(default_factory=list)
+    skipped: list[UnmatchedPersona] = field(default_factory=list)
 
 
-class Connected(Protocol):
+class ConnectedWorkspace(Protocol):
     """A workspace whose platforms can be asked."""
 
     workspace: Workspace
@@ -70,29 +70,29 @@ class Connected(Protocol):
         """Return the connector of a connection."""
 
 
-def shared(bench: Connected, name: str) -> dict[str, bool]:
+def co_owned_fields(session: ConnectedWorkspace, name: str) -> dict[str, bool]:
     """Return the fields of connection *name* that people write as well, and whether theirs may be overwritten."""
-    found = bench.workspace.platform_persona(name, bench.manifest)
+    found = session.workspace.platform_persona(name, session.manifest)
     return dict([found]) if found else {}
 
 
-def platform_personas(bench: Connected) -> PlatformPersonas:
+def platform_personas(session: ConnectedWorkspace) -> PlatformPersonas:
     """Ask each platform whose own personas we write; one request each.
 
     Raises:
         FixSettingsError: Two of our personas are the same one there.
     """
     found = PlatformPersonas()
-    for name in bench.workspace.connections:
-        for own in shared(bench, name):
-            offered = options(bench.connector(name), own)
-            found.skipped += lacking(bench.workspace.personas, offered, own, name)
+    for name in session.workspace.connections:
+        for own in co_owned_fields(session, name):
+            offered = field_options(session.connector(name), own)
+            found.skipped += unmatched_personas(session.workspace.personas, offered, own, name)
             if offered:
-                found.values[name] = resolved(bench.workspace.personas, offered, name)
+                found.values[name] = resolved(session.workspace.personas, offered, name)
     return found
 
 
-def options(connector: Connector, field: str) -> dict[str, str]:
+def field_options(connector: Connector, field: str) -> dict[str, str]:
     """Return value by label of what people can choose in a platform's field; {} where there is no such field."""
     there = connector.fields().get(field)
     return {label: value for value, label in there.options} if there else {}
@@ -114,31 +114,33 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
     by_label = {_read(label): value for label, value in offered.items()}
     found: dict[str, str] = {}
     for slug, persona in personas.items():
-        value = by_label.get(_read(called(persona)))
+        value = by_label.get(_read(platform_name(persona)))
         if value is None:
             continue
         if value in found.values():
             other = next(one for one, taken in found.items() if taken == value)
             raise FixSettingsError(
-                f"The personas {other!r} and {slug!r} would both map to {called(persona)!r} on {connection}.",
-                mend="Give one of them another hs_persona in personas.toml.",
+                f"The personas {other!r} and {slug!r} would both map to {platform_name(persona)!r} on {connection}.",
+                fix="Give one of them another hs_persona in personas.toml.",
             )
         found[slug] = value
     return found
 
 
-def lacking(personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str) -> list[Lacking]:
+def unmatched_personas(
+    personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str
+) -> list[UnmatchedPersona]:
     """Return our personas that are none of the options of a platform's field; see `resolved`."""
     labels = {_read(label) for label in offered}
     listed = ", ".join(offered) or "none"
     return [
-        Lacking(connection, field, slug, called(persona), listed)
+        UnmatchedPersona(connection, field, slug, platform_name(persona), listed)
         for slug, persona in personas.items()
-        if _read(called(persona)) not in labels
+        if _read(platform_name(persona)) not in labels
     ]
 
 
-def called(persona: Persona) -> str:
+def platform_name(persona: Persona) -> str:
     """Return what a persona of ours is called on the platforms."""
     return persona.alias or persona.name
 

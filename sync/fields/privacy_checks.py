@@ -9,18 +9,18 @@ from ibis import Table
 
 from connectors.records import email_key
 from segmenter.personalize import creepiness
-from segmenter.personalize.creepiness import NEVER_SHOWN, OF_VALUES, Concern, Limits
+from segmenter.personalize.creepiness import NEVER_SHOWN, OF_VALUES, Concern, CreepinessLimits
 from segmenter.personalize.fields import Known, TemplateField, creepy_values, individual
 from sync.experiments.arms import copies
 from sync.fields.individual import asked
 from sync.fields.pushed_segments import in_focus, shown_people
-from sync.session import Definitions, Workbench
+from sync.session import ConfiguredWorkspace, Session
 
 
-def limits(bench: Definitions) -> Limits:
+def limits(session: ConfiguredWorkspace) -> CreepinessLimits:
     """Return what the workspace allows."""
-    part = bench.workspace.personalize
-    return Limits(
+    part = session.workspace.personalize
+    return CreepinessLimits(
         max_individual=part.max_individual,
         recent_days=part.recent_days,
         min_times=part.min_times,
@@ -30,15 +30,15 @@ def limits(bench: Definitions) -> Limits:
     )
 
 
-def judged(bench: Definitions, people: Table) -> Table:
+def with_privacy_reasons(session: ConfiguredWorkspace, people: Table) -> Table:
     """Return *people* with the reason beside each trait that fields show; see `segmenter.personalize.creepiness`."""
-    names, purpose = asked(bench), bench.workspace.sensitive
+    names, purpose = asked(session), session.workspace.sensitive
     sensitive = {
         name: creepiness.sensitive_values(_texts(people, name))
         for name in names
         if people[name].type().is_string() and not purpose.allows(name)
     }
-    return creepiness.judged(people, names, bench.workspace.catalogue, limits(bench), sensitive)
+    return creepiness.with_creepiness(people, names, session.workspace.catalogue, limits(session), sensitive)
 
 
 def _texts(people: Table, name: str) -> list[str | None]:
@@ -47,40 +47,40 @@ def _texts(people: Table, name: str) -> list[str | None]:
 
 
 def of_people(
-    bench: Workbench, assignments: Table, people: Table | None, *, only: Iterable[str] | None = None
+    session: Session, assignments: Table, people: Table | None, *, only: Iterable[str] | None = None
 ) -> list[Concern]:
     """Return what is creepy about values of people's own and about audiences.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         assignments: Whom to look at.
         people: As `sync.assign.job.individual_traits` returns it.
         only: Names of the template fields to look at; None: all.
     """
-    wanted = set(bench.workspace.fields if only is None else only)
-    fields = {name: one for name, one in bench.workspace.fields.items() if name in wanted}
-    found = of_values(bench, assignments, people, fields)
-    return found + of_options(bench, assignments, people, fields) + of_audiences(bench, assignments, fields)
+    wanted = set(session.workspace.fields if only is None else only)
+    fields = {name: one for name, one in session.workspace.fields.items() if name in wanted}
+    found = of_values(session, assignments, people, fields)
+    return found + of_options(session, assignments, people, fields) + persona_concerns(session, assignments, fields)
 
 
 def of_values(
-    bench: Workbench, assignments: Table, people: Table | None, fields: Mapping[str, TemplateField]
+    session: Session, assignments: Table, people: Table | None, fields: Mapping[str, TemplateField]
 ) -> list[Concern]:
     """Return which values of people's own are creepy, by field, reason and persona."""
-    known = None if people is None else _known(bench, people)
-    creepy = creepy_values(assignments, fields, copies(bench), known) if known else None
+    known = None if people is None else _known(session, people)
+    creepy = creepy_values(assignments, fields, copies(session), known) if known else None
     if creepy is None:
         return []
     counted = creepy.group_by("field", "persona", "reason").aggregate(
         people=creepy.count(), example=creepy.person_id.min()
     )
     rows = counted.order_by("field", "reason", "persona").to_pyarrow().to_pylist()
-    addresses = _addresses(bench, {row["example"] for row in rows})
+    addresses = _addresses(session, {row["example"] for row in rows})
     return [
         creepiness.of_value(
             row["reason"],
             fields[row["field"]],
-            limits(bench),
+            limits(session),
             persona=row["persona"],
             people=int(row["people"]),
             example=addresses.get(row["example"], ""),
@@ -90,26 +90,26 @@ def of_values(
 
 
 def of_options(
-    bench: Workbench, assignments: Table, people: Table | None, fields: Mapping[str, TemplateField]
+    session: Session, assignments: Table, people: Table | None, fields: Mapping[str, TemplateField]
 ) -> list[Concern]:
     """Return the options of choices that are shown to too few people."""
     found: list[Concern] = []
     for name, template in fields.items():
         if people is not None and template.type == "choice" and template.asked and template.targets:
-            options = _counted(_shown_options(assignments, _known(bench, people), template), "option")
-            found += creepiness.of_audiences(options, limits(bench), what=f"field {name!r}, option")
+            options = _counted(_shown_options(assignments, _known(session, people), template), "option")
+            found += creepiness.audience_concerns(options, limits(session), what=f"field {name!r}, option")
     return found
 
 
-def _known(bench: Workbench, people: Table) -> Known:
-    consent = bench.workspace.consent
-    return Known(people, consent.individual, consent.persona, limits(bench).held_back)
+def _known(session: Session, people: Table) -> Known:
+    consent = session.workspace.consent
+    return Known(people, consent.individual, consent.persona, limits(session).held_back)
 
 
-def _addresses(bench: Workbench, persons: set[str]) -> dict[str, str]:
+def _addresses(session: Session, persons: set[str]) -> dict[str, str]:
     """The first address of each person, in the order of the alphabet."""
     begin = email_key("")
-    keys = sorted(bench.control.links.of_persons(persons).items(), reverse=True)
+    keys = sorted(session.control.links.of_persons(persons).items(), reverse=True)
     return {person: key.removeprefix(begin) for key, person in keys if key.startswith(begin)}
 
 
@@ -120,23 +120,25 @@ def _shown_options(assignments: Table, known: Known, template: TemplateField) ->
     return mine.select(option=option).filter(lambda t: t.option.notnull())
 
 
-def of_audiences(bench: Workbench, assignments: Table, fields: Mapping[str, TemplateField]) -> list[Concern]:
+def persona_concerns(session: Session, assignments: Table, fields: Mapping[str, TemplateField]) -> list[Concern]:
     """Return the personas that *fields* have words for, and who stand for too few people."""
     wordy = {
         slug
-        for slug, persona in bench.workspace.personas.items()
+        for slug, persona in session.workspace.personas.items()
         for name, one in fields.items()
         if one.level != "none" and any(persona.copy(name, place) for place in one.targets)
     }
     named = assignments.filter(assignments.persona.isin(sorted(wordy) or [""]))
-    return creepiness.of_audiences(_counted(named, "persona"), limits(bench))
+    return creepiness.audience_concerns(_counted(named, "persona"), limits(session))
 
 
-def of_settings(bench: Workbench) -> list[Concern]:
+def of_settings(session: Session) -> list[Concern]:
     """Return what can be told without measuring anybody: fields as configured, and audiences as assigned."""
-    workspace = bench.workspace
-    found = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(bench), workspace.sensitive)
-    return found + of_audiences(bench, shown_people(bench, in_focus(workspace, bench.control)), workspace.fields)
+    workspace = session.workspace
+    found = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(session), workspace.sensitive)
+    return found + persona_concerns(
+        session, shown_people(session, in_focus(workspace, session.control)), workspace.fields
+    )
 
 
 def _counted(rows: Table, name: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from ibis import Table
 from segmenter.value.focus import Instead, focused, instead_of, sizes_with_subsegments, with_subsegments
 from sync.active_people import assigned_people
 from sync.control import Control
-from sync.session import Workbench
+from sync.session import Session
 from sync.workspace.settings import Workspace
 
 PLANNED = "focus"
@@ -83,6 +83,6 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
     return found
 
 
-def shown_people(bench: Workbench, focus: Collection[str] | None) -> Table:
+def shown_people(session: Session, focus: Collection[str] | None) -> Table:
     """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`."""
-    return focused(assigned_people(bench), shown_instead(bench.workspace, bench.control, focus))
+    return focused(assigned_people(session), shown_instead(session.workspace, session.control, focus))

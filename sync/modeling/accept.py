@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.classifier.model_file import Coefficients
 from segmenter.discover.to_linear import logged
-from segmenter.typing_tool.tool_file import FORMAT, Answer, Question, ToolFile, trait_name, version_of
+from segmenter.typing_tool.tool_file import FORMAT, AnswerOption, SurveyQuestion, ToolFile, trait_name, version_of
 from sync.surveys.exports import quoted, trait_block
 from sync.surveys.sensitive_items import why_item
 from sync.workspace.proposals import (
@@ -66,7 +66,7 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     if len(set(named.values())) < 2:  # noqa: PLR2004 - one segment tells nobody apart
         raise FixSettingsError(
             f"proposals/{name}.toml keeps fewer than two segments.",
-            mend="Set keep = true for two or more, or discard the proposal.",
+            fix="Set keep = true for two or more, or discard the proposal.",
         )
     members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
     known = {segment.name for segment in workspace.segments}
@@ -140,24 +140,24 @@ def _check_name(workspace: Workspace, name: str) -> None:
         if one.file.name == name and one.file.source != "discovered":
             raise FixSettingsError(
                 f"There is a typing tool {name!r} already.",
-                mend=f"Run `personasync discover` with another --name, or remove .personasync/tools/{name}.json.",
+                fix=f"Run `personasync discover` with another --name, or remove .personasync/tools/{name}.json.",
             )
 
 
-def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Question, ...]:
+def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[SurveyQuestion, ...]:
     made = file.proposal
-    found: list[Question] = []
+    found: list[SurveyQuestion] = []
     surveyed = workspace.catalogue.surveyed.values()
     own = {trait.item: trait.name for trait in surveyed if trait.survey == made.survey}
     for item in dict.fromkeys(trait_of(feature) for feature in form.features):
         if reason := why_item(workspace, made.name, made.survey, item):
             raise FixSettingsError(
                 f"The item {item!r} is sensitive ({reason}) and may not decide segments.",
-                mend="Run `personasync discover` without it, or state the purpose in [sensitive].",
+                fix="Run `personasync discover` without it, or state the purpose in [sensitive].",
             )
         trait = own.get(item) or trait_name(made.name, item, {one.trait for one in found})
-        told = [Answer(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
-        found.append(Question(trait=trait, item=item, text=item, answers=tuple(told)))
+        told = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
+        found.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
     return tuple(found)
 
 

@@ -13,11 +13,11 @@ import numpy as np
 from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.discover.markers import Descriptor, descriptors, reversed_items
-from segmenter.discover.propose import Asked, Found, Proposal, propose
+from segmenter.discover.propose import Proposal, ProposedSegment, SearchOptions, propose
 from segmenter.discover.to_linear import by_centres, by_classes
-from segmenter.stats.alignment import counted, kept_names
+from segmenter.stats.alignment import kept_names, overlap_of_labels
 from sync.modeling.inputs import Base
-from sync.session import Workbench, recorded
+from sync.session import Session, recorded
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save
 
 LONGEST = 40  # letters of a segment's name
@@ -39,7 +39,7 @@ class Discovered:
     kept: Mapping[str, bool]
 
 
-def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int) -> Discovered:
+def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, seed: int) -> Discovered:
     """Look for segments in *base*, and save them as the proposal *name* where there are some.
 
     Segments that mostly hold the people of an earlier proposal of this name keep its names, titles and messages.
@@ -49,17 +49,17 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
     """
     if asked.method == "lca" and base.items.kind == "metric":
         raise FixSettingsError(
-            "Latent class analysis needs categorical answers; these are numbers.", mend="Use --method kmeans."
+            "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
         )
-    with recorded(bench, "discover") as run:
+    with recorded(session, "discover") as run:
         found = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in found.people]
         parts = _parts(found.segments)
         same: Mapping[int, ProposedPart] = {}
-        taken = {segment.name for segment in bench.workspace.segments}
-        if parts and path_of(bench.workspace.directory, name).is_file():
-            earlier = load(bench.workspace.directory, name).segments
-            same = _aligned(bench.workspace.directory, name, people, found, earlier)
+        taken = {segment.name for segment in session.workspace.segments}
+        if parts and path_of(session.workspace.directory, name).is_file():
+            earlier = load(session.workspace.directory, name).segments
+            same = _aligned(session.workspace.directory, name, people, found, earlier)
             taken |= {part.name for part in earlier}
         parts = _with_words(parts, same, taken)
         kept = {part.name: part.number in same for part in parts}
@@ -67,7 +67,7 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         file = ProposalFile(
             proposal=ProposalPart(
                 name=name,
-                made_at=bench.now().isoformat(timespec="seconds"),
+                made_at=session.now().isoformat(timespec="seconds"),
                 light=found.light,
                 sentence=found.sentence,
                 notes=notes,
@@ -87,7 +87,7 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         path = None
         if parts:
             members = [(person, int(label) + 1) for person, label in zip(people, found.labels, strict=True)]
-            path = save(bench.workspace.directory, file, members, _form(base, found))
+            path = save(session.workspace.directory, file, members, _form(base, found))
         beside = {name: _of(column, found.people) for name, column in base.beside.items()}
         described = descriptors(beside, found.labels, len(parts)) if parts and beside else ()
     return Discovered(found, notes, described, file, path, kept)
@@ -135,7 +135,7 @@ def _form(base: Base, found: Proposal) -> dict[str, Any] | None:
     }
 
 
-def _parts(segments: Sequence[Found]) -> tuple[ProposedPart, ...]:
+def _parts(segments: Sequence[ProposedSegment]) -> tuple[ProposedPart, ...]:
     parts: list[ProposedPart] = []
     for number, one in enumerate(segments, 1):
         said = [f"{'more' if marker.up else 'less'} {marker.item}" for marker in one.markers[:3]]
@@ -165,7 +165,7 @@ def _aligned(
     known = {part.number: part for part in earlier}
     before = labels(directory, name)
     both = [place for place, person in enumerate(people) if person in before]
-    table = counted(
+    table = overlap_of_labels(
         [str(before[people[place]]) for place in both], [str(int(found.labels[place]) + 1) for place in both]
     )
     return {int(new): known[int(old)] for new, old in kept_names(table).items() if int(old) in known}

@@ -20,18 +20,18 @@ from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.features import candidates, features_among
-from segmenter.classifier.linear import LinearModel, design
+from segmenter.classifier.linear import LinearModel, design_matrix
 from segmenter.classifier.model_file import FORMAT, GatePart, ModelFile, Training, coefficients_of, trait_digests
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.classifier.train import Fitted, Labeller, Sample
-from segmenter.classifier.train import fit as fit_models
+from segmenter.classifier.train import fit_classifier as fit_models
 from segmenter.discover.cross_fit import classes_again, found_again
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
-from segmenter.stats.item_matrix import base_of
+from segmenter.stats.item_matrix import rebuilt_items
 from sync.assign.sources import definitions_of
-from sync.monitor.stability import traits_of
-from sync.session import Workbench, recorded
+from sync.monitor.stability import item_traits
+from sync.session import Session, recorded
 from sync.traits.compute import measured
 from sync.workspace.models import save_model
 from sync.workspace.proposals import ACCEPTED, found_before, load, path_of
@@ -43,7 +43,7 @@ SEED = 20_261_101
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FittedModel:
     """A model that was fitted and saved.
 
     Attributes:
@@ -60,18 +60,18 @@ class Made:
 
 
 def fit(
-    bench: Workbench,
+    session: Session,
     target: Target,
     *,
     as_of: datetime,
     labels: Path | None = None,
     only: Sequence[str] | None = None,
     seed: int = SEED,
-) -> Made:
+) -> FittedModel:
     """Fit a model on everybody whose segment *target* tells, and save it; it is in use if it passes the gate.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         target: Where the truth comes from.
         as_of: The moment for which traits are measured, UTC.
         labels: For "discovered": the name of an accepted proposal, or a CSV file with the columns ``segment`` and
@@ -82,16 +82,16 @@ def fit(
     Raises:
         FixSettingsError: There are too few people, nothing to learn from, or the target tells nothing.
     """
-    with recorded(bench, "fit") as run:
-        definitions = definitions_of(bench.workspace, with_model=False)
-        people = measured(bench, as_of).to_pyarrow()
-        truth = _truth(bench, definitions, bench.warehouse.memtable(people), target, as_of, labels)
+    with recorded(session, "fit") as run:
+        definitions = definitions_of(session.workspace, with_model=False)
+        people = measured(session, as_of).to_pyarrow()
+        truth = _truth(session, definitions, session.warehouse.memtable(people), target, as_of, labels)
         if not truth:
-            raise FixSettingsError(f"No segment comes from {target}.", mend="Check [classify] in personasync.toml.")
+            raise FixSettingsError(f"No segment comes from {target}.", fix="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
-        again = None if labels is None else _found_again(bench, labels, drawn, seed)
+        again = None if labels is None else _found_again(session, labels, drawn, seed)
         made = train(
-            bench,
+            session,
             drawn,
             truth,
             target,
@@ -106,74 +106,74 @@ def fit(
 
 
 def _truth(
-    bench: Workbench, definitions: Definitions, people: Any, target: Target, as_of: datetime, labels: Path | None
+    session: Session, definitions: Definitions, people: Any, target: Target, as_of: datetime, labels: Path | None
 ) -> dict[str, str]:
     """Person id -> segment, of everybody whom the target tells of."""
     if (target == "discovered") != (labels is not None):
         raise FixSettingsError(
             "The discovered target needs a labels file.",
-            mend="Run `personasync fit --target discovered --labels FILE`, or pass the name of an accepted proposal.",
+            fix="Run `personasync fit --target discovered --labels FILE`, or pass the name of an accepted proposal.",
         )
     if labels is not None:
-        return _labels(bench, _accepted(bench, labels), definitions)
+        return _labels(session, _accepted(session, labels), definitions)
     if target not in definitions.order:
         raise FixSettingsError(
-            f"personasync.toml, [classify] order has no {target!r}.", mend="Add it, or fit to another target."
+            f"personasync.toml, [classify] order has no {target!r}.", fix="Add it, or fit to another target."
         )
-    return _told_by(replace(definitions, order=(target,)), bench, people, as_of)
+    return _told_by(replace(definitions, order=(target,)), session, people, as_of)
 
 
-def _told_by(definitions: Definitions, bench: Workbench, people: Any, as_of: datetime) -> dict[str, str]:
-    nobody = bench.warehouse.memtable(ASSIGNMENTS.columns.empty_table())
+def _told_by(definitions: Definitions, session: Session, people: Any, as_of: datetime) -> dict[str, str]:
+    nobody = session.warehouse.memtable(ASSIGNMENTS.columns.empty_table())
     told = decide_all(people, definitions, previous=nobody, as_of=as_of)
     rows = told.filter(told.segment.notnull()).select("person_id", "segment").to_pyarrow()
     return dict(zip(rows["person_id"].to_pylist(), rows["segment"].to_pylist(), strict=True))
 
 
-def _accepted(bench: Workbench, labels: Path) -> Path:
+def _accepted(session: Session, labels: Path) -> Path:
     """The labels of the accepted proposal of that name, where there is one; else the file itself."""
-    path = path_of(bench.workspace.directory, str(labels), ACCEPTED)
+    path = path_of(session.workspace.directory, str(labels), ACCEPTED)
     return path if labels.parent == Path() and not labels.exists() and path.is_file() else labels
 
 
-def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
+def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
     """What finds the segments of a proposal anew in each fold; None where nobody knows how they were made.
 
     k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
     its items became when the proposal was accepted.
     """
-    path, directory = _accepted(bench, labels), bench.workspace.directory
+    path, directory = _accepted(session, labels), session.workspace.directory
     name = path.name.removesuffix(ACCEPTED)
     if name == path.name or path.resolve() != path_of(directory, name, ACCEPTED).resolve():
         return None
     file = load(directory, name)
     made = file.proposal
-    traits = traits_of(bench, made)
+    traits = item_traits(session, made)
     anew = {"kmeans": found_again, "lca": classes_again}.get(str(made.method))
     if anew is None or made.k is None or traits is None:
         return None
     k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
     columns = {one: people[one].cast("float64").to_numpy(zero_copy_only=False) for one in traits}
     try:
-        return anew(base_of(columns, most=k), k, np.random.default_rng(seed))
+        return anew(rebuilt_items(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:
         raise FixSettingsError(
-            f"Proposal {name!r} can't be reproduced: {error}.", mend="Run `personasync discover` again."
+            f"Proposal {name!r} can't be reproduced: {error}.", fix="Run `personasync discover` again."
         ) from error
 
 
-def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str, str]:
+def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str, str]:
     try:
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Use a CSV file with a header.") from error
+        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Use a CSV file with a header.") from error
     names = set(rows.column_names)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(
             f"{path.name} has the columns {', '.join(rows.column_names)}.",
-            mend="It needs the columns segment, and person_id or email.",
+            fix="It needs the columns segment, and person_id or email.",
         )
-    links = bench.control.links.mapping() if "person_id" not in names else {}
+    links = session.control.links.mapping() if "person_id" not in names else {}
     found = {}
     for row in rows.to_pylist():
         key = row.get("person_id") or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
@@ -183,7 +183,7 @@ def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str,
     if unknown:
         raise FixSettingsError(
             f"{path.name} has segment {unknown[0]!r}, which segments.toml does not define.",
-            mend="Add it there; it needs no rule.",
+            fix="Add it there; it needs no rule.",
         )
     return found
 
@@ -205,7 +205,7 @@ def _drawn(people: pa.Table, truth: Mapping[str, str], rng: np.random.Generator)
 
 
 def train(
-    bench: Workbench,
+    session: Session,
     people: pa.Table,
     truth: Mapping[str, str],
     target: Target,
@@ -215,11 +215,11 @@ def train(
     only: Sequence[str] | None = None,
     labeller: Labeller | None = None,
     seed: int = SEED,
-) -> Made:
+) -> FittedModel:
     """Fit on these people, and save the model.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         people: Their traits, a row a person.
         truth: Person id -> segment, for each of them.
         target: Where the truth comes from.
@@ -232,14 +232,14 @@ def train(
     Raises:
         FixSettingsError: There are too few people, or nothing to learn from.
     """
-    workspace = bench.workspace
+    workspace = session.workspace
     traits = candidates(workspace.catalogue, but, workspace.sensitive)
     if only is not None:
         _check_named(only, [trait.name for trait in traits])
         traits = [trait for trait in traits if trait.name in only]
     features = features_among(people, traits)
     told = np.array([truth[one] for one in people["person_id"].to_pylist()], dtype=str)
-    sample = Sample(features, design(people, features), told)
+    sample = Sample(features, design_matrix(people, features), told)
     settings = workspace.classify
     limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     try:
@@ -248,14 +248,12 @@ def train(
             rng=np.random.default_rng(seed),
             thresholds=limits,
             labeller=labeller,
-            rules=_rules(bench, people, as_of) if target != "rules" else None,
+            rules=_rules(session, people, as_of) if target != "rules" else None,
         )
     except DefinitionError as error:
-        raise FixSettingsError(
-            f"No model was fitted: {error}", mend="Wait for more data, or merge segments."
-        ) from error
-    file = _file(bench, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
-    return Made(file, fitted, save_model(workspace.state_dir, file))
+        raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge segments.") from error
+    file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
+    return FittedModel(file, fitted, save_model(workspace.state_dir, file))
 
 
 def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
@@ -264,39 +262,39 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
             raise FixSettingsError(
                 f"A model may not learn from {name!r}: there is no such trait, or it is sensitive, a date, a survey "
                 "answer, or what the target is made of.",
-                mend=f"Possible features: {', '.join(known)}.",
+                fix=f"Possible features: {', '.join(known)}.",
             )
 
 
-def _rules(bench: Workbench, people: pa.Table, as_of: datetime) -> Any:
+def _rules(session: Session, people: pa.Table, as_of: datetime) -> Any:
     """What the rules say of the same people, "" for nothing."""
-    definitions = replace(definitions_of(bench.workspace, with_model=False), order=("rules",))
-    told = _told_by(definitions, bench, bench.warehouse.memtable(people), as_of)
+    definitions = replace(definitions_of(session.workspace, with_model=False), order=("rules",))
+    told = _told_by(definitions, session, session.warehouse.memtable(people), as_of)
     return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None
 
 
 def _file(
-    bench: Workbench, fitted: Fitted, sample: Sample, target: Target, *, as_of: datetime, seed: int, again: bool
+    session: Session, fitted: Fitted, sample: Sample, target: Target, *, as_of: datetime, seed: int, again: bool
 ) -> ModelFile:
-    model, catalogue = fitted.model, bench.workspace.catalogue
+    model, catalogue = fitted.model, session.workspace.catalogue
     sensitive = any(why_sensitive(name, catalogue) for name in model.traits)
     data = hashlib.sha256(sample.rows.tobytes() + "\n".join(sample.truth.tolist()).encode()).hexdigest()
     training = Training(
         target=target,
         as_of=as_of,
-        traits_from=_window(bench, model, as_of),
+        traits_from=_window(session, model, as_of),
         people=dict(sorted(Counter(sample.truth.tolist()).items())),
         dropped=fitted.dropped,
         data_digest=data,
         seed=seed,
         folds=fitted.folds,
         found_again=again,
-        purpose=bench.workspace.sensitive.text if sensitive else "",
+        purpose=session.workspace.sensitive.text if sensitive else "",
     )
     return ModelFile(
         format=FORMAT,
         version=f"{model.kind}-{as_of:%Y%m%d}-{hashlib.sha256(repr(model).encode() + data.encode()).hexdigest()[:8]}",
-        made_at=bench.now(),
+        made_at=session.now(),
         model=coefficients_of(model),
         catalogue=trait_digests(catalogue, model.traits),
         training=training,
@@ -306,7 +304,7 @@ def _file(
     )
 
 
-def _window(bench: Workbench, model: LinearModel, as_of: datetime) -> datetime | None:
-    windows = [bench.workspace.catalogue.traits[name].window for name in model.traits]
+def _window(session: Session, model: LinearModel, as_of: datetime) -> datetime | None:
+    windows = [session.workspace.catalogue.traits[name].window for name in model.traits]
     longest = [window for window in windows if window is not None]
     return as_of - timedelta(days=max(longest)) if len(longest) == len(windows) else None

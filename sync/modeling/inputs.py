@@ -14,9 +14,9 @@ from connectors.records import SURVEY_ANSWERS
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import Items, answers, numbers, words_of
+from segmenter.stats.item_matrix import Items, numbers, survey_items, words_of
 from sync.active_people import assigned_people
-from sync.session import Workbench
+from sync.session import Session
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
 from sync.workspace.settings import SEGMENTS
@@ -59,17 +59,17 @@ def not_asked(survey: str, item: str) -> str:
 
 
 def from_traits(
-    bench: Workbench, wanted: Sequence[str], within: str | None, most: int, rng: np.random.Generator
+    session: Session, wanted: Sequence[str], within: str | None, most: int, rng: np.random.Generator
 ) -> Base:
     """Take numbers of the workspace's people, or of those *within* one segment.
 
     Raises:
         FixSettingsError: A trait is unknown, sensitive or no number; the segment is unknown or empty.
     """
-    names = [_trait(bench, name) for name in wanted] or _usual(bench)
-    table = measured(bench, bench.now())
+    names = [_trait(session, name) for name in wanted] or _usual(session)
+    table = measured(session, session.now())
     if within is not None:
-        table = table.semi_join(_members(bench, within), "person_id")
+        table = table.semi_join(_members(session, within), "person_id")
     rows = table.select("person_id", *names).order_by("person_id").to_pyarrow()
     if rows.num_rows > MOST_PEOPLE:
         rows = rows.take(np.sort(rng.permutation(rows.num_rows)[:MOST_PEOPLE]))
@@ -83,25 +83,25 @@ def from_traits(
     return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
 
 
-def _usual(bench: Workbench) -> list[str]:
+def _usual(session: Session) -> list[str]:
     own = [
         name
-        for name in bench.workspace.traits
-        if bench.workspace.catalogue.traits[name].type == "number"
-        and not why_sensitive(name, bench.workspace.catalogue)
+        for name in session.workspace.traits
+        if session.workspace.catalogue.traits[name].type == "number"
+        and not why_sensitive(name, session.workspace.catalogue)
     ]
     return [*USUAL, *own]
 
 
-def _trait(bench: Workbench, name: str) -> str:
-    known = bench.workspace.catalogue.traits
+def _trait(session: Session, name: str) -> str:
+    known = session.workspace.catalogue.traits
     if name not in known:
-        raise FixSettingsError(f"There is no trait {name!r}.", mend="See docs/reference.md and [traits].")
+        raise FixSettingsError(f"There is no trait {name!r}.", fix="See docs/reference.md and [traits].")
     if known[name].type != "number":
-        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Use numeric traits.")
-    if (reason := why_sensitive(name, bench.workspace.catalogue)) and not bench.workspace.sensitive.allows(name):
+        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", fix="Use numeric traits.")
+    if (reason := why_sensitive(name, session.workspace.catalogue)) and not session.workspace.sensitive.allows(name):
         raise FixSettingsError(
-            f"The trait {name!r} is sensitive: {reason}.", mend="Use other traits, or state the purpose in [sensitive]."
+            f"The trait {name!r} is sensitive: {reason}.", fix="Use other traits, or state the purpose in [sensitive]."
         )
     return name
 
@@ -111,11 +111,11 @@ def _tells(column: Any) -> bool:
     return len(known) > len(column) / 2 and float(np.ptp(known)) > 0
 
 
-def _members(bench: Workbench, within: str) -> Any:
-    if within not in {segment.name for segment in bench.workspace.segments}:
-        known = ", ".join(segment.name for segment in bench.workspace.segments) or "none"
-        raise FixSettingsError(f"There is no segment {within!r}.", mend=f"{SEGMENTS} has: {known}.")
-    groups = memberships(assigned_people(bench), bench.workspace.steps)
+def _members(session: Session, within: str) -> Any:
+    if within not in {segment.name for segment in session.workspace.segments}:
+        known = ", ".join(segment.name for segment in session.workspace.segments) or "none"
+        raise FixSettingsError(f"There is no segment {within!r}.", fix=f"{SEGMENTS} has: {known}.")
+    groups = memberships(assigned_people(session), session.workspace.steps)
     return groups.filter(groups.group_name == within)
 
 
@@ -139,7 +139,7 @@ def from_file(
         why: Which items are sensitive: left out, or refused where they are named.
 
     Raises:
-        FixSettingsError: Names the file, the row, the item and the mend.
+        FixSettingsError: Names the file, the row, the item and the fix.
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)
@@ -151,7 +151,7 @@ def from_file(
         names, notes = _harmless([h for h in grid.headers if h != who and h not in told], path.stem, why)
     people = _respondents(grid, who)
     columns = {name: grid.column(name) for name in names}
-    items = _checked(lambda: answers(columns, most=most), grid.file, "Name the items with --item.")
+    items = _checked(lambda: survey_items(columns, most=most), grid.file, "Name the items with --item.")
     beside_ = {name: _described(grid.column(name)) for name in told}
     return Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
 
@@ -161,7 +161,7 @@ def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
         if reason := why(survey, name):
             raise FixSettingsError(
                 f"The item {name!r} is sensitive: {reason}.",
-                mend="Use other items. With a lawful purpose: allow a trait of this survey and item in [sensitive].",
+                fix="Use other items. With a lawful purpose: allow a trait of this survey and item in [sensitive].",
             )
 
 
@@ -178,13 +178,11 @@ def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     for person, number in zip(grid.column(who), grid.numbers, strict=True):
         if not person:
-            raise FixSettingsError(
-                f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs an id."
-            )
+            raise FixSettingsError(f"{grid.file}, row {number}: {who!r} is empty.", fix="Every respondent needs an id.")
         if person in seen:
             raise FixSettingsError(
                 f"{grid.file}, row {number}: {person!r} already answered in row {seen[person]}.",
-                mend="Keep one of the rows.",
+                fix="Keep one of the rows.",
             )
         seen[person] = number
     return tuple(seen)
@@ -198,24 +196,22 @@ def _described(column: Sequence[str]) -> Any:
 
 
 def from_warehouse(
-    bench: Workbench, survey: str, wanted: Sequence[str], within: str | None, most: int, why: Sensitive = not_asked
+    session: Session, survey: str, wanted: Sequence[str], within: str | None, most: int, why: Sensitive = not_asked
 ) -> Base:
     """Take the answers to *survey* that were pulled, the latest of each person; *why* as in `from_file`.
 
     Raises:
         FixSettingsError: Nobody answered it, or an item can't be used.
     """
-    table = bench.warehouse.current(SURVEY_ANSWERS.name)
-    links = bench.warehouse.memtable(bench.control.links.load())
+    table = session.warehouse.current(SURVEY_ANSWERS.name)
+    links = session.warehouse.memtable(session.control.links.load())
     table = table.filter(table.survey == survey).inner_join(links, "contact_key")
     if within is not None:
-        table = table.semi_join(_members(bench, within), "person_id")
+        table = table.semi_join(_members(session, within), "person_id")
     latest_last = table.order_by([table["at"].asc(nulls_first=True), "contact_key"])
     rows = latest_last.select("person_id", "item", "value").to_pyarrow().to_pylist()
     if not rows:
-        raise FixSettingsError(
-            f"Nobody answered the survey {survey!r}.", mend="Run `personasync pull`, or name a file."
-        )
+        raise FixSettingsError(f"Nobody answered the survey {survey!r}.", fix="Run `personasync pull`, or name a file.")
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]
@@ -226,12 +222,12 @@ def from_warehouse(
         names, notes = _harmless(sorted({row["item"] for row in rows}), survey, why)
     people = tuple(sorted(by_person))
     columns = {name: [by_person[person].get(name) for person in people] for name in names}
-    items = _checked(lambda: answers(columns, most=most), f"The survey {survey}", "Name the items with --item.")
+    items = _checked(lambda: survey_items(columns, most=most), f"The survey {survey}", "Name the items with --item.")
     return Base(people, items, {}, "survey", survey, within, notes, words_of(items, columns))
 
 
-def _checked(make: Callable[[], Items], where: str, mend: str) -> Items:
+def _checked(make: Callable[[], Items], where: str, fix: str) -> Items:
     try:
         return make()
     except DefinitionError as error:
-        raise FixSettingsError(f"{where}: {error}.", mend=mend) from error
+        raise FixSettingsError(f"{where}: {error}.", fix=fix) from error

@@ -9,9 +9,9 @@ from connectors.errors import FixSettingsError
 from segmenter.lift.exposures import BEFORE_ANY
 from segmenter.lift.randomization import HOLDOUT
 from segmenter.monitor.drift import (
-    Answered,
     Drift,
-    Response,
+    ResponseCount,
+    ResponseDrift,
     Spread,
     drift,
     lifts_moved,
@@ -21,21 +21,21 @@ from segmenter.monitor.drift import (
     slow_change,
 )
 from segmenter.personalize.personas import UNCLASSIFIED
-from segmenter.stats.multiplicity import Measured
+from segmenter.stats.multiplicity import Estimate
 from sync.results.campaign_result import CampaignResult
 from sync.results.lift import lift_of_experiment
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.data_checks import RECORD, kept, reference_of
 from sync.value.ranking import supported
 
 
-def population(bench: Workbench, version: str) -> tuple[dict[str, Drift], list[str]]:
+def population(session: Session, version: str) -> tuple[dict[str, Drift], list[str]]:
     """Compare the newest assignments with the first under the same definitions (*version*).
 
     Returns:
         Drift by trait, and sentences about the share of unclassified people and about confidence.
     """
-    newest, reference = bench.control.runs.latest("assign", state="done"), reference_of(bench, version)
+    newest, reference = session.control.runs.latest("assign", state="done"), reference_of(session, version)
     if newest is None or reference is None or newest.run_id == reference.run_id:
         return {}, []
     before, now = kept(reference), kept(newest)
@@ -47,7 +47,7 @@ def population(bench: Workbench, version: str) -> tuple[dict[str, Drift], list[s
 
 def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
     told = []
-    before, now = (Answered(one["people"], one["segments"].get(UNCLASSIFIED, 0)) for one in (first, last))
+    before, now = (ResponseCount(one["people"], one["segments"].get(UNCLASSIFIED, 0)) for one in (first, last))
     if share_moved(before, now):
         told.append(f"{now.rate:.0%} of people are unclassified, was {before.rate:.0%}.")
     one, two = Spread(**first["confidence"]), Spread(**last["confidence"])
@@ -56,7 +56,7 @@ def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def answered(newest_first: Sequence[CampaignResult]) -> list[str]:
+def response_drift(newest_first: Sequence[CampaignResult]) -> list[str]:
     """Return sentences about personas whose click rate changed in the newest campaign, or drifts slowly (CUSUM)."""
     measured_so_far = [_clicks(result.rows) for result in reversed(newest_first)]
     if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
@@ -71,12 +71,12 @@ def answered(newest_first: Sequence[CampaignResult]) -> list[str]:
     return told
 
 
-def lifted(bench: Workbench) -> list[str]:
+def lifted(session: Session) -> list[str]:
     """Return sentences about personas whose incremental orders changed since earlier experiments.
 
     Only a holdout measures incremental orders.
     """
-    found = [(one.name, _effects(bench, one.name)) for one in bench.workspace.experiments.values()]
+    found = [(one.name, _effects(session, one.name)) for one in session.workspace.experiments.values()]
     held = [(name, effects) for name, effects in found if effects]
     if len(held) < 2:  # noqa: PLR2004 - a change has a before
         return []
@@ -89,36 +89,36 @@ def lifted(bench: Workbench) -> list[str]:
     ]
 
 
-def _effects(bench: Workbench, name: str) -> dict[str, Measured]:
+def _effects(session: Session, name: str) -> dict[str, Estimate]:
     """Incremental orders of an experiment's best variant over its holdout, by persona."""
-    if bench.workspace.experiments[name].control != HOLDOUT:
+    if session.workspace.experiments[name].control != HOLDOUT:
         return {}
     try:
-        lift = lift_of_experiment(bench, name)
+        lift = lift_of_experiment(session, name)
     except FixSettingsError:  # nobody is in it yet
         return {}
     best = None if lift.broken else supported(lift.comparisons)
     told = best.personas if best else ()
-    return {one.persona: Measured(one.difference, one.variance) for one in told if one.verdict != "nobody"}
+    return {one.persona: Estimate(one.difference, one.variance) for one in told if one.verdict != "nobody"}
 
 
-def _changed(one: Response) -> str:
+def _changed(one: ResponseDrift) -> str:
     return f"{one.segment}: click rate {one.now.rate:.1%} in the newest campaign, was {one.before.rate:.1%}."
 
 
-def _clicks(rows: Sequence[Any]) -> dict[str, Answered]:
-    found: dict[str, Answered] = {}
+def _clicks(rows: Sequence[Any]) -> dict[str, ResponseCount]:
+    found: dict[str, ResponseCount] = {}
     for row in rows:
         if row.persona != BEFORE_ANY and row.delivered:
-            before = found.get(row.persona, Answered(0, 0))
-            found[row.persona] = Answered(before.people + row.delivered, before.answers + row.clicked)
+            before = found.get(row.persona, ResponseCount(0, 0))
+            found[row.persona] = ResponseCount(before.people + row.delivered, before.answers + row.clicked)
     return found
 
 
-def _pooled(several: Sequence[Mapping[str, Answered]]) -> dict[str, Answered]:
-    found: dict[str, Answered] = {}
+def _pooled(several: Sequence[Mapping[str, ResponseCount]]) -> dict[str, ResponseCount]:
+    found: dict[str, ResponseCount] = {}
     for one in several:
         for persona, answers in one.items():
-            before = found.get(persona, Answered(0, 0))
-            found[persona] = Answered(before.people + answers.people, before.answers + answers.answers)
+            before = found.get(persona, ResponseCount(0, 0))
+            found[persona] = ResponseCount(before.people + answers.people, before.answers + answers.answers)
     return found

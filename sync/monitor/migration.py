@@ -9,13 +9,13 @@ from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS
 from segmenter.stats.alignment import Overlap, overlap
 from sync.active_people import active_people, assigned_people
-from sync.session import Workbench
+from sync.session import Session
 from sync.workspace.proposals import labels, load
 
 IN_FORCE = "assigned"
 
 
-def migration(bench: Workbench, before: datetime, after: datetime) -> Overlap:
+def migration(session: Session, before: datetime, after: datetime) -> Overlap:
     """Return people by their segment as it was known at *before* (rows) and at *after* (columns), both UTC.
 
     People who were known at one of both moments only, or had left by the second, are left out.
@@ -24,48 +24,48 @@ def migration(bench: Workbench, before: datetime, after: datetime) -> Overlap:
         FixSettingsError: Nobody was assigned at one of the moments, or the order is wrong.
     """
     if before >= after:
-        raise FixSettingsError(f"{before:%Y-%m-%d %H:%M} is not before {after:%Y-%m-%d %H:%M}.", mend="Swap them.")
-    first, second = (bench.warehouse.as_of(ASSIGNMENTS.name, moment) for moment in (before, after))
-    there = second.semi_join(active_people(bench, at=after), "person_id")
+        raise FixSettingsError(f"{before:%Y-%m-%d %H:%M} is not before {after:%Y-%m-%d %H:%M}.", fix="Swap them.")
+    first, second = (session.warehouse.as_of(ASSIGNMENTS.name, moment) for moment in (before, after))
+    there = second.semi_join(active_people(session, at=after), "person_id")
     told = there.select("person_id", there="segment")
     both = first.select("person_id", here="segment").inner_join(told, "person_id")
     rows = both.group_by("here", "there").aggregate(people=both.count()).to_pyarrow().to_pylist()
     if not rows:
-        raise FixSettingsError(f"Nobody was assigned at {before:%Y-%m-%d %H:%M} UTC.", mend=_first_assigned(bench))
+        raise FixSettingsError(f"Nobody was assigned at {before:%Y-%m-%d %H:%M} UTC.", fix=_first_assigned(session))
     return overlap({(row["here"], row["there"]): row["people"] for row in rows})
 
 
-def _first_assigned(bench: Workbench) -> str:
-    first = bench.warehouse.history(ASSIGNMENTS.name).recorded_at.min().to_pyarrow().as_py()
+def _first_assigned(session: Session) -> str:
+    first = session.warehouse.history(ASSIGNMENTS.name).recorded_at.min().to_pyarrow().as_py()
     return (
         "Run `personasync assign`." if first is None else f"The first assignments were at {first:%Y-%m-%d %H:%M} UTC."
     )
 
 
-def meeting(bench: Workbench, first: str, second: str) -> Overlap:
+def meeting(session: Session, first: str, second: str) -> Overlap:
     """Return how two segmentations meet in the people that both know.
 
     Args:
-        bench: The workspace.
+        session: The workspace.
         first: A proposal's name, or "assigned" for the segments in force.
         second: Likewise.
 
     Raises:
         FixSettingsError: There is no such proposal, or both have nobody in common.
     """
-    here, there = _segmentation(bench, first), _segmentation(bench, second)
+    here, there = _segmentation(session, first), _segmentation(session, second)
     pairs = Counter((here[person], there[person]) for person in here if person in there)
     if not pairs:
         raise FixSettingsError(
             f"{first} and {second} have no people in common.",
-            mend="Respondents of a file are not people of the workspace: compare others.",
+            fix="Respondents of a file are not people of the workspace: compare others.",
         )
     return overlap(pairs)
 
 
-def _segmentation(bench: Workbench, name: str) -> dict[str, str | None]:
+def _segmentation(session: Session, name: str) -> dict[str, str | None]:
     if name == IN_FORCE:
-        current = assigned_people(bench).select("person_id", "segment").to_pyarrow()
+        current = assigned_people(session).select("person_id", "segment").to_pyarrow()
         return dict(zip(current["person_id"].to_pylist(), current["segment"].to_pylist(), strict=True))
-    names: dict[int, str] = {part.number: part.name for part in load(bench.workspace.directory, name).segments}
-    return {person: names.get(number) for person, number in labels(bench.workspace.directory, name).items()}
+    names: dict[int, str] = {part.number: part.name for part in load(session.workspace.directory, name).segments}
+    return {person: names.get(number) for person, number in labels(session.workspace.directory, name).items()}

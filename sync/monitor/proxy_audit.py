@@ -19,7 +19,7 @@ from segmenter.monitor.proxy_audit import LEAST, OfferRate, Separation, columns_
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.surveys.answers import is_no_answer
 from sync.active_people import assigned_people
-from sync.session import Workbench
+from sync.session import Session
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
 
@@ -56,11 +56,11 @@ class Audited:
         return max(verdicts, key=RANKS.index, default="ok")
 
 
-def audit(bench: Workbench, file: Path, *, flag: str | None = None, sheet: str | None = None) -> Audited:
+def audit(session: Session, file: Path, *, flag: str | None = None, sheet: str | None = None) -> Audited:
     """Audit the assignments in force against a flag.
 
     Args:
-        bench: The workspace.
+        session: The workspace.
         file: A row a person: ``email``, and the flag.
         flag: Its column; the only one beside ``email`` by default.
         sheet: Of an XLSX.
@@ -71,12 +71,12 @@ def audit(bench: Workbench, file: Path, *, flag: str | None = None, sheet: str |
     grid = read_grid(file, sheet=sheet)
     address = grid.needed("email")
     column = _flag_column(grid, address, flag)
-    links = bench.control.links.mapping()
+    links = session.control.links.mapping()
     told, strangers = _flags(grid, address, column, links)
-    segments = _segments(bench, told)
+    segments = _segments(session, told)
     flags = {person: told[person] for person in sorted(segments)}
     groups = _groups(grid.file, column, list(flags.values()))
-    traits = _traits(bench, bench.now(), list(flags))
+    traits = _traits(session, session.now(), list(flags))
     own: dict[str, Sequence[Any]] = {"segment": [segments[person] for person in flags]}
     by_segment, by_everything = (
         separations(columns_of(values), list(flags.values()), np.random.default_rng(SEED))
@@ -92,7 +92,7 @@ def _flag_column(grid: Grid, address: str, flag: str | None) -> str:
     others = [header for header in grid.headers if header != address]
     if len(others) != 1:
         raise FixSettingsError(
-            f"{grid.file} has {len(others)} columns beside {address!r}.", mend="Name the flag column: --flag NAME."
+            f"{grid.file} has {len(others)} columns beside {address!r}.", fix="Name the flag column: --flag NAME."
         )
     return others[0]
 
@@ -110,13 +110,13 @@ def _flags(grid: Grid, address: str, column: str, links: Mapping[str, str]) -> t
         elif told.setdefault(person, value.casefold()) != value.casefold():
             raise FixSettingsError(
                 f"{grid.file}, row {number}: {column!r} differs from an earlier row of the same person.",
-                mend="Keep one of the rows.",
+                fix="Keep one of the rows.",
             )
     return told, strangers
 
 
-def _segments(bench: Workbench, told: Mapping[str, str]) -> dict[str, str | None]:
-    table = assigned_people(bench).select("person_id", "segment")
+def _segments(session: Session, told: Mapping[str, str]) -> dict[str, str | None]:
+    table = assigned_people(session).select("person_id", "segment")
     rows = table.to_pyarrow().to_pylist()
     return {row["person_id"]: row["segment"] for row in rows if row["person_id"] in told}
 
@@ -126,26 +126,26 @@ def _groups(file: str, column: str, values: Sequence[str]) -> dict[str, int]:
     if len(groups) > MOST_GROUPS:
         raise FixSettingsError(
             f"{file}: {column!r} has {len(groups)} different values.",
-            mend="Use a flag with a few groups, such as yes and no.",
+            fix="Use a flag with a few groups, such as yes and no.",
         )
     large = [group for group, people in groups.items() if people >= LEAST]
     if len(groups) < 2 or not large or len(values) - max(groups[one] for one in large) < LEAST:  # noqa: PLR2004
         counted = ", ".join(f"{group}: {people}" for group, people in groups.items()) or "nobody"
         raise FixSettingsError(
             f"{file}: {column!r} needs at least two groups of {LEAST} assigned people ({counted}).",
-            mend="Add contacts, or run `personasync assign` first.",
+            fix="Add contacts, or run `personasync assign` first.",
         )
     return groups
 
 
-def _traits(bench: Workbench, as_of: datetime, people: Sequence[str]) -> dict[str, Sequence[Any]]:
+def _traits(session: Session, as_of: datetime, people: Sequence[str]) -> dict[str, Sequence[Any]]:
     """Traits that may decide, by name; those that are sensitive themselves are no proxies."""
-    known = bench.workspace.catalogue
+    known = session.workspace.catalogue
     names = [
         name
         for name, trait in known.traits.items()
-        if trait.type != "date" and (bench.workspace.sensitive.allows(name) or not why_sensitive(name, known))
+        if trait.type != "date" and (session.workspace.sensitive.allows(name) or not why_sensitive(name, known))
     ]
-    measurements = measured(bench, as_of).select("person_id", *names).to_pyarrow().to_pylist()
+    measurements = measured(session, as_of).select("person_id", *names).to_pyarrow().to_pylist()
     by_person = {row["person_id"]: row for row in measurements}
     return {name: [by_person.get(person, {}).get(name) for person in people] for name in names}

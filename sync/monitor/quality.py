@@ -10,7 +10,7 @@ from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDERS, SURVEY
 from segmenter.monitor.drift import Drift
 from segmenter.monitor.quality import (
     MOMENTS,
-    Fault,
+    DataFault,
     Light,
     TraitQuality,
     amount_faults,
@@ -26,10 +26,10 @@ from segmenter.monitor.quality import (
     worst,
 )
 from sync.assign.sources import definitions_of
-from sync.monitor.drift import answered, lifted, population
+from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.stability import Held, held
-from sync.results.campaigns import campaigns, freshness
-from sync.session import Workbench
+from sync.results.campaigns import freshness, newest_campaigns
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age
 
@@ -51,7 +51,7 @@ class Judged:
 
     traits: Sequence[TraitQuality]
     deciding: frozenset[str]
-    faults: Sequence[Fault]
+    faults: Sequence[DataFault]
     stale: Sequence[str]
     drifts: Mapping[str, Drift]
     concept: Sequence[str]
@@ -68,21 +68,21 @@ class Judged:
         return worst(lights)
 
 
-def judge(bench: Workbench) -> Judged:
+def judge_quality(session: Session) -> Judged:
     """Look at the newest traits and rows, and compare the newest assignments with the reference; nothing is written."""
-    now, definitions = bench.now(), definitions_of(bench.workspace)
-    traits = list(bench.workspace.catalogue.traits.values())
-    row = _row(trait_figures(measured(bench, now), traits, now))
-    names = frozenset(trait.name for trait in deciding(bench, definitions))
-    drifts, moved = population(bench, definitions.version)
+    now, definitions = session.now(), definitions_of(session.workspace)
+    traits = list(session.workspace.catalogue.traits.values())
+    row = _row(trait_figures(measured(session, now), traits, now))
+    names = frozenset(trait.name for trait in deciding(session, definitions))
+    drifts, moved = population(session, definitions.version)
     return Judged(
         trait_qualities(row, traits),
         names,
-        faults(bench),
-        stale(bench),
+        faults(session),
+        stale_streams(session),
         drifts,
-        [*moved, *answered(campaigns(bench)), *lifted(bench)],
-        held(bench),
+        [*moved, *response_drift(newest_campaigns(session)), *lifted(session)],
+        held(session),
     )
 
 
@@ -91,29 +91,29 @@ def _row(table: Any) -> dict[str, Any]:
     return row
 
 
-def faults(bench: Workbench) -> list[Fault]:
+def faults(session: Session) -> list[DataFault]:
     """Return rows with moments, amounts, properties that can't be, and people who are twice there."""
-    warehouse = bench.warehouse
-    found: list[Fault] = []
+    warehouse = session.warehouse
+    found: list[DataFault] = []
     for name in (CONTACTS.name, ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name):
-        found += moment_faults(name, _row(moment_figures(warehouse.current(name), MOMENTS[name], bench.now())))
+        found += moment_faults(name, _row(moment_figures(warehouse.current(name), MOMENTS[name], session.now())))
     found += amount_faults(_row(amount_figures(warehouse.current(ORDERS.name))))
     contacts = warehouse.current(CONTACTS.name)
     contacts = contacts.filter(contacts.state == "active")
-    mapped = list(bench.workspace.catalogue.mapped.values())
+    mapped = list(session.workspace.catalogue.mapped.values())
     if mapped:
         found += unreadable_faults(_row(unreadable_figures(contacts, mapped)), mapped)
-    twice = duplicate_figures(contacts, warehouse.memtable(bench.control.links.load()))
+    twice = duplicate_figures(contacts, warehouse.memtable(session.control.links.load()))
     return found + duplicate_faults(*(int(_row(table)["n"] or 0) for table in twice))
 
 
-def stale(bench: Workbench) -> list[str]:
+def stale_streams(session: Session) -> list[str]:
     """Return a sentence for each stream that was not read for too long."""
-    oldest, told = bench.now() - max_age(bench), []
-    for line in freshness(bench):
+    oldest, told = session.now() - max_age(session), []
+    for line in freshness(session):
         if line.at is not None and line.at < oldest:
             step = "results" if line.stream in {"campaigns", "activity"} else "pull"
-            hours = (bench.now() - line.at).total_seconds() / 3600
+            hours = (session.now() - line.at).total_seconds() / 3600
             told.append(
                 f"{line.connection}: {line.stream} were last pulled {hours:,.0f} hours ago; run `personasync {step}`."
             )

@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from connectors.records import SURVEY_ANSWERS
 from segmenter.classifier.linear import LinearModel, score_rows
-from segmenter.discover.to_linear import features_of
+from segmenter.discover.to_linear import feature_matrix
 from segmenter.errors import DefinitionError
 from segmenter.minimum import PEOPLE
 from segmenter.monitor.structure import Before, Structure, structure
 from segmenter.rules.segments import memberships
-from segmenter.stats.item_matrix import base_of
+from segmenter.stats.item_matrix import rebuilt_items
 from sync.active_people import assigned_people
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.workspace.proposals import ACCEPTED, FOLDER, ProposalFile, ProposalPart, form_of, load
 
@@ -36,14 +36,14 @@ class Held:
 
     def sentences(self) -> list[str]:
         """Say what happened, and what to do; nothing where the segments still hold."""
-        mend = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
+        fix = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
         told = self.found.sentences()
-        return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {mend}"] if told else []
+        return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {fix}"] if told else []
 
 
-def traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
+def item_traits(session: Session, made: ProposalPart) -> list[str] | None:
     """Return the traits that hold what segments were found on; None where one is missing, or is no number."""
-    catalogue = bench.workspace.catalogue
+    catalogue = session.workspace.catalogue
     if made.source == "model":
         names = list(made.base)
     else:
@@ -53,7 +53,7 @@ def traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
     return found if len(found) == len(names) else None
 
 
-def held(bench: Workbench) -> list[Held]:
+def held(session: Session) -> list[Held]:
     """Look at every accepted proposal that k-means made, among the people of now; those without enough are left out.
 
     Of a survey the people who answered since are looked at where they are enough: who made the segments confirms them.
@@ -61,14 +61,14 @@ def held(bench: Workbench) -> list[Held]:
     Raises:
         FixSettingsError: A proposal's file is damaged.
     """
-    directory = bench.workspace.directory
+    directory = session.workspace.directory
     names = sorted(path.name.removesuffix(ACCEPTED) for path in (directory / FOLDER).glob(f"*{ACCEPTED}"))
     found = []
     for name in names:
         file = load(directory, name)
-        before, traits = _before(file), traits_of(bench, file.proposal)
+        before, traits = _before(file), item_traits(session, file.proposal)
         if before is not None and traits is not None:
-            told = _structure(bench, file.proposal, before, traits)
+            told = _structure(session, file.proposal, before, traits)
             found += [Held(name, told)] if told is not None else []
     return found
 
@@ -81,9 +81,9 @@ def _before(file: ProposalFile) -> Before | None:
     return Before(made.people, made.k, made.least_agreement, stability, made.following)
 
 
-def _structure(bench: Workbench, made: ProposalPart, before: Before, traits: Sequence[str]) -> Structure | None:
-    form = form_of(bench.workspace.directory, made.name)
-    people = _people(bench, made, traits, PEOPLE * before.k)
+def _structure(session: Session, made: ProposalPart, before: Before, traits: Sequence[str]) -> Structure | None:
+    form = form_of(session.workspace.directory, made.name)
+    people = _people(session, made, traits, PEOPLE * before.k)
     if form is None or people.num_rows < PEOPLE * before.k:
         return None
     rng = np.random.default_rng(SEED)
@@ -93,24 +93,24 @@ def _structure(bench: Workbench, made: ProposalPart, before: Before, traits: Seq
         for item, trait in zip(made.base, traits, strict=True)
     }
     try:
-        items = base_of(columns, most=before.k + 1)
+        items = rebuilt_items(columns, most=before.k + 1)
     except DefinitionError:
         return None  # a trait that is the same for everybody, or that hardly anybody has: `quality` tells that itself
     model = LinearModel(**form.coefficients())
-    old = score_rows(model, features_of(model.features, columns)).best
+    old = score_rows(model, feature_matrix(model.features, columns)).best
     return structure(items, old.astype(np.int64), before, rng)
 
 
-def _people(bench: Workbench, made: ProposalPart, traits: Sequence[str], enough: int) -> pa.Table:
+def _people(session: Session, made: ProposalPart, traits: Sequence[str], enough: int) -> pa.Table:
     """Those of whom at least half of the base is known."""
-    table = measured(bench, bench.now())
+    table = measured(session, session.now())
     if made.within is not None:
-        groups = memberships(assigned_people(bench), bench.workspace.steps)
+        groups = memberships(assigned_people(session), session.workspace.steps)
         table = table.semi_join(groups.filter(groups.group_name == made.within), "person_id")
     known: Any = sum(table[trait].notnull().cast("int64") for trait in traits)
     table = table.filter(known * 2 >= len(traits)).select("person_id", *traits)
     if made.source == "survey":
-        since = _answered_since(bench, made)
+        since = _answered_since(session, made)
         fresh = table.semi_join(since, "person_id").order_by("person_id").to_pyarrow()
         if fresh.num_rows >= enough:
             return fresh
@@ -118,9 +118,9 @@ def _people(bench: Workbench, made: ProposalPart, traits: Sequence[str], enough:
     return found
 
 
-def _answered_since(bench: Workbench, made: ProposalPart) -> Any:
-    answers = bench.warehouse.current(SURVEY_ANSWERS.name)
+def _answered_since(session: Session, made: ProposalPart) -> Any:
+    answers = session.warehouse.current(SURVEY_ANSWERS.name)
     moment = datetime.fromisoformat(made.made_at)
-    links = bench.warehouse.memtable(bench.control.links.load())
+    links = session.warehouse.memtable(session.control.links.load())
     later = answers.filter(answers.survey == made.survey, answers["at"] > moment)
     return later.inner_join(links, "contact_key").select("person_id").distinct()

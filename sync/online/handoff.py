@@ -25,8 +25,8 @@ from sync.control.inbox import Event
 from sync.control.published import Published
 from sync.experiments.arms import copies
 from sync.fields.individual import next_of_everybody
-from sync.online.snapshot import base_of
-from sync.session import Workbench
+from sync.online.snapshot import kept_traits
+from sync.session import Session
 
 PUBLISHED = ("*", "published")  # in the store of cursors: what was published last
 AT_ONCE = 20_000  # persons in memory
@@ -35,124 +35,124 @@ EVER = datetime.fromtimestamp(0, UTC)
 MOMENTS = tuple(field.name for field in ASSIGNMENTS.columns if field.type == TIME)
 
 
-def take_in(bench: Workbench) -> int:
+def import_service_results(session: Session) -> int:
     """Make the assignments that the service made versions of the warehouse; return how many were new.
 
     Versions first, the note that they were taken last: after a kill they are looked at again, and not added twice.
     """
     count = 0
-    while waiting := bench.control.people.waiting():
-        into = bench.control.links.merged()
+    while waiting := session.control.people.waiting():
+        into = session.control.links.merged()
         rows = [
             {**as_assignment(one.assignment), "person_id": into.get(one.person_id, one.person_id)} for one in waiting
         ]
         table = pa.Table.from_pylist(rows, schema=ASSIGNMENTS.columns)
         recorded = pa.array([one.recorded_at for one in waiting], TIME)
-        count += bench.warehouse.take_over(ASSIGNMENTS.name, table.append_column("recorded_at", recorded))
+        count += session.warehouse.take_over(ASSIGNMENTS.name, table.append_column("recorded_at", recorded))
         entries = [one.entry for one in waiting]
-        bench.control.people.taken(entries, forget_before=bench.now() - KEPT)
+        session.control.people.taken(entries, forget_before=session.now() - KEPT)
     return count
 
 
-def left_alone(bench: Workbench, rows: pa.Table) -> pa.Table:
+def left_alone(session: Session, rows: pa.Table) -> pa.Table:
     """Return *rows* (column ``person_id``) without the persons of whom the service knows more."""
-    known_better = bench.control.people.since(_read_at(bench))
+    known_better = session.control.people.since(_read_at(session))
     if not known_better:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=pa.array(sorted(known_better), pa.string()))))
 
 
-def overtaken(bench: Workbench, since: datetime) -> set[str]:
+def overtaken_persons(session: Session, since: datetime) -> set[str]:
     """Return the persons whom the service gave an assignment at *since* (UTC) or later, by the ids that they have now.
 
     A plan that stands on older assignments would put an older persona back.
     """
-    newer = bench.control.people.since(since)
+    newer = session.control.people.since(since)
     if not newer:
         return newer
-    into = bench.control.links.merged()
+    into = session.control.links.merged()
     return newer | {old for old, new in into.items() if new in newer} | {into.get(one, one) for one in newer}
 
 
-def look_again(bench: Workbench, sent: Sequence[Change], *, since: datetime, run_id: str) -> None:
+def look_again(session: Session, sent: Sequence[Change], *, since: datetime, run_id: str) -> None:
     """Let the service look again at contacts that were written while it decided for their persons.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         sent: What was written.
         since: When the writing began, UTC.
         run_id: Of the run that wrote.
     """
-    newer = overtaken(bench, since)
+    newer = overtaken_persons(session, since)
     contacts = {(one.connection, one.platform_id) for one in sent if one.person_id in newer}
-    bench.control.inbox.take(
-        Event(f"apply:{run_id}:{name}:{key}"[:400], platform_key(name, key), "apply", bench.now(), {"ids": [key]})
+    session.control.inbox.take(
+        Event(f"apply:{run_id}:{name}:{key}"[:400], platform_key(name, key), "apply", session.now(), {"ids": [key]})
         for name, key in contacts
     )
 
 
-def _read_at(bench: Workbench) -> datetime:
+def _read_at(session: Session) -> datetime:
     """Return the moment up to which all platforms were read, UTC."""
     moved = [
-        bench.control.cursors.read_at(name, "contacts")
-        for name, part in bench.workspace.connections.items()
-        if bench.manifest.connectors[part.connector].kind != "files"
+        session.control.cursors.read_at(name, "contacts")
+        for name, part in session.workspace.connections.items()
+        if session.manifest.connectors[part.connector].kind != "files"
     ]
     return min((at for at in moved if at is not None), default=EVER)
 
 
-def publish(bench: Workbench, people: Table, as_of: datetime) -> int:
+def publish_people(session: Session, people: Table, as_of: datetime) -> int:
     """Publish what the service has to know of everybody; return how many rows were new or different.
 
     Args:
-        bench: The open workspace; nothing happens where it has no [serve].
+        session: The open workspace; nothing happens where it has no [serve].
         people: The trait table of *as_of*.
         as_of: UTC.
     """
-    if bench.workspace.serve is None:
+    if session.workspace.serve is None:
         return 0
-    before, present = bench.control.people.digests(), set()
-    known_better = bench.control.people.since(_read_at(bench))
+    before, present = session.control.people.digests(), set()
+    known_better = session.control.people.since(_read_at(session))
     written = 0
-    for batch in _people(bench, people, as_of):
+    for batch in _people(session, people, as_of):
         present |= {one["person_id"] for one in batch}
-        rows = [_row(bench, one, as_of) for one in batch if one["person_id"] not in known_better]
-        written += bench.control.people.publish(one for one in rows if before.get(one.person_id) != one.digest)
-    bench.control.people.withdraw(before.keys() - present - known_better)
-    counts = {f"contacts {name}": str(count) for name, count in _contacts(bench).items()}
-    position = {"as_of": as_of.isoformat(), "digest": bench.workspace.digest, **counts}
-    bench.control.cursors.move(*PUBLISHED, position, "assign")
+        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in known_better]
+        written += session.control.people.publish(one for one in rows if before.get(one.person_id) != one.digest)
+    session.control.people.withdraw(before.keys() - present - known_better)
+    counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}
+    position = {"as_of": as_of.isoformat(), "digest": session.workspace.digest, **counts}
+    session.control.cursors.move(*PUBLISHED, position, "assign")
     return written
 
 
-def _people(bench: Workbench, people: Table, as_of: datetime) -> Iterator[list[dict[str, Any]]]:
+def _people(session: Session, people: Table, as_of: datetime) -> Iterator[list[dict[str, Any]]]:
     """Yield persons with their traits, their assignment, and the contacts that no platform can be asked for."""
-    assignments = bench.warehouse.current(ASSIGNMENTS.name)
+    assignments = session.warehouse.current(ASSIGNMENTS.name)
     told = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
-    filed = _unasked(bench)
+    filed = _unasked(session)
     joined = people.left_join(told, "person_id").drop("person_id_right")
-    copied = copies(bench)
+    copied = copies(session)
     if copied is not None:
         joined = joined.left_join(copied, "person_id").drop("person_id_right")
-    suggested = next_of_everybody(bench, as_of)
+    suggested = next_of_everybody(session, as_of)
     if suggested is not None:
         joined = joined.left_join(suggested, "person_id").drop("person_id_right")
     for batch in joined.to_pyarrow_batches(chunk_size=AT_ONCE):
         yield [{**row, "contacts": filed.get(row["person_id"], [])} for row in batch.to_pylist()]
 
 
-def _unasked(bench: Workbench) -> dict[str, list[dict[str, Any]]]:
+def _unasked(session: Session) -> dict[str, list[dict[str, Any]]]:
     """Return by person the contacts of files, and those that are gone and whose opt-out outlives them."""
     files = [
         name
-        for name, part in bench.workspace.connections.items()
-        if bench.manifest.connectors[part.connector].kind == "files"
+        for name, part in session.workspace.connections.items()
+        if session.manifest.connectors[part.connector].kind == "files"
     ]
-    rows = refusals_of_gone(bench.warehouse)
+    rows = refusals_of_gone(session.warehouse)
     if files:
-        contacts = bench.warehouse.current(CONTACTS.name)
+        contacts = session.warehouse.current(CONTACTS.name)
         rows += contacts.filter(contacts.connection.isin(files)).to_pyarrow().to_pylist()
-    links = bench.control.links.of_keys(platform_key(row["connection"], row["platform_id"]) for row in rows)
+    links = session.control.links.of_keys(platform_key(row["connection"], row["platform_id"]) for row in rows)
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         person = links.get(platform_key(row["connection"], row["platform_id"]))
@@ -161,8 +161,8 @@ def _unasked(bench: Workbench) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _row(bench: Workbench, one: Mapping[str, Any], as_of: datetime) -> Published:
-    base = base_of(one, bench.workspace.catalogue, as_of)
+def _row(session: Session, one: Mapping[str, Any], as_of: datetime) -> Published:
+    base = kept_traits(one, session.workspace.catalogue, as_of)
     if one["contacts"]:
         base["contacts"] = one["contacts"]
     if one.get("copy_of") is not None:
@@ -175,8 +175,8 @@ def _row(bench: Workbench, one: Mapping[str, Any], as_of: datetime) -> Published
     return Published(one["person_id"], base, assignment, digest, as_of)
 
 
-def _contacts(bench: Workbench) -> Counter[str]:
-    contacts = bench.warehouse.current(CONTACTS.name)
+def _contacts(session: Session) -> Counter[str]:
+    contacts = session.warehouse.current(CONTACTS.name)
     active = contacts.filter(contacts.state == "active").group_by("connection").aggregate(n=lambda t: t.count())
     return Counter({row["connection"]: int(row["n"]) for row in active.to_pyarrow().to_pylist()})
 

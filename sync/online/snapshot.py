@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 CONTACTS = "contacts"
 
 
-def base_of(traits: Mapping[str, Any], catalogue: Catalogue, as_of: datetime) -> dict[str, Any]:
+def kept_traits(traits: Mapping[str, Any], catalogue: Catalogue, as_of: datetime) -> dict[str, Any]:
     """Return what is worth keeping of a person's trait row, as plain JSON values. Nothing and 0 are left out."""
     kept: dict[str, Any] = {}
     for name, trait in catalogue.traits.items():
@@ -41,7 +41,7 @@ def with_base(
 
     Args:
         fresh: Measured on the contacts alone; whatever is no trait of contacts is nothing or 0 there.
-        base: As `base_of` made it.
+        base: As `kept_traits` made it.
         catalogue: All traits.
         as_of: UTC; days are counted up to it.
     """

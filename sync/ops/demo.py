@@ -23,7 +23,7 @@ from typing import Any
 from connectors.errors import FixSettingsError, PlatformDownError
 from connectors.sandbox import marketer
 from segmenter.lift.randomization import Experiment
-from segmenter.lift.text import sentence, sentences
+from segmenter.lift.text import effect_sentence, sentences
 from sync.clock import now
 from sync.experiments import job as experiments
 from sync.ops.run import Loop, run_loop
@@ -33,7 +33,7 @@ from sync.report.job import write_report
 from sync.report.sentences import EVERYONE, lifts
 from sync.results.job import results
 from sync.results.lift import Lift, lift_of_experiment
-from sync.session import Progress, Workbench, open_workbench
+from sync.session import Progress, Session, open_session
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 
 MAILS = 3
@@ -53,7 +53,7 @@ CREEPY = '[personalize]\ncreepy = "fallback"                  # values that may 
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DemoResult:
     """What the demo ends with."""
 
     document: Mapping[str, Any]
@@ -71,7 +71,7 @@ def demo(
     orders: Path | None,
     tell: Callable[[str], None],
     progress: Progress,
-) -> Shown:
+) -> DemoResult:
     """Start both local platforms, make a workspace in *directory*, run everything twice, stop the platforms.
 
     Raises:
@@ -83,15 +83,15 @@ def demo(
         make_workspace(directory, access, samples="shop" if orders else "demo")
         _personalize(directory)
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
-        clock = Clock()
-        with open_workbench(directory, now=clock, environment=environment) as bench:
-            first, second, written = _twice(bench, access, clock, tell, progress)
-            seen = _preview(bench)
-            worth, report = _worth(bench, access, clock, tell, progress)
+        clock = DemoClock()
+        with open_session(directory, now=clock, environment=environment) as session:
+            first, second, written = _twice(session, access, clock, tell, progress)
+            seen = _preview(session)
+            worth, report = _worth(session, access, clock, tell, progress)
     return _shown(first, second, written, worth, report, seen, seconds=round(time.monotonic() - started, 1))
 
 
-class Clock:
+class DemoClock:
     """Our clock, which goes on when that of the local platforms does."""
 
     def __init__(self) -> None:
@@ -108,12 +108,12 @@ class Clock:
 
 
 def _twice(
-    bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
+    session: Session, access: Mapping[str, str], clock: DemoClock, tell: Callable[[str], None], progress: Progress
 ) -> tuple[Loop, Loop, int]:
-    as_of = bench.now()
+    as_of = session.now()
     tell("First run:")
     first = run_loop(
-        bench,
+        session,
         as_of=as_of,
         progress=progress,
         tell=_indented(tell),
@@ -122,16 +122,16 @@ def _twice(
     )
     before = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
     tell("Second run, as of the same time:")
-    second = run_loop(bench, as_of=as_of, progress=progress, tell=_indented(tell))
+    second = run_loop(session, as_of=as_of, progress=progress, tell=_indented(tell))
     after = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
     return first, second, after - before
 
 
-def _preview(bench: Workbench) -> tuple[Preview, Path]:
+def _preview(session: Session) -> tuple[Preview, Path]:
     """The mail of each persona side by side, as it went out."""
-    folder = bench.workspace.directory
+    folder = session.workspace.directory
     (folder / "mail.html").write_text(INDIVIDUAL, "utf-8")
-    found = preview(bench, folder / "mail.html")
+    found = preview(session, folder / "mail.html")
     (folder / "preview.html").write_text(found.page(), "utf-8")
     return found, folder / "preview.html"
 
@@ -143,7 +143,7 @@ def _personalize(directory: Path) -> None:
     main.write_text(main.read_text("utf-8").replace("[personalize]", CREEPY, 1), "utf-8")
 
 
-def send_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
+def send_demo_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
     """What a marketing person does in Mailchimp: half get the same words as everybody, half the persona's own."""
     marketer.send_campaign(
         access["mailchimp_url"],
@@ -155,21 +155,21 @@ def send_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
     )
 
 
-def _campaign(access: Mapping[str, str], clock: Clock, tell: Callable[[str], None]) -> None:
+def _campaign(access: Mapping[str, str], clock: DemoClock, tell: Callable[[str], None]) -> None:
     tell("  the platform sends a campaign; four days pass")
-    send_campaign(access, INDIVIDUAL)
+    send_demo_campaign(access, INDIVIDUAL)
     clock.let_pass(access, CAMPAIGN_DAYS)
 
 
 def _worth(
-    bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
+    session: Session, access: Mapping[str, str], clock: DemoClock, tell: Callable[[str], None], progress: Progress
 ) -> tuple[Lift, Path]:
     """What personas are worth: their own words against those of a persona drawn at random. And the report of it all."""
     tell("An experiment: half of the contacts get the copy of a random persona.")
-    arms, personas = {"random": 0.5, "own": 0.5}, tuple(bench.workspace.personas)
-    wanted = Experiment("worth", "demo", arms, bench.now(), personas=personas, placebo=("random",))
-    experiments.create(bench, wanted)
-    run_loop(bench, progress=progress, tell=_indented(tell), set_up=True)
+    arms, personas = {"random": 0.5, "own": 0.5}, tuple(session.workspace.personas)
+    wanted = Experiment("worth", "demo", arms, session.now(), personas=personas, placebo=("random",))
+    experiments.create_experiment(session, wanted)
+    run_loop(session, progress=progress, tell=_indented(tell), set_up=True)
     tell(f"  {MAILS} emails are sent: the same template, with personalized fields")
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
     for number in range(1, MAILS + 1):
@@ -178,9 +178,9 @@ def _worth(
             title = f"Demo: letter {number} to {arm}"
             marketer.send_to_tag(*where, title=title, subject="This week in the shop", html=INDIVIDUAL, tag=tag)
         clock.let_pass(access, CAMPAIGN_DAYS)
-    results(bench, progress=progress)
-    experiments.end(bench, wanted.name, bench.now())
-    return lift_of_experiment(bench, wanted.name), write_report(bench).path
+    results(session, progress=progress)
+    experiments.end_experiment(session, wanted.name, session.now())
+    return lift_of_experiment(session, wanted.name), write_report(session).path
 
 
 def _indented(tell: Callable[[str], None]) -> Callable[[str], None]:
@@ -220,7 +220,7 @@ def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str =
     """
     if directory.exists() and any(directory.iterdir()):
         if not (directory / MARKER).exists():
-            raise FixSettingsError(f"{directory} is not empty.", mend="Choose another folder: `personasync demo DIR`.")
+            raise FixSettingsError(f"{directory} is not empty.", fix="Choose another folder: `personasync demo DIR`.")
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
     (directory / MARKER).write_text("# Made by `personasync demo`, which recreates this folder each time.\n", "utf-8")
@@ -245,7 +245,7 @@ def _shown(
     seen: tuple[Preview, Path],
     *,
     seconds: float,
-) -> Shown:
+) -> DemoResult:
     contacts = sum(first.planned.plan.counts.contacts.values())
     personas = {name: n for name, n in first.assigned.personas.items() if name != "unclassified"}
     newest = first.written.campaigns[0] if first.written.campaigns else None
@@ -283,11 +283,11 @@ def _shown(
         ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
         ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
         ("Campaign lift", compared[0] if compared else "no campaign"),
-        ("vs. random personas", sentence(clicks.everyone, clicks)),
+        ("vs. random personas", effect_sentence(clicks.everyone, clicks)),
         (
             "Second run",
             f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes received by the platforms",
         ),
         ("Seconds", f"{seconds:.1f}"),
     ]
-    return Shown(document, rows, (), report, seen[1])
+    return DemoResult(document, rows, (), report, seen[1])

@@ -8,7 +8,7 @@ from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync.assign.sources import definitions_of
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import lacking, options, resolved, shared
+from sync.fields.platform_persona import co_owned_fields, field_options, resolved, unmatched_personas
 from sync.monitor import drift as drifting
 from sync.monitor import quality
 from sync.ops import setup
@@ -16,7 +16,7 @@ from sync.ops import webhooks as hooks
 from sync.personas import drafts as persona_drafts
 from sync.pull.identities import unlinked
 from sync.report.persona_cards import picture
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits import data_checks as fitness
 
 REFUSED = "Until this is fixed, `assign` and `run` classify nobody."
@@ -24,52 +24,60 @@ DAILY = "Schedule `personasync run` daily, for example with cron."
 CLOCKS_APART = timedelta(minutes=2)
 
 
-def examine(bench: Workbench, *, only: str | None = None) -> list[tuple[str, Finding]]:
+def examine(session: Session, *, only: str | None = None) -> list[tuple[str, Finding]]:
     """Return findings by connection, and those about the workspace itself under "workspace"."""
-    findings = [("workspace", finding) for finding in _workspace(bench)]
-    names = [name for name in bench.workspace.connections if only in {None, name}]
+    findings = [("workspace", finding) for finding in _workspace(session)]
+    names = [name for name in session.workspace.connections if only in {None, name}]
     for name in names:
-        findings.extend((name, finding) for finding in _connection(bench, name))
+        findings.extend((name, finding) for finding in _connection(session, name))
     return findings
 
 
-def _connection(bench: Workbench, name: str) -> list[Finding]:
+def _connection(session: Session, name: str) -> list[Finding]:
     try:
-        connector = bench.connector(name)
+        connector = session.connector(name)
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
-            found += [_fields(bench, name), *_personas(bench, name), _clock(bench, name), *hooks.findings(bench, name)]
+            found += [
+                _fields(session, name),
+                *_personas(session, name),
+                _clock(session, name),
+                *hooks.findings(session, name),
+            ]
     except PersonasyncError as error:
         return [Finding("settings", "fail", str(error))]
     return found
 
 
-def _fields(bench: Workbench, name: str) -> Finding:
-    steps = setup.missing(bench, only=name)
+def _fields(session: Session, name: str) -> Finding:
+    steps = setup.missing_steps(session, only=name)
     if not steps:
         return Finding("fields", "ok", "All fields, tags and lists of personasync exist.")
     listed = ", ".join(step.name for step in steps)
     return Finding("fields", "warn", f"Missing: {listed}.", "Run `personasync setup`.")
 
 
-def _personas(bench: Workbench, name: str) -> list[Finding]:
+def _personas(session: Session, name: str) -> list[Finding]:
     """Whether each of our personas is one of the platform's own, where those are written."""
     found = []
-    for field in shared(bench, name):
-        offered, personas = options(bench.connector(name), field), bench.workspace.personas
-        found += [Finding("personas", "warn", one.message, one.fix) for one in lacking(personas, offered, field, name)]
+    for field in co_owned_fields(session, name):
+        offered, personas = field_options(session.connector(name), field), session.workspace.personas
+        found += [
+            Finding("personas", "warn", one.message, one.fix)
+            for one in unmatched_personas(personas, offered, field, name)
+        ]
         try:
             resolved(personas, offered, name)
         except FixSettingsError as error:
-            found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))
+            found.append(Finding("personas", "fail", str(error).removesuffix(error.fix).strip(), error.fix))
         if not found:
             found.append(Finding("personas", "ok", f"Every persona matches an option of {field}."))
     return found
 
 
-def _clock(bench: Workbench, name: str) -> Finding:
+def _clock(session: Session, name: str) -> Finding:
     """Our clock decides how old data are, the platform's what has changed: they should agree."""
-    apart = abs(bench.connector(name).now() - bench.now())
+    apart = abs(session.connector(name).now() - session.now())
     if apart > CLOCKS_APART:
         minutes = apart.total_seconds() / 60
         return Finding(
@@ -81,8 +89,8 @@ def _clock(bench: Workbench, name: str) -> Finding:
     return Finding("clock", "ok", "Clock in sync.")
 
 
-def _workspace(bench: Workbench) -> list[Finding]:
-    workspace = bench.workspace
+def _workspace(session: Session) -> list[Finding]:
+    workspace = session.workspace
     found = [
         Finding(
             "files", "ok", f"{workspace.name}: {len(workspace.segments)} segments, {len(workspace.personas)} personas."
@@ -92,12 +100,12 @@ def _workspace(bench: Workbench) -> list[Finding]:
         found.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
     found += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
     found += [
-        Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
+        Finding("creepy", "warn", f"{one.place}: {one.message}", one.fix) for one in creepiness.of_settings(session)
     ]
-    found += _facts(bench)
-    found += _people(bench)
-    found += _data(bench)
-    unsettled = bench.control.ledger.unsettled()
+    found += _facts(session)
+    found += _people(session)
+    found += _data(session)
+    unsettled = session.control.ledger.unsettled()
     if unsettled:
         waiting = sum(len(changes) for changes in unsettled.values())
         found.append(
@@ -111,39 +119,39 @@ def _workspace(bench: Workbench) -> list[Finding]:
     return found
 
 
-def _people(bench: Workbench) -> list[Finding]:
+def _people(session: Session) -> list[Finding]:
     """Whether everybody whom the platforms have is one of our people."""
-    count = unlinked(bench.warehouse, bench.control)
+    count = unlinked(session.warehouse, session.control)
     if not count:
         return []
     told = f"{count:,} active contacts are not linked to a person and get no persona."
     return [Finding("people", "fail", told, "Run `personasync pull`; if that doesn't help, `personasync pull --full`.")]
 
 
-def _facts(bench: Workbench) -> list[Finding]:
+def _facts(session: Session) -> list[Finding]:
     """Personas whose story rests on facts that are too old, or on another segment, or whose picture is not there."""
     found = [
         Finding("personas", "warn", f"{reason[:1].upper()}{reason[1:]}.", f"Run `personasync personas draft {slug}`.")
-        for slug, reason in persona_drafts.stale(bench)
+        for slug, reason in persona_drafts.stale_personas(session)
     ]
-    for slug, persona in bench.workspace.personas.items():
-        if persona.picture and not picture(bench.workspace.directory, persona.picture):
-            mend = "Put a .png, .jpg or .svg file of up to 1 MB into the workspace folder."
-            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be used.", mend))
+    for slug, persona in session.workspace.personas.items():
+        if persona.picture and not picture(session.workspace.directory, persona.picture):
+            fix = "Put a .png, .jpg or .svg file of up to 1 MB into the workspace folder."
+            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be used.", fix))
     return found
 
 
-def _data(bench: Workbench) -> list[Finding]:
+def _data(session: Session) -> list[Finding]:
     """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
-    found = [Finding("data", "fail", f"{one.message} {REFUSED}", DAILY) for one in fitness.too_old(bench)]
-    found += [Finding("data", "warn", sentence) for sentence in quality.stale(bench)] if not found else []
-    found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.mend) for one in quality.faults(bench)]
+    found = [Finding("data", "fail", f"{one.message} {REFUSED}", DAILY) for one in fitness.too_old_connections(session)]
+    found += [Finding("data", "warn", sentence) for sentence in quality.stale_streams(session)] if not found else []
+    found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.fix) for one in quality.faults(session)]
     try:
-        drifts, told = drifting.population(bench, definitions_of(bench.workspace).version)
+        drifts, told = drifting.population(session, definitions_of(session.workspace).version)
     except PersonasyncError as error:
         return [*found, Finding("model", "fail", str(error))]
     moved = [name for name, one in drifts.items() if one.alarm]
-    mend = "Check `personasync quality`; if the drift persists, run `personasync fit` or `discover` again."
+    fix = "Check `personasync quality`; if the drift persists, run `personasync fit` or `discover` again."
     if moved:
-        found.append(Finding("drift", "warn", f"Drift detected in: {', '.join(moved)}.", mend))
-    return found + [Finding("drift", "warn", sentence, mend) for sentence in told]
+        found.append(Finding("drift", "warn", f"Drift detected in: {', '.join(moved)}.", fix))
+    return found + [Finding("drift", "warn", sentence, fix) for sentence in told]

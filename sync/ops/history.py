@@ -16,7 +16,7 @@ from sync.control.runs import Run
 from sync.plan.job import last_write
 from sync.results.campaign_result import Freshness
 from sync.results.campaigns import freshness
-from sync.session import Workbench
+from sync.session import Session
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
 REJECTED = ("rejected", "unknown", "parked")
@@ -33,25 +33,25 @@ class Status:
     sentences: Sequence[str]
 
 
-def status(bench: Workbench) -> Status:
+def workspace_status(session: Session) -> Status:
     """Look at the stores only; nothing is asked of the platforms."""
-    streams = freshness(bench)
-    plan = bench.control.plans.latest()
-    unsettled = sum(len(changes) for changes in bench.control.ledger.unsettled().values())
-    newest = last_write(bench)
+    streams = freshness(session)
+    plan = session.control.plans.latest()
+    unsettled = sum(len(changes) for changes in session.control.ledger.unsettled().values())
+    newest = last_write(session)
     compared = _compared(newest.counts if newest else {})
     document = {
         "streams": [
             {"connection": line.connection, "stream": line.stream, "rows": line.rows, "read_at": line.at}
             for line in streams
         ],
-        "plan": {"id": plan.plan_id, "state": called(plan.state), "changes": plan.changes, "path": plan.path}
+        "plan": {"id": plan.plan_id, "state": state_name(plan.state), "changes": plan.changes, "path": plan.path}
         if plan
         else None,
         "unsettled": unsettled,
-        "last_write": {"run": newest.run_id, "state": called(newest.state), **newest.counts} if newest else None,
+        "last_write": {"run": newest.run_id, "state": state_name(newest.state), **newest.counts} if newest else None,
     }
-    told = f"Newest plan {plan.plan_id}: {called(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
+    told = f"Newest plan {plan.plan_id}: {state_name(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
     waiting = f"{unsettled:,} changes are not confirmed yet; the next apply checks them." if unsettled else ALL_SETTLED
     sentences = [told, waiting]
     if newest and "predicted_minutes" in newest.counts:
@@ -72,7 +72,7 @@ CALLED = {
 }
 
 
-def called(state: str) -> str:
+def state_name(state: str) -> str:
     """Return how people call the state of a run or a plan."""
     return CALLED.get(state, state)
 
@@ -89,29 +89,29 @@ class Past:
     state: str
 
 
-def past(bench: Workbench, *, limit: int, service: bool) -> list[Past]:
+def past(session: Session, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
-    found = bench.control.runs.newest(limit, but=None if service else "serve")
-    return [Past(run, _state(bench, run)) for run in found]
+    found = session.control.runs.newest(limit, but=None if service else "serve")
+    return [Past(run, _state(session, run)) for run in found]
 
 
-def past_run(bench: Workbench, run_id: str) -> Past:
+def past_run(session: Session, run_id: str) -> Past:
     """Return one run.
 
     Raises:
         FixSettingsError: There is none of that id.
     """
-    run = bench.control.runs.get(run_id)
+    run = session.control.runs.get(run_id)
     if run is None:
-        raise FixSettingsError(f"Run {run_id!r} not found.", mend="See `personasync history`.")
-    return Past(run, _state(bench, run))
+        raise FixSettingsError(f"Run {run_id!r} not found.", fix="See `personasync history`.")
+    return Past(run, _state(session, run))
 
 
-def _state(bench: Workbench, run: Run) -> str:
+def _state(session: Session, run: Run) -> str:
     """A plan that nobody applied waits, as long as it is the newest."""
-    newest = bench.control.plans.latest() if run.command == "plan" else None
+    newest = session.control.plans.latest() if run.command == "plan" else None
     waits = newest is not None and newest.run_id == run.run_id and newest.state == "fresh" and newest.changes > 0
-    return "queued" if waits else called(run.state)
+    return "queued" if waits else state_name(run.state)
 
 
 def _compared(counts: Any) -> list[tuple[str, str, int, int]]:
@@ -124,11 +124,11 @@ def _compared(counts: Any) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def rejects(bench: Workbench, run_id: str, path: Path) -> int:
+def rejects(session: Session, run_id: str, path: Path) -> int:
     """Write what became of the changes of a run that were not applied, with the platform's own words.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         run_id: As `history` shows it.
         path: A file that ends in .csv or .json.
 
@@ -138,18 +138,18 @@ def rejects(bench: Workbench, run_id: str, path: Path) -> int:
     Raises:
         FixSettingsError: There is no such run, or the file's name ends otherwise.
     """
-    if bench.control.runs.get(run_id) is None:
-        raise FixSettingsError(f"Run {run_id!r} not found.", mend="See `personasync history`.")
+    if session.control.runs.get(run_id) is None:
+        raise FixSettingsError(f"Run {run_id!r} not found.", fix="See `personasync history`.")
     if path.suffix not in FORMATS:
         raise FixSettingsError(
-            f"{path.name} must end in .csv or .json.", mend="Use a name like rejects.csv or rejects.json."
+            f"{path.name} must end in .csv or .json.", fix="Use a name like rejects.csv or rejects.json."
         )
-    found = [one for state in REJECTED for one in bench.control.ledger.outcomes(run_id, state=state)]
+    found = [one for state in REJECTED for one in session.control.ledger.outcomes(run_id, state=state)]
     rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in found]
     try:
         _write(rows, path)
     except OSError as error:
-        raise FixSettingsError(f"{path} can't be written: {error.strerror}.", mend="Choose another file.") from error
+        raise FixSettingsError(f"{path} can't be written: {error.strerror}.", fix="Choose another file.") from error
     return len(rows)
 
 

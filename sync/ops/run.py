@@ -12,12 +12,12 @@ from connectors.errors import FixSettingsError
 from connectors.records import SetupStep
 from sync.apply.job import Applied, apply
 from sync.assign.job import Assigned, assign
-from sync.ops.setup import create, missing
+from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import Planned, plan
 from sync.pull.job import Pulled, pull
 from sync.report.job import Written, write_report
 from sync.results.job import results
-from sync.session import Progress, Workbench, no_progress
+from sync.session import Progress, Session, no_progress
 
 Done = TypeVar("Done")
 
@@ -43,7 +43,7 @@ def quiet(text: str) -> None:
 
 
 def run_loop(
-    bench: Workbench,
+    session: Session,
     *,
     as_of: datetime | None = None,
     override: frozenset[str] = frozenset(),
@@ -55,7 +55,7 @@ def run_loop(
     """Pull, assign, set up, plan, apply, import results, report.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         as_of: The moment for which people are classified, UTC; None is now.
         override: Guardrails to set aside.
         progress: Told what is being read or written.
@@ -72,27 +72,27 @@ def run_loop(
 
     def step(name: str, work: Callable[[], Done]) -> Done:
         tell(name)
-        before, started = _sent(bench), time.monotonic()
+        before, started = _sent(session), time.monotonic()
         done = work()
         seconds[name] = round(time.monotonic() - started, 2)
-        requests[name] = _sent(bench) - before
+        requests[name] = _sent(session) - before
         return done
 
-    writes = _writes(bench)
-    pulled = step("pull", lambda: pull(bench, progress=progress))
-    assigned = step("assign", lambda: assign(bench, as_of=as_of or bench.now(), override=override))
-    steps = step("setup", lambda: missing(bench))
+    writes = _writes(session)
+    pulled = step("pull", lambda: pull(session, progress=progress))
+    assigned = step("assign", lambda: assign(session, as_of=as_of or session.now(), override=override))
+    steps = step("setup", lambda: missing_steps(session))
     if not set_up:
         _refuse_unseen(steps)
     if steps:
-        step("create", lambda: create(bench, steps))
-    planned = step("plan", lambda: plan(bench))
-    applied = step("apply", lambda: apply(bench, planned.path, override=override, progress=progress))
+        step("create", lambda: create_missing(session, steps))
+    planned = step("plan", lambda: plan(session))
+    applied = step("apply", lambda: apply(session, planned.path, override=override, progress=progress))
     before_results()
-    imported = step("results", lambda: results(bench, progress=progress))
-    written = step("report", lambda: write_report(bench))
+    imported = step("results", lambda: results(session, progress=progress))
+    written = step("report", lambda: write_report(session))
     return Loop(
-        pulled, assigned, len(steps), planned, applied, imported, written, seconds, requests, _writes(bench) - writes
+        pulled, assigned, len(steps), planned, applied, imported, written, seconds, requests, _writes(session) - writes
     )
 
 
@@ -100,13 +100,13 @@ def _refuse_unseen(steps: Sequence[SetupStep]) -> None:
     if steps:
         listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
         raise FixSettingsError(
-            f"Missing on the platforms: {listed}.", mend="Run `personasync setup` to review and create them."
+            f"Missing on the platforms: {listed}.", fix="Run `personasync setup` to review and create them."
         )
 
 
-def _sent(bench: Workbench) -> int:
-    return sum(sum(counts.values()) for counts in bench.requests().values())
+def _sent(session: Session) -> int:
+    return sum(sum(counts.values()) for counts in session.requests().values())
 
 
-def _writes(bench: Workbench) -> int:
-    return sum(connector.traffic.writes for connector in bench.opened.values())
+def _writes(session: Session) -> int:
+    return sum(connector.traffic.writes for connector in session.opened.values())

@@ -8,49 +8,49 @@ from connectors.connector import Connector
 from connectors.records import FieldDefinition, SetupStep
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.ops import webhooks as hooks
-from sync.session import Workbench, recorded
+from sync.session import Session, recorded
 
 OF_WEBHOOKS = {"add_webhook", "write_files"}
 
 
-def missing(bench: Workbench, *, only: str | None = None) -> list[SetupStep]:
+def missing_steps(session: Session, *, only: str | None = None) -> list[SetupStep]:
     """Return what would have to be created on the platforms, without creating anything."""
-    groups = bench.workspace.groups
+    groups = session.workspace.groups
     steps = []
-    for connector in bench.connectors(only):
+    for connector in session.connectors(only):
         if connector.pushes:
-            steps.extend(connector.missing(definitions(bench, connector), groups))
+            steps.extend(connector.missing(owned_fields(session, connector), groups))
     return steps
 
 
-def unheard(bench: Workbench) -> list[SetupStep]:
+def unheard(session: Session) -> list[SetupStep]:
     """Return what has to be done that the platforms' events reach the webhook service; a run does without it."""
-    return [step for connector in bench.connectors() for step in hooks.missing(bench, connector.name)]
+    return [step for connector in session.connectors() for step in hooks.missing_webhooks(session, connector.name)]
 
 
-def create(bench: Workbench, steps: Sequence[SetupStep]) -> list[str]:
-    """Do what `missing` and `unheard` returned, and return what a person has to know or do now."""
+def create_missing(session: Session, steps: Sequence[SetupStep]) -> list[str]:
+    """Do what `missing_steps` and `unheard` returned, and return what a person has to know or do now."""
     notes = []
-    with recorded(bench, "setup") as run:
+    with recorded(session, "setup") as run:
         for step in steps:
             if step.action in OF_WEBHOOKS:
-                notes.append(hooks.create(bench, step))
+                notes.append(hooks.register_webhook(session, step))
             else:
-                bench.connector(step.connection).create(step)
+                session.connector(step.connection).create(step)
         run.counts["created"] = len(steps)
     return [note for note in notes if note]
 
 
-def definitions(bench: Workbench, connector: Connector) -> list[FieldDefinition]:
+def owned_fields(session: Session, connector: Connector) -> list[FieldDefinition]:
     """Return every field that we own through *connector*, as it shall be defined there."""
-    workspace = bench.workspace
-    manifest = bench.manifest.connectors[workspace.connections[connector.name].connector]
+    workspace = session.workspace
+    manifest = session.manifest.connectors[workspace.connections[connector.name].connector]
     owned = [
         FieldDefinition(
             name=declared.name,
             label=declared.label,
             type=declared.type,
-            options=_options(bench, declared.role) if declared.type == "enumeration" else (),
+            options=_options(session, declared.role) if declared.type == "enumeration" else (),
             default=UNCLASSIFIED if declared.role == "persona" and declared.type == "text" else "",
         )
         for declared in manifest.fields
@@ -69,8 +69,8 @@ def definitions(bench: Workbench, connector: Connector) -> list[FieldDefinition]
     return [*owned, *templates]
 
 
-def _options(bench: Workbench, role: str) -> tuple[tuple[str, str], ...]:
+def _options(session: Session, role: str) -> tuple[tuple[str, str], ...]:
     if role == "segment":
-        return tuple((segment.name, segment.title or segment.name) for segment in bench.workspace.segments)
-    personas = tuple((slug, persona.name) for slug, persona in bench.workspace.personas.items())
+        return tuple((segment.name, segment.title or segment.name) for segment in session.workspace.segments)
+    personas = tuple((slug, persona.name) for slug, persona in session.workspace.personas.items())
     return (*personas, (UNCLASSIFIED, "Unclassified"))

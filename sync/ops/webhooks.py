@@ -13,7 +13,7 @@ from connectors.errors import FixSettingsError, PersonasyncError, RejectedError
 from connectors.records import Finding, SetupStep
 from connectors.secret import Secret
 from sync.ops.hubspot_app import project_files
-from sync.session import Workbench
+from sync.session import Session
 from sync.workspace.schema import ServePart
 from sync.workspace.secrets import add_secret, resolve_secret
 from sync.workspace.settings import MAIN
@@ -25,99 +25,99 @@ KEPT = "file:.personasync/mailchimp_signing_secret"  # where the workspace names
 UNHEARD = "No webhook has been received yet."
 
 
-def missing(bench: Workbench, name: str) -> list[SetupStep]:
+def missing_webhooks(session: Session, name: str) -> list[SetupStep]:
     """Return what has to be done that the platform of connection *name* sends its events to our service."""
-    serve = bench.workspace.serve
+    serve = session.workspace.serve
     if serve is None or not serve.public_url:
         return []
-    kind = bench.workspace.connections[name].connector
-    if kind == "hubspot" and _written(bench, name) != _wanted(bench, name, serve):
+    kind = session.workspace.connections[name].connector
+    if kind == "hubspot" and _written(session, name) != _wanted(session, name, serve):
         detail = f"the HubSpot app that sends events to {serve.public_url}{HUBSPOT}, for `hs project upload`"
         return [SetupStep(name, "write_files", PROJECT, detail)]
-    if kind == "mailchimp" and _ours(bench, name, serve) is None:
-        facts = bench.manifest.connectors[kind]
+    if kind == "mailchimp" and _ours(session, name, serve) is None:
+        facts = session.manifest.connectors[kind]
         told, by = ", ".join(one.type for one in facts.webhooks), ", ".join(facts.webhook_sources)
         return [SetupStep(name, "add_webhook", _shown(serve), f"for {told} by {by}")]
     return []
 
 
-def create(bench: Workbench, step: SetupStep) -> str:
-    """Do a step of `missing`, and return what a person has to know or do now.
+def register_webhook(session: Session, step: SetupStep) -> str:
+    """Do a step of `missing_webhooks`, and return what a person has to know or do now.
 
     Raises:
         FixSettingsError: The service does not answer to the platform.
     """
-    serve = bench.workspace.serve
+    serve = session.workspace.serve
     if serve is None:
         raise FixSettingsError(f"{MAIN} has no [serve] section.")
     if step.action == "write_files":
-        for path, document in _wanted(bench, step.connection, serve).items():
-            target = bench.workspace.directory / PROJECT / path
+        for path, document in _wanted(session, step.connection, serve).items():
+            target = session.workspace.directory / PROJECT / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
         return (
             f"Next, run `hs project upload` in {PROJECT}, then set [serve] hubspot_secret to the app's client secret."
         )
-    facts = bench.manifest.connectors[bench.workspace.connections[step.connection].connector]
-    webhook = Webhook(_mailchimp_url(bench, serve), tuple(one.type for one in facts.webhooks), facts.webhook_sources)
+    facts = session.manifest.connectors[session.workspace.connections[step.connection].connector]
+    webhook = Webhook(_mailchimp_url(session, serve), tuple(one.type for one in facts.webhooks), facts.webhook_sources)
     try:
-        secret = bench.connector(step.connection).add_webhook(webhook)
+        secret = session.connector(step.connection).add_webhook(webhook)
     except RejectedError as error:
         raise FixSettingsError(
             f"Mailchimp did not accept the webhook {_shown(serve)}: {error}",
-            mend=("Mailchimp checks that the URL responds: start `personasync serve`, then run `personasync setup`."),
+            fix=("Mailchimp checks that the URL responds: start `personasync serve`, then run `personasync setup`."),
         ) from error
-    return _keep(bench, serve, secret)
+    return _keep(session, serve, secret)
 
 
-def findings(bench: Workbench, name: str) -> list[Finding]:
+def findings(session: Session, name: str) -> list[Finding]:
     """Say whether the events of connection *name* are sent here, signed, and have come lately."""
-    serve, kind = bench.workspace.serve, bench.workspace.connections[name].connector
+    serve, kind = session.workspace.serve, session.workspace.connections[name].connector
     if serve is None or kind not in {"hubspot", "mailchimp"}:
         return []
     if not serve.public_url:
-        mend = f"Set public_url in [serve] of {MAIN}, then run `personasync setup`."
-        return [Finding("webhooks", "warn", "The public URL of the webhook service is not set.", mend)]
-    found = _of_hubspot(bench, name, serve) if kind == "hubspot" else _of_mailchimp(bench, name, serve)
-    return [*found, _lately(bench, name)]
+        fix = f"Set public_url in [serve] of {MAIN}, then run `personasync setup`."
+        return [Finding("webhooks", "warn", "The public URL of the webhook service is not set.", fix)]
+    found = _of_hubspot(session, name, serve) if kind == "hubspot" else _of_mailchimp(session, name, serve)
+    return [*found, _lately(session, name)]
 
 
-def _of_hubspot(bench: Workbench, name: str, serve: ServePart) -> list[Finding]:
-    there, wanted = _written(bench, name), _wanted(bench, name, serve)
+def _of_hubspot(session: Session, name: str, serve: ServePart) -> list[Finding]:
+    there, wanted = _written(session, name), _wanted(session, name, serve)
     if there == wanted:
         registered = Finding("webhooks", "ok", f"The app of {PROJECT} sends events to {serve.public_url}{HUBSPOT}.")
     else:
         what = "is out of date" if there else "has not been created yet"
-        mend = f"Run `personasync setup`, then `hs project upload` in {PROJECT}."
-        registered = Finding("webhooks", "warn", f"The HubSpot app in {PROJECT} {what}.", mend)
-    secret = _secret(bench, "hubspot_secret")
-    mend = "Set [serve] hubspot_secret to the client secret (in HubSpot: the app's page > Auth > Client secret)."
+        fix = f"Run `personasync setup`, then `hs project upload` in {PROJECT}."
+        registered = Finding("webhooks", "warn", f"The HubSpot app in {PROJECT} {what}.", fix)
+    secret = _secret(session, "hubspot_secret")
+    fix = "Set [serve] hubspot_secret to the client secret (in HubSpot: the app's page > Auth > Client secret)."
     signed = Finding("signatures", "ok", "The app's client secret is set; webhook signatures are verified.")
     return [
         registered,
-        signed if secret else Finding("signatures", "fail", "HubSpot's client secret is not set.", mend),
+        signed if secret else Finding("signatures", "fail", "HubSpot's client secret is not set.", fix),
     ]
 
 
-def _of_mailchimp(bench: Workbench, name: str, serve: ServePart) -> list[Finding]:
-    ours = _ours(bench, name, serve)
+def _of_mailchimp(session: Session, name: str, serve: ServePart) -> list[Finding]:
+    ours = _ours(session, name, serve)
     if ours is None:
         return [Finding("webhooks", "warn", f"No webhook points to {_shown(serve)}.", "Run `personasync setup`.")]
-    facts = bench.manifest.connectors["mailchimp"]
+    facts = session.manifest.connectors["mailchimp"]
     lacking = {one.type for one in facts.webhooks} - set(ours.events)
     lacking |= set(facts.webhook_sources) - set(ours.sources)
     told = Finding("webhooks", "ok", f"The audience sends events to {_shown(serve)}.")
     if lacking:
-        mend = "Turn it on in Mailchimp: Audience > Settings > Webhooks."
-        told = Finding("webhooks", "warn", f"The webhook is not subscribed to {', '.join(sorted(lacking))}.", mend)
-    return [told, _signed(bench, ours)]
+        fix = "Turn it on in Mailchimp: Audience > Settings > Webhooks."
+        told = Finding("webhooks", "warn", f"The webhook is not subscribed to {', '.join(sorted(lacking))}.", fix)
+    return [told, _signed(session, ours)]
 
 
-def _signed(bench: Workbench, ours: Webhook) -> Finding:
+def _signed(session: Session, ours: Webhook) -> Finding:
     again = "Delete the webhook in Mailchimp and run `personasync setup`. The secret is shown only once."
-    if ours.signed and _secret(bench, "mailchimp_secret"):
+    if ours.signed and _secret(session, "mailchimp_secret"):
         return Finding("signatures", "ok", "Webhooks are signed and verified.")
-    if _secret(bench, "mailchimp_path"):
+    if _secret(session, "mailchimp_path"):
         return Finding(
             "signatures",
             "warn" if ours.signed else "ok",
@@ -126,27 +126,27 @@ def _signed(bench: Workbench, ours: Webhook) -> Finding:
         )
     if ours.signed:
         return Finding("signatures", "fail", "Webhooks are signed, but the signing secret is not set.", again)
-    mend = "Set [serve] mailchimp_path to a secret, delete the webhook in Mailchimp and run `personasync setup`."
-    return Finding("signatures", "fail", "Webhooks are not signed and the URL contains no secret.", mend)
+    fix = "Set [serve] mailchimp_path to a secret, delete the webhook in Mailchimp and run `personasync setup`."
+    return Finding("signatures", "fail", "Webhooks are not signed and the URL contains no secret.", fix)
 
 
-def _lately(bench: Workbench, name: str) -> Finding:
-    last = bench.control.inbox.last_delivery(name)
+def _lately(session: Session, name: str) -> Finding:
+    last = session.control.inbox.last_delivery(name)
     if last is None:
         return Finding("deliveries", "warn", UNHEARD, "Edit a contact there, then check `personasync inbox`.")
     came = f"Last event received {last:%Y-%m-%d %H:%M} UTC."
-    if bench.now() - last <= QUIET:
+    if session.now() - last <= QUIET:
         return Finding("deliveries", "ok", came)
     return Finding("deliveries", "warn", came, "Check that the service can be reached from the internet.")
 
 
-def _ours(bench: Workbench, name: str, serve: ServePart) -> Webhook | None:
-    wanted = _mailchimp_url(bench, serve)
-    return next((one for one in bench.connector(name).webhooks() or () if one.url == wanted), None)
+def _ours(session: Session, name: str, serve: ServePart) -> Webhook | None:
+    wanted = _mailchimp_url(session, serve)
+    return next((one for one in session.connector(name).webhooks() or () if one.url == wanted), None)
 
 
-def _mailchimp_url(bench: Workbench, serve: ServePart) -> str:
-    path = _secret(bench, "mailchimp_path")
+def _mailchimp_url(session: Session, serve: ServePart) -> str:
+    path = _secret(session, "mailchimp_path")
     return f"{serve.public_url.rstrip('/')}{MAILCHIMP}" + (f"/{path.reveal()}" if path else "")
 
 
@@ -155,16 +155,16 @@ def _shown(serve: ServePart) -> str:
     return f"{serve.public_url.rstrip('/')}{MAILCHIMP}" + ("/***" if serve.mailchimp_path else "")
 
 
-def _secret(bench: Workbench, key: str) -> Secret:
+def _secret(session: Session, key: str) -> Secret:
     """Return a secret of [serve], `NO_SECRET` where none is named or there."""
-    reference = str(getattr(bench.workspace.serve, key))
+    reference = str(getattr(session.workspace.serve, key))
     try:
         return (
             resolve_secret(
                 reference,
                 where=f"{MAIN}, [serve] {key}",
-                environment=bench.environment,
-                directory=bench.workspace.directory,
+                environment=session.environment,
+                directory=session.workspace.directory,
                 several=key == "mailchimp_secret",
             )
             if reference
@@ -174,13 +174,13 @@ def _secret(bench: Workbench, key: str) -> Secret:
         return NO_SECRET
 
 
-def _keep(bench: Workbench, serve: ServePart, secret: Secret) -> str:
+def _keep(session: Session, serve: ServePart, secret: Secret) -> str:
     """Put a signing secret where the workspace says that it lies, beside those of other audiences."""
     if not secret:
         return (
             "" if serve.mailchimp_path else "Mailchimp webhooks are unsigned: set [serve] mailchimp_path to a secret."
         )
-    directory = bench.workspace.directory
+    directory = session.workspace.directory
     if add_secret(serve.mailchimp_secret, secret, directory=directory):
         return (
             "Mailchimp's signing secret was saved where [serve] mailchimp_secret points. Restart `personasync serve`."
@@ -195,11 +195,11 @@ def _keep(bench: Workbench, serve: ServePart, secret: Secret) -> str:
     )
 
 
-def _wanted(bench: Workbench, name: str, serve: ServePart) -> Mapping[str, Any]:
-    facts, base = bench.manifest.connectors["hubspot"], serve.public_url.rstrip("/")
-    mapped = bench.workspace.connection(name, bench.manifest, bench.environment).mapped
+def _wanted(session: Session, name: str, serve: ServePart) -> Mapping[str, Any]:
+    facts, base = session.manifest.connectors["hubspot"], serve.public_url.rstrip("/")
+    mapped = session.workspace.connection(name, session.manifest, session.environment).mapped
     return project_files(
-        bench.manifest.plugin,
+        session.manifest.plugin,
         facts,
         webhook_url=f"{base}{HUBSPOT}",
         action_url=f"{base}{ACTION}",
@@ -207,9 +207,9 @@ def _wanted(bench: Workbench, name: str, serve: ServePart) -> Mapping[str, Any]:
     )
 
 
-def _written(bench: Workbench, name: str) -> Mapping[str, Any]:
+def _written(session: Session, name: str) -> Mapping[str, Any]:
     del name  # the service takes events of one HubSpot account
-    root = bench.workspace.directory / PROJECT
+    root = session.workspace.directory / PROJECT
     return {path.relative_to(root).as_posix(): _document(path) for path in sorted(root.rglob("*.json"))}
 
 

@@ -15,11 +15,11 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.profile.distinctive_traits import FEWEST
 from segmenter.profile.profile import Definition, Profile, profile_of
 from sync.control.personas import PersonaVersion
-from sync.personas.groups import assigned, proposed
-from sync.personas.profiles import definitions, profiles_of
-from sync.session import Workbench, recorded
+from sync.personas.groups import assigned_groups, proposed
+from sync.personas.profiles import persona_segments, profiles_of
+from sync.session import Session, recorded
 from sync.workspace.settings import PERSONAS, SEGMENTS, Workspace
-from sync.workspace.toml_reader import append_text, as_toml, replace_bytes
+from sync.workspace.toml_reader import append_text, replace_bytes, toml_string
 
 LONGEST = 40  # letters of a persona's name
 
@@ -45,33 +45,35 @@ class Drafted:
     profiles: Mapping[str, Profile]
 
 
-def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) -> Drafted:
+def draft(session: Session, name: str | None, *, proposal: str | None = None) -> Drafted:
     """Draft the persona of a segment that has none, and take its facts anew; of all segments where *name* is None.
 
     Args:
-        bench: The open workspace; it is read again when something was drafted.
+        session: The open workspace; it is read again when something was drafted.
         name: A segment, or a persona that there is already.
         proposal: Describe the people of this accepted proposal in place of those who are assigned.
 
     Raises:
         FixSettingsError: Nobody is assigned, the name is unknown, or there are too few people to describe.
     """
-    with recorded(bench, "personas") as run:
-        grouping = proposed(bench, proposal) if proposal else assigned(bench)
+    with recorded(session, "personas") as run:
+        grouping = proposed(session, proposal) if proposal else assigned_groups(session)
         sizes = grouping.sizes()
-        wanted, skipped = _wanted(bench.workspace, name, sizes, only_these=proposal is not None)
-        fresh = _write(bench, wanted)
-        of = bench.workspace.persona_of
-        meant = bench.workspace.personas if proposal is None else dict.fromkeys(of[s] for s in sizes if s in of)
-        slugs = list(meant) if name is None else [_slug_of(bench.workspace, name)]
-        told = profiles_of(bench, grouping, slugs)
+        wanted, skipped = _wanted(session.workspace, name, sizes, only_these=proposal is not None)
+        fresh = _write(session, wanted)
+        of = session.workspace.persona_of
+        meant = session.workspace.personas if proposal is None else dict.fromkeys(of[s] for s in sizes if s in of)
+        slugs = list(meant) if name is None else [_slug_of(session.workspace, name)]
+        told = profiles_of(session, grouping, slugs)
         kept: list[PersonaVersion] = []
         for slug, profile in told.items():
             if not profile.trust.people:  # what was known of people who are gone stays the newest version
                 continue
-            invention = bench.workspace.personas[slug].invention()
-            facts = profile.document()
-            version = bench.control.personas.record(slug, facts, invention, as_of=grouping.as_of, run_id=run.run_id)
+            invention = session.workspace.personas[slug].invention()
+            document = profile.document()
+            version = session.control.personas.record(
+                slug, document, invention, as_of=grouping.as_of, run_id=run.run_id
+            )
             kept += [version] if version else []
         new = {one.slug for one in kept}
         unchanged = [slug for slug, profile in told.items() if profile.trust.people and slug not in new]
@@ -90,7 +92,7 @@ def _wanted(
     """The segments that get a draft, and those that get none, with the reason; *only_these*: of those with a size."""
     if not workspace.segments:
         raise FixSettingsError(
-            "There is no segment to describe.", mend=f"Add one to {SEGMENTS}, or run `personasync discover`."
+            "There is no segment to describe.", fix=f"Add one to {SEGMENTS}, or run `personasync discover`."
         )
     if name is not None:
         return _named(workspace, name, sizes), {}
@@ -114,10 +116,10 @@ def _named(workspace: Workspace, name: str, sizes: Mapping[str, int]) -> list[st
         return []
     if name not in known:
         there = ", ".join((*known, *workspace.personas))
-        raise FixSettingsError(f"There is no segment or persona {name!r}.", mend=f"There are: {there}.")
+        raise FixSettingsError(f"There is no segment or persona {name!r}.", fix=f"There are: {there}.")
     people = _people(workspace, name, sizes)
     if people < _fewest(workspace):
-        raise FixSettingsError(_too_few(workspace, name, people), mend=MEND)
+        raise FixSettingsError(_too_few(workspace, name, people), fix=FIX)
     return [name]
 
 
@@ -125,7 +127,7 @@ def _direct(workspace: Workspace) -> set[str]:
     return {segment for persona in workspace.personas.values() for segment in persona.segments}
 
 
-MEND = "Run `personasync assign`, widen or merge the segment, or lower [privacy] min_group_shown (minimum 10)."
+FIX = "Run `personasync assign`, widen or merge the segment, or lower [privacy] min_group_shown (minimum 10)."
 
 
 def _fewest(workspace: Workspace) -> int:
@@ -150,20 +152,20 @@ def _people(workspace: Workspace, segment: str, sizes: Mapping[str, int]) -> int
     return sum(sizes.get(name, 0) for name in own)
 
 
-def _write(bench: Workbench, segments: Sequence[str]) -> dict[str, str]:
+def _write(session: Session, segments: Sequence[str]) -> dict[str, str]:
     """Append a draft for each segment to personas.toml; taken back where the workspace would not load with it."""
     if not segments:
         return {}
-    taken = {*bench.workspace.personas, UNCLASSIFIED}
+    taken = {*session.workspace.personas, UNCLASSIFIED}
     fresh: dict[str, str] = {}
     for segment in segments:
         slug = next(one for one in _names(segment) if one not in taken)
         taken.add(slug)
         fresh[slug] = segment
-    path = bench.workspace.directory / PERSONAS
-    before = append_text(path, "\n".join(_draft(bench, slug, segment) for slug, segment in fresh.items()))
+    path = session.workspace.directory / PERSONAS
+    before = append_text(path, "\n".join(_draft(session, slug, segment) for slug, segment in fresh.items()))
     try:
-        bench.reload()
+        session.reload()
     except FixSettingsError:
         replace_bytes(path, before)
         raise
@@ -181,20 +183,20 @@ HEAD = """\
 """
 
 
-def _draft(bench: Workbench, slug: str, segment: str) -> str:
-    title = next(one.title for one in bench.workspace.segments if one.name == segment)
+def _draft(session: Session, slug: str, segment: str) -> str:
+    title = next(one.title for one in session.workspace.segments if one.name == segment)
     lines = [
-        HEAD.format(day=f"{bench.now():%Y-%m-%d}", segment=segment, slug=slug).rstrip("\n"),
+        HEAD.format(day=f"{session.now():%Y-%m-%d}", segment=segment, slug=slug).rstrip("\n"),
         f"[personas.{slug}]",
-        f"name = {as_toml(title)}",
-        f"segments = [{as_toml(segment)}]",
+        f"name = {toml_string(title)}",
+        f"segments = [{toml_string(segment)}]",
         'story = ""      # to write: who is this, what do they want, what stops them? Two or three sentences',
         'quote = ""      # to write: a sentence that they could say',
         'picture = ""    # to write: a file in this folder (.png, .jpg, .svg); not of a person in your data',
         f"[personas.{slug}.fields]",
         *(
-            f'# {name} = ""    # to write; fallback until then: {as_toml(field.fallback)}'
-            for name, field in bench.workspace.fields.items()
+            f'# {name} = ""    # to write; fallback until then: {toml_string(field.fallback)}'
+            for name, field in session.workspace.fields.items()
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -218,18 +220,18 @@ def to_write(workspace: Workspace, slug: str) -> list[str]:
 
 def kept_profile(version: PersonaVersion) -> Profile | None:
     """Return the facts of a version; None where they are in a form that is not known any more."""
-    return profile_of(version.facts)
+    return profile_of(version.profile)
 
 
-def stale(bench: Workbench) -> list[tuple[str, str]]:
+def stale_personas(session: Session) -> list[tuple[str, str]]:
     """Return the personas whose kept facts should be taken anew, by slug, each with the reason."""
-    limit = bench.workspace.guardrails.max_facts_age_days
+    limit = session.workspace.guardrails.max_facts_age_days
     found = []
-    for slug, version in bench.control.personas.in_force().items():
-        if slug not in bench.workspace.personas:
+    for slug, version in session.control.personas.in_force().items():
+        if slug not in session.workspace.personas:
             continue
-        days = (bench.now() - version.as_of).total_seconds() / 86_400
-        if _kept_segments(version) != definitions(bench, slug):
+        days = (session.now() - version.as_of).total_seconds() / 86_400
+        if _kept_segments(version) != persona_segments(session, slug):
             found.append((slug, f"the segments or rules of {slug} changed since its profile was made"))
         elif days > limit:
             found.append((slug, f"the profile of {slug} is {days:,.0f} days old, more than {limit:g}"))

@@ -12,7 +12,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
-from sync.session import Workbench
+from sync.session import Session
 from sync.workspace.proposals import accepted, load
 
 SAID = ("source", "confidence", "expires_at")
@@ -33,9 +33,9 @@ class Grouping:
     people: Table
     as_of: datetime
 
-    def by_persona(self, bench: Workbench) -> Table:
+    def by_persona(self, session: Session) -> Table:
         """Return people by the persona that stands for their segment now: ``person_id, slug`` and `SAID`."""
-        of = bench.workspace.persona_of
+        of = session.workspace.persona_of
         slug = self.people.segment.cases(*of.items(), else_=UNCLASSIFIED) if of else ibis.literal(UNCLASSIFIED)
         return self.people.select("person_id", *SAID, slug=slug)
 
@@ -46,49 +46,49 @@ class Grouping:
         return {row["segment"]: int(row["people"]) for row in rows}
 
 
-def newest_moment(bench: Workbench) -> datetime | None:
+def newest_moment(session: Session) -> datetime | None:
     """Return the moment of the newest assignments, UTC; None where nobody was ever assigned."""
-    newest = bench.control.runs.latest("assign", state="done")
+    newest = session.control.runs.latest("assign", state="done")
     return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
 
 
-def assigned(bench: Workbench) -> Grouping:
+def assigned_groups(session: Session) -> Grouping:
     """Return the assignments in force.
 
     Raises:
         FixSettingsError: Nobody was ever assigned.
     """
-    as_of = newest_moment(bench)
+    as_of = newest_moment(session)
     if as_of is None:
         raise FixSettingsError(
-            "Nobody is assigned yet, so there are no people to describe.", mend="Run `personasync assign`."
+            "Nobody is assigned yet, so there are no people to describe.", fix="Run `personasync assign`."
         )
-    told = assigned_people(bench)
+    told = assigned_people(session)
     return Grouping(told.select("person_id", "segment", *SAID), as_of)
 
 
-def proposed(bench: Workbench, name: str) -> Grouping:
+def proposed(session: Session, name: str) -> Grouping:
     """Return the segments of an accepted proposal, as of when it was made.
 
     Raises:
         FixSettingsError: It was not accepted, or holds respondents of a file who are no persons here.
     """
-    directory = bench.workspace.directory
+    directory = session.workspace.directory
     file, labels = load(directory, name), accepted(directory, name)
     rows = pa.table({"person_id": list(labels), "segment": list(labels.values())})
-    known = set(bench.control.links.load()["person_id"].to_pylist())
+    known = set(session.control.links.load()["person_id"].to_pylist())
     if not known & set(labels):
         raise FixSettingsError(
             f"No respondent of the proposal {name!r} is a contact of this workspace.",
-            mend="Describe respondents of a file with `personasync discover FILE --describe COLUMN`.",
+            fix="Describe respondents of a file with `personasync discover FILE --describe COLUMN`.",
         )
-    told = bench.warehouse.memtable(rows).mutate(
+    told = session.warehouse.memtable(rows).mutate(
         source=ibis.literal(PROPOSAL), confidence=ibis.null("float64"), expires_at=ibis.null("timestamp('UTC')")
     )
     return Grouping(told, datetime.fromisoformat(file.proposal.made_at))
 
 
-def as_they_were_assigned(bench: Workbench) -> Table:
+def as_they_were_assigned(session: Session) -> Table:
     """Return people by the persona that they were assigned, as `Grouping.by_persona` does by that of now."""
-    told = assigned_people(bench)
+    told = assigned_people(session)
     return told.select("person_id", *SAID, slug=told.persona.fill_null(UNCLASSIFIED))

@@ -14,15 +14,15 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import DELIVERIES, ENGAGEMENTS, ORDERS
 from segmenter.profile.columns import column_of, may_describe, stem
-from segmenter.profile.credibility import Source, Stability, Trust
-from segmenter.profile.distinctive_traits import FEWEST, Fact, Measured, judged, measure
-from segmenter.profile.profile import Definition, Profile, plain
+from segmenter.profile.credibility import SegmentStability, Source, Trust
+from segmenter.profile.distinctive_traits import FEWEST, DistinctiveTrait, TraitTest, distinctive_traits, measure
+from segmenter.profile.profile import Definition, Profile, rounded_profile
 from segmenter.profile.typical_member import Typical, typical
 from segmenter.stats.effect_sizes import LEVEL
 from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
 from sync.personas.groups import SAID, Grouping
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.workspace.proposals import ProposalFile, accepted_proposals
 
@@ -35,41 +35,41 @@ MOST_LOOKED_AT = 12
 DAY = timedelta(days=1)
 
 
-def profiles(bench: Workbench, groups: Table, as_of: datetime) -> dict[str, Profile]:
+def profiles(session: Session, groups: Table, as_of: datetime) -> dict[str, Profile]:
     """Return what is true of each group's people, by slug, the unclassified among them.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         groups: As `sync.personas.groups.Grouping.by_persona` returns them.
         as_of: The moment of the traits, UTC.
     """
     # no trait's name begins with _, so that none is taken for what an assignment says
     told = groups.rename({f"_{name}": name for name in ("slug", *SAID)})
-    with measured(bench, as_of).inner_join(told, "person_id").cache() as people:
+    with measured(session, as_of).inner_join(told, "person_id").cache() as people:
         counted = _counted(people)
         slugs = sorted(counted)
         if not slugs:
             return {}
-        fewest = max(FEWEST, bench.workspace.privacy.min_group_shown)
-        proposals = accepted_proposals(bench.workspace.directory)
-        traits = may_describe(bench.workspace.catalogue, bench.workspace.sensitive)
+        fewest = max(FEWEST, session.workspace.privacy.min_group_shown)
+        proposals = accepted_proposals(session.workspace.directory)
+        traits = may_describe(session.workspace.catalogue, session.workspace.sensitive)
         compared = list(_compared(people, slugs, traits, fewest))
-        base = {j: _base(bench, slug, counted[slug], proposals) for j, slug in enumerate(slugs)}
-        facts = judged(compared, len(slugs), base)
-        families = dict(Counter(bench.workspace.catalogue.traits[one.trait].family for one in compared))
-        age = _age(bench, as_of)
+        base = {j: _base(session, slug, counted[slug], proposals) for j, slug in enumerate(slugs)}
+        distinctive = distinctive_traits(compared, len(slugs), base)
+        families = dict(Counter(session.workspace.catalogue.traits[one.trait].family for one in compared))
+        age = _age(session, as_of)
         everybody = sum(one.people for rows in counted.values() for one in rows)
         found = {}
-        for slug, own in zip(slugs, facts, strict=True):
-            trust = _trust(bench, slug, counted[slug], everybody, proposals, age)
+        for slug, own in zip(slugs, distinctive, strict=True):
+            trust = _trust(session, slug, counted[slug], everybody, proposals, age)
             enough = trust.people >= fewest
             member = _typical(people, slug, own, compared, traits, fewest) if enough else None
             silent = _silent(trust, own, compared, fewest)
-            found[slug] = plain(
+            found[slug] = rounded_profile(
                 Profile(
                     slug,
                     as_of.isoformat(),
-                    definitions(bench, slug),
+                    persona_segments(session, slug),
                     trust,
                     own if enough else (),
                     member,
@@ -99,7 +99,7 @@ def _counted(people: Table) -> dict[str, list[_Counted]]:
     return found
 
 
-def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewest: int) -> Iterator[Measured]:
+def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewest: int) -> Iterator[TraitTest]:
     """Compare the groups trait by trait, some of them in memory at a time."""
     known = [trait for trait in traits if trait.name in people.columns]
     rows = max(int(people.count().to_pyarrow().as_py()), 1)
@@ -119,7 +119,12 @@ def _compared(people: Table, slugs: Sequence[str], traits: Sequence[Trait], fewe
 
 
 def _typical(
-    people: Table, slug: str, own: Sequence[Fact], compared: Sequence[Measured], traits: Sequence[Trait], fewest: int
+    people: Table,
+    slug: str,
+    own: Sequence[DistinctiveTrait],
+    compared: Sequence[TraitTest],
+    traits: Sequence[Trait],
+    fewest: int,
 ) -> Typical | None:
     """The typical member, looked for in the traits by which groups differ; those that mark this group come first."""
     chosen: list[str] = []
@@ -135,7 +140,7 @@ def _typical(
     return typical([column_of(by_name[name], rows[name]) for name in chosen], scales, fewest=fewest)
 
 
-def _silent(trust: Trust, own: Sequence[Fact], compared: Sequence[Measured], fewest: int) -> str:
+def _silent(trust: Trust, own: Sequence[DistinctiveTrait], compared: Sequence[TraitTest], fewest: int) -> str:
     if trust.people < fewest:
         return f"Too few people for figures ({trust.people:,}): below {fewest:,} they could be identified."
     if trust.people == trust.everybody:
@@ -147,31 +152,31 @@ def _silent(trust: Trust, own: Sequence[Fact], compared: Sequence[Measured], few
     return ""
 
 
-def definitions(bench: Workbench, slug: str) -> tuple[Definition, ...]:
+def persona_segments(session: Session, slug: str) -> tuple[Definition, ...]:
     """Return the segments that a persona stands for, in the order of their file."""
-    segments = [one for one in bench.workspace.segments if bench.workspace.persona_of.get(one.name) == slug]
+    segments = [one for one in session.workspace.segments if session.workspace.persona_of.get(one.name) == slug]
     return tuple(Definition(one.name, one.rule, one.parent) for one in segments)
 
 
-def _base(bench: Workbench, slug: str, rows: Sequence[_Counted], proposals: Sequence[ProposalFile]) -> frozenset[str]:
+def _base(session: Session, slug: str, rows: Sequence[_Counted], proposals: Sequence[ProposalFile]) -> frozenset[str]:
     """The traits that a group was made from: those of its rules, its proposal, and of what classified its people."""
     sources = {row.source for row in rows}
-    names = [one.name for one in definitions(bench, slug)]
+    names = [one.name for one in persona_segments(session, slug)]
     found: set[str] = set()
-    for name, step in bench.workspace.steps.by_name().items():
-        if name in names or any(name in bench.workspace.steps.by_name()[one].ancestors for one in names):
+    for name, step in session.workspace.steps.by_name().items():
+        if name in names or any(name in session.workspace.steps.by_name()[one].ancestors for one in names):
             found |= set(step.rule.names)
     for file in proposals:
         if any(part.name in names for part in file.segments):
             found |= set(file.proposal.base)
     if sources & {"model", "survey", "declared"}:
-        found |= _asked(bench, sources)
+        found |= _asked(session, sources)
     return frozenset(found)
 
 
-def _asked(bench: Workbench, sources: set[str]) -> set[str]:
+def _asked(session: Session, sources: set[str]) -> set[str]:
     try:
-        definitions = definitions_of(bench.workspace)
+        definitions = definitions_of(session.workspace)
     except FixSettingsError:  # a model that can't be used any more has still assigned these people
         return set()
     scorers: list[Any] = [*definitions.tools] if "survey" in sources else []
@@ -181,40 +186,40 @@ def _asked(bench: Workbench, sources: set[str]) -> set[str]:
 
 
 def _trust(
-    bench: Workbench,
+    session: Session,
     slug: str,
     rows: Sequence[_Counted],
     everybody: int,
     proposals: Sequence[ProposalFile],
     age: float | None,
 ) -> Trust:
-    firm: dict[str, Stability] = {}
-    for one in definitions(bench, slug):
+    firm: dict[str, SegmentStability] = {}
+    for one in persona_segments(session, slug):
         for file in proposals:
             told = [part.stability for part in file.segments if part.name == one.name and part.keep]
             if told:
-                firm[one.name] = Stability(one.name, file.proposal.name, min(told))
+                firm[one.name] = SegmentStability(one.name, file.proposal.name, min(told))
     sources = tuple(Source(row.source, row.people, row.confidence) for row in rows if row.source)
     kept, people = sum(row.kept for row in rows), sum(row.people for row in rows)
     return Trust(people, everybody, sources, kept, tuple(firm.values()), age)
 
 
-def _age(bench: Workbench, as_of: datetime) -> float | None:
+def _age(session: Session, as_of: datetime) -> float | None:
     """Days between the newest order, mail or visit and the moment of the facts; None: there is none."""
     newest: list[datetime] = []
     for schema in (ORDERS, DELIVERIES, ENGAGEMENTS):
-        table = bench.warehouse.current(schema.name)
+        table = session.warehouse.current(schema.name)
         at = table.filter(table["at"] <= as_of)["at"].max().to_pyarrow().as_py()
         newest += [at] if at else []
     return (as_of - max(newest)) / DAY if newest else None
 
 
-def profiles_of(bench: Workbench, grouping: Grouping, slugs: Iterable[str]) -> dict[str, Profile]:
+def profiles_of(session: Session, grouping: Grouping, slugs: Iterable[str]) -> dict[str, Profile]:
     """Return the profile of each of these personas, those without people among them."""
-    found = profiles(bench, grouping.by_persona(bench), grouping.as_of)
-    return {slug: found.get(slug) or _nobody(bench, slug, grouping.as_of) for slug in slugs}
+    found = profiles(session, grouping.by_persona(session), grouping.as_of)
+    return {slug: found.get(slug) or _nobody(session, slug, grouping.as_of) for slug in slugs}
 
 
-def _nobody(bench: Workbench, slug: str, as_of: datetime) -> Profile:
+def _nobody(session: Session, slug: str, as_of: datetime) -> Profile:
     trust = Trust(0, 0)
-    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="No people.")
+    return Profile(slug, as_of.isoformat(), persona_segments(session, slug), trust, silent="No people.")

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
-from segmenter.profile.changes import Change, changes, rewritten
+from segmenter.profile.changes import PersonaChange, profile_changes, rewritten
 from segmenter.profile.profile import Profile, profile_of
 from sync.control.personas import PersonaVersion
-from sync.personas.groups import PROPOSAL, assigned, newest_moment
+from sync.personas.groups import PROPOSAL, assigned_groups, newest_moment
 from sync.personas.profiles import profiles_of
-from sync.session import Workbench
+from sync.session import Session
 
 NOW = "now"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PersonaView:
     """One persona's facts as they are shown.
 
     Attributes:
@@ -34,72 +34,74 @@ class Shown:
     remark: str = ""
 
 
-def shown(bench: Workbench, name: str, number: int | None = None) -> Shown:
+def persona_view(session: Session, name: str, number: int | None = None) -> PersonaView:
     """Return a persona's facts: of the newest version, of version *number*, or taken now where none is kept.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         name: A persona, or a segment that has one.
         number: Of a version.
 
     Raises:
         FixSettingsError: There is no such persona or version, or nobody is assigned.
     """
-    slug = slug_of(bench, name)
-    versions = bench.control.personas.of(slug)
+    slug = slug_of(session, name)
+    versions = session.control.personas.of(slug)
     version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
     if version is None:
-        found = profiles_of(bench, assigned(bench), [slug])
-        return Shown(slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`.")
+        found = profiles_of(session, assigned_groups(session), [slug])
+        return PersonaView(
+            slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`."
+        )
     profile = _profile(version)
-    newest = newest_moment(bench)
+    newest = newest_moment(session)
     if version is not versions[-1]:
-        return Shown(slug, profile, version, versions)
+        return PersonaView(slug, profile, version, versions)
     if any(one.name == PROPOSAL for one in profile.trust.sources):
         remark = f"These are the people of a proposal. Once they are assigned, run `personasync personas draft {slug}`."
-        return Shown(slug, profile, version, versions, remark)
+        return PersonaView(slug, profile, version, versions, remark)
     if newest is None or profile.moment >= newest:
-        return Shown(slug, profile, version, versions)
+        return PersonaView(slug, profile, version, versions)
     remark = (
         f"People were reassigned since, as of {newest:%Y-%m-%d %H:%M} UTC. Run `personasync personas draft {slug}` "
         "to update the profile."
     )
-    return Shown(slug, profile, version, versions, remark)
+    return PersonaView(slug, profile, version, versions, remark)
 
 
-def slug_of(bench: Workbench, name: str) -> str:
+def slug_of(session: Session, name: str) -> str:
     """Return the persona of that name, or the one that stands for the segment of that name.
 
     Raises:
         FixSettingsError: There is neither.
     """
-    workspace = bench.workspace
+    workspace = session.workspace
     if name in workspace.personas:
         return name
     if name in workspace.persona_of:
         return workspace.persona_of[name]
     if name in workspace.steps.by_name():
         raise FixSettingsError(
-            f"The segment {name!r} has no persona yet.", mend=f"Run `personasync personas draft {name}`."
+            f"The segment {name!r} has no persona yet.", fix=f"Run `personasync personas draft {name}`."
         )
     known = ", ".join(workspace.personas) or "none"
-    raise FixSettingsError(f"There is no persona {name!r}.", mend=f"personas.toml has: {known}.")
+    raise FixSettingsError(f"There is no persona {name!r}.", fix=f"personas.toml has: {known}.")
 
 
 def _numbered(versions: Sequence[PersonaVersion], slug: str, number: int) -> PersonaVersion:
     found = next((one for one in versions if one.version == number), None)
     if found is None:
         known = ", ".join(str(one.version) for one in versions) or "none yet"
-        raise FixSettingsError(f"There is no version {number} of {slug!r}.", mend=f"Its versions: {known}.")
+        raise FixSettingsError(f"There is no version {number} of {slug!r}.", fix=f"Its versions: {known}.")
     return found
 
 
 def _profile(version: PersonaVersion) -> Profile:
-    profile = profile_of(version.facts)
+    profile = profile_of(version.profile)
     if profile is None:
         raise FixSettingsError(
             f"Version {version.version} of {version.slug!r} was saved in an unknown format and can't be read.",
-            mend=f"Run `personasync personas draft {version.slug}` to update the profile.",
+            fix=f"Run `personasync personas draft {version.slug}` to update the profile.",
         )
     return profile
 
@@ -117,14 +119,16 @@ class Compared:
     old: PersonaVersion
     new: PersonaVersion
     edited: bool
-    changes: Sequence[Change]
+    changes: Sequence[PersonaChange]
 
 
-def compare(bench: Workbench, old: str | None, new: str | None, only: str | None) -> tuple[list[Compared], list[str]]:
+def compare_versions(
+    session: Session, old: str | None, new: str | None, only: str | None
+) -> tuple[list[Compared], list[str]]:
     """Compare two versions of each persona, and say of which there is nothing to compare.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         old: A version's number, or a day: what was in force then. None: the version before *new*.
         new: Likewise. None: the newest facts, with what personas.toml says now.
         only: One persona, or the segment that it stands for.
@@ -132,11 +136,11 @@ def compare(bench: Workbench, old: str | None, new: str | None, only: str | None
     Raises:
         FixSettingsError: There is no such persona or version.
     """
-    slugs = [slug_of(bench, only)] if only else list(bench.workspace.personas)
+    slugs = [slug_of(session, only)] if only else list(session.workspace.personas)
     found: list[Compared] = []
     notes: list[str] = []
     for slug in slugs:
-        versions = bench.control.personas.of(slug)
+        versions = session.control.personas.of(slug)
         if not versions:
             notes.append(f"{slug}: no version is saved yet; run `personasync personas draft {slug}`.")
             continue
@@ -146,18 +150,18 @@ def compare(bench: Workbench, old: str | None, new: str | None, only: str | None
         if first is None or last is None:
             notes.append(f"{slug}: there was no version at {old if first is None else new}.")
             continue
-        one = _compared(bench, slug, first, last, edited=new is None)
+        one = _compared(session, slug, first, last, edited=new is None)
         if first is last and not one.changes:
             notes.append(f"{slug}: there is only version {last.version}, and no text changed since.")
         else:
             found.append(one)
-    _check_known(bench, old, new)
+    _check_known(session, old, new)
     return found, notes
 
 
-def _compared(bench: Workbench, slug: str, old: PersonaVersion, new: PersonaVersion, *, edited: bool) -> Compared:
-    invention = bench.workspace.personas[slug].invention() if edited else new.invention
-    told = [*changes(_profile(old), _profile(new)), *rewritten(old.invention, invention)]
+def _compared(session: Session, slug: str, old: PersonaVersion, new: PersonaVersion, *, edited: bool) -> Compared:
+    invention = session.workspace.personas[slug].invention() if edited else new.invention
+    told = [*profile_changes(_profile(old), _profile(new)), *rewritten(old.invention, invention)]
     return Compared(slug, old, new, edited and dict(invention) != dict(new.invention), told)
 
 
@@ -175,14 +179,14 @@ def _end_of(day: str) -> datetime:
         told = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     except ValueError as error:
         raise FixSettingsError(
-            f"{day!r} is not a version or a date.", mend="Write a number, or a date such as 2026-11-24."
+            f"{day!r} is not a version or a date.", fix="Write a number, or a date such as 2026-11-24."
         ) from error
     return told + timedelta(days=1)
 
 
-def _check_known(bench: Workbench, *points: str | None) -> None:
+def _check_known(session: Session, *points: str | None) -> None:
     """A number beyond the newest is a mistake of typing, not the present."""
-    newest = max((one.version for one in bench.control.personas.in_force().values()), default=0)
+    newest = max((one.version for one in session.control.personas.in_force().values()), default=0)
     for point in points:
         if point and point.isdigit() and int(point) > newest:
-            raise FixSettingsError(f"There is no version {point}.", mend=f"The newest is {newest}.")
+            raise FixSettingsError(f"There is no version {point}.", fix=f"The newest is {newest}.")

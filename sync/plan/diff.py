@@ -20,7 +20,7 @@ import pyarrow as pa
 from ibis import Table
 
 from connectors.records import MEMBER, Change
-from segmenter.traits.people import STRICTEST_FIRST, counts
+from segmenter.traits.people import STRICTEST_FIRST, consent_counts
 
 SAMPLES = 10  # named samples per list: enough to recognise a mistake, few enough to read
 
@@ -34,7 +34,7 @@ class Target:
         groups: Names of the groups that we own there.
         consents: A contact is written to only when its person's consent is one of these.
         needs_email: Whether the platform can't be written to without an address.
-        shared: Those of the fields that people write as well, and whether what they set may be overwritten.
+        co_owned_fields: Those of the fields that people write as well, and whether what they set may be overwritten.
         explaining: Those of the fields that only tell why and how sure: their text moves with every value it names.
     """
 
@@ -43,7 +43,7 @@ class Target:
     groups: tuple[str, ...]
     consents: frozenset[str]
     needs_email: bool
-    shared: Mapping[str, bool] = field(default_factory=dict)
+    co_owned_fields: Mapping[str, bool] = field(default_factory=dict)
     explaining: frozenset[str] = frozenset()
 
 
@@ -218,7 +218,7 @@ def consents(state: State) -> Table:
     Returns:
         Columns ``person_id``, ``consent``.
     """
-    linked = _linked(state.contacts.filter(counts(state.contacts)), state.links)
+    linked = _linked(state.contacts.filter(consent_counts(state.contacts)), state.links)
     rank = linked.consent.cases(
         *((name, place) for place, name in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST)
     )
@@ -289,7 +289,7 @@ def _field_changes(allowed: Table, state: State, target: Target, counts: Counts)
 def _with_ours(rows: Table, state: State, target: Target) -> Table:
     """Add what we wrote last into each shared field: ``ours_PLACE``."""
     for place, name in enumerate(target.fields):
-        if name in target.shared and state.written is not None:
+        if name in target.co_owned_fields and state.written is not None:
             mine = (state.written.connection == target.connection) & (state.written["name"] == name)
             wrote = state.written.filter(mine).select("platform_id", **{f"ours_{place}": "value"})
             rows = rows.left_join(wrote, "platform_id").drop("platform_id_right")
@@ -301,8 +301,10 @@ def _changes_of(row: Mapping[str, Any], target: Target, counts: Counts) -> Itera
         wanted, shown = row[f"wanted_{place}"] or None, row[f"shown_{place}"] or None
         ours = row.get(f"ours_{place}")
         if wanted != shown:
-            overwrite = target.shared.get(name, True)
-            if name in target.shared and not may_write(wanted=wanted, shown=shown, ours=ours, overwrite=overwrite):
+            overwrite = target.co_owned_fields.get(name, True)
+            if name in target.co_owned_fields and not may_write(
+                wanted=wanted, shown=shown, ours=ours, overwrite=overwrite
+            ):
                 counts.kept[target.connection, name] += 1
                 continue
             counts.by_field[target.connection, name] += 1

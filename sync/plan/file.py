@@ -74,9 +74,9 @@ def read_plan(path: Path) -> SavedPlan:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError as error:
-        raise FixSettingsError(f"Plan not found: {path}.", mend="Run `personasync plan` first.") from error
+        raise FixSettingsError(f"Plan not found: {path}.", fix="Run `personasync plan` first.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path} can't be read as a plan: {error}.", mend=NEW_PLAN) from error
+        raise FixSettingsError(f"{path} can't be read as a plan: {error}.", fix=NEW_PLAN) from error
     first, *lines = text.split("\n")[:-1] or [""]
     try:
         header = json.loads(first)
@@ -85,12 +85,12 @@ def read_plan(path: Path) -> SavedPlan:
             or len(lines) != header["changes"]
             or _digest(lines) != header["digest"]
         ):
-            raise FixSettingsError(f"{path} was edited or truncated after it was saved.", mend=NEW_PLAN)
+            raise FixSettingsError(f"{path} was edited or truncated after it was saved.", fix=NEW_PLAN)
         changes = tuple(_changes(lines))
         created_at = datetime.fromisoformat(header["created_at"])
         return SavedPlan(path, header["id"], created_at, header["basis"], header["summary"], changes)
     except (KeyError, TypeError, ValueError) as error:
-        raise FixSettingsError(f"{path} is not a personasync plan.", mend=NEW_PLAN) from error
+        raise FixSettingsError(f"{path} is not a personasync plan.", fix=NEW_PLAN) from error
 
 
 NEW_PLAN = "Create a new one with `personasync plan`."

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sync.breach import Breach, stale
+from sync.breach import Breach, stale_connections
 from sync.plan.diff import Counts
 
 PULL_FIRST = ("max_data_age_hours", "unread_apply")
@@ -14,7 +14,7 @@ PULL_FIRST = ("max_data_age_hours", "unread_apply")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GuardrailLimits:
     """The workspace's `[guardrails]`.
 
     Attributes:
@@ -31,7 +31,7 @@ class Limits:
     max_data_age: timedelta
 
 
-def fix(guardrails: Sequence[str]) -> str:
+def how_to_override(guardrails: Sequence[str]) -> str:
     """Return how to go on with a plan that these guardrails stop, all of them in one step; "" for none.
 
     What a pull settles comes first: before it, the other figures are not those of now.
@@ -44,9 +44,9 @@ def fix(guardrails: Sequence[str]) -> str:
     return f"To override for this plan only: `personasync apply {named}`."
 
 
-def verdict(
+def broken_limits(
     counts: Counts,
-    limits: Limits,
+    limits: GuardrailLimits,
     *,
     pulled_at: Mapping[str, datetime | None],
     now: datetime,
@@ -60,14 +60,14 @@ def verdict(
         now: The present, UTC.
     """
     return [
-        *stale(limits.max_data_age, pulled_at, now),
+        *stale_connections(limits.max_data_age, pulled_at, now),
         *_changed(counts, limits),
         *_removed(counts, limits),
         *_unclassified(counts, limits),
     ]
 
 
-def _changed(counts: Counts, limits: Limits) -> list[Breach]:
+def _changed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
     found = []
     for connection, again in counts.replaced.items():
         base = counts.allowed[connection]
@@ -83,7 +83,7 @@ def _changed(counts: Counts, limits: Limits) -> list[Breach]:
     return found
 
 
-def _removed(counts: Counts, limits: Limits) -> list[Breach]:
+def _removed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
     found = []
     for connection, removed in counts.leaving.items():
         base = counts.allowed[connection]
@@ -99,7 +99,7 @@ def _removed(counts: Counts, limits: Limits) -> list[Breach]:
     return found
 
 
-def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
+def _unclassified(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
     if not counts.changed.total():
         return []  # nothing would be sent: a state that was accepted once must not stop `run` every day
     persons = counts.by_persona.total()

@@ -20,14 +20,14 @@ from sync.breach import Breach
 from sync.control.runs import Run
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import Values, platform_personas, shared
+from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, shown_instead, shown_people, skipped_sentences, small_segments
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
-from sync.plan.guardrails import Limits, fix, verdict
-from sync.plan.standing_rejections import standing
+from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
+from sync.plan.standing_rejections import standing_rejections
 from sync.pull.job import properties_read
-from sync.session import Workbench, recorded
+from sync.session import Session, recorded
 from sync.value.ranking import focus
 
 
@@ -86,90 +86,92 @@ class Planned:
             "creepy_samples": {one.place: one.example for one in self.concerns if one.example},
             "minutes": round(self.seconds / 60, 2),
             "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
-            "fix": fix([breach.guardrail for breach in self.breaches]),
+            "fix": how_to_override([breach.guardrail for breach in self.breaches]),
         }
 
 
-def plan(bench: Workbench) -> Planned:
+def plan(session: Session) -> Planned:
     """Decide what would change on the platforms now, and save it under ``.personasync/plans``."""
-    with recorded(bench, "plan") as run:
-        pushed, told = focus(bench)
-        as_of = assigned_at(bench)
-        people = individual_traits(bench, as_of)
-        own = platform_personas(bench)
-        state = gather(bench, pushed, people, own.values)
-        decided = make_plan(state, targets(bench, own.values), as_of=as_of)
-        skipped, notes = _skipped(bench, pushed)
+    with recorded(session, "plan") as run:
+        pushed, told = focus(session)
+        as_of = assigned_at(session)
+        people = individual_traits(session, as_of)
+        own = platform_personas(session)
+        state = gather_state(session, pushed, people, own.values)
+        decided = make_plan(state, targets(session, own.values), as_of=as_of)
+        skipped, notes = _skipped(session, pushed)
         notes += [f"{one.message} {one.fix}" for one in own.skipped]
-        concerns = creepiness.of_people(bench, state.assignments, people)
-        breaches = judge(bench, decided)
-        requests, seconds = _cost(bench, decided.changes)
-        plan_id = f"{bench.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
-        path = bench.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
+        concerns = creepiness.of_people(session, state.assignments, people)
+        breaches = broken_guardrails(session, decided)
+        requests, seconds = _cost(session, decided.changes)
+        plan_id = f"{session.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
+        path = session.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
         planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns, skipped, notes)
         write_plan(
             path,
             plan_id=plan_id,
-            created_at=bench.now(),
-            basis=basis(bench),
+            created_at=session.now(),
+            basis=basis(session),
             summary=planned.summary,
             changes=decided.changes,
         )
-        relative = path.relative_to(bench.workspace.directory).as_posix()
+        relative = path.relative_to(session.workspace.directory).as_posix()
         summary = {key: value for key, value in planned.summary.items() if "samples" not in key}
-        bench.control.plans.record(
+        session.control.plans.record(
             plan_id, run_id=run.run_id, path=relative, changes=len(decided.changes), summary=summary
         )
         run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
     return planned
 
 
-def _skipped(bench: Workbench, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:
+def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:
     """Return the segments in focus that too few people are in, and a sentence for each; empty ones need none."""
-    small = small_segments(bench.workspace, bench.control)
+    small = small_segments(session.workspace, session.control)
     skipped = {name: people for name, people in small.items() if people and (pushed is None or name in pushed)}
-    instead = shown_instead(bench.workspace, bench.control, pushed)
-    return skipped, skipped_sentences(skipped, instead, bench.workspace.personalize.min_audience)
+    instead = shown_instead(session.workspace, session.control, pushed)
+    return skipped, skipped_sentences(skipped, instead, session.workspace.personalize.min_audience)
 
 
-def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
+def basis(session: Session, *, own: str = "") -> dict[str, str]:
     """Return what a plan made now would stand on. A plan with another basis is stale.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         own: A plan whose own applies do not count.
     """
-    newest = {what: bench.control.runs.latest(what) for what in ("pull", "assign")}
-    wrote = last_write(bench, but=f"apply {own}")
+    newest = {what: session.control.runs.latest(what) for what in ("pull", "assign")}
+    wrote = last_write(session, but=f"apply {own}")
     return {
         **{what: run.run_id if run else "" for what, run in newest.items()},
         "apply": wrote.run_id if wrote else "",
-        "definition of segments or personas": bench.workspace.digest,
+        "definition of segments or personas": session.workspace.digest,
     }
 
 
-def last_write(bench: Workbench, *, but: str = "") -> Run | None:
+def last_write(session: Session, *, but: str = "") -> Run | None:
     """Return the newest apply or undo, *but* one command."""
-    wrote = (run for run in bench.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
+    wrote = (
+        run for run in session.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo "))
+    )
     return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 
-def targets(bench: Workbench, personas: Values) -> list[Target]:
+def targets(session: Session, personas: PersonaValues) -> list[Target]:
     """Return what may be written through each connection that can be written to.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         personas: The platforms' own (`sync.fields.platform_persona`); a field for them that is unknown is skipped.
     """
     found = []
-    for name, connection in bench.workspace.connections.items():
-        manifest = bench.manifest.connectors[connection.connector]
-        if bench.connector(name).pushes:
-            both = shared(bench, name)
-            owned = bench.workspace.connection(name, bench.manifest, bench.environment).owned
+    for name, connection in session.workspace.connections.items():
+        manifest = session.manifest.connectors[connection.connector]
+        if session.connector(name).pushes:
+            both = co_owned_fields(session, name)
+            owned = session.workspace.connection(name, session.manifest, session.environment).owned
             owned = tuple(one for one in owned if one not in both or name in personas)
-            groups = bench.workspace.groups
-            consents = frozenset(bench.workspace.consent.push)
+            groups = session.workspace.groups
+            consents = frozenset(session.workspace.consent.push)
             found.append(
                 Target(
                     name,
@@ -177,89 +179,91 @@ def targets(bench: Workbench, personas: Values) -> list[Target]:
                     groups,
                     consents,
                     needs_email=manifest.kind == "email",
-                    shared=both,
-                    explaining=bench.manifest.explaining,
+                    co_owned_fields=both,
+                    explaining=session.manifest.explaining,
                 )
             )
     return found
 
 
-def assigned_at(bench: Workbench) -> datetime | None:
+def assigned_at(session: Session) -> datetime | None:
     """Return the moment (UTC) that people were last looked at; None: never."""
-    newest = bench.control.runs.latest("assign", state="done")
+    newest = session.control.runs.latest("assign", state="done")
     return datetime.fromisoformat(newest.counts["as_of"]) if newest else None
 
 
-def gather(bench: Workbench, pushed: Sequence[str] | None, people: Table | None, personas: Values) -> State:
+def gather_state(
+    session: Session, pushed: Sequence[str] | None, people: Table | None, personas: PersonaValues
+) -> State:
     """Return the tables that a plan is made from.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         pushed: Only these segments are shown on the platforms, but for small ones; None: all.
         people: As `sync.assign.individual_traits` returns it.
         personas: The platforms' own (`sync.fields.platform_persona`).
     """
-    warehouse = bench.warehouse
-    assignments, copied = shown_people(bench, pushed), copies(bench)
+    warehouse = session.warehouse
+    assignments, copied = shown_people(session, pushed), copies(session)
     without = None if copied is None else assignments.semi_join(copied, "person_id")
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
-        links=warehouse.memtable(bench.control.links.load()),
-        assigned=assigned_people(bench),
+        links=warehouse.memtable(session.control.links.load()),
+        assigned=assigned_people(session),
         assignments=assignments,
-        values=fields_wanted(bench, assignments, copied, people, personas),
-        groups=memberships_wanted(bench, assignments),
-        ours=warehouse.memtable(bench.control.ledger.groups_made()),
-        written=_written(bench),
-        own=None if without is None else fields_wanted(bench, without, None, people, personas),
-        refused=standing(bench),
+        values=fields_wanted(session, assignments, copied, people, personas),
+        groups=memberships_wanted(session, assignments),
+        ours=warehouse.memtable(session.control.ledger.groups_made()),
+        written=_written(session),
+        own=None if without is None else fields_wanted(session, without, None, people, personas),
+        refused=standing_rejections(session),
     )
 
 
-def _written(bench: Workbench) -> Table | None:
+def _written(session: Session) -> Table | None:
     """What we wrote last into fields that people write as well."""
-    names = [(name, field) for name in bench.workspace.connections for field in shared(bench, name)]
+    names = [(name, field) for name in session.workspace.connections for field in co_owned_fields(session, name)]
     for name, field in names:
-        if field not in properties_read(bench, name):
+        if field not in properties_read(session, name):
             raise FixSettingsError(
                 f"{field} of {name} has never been pulled, so existing values are unknown.",
-                mend="Run `personasync pull`, then `personasync plan`.",
+                fix="Run `personasync pull`, then `personasync plan`.",
             )
-    return bench.warehouse.memtable(bench.control.ledger.fields_written(names)) if names else None
+    return session.warehouse.memtable(session.control.ledger.fields_written(names)) if names else None
 
 
-def judge(bench: Workbench, decided: Plan) -> list[Breach]:
+def broken_guardrails(session: Session, decided: Plan) -> list[Breach]:
     """Return the guardrails that *decided* breaks."""
-    settings = bench.workspace.guardrails
-    limits = Limits(
+    settings = session.workspace.guardrails
+    limits = GuardrailLimits(
         max_changed=settings.max_changed,
         max_removed=settings.max_removed,
         max_unclassified=settings.max_unclassified,
         max_data_age=timedelta(hours=settings.max_data_age_hours),
     )
-    pulled_at = {name: bench.control.cursors.read_at(name, "contacts") for name in bench.workspace.connections}
+    pulled_at = {name: session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections}
     return [
-        *_unread(bench),
-        *verdict(decided.counts, limits, pulled_at=pulled_at, now=bench.now()),
+        *_unread(session),
+        *broken_limits(decided.counts, limits, pulled_at=pulled_at, now=session.now()),
     ]
 
 
-def _unread(bench: Workbench) -> list[Breach]:
+def _unread(session: Session) -> list[Breach]:
     """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
-    ended = (bench.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
+    ended = (session.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
     pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
-    applied = last_write(bench)
+    applied = last_write(session)
     if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
         return [Breach("unread_apply", "Changes were applied since the last pull; run `personasync pull` first.")]
     return []
 
 
-def _cost(bench: Workbench, changes: Sequence[Change]) -> tuple[dict[str, dict[str, int]], float]:
+def _cost(session: Session, changes: Sequence[Change]) -> tuple[dict[str, dict[str, int]], float]:
     """Requests by connection and endpoint, and the seconds that they take, one connection after the other."""
     requests, seconds = {}, 0.0
-    for name in bench.workspace.connections:
-        connector = bench.connector(name)
+    for name in session.workspace.connections:
+        connector = session.connector(name)
         mine = [change for change in changes if change.connection == name]
         if connector.pushes and mine:
             requests[name] = connector.requests_for(mine)

@@ -16,23 +16,23 @@ import pyarrow as pa
 from connectors.records import CONTACTS, Outcome
 from sync.control.ledger import SENT_AGAIN
 from sync.plan.diff import Refused
-from sync.session import Workbench
+from sync.session import Session
 
 TRIED_AGAIN = timedelta(days=7)
 NOT_A_REFUSAL = (*SENT_AGAIN, "no_list", "no_tag")
 LOOKED_AT = ("email", "state", "consent")
 
 
-def standing(bench: Workbench) -> dict[Refused, str]:
+def standing_rejections(session: Session) -> dict[Refused, str]:
     """Return the standing rejections, with the platform's reason."""
-    set_up = bench.control.runs.latest("setup")
-    oldest = max(bench.now() - TRIED_AGAIN, set_up.started_at) if set_up else bench.now() - TRIED_AGAIN
+    set_up = session.control.runs.latest("setup")
+    oldest = max(session.now() - TRIED_AGAIN, set_up.started_at) if set_up else session.now() - TRIED_AGAIN
     found = [
         (outcome, at)
-        for outcome, at in bench.control.ledger.refusals()
+        for outcome, at in session.control.ledger.refusals()
         if at > oldest and outcome.code not in NOT_A_REFUSAL
     ]
-    changed = _changed_since(bench, found)
+    changed = _changed_since(session, found)
     return {
         (one.connection, one.platform_id, one.kind, one.name, one.after or ""): outcome.reason
         for outcome, _ in found
@@ -41,7 +41,7 @@ def standing(bench: Workbench) -> dict[Refused, str]:
     }
 
 
-def _changed_since(bench: Workbench, found: Collection[tuple[Outcome, datetime]]) -> set[tuple[str, str]]:
+def _changed_since(session: Session, found: Collection[tuple[Outcome, datetime]]) -> set[tuple[str, str]]:
     """Contacts that look different from when the platform refused them, our own fields left out."""
     refused_at: dict[tuple[str, str], datetime] = {}
     for outcome, at in found:
@@ -49,11 +49,11 @@ def _changed_since(bench: Workbench, found: Collection[tuple[Outcome, datetime]]
         refused_at[key] = max(at, refused_at.get(key, at))
     if not refused_at:
         return set()
-    owned = {name: frozenset(bench.workspace.owned(name, bench.manifest)) for name in bench.workspace.connections}
+    owned = {name: frozenset(session.workspace.owned(name, session.manifest)) for name in session.workspace.connections}
     keys = pa.table({"connection": [name for name, _ in refused_at], "platform_id": [one for _, one in refused_at]})
     before: dict[tuple[str, str], Any] = {}
     after: dict[tuple[str, str], Any] = {}
-    for version in bench.warehouse.versions_of(CONTACTS.name, keys).to_pylist():
+    for version in session.warehouse.versions_of(CONTACTS.name, keys).to_pylist():
         key = (version["connection"], version["platform_id"])
         looks = tuple(_looks(version, owned.get(version["connection"], frozenset())))
         if version["recorded_at"] <= refused_at[key]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from connectors.errors import PersonasyncError
 from connectors.records import CONTACTS, Change, FieldDefinition
 from segmenter.personalize.templates import Language, Template
-from sync.session import Workbench
+from sync.session import Session
 
 ADDRESS = {"EMAIL": "e-mail address", "email": "e-mail address"}
 """Every contact has it, but Mailchimp's API does not list it as a merge field."""
@@ -41,21 +41,21 @@ class Foreign:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-def foreign_fields(bench: Workbench, name: str, template: Template, person: str | None) -> Foreign:
+def foreign_fields(session: Session, name: str, template: Template, person: str | None) -> Foreign:
     """Look up the fields of *template* that aren't ours; one request, and one more for a person.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         name: The connection that sends the mail.
         template: The mail.
         person: The one whom it is shown for; None: for personas.
     """
-    owned = bench.workspace.owned(name, bench.manifest)
+    owned = session.workspace.owned(name, session.manifest)
     asked = {one: place for one, place in template.names.items() if one not in owned}
     found = Foreign(notes=_own_tags(template))
     if not asked:
         return found
-    there = _defined(bench, name, found)
+    there = _defined(session, name, found)
     for one, (line, column) in asked.items():
         if there is not None and one not in there and one not in ADDRESS:
             problem = UNKNOWN[template.language].format(name=one)
@@ -68,7 +68,7 @@ def foreign_fields(bench: Workbench, name: str, template: Template, person: str 
         if one not in ADDRESS:
             found.lines[one] = line
     if person is not None:
-        _read(bench, name, person, found)
+        _read(session, name, person, found)
     elif found.values:
         found.notes += _in_brackets(template, found)
     return found
@@ -89,18 +89,18 @@ def _in_brackets(template: Template, found: Foreign) -> list[str]:
     return notes
 
 
-def _defined(bench: Workbench, name: str, found: Foreign) -> Mapping[str, FieldDefinition] | None:
+def _defined(session: Session, name: str, found: Foreign) -> Mapping[str, FieldDefinition] | None:
     try:
-        return bench.connector(name).fields()
+        return session.connector(name).fields()
     except PersonasyncError as error:
         found.problems.append(f"Can't read the fields of {name}: {error}")
         return None
 
 
-def _read(bench: Workbench, name: str, person: str, found: Foreign) -> None:
+def _read(session: Session, name: str, person: str, found: Foreign) -> None:
     """Put a person's own values in place of the labels, as the platform shows them now."""
-    keys = [key.removeprefix(f"{name}:") for key in bench.control.links.of_persons({person})]
-    contacts = bench.warehouse.current(CONTACTS.name)
+    keys = [key.removeprefix(f"{name}:") for key in session.control.links.of_persons({person})]
+    contacts = session.warehouse.current(CONTACTS.name)
     mine = contacts.filter(contacts.connection == name, contacts.platform_id.isin(keys), contacts.state == "active")
     rows = mine.select("platform_id", "email").order_by("platform_id").limit(1).to_pyarrow().to_pylist()
     if not rows:
@@ -109,7 +109,7 @@ def _read(bench: Workbench, name: str, person: str, found: Foreign) -> None:
     key, email = rows[0]["platform_id"], rows[0]["email"]
     asked = [Change(name, key, person, email, "field", one, None, None) for one in found.values if one not in ADDRESS]
     try:
-        shown = bench.connector(name).look(asked) if asked else {}
+        shown = session.connector(name).read_back(asked) if asked else {}
     except PersonasyncError as error:
         found.problems.append(f"Can't read the contact's values from {name}: {error}")
         return

@@ -17,12 +17,12 @@ from segmenter.personalize.templates import Language, Template, read_template
 from sync.assign.job import fields_wanted, individual_traits
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
-from sync.fields.platform_persona import Values, platform_personas, shared
+from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import shown_people
 from sync.plan.job import assigned_at
 from sync.preview.foreign_fields import Foreign, foreign_fields
-from sync.preview.page import Preview, Shown
-from sync.session import Workbench
+from sync.preview.page import Preview, PreviewedMail
+from sync.session import Session
 from sync.value.ranking import focus
 
 MOST_BYTES = 2_000_000
@@ -30,7 +30,7 @@ MARKS: Mapping[Language, tuple[str, ...]] = {"mailchimp": ("*|",), "hubspot": ("
 
 
 def preview(
-    bench: Workbench, path: Path, *, contact: str | None = None, persona: str | None = None, only: str | None = None
+    session: Session, path: Path, *, contact: str | None = None, persona: str | None = None, only: str | None = None
 ) -> Preview:
     """Render the template in *path* for a contact, for a persona, or for every persona.
 
@@ -38,38 +38,38 @@ def preview(
         FixSettingsError: The file is not text, too large, or for no connection; nobody has that address or persona.
     """
     text = _read(path)
-    name, language = _target(bench, text, only)
-    template = read_template(text, language, bench.now().date())
-    fallbacks = {f.targets[name]: f.fallback for f in bench.workspace.fields.values() if name in f.targets}
-    person = None if contact is None else _person(bench, contact)
-    others = foreign_fields(bench, name, template, person)
+    name, language = _target(session, text, only)
+    template = read_template(text, language, session.now().date())
+    fallbacks = {f.targets[name]: f.fallback for f in session.workspace.fields.values() if name in f.targets}
+    person = None if contact is None else _person(session, contact)
+    others = foreign_fields(session, name, template, person)
     problems = [*(one.sentence() for one in template.problems), *others.problems]
-    pushed, focus_told = focus(bench)
-    assigned = shown_people(bench, pushed)
-    people = individual_traits(bench, assigned_at(bench))
+    pushed, focus_told = focus(session)
+    assigned = shown_people(session, pushed)
+    people = individual_traits(session, assigned_at(session))
     asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
-    platform = platform_personas(bench).values if set(shared(bench, name)) & set(template.names) else {}
-    rows = _rows(bench, name, template, asked_for, people, platform)
+    platform = platform_personas(session).values if set(co_owned_fields(session, name)) & set(template.names) else {}
+    rows = _rows(session, name, template, asked_for, people, platform)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["persona"] or UNCLASSIFIED, []).append(row)
-    if persona is not None and persona not in bench.workspace.personas:
-        listed = ", ".join(bench.workspace.personas)
-        raise FixSettingsError(f"There is no persona {persona!r}.", mend=f"personas.toml has: {listed}.")
-    slugs = [*bench.workspace.personas, UNCLASSIFIED]
+    if persona is not None and persona not in session.workspace.personas:
+        listed = ", ".join(session.workspace.personas)
+        raise FixSettingsError(f"There is no persona {persona!r}.", fix=f"personas.toml has: {listed}.")
+    slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
-    labels = _labels(bench, name, platform) if language == "hubspot" else {}
-    shown = [_shown(bench, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
+    labels = _labels(session, name, platform) if language == "hubspot" else {}
+    shown = [_shown(session, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
     if not shown:
         whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
         problems.append(f"{whom}, so there is no contact to preview. Run `personasync pull` and `assign`.")
-    concerns = _concerns(bench, name, template, others, (assigned, asked_for, people))
+    concerns = _concerns(session, name, template, others, (assigned, asked_for, people))
     mine = [one for one in concerns if one.persona in {"", *wanted}]
     return Preview(name, problems, shown, mine, others.notes, focus_told)
 
 
 def _concerns(
-    bench: Workbench, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
+    session: Session, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
 ) -> list[Concern]:
     """Creepiness warnings: *told* are all assignments, those that are looked at, and what is known of people.
 
@@ -78,65 +78,69 @@ def _concerns(
     assigned, asked_for, people = told
     used = {
         field: (one, template.names[one.targets[name]])
-        for field, one in bench.workspace.fields.items()
+        for field, one in session.workspace.fields.items()
         if one.targets.get(name) in template.names
     }
     fields = {field: one for field, (one, _) in used.items()}
     found = []
     for field, (one, (line, column)) in used.items():
         only = {field: one}
-        values = creepiness.of_values(bench, asked_for, people, only)
-        options = creepiness.of_options(bench, assigned, people, only)
+        values = creepiness.of_values(session, asked_for, people, only)
+        options = creepiness.of_options(session, assigned, people, only)
         found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
     mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
-    return [*of_mail(tokens, creepiness.limits(bench)), *found, *creepiness.of_audiences(bench, assigned, fields)]
+    return [
+        *of_mail(tokens, creepiness.limits(session)),
+        *found,
+        *creepiness.persona_concerns(session, assigned, fields),
+    ]
 
 
 def _read(path: Path) -> str:
     try:
         raw = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
         if raw is None:
-            raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", mend="Pass an email template.")
+            raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", fix="Pass an email template.")
         text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path} can't be read as text: {error}.", mend="Save it as UTF-8 text.") from error
+        raise FixSettingsError(f"{path} can't be read as text: {error}.", fix="Save it as UTF-8 text.") from error
     if "\0" in text:
-        raise FixSettingsError(f"{path} is not text.", mend="Pass an email template.")
+        raise FixSettingsError(f"{path} is not text.", fix="Pass an email template.")
     return text
 
 
-def _target(bench: Workbench, text: str, only: str | None) -> tuple[str, Language]:
+def _target(session: Session, text: str, only: str | None) -> tuple[str, Language]:
     found: list[tuple[str, Language]] = []
-    for name, part in bench.workspace.connections.items():
+    for name, part in session.workspace.connections.items():
         for language, marks in MARKS.items():
             if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
                 found.append((name, language))
     if len(found) != 1:
         what = "no connection" if not found else "several connections"
-        raise FixSettingsError(f"The template matches {what}.", mend="Set --connection NAME.")
+        raise FixSettingsError(f"The template matches {what}.", fix="Set --connection NAME.")
     return found[0]
 
 
-def _person(bench: Workbench, contact: str) -> str:
+def _person(session: Session, contact: str) -> str:
     address = normalise_email(contact)
     key = email_key(address or "")
-    person = bench.control.links.of_keys({key}).get(key)
+    person = session.control.links.of_keys({key}).get(key)
     if person is None:
-        raise FixSettingsError(f"No contact has the email address {contact!r}.", mend="Run `personasync pull`.")
+        raise FixSettingsError(f"No contact has the email address {contact!r}.", fix="Run `personasync pull`.")
     return person
 
 
 def _rows(
-    bench: Workbench,
+    session: Session,
     name: str,
     template: Template,
     assignments: Table,
     people: Table | None,
-    platform: Values,
+    platform: PersonaValues,
 ) -> list[dict[str, Any]]:
     """Values by persona, field and value with the number of people."""
-    values = fields_wanted(bench, assignments, copies(bench), people, platform)
+    values = fields_wanted(session, assignments, copies(session), people, platform)
     mine = values.filter(values.connection == name, values["name"].isin(list(template.names) or [""]))
     told = assignments.select("person_id", "persona").left_join(mine, "person_id")
     counted = told.group_by("persona", "name", "value").aggregate(people=told.count())
@@ -149,19 +153,19 @@ def _most_frequent(counts: Mapping[str, int], common: Collection[str | None]) ->
     return max(own, key=lambda value: (own[value], value))
 
 
-def _labels(bench: Workbench, name: str, platform: Values) -> dict[str, dict[str, str]]:
+def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, dict[str, str]]:
     """By enumeration of HubSpot: the label that it prints in place of each value."""
-    workspace = bench.workspace
+    workspace = session.workspace
     personas = {slug: one.name for slug, one in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {one.name: one.title for one in workspace.segments}}
-    declared = bench.manifest.connectors[workspace.connections[name].connector].fields
+    declared = session.manifest.connectors[workspace.connections[name].connector].fields
     found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
-    return found | dict.fromkeys(shared(bench, name), own)
+    return found | dict.fromkeys(co_owned_fields(session, name), own)
 
 
 def _shown(
-    bench: Workbench,
+    session: Session,
     connection: str,
     slug: str,
     rows: Sequence[Mapping[str, Any]],
@@ -170,7 +174,7 @@ def _shown(
     names: Mapping[str, Mapping[str, str]],
     others: Foreign,
     contact: str | None,
-) -> Shown:
+) -> PreviewedMail:
     """Render what most people of a persona are shown in each field; of people's own values the most frequent one.
 
     However many get the fallback there: it stands in the settings, and its share is told.
@@ -180,10 +184,10 @@ def _shown(
         by_field.setdefault(row["name"] or "", {})[row["value"] or ""] = row["people"]
     people = max(sum(counts.values()) for counts in by_field.values())
     by_field.pop("", None)
-    persona = bench.workspace.personas.get(slug)
+    persona = session.workspace.personas.get(slug)
     common = {
         one.targets[connection]: {one.fallback, persona.copy(name, connection) if persona else None}
-        for name, one in bench.workspace.fields.items()
+        for name, one in session.workspace.fields.items()
         if one.asked and connection in one.targets
     }
     values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
@@ -192,6 +196,6 @@ def _shown(
     labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
     everything = {**values, **others.values}
     html = template.render(everything, defaults={**fallbacks, **others.defaults}, labels=labels)
-    known = {*bench.workspace.owned(connection, bench.manifest), *others.values}
+    known = {*session.workspace.owned(connection, session.manifest), *others.values}
     empty = [field for field in template.names if field in known and not everything.get(field)]
-    return Shown(title, people, html, shares, empty)
+    return PreviewedMail(title, people, html, shares, empty)

@@ -10,7 +10,7 @@ from segmenter.personalize.creepiness import Concern
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class PreviewedMail:
     """A template for one persona or one person.
 
     Attributes:
@@ -37,7 +37,7 @@ class Preview:
 
     connection: str
     problems: Sequence[str]
-    shown: Sequence[Shown]
+    shown: Sequence[PreviewedMail]
     concerns: Sequence[Concern] = ()
     notes: Sequence[str] = ()
     focus: str = ""
@@ -71,7 +71,7 @@ def _listed(title: str, lines: Sequence[str]) -> str:
     return f"<h3>{title}</h3><ul>{items}</ul>" if lines else ""
 
 
-def _card(one: Shown) -> str:
+def _card(one: PreviewedMail) -> str:
     told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in one.fallbacks.items())
     told += "".join(f"<li>{escape(name)}: no value</li>" for name in one.empty)
     frame = f'<iframe sandbox title="Email for {escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'

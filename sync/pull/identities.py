@@ -21,8 +21,8 @@ from sync.warehouse.store import Warehouse
 
 AT_ONCE = 10_000  # changed contacts a step; some tens of megabytes
 GREGORIAN = 0x01B21DD213814000  # 100 ns from 1582 to 1970: ids count as uuid1 does, which asks a daemon each time
-ALONE = "identity"  # the lease under which links are read, decided and written: the webhook service does so too
-ALONE_SECONDS = 60.0
+LOCK = "identity"  # the lease under which links are read, decided and written: the webhook service does so too
+LOCK_SECONDS = 60.0
 POSITION = ("*", "identity")  # in the store of cursors: how far the versions of contacts were followed
 SEQUENCE, STORED = "sequence", "stored"  # of the position: a number; whether it never ran ahead of what is stored
 
@@ -40,7 +40,7 @@ class Followed:
     linked: int = 0
 
 
-def follow(warehouse: Warehouse, control: Control, run_id: str, *, start: int | None = None) -> Followed:
+def follow_identities(warehouse: Warehouse, control: Control, run_id: str, *, start: int | None = None) -> Followed:
     """Follow every version of a contact that was written since the last time.
 
     Links first, position last: after a kill a step is done again, which changes nothing.
@@ -58,7 +58,7 @@ def follow(warehouse: Warehouse, control: Control, run_id: str, *, start: int | 
         keys, reached = warehouse.written_after(CONTACTS.name, position, AT_ONCE)
         if reached == position:
             break
-        with control.leases.alone(ALONE, holder, seconds=ALONE_SECONDS):
+        with control.leases.lock(LOCK, holder, seconds=LOCK_SECONDS):
             _follow(warehouse, control, keys, run_id, done)
         position = reached
         if start is None:
@@ -86,8 +86,8 @@ def heal(warehouse: Warehouse, control: Control, run_id: str, *, full: bool = Fa
     told, last = control.cursors.get(*POSITION), warehouse.last_sequence()
     if not told or (STORED in told and position_of(control) <= last and not full):
         return 0
-    follow(warehouse, control, run_id)  # what a killed pull left: nobody passed it over
-    found = follow(warehouse, control, run_id, start=0).linked
+    follow_identities(warehouse, control, run_id)  # what a killed pull left: nobody passed it over
+    found = follow_identities(warehouse, control, run_id, start=0).linked
     control.cursors.move(*POSITION, {SEQUENCE: str(min(position_of(control), last)), STORED: "yes"}, run_id)
     return found
 

@@ -16,10 +16,10 @@ from connectors.connector import Connector
 from connectors.errors import ContractError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.consent import opt_outs
-from sync.fields.platform_persona import shared
-from sync.online.handoff import take_in
-from sync.pull.identities import follow, heal, is_replaced
-from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
+from sync.fields.platform_persona import co_owned_fields
+from sync.online.handoff import import_service_results
+from sync.pull.identities import follow_identities, heal, is_replaced
+from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
 MEMORY = "96MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
@@ -48,32 +48,32 @@ class Pulled:
     reread: bool = False
 
 
-def pull(bench: Workbench, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
+def pull(session: Session, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
     """Read every connection's contacts, memberships, orders and answers into the warehouse.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         only: One connection, None for all.
         full: Forget the cursors, read everything again, and look at everybody again as to who is who.
         progress: Told what is being read.
     """
     pulled = Pulled()
-    connectors = bench.connectors(only)
-    with recorded(bench, "pull") as run, bench.warehouse.bounded(MEMORY):
-        _catch_up(bench, pulled, run, full=full)
+    connectors = session.connectors(only)
+    with recorded(session, "pull") as run, session.warehouse.bounded(MEMORY):
+        _catch_up(session, pulled, run, full=full)
         for connector in connectors:
             for stream in connector.streams:
-                read_stream(bench, connector, stream, pulled, run=run, full=full, progress=progress)
+                read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)
             pulled.rejects.extend(getattr(connector, "rejects", ()))
-        _follow_identities(bench, pulled, run)
-        take_in(bench)
+        _follow_identities(session, pulled, run)
+        import_service_results(session)
         run.counts.update(asdict(pulled))
         run.state = "rejects" if pulled.rejects else "done"
     return pulled
 
 
 def read_stream(
-    bench: Workbench,
+    session: Session,
     connector: Connector,
     stream: str,
     pulled: Pulled,
@@ -84,77 +84,79 @@ def read_stream(
 ) -> None:
     """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
     if stream == CONTACTS.name:
-        full = _asks_anew(bench, connector, run, full=full)
-    began, cursor = bench.now(), {} if full else bench.control.cursors.get(connector.name, stream)
+        full = _asks_anew(session, connector, run, full=full)
+    began, cursor = session.now(), {} if full else session.control.cursors.get(connector.name, stream)
     name, done, snapshot = f"{connector.name} {stream}", 0, []
     last: Cursor | None = None
     groups: list[str] = []
-    for page in connector.read(stream, cursor, partial(bench.warehouse.known_ids, connector.name)):
+    for page in connector.read(stream, cursor, partial(session.warehouse.known_ids, connector.name)):
         done += page.rows.num_rows
         groups += page.groups
         if page.table == MEMBERSHIPS.name:
             snapshot.append(page.rows)
         else:
             rows = (
-                opt_outs.keep(bench.warehouse, bench.control, page.rows) if page.table == CONTACTS.name else page.rows
+                opt_outs.keep_opt_outs(session.warehouse, session.control, page.rows)
+                if page.table == CONTACTS.name
+                else page.rows
             )
-            kept = bench.warehouse.append(page.table, rows, recorded_at=bench.now())
+            kept = session.warehouse.append(page.table, rows, recorded_at=session.now())
             pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
             if page.cursor is not None:
-                bench.control.cursors.move(connector.name, stream, page.cursor, run.run_id)
+                session.control.cursors.move(connector.name, stream, page.cursor, run.run_id)
         last = page.cursor
         progress(name, done, page.total)
     if stream == MEMBERSHIPS.name:
-        _keep_snapshot(bench, connector, snapshot, groups, pulled)
-        bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
+        _keep_snapshot(session, connector, snapshot, groups, pulled)
+        session.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
         raise ContractError(f"{name} ended without a cursor to continue from.")
-    bench.control.cursors.ended(connector.name, stream, began, run.run_id)
+    session.control.cursors.ended(connector.name, stream, began, run.run_id)
     pulled.rows[name] = done
 
 
-def _asks_anew(bench: Workbench, connector: Connector, run: RecordedRun, *, full: bool) -> bool:
+def _asks_anew(session: Session, connector: Connector, run: RecordedRun, *, full: bool) -> bool:
     """Return whether all contacts have to be read, and note which properties they are read with.
 
     A contact that did not change is not sent again: a property that was not asked for would stay unknown for good. Our
     own fields are empty before we write them, so a new one is no reason.
     """
     name = connector.name
-    template = set(bench.workspace.owned(name, bench.manifest)) - set(shared(bench, name))
+    template = set(session.workspace.owned(name, session.manifest)) - set(co_owned_fields(session, name))
     asked = set(connector.reads) - template
-    begins = full or not bench.control.cursors.get(name, CONTACTS.name)
-    if begins or not asked <= properties_read(bench, name):
+    begins = full or not session.control.cursors.get(name, CONTACTS.name)
+    if begins or not asked <= properties_read(session, name):
         position = {"names": json.dumps(sorted(asked))}
-        bench.control.cursors.move(name, PROPERTIES, position, run.run_id)
+        session.control.cursors.move(name, PROPERTIES, position, run.run_id)
         return True
     return False
 
 
-def properties_read(bench: Workbench, name: str) -> set[str]:
+def properties_read(session: Session, name: str) -> set[str]:
     """Return the properties that all contacts of a connection were read with, our own template fields left out."""
-    return set(json.loads(bench.control.cursors.get(name, PROPERTIES).get("names", "[]")))
+    return set(json.loads(session.control.cursors.get(name, PROPERTIES).get("names", "[]")))
 
 
 def _keep_snapshot(
-    bench: Workbench, connector: Connector, pages: list[pa.Table], groups: list[str], pulled: Pulled
+    session: Session, connector: Connector, pages: list[pa.Table], groups: list[str], pulled: Pulled
 ) -> None:
     if not groups:
         return
     rows = pa.concat_tables(pages) if pages else MEMBERSHIPS.columns.empty_table()
-    kept = bench.warehouse.replace_snapshot(rows, connection=connector.name, groups=groups, recorded_at=bench.now())
+    kept = session.warehouse.replace_snapshot(rows, connection=connector.name, groups=groups, recorded_at=session.now())
     pulled.versions[MEMBERSHIPS.name] = pulled.versions.get(MEMBERSHIPS.name, 0) + kept
 
 
-def _catch_up(bench: Workbench, pulled: Pulled, run: RecordedRun, *, full: bool) -> None:
+def _catch_up(session: Session, pulled: Pulled, run: RecordedRun, *, full: bool) -> None:
     """See that positions are not ahead of what is stored, before anything is read."""
-    if is_replaced(bench.warehouse, bench.control):
-        bench.control.cursors.forget()  # first: the position of identities tells it again after a kill
+    if is_replaced(session.warehouse, session.control):
+        session.control.cursors.forget()  # first: the position of identities tells it again after a kill
         pulled.reread = True
-    pulled.healed = heal(bench.warehouse, bench.control, run.run_id, full=full)
+    pulled.healed = heal(session.warehouse, session.control, run.run_id, full=full)
 
 
-def _follow_identities(bench: Workbench, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined = follow(bench.warehouse, bench.control, run.run_id).joined
+def _follow_identities(session: Session, pulled: Pulled, run: RecordedRun) -> None:
+    pulled.joined = follow_identities(session.warehouse, session.control, run.run_id).joined
     if pulled.versions.get(CONTACTS.name):
-        opt_outs.follow(bench.warehouse, bench.control, run.run_id, bench.now())
-    pulled.persons = bench.control.links.persons()
+        opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
+    pulled.persons = session.control.links.persons()

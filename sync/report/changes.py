@@ -19,7 +19,7 @@ VERDICTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class KeyFigures:
     """Key figures of a report.
 
     Attributes:
@@ -43,15 +43,15 @@ class Facts:
         return asdict(self)
 
 
-def facts_of(document: Any) -> Facts | None:
+def key_figures_of(document: Any) -> KeyFigures | None:
     """Return the key figures that a run kept; None where it kept none, or in an unknown format."""
     try:
-        return Facts(**document)
+        return KeyFigures(**document)
     except TypeError:
         return None
 
 
-def changes(before: Facts, now: Facts) -> list[str]:
+def report_changes(before: KeyFigures, now: KeyFigures) -> list[str]:
     """Return one sentence per change since the last report."""
     told = [*_renamed(before, now), *_shares(before, now), *_ranks(before, now), *_offers(before, now)]
     told += _verdicts(before, now)
@@ -59,7 +59,7 @@ def changes(before: Facts, now: Facts) -> list[str]:
     return told or [f"No significant changes since the last report ({when} UTC)."]
 
 
-def _renamed(before: Facts, now: Facts) -> Iterator[str]:
+def _renamed(before: KeyFigures, now: KeyFigures) -> Iterator[str]:
     for slug, name in now.names.items():
         old = before.names.get(slug)
         if old is None and before.names:
@@ -71,7 +71,7 @@ def _renamed(before: Facts, now: Facts) -> Iterator[str]:
             yield f"{name} is no longer a persona."
 
 
-def _shares(before: Facts, now: Facts) -> Iterator[str]:
+def _shares(before: KeyFigures, now: KeyFigures) -> Iterator[str]:
     if not any(before.shares.values()):
         return  # nobody was assigned then: everyone is new since
     for slug, share in now.shares.items():
@@ -81,14 +81,14 @@ def _shares(before: Facts, now: Facts) -> Iterator[str]:
             yield f"{now.names.get(slug, slug)} {grew} from {old:.0%} to {share:.0%} of all people."
 
 
-def _ranks(before: Facts, now: Facts) -> Iterator[str]:
+def _ranks(before: KeyFigures, now: KeyFigures) -> Iterator[str]:
     for name, place in now.ranks.items():
         old = before.ranks.get(name)
         if old is not None and old != place:
             yield f"{name} {'rose' if place < old else 'fell'} from rank {old} to rank {place} by value."
 
 
-def _offers(before: Facts, now: Facts) -> Iterator[str]:
+def _offers(before: KeyFigures, now: KeyFigures) -> Iterator[str]:
     old_names = {now.names.get(slug, name): name for slug, name in before.names.items()}
     for name, offer in now.offers.items():
         old = before.offers.get(old_names.get(name, name))
@@ -101,7 +101,7 @@ def _offers(before: Facts, now: Facts) -> Iterator[str]:
             yield f"“{offer}” is no longer a significant winner for {name}."
 
 
-def _verdicts(before: Facts, now: Facts) -> Iterator[str]:
+def _verdicts(before: KeyFigures, now: KeyFigures) -> Iterator[str]:
     for about, verdict in now.verdicts.items():
         old = before.verdicts.get(about)
         if old is None:

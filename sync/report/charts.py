@@ -127,7 +127,7 @@ def hours(opens: Sequence[int], clicks: Sequence[int]) -> str:
     return _svg(chart.properties(width=250, height=90))
 
 
-def history(points: Sequence[tuple[str, float, float, float]]) -> str:
+def history_chart(points: Sequence[tuple[str, float, float, float]]) -> str:
     """Return an SVG of one persona's click rate per campaign: label, rate and its interval, in time; "" below two."""
     import altair as alt  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from segmenter.traits.local_time import with_local_hour, zone_spelt
 from segmenter.traits.timestamps import days_between
 from sync.active_people import assigned_people
 from sync.results.lift import engagements
-from sync.session import Workbench
+from sync.session import Session
 from sync.warehouse.time_zones import offsets
 
 LEAST_PEOPLE = 5
@@ -36,7 +36,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FirstTime:
     """A step of the typical journey: the first time that people do something.
 
     Attributes:
@@ -60,34 +60,34 @@ class Portrait:
     channels: list[Channel] = field(default_factory=list)
     opens: list[int] = field(default_factory=lambda: [0] * HOURS)
     clicks: list[int] = field(default_factory=lambda: [0] * HOURS)
-    path: list[Step] = field(default_factory=list)
+    path: list[FirstTime] = field(default_factory=list)
 
 
-def portraits(bench: Workbench, as_of: datetime) -> dict[str, Portrait]:
+def portraits(session: Session, as_of: datetime) -> dict[str, Portrait]:
     """Return the portrait of each persona slug that has enough people, the unclassified among them.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         as_of: The moment whose time zones count for the hours (UTC): that of the newest assignments.
     """
-    told = assigned_people(bench)
+    told = assigned_people(session)
     people = told.select("person_id", slug=told.persona.fill_null(UNCLASSIFIED))
     counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()
     persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}
     found = {slug: Portrait() for slug in persons}
-    links = bench.warehouse.memtable(bench.control.links.load())
-    _fill_channels(bench, people, links, found)
-    _fill_hours(bench, people, links, as_of, found)
-    _fill_path(bench, people, links, found, persons)
+    links = session.warehouse.memtable(session.control.links.load())
+    _fill_channels(session, people, links, found)
+    _fill_hours(session, people, links, as_of, found)
+    _fill_path(session, people, links, found, persons)
     return found
 
 
-def _fill_channels(bench: Workbench, people: Table, links: Table, found: Mapping[str, Portrait]) -> None:
-    contacts = bench.warehouse.current(CONTACTS.name)
+def _fill_channels(session: Session, people: Table, links: Table, found: Mapping[str, Portrait]) -> None:
+    contacts = session.warehouse.current(CONTACTS.name)
     active = contacts.filter(contacts.state == "active", contacts.email.notnull())
     keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
     known = keyed.inner_join(links, "contact_key").inner_join(people, "person_id")
-    may = known.consent.isin(list(bench.workspace.consent.push))
+    may = known.consent.isin(list(session.workspace.consent.push))
     counted = known.group_by("slug", "connection").aggregate(
         persons=known.person_id.nunique(), reachable=known.person_id.nunique(where=may)
     )
@@ -96,14 +96,14 @@ def _fill_channels(bench: Workbench, people: Table, links: Table, found: Mapping
             found[row["slug"]].channels.append(Channel(row["connection"], int(row["persons"]), int(row["reachable"])))
 
 
-def _fill_hours(bench: Workbench, people: Table, links: Table, as_of: datetime, found: Mapping[str, Portrait]) -> None:
-    acts = _human(bench, links).inner_join(people, "person_id")
+def _fill_hours(session: Session, people: Table, links: Table, as_of: datetime, found: Mapping[str, Portrait]) -> None:
+    acts = _human(session, links).inner_join(people, "person_id")
     told = acts.filter(acts.kind.isin(["open", "click"]))
-    known = zone_spelt(bench.warehouse.current(CONTACTS.name))
+    known = zone_spelt(session.warehouse.current(CONTACTS.name))
     keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
     zones = keyed.group_by("person_id").aggregate(time_zone=keyed.time_zone.max(where=keyed.state == "active"))
-    spans = offsets(bench.warehouse.current(CONTACTS.name), bench.workspace.time_zone, as_of)
-    hourly = with_local_hour(told, "at", zones, bench.warehouse.memtable(spans))
+    spans = offsets(session.warehouse.current(CONTACTS.name), session.workspace.time_zone, as_of)
+    hourly = with_local_hour(told, "at", zones, session.warehouse.memtable(spans))
     counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())
     for row in counted.to_pyarrow().to_pylist():
         if row["slug"] in found:
@@ -111,30 +111,30 @@ def _fill_hours(bench: Workbench, people: Table, links: Table, as_of: datetime, 
             (portrait.opens if row["kind"] == "open" else portrait.clicks)[int(row["hour"])] = int(row["n"])
 
 
-def _human(bench: Workbench, links: Table) -> Table:
-    told = engagements(bench).inner_join(links, "contact_key")
+def _human(session: Session, links: Table) -> Table:
+    told = engagements(session).inner_join(links, "contact_key")
     return told.filter(~told.machine.fill_null(False))  # noqa: FBT003 - an expression
 
 
 def _fill_path(
-    bench: Workbench, people: Table, links: Table, found: Mapping[str, Portrait], persons: Mapping[str, int]
+    session: Session, people: Table, links: Table, found: Mapping[str, Portrait], persons: Mapping[str, int]
 ) -> None:
-    firsts = _firsts(bench, links)
+    firsts = _firsts(session, links)
     began = firsts.group_by("person_id").aggregate(began=firsts["at"].min())
     told = firsts.filter(firsts.kind.isin(list(STEPS))).inner_join(began, "person_id").inner_join(people, "person_id")
     days = days_between(told["at"], told.began)
     counted = told.mutate(days=days).group_by("slug", "kind")
     rows = counted.aggregate(n=lambda t: t.count(), days=lambda t: t.days.median()).to_pyarrow().to_pylist()
-    steps: dict[str, list[Step]] = defaultdict(list)
+    steps: dict[str, list[FirstTime]] = defaultdict(list)
     for row in rows:
         if row["slug"] in found:
             share = int(row["n"]) / persons[row["slug"]]
-            steps[row["slug"]].append(Step(STEPS[row["kind"]], share, float(row["days"])))
+            steps[row["slug"]].append(FirstTime(STEPS[row["kind"]], share, float(row["days"])))
     for slug, path in steps.items():
         found[slug].path = _in_order(path)
 
 
-def _in_order(path: Sequence[Step]) -> list[Step]:
+def _in_order(path: Sequence[FirstTime]) -> list[FirstTime]:
     """Mail, open, click follow from each other; the first order stands before or behind them, by its day."""
     named = {step.what: step for step in path}
     mails = [named[STEPS[kind]] for kind in ("mail", "open", "click") if STEPS[kind] in named]
@@ -144,9 +144,9 @@ def _in_order(path: Sequence[Step]) -> list[Step]:
     return [order, *mails] if not mails or order.days <= mails[0].days else [*mails, order]
 
 
-def _firsts(bench: Workbench, links: Table) -> Table:
+def _firsts(session: Session, links: Table) -> Table:
     """When each person did each thing for the first time: ``person_id, kind, at``."""
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     contacts, orders = warehouse.current(CONTACTS.name), warehouse.current(ORDERS.name)
     mails = warehouse.current(DELIVERIES.name)
     keyed = contacts.filter(contacts.created_at.notnull()).select(
@@ -158,7 +158,7 @@ def _firsts(bench: Workbench, links: Table) -> Table:
         mails.filter(mails.status == "sent").select("contact_key", "at").mutate(kind=ibis.literal("mail")),
     ]
     linked = [part.inner_join(links, "contact_key").select("person_id", "kind", "at") for part in parts]
-    acts = _human(bench, links)
+    acts = _human(session, links)
     linked.append(acts.filter(acts.kind.isin(["open", "click"])).select("person_id", "kind", "at"))
     whole = ibis.union(*linked)
     return whole.group_by("person_id", "kind").aggregate(at=whole["at"].min())

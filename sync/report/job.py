@@ -13,14 +13,14 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
 from sync.report import charts
 from sync.report import sections as parts
-from sync.report.changes import Facts, changes, facts_of
+from sync.report.changes import KeyFigures, key_figures_of, report_changes
 from sync.report.charts import click_chart
-from sync.report.page import CampaignPart, Figure, Page
+from sync.report.page import CampaignPart, Figure, ReportPage
 from sync.report.persona_cards import cards
 from sync.report.sentences import PersonaShare, Report, show_campaign
 from sync.results.campaign_result import CampaignResult
-from sync.results.campaigns import campaigns, freshness
-from sync.session import Workbench, recorded
+from sync.results.campaigns import freshness, newest_campaigns
+from sync.session import Session, recorded
 from sync.value.ranking import SegmentValues
 
 
@@ -35,15 +35,15 @@ class Written:
     changes: Sequence[str]
 
 
-def write_report(bench: Workbench) -> Written:
+def write_report(session: Session) -> Written:
     """Write ``.personasync/reports/report-<time>.html`` and return what it says."""
-    with recorded(bench, "report") as run:
-        before = bench.control.runs.latest("report", state="done")
-        made = _made(bench, facts_of(before.counts.get("facts")) if before else None)
-        path = bench.workspace.state_dir / "reports" / f"report-{bench.now():%Y%m%d-%H%M%S}.html"
+    with recorded(session, "report") as run:
+        before = session.control.runs.latest("report", state="done")
+        made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)
+        path = session.workspace.state_dir / "reports" / f"report-{session.now():%Y%m%d-%H%M%S}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(made.report, made.page), "utf-8")
-        run.counts.update(report=path.name, campaigns=len(made.measured), facts=made.facts.document())
+        path.write_text(render_page(made.report, made.page), "utf-8")
+        run.counts.update(report=path.name, campaigns=len(made.measured), key_figures=made.key_figures.document())
     advice = {title: [line.text for line in lines] for title, lines in made.page.advice}
     return Written(path, made.report.summary, made.measured, advice, made.page.changes)
 
@@ -51,22 +51,22 @@ def write_report(bench: Workbench) -> Written:
 @dataclass(frozen=True, slots=True)
 class _Made:
     report: Report
-    page: Page
+    page: ReportPage
     measured: Sequence[CampaignResult]
-    facts: Facts
+    key_figures: KeyFigures
 
 
-def _made(bench: Workbench, before: Facts | None) -> _Made:
+def _made(session: Session, before: KeyFigures | None) -> _Made:
     """Collect everything for the page."""
-    measured, shares = campaigns(bench), persona_shares(bench)
-    newest = bench.control.runs.latest("assign", state="done")
+    measured, shares = newest_campaigns(session), persona_shares(session)
+    newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
-    ranked = parts.valued(bench)
-    known = parts.worth_of(bench, ranked)
-    taught = parts.learned(bench, measured, known or worth)
-    facts = Facts(
-        bench.now().isoformat(),
+    ranked = parts.valued(session)
+    known = parts.worth_of(session, ranked)
+    taught = parts.learned(session, measured, known or worth)
+    key_figures = KeyFigures(
+        session.now().isoformat(),
         names={share.slug: share.name for share in shares},
         shares={share.slug: share.share for share in shares},
         offers=parts.best_of_each(taught.offers.bests),
@@ -75,41 +75,41 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
     )
     names, rows = parts.offer_rows(taught.offers.bests)
     shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
-    page = Page(
-        changes=changes(before, facts) if before else [],
+    page = ReportPage(
+        changes=report_changes(before, key_figures) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
-        values=parts.value_rows(bench, ranked) if ranked else [],
+        values=parts.value_rows(session, ranked) if ranked else [],
         value_notes=ranked.notes if ranked else [],
-        cards=cards(bench, shares, measured, _worth_words(bench, shares, known, ranked), as_of) if as_of else [],
-        quality=parts.quality(bench),
-        drifts=parts.drifts(bench, measured) if as_of else [],
-        moves=parts.moves(bench, bench.now()),
+        cards=cards(session, shares, measured, _worth_words(session, shares, known, ranked), as_of) if as_of else [],
+        quality=parts.quality_sentences(session),
+        drifts=parts.drifts(session, measured) if as_of else [],
+        moves=parts.recent_moves(session, session.now()),
         lifts=parts.shown_lifts(taught.lifts),
         offers=rows,
         offer_names=names,
         offer_notes=parts.offer_notes(taught.offers),
         campaigns=[
-            CampaignPart(one, f"campaign-{place}", parts.links_of(bench, result), parts.machine_sentence(result))
+            CampaignPart(one, f"campaign-{place}", parts.links_of(session, result), parts.machine_sentence(result))
             for place, (one, result) in enumerate(zip(shown, measured, strict=True))
         ],
         shares=_shares_figure(shares),
     )
     report = Report(
-        workspace=bench.workspace.name,
-        made_at=bench.now(),
+        workspace=session.workspace.name,
+        made_at=session.now(),
         as_of=as_of,
         summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
-        health=freshness(bench),
-        sync=_sync_sentences(bench),
+        health=freshness(session),
+        sync=_sync_sentences(session),
     )
-    return _Made(report, page, measured, facts)
+    return _Made(report, page, measured, key_figures)
 
 
 def _worth_words(
-    bench: Workbench, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
+    session: Session, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
 ) -> dict[str, str]:
     """What each persona's people are worth together, in words, by slug."""
-    days = bench.workspace.value.horizon_days
+    days = session.workspace.value.horizon_days
     currency = ranked.currency if ranked else ""
     return {
         share.slug: f"value {worth[share.name]:,.0f} {currency} in the next {days} days"
@@ -124,23 +124,23 @@ def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
     return Figure(charts.shares(points), f"Share of all people by persona: {told}.")
 
 
-def render(report: Report, page: Page) -> str:
+def render_page(report: Report, page: ReportPage) -> str:
     """Return the page as HTML; everything that stems from data is escaped."""
     # always: by its name, which ends in .j2, Jinja would not know that the template is HTML
     environment = Environment(loader=PackageLoader("sync.report"), autoescape=True, trim_blocks=True)
     return environment.get_template("report.html.j2").render(report=report, page=page)
 
 
-def persona_shares(bench: Workbench) -> list[PersonaShare]:
+def persona_shares(session: Session) -> list[PersonaShare]:
     """Return each persona with its persons, the largest first, the unclassified last."""
-    assignments = assigned_people(bench)
+    assignments = assigned_people(session)
     slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
     counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()
     persons = {row["slug"]: int(row["persons"]) for row in counted.to_pylist()}
     total = max(sum(persons.values()), 1)
     shares = [
         PersonaShare(p.name, persons.get(slug, 0), persons.get(slug, 0) / total, p.story, tuple(p.segments), slug)
-        for slug, p in bench.workspace.personas.items()
+        for slug, p in session.workspace.personas.items()
     ]
     shares.sort(key=lambda share: -share.persons)
     if persons.get(UNCLASSIFIED):
@@ -165,8 +165,8 @@ def summarise(
     return told
 
 
-def _sync_sentences(bench: Workbench) -> list[str]:
-    applied = next((run for run in bench.control.runs.newest(50) if run.command.startswith("apply ")), None)
+def _sync_sentences(session: Session) -> list[str]:
+    applied = next((run for run in session.control.runs.newest(50) if run.command.startswith("apply ")), None)
     if applied is None:
         return ["Nothing has been applied to the platforms yet."]
     outcomes = (

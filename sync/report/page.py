@@ -23,7 +23,7 @@ class Card:
     Attributes:
         anchor: Of the card in the page.
         value: In words; "" where it is not known.
-        facts: Family and what is said of it, in sentences; *quiet*: families of which nothing is.
+        distinctive: Family and what is said of it, in sentences; *quiet*: families of which nothing is.
         made_from: Facts about what the segment was made from.
         typical: Its typical member, in sentences.
         confidence: How far all this may be believed, in sentences.
@@ -39,7 +39,7 @@ class Card:
     share: PersonaShare
     anchor: str
     value: str = ""
-    facts: Sequence[tuple[str, Sequence[str]]] = ()
+    distinctive: Sequence[tuple[str, Sequence[str]]] = ()
     quiet: str = ""
     made_from: Sequence[str] = ()
     typical: Sequence[str] = ()
@@ -144,7 +144,7 @@ class CampaignPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AdviceLine:
     """A sentence of advice; *tone* is stop, go or test."""
 
     tone: str
@@ -152,11 +152,11 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ReportPage:
     """Every section of the page beside campaigns."""
 
     changes: Sequence[str] = ()
-    advice: Sequence[tuple[str, Sequence[Line]]] = ()
+    advice: Sequence[tuple[str, Sequence[AdviceLine]]] = ()
     values: Sequence[ValueRow] = ()
     value_notes: Sequence[str] = ()
     cards: Sequence[Card] = ()

@@ -16,18 +16,18 @@ from segmenter.stats.proportions import Responses, wilson
 from sync.personas.groups import as_they_were_assigned
 from sync.personas.profiles import profiles
 from sync.report import charts
-from sync.report.engagement_profile import Portrait, Step, portraits
+from sync.report.engagement_profile import FirstTime, Portrait, portraits
 from sync.report.page import Card, Figure
 from sync.report.sentences import PersonaShare
 from sync.results.campaign_result import CLICKED, CampaignResult, ResultRow
-from sync.session import Workbench
+from sync.session import Session
 
 PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
 LARGEST_PICTURE = 1_000_000  # bytes: the report is one file, which people send around
 
 
 def cards(
-    bench: Workbench,
+    session: Session,
     shares: Sequence[PersonaShare],
     measured: Sequence[CampaignResult],
     values: Mapping[str, str],
@@ -36,21 +36,21 @@ def cards(
     """Return a card for each persona.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         shares: The personas with their persons.
         measured: Campaigns, the newest first.
         values: What a persona's people are worth, in words, by slug.
         as_of: Of the newest assignments.
     """
-    drawn, found = portraits(bench, as_of), profiles(bench, as_they_were_assigned(bench), as_of)
+    drawn, found = portraits(session, as_of), profiles(session, as_they_were_assigned(session), as_of)
     return [
-        _card(bench, share, drawn.get(share.slug, Portrait()), found.get(share.slug), measured, values)
+        _card(session, share, drawn.get(share.slug, Portrait()), found.get(share.slug), measured, values)
         for share in shares
     ]
 
 
 def _card(
-    bench: Workbench,
+    session: Session,
     share: PersonaShare,
     drawn: Portrait,
     profile: Profile | None,
@@ -59,11 +59,11 @@ def _card(
 ) -> Card:
     name = UNCLASSIFIED if share.slug == UNCLASSIFIED else share.name
     told = _responses(name, measured)
-    persona = bench.workspace.personas.get(share.slug)
+    persona = session.workspace.personas.get(share.slug)
     hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
     newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(told)]
     course = Figure(
-        charts.history(newest_last), f"Click rate of {share.name} by campaign: " + _course_text(newest_last)
+        charts.history_chart(newest_last), f"Click rate of {share.name} by campaign: " + _course_text(newest_last)
     )
     card = Card(
         share,
@@ -71,23 +71,23 @@ def _card(
         values.get(share.slug, ""),
         channels=[f"{one.connection}: {one.persons:,}, {one.reachable:,} marketable" for one in drawn.channels],
         path=[_step(one) for one in drawn.path],
-        copy=_copy(bench, share.slug),
+        copy=_copy(session, share.slug),
         history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
         hours=hours,
         responses=course,
         quote=persona.quote if persona else "",
-        picture=picture(bench.workspace.directory, persona.picture) if persona else "",
+        picture=picture(session.workspace.directory, persona.picture) if persona else "",
     )
-    return card if profile is None else _with_facts(card, profile)
+    return card if profile is None else _with_distinctive(card, profile)
 
 
-def _with_facts(card: Card, profile: Profile) -> Card:
+def _with_distinctive(card: Card, profile: Profile) -> Card:
     lines = words.family_lines(profile)
-    said = {family for family, facts in profile.card().items() if facts}
+    said = {family for family, distinctive in profile.card().items() if distinctive}
     quiet = [family for family in lines if family not in said]
     return replace(
         card,
-        facts=[(family.capitalize(), lines[family]) for family in lines if family in said],
+        distinctive=[(family.capitalize(), lines[family]) for family in lines if family in said],
         quiet=f"No significant differences: {', '.join(quiet)}." if quiet and not profile.silent else "",
         made_from=words.made_from(profile),
         typical=words.typical_sentences(profile),
@@ -106,17 +106,17 @@ def picture(directory: Path, name: str) -> str:
     return f"data:{kind};base64,{b64encode(content).decode()}" if len(content) <= LARGEST_PICTURE else ""
 
 
-def _step(one: Step) -> str:
+def _step(one: FirstTime) -> str:
     days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "received an email"} else ""
     return f"{one.share:.0%} {one.what}{days}"
 
 
-def _copy(bench: Workbench, slug: str) -> list[tuple[str, str]]:
-    persona = bench.workspace.personas.get(slug)
+def _copy(session: Session, slug: str) -> list[tuple[str, str]]:
+    persona = session.workspace.personas.get(slug)
     own = persona.fields if persona else {}
     return [
         (field.label or name, _shown_as(field, own.get(name, field.fallback)))
-        for name, field in bench.workspace.fields.items()
+        for name, field in session.workspace.fields.items()
     ]
 
 

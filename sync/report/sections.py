@@ -8,22 +8,22 @@ from datetime import datetime, timedelta
 
 from connectors.errors import FixSettingsError
 from connectors.records import CAMPAIGNS, ENGAGEMENTS
-from segmenter.lift.advice import Advice, Measured, advise
+from segmenter.lift.advice import CampaignAdvice, MeasuredCampaign, advise_on_campaigns
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
-from segmenter.lift.text import RATES, apart_sentence, contrast, offer_sentence, sentence, sentences
+from segmenter.lift.text import RATES, apart_sentence, contrast, effect_sentence, offer_sentence, sentences
 from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
-from sync.monitor.drift import answered, lifted, population
+from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.migration import migration
 from sync.monitor.stability import held
 from sync.report import charts
-from sync.report.page import Figure, Line, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
+from sync.report.page import AdviceLine, Figure, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
 from sync.results.campaign_result import CampaignResult
 from sync.results.lift import Lift, engagements, lift_of_campaign, lift_of_experiment
 from sync.results.offers import NOTHING, offers
-from sync.results.offers import Learned as Offers
-from sync.session import Workbench
+from sync.results.offers import OfferResults as Offers
+from sync.session import Session
 from sync.value.ranking import SegmentValues, rank_segments
 
 MOVES_BACK = timedelta(days=30)
@@ -32,43 +32,43 @@ DEPTHS = (0.05, 0.2, 0.5, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedSection:
     """Lift results, offers and recommendations."""
 
     lifts: Sequence[Lift]
     offers: Offers
-    advice: Advice
+    advice: CampaignAdvice
 
 
-def learned(bench: Workbench, measured: Sequence[CampaignResult], worth: Mapping[str, float]) -> Learned:
+def learned(session: Session, measured: Sequence[CampaignResult], worth: Mapping[str, float]) -> LearnedSection:
     """Compute the lift of experiments and of campaigns with variants, and what to do next.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         measured: Campaigns, the newest first.
-        worth: Of each persona (by name); see `segmenter.lift.advice.advise`.
+        worth: Of each persona (by name); see `segmenter.lift.advice.advise_on_campaigns`.
     """
-    lifts = [*_experiments(bench), *_campaigns(bench, measured)]
+    lifts = [*_experiments(session), *_campaigns(session, measured)]
     try:
-        told = offers(bench)
+        told = offers(session)
     except FixSettingsError:  # nothing to compare yet
         told = NOTHING
-    usable = [Measured(lift.about, lift.comparisons) for lift in lifts if not lift.broken]
-    return Learned(lifts, told, advise(usable, told.bests, worth, told.apart))
+    usable = [MeasuredCampaign(lift.about, lift.comparisons) for lift in lifts if not lift.broken]
+    return LearnedSection(lifts, told, advise_on_campaigns(usable, told.bests, worth, told.apart))
 
 
-def _experiments(bench: Workbench) -> Iterator[Lift]:
-    for name in reversed(list(bench.workspace.experiments)):
+def _experiments(session: Session) -> Iterator[Lift]:
+    for name in reversed(list(session.workspace.experiments)):
         try:
-            yield lift_of_experiment(bench, name)
+            yield lift_of_experiment(session, name)
         except FixSettingsError:  # nobody is assigned to a variant yet
             continue
 
 
-def _campaigns(bench: Workbench, measured: Sequence[CampaignResult]) -> Iterator[Lift]:
+def _campaigns(session: Session, measured: Sequence[CampaignResult]) -> Iterator[Lift]:
     for result in measured:
         if len({row.variant for row in result.rows if row.variant}) > 1:
-            yield lift_of_campaign(bench, result.campaign_id)
+            yield lift_of_campaign(session, result.campaign_id)
 
 
 def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
@@ -93,7 +93,7 @@ def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
     )
     text = f"Difference in {RATES[question.metric]}, by persona. " + " ".join(sentences(one))
     figure = Figure(charts.forest(one), text)
-    others = [sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
+    others = [effect_sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
     return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
 
 
@@ -129,7 +129,7 @@ def best_of_each(found: Sequence[Best]) -> dict[str, str]:
     return best
 
 
-def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
+def advice_lines(found: CampaignAdvice) -> list[tuple[str, list[AdviceLine]]]:
     """Return the recommendations under their headings; an empty one says so only where enough was compared."""
     nothing = {
         "Stop": "No significant negative result." if found.measured else "",
@@ -138,22 +138,22 @@ def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
     }
     parts = (("Stop", "stop", found.stop), ("Keep or scale", "go", found.go_on), ("Test next", "test", found.test_next))
     told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
-    return [(title, [Line(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
+    return [(title, [AdviceLine(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
 
 
-def moves(bench: Workbench, now: datetime) -> Moves:
+def recent_moves(session: Session, now: datetime) -> Moves:
     """Return who moved from which segment to which in the last thirty days, or since the first assignment."""
-    runs = [run for run in bench.control.runs.of_command("assign") if run.state == "done" and run.finished_at]
+    runs = [run for run in session.control.runs.of_command("assign") if run.state == "done" and run.finished_at]
     if not runs:
         return Moves("", sentence="Nobody is assigned yet: run `personasync assign`.")
     ends = [run.finished_at for run in runs if run.finished_at is not None]
     before = max(ends[0], max((end for end in ends if end <= now - MOVES_BACK), default=ends[0]))
     title = f"From {before:%Y-%m-%d} to {now:%Y-%m-%d}"
     try:
-        found = migration(bench, before, now)
+        found = migration(session, before, now)
     except FixSettingsError as error:
         return Moves(title, sentence=str(error))
-    titles = {segment.name: segment.title or segment.name for segment in bench.workspace.segments}
+    titles = {segment.name: segment.title or segment.name for segment in session.workspace.segments}
     named = [titles.get(name, name) if name else "Unclassified" for name in found.columns]
     rows = []
     for row, counts in zip(found.rows, found.counts.tolist(), strict=True):
@@ -169,14 +169,14 @@ def moves(bench: Workbench, now: datetime) -> Moves:
     return Moves(title, named, rows, stayed + once)
 
 
-def links_of(bench: Workbench, result: CampaignResult) -> list[LinkRow]:
+def links_of(session: Session, result: CampaignResult) -> list[LinkRow]:
     """Return the addresses that people clicked in a campaign, without what follows "?": that may name a person."""
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     table = warehouse.current(CAMPAIGNS.name)
     own = (table.campaign_id == result.campaign_id) | (table.parent_id == result.campaign_id)
     mails = table.filter(table.connection == result.connection, own).select("connection", "campaign_id")
-    links = warehouse.memtable(bench.control.links.load())
-    told = engagements(bench).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
+    links = warehouse.memtable(session.control.links.load())
+    told = engagements(session).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
     human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
     clicked = human.mutate(address=human.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
     whole = max(int(human.person_id.nunique().to_pyarrow().as_py()), 1)
@@ -191,18 +191,18 @@ def machine_sentence(result: CampaignResult) -> str:
     return f"{n:,} emails had machine opens only (Apple MPP, scanners); they do not count as opened." if n else ""
 
 
-def valued(bench: Workbench) -> SegmentValues | None:
+def valued(session: Session) -> SegmentValues | None:
     """Return the segments by value; None where nobody is assigned yet."""
     try:
-        return rank_segments(bench)
+        return rank_segments(session)
     except FixSettingsError:
         return None
 
 
-def value_rows(bench: Workbench, found: SegmentValues) -> list[ValueRow]:
+def value_rows(session: Session, found: SegmentValues) -> list[ValueRow]:
     """Return the ranking as the page shows it."""
-    titles = {segment.name: segment.title or segment.name for segment in bench.workspace.segments}
-    names = {segment: bench.workspace.personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
+    titles = {segment.name: segment.title or segment.name for segment in session.workspace.segments}
+    names = {segment: session.workspace.personas[slug].name for segment, slug in session.workspace.persona_of.items()}
     rows = []
     for place, one in enumerate(found.ranking, start=1):
         advice = found.advice[one.name]
@@ -225,19 +225,19 @@ def value_rows(bench: Workbench, found: SegmentValues) -> list[ValueRow]:
     return rows
 
 
-def worth_of(bench: Workbench, found: SegmentValues | None) -> dict[str, float]:
+def worth_of(session: Session, found: SegmentValues | None) -> dict[str, float]:
     """Return what each persona's people are worth together, by name; empty where no value is known."""
     worth: dict[str, float] = {}
     for one in found.ranking if found is not None and found.valued else ():
-        if (slug := bench.workspace.persona_of.get(one.name)) is not None:
-            name = bench.workspace.personas[slug].name
+        if (slug := session.workspace.persona_of.get(one.name)) is not None:
+            name = session.workspace.personas[slug].name
             worth[name] = worth.get(name, 0.0) + one.value
     return worth
 
 
-def quality(bench: Workbench) -> list[str]:
+def quality_sentences(session: Session) -> list[str]:
     """State the confidence of current assignments, and the age of the newest event."""
-    told = assigned_people(bench)
+    told = assigned_people(session)
     row = (
         told.aggregate(
             persons=told.count(),
@@ -248,7 +248,7 @@ def quality(bench: Workbench) -> list[str]:
         .to_pyarrow()
         .to_pylist()[0]
     )
-    structural = [told for one in held(bench) for told in one.sentences()]
+    structural = [told for one in held(session) for told in one.sentences()]
     if not row["persons"]:
         return structural
     share = (row["unclassified"] or 0) / row["persons"]
@@ -259,17 +259,17 @@ def quality(bench: Workbench) -> list[str]:
         found.append(
             f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis)."
         )
-    newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
+    newest = session.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
     when = f"{newest:%Y-%m-%d %H:%M} UTC" if newest else "none read yet"
     return [*found, f"Newest open, click or visit: {when}.", *structural]
 
 
-def drifts(bench: Workbench, measured: Sequence[CampaignResult]) -> list[str]:
+def drifts(session: Session, measured: Sequence[CampaignResult]) -> list[str]:
     """State drift of traits, response and incremental orders, as `quality` does."""
-    moved, told = population(bench, definitions_of(bench.workspace).version)
+    moved, told = population(session, definitions_of(session.workspace).version)
     names = [name for name, one in moved.items() if one.alarm]
     found = [f"Drift in: {', '.join(names)}."] if names else []
-    return [*found, *told, *answered(measured), *lifted(bench)]
+    return [*found, *told, *response_drift(measured), *lifted(session)]
 
 
 def verdict_of(lift: Lift) -> str:
@@ -283,9 +283,9 @@ def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
     for lift in lifts:
         for one in lift.comparisons:
             if one.question.metric == lift.primary and not lift.broken:
-                told.append(f"{lift.about}: {sentence(one.everyone, one)}")
+                told.append(f"{lift.about}: {effect_sentence(one.everyone, one)}")
                 told += [
-                    f"{lift.about}: {sentence(each, one)}"
+                    f"{lift.about}: {effect_sentence(each, one)}"
                     for each in one.personas
                     if one.common.differ and each.verdict in {"more", "less"} and each.persona != EVERYONE
                 ]

@@ -11,24 +11,24 @@ from segmenter.lift.exposures import BEFORE_ANY, campaign_results
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.results.campaign_result import CampaignResult, Freshness, ResultRow
 from sync.results.lift import engagements
-from sync.session import Workbench
+from sync.session import Session
 
 CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
 
 
-def campaigns(bench: Workbench) -> list[CampaignResult]:
+def newest_campaigns(session: Session) -> list[CampaignResult]:
     """Return the newest campaigns with their figures per persona and variant, newest first."""
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     counted = campaign_results(
         deliveries=warehouse.current(DELIVERIES.name),
-        engagements=engagements(bench),
+        engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(bench.control.links.load()),
+        links=warehouse.memtable(session.control.links.load()),
         campaigns=warehouse.current(CAMPAIGNS.name),
     )
     rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     for row in counted.to_pyarrow().to_pylist():
         rows[row["connection"], row["campaign_id"]].append(_result_row(row, names))
     known = warehouse.current(CAMPAIGNS.name)
@@ -57,15 +57,15 @@ def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResu
     )
 
 
-def freshness(bench: Workbench) -> list[Freshness]:
+def freshness(session: Session) -> list[Freshness]:
     """Return when each stream was last read to its end, and how many contacts it holds."""
-    contacts = bench.warehouse.current(CONTACTS.name)
+    contacts = session.warehouse.current(CONTACTS.name)
     counted = contacts.filter(contacts.state == "active").group_by("connection").aggregate(rows=lambda t: t.count())
     rows = {row["connection"]: int(row["rows"]) for row in counted.to_pyarrow().to_pylist()}
     found = []
-    for name in bench.workspace.connections:
+    for name in session.workspace.connections:
         for stream in ("contacts", "memberships", "orders", "survey_answers", "campaigns", "activity"):
-            moved = bench.control.cursors.read_at(name, stream)
+            moved = session.control.cursors.read_at(name, stream)
             if moved is not None or stream == "contacts":
                 found.append(Freshness(name, stream, rows.get(name, 0) if stream == "contacts" else None, moved))
     return found

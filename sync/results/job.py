@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from sync.pull.job import Pulled, read_stream
-from sync.session import Progress, Workbench, no_progress, recorded
+from sync.session import Progress, Session, no_progress, recorded
 
 
-def results(bench: Workbench, *, only: str | None = None, progress: Progress = no_progress) -> Pulled:
+def results(session: Session, *, only: str | None = None, progress: Progress = no_progress) -> Pulled:
     """Read the campaigns of every connection, what became of each delivery, and the orders since.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         only: One connection, None for all.
         progress: Told what is being read.
     """
     pulled = Pulled()
-    connectors = bench.connectors(only)
-    with recorded(bench, "results") as run:
+    connectors = session.connectors(only)
+    with recorded(session, "results") as run:
         for connector in connectors:
             orders = tuple(stream for stream in connector.streams if stream == "orders")
             for stream in (*connector.result_streams, *orders):
-                read_stream(bench, connector, stream, pulled, run=run, full=False, progress=progress)
+                read_stream(session, connector, stream, pulled, run=run, full=False, progress=progress)
         run.counts.update(asdict(pulled))
     return pulled

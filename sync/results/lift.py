@@ -12,15 +12,15 @@ from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ENGAGEMENTS, ORDERS
-from segmenter.lift.effects import GUARDRAILS, Comparison, Question, compare, judged
+from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
 from segmenter.lift.exposures import reached
 from segmenter.lift.machine_opens import with_machines
-from segmenter.lift.outcomes import Stratum, Window, moment, outcomes, strata
+from segmenter.lift.outcomes import OutcomeWindow, Stratum, moment_literal, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.stats.means import Adjusted, cuped, welch
 from segmenter.stats.proportions import Interval
-from sync.experiments.job import edited, find
-from sync.session import Workbench
+from sync.experiments.job import edited, find_experiment
+from sync.session import Session
 
 METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
 WORTH = 0.01  # 1 pp: the default minimum detectable effect
@@ -31,7 +31,7 @@ ANSWER_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
+class RevenueLift:
     """Revenue per person of one variant vs another, all personas together (CUPED).
 
     Attributes:
@@ -65,7 +65,7 @@ class Lift:
     about: str
     primary: str
     comparisons: Sequence[Comparison]
-    spend: Sequence[Spend]
+    spend: Sequence[RevenueLift]
     ratio: SampleRatio | None
     early: bool
     notes: Sequence[str]
@@ -77,111 +77,115 @@ class Lift:
         return self.ratio is not None and self.ratio.broken
 
 
-def lift_of_campaign(bench: Workbench, name: str | None, *, control: str | None = None) -> Lift:
+def lift_of_campaign(session: Session, name: str | None, *, control: str | None = None) -> Lift:
     """Compare the variants of a campaign.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         name: Name or id; None: the newest campaign that was sent in variants.
         control: The variant that others are compared with; None: the first by name.
 
     Raises:
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
-    campaign = campaign_named(bench, name) if name is not None else _newest_with_variants(bench)
-    sent_at, now = campaign["sent_at"], latest(bench)
-    found = strata_of_campaign(bench, campaign)
+    campaign = campaign_named(session, name) if name is not None else _newest_with_variants(session)
+    sent_at, now = campaign["sent_at"], latest_moment(session)
+    found = strata_of_campaign(session, campaign)
     arms = sorted({one.arm for one in found})
     if len(arms) < 2:  # noqa: PLR2004 - a difference has two sides
         raise FixSettingsError(
             f"{campaign['name']!r} has no variants to compare.",
-            mend="Send it with variants, or compare those of an experiment: `personasync lift --experiment NAME`.",
+            fix="Send it with variants, or compare those of an experiment: `personasync lift --experiment NAME`.",
         )
     if control is not None and control not in arms:
-        raise FixSettingsError(f"There is no variant {control!r}.", mend=f"Its variants are: {', '.join(arms)}.")
+        raise FixSettingsError(f"There is no variant {control!r}.", fix=f"Its variants are: {', '.join(arms)}.")
     early = now < sent_at + timedelta(days=ANSWER_DAYS)
     about, first = campaign["name"] or campaign["campaign_id"], control or arms[0]
-    return _judge(bench, about, found, control=first, primary="clicked", worth=WORTH, early=early, ratio=None)
+    return _judge(session, about, found, control=first, primary="clicked", mde=WORTH, early=early, ratio=None)
 
 
-def lift_of_experiment(bench: Workbench, name: str) -> Lift:
+def lift_of_experiment(session: Session, name: str) -> Lift:
     """Compare the arms of an experiment with its control, by intention to treat.
 
     Raises:
         FixSettingsError: There is no such experiment, or nobody was dealt in.
     """
-    one = find(bench, name)
-    now = latest(bench)
-    found = strata_of_experiment(bench, one)
+    one = find_experiment(session, name)
+    now = latest_moment(session)
+    found = strata_of_experiment(session, one)
     if not found:
         raise FixSettingsError(
-            f"Nobody is in {name} yet.", mend="Run `personasync assign`, which randomly assigns people to the variants."
+            f"Nobody is in {name} yet.", fix="Run `personasync assign`, which randomly assigns people to the variants."
         )
     early = one.ends is None or now < one.ends
     lift = _judge(
-        bench,
+        session,
         name,
         found,
         control=one.control,
         primary=one.metric,
-        worth=one.worth,
+        mde=one.mde,
         early=early,
         ratio=_ratio(one, found),
     )
-    return _with_notes(lift, [*_moved(bench, one), *_mailed_holdout(bench, one)])
+    return _with_notes(lift, [*_moved(session, one), *_mailed_holdout(session, one)])
 
 
-def strata_of_campaign(bench: Workbench, campaign: Mapping[str, Any]) -> list[Stratum]:
+def strata_of_campaign(session: Session, campaign: Mapping[str, Any]) -> list[Stratum]:
     """Count what the recipients of a campaign's variants did; empty where it has none."""
-    people = _reached(bench, campaign)
-    window = Window(latest(bench), bench.workspace.results.order_days, _currency(bench))
-    return _strata(bench, people.filter(people.arm.notnull()), _mails(bench, campaign), window)
+    people = _reached(session, campaign)
+    window = OutcomeWindow(latest_moment(session), session.workspace.results.order_days, _currency(session))
+    return _strata(session, people.filter(people.arm.notnull()), _mails(session, campaign), window)
 
 
-def strata_of_experiment(bench: Workbench, one: Experiment) -> list[Stratum]:
+def strata_of_experiment(session: Session, one: Experiment) -> list[Stratum]:
     """Count what the people of an experiment's arms did since it began, whether a mail reached them or not."""
-    arms = bench.warehouse.current(ARMS.name)
+    arms = session.warehouse.current(ARMS.name)
     people = arms.filter(arms.experiment == one.name).select("person_id", "persona", "arm", "at")
-    return _strata(bench, people, _mails_during(bench, one), Window(_until(bench, one), None, _currency(bench)))
+    return _strata(
+        session, people, _mails_during(session, one), OutcomeWindow(_until(session, one), None, _currency(session))
+    )
 
 
-def _until(bench: Workbench, one: Experiment) -> datetime:
-    return min(one.ends, latest(bench)) if one.ends else latest(bench)
+def _until(session: Session, one: Experiment) -> datetime:
+    return min(one.ends, latest_moment(session)) if one.ends else latest_moment(session)
 
 
-def latest(bench: Workbench) -> datetime:
+def latest_moment(session: Session) -> datetime:
     """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they told."""
-    told = (bench.warehouse.current(ENGAGEMENTS.name)["at"], bench.warehouse.current(CAMPAIGNS.name).sent_at)
+    told = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
     newest: list[datetime | None] = [column.max().to_pyarrow().as_py() for column in told]
-    return max([bench.now(), *(moment for moment in newest if moment is not None)])
+    return max([session.now(), *(moment for moment in newest if moment is not None)])
 
 
-def _mails_during(bench: Workbench, one: Experiment) -> Table:
-    campaigns = bench.warehouse.current(CAMPAIGNS.name)
-    during = (campaigns.sent_at >= moment(one.begins)) & (campaigns.sent_at <= moment(_until(bench, one)))
+def _mails_during(session: Session, one: Experiment) -> Table:
+    campaigns = session.warehouse.current(CAMPAIGNS.name)
+    during = (campaigns.sent_at >= moment_literal(one.begins)) & (
+        campaigns.sent_at <= moment_literal(_until(session, one))
+    )
     return campaigns.filter(during).select("connection", "campaign_id")
 
 
 def _judge(
-    bench: Workbench,
+    session: Session,
     about: str,
     found: Sequence[Stratum],
     *,
     control: str,
     primary: str,
-    worth: float,
+    mde: float,
     early: bool,
     ratio: SampleRatio | None,
 ) -> Lift:
     treated = sorted({one.arm for one in found} - {control})
     planned = max((sum(s.people for s in found if s.arm == arm) for arm in (control, *treated)), default=0)
     questions = [
-        Question(metric, arm, control, HARM.get(metric, worth), early, planned)
+        LiftQuestion(metric, arm, control, HARM.get(metric, mde), early, planned)
         for arm in treated
         for metric in _metrics(primary)
     ]
-    comparisons = judged([compare(found, question) for question in questions], primary=primary)
-    spend = [_spend(bench, found, arm, control) for arm in treated]
+    comparisons = corrected_for_multiplicity([compare_arms(found, question) for question in questions], primary=primary)
+    spend = [_spend(session, found, arm, control) for arm in treated]
     return Lift(about, primary, comparisons, spend, ratio, early, (), found)
 
 
@@ -195,37 +199,37 @@ def _with_notes(lift: Lift, notes: Sequence[str]) -> Lift:
     )
 
 
-def _strata(bench: Workbench, people: Table, mails: Table, window: Window) -> list[Stratum]:
-    warehouse = bench.warehouse
+def _strata(session: Session, people: Table, mails: Table, window: OutcomeWindow) -> list[Stratum]:
+    warehouse = session.warehouse
     counted = outcomes(
         people,
         mails=mails,
-        engagements=engagements(bench),
+        engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
-        links=warehouse.memtable(bench.control.links.load()),
+        links=warehouse.memtable(session.control.links.load()),
         window=window,
     )
-    names = {slug: persona.name for slug, persona in bench.workspace.personas.items()}
+    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     rows = counted.to_pyarrow().to_pylist()
     return strata([{**row, "persona": names.get(row["persona"], row["persona"])} for row in rows])
 
 
-def engagements(bench: Workbench) -> Table:
+def engagements(session: Session) -> Table:
     """Return what people did in mails, the opens of machines marked as the workspace says."""
-    warehouse = bench.warehouse
-    seconds = bench.workspace.results.machine_open_seconds
+    warehouse = session.warehouse
+    seconds = session.workspace.results.machine_open_seconds
     return with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds)
 
 
-def _spend(bench: Workbench, found: Sequence[Stratum], treated: str, control: str) -> Spend:
+def _spend(session: Session, found: Sequence[Stratum], treated: str, control: str) -> RevenueLift:
     sides = [[one.revenue for one in found if one.arm == arm] for arm in (treated, control)]
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
     one, two = adjusted.groups
-    currency = _currency(bench) or ""
-    orders = bench.warehouse.current(ORDERS.name)
+    currency = _currency(session) or ""
+    orders = session.warehouse.current(ORDERS.name)
     others = orders.filter(orders.currency != ibis.literal(currency)).count().to_pyarrow().as_py()
-    return Spend(treated, control, one.mean - two.mean, welch(one, two), adjusted.less, currency, int(others))
+    return RevenueLift(treated, control, one.mean - two.mean, welch(one, two), adjusted.less, currency, int(others))
 
 
 def _pooled(groups: Sequence[Any]) -> Any:
@@ -233,17 +237,17 @@ def _pooled(groups: Sequence[Any]) -> Any:
     return sum(rest, first)
 
 
-def _currency(bench: Workbench) -> str | None:
+def _currency(session: Session) -> str | None:
     """The currency of most orders: amounts in others can't be added to it."""
-    orders = bench.warehouse.current(ORDERS.name)
+    orders = session.warehouse.current(ORDERS.name)
     counted = orders.group_by("currency").aggregate(n=orders.count())
     rows = counted.order_by(counted.n.desc(), counted.currency).limit(1).to_pyarrow().to_pylist()
     return rows[0]["currency"] if rows else None
 
 
-def _newest_with_variants(bench: Workbench) -> dict[str, Any]:
-    table = bench.warehouse.current(CAMPAIGNS.name)
-    told = _everybody_reached(bench)
+def _newest_with_variants(session: Session) -> dict[str, Any]:
+    table = session.warehouse.current(CAMPAIGNS.name)
+    told = _everybody_reached(session)
     varied = told.group_by("connection", "campaign_id").aggregate(variants=told.variant.nunique())
     varied = varied.filter(varied.variants > 1)
     sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
@@ -252,49 +256,49 @@ def _newest_with_variants(bench: Workbench) -> dict[str, Any]:
         return rows[0]
     raise FixSettingsError(
         "No campaign with variants has been imported yet.",
-        mend="Send one and run `personasync results`, or compare variants: `personasync lift --experiment NAME`.",
+        fix="Send one and run `personasync results`, or compare variants: `personasync lift --experiment NAME`.",
     )
 
 
-def campaign_named(bench: Workbench, name: str) -> dict[str, Any]:
+def campaign_named(session: Session, name: str) -> dict[str, Any]:
     """Return the sent campaign with this name or id.
 
     Raises:
         FixSettingsError: There is none, or several have the name.
     """
-    table = bench.warehouse.current(CAMPAIGNS.name)
+    table = session.warehouse.current(CAMPAIGNS.name)
     sent = table.filter(table.sent_at.notnull(), table.parent_id.isnull()).order_by(table.sent_at.desc())
     rows: list[dict[str, Any]] = sent.to_pyarrow().to_pylist()
     if not rows:
-        raise FixSettingsError("No campaign has been imported yet.", mend="Send one, then run `personasync results`.")
+        raise FixSettingsError("No campaign has been imported yet.", fix="Send one, then run `personasync results`.")
     found = [row for row in rows if name in {row["campaign_id"], row["name"]}]
     if len(found) > 1:
         told = ", ".join(f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in found)
-        raise FixSettingsError(f"{len(found)} campaigns have the name {name!r}.", mend=f"Use an id instead: {told}.")
+        raise FixSettingsError(f"{len(found)} campaigns have the name {name!r}.", fix=f"Use an id instead: {told}.")
     if not found:
         listed = ", ".join(repr(row["name"]) for row in rows[:5])
-        raise FixSettingsError(f"There is no campaign {name!r}.", mend=f"Most recent: {listed}.")
+        raise FixSettingsError(f"There is no campaign {name!r}.", fix=f"Most recent: {listed}.")
     return found[0]
 
 
-def _mails(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
-    table = bench.warehouse.current(CAMPAIGNS.name)
+def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
+    table = session.warehouse.current(CAMPAIGNS.name)
     own = (table.campaign_id == campaign["campaign_id"]) | (table.parent_id == campaign["campaign_id"])
     return table.filter(table.connection == campaign["connection"], own).select("connection", "campaign_id")
 
 
-def _reached(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
+def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
     """Whom a campaign reached, with the persona in force and the variant: ``person_id, persona, arm, at``."""
-    told = _everybody_reached(bench)
+    told = _everybody_reached(session)
     mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
 
 
-def _everybody_reached(bench: Workbench) -> Table:
-    warehouse = bench.warehouse
+def _everybody_reached(session: Session) -> Table:
+    warehouse = session.warehouse
     return reached(
         warehouse.current(DELIVERIES.name),
-        warehouse.memtable(bench.control.links.load()),
+        warehouse.memtable(session.control.links.load()),
         warehouse.current(CAMPAIGNS.name),
         warehouse.history(ASSIGNMENTS.name),
     )
@@ -308,22 +312,22 @@ def _ratio(one: Experiment, found: Sequence[Stratum]) -> SampleRatio | None:
     return sample_ratio(counts, list(shares.values()))
 
 
-def _moved(bench: Workbench, one: Experiment) -> list[str]:
+def _moved(session: Session, one: Experiment) -> list[str]:
     return [
         f"{n:,} contacts were moved between its groups on {name}. They count in the variant they were assigned to."
-        for name, n in edited(bench, one).items()
+        for name, n in edited(session, one).items()
     ]
 
 
-def _mailed_holdout(bench: Workbench, one: Experiment) -> list[str]:
+def _mailed_holdout(session: Session, one: Experiment) -> list[str]:
     """Count the holdout contacts who got email: they bias the difference towards zero."""
     if one.control != HOLDOUT:
         return []
-    deliveries = bench.warehouse.current(DELIVERIES.name).semi_join(
-        _mails_during(bench, one), ["connection", "campaign_id"]
+    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
+        _mails_during(session, one), ["connection", "campaign_id"]
     )
-    links = bench.warehouse.memtable(bench.control.links.load())
-    arms = bench.warehouse.current(ARMS.name)
+    links = session.warehouse.memtable(session.control.links.load())
+    arms = session.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == one.name, arms.arm == HOLDOUT)
     got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())

@@ -14,12 +14,12 @@ from segmenter.lift.network import Trial, trial
 from segmenter.lift.offers import Best, best_offers, never_compared
 from segmenter.stats.proportions import Responses
 from sync.results.experiment_trials import persona_name, trials_of
-from sync.results.lift import ANSWER_DAYS, engagements, latest
-from sync.session import Workbench
+from sync.results.lift import ANSWER_DAYS, engagements, latest_moment
+from sync.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class OfferResults:
     """What offers did.
 
     Attributes:
@@ -33,40 +33,40 @@ class Learned:
     notes: Sequence[str]
 
 
-NOTHING = Learned((), {}, ())
+NOTHING = OfferResults((), {}, ())
 
 
-def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
+def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
     """Compare each persona's offers over all campaigns and experiments, as far as chance dealt them out.
 
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
     """
-    told, notes = [*_campaigns(bench, metric)], []
-    for one in bench.workspace.experiments.values():
-        found, left_out = trials_of(bench, one, metric)
+    told, notes = [*_campaigns(session, metric)], []
+    for one in session.workspace.experiments.values():
+        found, left_out = trials_of(session, one, metric)
         told += found
         notes += left_out
     if not told and not notes:
         raise FixSettingsError(
             "There are no offers to compare: no campaign had variants, and no variant of an experiment was mailed yet.",
-            mend="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
+            fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
     known = {pattern.arm for one in told for pattern in one.patterns}
-    personas = sorted({one.name for one in bench.workspace.personas.values()})
-    return Learned(best_offers(told), never_compared(told, personas, known), notes)
+    personas = sorted({one.name for one in session.workspace.personas.values()})
+    return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
 
 
-def _campaigns(bench: Workbench, metric: str) -> Iterator[Trial]:
+def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
     """Campaigns that the platform sent in variants, each a randomization of its own."""
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     counted = campaign_results(
         deliveries=warehouse.current(DELIVERIES.name),
-        engagements=engagements(bench),
+        engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(bench.control.links.load()),
+        links=warehouse.memtable(session.control.links.load()),
         campaigns=warehouse.current(CAMPAIGNS.name),
-        order_window_days=bench.workspace.results.order_days,
+        order_window_days=session.workspace.results.order_days,
     )
     varied = counted.filter(counted.variant.notnull())
     table = warehouse.current(CAMPAIGNS.name)
@@ -77,10 +77,10 @@ def _campaigns(bench: Workbench, metric: str) -> Iterator[Trial]:
         key = row["connection"], row["campaign_id"]
         if key in campaigns:
             name = campaigns[key]["name"] or row["campaign_id"]
-            groups[*key, persona_name(bench, row["persona"])][_offer(name, row["variant"])] = Responses(
+            groups[*key, persona_name(session, row["persona"])][_offer(name, row["variant"])] = Responses(
                 int(row["delivered"]), int(row[metric])
             )
-    now = latest(bench)
+    now = latest_moment(session)
     for (connection, campaign_id, persona), arms in sorted(groups.items()):
         campaign = campaigns[connection, campaign_id]
         early = now < campaign["sent_at"] + timedelta(days=ANSWER_DAYS)

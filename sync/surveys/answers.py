@@ -11,8 +11,8 @@ import numpy as np
 from connectors.errors import FixSettingsError
 from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
-from segmenter.surveys.answers import AnswerSheet, WordsError, code, is_no_answer
-from segmenter.surveys.survey_checks import Finding
+from segmenter.surveys.answers import AnswerSheet, WordsError, code_answers, is_no_answer
+from segmenter.surveys.survey_checks import SurveyFinding
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.warehouse.store import Warehouse
 
@@ -22,7 +22,7 @@ NOT_ITEMS = frozenset({"survey", "date", "at", "answered_at", "timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class SurveyColumns:
     """Which column of a file is what.
 
     Attributes:
@@ -43,10 +43,10 @@ class Read:
     """Answers, and what had to be left out of them."""
 
     sheet: AnswerSheet
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[SurveyFinding] = field(default_factory=list)
 
 
-def answers_from_file(path: Path, columns: Columns, *, sheet: str | None = None) -> Read:
+def answers_from_file(path: Path, columns: SurveyColumns, *, sheet: str | None = None) -> Read:
     """Return the answers of a file.
 
     Raises:
@@ -55,7 +55,7 @@ def answers_from_file(path: Path, columns: Columns, *, sheet: str | None = None)
     return answers_of(read_grid(path, sheet=sheet), columns)
 
 
-def answers_of(grid: Grid, columns: Columns) -> Read:
+def answers_of(grid: Grid, columns: SurveyColumns) -> Read:
     """Return the answers in a grid. Raises as `answers_from_file`."""
     who = grid.needed(columns.respondent) if columns.respondent else _usual(grid)
     segment = grid.needed(columns.segment) if columns.segment else None
@@ -64,18 +64,18 @@ def answers_of(grid: Grid, columns: Columns) -> Read:
         header for header in grid.headers if header.casefold() not in NOT_ITEMS
     ]
     items = [header for header in wanted if header not in {who, segment, *away}]
-    findings: list[Finding] = []
+    findings: list[SurveyFinding] = []
     values, labels, kept = [], {}, []
     for item in items:
         try:
-            coded = code(grid.column(item), item, grid.numbers)
+            coded = code_answers(grid.column(item), item, grid.numbers)
         except WordsError as error:
-            mend = f"Number its answers if they have an order, or pass --leave-out {item!r}."
-            findings.append(Finding("words", f"{item!r} is excluded: {error}.", mend))
+            fix = f"Number its answers if they have an order, or pass --leave-out {item!r}."
+            findings.append(SurveyFinding("words", f"{item!r} is excluded: {error}.", fix))
             continue
         except DefinitionError as error:
             raise FixSettingsError(
-                f"{grid.file}, {error}.", mend="Fix the cell, or empty it if there is no answer."
+                f"{grid.file}, {error}.", fix="Fix the cell, or empty it if there is no answer."
             ) from error
         values.append(coded.values)
         kept.append(item)
@@ -83,7 +83,7 @@ def answers_of(grid: Grid, columns: Columns) -> Read:
             labels[item] = coded.words
     if not kept:
         raise FixSettingsError(
-            f"{grid.file} has no usable item.", mend=findings[0].message if findings else "Add questions."
+            f"{grid.file} has no usable item.", fix=findings[0].message if findings else "Add questions."
         )
     told = grid.column(segment) if segment else []
     respondents = grid.column(who) if who else [f"row {number}" for number in grid.numbers]
@@ -110,7 +110,7 @@ def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[st
     if not any(known):
         raise FixSettingsError(
             f"No respondent is in the proposal {proposal!r}.",
-            mend="Use the answers that it was made from, with the same --respondent.",
+            fix="Use the answers that it was made from, with the same --respondent.",
         )
     return replace(read, sheet=replace(sheet, segments=tuple(one or "" for one in known)))
 
@@ -124,7 +124,7 @@ def _usual(grid: Grid) -> str | None:
     return next((found for name in RESPONDENT if (found := grid.find(name)) is not None), None)
 
 
-def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: Columns) -> Read:
+def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: SurveyColumns) -> Read:
     """Return the answers to one survey that were pulled.
 
     Raises:
@@ -136,7 +136,7 @@ def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: Columns) ->
         surveys = sorted(table.select("survey").distinct().to_pyarrow()["survey"].to_pylist())
         raise FixSettingsError(
             f"There are no answers to a survey {survey!r}.",
-            mend=f"Pulled surveys: {', '.join(surveys) or 'none; name a file, or run `personasync pull`'}.",
+            fix=f"Pulled surveys: {', '.join(surveys) or 'none; name a file, or run `personasync pull`'}.",
         )
     items = sorted({row["item"] for row in rows})
     found: dict[str, dict[str, str]] = {}

@@ -15,7 +15,7 @@ from jinja2 import Environment, StrictUndefined
 from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
-from segmenter.typing_tool.tool_file import Question, ToolFile
+from segmenter.typing_tool.tool_file import SurveyQuestion, ToolFile
 
 GROUP = "personasync"
 TAG_PREFIX = MERGE_TAG_LENGTH // 2  # characters of the tool's name in a merge tag
@@ -31,7 +31,7 @@ def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, ti
         title: The form's heading.
     """
     texts = {
-        "form.html": form(file, action=action, title=title),
+        "form.html": html_form(file, action=action, title=title),
         "questions.csv": questions_csv(file),
         "hubspot-properties.json": _json(hubspot_properties(file)),
         "mailchimp-merge-fields.json": _json(mailchimp_merge_fields(file)),
@@ -44,7 +44,7 @@ def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, ti
     return [folder / name for name in texts]
 
 
-def form(file: ToolFile, *, action: str | None, title: str | None) -> str:
+def html_form(file: ToolFile, *, action: str | None, title: str | None) -> str:
     """Return one HTML page that needs nothing else: no script, style or picture of another place."""
     template = resources.files("sync.surveys").joinpath("templates/survey_form.html.j2").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -53,11 +53,11 @@ def form(file: ToolFile, *, action: str | None, title: str | None) -> str:
         questions=file.questions,
         action=action,
         survey=file.survey,
-        number=number,
+        number=stored_number,
     )
 
 
-def number(value: float) -> str:
+def stored_number(value: float) -> str:
     """Return a value as it is stored: 1, not 1.0."""
     return f"{value:g}"
 
@@ -68,7 +68,7 @@ def questions_csv(file: ToolFile) -> str:
     writer = csv.writer(out)
     writer.writerow(["number", "item", "trait", "question", "value", "answer"])
     for place, question in enumerate(file.questions, 1):
-        for value, label in [(number(a.value), a.label) for a in question.answers] or [("", "any number")]:
+        for value, label in [(stored_number(a.value), a.label) for a in question.answers] or [("", "any number")]:
             writer.writerow([place, question.item, question.trait, question.text, value, label])
     return out.getvalue()
 
@@ -78,7 +78,7 @@ def hubspot_properties(file: ToolFile) -> dict[str, Any]:
     return {"inputs": [_property(file, place, question) for place, question in enumerate(file.questions)]}
 
 
-def _property(file: ToolFile, place: int, question: Question) -> dict[str, Any]:
+def _property(file: ToolFile, place: int, question: SurveyQuestion) -> dict[str, Any]:
     body: dict[str, Any] = {
         "name": question.trait,
         "label": question.text[:PROPERTY_LABEL],
@@ -91,7 +91,7 @@ def _property(file: ToolFile, place: int, question: Question) -> dict[str, Any]:
     }
     if question.answers:
         body["options"] = [
-            {"label": answer.label, "value": number(answer.value), "displayOrder": order, "hidden": False}
+            {"label": answer.label, "value": stored_number(answer.value), "displayOrder": order, "hidden": False}
             for order, answer in enumerate(question.answers)
         ]
     return body
@@ -112,10 +112,12 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
             "required": False,
             "public": True,
             "default_value": "",
-            "help_text": ", ".join(f"{number(a.value)} = {a.label}" for a in question.answers)[:MERGE_FIELD_HELP],
+            "help_text": ", ".join(f"{stored_number(a.value)} = {a.label}" for a in question.answers)[
+                :MERGE_FIELD_HELP
+            ],
         }
         if question.answers:
-            body["options"] = {"choices": [number(answer.value) for answer in question.answers]}
+            body["options"] = {"choices": [stored_number(answer.value) for answer in question.answers]}
         found.append(body)
     return found
 
@@ -138,11 +140,11 @@ def traits_toml(file: ToolFile) -> str:
     return "\n".join(lines) + "\n"
 
 
-def trait_block(file: ToolFile, question: Question, remark: str = "") -> str:
+def trait_block(file: ToolFile, question: SurveyQuestion, remark: str = "") -> str:
     """Return the trait of one question as personasync.toml defines it; words that answers may be are told."""
     categories = any(option_of(feature) for feature in file.model.features if trait_of(feature) == question.trait)
     words = {a.label: a.value for a in question.answers if number_of(a.label) is None}
-    counts = ", ".join(f"{quoted(word)} = {number(value)}" for word, value in words.items())
+    counts = ", ".join(f"{quoted(word)} = {stored_number(value)}" for word, value in words.items())
     lines = [
         f"[traits.{question.trait}]{'  # ' if remark else ''}{remark}",
         f"survey = {quoted(file.survey)}",

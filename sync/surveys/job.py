@@ -18,24 +18,24 @@ from segmenter.errors import DefinitionError
 from segmenter.minimum import needs
 from segmenter.surveys.answers import AnswerSheet, is_no_answer, number_of
 from segmenter.surveys.survey_checks import (
-    Finding,
-    all_up_or_down,
-    centred,
-    examine,
-    latest,
+    SurveyFinding,
+    centred_answers,
+    check_survey,
+    latest_answers,
+    one_sided_segments,
     response_styles,
     turned_round,
     unusable_items,
 )
-from segmenter.typing_tool.agency_table import Table, read_coefficients
-from segmenter.typing_tool.build import Made, Order, make_tool
+from segmenter.typing_tool.agency_table import AgencyTable, read_coefficients
+from segmenter.typing_tool.build import BuiltTool, ToolRequest, make_tool
 from segmenter.typing_tool.lda import Matrix
 from segmenter.typing_tool.scoring import Scored, score_answers
-from segmenter.typing_tool.targets import Labeller, found_anew, given, k_means
+from segmenter.typing_tool.targets import Relabeller, found_anew, given, k_means
 from segmenter.typing_tool.tool_file import FORMAT, ToolFile, slug, trait_name, version_of
 from segmenter.typing_tool.validation import fill_values, filled
-from sync.session import Workbench
-from sync.surveys.answers import Columns, Read, answers_from_file
+from sync.session import Session
+from sync.surveys.answers import Read, SurveyColumns, answers_from_file
 from sync.surveys.sensitive_items import why_item
 from sync.surveys.spreadsheet import read_grid
 from sync.traits.compute import measured
@@ -74,9 +74,9 @@ class Wish:
 class Designed:
     """A tool that was made and saved, and what was odd about the answers."""
 
-    made: Made
+    made: BuiltTool
     path: Path
-    findings: Sequence[Finding]
+    findings: Sequence[SurveyFinding]
 
 
 def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> Designed:
@@ -88,29 +88,29 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     sheet = read.sheet
     unknown = next((item for item in wish.reverse if item not in sheet.items), None)
     if unknown is not None:
-        raise FixSettingsError(f"There is no item {unknown!r} to reverse.", mend=f"Items: {', '.join(sheet.items)}.")
-    findings = [*read.findings, *examine(turned_round(sheet, wish.reverse))]
-    usable, withheld = _usable(latest(turned_round(sheet, wish.reverse)), workspace, wish)
+        raise FixSettingsError(f"There is no item {unknown!r} to reverse.", fix=f"Items: {', '.join(sheet.items)}.")
+    findings = [*read.findings, *check_survey(turned_round(sheet, wish.reverse))]
+    usable, withheld = _usable(latest_answers(turned_round(sheet, wish.reverse)), workspace, wish)
     findings += withheld
     labeller, names = _labeller(usable, wish)
     source = "given" if usable.segments else f"k-means of {len(names)}"
     if wish.proposal is not None:
         source, told = _source(wish.proposal)
         findings += told
-    order = Order(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now)
+    order = ToolRequest(wish.tool, wish.survey, source, wish.items, wish.texts or {}, now)
     generator = np.random.default_rng(wish.seed)
     try:
         made = make_tool(usable, labeller, names, order, generator)
     except DefinitionError as error:
         raise FixSettingsError(
-            f"Can't build a typing tool: {error}.", mend="Check the answers, or survey more people."
+            f"Can't build a typing tool: {error}.", fix="Check the answers, or survey more people."
         ) from error
     labels = labeller(np.arange(len(usable.values)), np.random.default_rng(wish.seed))
     findings += _ways_of_answering(usable.values, labels.tolist(), names)
     return Designed(made, save_tool(workspace.state_dir, made.file), findings)
 
 
-def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[AnswerSheet, list[Finding]]:
+def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[AnswerSheet, list[SurveyFinding]]:
     """Usable respondents and items; sensitive ones only where the purpose allows them."""
     useless = unusable_items(sheet)
     findings, kept = [], []
@@ -118,8 +118,8 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
         trait = trait_name(wish.tool, item)
         reason = why_item(workspace, wish.tool, wish.survey, item, (wish.texts or {}).get(item, ""))
         if reason:
-            mend = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name.'
-            findings.append(Finding("sensitive", f"{item!r} is excluded: {reason}.", mend))
+            fix = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name.'
+            findings.append(SurveyFinding("sensitive", f"{item!r} is excluded: {reason}.", fix))
         elif item not in useless:
             kept.append(item)
     places = [sheet.items.index(item) for item in kept]
@@ -129,11 +129,11 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
         if places and not np.isnan(sheet.values[row, places]).all() and (not sheet.segments or sheet.segments[row])
     ]
     if not kept or not rows:
-        raise FixSettingsError("No usable item: all are constant, unanswered or sensitive.", mend="Check the answers.")
+        raise FixSettingsError("No usable item: all are constant, unanswered or sensitive.", fix="Check the answers.")
     return sheet.only(rows, kept), findings
 
 
-def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
+def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Relabeller, list[str]]:
     if sheet.segments:
         named = [slug(segment) for segment in sheet.segments]
         names = sorted(set(named))
@@ -146,41 +146,41 @@ def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
     if wish.segments is None:
         raise FixSettingsError(
             "The answers have no segments.",
-            mend="Name the segment column: --segment NAME; or set how many to find: -k 4.",
+            fix="Name the segment column: --segment NAME; or set how many to find: -k 4.",
         )
     different = len(np.unique(sheet.values, axis=0))
     if different < wish.segments:
         raise FixSettingsError(
             f"{needs(f'Finding {wish.segments} segments', wish.segments, 'different answers', different)}.",
-            mend="Set fewer segments, or survey more people.",
+            fix="Set fewer segments, or survey more people.",
         )
     known = filled(sheet.values, fill_values(sheet.values))
-    base = centred(known) if wish.centre else known
+    base = centred_answers(known) if wish.centre else known
     return k_means(base, wish.segments), [f"segment_{place + 1}" for place in range(wish.segments)]
 
 
-def _source(proposal: ProposalFile) -> tuple[str, list[Finding]]:
+def _source(proposal: ProposalFile) -> tuple[str, list[SurveyFinding]]:
     made = proposal.proposal
     if made.method == "kmeans":
         return f"proposal {made.name}, recalculated in each fold", []
     message = f"The classes of {made.name!r} were found once, on all respondents: the hit rates below are optimistic."
-    return f"proposal {made.name}, found once", [Finding("optimistic", message, "Validate on new respondents.")]
+    return f"proposal {made.name}, found once", [SurveyFinding("optimistic", message, "Validate on new respondents.")]
 
 
-def _ways_of_answering(values: Matrix, labels: Sequence[int], names: Sequence[str]) -> list[Finding]:
+def _ways_of_answering(values: Matrix, labels: Sequence[int], names: Sequence[str]) -> list[SurveyFinding]:
     return [
-        Finding(
+        SurveyFinding(
             "style",
             f"{names[segment]!r} is {'above' if share > HALF else 'below'} average on {max(share, 1 - share):.0%} "
             "of the items: probably a response style, not a need.",
             "Rerun with --centre, and compare.",
         )
-        for segment, share in all_up_or_down(values, labels).items()
+        for segment, share in one_sided_segments(values, labels).items()
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class SurveyScores:
     """Scored respondents; flags are response styles."""
 
     respondents: Sequence[str]
@@ -190,7 +190,9 @@ class Scores:
     incomplete: Sequence[str]
 
 
-def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresholds, *, sheet: str | None) -> Scores:
+def score_file(
+    file: ToolFile, path: Path, columns: SurveyColumns, thresholds: Thresholds, *, sheet: str | None
+) -> SurveyScores:
     """Score the answers of a file; its columns are items, or the tool's traits.
 
     Raises:
@@ -201,14 +203,14 @@ def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresho
     there = [header for header in headers.values() if header]
     if not there:
         listed = ", ".join(question.item for question in file.questions)
-        raise FixSettingsError(f"{path.name} has no question of {file.name!r}.", mend=f"Its questions: {listed}.")
+        raise FixSettingsError(f"{path.name} has no question of {file.name!r}.", fix=f"Its questions: {listed}.")
     values = np.full((len(read.rows), len(file.questions)), np.nan)
     for place, question in enumerate(file.questions):
         header = headers[question.trait]
         if header:
             words = {answer.label: answer.value for answer in question.answers}
             values[:, place] = _numbers(read.column(header), words, f"{path.name}, column {header!r}", read.numbers)
-    who = answers_from_file(path, Columns(columns.respondent, only=there), sheet=sheet).sheet.respondents
+    who = answers_from_file(path, SurveyColumns(columns.respondent, only=there), sheet=sheet).sheet.respondents
     return _scores(file, who, values, thresholds)
 
 
@@ -224,25 +226,25 @@ def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows:
             offered = ", ".join(words) or "numbers"
             raise FixSettingsError(
                 f"{where}, row {rows[place]}: {cell!r} is not an answer to this question.",
-                mend=f"Valid answers: {offered}.",
+                fix=f"Valid answers: {offered}.",
             )
         found[place] = value
     return found
 
 
-def score_workspace(bench: Workbench, file: ToolFile, thresholds: Thresholds) -> Scores:
+def score_workspace(session: Session, file: ToolFile, thresholds: Thresholds) -> SurveyScores:
     """Score everybody who answered anything, by the workspace's traits as of now.
 
     Raises:
         FixSettingsError: The workspace lacks the tool's traits.
     """
-    lacking = [q.trait for q in file.questions if q.trait not in bench.workspace.catalogue.traits]
+    lacking = [q.trait for q in file.questions if q.trait not in session.workspace.catalogue.traits]
     if lacking:
         raise FixSettingsError(
-            f"personasync.toml lacks [traits.{lacking[0]}].", mend="Paste the tool's traits.toml into personasync.toml."
+            f"personasync.toml lacks [traits.{lacking[0]}].", fix="Paste the tool's traits.toml into personasync.toml."
         )
     names = [question.trait for question in file.questions]
-    rows = measured(bench, bench.now()).select("person_id", *names).to_pyarrow().to_pylist()
+    rows = measured(session, session.now()).select("person_id", *names).to_pyarrow().to_pylist()
     values = np.array([[_float(row[name]) for name in names] for row in rows], dtype=np.float64).reshape(-1, len(names))
     asked = np.flatnonzero(~np.isnan(values).all(axis=1))
     return _scores(file, [rows[row]["person_id"] for row in asked], values[asked], thresholds)
@@ -252,18 +254,18 @@ def _float(value: object) -> float:
     return float(value) if isinstance(value, bool | int | float) else float("nan")
 
 
-def _scores(file: ToolFile, who: Sequence[str], values: Matrix, thresholds: Thresholds) -> Scores:
+def _scores(file: ToolFile, who: Sequence[str], values: Matrix, thresholds: Thresholds) -> SurveyScores:
     scored = score_answers(file, values, thresholds)
     sheet = AnswerSheet(tuple(who), tuple(q.item for q in file.questions), values)
     segments = Counter(one.segment or "unclassified" for one in scored)
     incomplete = [name for name, one in zip(who, scored, strict=True) if one.best is None]
-    return Scores(who, scored, response_styles(sheet), dict(segments.most_common()), incomplete)
+    return SurveyScores(who, scored, response_styles(sheet), dict(segments.most_common()), incomplete)
 
 
 HEAD = ("respondent", "segment", "confidence", "runner_up", "likeliest", "answered", "reasons", "flag")
 
 
-def write_scores(scores: Scores, path: Path) -> None:
+def write_scores(scores: SurveyScores, path: Path) -> None:
     """Write a row a respondent as CSV; cells that a spreadsheet would run as a formula are quoted."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
@@ -289,17 +291,17 @@ def import_table(
     """
     grid = read_grid(path, sheet=sheet)
     try:
-        found = read_coefficients(Table(grid.headers, grid.rows, grid.numbers), tool, file=grid.file)
+        found = read_coefficients(AgencyTable(grid.headers, grid.rows, grid.numbers), tool, file=grid.file)
     except DefinitionError as error:
         raise FixSettingsError(
-            f"{error}.", mend="It needs items in rows, segments in columns, and a row 'constant'."
+            f"{error}.", fix="It needs items in rows, segments in columns, and a row 'constant'."
         ) from error
     for question in found.questions:
         reason = why_item(workspace, tool, survey, question.item)
         if reason:
             raise FixSettingsError(
                 f"{grid.file}: the item {question.item!r} is sensitive ({reason}) and may not decide.",
-                mend=f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{question.trait}"].',
+                fix=f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{question.trait}"].',
             )
     file = ToolFile(
         format=FORMAT,

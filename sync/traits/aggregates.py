@@ -1,12 +1,12 @@
 """Aggregates: per-person sums and counts kept in the warehouse between runs, with a watermark.
 
-``person_facts`` (`segmenter.traits.traits.facts`), ``person_links`` (who was who), ``overtaken_versions`` (versions of
-rows that are not in force any more), ``answered_again`` (engagements that a later one with the same mail stands for),
-and ``facts_mark``, one row. They are made of the other tables and can be made again at any time. All change in one
-transaction: a kill leaves them as they were, and what they say is true as of their mark.
+``person_facts`` (`segmenter.traits.traits.aggregates`), ``person_links`` (who was who), ``overtaken_versions``
+(versions of rows that are not in force any more), ``answered_again`` (engagements that a later one with the same mail
+stands for), and ``facts_mark``, one row. They are made of the other tables and can be made again at any time. All
+change in one transaction: a kill leaves them as they were, and what they say is true as of their mark.
 
-Only the embedded engine keeps facts: the others lack a transaction over several tables, and have a cluster to count
-everything again.
+Only the embedded engine keeps aggregates: the others lack a transaction over several tables, and have a cluster to
+count everything again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from connectors.records import TIME
 from sync.warehouse.embedded import EmbeddedTables
 from sync.warehouse.store import Warehouse
 
-FACTS, LINKED, MARK = "person_facts", "person_links", "facts_mark"
+AGGREGATES, LINKED, MARK = "person_facts", "person_links", "facts_mark"
 OVERTAKEN, AGAIN = "overtaken_versions", "answered_again"
 MARKS = pa.schema(
     [("as_of", TIME), ("sequence", pa.int64()), ("rows", pa.int64()), ("links", pa.int64()), ("made_by", pa.string())]
@@ -55,7 +55,7 @@ class Staged:
 
     Attributes:
         persons: Column ``person_id``: whose facts and links go.
-        facts: Facts that come.
+        aggregates: Aggregates that come.
         links: Links that come, of those persons.
         engagements: Column ``sequence``: engagements that are looked at anew.
         again: Those of them that do not count.
@@ -65,7 +65,7 @@ class Staged:
     """
 
     persons: str
-    facts: str
+    aggregates: str
     links: str
     engagements: str
     again: str
@@ -74,16 +74,16 @@ class Staged:
     losses: Sequence[str]
 
 
-class KeptFacts:
+class KeptAggregates:
     """These tables, in a warehouse on the embedded engine."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._tables = EmbeddedTables(warehouse)
 
     @property
-    def facts(self) -> Table:
-        """Everybody's facts, as `segmenter.traits.traits.facts` returns them."""
-        return self._tables.table(FACTS)
+    def aggregates(self) -> Table:
+        """Everybody's facts, as `segmenter.traits.traits.aggregates` returns them."""
+        return self._tables.table(AGGREGATES)
 
     @property
     def links(self) -> Table:
@@ -118,10 +118,10 @@ class KeptFacts:
         """Drop what was staged when the block ends."""
         return self._tables.staging()
 
-    def replace(self, *, facts: Table, links: Table, overtaken: Table, again: Table, mark: Mark) -> None:
+    def replace(self, *, aggregates: Table, links: Table, overtaken: Table, again: Table, mark: Mark) -> None:
         """Keep other facts in place of all that is kept; arguments are as the properties of this class."""
         with self._tables.transaction():
-            for name, table in ((LINKED, links), (OVERTAKEN, overtaken), (AGAIN, again), (FACTS, facts)):
+            for name, table in ((LINKED, links), (OVERTAKEN, overtaken), (AGAIN, again), (AGGREGATES, aggregates)):
                 self._tables.keep(name, table)
             self._set(mark)
 
@@ -129,9 +129,9 @@ class KeptFacts:
         """Change what is kept to what it includes at a later mark."""
         with self._tables.transaction():
             for name in staged.losses:
-                self._tables.subtract(FACTS, "person_id", staged=name)
-            self._tables.update(FACTS, "person_id", staged=staged.values)
-            self._tables.swap(FACTS, "person_id", gone=staged.persons, come=staged.facts)
+                self._tables.subtract(AGGREGATES, "person_id", staged=name)
+            self._tables.update(AGGREGATES, "person_id", staged=staged.values)
+            self._tables.swap(AGGREGATES, "person_id", gone=staged.persons, come=staged.aggregates)
             self._tables.swap(LINKED, "person_id", gone=staged.persons, come=staged.links)
             self._tables.swap(AGAIN, "sequence", gone=staged.engagements, come=staged.again)
             self._tables.keep(OVERTAKEN, self._tables.table(staged.overtaken))

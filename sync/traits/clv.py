@@ -15,8 +15,8 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import ORDERS, VALUES
 from segmenter.value.clv import ModelFileError, Terms, TooLittle, ValueModel, fit_value_model, model_of
-from segmenter.value.rfm_summary import History, history
-from sync.session import Workbench
+from segmenter.value.rfm_summary import History, purchase_history
+from sync.session import Session
 
 LASTS = timedelta(days=7)
 """Age at which the value model is refitted."""
@@ -42,17 +42,17 @@ class Valued:
     notes: Sequence[str]
 
 
-def terms(bench: Workbench) -> Terms:
+def terms(session: Session) -> Terms:
     """Return what the workspace says about money."""
-    part = bench.workspace.value
+    part = session.workspace.value
     return Terms(part.margin, part.horizon_days, part.discount)
 
 
-def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) -> Valued:
+def value_people(session: Session, as_of: datetime, links: Table | None = None) -> Valued:
     """Keep what each buyer's coming orders are worth, as versions in the warehouse.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         as_of: UTC; nothing after it counts.
         links: Who is who, where it was loaded already.
 
@@ -60,17 +60,17 @@ def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) 
         FixSettingsError: A model's file is damaged.
     """
     if links is None:
-        links = bench.warehouse.memtable(bench.control.links.load())
-    found = history(bench.warehouse.current(ORDERS.name), links, as_of)
-    model = _model(bench, found, as_of)
+        links = session.warehouse.memtable(session.control.links.load())
+    found = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
+    model = _model(session, found, as_of)
     if isinstance(model, TooLittle):
-        gone = _write(bench, VALUES.columns.empty_table(), as_of)
+        gone = _write(session, VALUES.columns.empty_table(), as_of)
         return Valued(None, found, gone, [model.sentence, *_left_out(found)])
     buyers = found.buyers
     rows = pa.table(
         {
             "person_id": pa.array(buyers.person_ids, pa.string()),
-            "clv": pa.array(model.value(buyers, terms(bench)), from_pandas=True),
+            "clv": pa.array(model.value(buyers, terms(session)), from_pandas=True),
             "expected_orders_365d": model.orders(buyers, 365),
             "currency": [model.currency] * len(buyers),
             "as_of": pa.array([as_of] * len(buyers), VALUES.columns.field("as_of").type),
@@ -78,7 +78,7 @@ def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) 
         }
     ).cast(VALUES.columns)
     notes = [*_said(model), *_left_out(found)]
-    return Valued(model, found, _write(bench, rows, as_of), notes)
+    return Valued(model, found, _write(session, rows, as_of), notes)
 
 
 def _said(model: ValueModel) -> Iterator[str]:
@@ -103,11 +103,11 @@ def _left_out(found: History) -> Iterator[str]:
         )
 
 
-def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:
+def _write(session: Session, rows: pa.Table, as_of: datetime) -> int:
     """Add what is new or moved; who had a value and has none any more gets an empty one."""
-    before = bench.warehouse.current(VALUES.name)
+    before = session.warehouse.current(VALUES.name)
     old = before.rename(old_clv="clv", old_orders="expected_orders_365d").select("person_id", "old_clv", "old_orders")
-    now = bench.warehouse.memtable(rows)
+    now = session.warehouse.memtable(rows)
     joined = now.left_join(old, "person_id")
     near = (joined.clv - joined.old_clv).abs() <= CHANGED * joined.old_clv.abs()
     near &= (joined.expected_orders_365d - joined.old_orders).abs() <= CHANGED * joined.old_orders.abs()
@@ -121,7 +121,7 @@ def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:
         }
     )
     both = pa.concat_tables([fresh.cast(VALUES.columns), nothing.select(VALUES.columns.names).cast(VALUES.columns)])
-    return bench.warehouse.append(VALUES.name, both, recorded_at=bench.now())
+    return session.warehouse.append(VALUES.name, both, recorded_at=session.now())
 
 
 def best_model(found: History, as_of: datetime) -> ValueModel | TooLittle:
@@ -129,9 +129,9 @@ def best_model(found: History, as_of: datetime) -> ValueModel | TooLittle:
     return fit_value_model(found, as_of, np.random.default_rng(0))
 
 
-def _model(bench: Workbench, found: History, as_of: datetime) -> ValueModel | TooLittle:
+def _model(session: Session, found: History, as_of: datetime) -> ValueModel | TooLittle:
     """The newest model of the last days that saw nothing after the moment, else a new one."""
-    folder = bench.workspace.state_dir / "models" / "value"
+    folder = session.workspace.state_dir / "models" / "value"
     for path in sorted(folder.glob("*.json"), reverse=True):
         model = _read(path)
         if as_of - LASTS < model.as_of <= as_of and model.currency == found.currency:
@@ -148,5 +148,5 @@ def _read(path: Path) -> ValueModel:
     try:
         return model_of(json.loads(path.read_text("utf-8")))
     except (ModelFileError, ValueError, OSError) as error:
-        mend = "Delete the file; the next `personasync assign` fits a new model."
-        raise FixSettingsError(f"{path} can't be used: {error}.", mend=mend) from error
+        fix = "Delete the file; the next `personasync assign` fits a new model."
+        raise FixSettingsError(f"{path} can't be used: {error}.", fix=fix) from error

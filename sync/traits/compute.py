@@ -1,7 +1,8 @@
 """Traits of everyone as of a moment, calculated incrementally.
 
-What `segmenter.traits.traits.facts` says of a person is kept (`sync.traits.aggregates`) and followed through changes
-(`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.
+What `segmenter.traits.traits.aggregates` says of a person is kept (`sync.traits.aggregates`) and followed through
+changes (`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the aggregates when
+they are read.
 What comes out is what measuring everybody gives, in every digit.
 """
 
@@ -26,9 +27,9 @@ from segmenter.traits import window_expiry as refresh
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
 from sync.control.identities import Links
-from sync.session import Workbench
-from sync.traits.aggregates import KeptFacts, Mark
-from sync.traits.incremental import Step
+from sync.session import Session
+from sync.traits.aggregates import KeptAggregates, Mark
+from sync.traits.incremental import RefreshStep
 from sync.warehouse.latest_rows import every_overtaken, in_force
 from sync.warehouse.store import Warehouse
 from sync.warehouse.time_zones import offsets
@@ -41,7 +42,7 @@ MOST_CHANGED = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class RefreshResult:
     """What one measuring did.
 
     Attributes:
@@ -78,10 +79,10 @@ class Measuring:
     def traits(self, as_of: datetime) -> Table:
         """Return everybody's traits as of a moment (UTC): from the facts that are kept, where they say it."""
         if self.keeps:
-            kept = KeptFacts(self.warehouse)
+            kept = KeptAggregates(self.warehouse)
             before = kept.mark()
             if before is not None and before.as_of == as_of and self._look(as_of, before) == (before, before.rows):
-                return traits.traits_of(kept.facts, self.catalogue, as_of)
+                return traits.traits_of(kept.aggregates, self.catalogue, as_of)
         links = self.warehouse.memtable(self.links.load())
         contacts = self.warehouse.current(CONTACTS.name)
         told = Inputs(
@@ -97,31 +98,31 @@ class Measuring:
         )
         return traits.traits(told, self.catalogue, as_of)
 
-    def refresh(self, as_of: datetime, *, full: bool = False) -> Measured:
+    def refresh(self, as_of: datetime, *, full: bool = False) -> RefreshResult:
         """Bring the facts that are kept to a moment.
 
         Args:
             as_of: UTC; nothing after it counts.
             full: Measure everybody, whatever is kept.
         """
-        kept = KeptFacts(self.warehouse)
+        kept = KeptAggregates(self.warehouse)
         before = kept.mark()
         mark, rows_before = self._look(as_of, before)
         why = "requested" if full else _why_whole(before, mark, rows_before)
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
-            step = Step(self.warehouse, kept, before, mark)
+            step = RefreshStep(self.warehouse, kept, before, mark)
             changed = step.changed_links(self.links)
             persons = step.changed_persons(changed)
             found = int(persons.count().to_pyarrow().as_py())
-            known = int(kept.facts.count().to_pyarrow().as_py())
+            known = int(kept.aggregates.count().to_pyarrow().as_py())
             if found > self.most_changed * max(known, 1):
                 return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
             step.follow(self.catalogue, self.time_zone, changed, persons)
-        return Measured(found)
+        return RefreshResult(found)
 
-    def _whole(self, kept: KeptFacts, mark: Mark, why: str) -> Measured:
+    def _whole(self, kept: KeptAggregates, mark: Mark, why: str) -> RefreshResult:
         links = kept.stage("every_link", self.links.load())
         rows = {schema.name: self.warehouse.history(schema.name) for schema in ROWS}
         found = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
@@ -131,13 +132,13 @@ class Measuring:
         zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
         told = Inputs(links=links, answers=answers, values=values, offsets=zones, **now)
         kept.replace(
-            facts=traits.facts(told, self.catalogue, mark.as_of),
+            aggregates=traits.aggregates(told, self.catalogue, mark.as_of),
             links=links,
             overtaken=overtaken,
             again=mail.answered_again(told.engagements, links, windows.Windows(mark.as_of)),
             mark=mark,
         )
-        return Measured(int(kept.facts.count().to_pyarrow().as_py()), why)
+        return RefreshResult(int(kept.aggregates.count().to_pyarrow().as_py()), why)
 
     def _look(self, as_of: datetime, before: Mark | None) -> tuple[Mark, int]:
         """What facts that are made now include; and how many of the rows that were there *before* still are."""
@@ -178,21 +179,21 @@ def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
     return ""
 
 
-def measured(bench: Workbench, as_of: datetime) -> Table:
+def measured(session: Session, as_of: datetime) -> Table:
     """Return every person's traits as of a moment (UTC)."""
-    return _measuring(bench).traits(as_of)
+    return _measuring(session).traits(as_of)
 
 
 @contextmanager
-def refreshed(bench: Workbench, as_of: datetime, *, full: bool = False) -> Iterator[tuple[Table, Measured]]:
+def refreshed(session: Session, as_of: datetime, *, full: bool = False) -> Iterator[tuple[Table, RefreshResult]]:
     """Measure what changed since the last time, and give every person's traits as of a moment while the block runs.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         as_of: UTC; nothing after it counts.
         full: Measure everybody, whatever is kept.
     """
-    measuring = _measuring(bench)
+    measuring = _measuring(session)
     if measuring.keeps:
         done = measuring.refresh(as_of, full=full)
         yield measuring.traits(as_of), done
@@ -200,9 +201,9 @@ def refreshed(bench: Workbench, as_of: datetime, *, full: bool = False) -> Itera
     with measuring.traits(as_of).cache() as people:  # asked several times, and costly to measure
         yield (
             people,
-            Measured(int(people.count().to_pyarrow().as_py()), "this engine does not support incremental updates"),
+            RefreshResult(int(people.count().to_pyarrow().as_py()), "this engine does not support incremental updates"),
         )
 
 
-def _measuring(bench: Workbench) -> Measuring:
-    return Measuring(bench.warehouse, bench.control.links, bench.workspace.catalogue, bench.workspace.time_zone)
+def _measuring(session: Session) -> Measuring:
+    return Measuring(session.warehouse, session.control.links, session.workspace.catalogue, session.workspace.time_zone)

@@ -13,54 +13,54 @@ from segmenter.assign.definitions import Definitions
 from segmenter.monitor.quality import TraitQuality, trait_figures, trait_qualities
 from segmenter.stats.distribution import Distribution, distributions
 from segmenter.traits.definitions import Trait
-from sync.breach import Breach, GuardrailError, stale
+from sync.breach import Breach, GuardrailError, stale_connections
 from sync.control.runs import Run
-from sync.session import Workbench
+from sync.session import Session
 
 ENOUGH = 20  # people: of fewer nobody can say that a trait is mostly missing
 RECORD = "record"
 """In an assign run's counts: what people looked like."""
 
 
-def deciding(bench: Workbench, definitions: Definitions) -> list[Trait]:
+def deciding(session: Session, definitions: Definitions) -> list[Trait]:
     """Return the traits that have a part in the decision, in the order of the catalogue."""
     names = {name for step in definitions.steps.steps for name in step.rule.names}
     scorers = [*definitions.tools, *([definitions.model] if definitions.model else [])]
     names |= {name for scorer in scorers for name in scorer.model.traits}
     if definitions.declared:
         names.add(definitions.declared)
-    return [trait for name, trait in bench.workspace.catalogue.traits.items() if name in names]
+    return [trait for name, trait in session.workspace.catalogue.traits.items() if name in names]
 
 
-def is_present(bench: Workbench, as_of: datetime) -> bool:
+def is_present(session: Session, as_of: datetime) -> bool:
     """Tell whether people are looked at as of about now: what they were long ago says nothing about today's data."""
-    return abs(bench.now() - as_of) <= max_age(bench)
+    return abs(session.now() - as_of) <= max_age(session)
 
 
-def max_age(bench: Workbench) -> timedelta:
+def max_age(session: Session) -> timedelta:
     """Return the age above which data may not decide."""
-    return timedelta(hours=bench.workspace.guardrails.max_data_age_hours)
+    return timedelta(hours=session.workspace.guardrails.max_data_age_hours)
 
 
-def refuse_stale(bench: Workbench, as_of: datetime, override: frozenset[str]) -> None:
+def refuse_stale(session: Session, as_of: datetime, override: frozenset[str]) -> None:
     """Stop where a connection has not been read for too long; one that never was is what `plan` stops at.
 
     Raises:
         GuardrailError: It has not, and nobody sets the guardrail aside.
     """
-    if is_present(bench, as_of):
-        _refuse(too_old(bench), override)
+    if is_present(session, as_of):
+        _refuse(too_old_connections(session), override)
 
 
-def too_old(bench: Workbench) -> list[Breach]:
+def too_old_connections(session: Session) -> list[Breach]:
     """Return the connections that were read too long ago for people to be classified now."""
-    read = {name: bench.control.cursors.read_at(name, "contacts") for name in bench.workspace.connections}
+    read = {name: session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections}
     known = {name: moment for name, moment in read.items() if moment is not None}
-    return stale(max_age(bench), known, bench.now())
+    return stale_connections(max_age(session), known, session.now())
 
 
 def refuse_unfit(
-    bench: Workbench, people: Table, definitions: Definitions, as_of: datetime, override: frozenset[str]
+    session: Session, people: Table, definitions: Definitions, as_of: datetime, override: frozenset[str]
 ) -> bool:
     """Stop where traits that decide are mostly impossible, or have mostly gone since the reference.
 
@@ -70,12 +70,12 @@ def refuse_unfit(
     Raises:
         GuardrailError: They are, and nobody sets the guardrail aside.
     """
-    traits = deciding(bench, definitions)
-    if not traits or not is_present(bench, as_of):
+    traits = deciding(session, definitions)
+    if not traits or not is_present(session, as_of):
         return False
     row = trait_figures(people, traits, as_of).to_pyarrow().to_pylist()[0]
     found = trait_qualities(row, traits)
-    reference = kept(reference_of(bench, definitions.version))
+    reference = kept(reference_of(session, definitions.version))
     breaches = [breach for one in found for breach in _unfit(one, reference.get(one.name))]
     _refuse(breaches, override)
     return bool(breaches)
@@ -100,18 +100,18 @@ def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
         named = " ".join(f"--override {name}" for name in dict.fromkeys(breach.guardrail for breach in standing))
         raise GuardrailError(
             " ".join(breach.message for breach in standing),
-            mend=f"To classify anyway: `personasync assign {named}`, or `personasync run {named}`.",
+            fix=f"To classify anyway: `personasync assign {named}`, or `personasync run {named}`.",
         )
 
 
-def reference_of(bench: Workbench, version: str) -> Run | None:
+def reference_of(session: Session, version: str) -> Run | None:
     """Return the run with which people are compared under the definitions of *version*, None where there is none.
 
     It is the first one that kept a record, or the newest in which somebody set `trait_quality` aside.
     """
-    newest = bench.control.runs.latest("assign", state="done")
+    newest = session.control.runs.latest("assign", state="done")
     record = newest.counts.get(RECORD) if newest else None
-    return bench.control.runs.get(record["reference"]) if record and record["version"] == version else None
+    return session.control.runs.get(record["reference"]) if record and record["version"] == version else None
 
 
 def kept(run: Run | None) -> dict[str, Distribution]:
@@ -121,7 +121,7 @@ def kept(run: Run | None) -> dict[str, Distribution]:
 
 
 def record(
-    bench: Workbench,
+    session: Session,
     people: Table,
     decided: pa.Table,
     definitions: Definitions,
@@ -133,7 +133,7 @@ def record(
     """Return what is kept of this run for later runs to be compared with; {} where it is not about now.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         people: The trait table of *as_of*.
         decided: Everybody's assignment.
         definitions: What decided.
@@ -141,11 +141,11 @@ def record(
         run_id: Of this run.
         accepted: Whether it begins anew: see `refuse_unfit`.
     """
-    if not is_present(bench, as_of) or not decided.num_rows:
+    if not is_present(session, as_of) or not decided.num_rows:
         return {}
-    reference = None if accepted else reference_of(bench, definitions.version)
+    reference = None if accepted else reference_of(session, definitions.version)
     edges = {name: one.edges for name, one in kept(reference).items() if one.edges}
-    spread = distributions(people, deciding(bench, definitions), edges)
+    spread = distributions(people, deciding(session, definitions), edges)
     segments = pc.value_counts(pc.fill_null(decided["segment"], "unclassified")).to_pylist()
     return {
         "version": definitions.version,

@@ -29,11 +29,11 @@ from segmenter.traits.builtin import Catalogue
 from segmenter.traits.clv import newest_values
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.engagement import answered_again
-from segmenter.traits.traits import facts
+from segmenter.traits.traits import aggregates
 from segmenter.traits.window_expiry import WINDOWED, coming, leaving, left
 from segmenter.traits.windows import Windows
 from sync.control.identities import Links
-from sync.traits.aggregates import KeptFacts, Mark, Staged
+from sync.traits.aggregates import KeptAggregates, Mark, Staged
 from sync.warehouse.latest_rows import in_force, keyed, overtaken
 from sync.warehouse.store import Warehouse
 from sync.warehouse.time_zones import offsets
@@ -44,7 +44,7 @@ ORDER = ["connection", "order_id"]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class RefreshStep:
     """From one mark to the next.
 
     Attributes:
@@ -53,7 +53,7 @@ class Step:
     """
 
     warehouse: Warehouse
-    kept: KeptFacts
+    kept: KeptAggregates
     before: Mark
     mark: Mark
     _tables: dict[str, Table] = field(default_factory=dict)
@@ -124,12 +124,12 @@ class Step:
         """
         links = self.kept.stage("links_fresh", self._links_of(persons, changed))
         about = self._all_about(persons, links, time_zone)
-        self.kept.stage("facts_fresh", facts(about, catalogue, self.mark.as_of))
+        self.kept.stage("aggregates_fresh", aggregates(about, catalogue, self.mark.as_of))
         self.kept.stage("again_fresh", answered_again(about.engagements, links, Windows(self.mark.as_of)))
         self.kept.stage("values_fresh", self._values())
         staged = Staged(
             persons="persons_changed",
-            facts="facts_fresh",
+            aggregates="aggregates_fresh",
             links="links_fresh",
             engagements=f"rows_{ENGAGEMENTS.name}",
             again="again_fresh",
@@ -181,7 +181,7 @@ class Step:
             if table == ENGAGEMENTS.name:
                 rows = rows.anti_join(self.kept.answered_again, "sequence")
             name = f"lost_{table}"
-            self.kept.stage(name, left(table, rows, self.kept.links, self.kept.facts, **moments))
+            self.kept.stage(name, left(table, rows, self.kept.links, self.kept.aggregates, **moments))
             yield name
 
     def _values(self) -> Table:

@@ -18,16 +18,16 @@ from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, DELIVERIES, ORDERS
 from segmenter.lift.effects import Comparison
 from segmenter.lift.randomization import HOLDOUT
-from segmenter.value.baselines import TOP, Capture, compare
+from segmenter.value.baselines import TOP, Capture, compare_rankings
 from segmenter.value.clv import TooLittle
 from segmenter.value.focus import with_subsegments
-from segmenter.value.keep_or_merge import Advice, advise
-from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank
-from segmenter.value.rfm_summary import Array, Buyers, History, history
+from segmenter.value.keep_or_merge import SegmentAdvice, advise_on_segments
+from segmenter.value.ranking import Costs, RankedSegment, SegmentPeople, SegmentResponse, most_valuable, rank
+from segmenter.value.rfm_summary import Array, Buyers, History, purchase_history
 from sync.active_people import assigned_people
 from sync.fields.pushed_segments import in_focus
 from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.clv import best_model, terms, value_people
 
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
@@ -47,71 +47,71 @@ class SegmentValues:
         notes: What must be known, in sentences.
     """
 
-    ranking: Sequence[Ranked]
-    advice: Mapping[str, Advice]
+    ranking: Sequence[RankedSegment]
+    advice: Mapping[str, SegmentAdvice]
     valued: bool
     currency: str
     tried: Mapping[str, Capture]
     notes: Sequence[str]
 
 
-def rank_segments(bench: Workbench) -> SegmentValues:
+def rank_segments(session: Session) -> SegmentValues:
     """Rank the segments that people are assigned to now.
 
     Raises:
         FixSettingsError: Nobody was assigned yet.
     """
-    now = bench.now()
-    links = bench.warehouse.memtable(bench.control.links.load())
-    valued = value_people(bench, now, links)
-    rows = _people(bench, links)
+    now = session.now()
+    links = session.warehouse.memtable(session.control.links.load())
+    valued = value_people(session, now, links)
+    rows = _people(session, links)
     if not rows.num_rows:
-        raise FixSettingsError("Nobody has a segment yet.", mend="Run `personasync pull` and `personasync assign`.")
+        raise FixSettingsError("Nobody has a segment yet.", fix="Run `personasync pull` and `personasync assign`.")
     model, found = valued.model, valued.history
     spent = _told_of(rows["person_id"], found.buyers, found.buyers.spent)
     worth = np.zeros(rows.num_rows)
     if model is not None:
-        worth = np.nan_to_num(_told_of(rows["person_id"], found.buyers, model.value(found.buyers, terms(bench))))
-    responses, notes = _responses(bench)
-    segments = [_segment(name, rows, worth, spent, responses) for name in _names(bench)]
-    part = bench.workspace.value
+        worth = np.nan_to_num(_told_of(rows["person_id"], found.buyers, model.value(found.buyers, terms(session))))
+    responses, notes = _responses(session)
+    segments = [_segment(name, rows, worth, spent, responses) for name in _names(session)]
+    part = session.workspace.value
     costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
-    beside = [one for name, one in responses.items() if name not in _names(bench)]
+    beside = [one for name, one in responses.items() if name not in _names(session)]
     ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
         ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
-    advice = advise(ranking, _messages(bench), valued=model is not None)
-    told = [*valued.notes, *notes, *_margin_note(bench, valued=model is not None)]
-    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(bench, links, found), told)
+    advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
+    told = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
+    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(session, links, found), told)
 
 
-def _margin_note(bench: Workbench, *, valued: bool) -> Iterator[str]:
+def _margin_note(session: Session, *, valued: bool) -> Iterator[str]:
     if not valued:
         yield "No values yet: segments are ranked by past spend."
-    elif bench.workspace.value.margin == 1:
+    elif session.workspace.value.margin == 1:
         yield "Values are revenue, not profit: set `margin` in [value]."
 
 
-def _names(bench: Workbench) -> list[str]:
-    return [segment.name for segment in bench.workspace.segments]
+def _names(session: Session) -> list[str]:
+    return [segment.name for segment in session.workspace.segments]
 
 
-def _people(bench: Workbench, links: Table) -> pa.Table:
+def _people(session: Session, links: Table) -> pa.Table:
     """Everybody with a segment: ``person_id, segment, reachable``."""
-    warehouse = bench.warehouse
+    warehouse = session.warehouse
     contacts = warehouse.current(CONTACTS.name)
     keyed = contacts.filter(contacts.state == "active").mutate(
         contact_key=lambda t: t.connection.concat(":", t.platform_id)
     )
     known = keyed.inner_join(links, "contact_key")
-    may = known.consent.isin(list(bench.workspace.consent.push))
+    may = known.consent.isin(list(session.workspace.consent.push))
     grouped = known.group_by("person_id").aggregate(
         may=may.cast("int64").min(), mails=known.email.notnull().cast("int64").max()
     )
     mails = warehouse.current(DELIVERIES.name)
-    hard = mails.filter(mails.status == "hard", mails["at"] > bench.now() - BOUNCED).inner_join(links, "contact_key")
+    hard = mails.filter(mails.status == "hard", mails["at"] > session.now() - BOUNCED).inner_join(links, "contact_key")
     bounced = hard.select("person_id").distinct().mutate(hard=1)
-    assigned = assigned_people(bench)
+    assigned = assigned_people(session)
     told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
     told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
     arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
@@ -125,22 +125,24 @@ def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
     return np.asarray(np.append(figures, 0.0)[known])
 
 
-def _segment(name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, Response]) -> SegmentPeople:
+def _segment(
+    name: str, rows: pa.Table, worth: Array, spent: Array, responses: Mapping[str, SegmentResponse]
+) -> SegmentPeople:
     mine = pc.equal(rows["segment"], name).to_numpy()
     reachable = rows["reachable"].to_numpy()
     return SegmentPeople(name, worth[mine], reachable[mine], spent[mine], responses.get(name))
 
 
-def _messages(bench: Workbench) -> dict[str, str]:
+def _messages(session: Session) -> dict[str, str]:
     """What each segment's people are told, as text; a segment without a persona is told what everybody is."""
-    personas, of = bench.workspace.personas, bench.workspace.persona_of
+    personas, of = session.workspace.personas, session.workspace.persona_of
     return {
         name: json.dumps(dict(sorted(personas[of[name]].fields.items())) if name in of else {})
-        for name in _names(bench)
+        for name in _names(session)
     }
 
 
-def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
+def _responses(session: Session) -> tuple[dict[str, SegmentResponse], list[str]]:
     """What mailing adds in orders a contact, and how that was measured, in sentences.
 
     By segment, and by name for personas that no segment has (the unclassified): they tell what is common to all.
@@ -148,27 +150,27 @@ def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
     Only people who got no mail tell that: the newest experiment with a holdout, else the holdout from all campaigns.
     Where nobody was held out, what the better words add is all that is known.
     """
-    experiments = list(bench.workspace.experiments.values())[::-1]
+    experiments = list(session.workspace.experiments.values())[::-1]
     held = [one.name for one in experiments if one.control == HOLDOUT]
-    held += [HOLDOUT] if bench.workspace.everybody else []
+    held += [HOLDOUT] if session.workspace.everybody else []
     for name in held:
-        if found := _measured(bench, partial(lift_of_experiment, bench, name)):
+        if found := _measured(session, partial(lift_of_experiment, session, name)):
             what = "all campaigns" if name == HOLDOUT else name
             return found, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
     for name in (one.name for one in experiments if one.control != HOLDOUT):
-        if found := _measured(bench, partial(lift_of_experiment, bench, name)):
+        if found := _measured(session, partial(lift_of_experiment, session, name)):
             said = f"orders per contact in {name}, the best variant vs its control, not vs no email."
             return found, [f"Response: {said} {BELOW}"]
-    if found := _measured(bench, partial(lift_of_campaign, bench, None)):
+    if found := _measured(session, partial(lift_of_campaign, session, None)):
         said = "in the newest campaign, the best variant vs the first, not vs no email."
         return found, [f"Response: orders per contact {said} {BELOW}"]
     return {}, ["Response is not measured yet and counts as 0. Run `personasync experiment create` to measure it."]
 
 
-def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Response]:
+def _measured(session: Session, measure: Callable[[], Lift]) -> dict[str, SegmentResponse]:
     """What *measure* tells of orders; nothing where it has no arms yet, nobody ordered, or its arms are unlike."""
-    personas = bench.workspace.personas
-    names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
+    personas = session.workspace.personas
+    names = {segment: personas[slug].name for segment, slug in session.workspace.persona_of.items()}
     try:
         lift = measure()
     except FixSettingsError:
@@ -185,7 +187,7 @@ def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
     return max(about, key=lambda one: one.everyone.interval.low, default=None)
 
 
-def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, Response]:
+def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, SegmentResponse]:
     """Return what the best supported arm gains, by segment; and by name for personas that no segment has.
 
     Args:
@@ -198,7 +200,7 @@ def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dic
     if best.everyone.difference <= 0:
         return _nothing(names, best)
     by_persona = {  # by its name, as everything that was measured
-        one.persona: Response(one.difference, one.variance, best.question.control, one.persona)
+        one.persona: SegmentResponse(one.difference, one.variance, best.question.control, one.persona)
         for one in best.personas
         if one.verdict != "nobody" and one.variance > 0
     }
@@ -206,18 +208,20 @@ def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dic
     return mine | {f"beside {name}": one for name, one in by_persona.items() if name not in names.values()}
 
 
-def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, Response]:
+def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, SegmentResponse]:
     """No arm gains anything, and nobody has to send it: the best is to leave people alone, which gains 0 for sure."""
     measured = {one.persona for one in best.personas}
     return {
-        segment: Response(0.0, 0.0, best.question.control, name) for segment, name in names.items() if name in measured
+        segment: SegmentResponse(0.0, 0.0, best.question.control, name)
+        for segment, name in names.items()
+        if name in measured
     }
 
 
-def _tried(bench: Workbench, links: Table, after: History) -> dict[str, Capture]:
+def _tried(session: Session, links: Table, after: History) -> dict[str, Capture]:
     """Backtest: fit as of a quarter ago, and compare the top tenth's share of revenue since."""
-    then = bench.now() - BACK
-    before = history(bench.warehouse.current(ORDERS.name), links, then)
+    then = session.now() - BACK
+    before = purchase_history(session.warehouse.current(ORDERS.name), links, then)
     model = best_model(before, then)
     if isinstance(model, TooLittle):
         return {}
@@ -226,7 +230,7 @@ def _tried(bench: Workbench, links: Table, after: History) -> dict[str, Capture]
     since = _told_of(who, after.buyers, after.buyers.spent) - buyers.spent
     forecast = model.orders(buyers, BACK.days) * model.spend.expected(buyers.repeats, buyers.repeat_mean)
     naive = {"past spend": buyers.spent, "past orders": buyers.repeats, "recency": buyers.last - buyers.observed}
-    return compare(forecast, naive, since, np.random.default_rng(0))
+    return compare_rankings(forecast, naive, since, np.random.default_rng(0))
 
 
 def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
@@ -247,28 +251,30 @@ def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
     return lines
 
 
-def focus(bench: Workbench) -> tuple[list[str] | None, str]:
+def focus(session: Session) -> tuple[list[str] | None, str]:
     """Return the segments in focus (None: all), and a sentence on them.
 
     Raises:
         FixSettingsError: `focus` names a segment that there is not.
     """
-    wanted, names = bench.workspace.value.focus, _names(bench)
+    wanted, names = session.workspace.value.focus, _names(session)
     if wanted is None:
         return None, ""
     if isinstance(wanted, int):
-        ranked = rank_segments(bench).ranking
-        active = chosen(ranked, wanted, sorted(in_focus(bench.workspace, bench.control) or ())) if ranked else []
+        ranked = rank_segments(session).ranking
+        active = (
+            most_valuable(ranked, wanted, sorted(in_focus(session.workspace, session.control) or ())) if ranked else []
+        )
     else:
         active = list(wanted)
     unknown = [name for name in active if name not in names]
     if unknown:
         raise FixSettingsError(
             f"personasync.toml, [value] focus: there is no segment {unknown[0]!r}.",
-            mend=f"segments.toml has: {', '.join(names) or 'none'}.",
+            fix=f"segments.toml has: {', '.join(names) or 'none'}.",
         )
-    pushed = with_subsegments(active, bench.workspace.steps)
-    assigned = assigned_people(bench)
+    pushed = with_subsegments(active, session.workspace.steps)
+    assigned = assigned_people(session)
     others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
     told = (
         f"[value] focus: {', '.join(active) or 'no segment'} of {len(names)} segments; "
@@ -277,7 +283,7 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
     return sorted(pushed), told
 
 
-def document(found: SegmentValues) -> dict[str, Any]:
+def ranking_document(found: SegmentValues) -> dict[str, Any]:
     """Return the ranking as plain data."""
     rows = [
         {

@@ -335,7 +335,7 @@ def _open_url(url: str) -> SQLBackend:
         # a driver may quote any part of the address, decoded or cut: its error is not kept as the cause
         raise FixSettingsError(
             f"The warehouse {url_without_secrets(url)} can't be opened: {error}.",
-            mend="Check [workspace] engine in personasync.toml.",
+            fix="Check [workspace] engine in personasync.toml.",
         ) from None
     return cast("SQLBackend", opened)
 
@@ -347,8 +347,8 @@ def _open_file(path: Path) -> SQLBackend:
         opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
     except duckdb.IOException as error:
         if "lock" not in str(error).lower():
-            mend = "Restore it from a backup, or move it away and run `personasync pull` again."
-            raise FixSettingsError(f"{path.name} can't be opened: {error}.", mend=mend) from error
-        mend = "Wait until it finishes, then try again."
-        raise TryLaterError("Another personasync command is using this workspace's warehouse.", mend=mend) from error
+            fix = "Restore it from a backup, or move it away and run `personasync pull` again."
+            raise FixSettingsError(f"{path.name} can't be opened: {error}.", fix=fix) from error
+        fix = "Wait until it finishes, then try again."
+        raise TryLaterError("Another personasync command is using this workspace's warehouse.", fix=fix) from error
     return opened

@@ -24,13 +24,13 @@ from sync.control.identities import LINKS
 from sync.control.published import Published
 from sync.fields import privacy_checks as creepiness
 from sync.fields.individual import asked, measured_for
-from sync.fields.platform_persona import Values
+from sync.fields.platform_persona import PersonaValues
 from sync.fields.pushed_segments import in_focus, shown_instead
 from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
 from sync.online.snapshot import with_base
 from sync.warehouse.store import Memory
-from sync.webhooks.fetch import Row
+from sync.webhooks.fetch import ContactRow
 from sync.webhooks.service import Service
 
 COPIES = pa.schema([("person_id", pa.string()), ("copy_of", pa.string())])
@@ -72,7 +72,7 @@ class Decider:
     def __init__(self, service: Service, memory: Memory) -> None:
         self._service, self._memory = service, memory
         self._prepared = PreparedTraits(service.workspace.catalogue)
-        self.platform: Values = {}
+        self.platform: PersonaValues = {}
 
     def close(self) -> None:
         """Give back the memory."""
@@ -80,7 +80,7 @@ class Decider:
 
     def decide(
         self,
-        contacts: Sequence[Row],
+        contacts: Sequence[ContactRow],
         person_of: Mapping[str, str],
         published: Mapping[str, Published],
         as_of: datetime,
@@ -105,7 +105,7 @@ class Decider:
         assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
         return self._wanted(assigned, before, published, self._known(rows, published))
 
-    def _measured(self, contacts: Sequence[Row], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
+    def _measured(self, contacts: Sequence[ContactRow], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
         links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
         told = {
             "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
@@ -113,7 +113,7 @@ class Decider:
         }
         return self._prepared.traits(told, as_of)
 
-    def _known(self, rows: Sequence[Row], published: Mapping[str, Published]) -> Table:
+    def _known(self, rows: Sequence[ContactRow], published: Mapping[str, Published]) -> Table:
         """What fields show of these people themselves, and whether it is creepy; `assign` published suggestions."""
         traits = self._service.workspace.catalogue.traits
         names = list(dict.fromkeys((*asked(self._service), *measured_for(self._service))))
@@ -138,12 +138,14 @@ class Decider:
             }
             for row in rows
         ]
-        return creepiness.judged(self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema)))
+        return creepiness.with_privacy_reasons(
+            self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema))
+        )
 
     def _wanted(
         self,
-        assigned: Sequence[Row],
-        before: Mapping[str, Row],
+        assigned: Sequence[ContactRow],
+        before: Mapping[str, ContactRow],
         published: Mapping[str, Published],
         known: Table,
     ) -> list[Decision]:

@@ -10,15 +10,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from connectors.records import MEMBER, Change
-from sync.consent.strictest import consent_of
+from sync.consent.strictest import strictest_consent
 from sync.plan.diff import Target, may_write
 
-Row = Mapping[str, Any]
+ContactRow = Mapping[str, Any]
 
 
 def changes_of(
     person_id: str,
-    contacts: Sequence[Row],
+    contacts: Sequence[ContactRow],
     *,
     targets: Mapping[str, Target],
     values: Mapping[tuple[str, str], str],
@@ -39,7 +39,7 @@ def changes_of(
         ours: Memberships that the ledger shows we made.
         written: What the ledger shows we wrote last: connection, platform id, field.
     """
-    consent = consent_of(contacts)
+    consent = strictest_consent(contacts)
     for row in contacts:
         target = targets.get(row["connection"])
         if target is None or row["state"] != "active" or blocked(row, consent, target):
@@ -48,8 +48,10 @@ def changes_of(
         properties = json.loads(row["properties"] or "{}")
         for field in target.fields:
             wanted, shown = values.get((name, field), "") or None, properties.get(field) or None
-            mine, overwrite = written.get((name, key, field)), target.shared.get(field, True)
-            free = field not in target.shared or may_write(wanted=wanted, shown=shown, ours=mine, overwrite=overwrite)
+            mine, overwrite = written.get((name, key, field)), target.co_owned_fields.get(field, True)
+            free = field not in target.co_owned_fields or may_write(
+                wanted=wanted, shown=shown, ours=mine, overwrite=overwrite
+            )
             if wanted != shown and free:
                 yield Change(name, key, person_id, row["email"], "field", field, shown, wanted)
         for group in target.groups:
@@ -60,7 +62,7 @@ def changes_of(
                 yield Change(name, key, person_id, row["email"], "group", group, MEMBER, None)
 
 
-def blocked(row: Row, consent: str, target: Target) -> str | None:
+def blocked(row: ContactRow, consent: str, target: Target) -> str | None:
     """Return why nothing may be written to a contact, None where it may."""
     if row["email"] is None and target.needs_email:
         return "no email address"

@@ -17,13 +17,13 @@ import pyarrow as pa
 from connectors.records import CONTACTS, Fetched, email_key, normalise_email, platform_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
 from segmenter.traits.people import OUTLIVES
-from sync.pull.identities import ALONE, ALONE_SECONDS, new_person_id
+from sync.pull.identities import LOCK, LOCK_SECONDS, new_person_id
 from sync.webhooks.service import Service
 
 ROUNDS = 4  # a person's contacts lead to further addresses; nobody has more than a few
 ADDRESS = email_key("")
 
-Row = dict[str, Any]
+ContactRow = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -37,17 +37,19 @@ class Gathered:
         merged: Person that is no more -> person that took its place just now.
     """
 
-    rows: dict[str, Row] = field(default_factory=dict)
+    rows: dict[str, ContactRow] = field(default_factory=dict)
     groups: set[tuple[str, str]] = field(default_factory=set)
     person_of: dict[str, str] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
 
-    def of_person(self, person: str) -> list[Row]:
+    def of_person(self, person: str) -> list[ContactRow]:
         """Return a person's contacts."""
         return [row for key, row in self.rows.items() if self.person_of.get(key) == person]
 
 
-def gather(service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, str]], holder: str) -> Gathered:
+def gather_contacts(
+    service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, str]], holder: str
+) -> Gathered:
     """Read the contacts behind events, and everything that belongs to the same persons.
 
     Args:
@@ -58,7 +60,7 @@ def gather(service: Service, ids: Iterable[str], addresses: Iterable[tuple[str, 
     """
     reader = _Reader(service)
     reader.read(set(ids), set(addresses))
-    with service.control.leases.alone(ALONE, holder, seconds=ALONE_SECONDS):
+    with service.control.leases.lock(LOCK, holder, seconds=LOCK_SECONDS):
         links = _links(service, reader)
         changes = resolve(reader.known(), links, new_person_id)
         if changes.links or changes.merged:
@@ -81,7 +83,7 @@ class _Reader:
     def __init__(self, service: Service) -> None:
         self.service, self.found = service, Gathered()
         self._asked: set[str | tuple[str, str]] = set()
-        self._gone: dict[str, Row] = {}  # published contacts that were gone, and had refused
+        self._gone: dict[str, ContactRow] = {}  # published contacts that were gone, and had refused
 
     def known(self) -> list[ContactKeys]:
         table = pa.Table.from_pylist(list(self.found.rows.values()), schema=CONTACTS.columns)
@@ -145,23 +147,23 @@ class _Reader:
         known = {key.removeprefix(ADDRESS) for key in named if key.startswith(ADDRESS)}
         return ids, {(name, address) for name in self.service.live for address in known} - shown
 
-    def _published_contacts(self, persons: set[str]) -> Iterable[Row]:
+    def _published_contacts(self, persons: set[str]) -> Iterable[ContactRow]:
         """Contacts of connections that can't be asked, and those that are gone."""
         for one in self.service.control.people.published(persons).values():
             for row in one.base.get("contacts", ()):
                 yield as_contact(row)
 
 
-def as_contact(row: Mapping[str, Any]) -> Row:
+def as_contact(row: Mapping[str, Any]) -> ContactRow:
     """Return a published contact as a row: moments are text in JSON."""
     table = pa.Table.from_pylist([dict(row)])
     moments = {name: table[name].cast(pa.timestamp("us", tz="UTC")) for name in ("created_at", "updated_at")}
     for name, column in moments.items():
         table = table.set_column(table.schema.get_field_index(name), name, column)
-    made: Row = table.select(CONTACTS.columns.names).cast(CONTACTS.columns).to_pylist()[0]
+    made: ContactRow = table.select(CONTACTS.columns.names).cast(CONTACTS.columns).to_pylist()[0]
     return made
 
 
-def _shown_by(row: Row) -> list[str]:
+def _shown_by(row: ContactRow) -> list[str]:
     shown = (normalise_email(address) for address in (row["email"], *(row["additional_emails"] or ())))
     return [address for address in shown if address and row["state"] == "active"]

@@ -60,7 +60,7 @@ def moves(changes: Sequence[Change], explaining: Collection[str]) -> dict[tuple[
     return found
 
 
-def counted(changes: Sequence[Change], explaining: Collection[str]) -> dict[str, int]:
+def counted_moves(changes: Sequence[Change], explaining: Collection[str]) -> dict[str, int]:
     """Return what a run notes so that later ones can count it; see `moves`."""
     return {f"{kind} {connection}": len(persons) for (kind, connection), persons in moves(changes, explaining).items()}
 
@@ -82,7 +82,7 @@ def not_in_force(service: Service) -> str | None:
     return None
 
 
-def too_old(service: Service, published: Mapping[str, Published], now: datetime) -> set[str]:
+def too_old_persons(service: Service, published: Mapping[str, Published], now: datetime) -> set[str]:
     """Return the persons whose published traits are older than data may be that decide."""
     oldest = now - timedelta(hours=service.workspace.guardrails.max_data_age_hours)
     at = service.control.cursors.get(*PUBLISHED).get("as_of")

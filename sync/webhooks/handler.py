@@ -14,21 +14,21 @@ from datetime import datetime
 from typing import Any
 
 from connectors.records import MEMBER, Change, Outcome, normalise_email, platform_key
-from sync.apply.push import Sent, send
+from sync.apply.push import Sent, send_changes
 from sync.control.inbox import Claimed, Settled
 from sync.control.ledger import Noted
 from sync.control.published import Published
-from sync.fields.platform_persona import Values, shared
+from sync.fields.platform_persona import PersonaValues, co_owned_fields
 from sync.online.handoff import plain_assignment
 from sync.plan.diff import Target
-from sync.pull.identities import ALONE, ALONE_SECONDS
+from sync.pull.identities import LOCK, LOCK_SECONDS
 from sync.session import RecordedRun, no_progress
 from sync.webhooks import guardrails as guarding
 from sync.webhooks.decide import Decider, Decision
 from sync.webhooks.diff import changes_of
 from sync.webhooks.echoes import echoes
 from sync.webhooks.events import address_key
-from sync.webhooks.fetch import ADDRESS, Gathered, Row, gather
+from sync.webhooks.fetch import ADDRESS, ContactRow, Gathered, gather_contacts
 from sync.webhooks.service import Service
 
 PERSON_SECONDS = 60.0  # the lease on a person while both platforms are written; the worker's pulse renews it
@@ -80,7 +80,7 @@ class Handler:
         return handled
 
     def _work(self, work: Sequence[Claimed], known: Collection[str], handled: Handled) -> None:
-        gathered = gather(self._service, *_named(work), self._owner)
+        gathered = gather_contacts(self._service, *_named(work), self._owner)
         persons_of = {one.contact: _persons(one, gathered) for one in work}
         wanted = {person for persons in persons_of.values() for person in persons}
         names = {f"person {person}" for person in wanted}
@@ -106,7 +106,7 @@ class Handler:
         service, now = self._service, self._service.now()
         contacts = {person: gathered.of_person(person) for person in persons}
         published = self._known(persons, gathered.merged)
-        stale = guarding.too_old(service, published, now)
+        stale = guarding.too_old_persons(service, published, now)
         everybody = [row for person in persons - stale for row in contacts[person]]
         if not everybody:
             return {}
@@ -137,7 +137,7 @@ class Handler:
         return found
 
     def _changes(
-        self, one: Decision, contacts: Sequence[Row], shown: Collection[tuple[str, str, str]], ledger: _Entries
+        self, one: Decision, contacts: Sequence[ContactRow], shown: Collection[tuple[str, str, str]], ledger: _Entries
     ) -> list[Change]:
         targets = targets_of(self._service, self._decider.platform)
         ours = {(name, key, group) for (name, key, kind, group), noted in ledger.items() if _made(kind, noted)}
@@ -157,7 +157,7 @@ class Handler:
         )
         return list(found)
 
-    def _ledger(self, contacts: Sequence[Row]) -> _Entries:
+    def _ledger(self, contacts: Sequence[ContactRow]) -> _Entries:
         found: _Entries = {}
         for name in self._service.live:
             ids = [row["platform_id"] for row in contacts if row["connection"] == name]
@@ -165,7 +165,9 @@ class Handler:
             found |= {(name, *key): noted for key, noted in newest.items()}
         return found
 
-    def _settle_lost(self, ledger: _Entries, contacts: Sequence[Row], groups: Collection[tuple[str, str, str]]) -> None:
+    def _settle_lost(
+        self, ledger: _Entries, contacts: Sequence[ContactRow], groups: Collection[tuple[str, str, str]]
+    ) -> None:
         """Say of changes that a killed run left open what became of them: the contacts were read just now."""
         shown = {(row["connection"], row["platform_id"]): json.loads(row["properties"] or "{}") for row in contacts}
         open_runs: dict[str, list[Outcome]] = {}
@@ -193,13 +195,13 @@ class Handler:
             for name in names:
                 mine = [change for change in changes if change.connection == name]
                 connector = service.connector(name)
-                pool.submit(send, service, connector, mine, sents[name], run, no_progress, sample=False)
+                pool.submit(send_changes, service, connector, mine, sents[name], run, no_progress, sample=False)
         for sent in sents.values():
             handled.sent.states += sent.states
             handled.sent.reasons += sent.reasons
             handled.sent.failed |= sent.failed
         counts = {f"{name} {state}": count for (name, state), count in handled.sent.states.items()}
-        moving = guarding.counted(changes, service.manifest.explaining)
+        moving = guarding.counted_moves(changes, service.manifest.explaining)
         moved = {"outcomes": counts, "moved": moving, "failed": handled.sent.failed}
         control.runs.finish(run.run_id, "failed" if handled.sent.failed else "done", moved)
         failing = {change.person_id: handled.sent.failed.get(change.connection) for change in changes}
@@ -209,7 +211,7 @@ class Handler:
             if reason := next((failing[person] for person in persons if failing.get(person)), None):
                 handled.later[contact] = reason
 
-    def _see(self, contacts: Sequence[Row]) -> None:
+    def _see(self, contacts: Sequence[ContactRow]) -> None:
         seen = {}
         for row in contacts:
             if row["connection"] in self._service.live and row["state"] == "active":
@@ -243,21 +245,21 @@ class Handler:
         control.ledger.without_addresses(erased, persons)
         control.people.erase(names, persons)
         control.inbox.drop({*names, *keys} - set(erased))
-        with control.leases.alone(ALONE, self._owner, seconds=ALONE_SECONDS):
+        with control.leases.lock(LOCK, self._owner, seconds=LOCK_SECONDS):
             control.links.drop(keys)
 
 
 _Entries = dict[tuple[str, str, str, str], Noted]
 
 
-def targets_of(service: Service, platform: Values) -> dict[str, Target]:
+def targets_of(service: Service, platform: PersonaValues) -> dict[str, Target]:
     """Return what may be written through each live connection, as `sync.plan.job.targets`.
 
     Args:
         service: The service.
         platform: The platforms' own personas, of the connections where they are known.
     """
-    unknown = {name: set(shared(service, name)) for name in service.live if name not in platform}
+    unknown = {name: set(co_owned_fields(service, name)) for name in service.live if name not in platform}
     workspace = service.workspace
     groups = tuple(segment.name for segment in workspace.segments)
     return {
@@ -267,7 +269,7 @@ def targets_of(service: Service, platform: Values) -> dict[str, Target]:
             groups,
             frozenset(workspace.consent.push),
             needs_email=service.manifest.connectors[workspace.connections[name].connector].kind == "email",
-            shared=shared(service, name),
+            co_owned_fields=co_owned_fields(service, name),
         )
         for name in service.live
     }
@@ -325,7 +327,7 @@ def _made(kind: str, noted: Noted) -> bool:
     return kind == "group" and state in {"applied", "unknown", ""} and change.after == MEMBER
 
 
-def _inbox_name(service: Service, row: Row) -> str:
+def _inbox_name(service: Service, row: ContactRow) -> str:
     """Return how the inbox names a contact: Mailchimp's events know addresses, HubSpot's ids."""
     name: str = row["connection"]
     if name in service.audiences.values() and row["email"]:

@@ -185,6 +185,6 @@ def listen(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise FixSettingsError(
-            f"Can't listen on {host} port {port}: {error.strerror}.", mend="Check [serve] host and port."
+            f"Can't listen on {host} port {port}: {error.strerror}.", fix="Check [serve] host and port."
         ) from error
     return listening

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from connectors.connector import NO_SECRET, Connector, find
+from connectors.connector import NO_SECRET, Connector, find_connector
 from connectors.errors import CredentialError, FixSettingsError
 from connectors.secret import Secret
 from sync.control import Control, open_control
-from sync.fields.platform_persona import Values, platform_personas
+from sync.fields.platform_persona import PersonaValues, platform_personas
 from sync.webhooks.logs import tell
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.schema import ServePart
@@ -50,9 +50,9 @@ class Service:
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
-    _personas: tuple[datetime, Values] | None = None
+    _personas: tuple[datetime, PersonaValues] | None = None
 
-    def platform_personas(self, now: datetime) -> Values:
+    def platform_personas(self, now: datetime) -> PersonaValues:
         """Return the platforms' own personas, asked for again after some minutes.
 
         Where they can't be told, their field is left alone and the log says why: everything else goes on.
@@ -69,7 +69,9 @@ class Service:
         """Return the connector of a connection, opened on first use as the account's service."""
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
-            made: Connector = find(self.workspace.connections[name].connector)(replace(connection, service=True))
+            made: Connector = find_connector(self.workspace.connections[name].connector)(
+                replace(connection, service=True)
+            )
             self.opened[name] = made
         return self.opened[name]
 
@@ -112,14 +114,14 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
     """
     workspace = load_workspace(directory)
     if workspace.serve is None:
-        raise FixSettingsError(f"{MAIN} has no [serve] section.", mend=NO_SECTION)
+        raise FixSettingsError(f"{MAIN} has no [serve] section.", fix=NO_SECTION)
     secrets = _secrets(workspace, workspace.serve, environment)
     control = open_control(workspace.state_url.reveal(), now=now)
     service = Service(workspace, workspace.serve, secrets, load_manifest(), control, now, environment)
     try:
         if len(service._of("hubspot")) > 1:  # noqa: SLF001 - of this module
             raise FixSettingsError(
-                "The webhook service supports one HubSpot connection only.", mend="Use a separate workspace for each."
+                "The webhook service supports one HubSpot connection only.", fix="Use a separate workspace for each."
             )
         yield service
     finally:

@@ -14,14 +14,14 @@ from connectors.errors import FixSettingsError
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
 from segmenter.rules.segments import Segment
-from sync.workspace.schema import Part, Slug
+from sync.workspace.schema import FilePart, Slug
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
 HEAD = "# Experiments of this workspace. `personasync experiment create` adds one. Later, change only `ends`.\n"
 
 
-class ExperimentPart(Part):
+class ExperimentPart(FilePart):
     """[experiments.NAME], written by `personasync experiment create`. After the start, change only `ends`."""
 
     arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
@@ -31,7 +31,7 @@ class ExperimentPart(Part):
     metric: Literal["clicked", "ordered", "opened"] = Field(
         default="clicked", description="Primary metric, chosen before the start."
     )
-    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
+    mde: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.01, description="Minimum detectable effect: 0.01 is one percentage point."
     )
     generic: tuple[Slug, ...] = Field(default=(), description="Variants that get the fallback copy in all fields.")
@@ -41,7 +41,7 @@ class ExperimentPart(Part):
     ends: datetime | None = Field(default=None, description="Planned end; results before it are interim.")
 
 
-class ExperimentsFile(Part):
+class ExperimentsFile(FilePart):
     """experiments.toml."""
 
     experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)
@@ -94,7 +94,7 @@ def _experiment(name: str, part: ExperimentPart) -> Experiment:
         personas=part.personas,
         holdouts=part.holdouts,
         metric=part.metric,
-        worth=part.worth,
+        mde=part.mde,
         generic=part.generic,
         placebo=part.placebo,
     )
@@ -104,7 +104,7 @@ def _utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def as_toml(one: Experiment) -> str:
+def experiment_toml(one: Experiment) -> str:
     """Return an experiment as its part of the file."""
     lines = [f"[experiments.{one.name}]", f"arms = {_table(one.arms)}"]
     lines += [f"holdout = {one.holdout!r}"] if one.holdout else []
@@ -112,7 +112,7 @@ def as_toml(one: Experiment) -> str:
     for key in ("personas", "generic", "placebo"):
         named = getattr(one, key)
         lines += [f"{key} = [{', '.join(_quoted(slug) for slug in named)}]"] if named else []
-    lines += [f"metric = {_quoted(one.metric)}", f"worth = {one.worth!r}", f"salt = {_quoted(one.salt)}"]
+    lines += [f"metric = {_quoted(one.metric)}", f"mde = {one.mde!r}", f"salt = {_quoted(one.salt)}"]
     lines += [f"begins = {one.begins.isoformat()}"]
     lines += [f"ends = {one.ends.isoformat()}"] if one.ends else []
     return "\n".join(lines) + "\n"
@@ -134,9 +134,9 @@ def with_experiment(text: str, one: Experiment) -> str:
         FixSettingsError: There is one of that name.
     """
     if re.search(rf"^\[experiments\.{re.escape(one.name)}\]", text, flags=re.MULTILINE):
-        raise FixSettingsError(f"An experiment named {one.name!r} already exists.", mend="Choose another name.")
+        raise FixSettingsError(f"An experiment named {one.name!r} already exists.", fix="Choose another name.")
     begin = text.rstrip() + "\n" if text.strip() else HEAD
-    return begin + "\n" + as_toml(one)
+    return begin + "\n" + experiment_toml(one)
 
 
 def with_end(text: str, name: str, at: datetime) -> str:

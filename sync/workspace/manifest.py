@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict
 from connectors.records import FieldType
 
 
-class Facts(BaseModel):
+class PluginFacts(BaseModel):
     """Section of plugin.toml; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Plugin(Facts):
+class Plugin(PluginFacts):
     """[plugin]."""
 
     name: str
@@ -28,14 +28,14 @@ class Plugin(Facts):
     description: str
 
 
-class Scope(Facts):
+class Scope(PluginFacts):
     """An API scope that the plugin needs, with the reason."""
 
     name: str
     why: str
 
 
-class DeclaredField(Facts):
+class DeclaredField(PluginFacts):
     """A field of the assignment that the plugin writes."""
 
     name: str
@@ -44,14 +44,14 @@ class DeclaredField(Facts):
     type: FieldType
 
 
-class WebhookFacts(Facts):
+class WebhookFacts(PluginFacts):
     """A webhook subscription."""
 
     type: str
     property: str = ""
 
 
-class ActionFacts(Facts):
+class ActionFacts(PluginFacts):
     """The custom workflow action of HubSpot."""
 
     uid: str
@@ -60,7 +60,7 @@ class ActionFacts(Facts):
     outputs: tuple[str, ...]
 
 
-class ConnectorFacts(Facts):
+class ConnectorFacts(PluginFacts):
     """[connectors.NAME]."""
 
     title: str
@@ -90,7 +90,7 @@ class ConnectorFacts(Facts):
         return self.model_dump()
 
 
-class Manifest(Facts):
+class Manifest(PluginFacts):
     """plugin.toml."""
 
     plugin: Plugin

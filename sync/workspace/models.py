@@ -10,7 +10,7 @@ from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
 
 FOLDER, IN_USE, TRIED = "models", "model.json", "tried"
-MEND = "Run `personasync fit` again, or delete the file to continue without a model."
+FIX = "Run `personasync fit` again, or delete the file to continue without a model."
 
 
 def save_model(state_dir: Path, file: ModelFile) -> Path:
@@ -47,15 +47,13 @@ def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:
     try:
         file = read_model(_text(path), where=where)
     except DefinitionError as error:
-        raise FixSettingsError(f"{error}.", mend=MEND) from error
+        raise FixSettingsError(f"{error}.", fix=FIX) from error
     if not file.gate.passed:
-        raise FixSettingsError(
-            f"{where}: this model did not pass validation: {' '.join(file.gate.sentences)}", mend=MEND
-        )
+        raise FixSettingsError(f"{where}: this model did not pass validation: {' '.join(file.gate.sentences)}", fix=FIX)
     changed = changed_traits(file, catalogue)
     if changed:
         raise FixSettingsError(
-            f"{where}: these traits changed since the model was fitted: {', '.join(changed)}.", mend=MEND
+            f"{where}: these traits changed since the model was fitted: {', '.join(changed)}.", fix=FIX
         )
     return file
 

@@ -13,17 +13,17 @@ from typing import Any, Literal
 from pydantic import Field
 
 from connectors.errors import FixSettingsError
-from segmenter.classifier.linear import Kind
-from segmenter.classifier.model_file import Names, Number, Row
-from sync.workspace.schema import Part, Slug
-from sync.workspace.toml_reader import as_toml, read_toml
+from segmenter.classifier.linear import ModelKind
+from segmenter.classifier.model_file import MatrixRow, Names, Number
+from sync.workspace.schema import FilePart, Slug
+from sync.workspace.toml_reader import read_toml, toml_string
 
 FOLDER = "proposals"
 HEADER = ("person_id", "segment")
 ACCEPTED = ".accepted.csv"
 
 
-class ProposalPart(Part):
+class ProposalPart(FilePart):
     """[proposal]: what was found; nothing of it is to be edited.
 
     Attributes:
@@ -48,7 +48,7 @@ class ProposalPart(Part):
     within: Slug | None = None
 
 
-class ProposedPart(Part):
+class ProposedPart(FilePart):
     """[[segments]]: edit name, title, message and keep."""
 
     number: int = Field(ge=1)
@@ -62,7 +62,7 @@ class ProposedPart(Part):
     markers: tuple[str, ...] = ()
 
 
-class Form(Part):
+class Form(FilePart):
     """proposals/NAME.model.json: the linear form of the segments as they were found.
 
     Attributes:
@@ -72,13 +72,13 @@ class Form(Part):
         calibration_error: Of its confidence, against segments found anew; None for latent classes.
     """
 
-    kind: Kind
+    kind: ModelKind
     labels: Names
     features: Names
-    weights: tuple[Row, ...]
-    intercepts: Row
-    fill: Row
-    mean: Row
+    weights: tuple[MatrixRow, ...]
+    intercepts: MatrixRow
+    fill: MatrixRow
+    mean: MatrixRow
     temperature: Number
     segments: tuple[int, ...]
     answers: dict[str, dict[str, Number]] = Field(default_factory=dict)
@@ -89,7 +89,7 @@ class Form(Part):
         return self.model_dump(exclude={"segments", "answers", "calibration_error"})
 
 
-class ProposalFile(Part):
+class ProposalFile(FilePart):
     """proposals/NAME.toml."""
 
     proposal: ProposalPart
@@ -110,7 +110,7 @@ def load(directory: Path, name: str) -> ProposalFile:
     path = path_of(directory, name)
     if not path.is_file():
         known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
-        raise FixSettingsError(f"Proposal {name!r} not found.", mend=f"{FOLDER} has: {known}.")
+        raise FixSettingsError(f"Proposal {name!r} not found.", fix=f"{FOLDER} has: {known}.")
     return read_toml(path, ProposalFile)
 
 
@@ -130,12 +130,12 @@ def labels(directory: Path, name: str) -> dict[str, int]:
         FixSettingsError: The file is missing or was changed.
     """
     path = path_of(directory, name, ".labels.csv")
-    mend = f"Run `personasync discover --name {name}` again."
+    fix = f"Run `personasync discover --name {name}` again."
     try:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return {person: int(number) for person, number in rows[1:]}
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", mend=mend) from error
+        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", fix=fix) from error
 
 
 def found_before(file: ProposalFile) -> int:
@@ -150,12 +150,12 @@ def accepted(directory: Path, name: str) -> dict[str, str]:
         FixSettingsError: It was not accepted yet, or the file was changed.
     """
     path = path_of(directory, name, ACCEPTED)
-    mend = f"Run `personasync discover --accept {name}`."
+    fix = f"Run `personasync discover --accept {name}`."
     try:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return dict(rows[1:])
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {error}.", mend=mend) from error
+        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {error}.", fix=fix) from error
 
 
 def form_of(directory: Path, name: str) -> Form | None:
@@ -171,7 +171,7 @@ def form_of(directory: Path, name: str) -> Form | None:
         return Form.model_validate_json(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise FixSettingsError(
-            f"{FOLDER}/{path.name} is damaged.", mend=f"Run `personasync discover --name {name}` again."
+            f"{FOLDER}/{path.name} is damaged.", fix=f"Run `personasync discover --name {name}` again."
         ) from error
 
 
@@ -218,7 +218,7 @@ def _table(header: str, values: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, str):
-        return as_toml(value)
+        return toml_string(value)
     if isinstance(value, Sequence):
         return "[" + ", ".join(_value(one) for one in value) + "]"
     return json.dumps(value)

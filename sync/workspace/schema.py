@@ -24,7 +24,7 @@ ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,3
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Part(BaseModel):
+class FilePart(BaseModel):
     """Section of a workspace file; unknown keys are errors."""
 
     # what people typed may be a secret in the wrong place: no error repeats it
@@ -38,7 +38,7 @@ def _is_zone(name: str) -> str:
     return name
 
 
-class WorkspacePart(Part):
+class WorkspacePart(FilePart):
     """[workspace]."""
 
     name: str = Field(min_length=1, description="Company or brand name.")
@@ -77,7 +77,7 @@ class ConnectionPart(OpenPart):
         return {key: str(value) for key, value in self.extra().items()}
 
 
-class TraitPart(Part):
+class TraitPart(FilePart):
     """[traits.NAME]: a platform's property, or an item of a survey, as a trait."""
 
     model_config = ConfigDict(
@@ -118,7 +118,7 @@ class TraitPart(Part):
         return self
 
 
-class GuardrailsPart(Part):
+class GuardrailsPart(FilePart):
     """[guardrails]: limits that block an apply."""
 
     max_changed: Share = Field(default=0.2, description="Maximum share of contacts whose values change in one plan.")
@@ -132,7 +132,7 @@ class GuardrailsPart(Part):
     )
 
 
-class ClassifyPart(Part):
+class ClassifyPart(FilePart):
     """[classify]: sources of segment assignments, their order, and the confidence they need."""
 
     order: tuple[Literal["declared", "survey", "rules", "model"], ...] = Field(
@@ -161,7 +161,7 @@ class ClassifyPart(Part):
     )
 
 
-class ToolPart(Part):
+class ToolPart(FilePart):
     """[tools.NAME]: a typing tool of `survey design`, `survey import` or `discover --accept`."""
 
     who: str = Field(
@@ -173,7 +173,7 @@ class ToolPart(Part):
     )
 
 
-class ValuePart(Part):
+class ValuePart(FilePart):
     """[value]: margin and contact cost for customer value, and which segments to push."""
 
     margin: float = Field(
@@ -187,7 +187,7 @@ class ValuePart(Part):
     )
 
 
-class ConsentPart(Part):
+class ConsentPart(FilePart):
     """[consent]: which consent states are marketable. A person's strictest consent applies."""
 
     push: tuple[Consent, ...] = Field(
@@ -202,7 +202,7 @@ class ConsentPart(Part):
     )
 
 
-class SensitivePart(Part):
+class SensitivePart(FilePart):
     """[sensitive]: permitted use of sensitive traits (health, religion, politics). None by default."""
 
     purpose: str = Field(default="", description="Purpose of processing sensitive traits; have counsel review it.")
@@ -218,7 +218,7 @@ class SensitivePart(Part):
         return self
 
 
-class PersonalizePart(Part):
+class PersonalizePart(FilePart):
     """[personalize]: limits of recommendations, and of values that may feel intrusive."""
 
     next_people: int = Field(
@@ -257,7 +257,7 @@ class PersonalizePart(Part):
         return self
 
 
-class PrivacyPart(Part):
+class PrivacyPart(FilePart):
     """[privacy]: smallest group that is reported."""
 
     min_group_shown: int = Field(
@@ -265,7 +265,7 @@ class PrivacyPart(Part):
     )
 
 
-class ServePart(Part):
+class ServePart(FilePart):
     """[serve]: the webhook service. Secrets are references, as in [connections.NAME]."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -290,7 +290,7 @@ class ServePart(Part):
     tries: int = Field(default=5, ge=1, description="Attempts per contact before it is set aside as a dead letter.")
 
 
-class HoldoutPart(Part):
+class HoldoutPart(FilePart):
     """[holdout]: global holdout, never emailed, to measure the incremental value of all campaigns."""
 
     share: Annotated[float, Field(ge=0, lt=1)] = Field(
@@ -299,7 +299,7 @@ class HoldoutPart(Part):
     salt: str = Field(default="everybody", description="Seed of the random holdout; don't change it once in use.")
 
 
-class ResultsPart(Part):
+class ResultsPart(FilePart):
     """[results]: attribution window, and machine opens."""
 
     order_days: int = Field(
@@ -315,7 +315,7 @@ class ResultsPart(Part):
     )
 
 
-class MainFile(Part):
+class MainFile(FilePart):
     """personasync.toml."""
 
     workspace: WorkspacePart
@@ -334,7 +334,7 @@ class MainFile(Part):
     results: ResultsPart = ResultsPart()
 
 
-class SegmentPart(Part):
+class SegmentPart(FilePart):
     """[[segments]]."""
 
     name: Slug
@@ -352,13 +352,13 @@ class SegmentPart(Part):
     )
 
 
-class SegmentsFile(Part):
+class SegmentsFile(FilePart):
     """segments.toml."""
 
     segments: tuple[SegmentPart, ...] = ()
 
 
-class PersonaPart(Part):
+class PersonaPart(FilePart):
     """[personas.SLUG]: the profile of a persona, written by your team. Facts are stored elsewhere."""
 
     name: str
@@ -397,7 +397,7 @@ class FieldPart(OpenPart):
         return {connection: str(name) for connection, name in self.extra().items()}
 
 
-class PersonasFile(Part):
+class PersonasFile(FilePart):
     """personas.toml."""
 
     personas: dict[Slug, PersonaPart] = Field(default_factory=dict)

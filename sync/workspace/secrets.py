@@ -29,11 +29,11 @@ def check_reference(reference: str, *, where: str) -> None:
         FixSettingsError: It is no reference, perhaps the secret itself; the message does not repeat it.
     """
     if not reference:
-        raise FixSettingsError(f"{where} is missing.", mend=f"{HOW}.")
+        raise FixSettingsError(f"{where} is missing.", fix=f"{HOW}.")
     kind, colon, name = reference.partition(":")
     if not colon or kind not in KINDS or not name.strip():
         raise FixSettingsError(
-            f"{where} is not a reference to a secret.", mend=f"{HOW}; never put the secret itself into the file."
+            f"{where} is not a reference to a secret.", fix=f"{HOW}; never put the secret itself into the file."
         )
 
 
@@ -65,7 +65,7 @@ def resolve_secret(
         found, reason = _from_file(directory / name, where), f"the file {name} is missing or empty"
     value = (found or "").strip().removeprefix(BOM).strip()
     if not value:
-        raise CredentialError(f"{where}: {reason}.", mend="Set it, then run `personasync doctor`.")
+        raise CredentialError(f"{where}: {reason}.", fix="Set it, then run `personasync doctor`.")
     secret = Secret(value)
     remember(secret)
     parts = value.split() if several else [value]
@@ -84,7 +84,7 @@ def _check_characters(value: str, *, where: str) -> None:
     """Refuse a secret with a character that no platform's secrets have: an editor or a copy put it there."""
     for position, character in enumerate(value, start=1):
         if not _VISIBLE.fullmatch(character):
-            raise CredentialError(f"{where}: character {position} is {_described(character)}.", mend=COPY)
+            raise CredentialError(f"{where}: character {position} is {_described(character)}.", fix=COPY)
 
 
 def _described(character: str) -> str:
@@ -139,7 +139,7 @@ def _from_keyring(name: str, where: str) -> str | None:
         return keyring.get_password(SERVICE, name)
     except KeyringError as error:
         raise CredentialError(
-            f"{where}: the keyring is not available.", mend="Use env:NAME or file:PATH instead."
+            f"{where}: the keyring is not available.", fix="Use env:NAME or file:PATH instead."
         ) from error
 
 
@@ -153,4 +153,4 @@ def _from_file(path: Path, where: str) -> str | None:
         return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8")
     except UnicodeDecodeError:
         # its error holds the bytes, so it is not kept as the cause
-        raise CredentialError(f"{where}: the file {path.name} is not UTF-8 text.", mend="Save it as UTF-8.") from None
+        raise CredentialError(f"{where}: the file {path.name} is not UTF-8 text.", fix="Save it as UTF-8.") from None

@@ -124,7 +124,7 @@ class Workspace:
         """
         if name not in self.connections:
             known = ", ".join(self.connections) or "none"
-            raise FixSettingsError(f"There is no connection {name!r}.", mend=f"{MAIN} has: {known}.")
+            raise FixSettingsError(f"There is no connection {name!r}.", fix=f"{MAIN} has: {known}.")
         part = self.connections[name]
         facts = manifest.connectors[part.connector]
         settings = part.settings()
@@ -239,7 +239,7 @@ def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
     unknown = [name for name in purpose.allow if name not in known.traits and name not in NEXT]
     if unknown:
         at = at_line(path.name, read_text(path), ("sensitive", "allow"))
-        raise FixSettingsError(f"{at}: unknown trait {unknown[0]!r} in `allow`.", mend="Check for a typo.")
+        raise FixSettingsError(f"{at}: unknown trait {unknown[0]!r} in `allow`.", fix="Check for a typo.")
 
 
 def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:

@@ -28,7 +28,7 @@ def read_toml(path: Path, shape: type[Shape]) -> Shape:
         return shape.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise FixSettingsError(
-            f"{path.name} is not valid TOML: {error}.", mend="Check that line and the one above."
+            f"{path.name} is not valid TOML: {error}.", fix="Check that line and the one above."
         ) from error
     except ValidationError as error:
         told = [_sentence(path.name, text, shape, dict(found)) for found in error.errors(include_input=False)]
@@ -44,10 +44,10 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError as error:
-        mend = "Run `personasync init`, or give the folder with --workspace."
-        raise FixSettingsError(f"{path.name} not found in {path.parent}.", mend=mend) from error
+        fix = "Run `personasync init`, or give the folder with --workspace."
+        raise FixSettingsError(f"{path.name} not found in {path.parent}.", fix=fix) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Save it as UTF-8 text.") from error
+        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Save it as UTF-8 text.") from error
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -74,7 +74,7 @@ def replace_bytes(path: Path, content: bytes) -> None:
     unfinished.replace(path)
 
 
-def as_toml(value: str) -> str:
+def toml_string(value: str) -> str:
     """Return a text as TOML writes it, on one line."""
     # JSON's escapes are TOML's, but for DEL, which JSON leaves as it is
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -20,7 +20,7 @@ FOLDER = "tools"
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
+class SavedTool:
     """A saved tool, and why the waterfall can't ask it ("" where it can)."""
 
     file: ToolFile
@@ -48,11 +48,11 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
         known = (
             ", ".join(one.stem for one in _files(state_dir)) or "none yet; create one with `personasync survey design`"
         )
-        raise FixSettingsError(f"There is no typing tool {name!r}.", mend=f"Available: {known}.")
+        raise FixSettingsError(f"There is no typing tool {name!r}.", fix=f"Available: {known}.")
     return _read(path)
 
 
-def load_tools(workspace: Workspace) -> list[Connected]:
+def load_tools(workspace: Workspace) -> list[SavedTool]:
     """Return every saved tool in the order in which they are asked: that of [classify] tools, else the longest first.
 
     Raises:
@@ -66,7 +66,7 @@ def load_tools(workspace: Workspace) -> list[Connected]:
     if wanted is not None:
         place = {name: number for number, name in enumerate(wanted)}
         ordered.sort(key=lambda file: place.get(file.name, len(place)))
-    return [Connected(file, _lacking(file, workspace)) for file in ordered]
+    return [SavedTool(file, _lacking(file, workspace)) for file in ordered]
 
 
 def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) -> None:
@@ -75,7 +75,7 @@ def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) ->
         if name not in known:
             raise FixSettingsError(
                 f"{MAIN}, {where}: there is no typing tool {name!r}.",
-                mend=(f"Available: {', '.join(known) or 'none yet; create one with `personasync survey design`'}."),
+                fix=(f"Available: {', '.join(known) or 'none yet; create one with `personasync survey design`'}."),
             )
 
 
@@ -133,5 +133,5 @@ def _read(path: Path) -> ToolFile:
             return read_tool(file.read(LARGEST_FILE + 1), where=where)
     except DefinitionError as error:
         raise FixSettingsError(
-            f"{error}.", mend="Create it again with `personasync survey`, or delete the file."
+            f"{error}.", fix="Create it again with `personasync survey`, or delete the file."
         ) from error

@@ -64,7 +64,7 @@ def walk(connector: Connector) -> set[str]:
     rows = [(key, emails[key]) for key in ids[:5]]
     assert done(connector.push(changes(connector, rows, "a"))) == {"applied"}
     assert done(connector.push(changes(connector, rows, None))) == {"applied"}
-    assert connector.look(changes(connector, rows, "a"))[rows[0][0], "group", "champions"] is None
+    assert connector.read_back(changes(connector, rows, "a"))[rows[0][0], "group", "champions"] is None
     list(connector.read("memberships", {}))
     return set(connector.traffic.requests)
 

@@ -80,7 +80,7 @@ def test_every_recorded_answer_of_hubspot_is_classified(shared: Path) -> None:
         wanted = WANTED.get(one["status"])
         assert kind == ("ok" if wanted is None else wanted.__name__), (one["path"], found)
         if kind == "ok" and "CONTACT" in one["path"] and found.get("results"):
-            assert contacts.rows("crm", found["results"], contacts.READ).num_rows >= len(found["results"])
+            assert contacts.contact_rows("crm", found["results"], contacts.READ).num_rows >= len(found["results"])
 
     assert sum(count for (status, _), count in seen.items() if status == 429) > 90
     assert seen[200, "ok"] > 1_000
@@ -107,7 +107,7 @@ def test_every_recorded_answer_of_mailchimp_is_classified(shared: Path) -> None:
         wanted = WANTED.get(one["status"])
         assert kind == ("ok" if wanted is None else wanted.__name__), (one["path"], found)
         if kind == "ok" and "/members" in path and "email_address" in found:
-            assert members.rows("email", [found], ["FNAME"]).num_rows == 1
+            assert members.member_rows("email", [found], ["FNAME"]).num_rows == 1
 
     assert seen[404, "NotFoundError"] > 100
     assert seen[400, "RejectedError"] > 20

@@ -14,12 +14,12 @@ from connectors.hubspot import operations
 from connectors.hubspot.api import HIDDEN_TOKEN
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_SEARCH, Operation
-from connectors.hubspot.times import moment
+from connectors.hubspot.times import hubspot_moment
 from connectors.mailchimp import api as mailchimp_api
 from connectors.mailchimp.api import ENDPOINTS
 from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Change
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
@@ -73,7 +73,7 @@ def test_s7_a_post_that_meets_a_limit_is_sent_again(sandbox: Sandbox, open_hubsp
     hubspot = open_hubspot()
     hubspot._transport._wait = lambda _seconds: None
     body = {"status": "error", "message": "You have reached your secondly limit.", "policyName": "SECONDLY"}
-    sandbox.journal.faults[:] = [Fault(kind="status", match="/search", status=429, body=body, times=2)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="/search", status=429, body=body, times=2)]
 
     assert list(hubspot.read("contacts", {"since": "0"}))
     assert [one.status for one in sandbox.journal.entries if one.path.endswith("/search")] == [429, 429, 200]
@@ -92,7 +92,7 @@ def test_s7_every_request_has_a_time_limit(open_hubspot: OpenHubSpot) -> None:
     "text", ["2026-11-20T10:15:00.000Z", "2026-11-20T11:15:00+01:00", "2026-11-20T10:15:00", "1795169700000"]
 )
 def test_s9_moments_are_always_utc(text: str) -> None:
-    found = moment(text)
+    found = hubspot_moment(text)
 
     assert found is not None
     assert (found.tzinfo, found.hour, found.minute) == (UTC, 10, 15)

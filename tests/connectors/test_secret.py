@@ -41,7 +41,7 @@ def test_what_others_say_repeats_no_known_secret() -> None:
     for text in said:
         assert HIDDEN in hide(f"<{text}>"), text
         assert "0a1b" not in hide(f"<{text}>")
-    assert VALUE not in str(ContractError("It broke.", mend=VALUE))
+    assert VALUE not in str(ContractError("It broke.", fix=VALUE))
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from connectors.records import ORDERS
-from segmenter.classifier.train import Sample, lacking
+from segmenter.classifier.train import Sample, missing_for_fit
 from segmenter.errors import DefinitionError
 from segmenter.minimum import needs, of_a_segment
 from segmenter.stats.item_matrix import numbers
 from segmenter.surveys.answers import AnswerSheet
-from segmenter.surveys.survey_checks import examine
-from segmenter.typing_tool.build import Order, make_tool
+from segmenter.surveys.survey_checks import check_survey
+from segmenter.typing_tool.build import ToolRequest, make_tool
 from segmenter.typing_tool.targets import given
 from segmenter.value.clv import TooLittle, fit_value_model
-from segmenter.value.rfm_summary import history
+from segmenter.value.rfm_summary import purchase_history
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FORM = re.compile(r"needs ([\d,]+) [a-z ]+, you have ([\d,]+)")
@@ -29,14 +29,14 @@ FORM = re.compile(r"needs ([\d,]+) [a-z ]+, you have ([\d,]+)")
 def of_the_value_model() -> str:
     orders = ibis.memtable(ORDERS.columns.empty_table())
     links = ibis.memtable([("a", "b")], schema={"contact_key": "string", "person_id": "string"})
-    found = fit_value_model(history(orders, links, NOW), NOW, np.random.default_rng(0))
+    found = fit_value_model(purchase_history(orders, links, NOW), NOW, np.random.default_rng(0))
     assert isinstance(found, TooLittle)
     return found.sentence
 
 
 def of_a_model() -> str:
     sample = Sample(("a", "b"), np.zeros((12, 2)), np.array(["x"] * 6 + ["y"] * 6))
-    told = lacking(sample)
+    told = missing_for_fit(sample)
     assert len(told) == 3
     return " ".join(told)
 
@@ -49,7 +49,7 @@ def of_discover() -> str:
 
 def of_a_tool() -> str:
     sheet = AnswerSheet(tuple("abcdef"), ("q1",), np.arange(6.0)[:, None], tuple("xyxyxy"))
-    order = Order("t", "t", "given", None, {}, NOW)
+    order = ToolRequest("t", "t", "given", None, {}, NOW)
     with pytest.raises(DefinitionError) as caught:
         make_tool(sheet, given(np.array([0, 1] * 3)), ["x", "y"], order, np.random.default_rng(0))
     return str(caught.value)
@@ -57,7 +57,7 @@ def of_a_tool() -> str:
 
 def of_a_survey() -> str:
     sheet = AnswerSheet(tuple("abcdef"), ("q1",), np.arange(6.0)[:, None])
-    return next(one.message for one in examine(sheet) if one.kind == "size")
+    return next(one.message for one in check_survey(sheet) if one.kind == "size")
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from sync.assign.job import assign
 from sync.cli.main import run
 from sync.clock import now
 from sync.ops.demo import make_workspace
-from sync.ops.setup import create, missing
+from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -81,28 +81,26 @@ class Moment:
         return world
 
 
-def get_ready(bench: Workbench) -> str:
+def get_ready(session: Session) -> str:
     """Read everything, assign everybody, make what is ours."""
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    create(bench, missing(bench))
+    pull(session)
+    assign(session, as_of=session.now())
+    create_missing(session, missing_steps(session))
     return ""
 
 
-def apply_it(bench: Workbench) -> str:
+def apply_it(session: Session) -> str:
     """Plan and apply; return the run."""
-    plan(bench)
-    return apply(bench).run_id
+    plan(session)
+    return apply(session).run_id
 
 
-def moment_after(
-    step: Callable[[Workbench], str], folder: Path, *, world: World, before: Moment | None = None
-) -> Moment:
+def moment_after(step: Callable[[Session], str], folder: Path, *, world: World, before: Moment | None = None) -> Moment:
     """Do a step on *world*, from a new workspace or from that of *before*."""
     with Sandbox(world) as sandbox:
         platforms = connected(sandbox, folder / "workspace", before)
-        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-            told = step(bench)
+        with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+            told = step(session)
         tables = tables_of(world)
     return Moment(tables, platforms.folder / ".personasync", told)
 
@@ -159,21 +157,21 @@ def platforms(tmp_path: Path, moment: Moment | None) -> Iterator[Platforms]:
 
 
 @pytest.fixture
-def bench(platforms: Platforms) -> Iterator[Workbench]:
-    with open_workbench(platforms.folder, now=now, environment=platforms.environment) as opened:
+def session(platforms: Platforms) -> Iterator[Session]:
+    with open_session(platforms.folder, now=now, environment=platforms.environment) as opened:
         yield opened
 
 
 @pytest.fixture
-def ready(bench: Workbench) -> Workbench:
+def ready(session: Session) -> Session:
     """A workspace that has pulled and assigned, on platforms that have what is ours."""
-    return bench
+    return session
 
 
 @pytest.fixture
-def applied(bench: Workbench, applied_moment: Moment) -> str:
-    """The run that applied the first plan of *bench*."""
-    del bench
+def applied(session: Session, applied_moment: Moment) -> str:
+    """The run that applied the first plan of *session*."""
+    del session
     return applied_moment.told
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms, edit
 
 LABELS = ("Bargain Ben", "Regular Rita", "Rita Regular", "Gus Gift", "Bo Bargain", "Nora New")
 
 
-def switch_on(platforms: Platforms, bench: Workbench, mode: str = "write", labels: tuple[str, ...] = LABELS) -> None:
+def switch_on(platforms: Platforms, session: Session, mode: str = "write", labels: tuple[str, ...] = LABELS) -> None:
     """Let the workspace write hs_persona, on an account in which somebody made our personas."""
     definition = platforms.crm.properties["contacts/hs_persona"]
     options = [
@@ -17,4 +17,4 @@ def switch_on(platforms: Platforms, bench: Workbench, mode: str = "write", label
     ]
     platforms.crm.properties["contacts/hs_persona"] = {**definition, "options": options}
     edit(platforms, 'connector = "hubspot"', f'connector = "hubspot"\nhs_persona = "{mode}"')
-    bench.reload()
+    session.reload()

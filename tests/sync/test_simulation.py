@@ -29,10 +29,10 @@ from sync.apply.undo import intended, undo
 from sync.assign.job import assign
 from sync.clock import now
 from sync.ops.demo import make_workspace
-from sync.ops.setup import create, missing
+from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from tests.sync.busy_people import BusyPeople
 
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "1000"))
@@ -64,23 +64,23 @@ class Platforms(RuleBasedStateMachine):
         self.sandbox = Sandbox(world)
         self.sandbox.__enter__()
         self.people = BusyPeople(world)
-        self.bench = self._open()
-        create(self.bench, missing(self.bench))
+        self.session = self._open()
+        create_missing(self.session, missing_steps(self.session))
         self.sync(0)
 
-    def _open(self) -> Workbench:
+    def _open(self) -> Session:
         workspace, access = self.folder / "workspace", self.sandbox.access
         make_workspace(workspace, access)
         file = workspace / "personasync.toml"
         file.write_text(file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1"), "utf-8")
         secrets = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
         environment = {**secrets, "PERSONASYNC_BUDGETS": str(self.folder / "budgets")}
-        self.opened = open_workbench(workspace, now=now, environment=environment)
-        bench = self.opened.__enter__()
-        crm: Any = bench.connector("crm")
+        self.opened = open_session(workspace, now=now, environment=environment)
+        session = self.opened.__enter__()
+        crm: Any = session.connector("crm")
         crm._transport._budgets["search"].requests = 100_000  # the local platform does not count here
         crm._burst.requests = 100_000
-        return bench
+        return session
 
     def teardown(self) -> None:
         if hasattr(self, "opened"):
@@ -99,11 +99,11 @@ class Platforms(RuleBasedStateMachine):
             self.take_back()
         if again:
             self.settle()
-            pull(self.bench)  # who was erased while others changed is known at the second reading
+            pull(self.session)  # who was erased while others changed is known at the second reading
             self.sync(0)
             self.settle()
-            pull(self.bench)
-            assert plan(self.bench).plan.changes == []
+            pull(self.session)
+            assert plan(self.session).plan.changes == []
 
     def work(self, deeds: int) -> None:
         """So many deeds, each by anybody."""
@@ -114,17 +114,17 @@ class Platforms(RuleBasedStateMachine):
     def sync(self, meanwhile: int) -> None:
         """Pull, assign and plan; *meanwhile* people go on; apply."""
         self.settle()
-        pull(self.bench)
+        pull(self.session)
         # so many leads may come to so few people that the guardrail about missing orders rightly speaks
-        assign(self.bench, as_of=self.bench.now(), override=frozenset({"trait_quality"}))
-        planned = plan(self.bench)
+        assign(self.session, as_of=self.session.now(), override=frozenset({"trait_quality"}))
+        planned = plan(self.session)
         if meanwhile:
             self.work(meanwhile)
         before = self.theirs()
-        applied = apply(self.bench, planned.path, override=GUARDRAILS)
+        applied = apply(self.session, planned.path, override=GUARDRAILS)
         assert self.theirs() == before
         assert applied.failed == {}
-        applied_now = self.bench.control.ledger.outcomes(applied.run_id, state="applied")
+        applied_now = self.session.control.ledger.outcomes(applied.run_id, state="applied")
         self.applied_is_shown([one.change for one in applied_now])
 
     def applied_is_shown(self, changes: Sequence[Change]) -> None:
@@ -147,7 +147,7 @@ class Platforms(RuleBasedStateMachine):
     def take_back(self) -> None:
         """Undo the newest apply."""
         before = self.theirs()
-        undone = undo(self.bench, intended(self.bench, "last"))
+        undone = undo(self.session, intended(self.session, "last"))
         assert self.theirs() == before
         assert undone.failed == {}
 

@@ -12,8 +12,8 @@ from typing import Any
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBERSHIPS, ORDERS
 from sync.clock import now
 from sync.plan.file import read_plan
-from sync.session import Workbench, open_workbench
-from sync.traits.aggregates import KeptFacts
+from sync.session import Session, open_session
+from sync.traits.aggregates import KeptAggregates
 
 TIMES = {
     "history",
@@ -73,58 +73,58 @@ def consents(tables: Mapping[str, Mapping[str, Any]]) -> Found:
 
 def workspace(folder: Path) -> Found:
     """Return what a workspace knows, without ids and times that differ between two runs."""
-    with open_workbench(folder, now=now, environment=os.environ) as bench:
+    with open_session(folder, now=now, environment=os.environ) as session:
         return {
-            **{table.name: _rows(bench, table.name) for table in (CONTACTS, MEMBERSHIPS, ORDERS)},
-            "versions": {name: _versions(bench, name) for name in (CONTACTS.name, MEMBERSHIPS.name, ORDERS.name)},
-            "persons": _persons(bench),
-            "assigned": Counter(str(row[3]) for row in _rows(bench, ASSIGNMENTS.name)),
-            "facts": _facts(bench),
+            **{table.name: _rows(session, table.name) for table in (CONTACTS, MEMBERSHIPS, ORDERS)},
+            "versions": {name: _versions(session, name) for name in (CONTACTS.name, MEMBERSHIPS.name, ORDERS.name)},
+            "persons": _persons(session),
+            "assigned": Counter(str(row[3]) for row in _rows(session, ASSIGNMENTS.name)),
+            "facts": _facts(session),
             "cursors": {
-                f"{name} {stream}": bool(bench.control.cursors.get(name, stream))
-                for name in bench.workspace.connections
+                f"{name} {stream}": bool(session.control.cursors.get(name, stream))
+                for name in session.workspace.connections
                 for stream in ("contacts", "memberships", "orders")
             },
-            "ledger": _ledger(bench),
-            "ours": sorted(map(list, zip(*bench.control.ledger.groups_made().to_pydict().values(), strict=True))),
-            "twice": _twice(bench),
-            "plan": _plan(bench),
+            "ledger": _ledger(session),
+            "ours": sorted(map(list, zip(*session.control.ledger.groups_made().to_pydict().values(), strict=True))),
+            "twice": _twice(session),
+            "plan": _plan(session),
         }
 
 
-def _rows(bench: Workbench, name: str) -> list[list[Any]]:
-    rows = bench.warehouse.current(name).to_pyarrow().to_pylist()
+def _rows(session: Session, name: str) -> list[list[Any]]:
+    rows = session.warehouse.current(name).to_pyarrow().to_pylist()
     kept = [[str(value) for key, value in row.items() if key not in NOT_COMPARED] for row in rows]
     return sorted(kept)
 
 
-def _facts(bench: Workbench) -> list[list[str]]:
+def _facts(session: Session) -> list[list[str]]:
     """What is kept of people from one `assign` to the next."""
-    kept = KeptFacts(bench.warehouse)
+    kept = KeptAggregates(session.warehouse)
     mark = kept.mark()
     if mark is None:
         return []
-    rows = kept.facts.to_pyarrow().to_pylist()
+    rows = kept.aggregates.to_pyarrow().to_pylist()
     told = sorted([f"{name}: {value}" for name, value in row.items() if name not in NOT_COMPARED] for row in rows)
     return [[str(mark.as_of)], *told]
 
 
-def _versions(bench: Workbench, name: str) -> int:
-    return int(bench.warehouse.history(name).count().execute())
+def _versions(session: Session, name: str) -> int:
+    return int(session.warehouse.history(name).count().execute())
 
 
-def _persons(bench: Workbench) -> list[list[str]]:
+def _persons(session: Session) -> list[list[str]]:
     groups: dict[str, list[str]] = {}
-    for key, person in bench.control.links.mapping().items():
+    for key, person in session.control.links.mapping().items():
         groups.setdefault(person, []).append(key)
     return sorted(sorted(keys) for keys in groups.values())
 
 
-def _ledger(bench: Workbench) -> list[list[str]]:
+def _ledger(session: Session) -> list[list[str]]:
     """The newest entry of each change: what the platforms shall show if nobody else wrote."""
     newest: dict[tuple[str, ...], list[str]] = {}
-    for run in reversed(bench.control.runs.newest(10_000)):
-        for outcome in bench.control.ledger.outcomes(run.run_id):
+    for run in reversed(session.control.runs.newest(10_000)):
+        for outcome in session.control.ledger.outcomes(run.run_id):
             change = outcome.change
             key = (change.connection, change.platform_id, change.kind, change.name)
             if outcome.state in {"applied", "unchanged"}:
@@ -132,12 +132,12 @@ def _ledger(bench: Workbench) -> list[list[str]]:
     return sorted(newest.values())
 
 
-def _twice(bench: Workbench) -> list[list[str]]:
+def _twice(session: Session) -> list[list[str]]:
     """Changes that the ledger says were applied more than once to the same value in a row, and open ones."""
     seen: dict[tuple[str, ...], str | None] = {}
-    found = [["open", str(change)] for changes in bench.control.ledger.unsettled().values() for change in changes]
-    for run in reversed(bench.control.runs.newest(10_000)):
-        for outcome in bench.control.ledger.outcomes(run.run_id, state="applied"):
+    found = [["open", str(change)] for changes in session.control.ledger.unsettled().values() for change in changes]
+    for run in reversed(session.control.runs.newest(10_000)):
+        for outcome in session.control.ledger.outcomes(run.run_id, state="applied"):
             change = outcome.change
             key = (change.connection, change.platform_id, change.kind, change.name)
             if key in seen and seen[key] == change.after:
@@ -146,11 +146,11 @@ def _twice(bench: Workbench) -> list[list[str]]:
     return found
 
 
-def _plan(bench: Workbench) -> list[list[str]]:
-    newest = bench.control.plans.latest()
+def _plan(session: Session) -> list[list[str]]:
+    newest = session.control.plans.latest()
     if newest is None:
         return []
-    plan = read_plan(bench.workspace.directory / newest.path)
+    plan = read_plan(session.workspace.directory / newest.path)
     return sorted([c.connection, c.platform_id, c.kind, c.name, str(c.before), str(c.after)] for c in plan.changes)
 
 

@@ -15,10 +15,10 @@ from unittest import mock
 
 from connectors.hubspot import scan as pulling
 from connectors.hubspot.id_gap import Meeting
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.transport import transport
 from connectors.transport.transport import Transport
-from sync import session as workbench
+from sync import session
 from sync.workspace.manifest import Manifest, load_manifest
 from tests.connectors.hubspot.patient import LessPatient
 from tests.torture import checks
@@ -85,7 +85,7 @@ def small_pages(*, jobs: bool, exports: bool = False) -> Iterator[None]:
     defaults = {**(Transport.__init__.__kwdefaults__ or {}), "wait": lambda _seconds: None}
     manifest = _manifest(jobs=jobs)
     with (
-        mock.patch.object(workbench, "load_manifest", return_value=manifest),
+        mock.patch.object(session, "load_manifest", return_value=manifest),
         mock.patch.object(Transport.__init__, "__kwdefaults__", defaults),
         mock.patch.object(transport, "READ_SECONDS", 1.0),
         mock.patch.object(pulling, "FEW", 0),
@@ -123,7 +123,7 @@ def examine(stage: Stage, *, share: float, offset: int) -> Iterator[tuple[str, V
                         turn += 1
                         if turn % max(round(1 / share), 1) == offset % max(round(1 / share), 1):
                             skip = seed * 7919 % count
-                            hit = Fault(**{**fault, "match": path, "method": method, "skip": skip})
+                            hit = InjectedFault(**{**fault, "match": path, "method": method, "skip": skip})
                             where = f"{scene.name}, {method} {path} ({skip}), {name}"
                             _under_fault(stage, scene, hit, expected, where, verdict)
         yield scene.name, verdict
@@ -165,7 +165,7 @@ def _pattern(path: str) -> str:
 
 
 def _under_fault(
-    stage: Stage, scene: FaultScene, fault: Fault, expected: Mapping[str, Any], where: str, verdict: Verdict
+    stage: Stage, scene: FaultScene, fault: InjectedFault, expected: Mapping[str, Any], where: str, verdict: Verdict
 ) -> None:
     with _on_stage(stage, scene):
         _set_faults(stage, [asdict(fault)])

@@ -36,27 +36,29 @@ class Bug:
     replacement: Any
 
 
-def _cursor_first(bench: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, progress: Any) -> None:
+def _cursor_first(
+    session: Any, connector: Any, stream: str, pulled: Any, *, run: Any, full: bool, progress: Any
+) -> None:
     """Move the cursor before the rows are safe."""
     del full, progress
-    known = partial(bench.warehouse.known_ids, connector.name)
-    pages = list(connector.read(stream, bench.control.cursors.get(connector.name, stream), known))
-    bench.control.cursors.move(connector.name, stream, pages[-1].cursor or {}, run.run_id)
+    known = partial(session.warehouse.known_ids, connector.name)
+    pages = list(connector.read(stream, session.control.cursors.get(connector.name, stream), known))
+    session.control.cursors.move(connector.name, stream, pages[-1].cursor or {}, run.run_id)
     for page in pages:
         if page.table != "memberships":
-            bench.warehouse.append(page.table, page.rows, recorded_at=bench.now())
+            session.warehouse.append(page.table, page.rows, recorded_at=session.now())
     groups = [group for page in pages for group in page.groups]
     rows = [page.rows for page in pages if page.table == "memberships"]
-    pull._keep_snapshot(bench, connector, rows, groups, pulled)
+    pull._keep_snapshot(session, connector, rows, groups, pulled)
 
 
 def _outcome_first(
-    bench: Any, connector: Any, changes: Sequence[Change], outcomes: Any, run: Any, progress: Any
+    session: Any, connector: Any, changes: Sequence[Change], outcomes: Any, run: Any, progress: Any
 ) -> None:
     """Note the outcome before the request."""
     del progress
     settled = [Outcome(change, "applied") for change in changes]
-    bench.control.ledger.settle(run.run_id, settled)
+    session.control.ledger.settle(run.run_id, settled)
     outcomes.update({sending.key(one.change): one for one in settled})
     for _ in connector.push(changes):
         pass
@@ -71,11 +73,11 @@ def _position_first(store: Any, control: Any, run_id: str) -> identity_map.Follo
     return done
 
 
-def _blind_recovery(bench: Any, connector: Any) -> int:
+def _blind_recovery(session: Any, connector: Any) -> int:
     """Take for granted that what was sent took effect."""
-    for run_id, changes in bench.control.ledger.unsettled().items():
+    for run_id, changes in session.control.ledger.unsettled().items():
         mine = [Outcome(change, "applied") for change in changes if change.connection == connector.name]
-        bench.control.ledger.settle(run_id, mine)
+        session.control.ledger.settle(run_id, mine)
     return 0
 
 
@@ -94,9 +96,9 @@ def _versions_twice(self: Any, schema: Any, incoming: Any) -> Any:
     return incoming
 
 
-def _blind_undo(bench: Any, name: str, changes: Sequence[Change], found: Any) -> list[Change]:
+def _blind_undo(session: Any, name: str, changes: Sequence[Change], found: Any) -> list[Change]:
     """Put back what was there before, whatever is there now."""
-    del bench, name, found
+    del session, name, found
     return [
         Change(c.connection, c.platform_id, c.person_id, c.email, c.kind, c.name, c.after, c.before) for c in changes
     ]

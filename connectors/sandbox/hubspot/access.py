@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from connectors.sandbox.hubspot.calls import KINDS
-from connectors.sandbox.hubspot.errors import Refusal, missing_scopes, not_found
+from connectors.sandbox.hubspot.errors import Refusal, missing_scopes, no_such_resource
 from connectors.sandbox.world import HUBSPOT_TOKEN
 
 # an endpoint needs one scope out of each of its sets
@@ -59,7 +59,7 @@ def by_kind(use: str, *parameters: str) -> NeedsOf:
     def needs(path: Mapping[str, str]) -> Needs:
         kinds = [KINDS[path[name].lower()] for name in parameters]
         if not all(kind in _OF_KIND[use] for kind in kinds):
-            raise not_found()
+            raise no_such_resource()
         return tuple(scope for kind in kinds for scope in _OF_KIND[use][kind])
 
     return needs

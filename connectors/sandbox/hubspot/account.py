@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import Answer, Call, ok
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall, ok
 from connectors.sandbox.hubspot.definitions import DAY_ONE
-from connectors.sandbox.hubspot.errors import not_found
+from connectors.sandbox.hubspot.errors import no_such_resource
 from connectors.sandbox.hubspot.shapes import page_of_ids
 from connectors.sandbox.hubspot.times import iso, to_ms
 from connectors.sandbox.hubspot.webhooks import PORTAL_ID
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 PEOPLE = ((1, "Mara", "Lind"), (2, "Tomas", "Okoye"), (3, "Ines", "Farrell"))
 
 
-def details(_call: Call) -> Answer:
+def details(_call: HubSpotCall) -> Answer:
     """Answer ``GET /account-info/v3/details``."""
     return ok(
         {
@@ -34,7 +34,7 @@ def details(_call: Call) -> Answer:
     )
 
 
-def daily_usage(call: Call) -> Answer:
+def daily_usage(call: HubSpotCall) -> Answer:
     """Answer ``GET /account-info/v3/api-usage/daily/private-apps``."""
     now = call.state.world.clock.now()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
@@ -50,7 +50,7 @@ def daily_usage(call: Call) -> Answer:
     return ok({"results": [row]})
 
 
-def owners(call: Call) -> Answer:
+def owners(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/owners``."""
     rows = {number: _owner(number, first, last) for number, first, last in PEOPLE}
     wanted = call.one("email").lower()
@@ -59,12 +59,12 @@ def owners(call: Call) -> Answer:
     return ok({"results": [rows[key] for key in page], **paging})
 
 
-def owner(call: Call) -> Answer:
+def owner(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/owners/{id}``."""
     for number, first, last in PEOPLE:
         if call.path["ownerId"] == str(number):
             return ok(_owner(number, first, last))
-    raise not_found()
+    raise no_such_resource()
 
 
 def _owner(number: int, first: str, last: str) -> Row:

@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.sandbox.hubspot import exports
 from connectors.sandbox.hubspot.access import check_scopes, check_token
-from connectors.sandbox.hubspot.calls import KINDS, Answer, Call
+from connectors.sandbox.hubspot.calls import KINDS, Answer, HubSpotCall
 from connectors.sandbox.hubspot.effects import settle
-from connectors.sandbox.hubspot.errors import Refusal, correlation_id, not_found
-from connectors.sandbox.hubspot.limits import LONGEST_URL, Limits
-from connectors.sandbox.hubspot.paths import ENDPOINTS, Endpoint
+from connectors.sandbox.hubspot.errors import Refusal, correlation_id, no_such_resource
+from connectors.sandbox.hubspot.limits import LONGEST_URL, AccountLimits
+from connectors.sandbox.hubspot.paths import ENDPOINTS, ApiPath
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.world import World
 
@@ -31,13 +31,13 @@ CONTENT_TYPE = "application/json;charset=utf-8"
 def app(world: World) -> Starlette:
     """Return the local HubSpot of *world* as an ASGI application."""
     state = HubSpotState.of(world)
-    limits = Limits(state)
+    limits = AccountLimits(state)
     routes = [
         Route(path, _endpoint(endpoint, state, limits), methods=[endpoint.method], name=f"{endpoint.method} {path}")
         for endpoint in ENDPOINTS
         for path in endpoint.paths
     ]
-    routes.append(Route("/_files/{taskId}/{token}", exports.download(state), methods=["GET"]))
+    routes.append(Route("/_files/{taskId}/{token}", exports.export_download(state), methods=["GET"]))
     application = Starlette(routes=routes, exception_handlers={HTTPException: _not_imitated})
     application.router.redirect_slashes = False
     application.add_middleware(_SamePathWithSlash)
@@ -56,7 +56,9 @@ class _SamePathWithSlash:
         await self.app(scope, receive, send)
 
 
-def _endpoint(endpoint: Endpoint, state: HubSpotState, limits: Limits) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    endpoint: ApiPath, state: HubSpotState, limits: AccountLimits
+) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         request.scope["personasync_endpoint"] = _name(endpoint, request.path_params)
         body = await request.body()
@@ -70,12 +72,12 @@ def _endpoint(endpoint: Endpoint, state: HubSpotState, limits: Limits) -> Callab
     return answer
 
 
-def _name(endpoint: Endpoint, path: Mapping[str, str]) -> str:
+def _name(endpoint: ApiPath, path: Mapping[str, str]) -> str:
     kind = path.get("objectType", "")
     return endpoint.paths[0].replace("{objectType}", KINDS.get(kind.lower(), kind))
 
 
-def _answer(endpoint: Endpoint, state: HubSpotState, limits: Limits, request: Request, body: bytes) -> Answer:
+def _answer(endpoint: ApiPath, state: HubSpotState, limits: AccountLimits, request: Request, body: bytes) -> Answer:
     if len(request.scope["raw_path"]) + len(request.scope["query_string"]) > LONGEST_URL:
         message = "URI Too Long"
         raise Refusal(414, message)
@@ -92,11 +94,11 @@ def _answer(endpoint: Endpoint, state: HubSpotState, limits: Limits, request: Re
         return endpoint.handler(_call(state, request, body))
 
 
-def _call(state: HubSpotState, request: Request, body: bytes) -> Call:
+def _call(state: HubSpotState, request: Request, body: bytes) -> HubSpotCall:
     query: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
         query.setdefault(name, []).append(value)
-    return Call(
+    return HubSpotCall(
         state=state,
         path=request.path_params,
         query=query,
@@ -131,5 +133,5 @@ def _spelt(response: Response, headers: Mapping[str, str]) -> Response:
 
 
 async def _not_imitated(_request: Request, _error: Exception) -> Response:
-    refusal = not_found()
+    refusal = no_such_resource()
     return _response(Answer(404, refusal.body), {})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import KINDS, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import batch_error, not_found
+from connectors.sandbox.hubspot.calls import KINDS, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import batch_error, no_such_resource
 from connectors.sandbox.hubspot.objects import envelope, inputs
 from connectors.sandbox.hubspot.shapes import page_of_ids
 from connectors.sandbox.hubspot.state import HubSpotState
@@ -17,17 +17,17 @@ BATCH = 1_000
 TYPE_IDS = {("deals", "contacts"): 3, ("contacts", "deals"): 4}
 
 
-def of_one(call: Call) -> Answer:
+def of_one(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v4/objects/{type}/{id}/associations/{toType}``."""
     source, target = call.kind, KINDS[call.path["toObjectType"].lower()]
     linked = _linked(call.state, source, target, call.path["recordId"])
     if linked is None:
-        raise not_found()
+        raise no_such_resource()
     ids, paging = page_of_ids(call, sorted(map(int, linked)), call.limit(PAGE, PAGE))
     return ok({"results": [_link(source, target, number) for number in ids], **paging})
 
 
-def of_many(call: Call) -> Answer:
+def of_many(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v4/associations/{from}/{to}/batch/read``; a record without any is an error of its own."""
     source, target = KINDS[call.path["objectType"].lower()], KINDS[call.path["toObjectType"].lower()]
     results, errors = [], []

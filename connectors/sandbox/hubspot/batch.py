@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call
-from connectors.sandbox.hubspot.contacts import add, all_of, archive_contact, changeable, creatable
-from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid
-from connectors.sandbox.hubspot.objects import envelope, find, inputs, missing_errors
-from connectors.sandbox.hubspot.shapes import written
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall
+from connectors.sandbox.hubspot.contacts import add_contact, all_of, archive_contact, changeable, creatable
+from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid_request
+from connectors.sandbox.hubspot.objects import envelope, find_record, inputs, missing_errors
+from connectors.sandbox.hubspot.shapes import written_record
 from connectors.sandbox.hubspot.state import HubSpotState
 
 Row = dict[str, Any]
 
 
-def create(call: Call) -> Answer:
+def create(call: HubSpotCall) -> Answer:
     """Answer ``batch/create``: all or nothing, unless every input has its own ``objectWriteTraceId``."""
     entries = inputs(call.json_object())
     traces = [entry.get("objectWriteTraceId") for entry in entries]
@@ -27,10 +27,10 @@ def create(call: Call) -> Answer:
         values = creatable(call.state, entry.get("properties", {}))
         _refuse_twice(values, taken)
         accepted.append(values)
-    return envelope(call.state, [all_of(add(call.state, values)) for values in accepted], 201, [])
+    return envelope(call.state, [all_of(add_contact(call.state, values)) for values in accepted], 201, [])
 
 
-def update(call: Call) -> Answer:
+def update(call: HubSpotCall) -> Answer:
     """Answer ``batch/update``: by record id; unknown ids are told (207), wrong values refuse the batch."""
     entries = inputs(call.json_object())
     _refuse_id_property(call.state, entries)
@@ -40,7 +40,7 @@ def update(call: Call) -> Answer:
     taken: set[str] = set()
     for entry in entries:
         key = str(entry.get("id", ""))
-        row = find(call.state, "contacts", key, str(entry.get("idProperty") or ""))
+        row = find_record(call.state, "contacts", key, str(entry.get("idProperty") or ""))
         if row is not None:
             values = changeable(call.state, row, entry.get("properties", {}))
             _refuse_twice(values, taken)
@@ -51,22 +51,22 @@ def update(call: Call) -> Answer:
         # (hubspot-api-nodejs #548)
     for row, values, _ in accepted:
         call.state.touch_contact(row, values)
-    results = [_traced(written(row, list(values)), entry) for row, values, entry in accepted]
+    results = [_traced(written_record(row, list(values)), entry) for row, values, entry in accepted]
     return envelope(call.state, results, 200, missing_errors(missing))
 
 
-def upsert(call: Call) -> Answer:
+def upsert(call: HubSpotCall) -> Answer:
     """Answer ``batch/upsert``: each input by ``email`` or a property with unique values; all or nothing."""
     entries = inputs(call.json_object())
     steps: list[Callable[[], Row]] = [_upsert_step(call.state, entry) for entry in entries]
     keys = [(entry["idProperty"], str(entry["id"]).strip().lower()) for entry in entries]
     if len(set(keys)) < len(keys):
         message = "Duplicate ids found in batch input"
-        raise invalid(message)
+        raise invalid_request(message)
     return envelope(call.state, [step() for step in steps], 200, [])
 
 
-def archive(call: Call) -> Answer:
+def archive(call: HubSpotCall) -> Answer:
     """Answer ``batch/archive``; ids that are not there are no error."""
     for entry in inputs(call.json_object()):
         archive_contact(call.state, str(entry.get("id", "")))
@@ -83,7 +83,7 @@ def _create_each(state: HubSpotState, entries: list[Row]) -> Answer:
             told = batch_error(refusal.body["category"], refusal.body["message"], context)
             errors.append({**told, "errors": refusal.body.get("errors", [])})
         else:
-            results.append(_traced(all_of(add(state, values)), entry))
+            results.append(_traced(all_of(add_contact(state, values)), entry))
     return envelope(state, results, 201, errors)
 
 
@@ -92,18 +92,18 @@ def _upsert_step(state: HubSpotState, entry: Row) -> Callable[[], Row]:
     if id_property != "email" and id_property not in state.unique:
         raise _non_unique()
     key = str(entry.get("id", ""))
-    row = find(state, "contacts", key, id_property)
+    row = find_record(state, "contacts", key, id_property)
     properties = entry.get("properties", {})
     if row is not None:
         changes = changeable(state, row, properties)
         return lambda: _upserted(entry, row, list(changes), lambda: state.touch_contact(row, changes))
     values = creatable(state, {id_property: key, **properties} if isinstance(properties, dict) else properties)
-    return lambda: {**_traced(all_of(add(state, values)), entry), "new": True}
+    return lambda: {**_traced(all_of(add_contact(state, values)), entry), "new": True}
 
 
 def _upserted(entry: Row, row: Row, names: list[str], write: Callable[[], None]) -> Row:
     write()
-    return {**_traced(written(row, [*names, entry["idProperty"]]), entry), "new": False}
+    return {**_traced(written_record(row, [*names, entry["idProperty"]]), entry), "new": False}
 
 
 def _traced(shown: Row, entry: Row) -> Row:
@@ -131,8 +131,8 @@ def _refuse_same_id(entries: list[Row]) -> None:
     if len(set(ids)) < len(ids):
         twice = sorted({key for key in ids if ids.count(key) > 1})
         message = f"Duplicate IDs found in batch input: {twice}. IDs must be unique"
-        raise invalid(message)
+        raise invalid_request(message)
 
 
 def _non_unique() -> Refusal:
-    return invalid("Unable to perform update/upsert by non-unique 0-1 property")
+    return invalid_request("Unable to perform update/upsert by non-unique 0-1 property")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.state import HubSpotState
 
 Json = dict[str, Any]
@@ -23,7 +23,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HubSpotCall:
     """A request.
 
     Attributes:
@@ -70,7 +70,7 @@ class Call:
             return min(default, highest)
         if not text.isdigit() or not 1 <= int(text) <= highest:
             message = f"Invalid limit {text!r}: must be between 1 and {highest}"
-            raise invalid(message)
+            raise invalid_request(message)
         return int(text)
 
     def json(self) -> Any:
@@ -83,14 +83,14 @@ class Call:
             return json.loads(self.body)
         except ValueError as error:
             message = "Invalid input JSON"
-            raise invalid(message) from error
+            raise invalid_request(message) from error
 
     def json_object(self) -> Json:
         """Return the body, which must be a JSON object."""
         value = self.json()
         if not isinstance(value, dict):
             message = "Invalid input JSON: an object is expected"
-            raise invalid(message)
+            raise invalid_request(message)
         return value
 
 
@@ -102,7 +102,7 @@ class Answer:
     body: Json | None = None
 
 
-Handler = Callable[[Call], Answer]
+Handler = Callable[[HubSpotCall], Answer]
 
 
 def ok(body: Json) -> Answer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.records import MODIFIED
 from connectors.sandbox.hubspot.times import parse_ms
 
@@ -17,7 +17,7 @@ _FAR = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SearchCondition:
     """A filter, ready to be asked.
 
     Attributes:
@@ -35,7 +35,7 @@ class Condition:
     holds: Callable[[Row], bool]
 
 
-def condition(entry: object, definitions: Mapping[str, Row], kind: str) -> Condition:
+def condition(entry: object, definitions: Mapping[str, Row], kind: str) -> SearchCondition:
     """Return the condition that a filter of the request means.
 
     Raises:
@@ -43,26 +43,26 @@ def condition(entry: object, definitions: Mapping[str, Row], kind: str) -> Condi
     """
     if not isinstance(entry, dict):
         message = "Invalid input JSON: a filter must be an object"
-        raise invalid(message)
+        raise invalid_request(message)
     name, operator = str(entry.get("propertyName", "")), str(entry.get("operator", ""))
     definition = definitions.get(f"{kind}/{name}")
     if definition is None:
         message = f"There was a problem with the request: property {name!r} does not exist"
-        raise invalid(message)
+        raise invalid_request(message)
     make = _OPERATORS.get(operator)
     if make is None:
         message = f"Unknown operator {operator!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     low, high = _operand(entry, operator)
     read = _reader(definition["type"], operator)
     span = _span(operator, low, high, definition["type"])
     indexed = span is not None and name in {"hs_object_id", MODIFIED[kind]}
     test = make(read, low, high)
-    return Condition(name, operator, low, span, indexed, lambda row: test(row["properties"].get(name)))
+    return SearchCondition(name, operator, low, span, indexed, lambda row: test(row["properties"].get(name)))
 
 
-Value = str | float | None
-Read = Callable[[str], Value]
+ComparedValue = str | float | None
+Read = Callable[[str], ComparedValue]
 Test = Callable[[str | None], bool]
 
 
@@ -73,11 +73,11 @@ def _operand(entry: Row, operator: str) -> tuple[Any, Any]:
         values = entry.get("values")
         if not isinstance(values, list) or not values:
             message = f"{operator} needs `values`"
-            raise invalid(message)
+            raise invalid_request(message)
         return [str(value) for value in values], None
     if entry.get("value") is None or (operator == "BETWEEN" and entry.get("highValue") is None):
         message = f"{operator} needs `value`" + (" and `highValue`" if operator == "BETWEEN" else "")
-        raise invalid(message)
+        raise invalid_request(message)
     return str(entry["value"]), str(entry.get("highValue"))
 
 
@@ -118,7 +118,7 @@ def _compare(decide: Callable[[Any, Any], bool]) -> Callable[[Read, Any, Any], T
         bound = read(low)
         if bound is None:
             message = f"{low!r} does not fit the type of the property"
-            raise invalid(message)
+            raise invalid_request(message)
         return lambda value: value is not None and (own := read(value)) is not None and decide(own, bound)
 
     return make

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import Answer, Call, ok
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall, ok
 from connectors.sandbox.hubspot.definitions import DAY_ONE
-from connectors.sandbox.hubspot.errors import invalid, not_found
+from connectors.sandbox.hubspot.errors import invalid_request, no_such_resource
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
 
@@ -24,30 +24,30 @@ BASES = {
 SUBSCRIPTIONS = {"71": ("Offers", "Product offers"), "72": ("Newsletter", "What is new")}
 
 
-def definitions(_call: Call) -> Answer:
+def definitions(_call: HubSpotCall) -> Answer:
     """Answer ``GET /communication-preferences/v3/definitions``."""
-    return ok({"subscriptionDefinitions": [definition(key) for key in SUBSCRIPTIONS]})
+    return ok({"subscriptionDefinitions": [subscription_definition(key) for key in SUBSCRIPTIONS]})
 
 
-def status(call: Call) -> Answer:
+def status(call: HubSpotCall) -> Answer:
     """Answer ``GET /communication-preferences/v3/status/email/{address}``."""
     address = call.path["address"].strip().lower()
-    kept = of(call.state, address)
+    kept = consent_of(call.state, address)
     statuses = [_status(kept, key) for key in SUBSCRIPTIONS]
     return ok({"recipient": address, "subscriptionStatuses": statuses})
 
 
-def subscribe(call: Call) -> Answer:
+def subscribe(call: HubSpotCall) -> Answer:
     """Answer ``POST …/subscribe``; what people ended themselves stays ended (?)."""
     return ok(_write(call, "SUBSCRIBED"))
 
 
-def unsubscribe(call: Call) -> Answer:
+def unsubscribe(call: HubSpotCall) -> Answer:
     """Answer ``POST …/unsubscribe``."""
     return ok(_write(call, "UNSUBSCRIBED"))
 
 
-def of(state: HubSpotState, address: str) -> Row:
+def consent_of(state: HubSpotState, address: str) -> Row:
     """Return what is known of the consent of an address (lower case)."""
     return state.consent.get(address, {"statuses": {}, "all": None, "own": False})
 
@@ -59,7 +59,7 @@ def state_of(kept: Row, subscription: str) -> str:
     return str(kept["statuses"].get(subscription, {"status": "NOT_SPECIFIED"})["status"])
 
 
-def choose(state: HubSpotState, address: str, subscription: str, chosen: str, body: Row) -> Row:
+def set_subscription(state: HubSpotState, address: str, subscription: str, chosen: str, body: Row) -> Row:
     """Set one subscription of one address and return what is known of its consent then.
 
     Raises:
@@ -68,18 +68,18 @@ def choose(state: HubSpotState, address: str, subscription: str, chosen: str, bo
     """
     if subscription not in SUBSCRIPTIONS:
         message = f"Subscription {subscription} does not exist"
-        raise not_found(message)
+        raise no_such_resource(message)
     basis, explanation = body.get("legalBasis"), body.get("legalBasisExplanation")
     if basis is not None and basis not in BASES:
         message = f"Invalid legalBasis {basis!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     if state.world.settings.gdpr and not (basis and explanation):
         message = "A legal basis and its explanation are required: this account has GDPR features enabled"
-        raise invalid(message)
-    kept = of(state, address)
+        raise invalid_request(message)
+    kept = consent_of(state, address)
     if chosen == "SUBSCRIBED" and kept["own"]:
         message = f"{address} has unsubscribed and cannot be subscribed on their behalf"
-        raise invalid(message)
+        raise invalid_request(message)
     entry = {"status": chosen, "basis": basis, "explanation": explanation, "at": iso(state.now_ms())}
     changed = {**kept, "statuses": {**kept["statuses"], subscription: entry}}
     if chosen == "SUBSCRIBED":
@@ -88,7 +88,7 @@ def choose(state: HubSpotState, address: str, subscription: str, chosen: str, bo
     return changed
 
 
-def definition(subscription: str) -> Row:
+def subscription_definition(subscription: str) -> Row:
     """Return the definition of a subscription."""
     name, description = SUBSCRIPTIONS[subscription]
     return {
@@ -105,13 +105,13 @@ def definition(subscription: str) -> Row:
     }
 
 
-def _write(call: Call, chosen: str) -> Row:
+def _write(call: HubSpotCall, chosen: str) -> Row:
     body = call.json_object()
     address, subscription = body.get("emailAddress"), body.get("subscriptionId")
     if not isinstance(address, str) or "@" not in address or subscription is None:
         message = "`emailAddress` and `subscriptionId` are required"
-        raise invalid(message)
-    kept = choose(call.state, address.strip().lower(), str(subscription), chosen, body)
+        raise invalid_request(message)
+    kept = set_subscription(call.state, address.strip().lower(), str(subscription), chosen, body)
     return _status(kept, str(subscription))
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sandbox.hubspot import consent
-from connectors.sandbox.hubspot.calls import Answer, Call
-from connectors.sandbox.hubspot.effects import opt_out as opt_out_of_all
-from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall
+from connectors.sandbox.hubspot.effects import opt_out_of_all
+from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid_request
 from connectors.sandbox.hubspot.objects import envelope, inputs
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
@@ -17,35 +17,35 @@ Row = dict[str, Any]
 WRITABLE = {"SUBSCRIBED", "UNSUBSCRIBED", "NOT_SPECIFIED"}
 
 
-def definitions(call: Call) -> Answer:
+def definitions(call: HubSpotCall) -> Answer:
     """Answer ``GET …/definitions``."""
-    return envelope(call.state, [consent.definition(key) for key in consent.SUBSCRIPTIONS], 200, [])
+    return envelope(call.state, [consent.subscription_definition(key) for key in consent.SUBSCRIPTIONS], 200, [])
 
 
-def read_one(call: Call) -> Answer:
+def read_one(call: HubSpotCall) -> Answer:
     """Answer ``GET …/statuses/{address}?channel=EMAIL``."""
     _check_channel(call.one("channel"))
     return envelope(call.state, _statuses(call.state, _address(call)), 200, [])
 
 
-def write_one(call: Call) -> Answer:
+def write_one(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/{address}``."""
     return envelope(call.state, [_write(call.state, _address(call), call.json_object())], 200, [])
 
 
-def read_opt_out(call: Call) -> Answer:
+def read_opt_out(call: HubSpotCall) -> Answer:
     """Answer ``GET …/statuses/{address}/unsubscribe-all``: empty results mean that they have not opted out."""
     _check_channel(call.one("channel"))
     return envelope(call.state, _opt_outs(call.state, _address(call)), 200, [])
 
 
-def opt_out(call: Call) -> Answer:
+def opt_out(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/{address}/unsubscribe-all``."""
     _check_channel(call.one("channel"))
     return envelope(call.state, _opt_out(call.state, _address(call)), 200, [])
 
 
-def read_many(call: Call) -> Answer:
+def read_many(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/read``."""
     found = [
         {"subscriberIdString": address, "statuses": _statuses(call.state, address)} for address in _addresses(call)
@@ -53,7 +53,7 @@ def read_many(call: Call) -> Answer:
     return envelope(call.state, found, 200, [])
 
 
-def write_many(call: Call) -> Answer:
+def write_many(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/write``; 207 when some were refused."""
     results, errors = [], []
     for entry in inputs(call.json_object()):
@@ -66,7 +66,7 @@ def write_many(call: Call) -> Answer:
     return envelope(call.state, results, 200, errors)
 
 
-def read_opt_outs(call: Call) -> Answer:
+def read_opt_outs(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/unsubscribe-all/read``."""
     found = [
         {"subscriberIdString": address, "wideStatuses": _opt_outs(call.state, address)} for address in _addresses(call)
@@ -74,7 +74,7 @@ def read_opt_outs(call: Call) -> Answer:
     return envelope(call.state, found, 200, [])
 
 
-def opt_out_many(call: Call) -> Answer:
+def opt_out_many(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/unsubscribe-all``."""
     results = [row for address in _addresses(call) for row in _opt_out(call.state, address)]
     return envelope(call.state, results, 200, [])
@@ -85,7 +85,7 @@ def _statuses(state: HubSpotState, address: str) -> list[Row]:
 
 
 def _status(state: HubSpotState, address: str, subscription: str) -> Row:
-    kept = consent.of(state, address)
+    kept = consent.consent_of(state, address)
     entry = kept["statuses"].get(subscription, {})
     shown = {
         "subscriberIdString": address,
@@ -106,15 +106,15 @@ def _write(state: HubSpotState, address: str, body: Row) -> Row:
     subscription, chosen = body.get("subscriptionId"), body.get("statusState")
     if not isinstance(subscription, int) or chosen not in WRITABLE or "@" not in address:
         message = "`subscriptionId` (an integer), `statusState` and an address are required"
-        raise invalid(message)
-    before = consent.state_of(consent.of(state, address), str(subscription))
-    consent.choose(state, address, str(subscription), chosen, body)
+        raise invalid_request(message)
+    before = consent.state_of(consent.consent_of(state, address), str(subscription))
+    consent.set_subscription(state, address, str(subscription), chosen, body)
     reason = "REQUESTED_CHANGE_OCCURRED" if before != chosen else "NO_STATUS_CHANGE"
     return {**_status(state, address, str(subscription)), "setStatusSuccessReason": reason}
 
 
 def _opt_outs(state: HubSpotState, address: str) -> list[Row]:
-    since = consent.of(state, address)["all"]
+    since = consent.consent_of(state, address)["all"]
     if since is None:
         return []
     return [
@@ -136,17 +136,17 @@ def _opt_out(state: HubSpotState, address: str) -> list[Row]:
 def _check_channel(channel: object) -> None:
     if channel != "EMAIL":
         message = "`channel` is required and must be EMAIL"
-        raise invalid(message)
+        raise invalid_request(message)
 
 
-def _address(call: Call) -> str:
+def _address(call: HubSpotCall) -> str:
     return call.path["address"].strip().lower()
 
 
-def _addresses(call: Call) -> list[str]:
+def _addresses(call: HubSpotCall) -> list[str]:
     _check_channel(call.one("channel"))
     given = call.json_object().get("inputs")
     if not isinstance(given, list) or not all(isinstance(entry, str) for entry in given):
         message = "`inputs` must be a list of addresses"
-        raise invalid(message)
+        raise invalid_request(message)
     return [entry.strip().lower() for entry in given]

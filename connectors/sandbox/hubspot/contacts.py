@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import Refusal, conflict, invalid, not_found
-from connectors.sandbox.hubspot.objects import find
-from connectors.sandbox.hubspot.shapes import written
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import Refusal, conflict, invalid_request, no_such_resource
+from connectors.sandbox.hubspot.objects import find_record
+from connectors.sandbox.hubspot.shapes import written_record
 from connectors.sandbox.hubspot.state import HubSpotState, addresses
 from connectors.sandbox.hubspot.times import to_ms
 from connectors.sandbox.hubspot.values import checked
@@ -17,23 +17,23 @@ Row = dict[str, Any]
 NAMED_BY = ("email", "firstname", "lastname")
 
 
-def create(call: Call) -> Answer:
+def create(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/contacts``."""
     values = creatable(call.state, call.json_object().get("properties", {}))
-    return Answer(201, all_of(add(call.state, values)))
+    return Answer(201, all_of(add_contact(call.state, values)))
 
 
-def update(call: Call) -> Answer:
+def update(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /crm/v3/objects/contacts/{id}``."""
-    row = find(call.state, "contacts", call.path["recordId"], call.one("idProperty"))
+    row = find_record(call.state, "contacts", call.path["recordId"], call.one("idProperty"))
     if row is None:
-        raise not_found()
+        raise no_such_resource()
     values = changeable(call.state, row, call.json_object().get("properties", {}))
     call.state.touch_contact(row, values)
-    return ok(written(row, list(values)))
+    return ok(written_record(row, list(values)))
 
 
-def archive(call: Call) -> Answer:
+def archive(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /crm/v3/objects/contacts/{id}``; one that is not there is no error."""
     archive_contact(call.state, call.path["recordId"])
     return NOTHING
@@ -52,7 +52,7 @@ def creatable(state: HubSpotState, properties: object) -> dict[str, str]:
     }
     if not any(name in values for name in NAMED_BY):
         message = "At least one of these properties must be set: email, firstname, lastname"
-        raise invalid(message)
+        raise invalid_request(message)
     if values.get("email") in state.blocked:
         message = "This address belongs to a contact that was deleted for privacy and cannot be added again."
         raise Refusal(400, message, "VALIDATION_ERROR", subCategory="CONTACT_GDPR_DELETED")
@@ -71,7 +71,7 @@ def changeable(state: HubSpotState, row: Row, properties: object) -> dict[str, s
     return values
 
 
-def add(state: HubSpotState, values: dict[str, str]) -> Row:
+def add_contact(state: HubSpotState, values: dict[str, str]) -> Row:
     """Add a contact whose values were checked."""
     record_id = state.add_contact(values, created_at=state.world.clock.now())
     if state.world.settings.search_lag > 0:
@@ -111,7 +111,7 @@ def leave_lists(state: HubSpotState, record_id: str) -> list[str]:
 
 def all_of(row: Row) -> Row:
     """Return the record with every property that it has, as a creation answers it."""
-    return written(row, list(row["properties"]))
+    return written_record(row, list(row["properties"]))
 
 
 def _refuse_taken(state: HubSpotState, values: dict[str, str] | dict[str, str | None], *, own: str) -> None:

@@ -119,7 +119,7 @@ GROUPS = {
 }
 
 
-def options(pairs: tuple[tuple[str, str], ...]) -> list[Json]:
+def enumeration_options(pairs: tuple[tuple[str, str], ...]) -> list[Json]:
     """Return (value, label) pairs as HubSpot lists the options of an enumeration."""
     return [
         {"label": label, "value": value, "displayOrder": place, "hidden": False}
@@ -161,7 +161,7 @@ def _definition(
         "archived": False,
         "createdAt": DAY_ONE,
         "updatedAt": DAY_ONE,
-        "options": options(pairs),
+        "options": enumeration_options(pairs),
         "modificationMetadata": {
             "archivable": False,
             "readOnlyDefinition": True,

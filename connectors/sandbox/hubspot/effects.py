@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import EPOCH, MILLISECOND, iso
 
 Row = dict[str, Any]
-Values = dict[str, str | None]
+PropertyValues = dict[str, str | None]
 
 ORDER = "ORDER"
 
@@ -41,7 +41,7 @@ def settle(state: HubSpotState) -> None:
             _file(state, row)
 
 
-def opt_out(state: HubSpotState, address: str, *, at_ms: int, own: bool) -> None:
+def opt_out_of_all(state: HubSpotState, address: str, *, at_ms: int, own: bool) -> None:
     """Unsubscribe *address* from everything; *own* where the person did it and nobody else may undo it."""
     kept = state.consent.get(address, {"statuses": {}, "all": None, "own": False})
     state.consent[address] = {**kept, "all": kept["all"] or iso(at_ms), "own": kept["own"] or own}
@@ -67,7 +67,7 @@ def _file(state: HubSpotState, row: Row) -> None:
             values["hs_email_last_email_name"] = state.emails[row["email"]]["name"]
         state.touch_contact(contact, values, at_ms=row["at"])
     if row["kind"] in {"STATUSCHANGE", "SPAMREPORT"}:
-        opt_out(state, row["recipient"].lower(), at_ms=row["at"], own=True)
+        opt_out_of_all(state, row["recipient"].lower(), at_ms=row["at"], own=True)
 
 
 def _order(state: HubSpotState, row: Row) -> None:
@@ -91,11 +91,11 @@ def _one_more(properties: Row, name: str) -> str:
     return str(int(properties.get(name) or 0) + 1)
 
 
-def _bounced(properties: Row, _at: str) -> Values:
+def _bounced(properties: Row, _at: str) -> PropertyValues:
     return {"hs_email_bounce": _one_more(properties, "hs_email_bounce")}
 
 
-_FIGURES: dict[str, Callable[[Row, str], Values]] = {
+_FIGURES: dict[str, Callable[[Row, str], PropertyValues]] = {
     "SENT": lambda _properties, at: {"hs_email_last_send_date": at},
     "DELIVERED": lambda properties, _at: {"hs_email_delivered": _one_more(properties, "hs_email_delivered")},
     "OPEN": lambda properties, at: {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import invalid, not_found
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import invalid_request, no_such_resource
 from connectors.sandbox.hubspot.figures import figures
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso, parse_ms
@@ -29,13 +29,13 @@ GIVEN = (
 SORTED_BY = ("createdAt", "updatedAt", "publishedAt", "name", "id")
 
 
-def create(call: Call) -> Answer:
+def create(call: HubSpotCall) -> Answer:
     """Answer ``POST /marketing/v3/emails``: a draft."""
     body = call.json_object()
     name = body.get("name")
     if not isinstance(name, str) or not name:
         message = "`name` is required"
-        raise invalid(message)
+        raise invalid_request(message)
     store = call.state.world.store
     email_id = str(store.next_id("hubspot.emails", FIRST_EMAIL))
     campaign = str(store.next_id("hubspot.email_campaigns", FIRST_CAMPAIGN))
@@ -65,36 +65,36 @@ def create(call: Call) -> Answer:
     return Answer(201, row)
 
 
-def update(call: Call) -> Answer:
+def update(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /marketing/v3/emails/{id}``."""
-    row, body = of(call), call.json_object()
+    row, body = email_of(call), call.json_object()
     if row["isPublished"]:
         message = "A published email cannot be changed"
-        raise invalid(message)
+        raise invalid_request(message)
     changed = {**row, **{key: body[key] for key in ("name", *GIVEN) if key in body}}
     changed["updatedAt"] = iso(call.state.now_ms())
     call.state.emails[row["id"]] = changed
     return ok(changed)
 
 
-def archive(call: Call) -> Answer:
+def archive(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /marketing/v3/emails/{id}``."""
-    row = of(call)
+    row = email_of(call)
     call.state.emails[row["id"]] = {**row, "archived": True, "updatedAt": iso(call.state.now_ms())}
     return NOTHING
 
 
-def get_one(call: Call) -> Answer:
+def get_one(call: HubSpotCall) -> Answer:
     """Answer ``GET /marketing/v3/emails/{id}``."""
-    return ok(_show(call, of(call)))
+    return ok(_show(call, email_of(call)))
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: HubSpotCall) -> Answer:
     """Answer ``GET /marketing/v3/emails``."""
     limit, after = call.limit(10, PAGE), call.one("after") or "0"
     if not after.isdigit():
         message = f"Invalid paging cursor {after!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     found = [row for row in call.state.emails.values() if _wanted(call, row)]
     _sort(found, call.one("sort"))
     end = int(after) + limit
@@ -104,7 +104,7 @@ def list_page(call: Call) -> Answer:
     return ok(body)
 
 
-def of(call: Call) -> Row:
+def email_of(call: HubSpotCall) -> Row:
     """Return the e-mail that the path names.
 
     Raises:
@@ -122,11 +122,11 @@ def known(state: HubSpotState, email_id: str) -> Row:
     row = state.emails.get(email_id)
     if row is None or row["archived"]:
         message = f"Email {email_id} does not exist"
-        raise not_found(message)
+        raise no_such_resource(message)
     return row
 
 
-def _show(call: Call, row: Row) -> Row:
+def _show(call: HubSpotCall, row: Row) -> Row:
     shown = dict(row)
     names = call.many("includedProperties")
     if names:
@@ -136,7 +136,7 @@ def _show(call: Call, row: Row) -> Row:
     return shown
 
 
-def _wanted(call: Call, row: Row) -> bool:
+def _wanted(call: HubSpotCall, row: Row) -> bool:
     for name in ("type", "campaign"):
         if call.one(name) and row.get(name) != call.one(name):
             return False
@@ -147,7 +147,7 @@ def _wanted(call: Call, row: Row) -> bool:
     )
 
 
-def _in_span(call: Call, value: str | None, moment: str) -> bool:
+def _in_span(call: HubSpotCall, value: str | None, moment: str) -> bool:
     own = parse_ms(value) if value else None
     for suffix, fits in (("At", 0), ("After", 1), ("Before", -1)):
         text = call.one(f"{moment}{suffix}")
@@ -156,7 +156,7 @@ def _in_span(call: Call, value: str | None, moment: str) -> bool:
         bound = parse_ms(text)
         if bound is None:
             message = f"{moment}{suffix} is no time"
-            raise invalid(message)
+            raise invalid_request(message)
         if own is None or (own > bound) - (own < bound) != fits:
             return False
     return True
@@ -166,7 +166,7 @@ def _sort(found: list[Row], wanted: str) -> None:
     name = wanted.lstrip("-") or "createdAt"
     if name not in SORTED_BY:
         message = f"Unknown sort {wanted!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     if name.endswith("At"):
         found.sort(key=lambda row: parse_ms(row.get(name, "")) or 0, reverse=wanted.startswith("-"))
     else:

@@ -23,12 +23,12 @@ class Refusal(Exception):  # noqa: N818 - the platform refuses; for this process
         self.body: Json = {"status": "error", "message": message, "category": category, **more}
 
 
-def invalid(message: str, **more: Any) -> Refusal:
+def invalid_request(message: str, **more: Any) -> Refusal:
     """Return the refusal of a request that makes no sense."""
     return Refusal(400, message, "VALIDATION_ERROR", **more)
 
 
-def not_found(message: str = "resource not found") -> Refusal:
+def no_such_resource(message: str = "resource not found") -> Refusal:
     """Return the refusal for something that is not there."""
     return Refusal(404, message, "OBJECT_NOT_FOUND")
 

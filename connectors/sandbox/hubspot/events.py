@@ -8,20 +8,20 @@ from heapq import merge
 from itertools import islice
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import Answer, Call, ok
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.webhooks import PORTAL_ID
 
 Row = dict[str, Any]
-Place = tuple[int, str]
+EventPosition = tuple[int, str]
 
 APP_ID = 113
 PAGE = 1_000
 USUAL_PAGE = 10
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: HubSpotCall) -> Answer:
     """Answer ``GET /email/public/v1/events``."""
     limit = call.limit(USUAL_PAGE, PAGE)
     first, last = _time(call, "startTimestamp", 0), _time(call, "endTimestamp", 1 << 62)
@@ -33,7 +33,7 @@ def list_page(call: Call) -> Answer:
     return ok({"hasMore": len(found) > limit, "offset": offset, "events": events})
 
 
-def _matching(call: Call, first: int, last: int, before: Place | None) -> Iterator[Place]:
+def _matching(call: HubSpotCall, first: int, last: int, before: EventPosition | None) -> Iterator[EventPosition]:
     campaign, recipient = call.one("campaignId"), call.one("recipient").lower()
     kind, human = call.one("eventType"), call.flag("excludeFilteredEvents")
     timelines = [call.state.timelines.get(campaign, [])] if campaign else list(call.state.timelines.values())
@@ -70,21 +70,21 @@ def _show(state: HubSpotState, key: str) -> Row:
     return shown | more
 
 
-def _time(call: Call, name: str, default: int) -> int:
+def _time(call: HubSpotCall, name: str, default: int) -> int:
     text = call.one(name)
     if not text:
         return default
     if not text.isdigit():
         message = f"{name} must be epoch milliseconds"
-        raise invalid(message)
+        raise invalid_request(message)
     return int(text)
 
 
-def _token(place: Place) -> str:
+def _token(place: EventPosition) -> str:
     return base64.urlsafe_b64encode(f"{place[0]}/{place[1]}".encode()).decode().rstrip("=")
 
 
-def _place(token: str) -> Place | None:
+def _place(token: str) -> EventPosition | None:
     if not token:
         return None
     try:
@@ -92,4 +92,4 @@ def _place(token: str) -> Place | None:
         return int(at), key
     except ValueError as error:
         message = "Invalid offset"
-        raise invalid(message) from error
+        raise invalid_request(message) from error

@@ -12,8 +12,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connectors.sandbox.hubspot.calls import Answer, Call, ok
-from connectors.sandbox.hubspot.errors import Refusal, invalid, not_found
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import Refusal, invalid_request, no_such_resource
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
 
@@ -25,13 +25,13 @@ DAY_MS = timedelta(days=1) // timedelta(milliseconds=1)
 REQUIRED = ("exportType", "exportName", "format", "language", "objectType", "objectProperties")
 
 
-def start(call: Call) -> Answer:
+def start(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/exports/export/async``: all contacts in use, or those of a list."""
     body = call.json_object()
     for name in REQUIRED:
         if not body.get(name):
             message = f"Some required fields were not set: [{name}]"
-            raise invalid(message)
+            raise invalid_request(message)
     _check(call.state, body)
     state, now = call.state, call.state.now_ms()
     today = [row for row in state.exports.values() if row["asked"] > now - DAY_MS]
@@ -49,26 +49,26 @@ def start(call: Call) -> Answer:
 def _check(state: HubSpotState, body: Row) -> None:
     if body["objectType"].upper() not in {"CONTACT", "0-1"} or body["exportType"] not in {"VIEW", "LIST"}:
         message = "Only contacts are exported here, by VIEW or LIST"
-        raise invalid(message)
+        raise invalid_request(message)
     if body["format"] not in FORMATS or body["language"] not in LANGUAGES:
         message = f"Invalid format {body['format']!r} or language {body['language']!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     if body["exportType"] == "LIST" and str(body.get("listId")) not in state.lists:
         message = f"No list {body.get('listId')!r}"
-        raise not_found(message)
+        raise no_such_resource(message)
     if body["format"] != "CSV" or any(
         (body.get("publicCrmSearchRequest") or {}).get(key) for key in ("filters", "query")
     ):
         message = "Not imitated: other formats than CSV, and filters"
-        raise invalid(message)
+        raise invalid_request(message)
 
 
-def status(call: Call) -> Answer:
+def status(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/exports/export/async/tasks/{taskId}/status``."""
     row, now = call.state.exports.get(call.path["taskId"]), call.state.now_ms()
     if row is None:
         message = f"No export task with ID {call.path['taskId']}"
-        raise not_found(message)
+        raise no_such_resource(message)
     shown: Row = {"requestedAt": iso(row["asked"]), "startedAt": iso(row["begins"]), "completedAt": iso(row["ends"])}
     if now < row["begins"]:
         return ok({**shown, "status": "PENDING"})
@@ -88,7 +88,7 @@ def _ids(state: HubSpotState, row: Row) -> list[str]:
     return [key for key in everybody if key in members]
 
 
-def download(state: HubSpotState) -> Callable[[Request], Awaitable[Response]]:
+def export_download(state: HubSpotState) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint that hands out an export; it asks for no token."""
 
     async def file(request: Request) -> Response:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import Answer, Call, ok
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import EPOCH, MILLISECOND, iso, parse_ms, to_ms
 
@@ -43,7 +43,7 @@ SPANS = {
 MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 
 
-def totals(call: Call) -> Answer:
+def totals(call: HubSpotCall) -> Answer:
     """Answer ``GET /marketing/v3/emails/statistics/list``: figures of the e-mails that were sent in a span."""
     first, last = _span(call)
     wanted = set(call.many("emailIds"))
@@ -64,13 +64,13 @@ def totals(call: Call) -> Answer:
     )
 
 
-def histogram(call: Call) -> Answer:
+def histogram(call: HubSpotCall) -> Answer:
     """Answer ``GET /marketing/v3/emails/statistics/histogram``: the same by the time of each event."""
     first, last = _span(call)
     interval = call.one("interval", "DAY")
     if interval not in SPANS and interval not in MONTHS:
         message = f"Unknown interval {interval!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     wanted = set(call.many("emailIds"))
     by_start: dict[datetime, list[Row]] = {}
     for event in call.state.events.values():
@@ -104,11 +104,11 @@ def _aggregate(events: Iterable[Row]) -> Row:
     return {"counters": counters, "ratios": ratios, "deviceBreakdown": {}, "qualifierStats": {}}
 
 
-def _span(call: Call) -> tuple[int, int]:
+def _span(call: HubSpotCall) -> tuple[int, int]:
     first, last = parse_ms(call.one("startTimestamp")), parse_ms(call.one("endTimestamp"))
     if first is None or last is None:
         message = "`startTimestamp` and `endTimestamp` are required"
-        raise invalid(message)
+        raise invalid_request(message)
     return first, last
 
 

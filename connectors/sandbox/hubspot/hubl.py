@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import TemplateError, Undefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.errors import invalid_request
 
 Row = dict[str, Any]
 
@@ -55,7 +55,7 @@ def renderer(subject: str, body: str, definitions: Mapping[str, Row]) -> Callabl
         template = environment.from_string(f"{subject}\n{body}")
     except TemplateError as error:
         message = f"The email cannot be rendered: {error}"
-        raise invalid(message) from error
+        raise invalid_request(message) from error
 
     def render(values: Mapping[str, str]) -> str:
         contact = _Contact(values, labels)
@@ -67,7 +67,7 @@ def renderer(subject: str, body: str, definitions: Mapping[str, Row]) -> Callabl
             return template.render(contact=contact, personalization_token=personalization_token)
         except TemplateError as error:
             message = f"The email cannot be rendered: {error}"
-            raise invalid(message) from error
+            raise invalid_request(message) from error
 
     return render
 

@@ -12,7 +12,7 @@ SEARCHES_PER_SECOND = 5
 LONGEST_URL = 8_192  # (?) HubSpot publishes no figure; a long `properties` list gets there
 
 
-class Lane:
+class RequestWindow:
     """Requests of the last *seconds*; one that is refused is not counted."""
 
     def __init__(self, seconds: float) -> None:
@@ -26,14 +26,14 @@ class Lane:
         return len(self.stamps)
 
 
-class Limits:
+class AccountLimits:
     """Counts the requests of the one app that this account has."""
 
     def __init__(self, state: HubSpotState) -> None:
         self.state = state
-        self.bucket = Lane(BUCKET_SECONDS)
-        self.second = Lane(1.0)
-        self.search = Lane(1.0)
+        self.bucket = RequestWindow(BUCKET_SECONDS)
+        self.second = RequestWindow(1.0)
+        self.search = RequestWindow(1.0)
 
     def admit(self, *, search: bool, now: float) -> None:
         """Count a request that arrives at *now* (monotonic seconds).

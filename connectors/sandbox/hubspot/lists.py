@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import KINDS, NOTHING, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import Refusal, invalid, not_found
+from connectors.sandbox.hubspot.calls import KINDS, NOTHING, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import Refusal, invalid_request, no_such_resource
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
 
@@ -16,16 +16,16 @@ MOST_FOUND = 500
 WRITABLE = {"MANUAL", "SNAPSHOT"}
 
 
-def create(call: Call) -> Answer:
+def create(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/lists``."""
     body = call.json_object()
     name, processing = body.get("name"), body.get("processingType")
     if not isinstance(name, str) or not name.strip() or KINDS.get(str(body.get("objectTypeId"))) != "contacts":
         message = "`name`, `objectTypeId` (0-1) and `processingType` are required"
-        raise invalid(message)
+        raise invalid_request(message)
     if processing not in WRITABLE:
         message = f"processingType {processing!r} is not imitated here: use MANUAL or SNAPSHOT"
-        raise invalid(message)
+        raise invalid_request(message)
     _refuse_name(call.state, name)
     now = iso(call.state.now_ms())
     list_id = str(call.state.world.store.next_id("hubspot.lists"))
@@ -43,37 +43,37 @@ def create(call: Call) -> Answer:
     }
     call.state.lists[list_id] = row
     call.state.members[list_id] = {}
-    return ok({"list": show(call.state, row)})
+    return ok({"list": list_body(call.state, row)})
 
 
-def get_many(call: Call) -> Answer:
+def get_many(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists?listIds=…``."""
     rows = [call.state.lists.get(list_id) for list_id in call.many("listIds")]
-    return ok({"lists": [show(call.state, row) for row in rows if row is not None and row["deletedAt"] is None]})
+    return ok({"lists": [list_body(call.state, row) for row in rows if row is not None and row["deletedAt"] is None]})
 
 
-def get_one(call: Call) -> Answer:
+def get_one(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists/{id}``."""
-    return ok({"list": show(call.state, of(call))})
+    return ok({"list": list_body(call.state, list_of(call))})
 
 
-def get_by_name(call: Call) -> Answer:
+def get_by_name(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists/object-type-id/{type}/name/{name}``, whatever the case of its letters."""
     row = _named(call.state, call.path["listName"])
     if row is None:
         message = f"List does not exist with name {call.path['listName']}."
-        raise not_found(message)
-    return ok({"list": show(call.state, row)})
+        raise no_such_resource(message)
+    return ok({"list": list_body(call.state, row)})
 
 
-def search(call: Call) -> Answer:
+def search(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/lists/search``."""
     body = call.json_object()
     query = str(body.get("query") or "").lower()
     count, offset = body.get("count", 20), body.get("offset", 0)
     if not isinstance(count, int) or not isinstance(offset, int) or not 1 <= count <= MOST_FOUND or offset < 0:
         message = f"`count` must be between 1 and {MOST_FOUND}, `offset` not negative"
-        raise invalid(message)
+        raise invalid_request(message)
     kinds, ids = body.get("processingTypes"), body.get("listIds")
     found = [
         row
@@ -88,28 +88,28 @@ def search(call: Call) -> Answer:
     return ok({"lists": page, "offset": end, "hasMore": end < len(found), "total": len(found)})
 
 
-def rename(call: Call) -> Answer:
+def rename(call: HubSpotCall) -> Answer:
     """Answer ``PUT /crm/v3/lists/{id}/update-list-name?listName=…``."""
-    row = of(call)
+    row = list_of(call)
     name = call.one("listName").strip()
     if not name:
         message = "`listName` is required"
-        raise invalid(message)
+        raise invalid_request(message)
     if name.lower() != row["name"].lower():
         _refuse_name(call.state, name)
     changed = {**row, "name": name, "updatedAt": iso(call.state.now_ms())}
     call.state.lists[row["listId"]] = changed
-    return ok({"updatedList": show(call.state, changed)})
+    return ok({"updatedList": list_body(call.state, changed)})
 
 
-def delete(call: Call) -> Answer:
+def delete(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /crm/v3/lists/{id}``; the list can be restored."""
-    row = of(call)
+    row = list_of(call)
     call.state.lists[row["listId"]] = {**row, "deletedAt": iso(call.state.now_ms())}
     return NOTHING
 
 
-def restore(call: Call) -> Answer:
+def restore(call: HubSpotCall) -> Answer:
     """Answer ``PUT /crm/v3/lists/{id}/restore``."""
     row = call.state.lists.get(call.path["listId"])
     if row is None:
@@ -119,7 +119,7 @@ def restore(call: Call) -> Answer:
     return NOTHING
 
 
-def of(call: Call, parameter: str = "listId") -> Row:
+def list_of(call: HubSpotCall, parameter: str = "listId") -> Row:
     """Return the list that the path names.
 
     Raises:
@@ -133,17 +133,17 @@ def of(call: Call, parameter: str = "listId") -> Row:
 
 def missing_list(list_id: str) -> Refusal:
     """Return the refusal for a list that is not there."""
-    return not_found(f"List does not exist with ID {list_id}.")
+    return no_such_resource(f"List does not exist with ID {list_id}.")
 
 
-def show(state: HubSpotState, row: Row) -> Row:
+def list_body(state: HubSpotState, row: Row) -> Row:
     """Return the list with its present size."""
     shown = {name: value for name, value in row.items() if value is not None}
     return {**shown, "size": len(state.members.get(row["listId"], {}))}
 
 
 def _found(state: HubSpotState, row: Row, additional: Sequence[str]) -> Row:
-    shown = show(state, row)
+    shown = list_body(state, row)
     size = shown.pop("size")
     moved = {f"hs_last_record_{what}_at": row["updatedAt"] for what in ("added", "removed")}
     extra = {"hs_list_size": str(size), "hs_list_reference_count": "0", **moved}

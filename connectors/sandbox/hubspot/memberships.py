@@ -5,9 +5,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import invalid
-from connectors.sandbox.hubspot.lists import WRITABLE, of
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import invalid_request
+from connectors.sandbox.hubspot.lists import WRITABLE, list_of
 from connectors.sandbox.hubspot.objects import envelope, inputs
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso, parse_ms
@@ -19,37 +19,37 @@ USUAL_PAGE = 100
 MOST_MEMBERS_MOVED = 100_000  # also (?) the most ids that one call may name
 
 
-def page(call: Call) -> Answer:
+def page(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists/{id}/memberships``, by record id."""
-    members = call.state.members.get(of(call)["listId"], {})
+    members = call.state.members.get(list_of(call)["listId"], {})
     order = sorted((int(record_id), record_id) for record_id in members)
     return _page(call, members, order)
 
 
-def page_in_join_order(call: Call) -> Answer:
+def page_in_join_order(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists/{id}/memberships/join-order``, by time of joining."""
-    members = call.state.members.get(of(call)["listId"], {})
+    members = call.state.members.get(list_of(call)["listId"], {})
     in_order = sorted(members, key=lambda record_id: (parse_ms(members[record_id]) or 0, int(record_id)))
     return _page(call, members, list(enumerate(in_order, start=1)))
 
 
-def add(call: Call) -> Answer:
+def add(call: HubSpotCall) -> Answer:
     """Answer ``PUT …/memberships/add``."""
     return _write(call, _ids(call.json()), [])
 
 
-def remove(call: Call) -> Answer:
+def remove(call: HubSpotCall) -> Answer:
     """Answer ``PUT …/memberships/remove``."""
     return _write(call, [], _ids(call.json()))
 
 
-def add_and_remove(call: Call) -> Answer:
+def add_and_remove(call: HubSpotCall) -> Answer:
     """Answer ``PUT …/memberships/add-and-remove``."""
     body = call.json_object()
     return _write(call, _ids(body.get("recordIdsToAdd") or []), _ids(body.get("recordIdsToRemove") or []))
 
 
-def empty(call: Call) -> Answer:
+def empty(call: HubSpotCall) -> Answer:
     """Answer ``DELETE …/memberships``."""
     row = _writable(call)
     for record_id in list(call.state.members.get(row["listId"], {})):
@@ -57,25 +57,25 @@ def empty(call: Call) -> Answer:
     return NOTHING
 
 
-def add_from(call: Call) -> Answer:
+def add_from(call: HubSpotCall) -> Answer:
     """Answer ``PUT …/memberships/add-from/{sourceListId}``."""
-    row, source = _writable(call), of(call, "sourceListId")
+    row, source = _writable(call), list_of(call, "sourceListId")
     members = call.state.members.get(source["listId"], {})
     if len(members) >= MOST_MEMBERS_MOVED:
         message = f"Only lists below {MOST_MEMBERS_MOVED} members can be copied"
-        raise invalid(message)
+        raise invalid_request(message)
     for record_id in list(members):
         _join(call.state, row["listId"], record_id)
     return NOTHING
 
 
-def of_record(call: Call) -> Answer:
+def of_record(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/lists/records/{type}/{recordId}/memberships``."""
     results = _of_record(call.state, call.path["recordId"])
     return ok({"total": len(results), "results": results})
 
 
-def of_records(call: Call) -> Answer:
+def of_records(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/lists/records/memberships/batch/read``."""
     entries = inputs(call.json_object())
     results = [
@@ -106,12 +106,12 @@ def _of_record(state: HubSpotState, record_id: str) -> list[Row]:
     ]
 
 
-def _page(call: Call, members: dict[str, str], order: list[tuple[int, str]]) -> Answer:
+def _page(call: HubSpotCall, members: dict[str, str], order: list[tuple[int, str]]) -> Answer:
     limit = call.limit(USUAL_PAGE, PAGE)
     after, before = call.one("after"), call.one("before")
     if not all(cursor.isdigit() for cursor in (after, before) if cursor):
         message = "Invalid paging cursor"
-        raise invalid(message)
+        raise invalid_request(message)
     if after or not before:
         start = bisect_left(order, (int(after), "")) if after else 0
     else:
@@ -131,14 +131,14 @@ def _page(call: Call, members: dict[str, str], order: list[tuple[int, str]]) -> 
 def _ids(body: object) -> list[str]:
     if not isinstance(body, list) or not all(isinstance(entry, (str, int)) for entry in body):
         message = "Invalid input JSON: a list of record ids is expected"
-        raise invalid(message)
+        raise invalid_request(message)
     if len(body) > MOST_MEMBERS_MOVED:
         message = f"At most {MOST_MEMBERS_MOVED} record ids in one call"
-        raise invalid(message)
+        raise invalid_request(message)
     return list(dict.fromkeys(str(entry) for entry in body))
 
 
-def _write(call: Call, joining: list[str], leaving: list[str]) -> Answer:
+def _write(call: HubSpotCall, joining: list[str], leaving: list[str]) -> Answer:
     row = _writable(call)
     state, list_id = call.state, row["listId"]
     members = state.members.setdefault(list_id, {})
@@ -156,11 +156,11 @@ def _write(call: Call, joining: list[str], leaving: list[str]) -> Answer:
     return ok({"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing})
 
 
-def _writable(call: Call) -> Row:
-    row = of(call)
+def _writable(call: HubSpotCall) -> Row:
+    row = list_of(call)
     if row["processingType"] not in WRITABLE:
         message = "Memberships can be written on MANUAL and SNAPSHOT lists only"
-        raise invalid(message)
+        raise invalid_request(message)
     return row
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
 from connectors.sandbox.hubspot.contacts import all_of, leave_lists
-from connectors.sandbox.hubspot.errors import Refusal, invalid, not_found
-from connectors.sandbox.hubspot.objects import find
+from connectors.sandbox.hubspot.errors import Refusal, invalid_request, no_such_resource
+from connectors.sandbox.hubspot.objects import find_record
 from connectors.sandbox.hubspot.state import FIRST_CONTACT, HubSpotState, addresses
 from connectors.sandbox.hubspot.times import iso, parse_ms
 
@@ -23,28 +23,28 @@ OF_ONE_RECORD = (
 )
 
 
-def merge(call: Call) -> Answer:
+def merge(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/contacts/merge``: the contact that both have become."""
     body = call.json_object()
     primary = call.state.contact(str(body.get("primaryObjectId", "")))
     other = call.state.contact(str(body.get("objectIdToMerge", "")))
     if primary is None or other is None:
-        raise not_found()
+        raise no_such_resource()
     if primary["id"] == other["id"]:
         message = "A contact cannot be merged with itself"
-        raise invalid(message)
+        raise invalid_request(message)
     if len(_merged_ids(primary)) + len(_merged_ids(other)) >= MOST_MERGES:
         message = "The record has been merged too often"
         raise Refusal(414, message)
     return ok(all_of(join(call.state, primary, other)))
 
 
-def gdpr_delete(call: Call) -> Answer:
+def gdpr_delete(call: HubSpotCall) -> Answer:
     """Answer ``gdpr-delete``: the contact is gone for good; an unknown address can never be added."""
     body = call.json_object()
     key = str(body.get("objectId", ""))
     id_property = str(body.get("idProperty") or "")
-    row = find(call.state, "contacts", key, id_property)
+    row = find_record(call.state, "contacts", key, id_property)
     if row is None and not id_property:
         row = call.state.contacts.get(key)  # an archived contact can be deleted for good, too
     if row is not None:
@@ -52,7 +52,7 @@ def gdpr_delete(call: Call) -> Answer:
     elif id_property == "email":
         call.state.blocked[key.strip().lower()] = {"at": iso(call.state.now_ms())}
     else:
-        raise not_found()
+        raise no_such_resource()
     return NOTHING
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import KINDS, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import batch_error, invalid, not_found
+from connectors.sandbox.hubspot.calls import KINDS, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import batch_error, invalid_request, no_such_resource
 from connectors.sandbox.hubspot.shapes import View, page_of_ids
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
@@ -17,7 +17,7 @@ PAGE_WITH_HISTORY = 50
 BATCH = 100
 
 
-def find(state: HubSpotState, kind: str, key: str, id_property: str = "") -> Row | None:
+def find_record(state: HubSpotState, kind: str, key: str, id_property: str = "") -> Row | None:
     """Return the record that *key* names, None if there is none (or it is archived).
 
     Args:
@@ -39,11 +39,11 @@ def find(state: HubSpotState, kind: str, key: str, id_property: str = "") -> Row
         found = state.unique[id_property].get(key)
     else:
         message = f"Property '{id_property}' is not a unique identifier property"
-        raise invalid(message)
+        raise invalid_request(message)
     return None if found is None else state.contact(found)
 
 
-def list_page(call: Call) -> Answer:
+def list_page(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/objects/{type}``: all records in order of id, or all archived ones."""
     history = call.many("propertiesWithHistory")
     limit = call.limit(10, PAGE_WITH_HISTORY if history else PAGE)
@@ -53,25 +53,25 @@ def list_page(call: Call) -> Answer:
     return ok({"results": [view.show(records.table[str(number)]) for number in ids], **paging})
 
 
-def get_one(call: Call) -> Answer:
+def get_one(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/objects/{type}/{id}``."""
     key = call.path["recordId"]
-    row = find(call.state, call.kind, key, call.one("idProperty"))
+    row = find_record(call.state, call.kind, key, call.one("idProperty"))
     if row is None and call.flag("archived"):
         row = call.state.records(call.kind).table.get(key)
     if row is None:
-        raise not_found()
+        raise no_such_resource()
     return ok(_view(call).show(row))
 
 
-def batch_read(call: Call) -> Answer:
+def batch_read(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/{type}/batch/read``; the order of the answer is not that of the inputs."""
     body = call.json_object()
     ids = [str(entry.get("id", "")) for entry in inputs(body)]
     found: dict[str, Row] = {}
     missing: list[str] = []
     for key in dict.fromkeys(ids):
-        row = find(call.state, call.kind, key, str(body.get("idProperty") or ""))
+        row = find_record(call.state, call.kind, key, str(body.get("idProperty") or ""))
         if row is None:
             missing.append(key)
         else:
@@ -90,10 +90,10 @@ def inputs(body: Row, highest: int = BATCH) -> list[Row]:
     entries = body.get("inputs")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         message = "Invalid input JSON: `inputs` must be a list of objects"
-        raise invalid(message)
+        raise invalid_request(message)
     if len(entries) > highest:
         message = f"The number of inputs ({len(entries)}) is above the maximum of {highest} for one batch"
-        raise invalid(message)
+        raise invalid_request(message)
     return entries
 
 
@@ -114,7 +114,7 @@ def envelope(state: HubSpotState, results: list[Row], status: int, errors: list[
     return Answer(status, body)
 
 
-def _view(call: Call) -> View:
+def _view(call: HubSpotCall) -> View:
     associations = [KINDS.get(name.lower(), name) for name in call.many("associations")]
     return View(
         call.state,

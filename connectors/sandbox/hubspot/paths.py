@@ -45,11 +45,11 @@ EVENTS = ("/email/public/v1/events", None)
 APP = ("/webhooks/v3/{appId}", None)
 CALLBACKS = ("/automation/v4/actions/callbacks", None)
 
-Family = tuple[str, str | None]
+ApiFamily = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class ApiPath:
     """One thing that the API does.
 
     Attributes:
@@ -65,11 +65,11 @@ class Endpoint:
 
 
 def at(
-    method: str, family: Family, rest: str, needs: access.Needs | NeedsOf, handler: Handler, *, search: bool = False
-) -> Endpoint:
+    method: str, family: ApiFamily, rest: str, needs: access.Needs | NeedsOf, handler: Handler, *, search: bool = False
+) -> ApiPath:
     """Return the endpoint at *rest* below both paths of *family*."""
     paths = tuple(f"{path}{rest}" for path in family if path is not None)
-    return Endpoint(method, paths, needs if callable(needs) else fixed(needs), handler, search)
+    return ApiPath(method, paths, needs if callable(needs) else fixed(needs), handler, search)
 
 
 READ = by_kind("read", "objectType")

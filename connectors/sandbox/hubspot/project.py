@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sandbox.hubspot.app_settings import AT_A_TIME, add, set_target
-from connectors.sandbox.hubspot.errors import Refusal, invalid
+from connectors.sandbox.hubspot.app_settings import AT_A_TIME, add_subscription, set_target
+from connectors.sandbox.hubspot.errors import Refusal, invalid_request
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso
 from connectors.sandbox.hubspot.webhooks import APP_ID
@@ -80,7 +80,7 @@ def _take_webhooks(state: HubSpotState, path: str, config: Row) -> None:
                 raise _wrong(path, f"{kind} does not belong to {group}")
             if group == "crmObjects" and entry.get("objectType") != "contact":
                 raise _wrong(path, f"{kind} names no objectType that this account has")
-            add(state.webhooks, kind, entry.get("propertyName"), active=bool(entry.get("active")))
+            add_subscription(state.webhooks, kind, entry.get("propertyName"), active=bool(entry.get("active")))
 
 
 def _take_action(state: HubSpotState, path: str, config: Row) -> None:
@@ -92,4 +92,4 @@ def _take_action(state: HubSpotState, path: str, config: Row) -> None:
 
 
 def _wrong(path: str, what: str) -> Refusal:
-    return invalid(f"{path} {what}")
+    return invalid_request(f"{path} {what}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call, ok
-from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid, not_found
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid_request, no_such_resource
 from connectors.sandbox.hubspot.objects import envelope, inputs
 from connectors.sandbox.hubspot.records import MODIFIED
 from connectors.sandbox.hubspot.state import HubSpotState
@@ -35,30 +35,30 @@ CHANGEABLE = ("label", "type", "fieldType", "groupName", "description", "display
 MOST_UNIQUE = 10
 
 
-def list_all(call: Call) -> Answer:
+def list_all(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/properties/{type}``: all definitions at once."""
     archived = call.flag("archived")
     return ok({"results": [row for row in _of_kind(call) if row["archived"] == archived]})
 
 
-def get_one(call: Call) -> Answer:
+def get_one(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/properties/{type}/{name}``."""
     return ok(_definition(call.state, call.kind, call.path["propertyName"], archived=call.flag("archived")))
 
 
-def create(call: Call) -> Answer:
+def create(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/properties/{type}``; a name that was archived is restored."""
     return Answer(201, _create(call.state, call.kind, call.json_object()))
 
 
-def update(call: Call) -> Answer:
+def update(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /crm/v3/properties/{type}/{name}``; ``options`` replaces the whole list."""
     definition = _definition(call.state, call.kind, call.path["propertyName"], archived=False)
     body = call.json_object()
     rules = definition["modificationMetadata"]
     if rules["readOnlyDefinition"] and not ("options" in body and not rules["readOnlyOptions"]):
         message = f"{definition['name']} is defined by HubSpot and cannot be changed"
-        raise invalid(message)
+        raise invalid_request(message)
     changed = {**definition, **{name: body[name] for name in CHANGEABLE if name in body}}
     if "options" in body:
         changed["options"] = _options(body["options"], changed["type"])
@@ -68,13 +68,13 @@ def update(call: Call) -> Answer:
     return ok(changed)
 
 
-def archive(call: Call) -> Answer:
+def archive(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /crm/v3/properties/{type}/{name}``."""
     _archive(call.state, call.kind, call.path["propertyName"])
     return NOTHING
 
 
-def batch_create(call: Call) -> Answer:
+def batch_create(call: HubSpotCall) -> Answer:
     """Answer ``batch/create``: 201, or 207 when some were refused."""
     results, errors = [], []
     for entry in inputs(call.json_object()):
@@ -86,7 +86,7 @@ def batch_create(call: Call) -> Answer:
     return envelope(call.state, results, 201, errors)
 
 
-def batch_read(call: Call) -> Answer:
+def batch_read(call: HubSpotCall) -> Answer:
     """Answer ``batch/read``: 200, or 207 when some are not there."""
     body = call.json_object()
     names = [str(entry.get("name", "")) for entry in inputs(body)]
@@ -99,7 +99,7 @@ def batch_read(call: Call) -> Answer:
     return envelope(call.state, results, 200, errors)
 
 
-def batch_archive(call: Call) -> Answer:
+def batch_archive(call: HubSpotCall) -> Answer:
     """Answer ``batch/archive``: 204 whatever the state."""
     for entry in inputs(call.json_object()):
         name = str(entry.get("name", ""))
@@ -109,24 +109,24 @@ def batch_archive(call: Call) -> Answer:
     return NOTHING
 
 
-def list_groups(call: Call) -> Answer:
+def list_groups(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/properties/{type}/groups``."""
     rows = [row for key, row in call.state.groups.items() if key.startswith(f"{call.kind}/") and not row["archived"]]
     return ok({"results": rows})
 
 
-def get_group(call: Call) -> Answer:
+def get_group(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/properties/{type}/groups/{name}``."""
     return ok(_group(call))
 
 
-def create_group(call: Call) -> Answer:
+def create_group(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/properties/{type}/groups``."""
     body = call.json_object()
     name, label = body.get("name"), body.get("label")
     if not isinstance(name, str) or not name or not isinstance(label, str) or not label:
         message = "`name` and `label` are required"
-        raise invalid(message)
+        raise invalid_request(message)
     key = f"{call.kind}/{name}"
     if key in call.state.groups and not call.state.groups[key]["archived"]:
         raise _exists(f"A property group named '{name}' already exists.")
@@ -135,7 +135,7 @@ def create_group(call: Call) -> Answer:
     return Answer(201, group)
 
 
-def update_group(call: Call) -> Answer:
+def update_group(call: HubSpotCall) -> Answer:
     """Answer ``PATCH /crm/v3/properties/{type}/groups/{name}``."""
     body = call.json_object()
     group = _group(call) | {name: body[name] for name in ("label", "displayOrder") if name in body}
@@ -143,17 +143,17 @@ def update_group(call: Call) -> Answer:
     return ok(group)
 
 
-def archive_group(call: Call) -> Answer:
+def archive_group(call: HubSpotCall) -> Answer:
     """Answer ``DELETE /crm/v3/properties/{type}/groups/{name}``; not while it holds active properties."""
     group = _group(call)
     if any(row["groupName"] == group["name"] and not row["archived"] for row in _of_kind(call)):
         message = "A property group with active properties cannot be archived"
-        raise invalid(message)
+        raise invalid_request(message)
     call.state.groups[f"{call.kind}/{group['name']}"] = {**group, "archived": True}
     return NOTHING
 
 
-def custom_limits(call: Call) -> Answer:
+def custom_limits(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/limits/custom-properties``."""
     rows: list[Row] = []
     for kind, type_id, singular, plural in (
@@ -181,7 +181,7 @@ def _create(state: HubSpotState, kind: str, body: Row) -> Row:
     missing = [name for name in REQUIRED if not isinstance(body.get(name), str) or not body[name]]
     if missing:
         message = f"Required fields are missing: {missing}"
-        raise invalid(message)
+        raise invalid_request(message)
     name = body["name"]
     before = state.properties.get(f"{kind}/{name}")
     if before is not None and not before["archived"]:
@@ -194,7 +194,7 @@ def _create(state: HubSpotState, kind: str, body: Row) -> Row:
     if definition["hasUniqueValue"] and kind == "contacts":
         if len(state.unique) >= MOST_UNIQUE:
             message = f"At most {MOST_UNIQUE} properties may have unique values"
-            raise invalid(message)
+            raise invalid_request(message)
         state.unique[name] = {}
     state.properties[f"{kind}/{name}"] = definition
     return definition
@@ -231,20 +231,20 @@ def _new(body: Row, now: str) -> Row:
 def _options(given: object, type_: str) -> list[Row]:
     if not isinstance(given, list) or not all(isinstance(option, dict) for option in given):
         message = "`options` must be a list of objects"
-        raise invalid(message)
+        raise invalid_request(message)
     for option in given:
         missing = [name for name in OPTION_REQUIRED if name not in option]
         if missing:
             message = f"Required fields are missing in an option: {missing}"
-            raise invalid(message)
+            raise invalid_request(message)
     values = [str(option["value"]) for option in given]
     labels = [str(option["label"]) for option in given]
     if len(set(values)) < len(values) or len(set(labels)) < len(labels):
         message = "Property option values and labels must be unique"
-        raise invalid(message)
+        raise invalid_request(message)
     if type_ == "enumeration" and not given:
         message = "An enumeration needs options"
-        raise invalid(message)
+        raise invalid_request(message)
     return [
         {
             "label": str(option["label"]),
@@ -259,18 +259,18 @@ def _options(given: object, type_: str) -> list[Row]:
 def _check_types(state: HubSpotState, kind: str, definition: Row) -> None:
     if definition["type"] not in TYPES or definition["fieldType"] not in FIELD_TYPES:
         message = f"Invalid type {definition['type']!r} or fieldType {definition['fieldType']!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     group = state.groups.get(f"{kind}/{definition['groupName']}")
     if group is None or group["archived"]:
         message = f"Property group '{definition['groupName']}' does not exist"
-        raise invalid(message)
+        raise invalid_request(message)
 
 
 def _definition(state: HubSpotState, kind: str, name: str, *, archived: bool) -> Row:
     definition = state.properties.get(f"{kind}/{name}")
     if definition is None or definition["archived"] != archived:
         message = f"Property {name} does not exist"
-        raise not_found(message)
+        raise no_such_resource(message)
     return definition
 
 
@@ -278,19 +278,19 @@ def _archive(state: HubSpotState, kind: str, name: str) -> None:
     definition = _definition(state, kind, name, archived=False)
     if definition["hubspotDefined"]:
         message = f"{name} is defined by HubSpot and cannot be archived"
-        raise invalid(message)
+        raise invalid_request(message)
     now = iso(state.now_ms())
     state.properties[f"{kind}/{name}"] = {**definition, "archived": True, "archivedAt": now}
 
 
-def _group(call: Call) -> Row:
+def _group(call: HubSpotCall) -> Row:
     group = call.state.groups.get(f"{call.kind}/{call.path['groupName']}")
     if group is None or group["archived"]:
-        raise not_found()
+        raise no_such_resource()
     return group
 
 
-def _of_kind(call: Call) -> list[Row]:
+def _of_kind(call: HubSpotCall) -> list[Row]:
     return [row for key, row in call.state.properties.items() if key.startswith(f"{call.kind}/")]
 
 

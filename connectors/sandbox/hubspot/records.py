@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from connectors.sandbox.hubspot.times import iso, parse_ms
-from connectors.sandbox.store import Table
+from connectors.sandbox.store import DocumentTable
 
 Row = dict[str, Any]
 VERSIONS_KEPT = 45  # HubSpot keeps as many values of a contact's property
@@ -32,7 +32,7 @@ class Records:
         stale: Id -> (epoch milliseconds of a write, the document before it or None), oldest first.
     """
 
-    def __init__(self, kind: str, table: Table) -> None:
+    def __init__(self, kind: str, table: DocumentTable) -> None:
         self.kind = kind
         self.table = table
         self.modified_name = MODIFIED[kind]

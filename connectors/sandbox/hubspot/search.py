@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import Answer, Call, ok
-from connectors.sandbox.hubspot.conditions import Condition, condition
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.calls import Answer, HubSpotCall, ok
+from connectors.sandbox.hubspot.conditions import SearchCondition, condition
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.records import Records
 from connectors.sandbox.hubspot.shapes import View
 from connectors.sandbox.hubspot.state import HubSpotState
@@ -25,7 +25,7 @@ LONGEST_QUERY = 3_000
 SEARCHED_BY_QUERY = ("firstname", "lastname", "email", "phone", "company", "hs_additional_emails", "dealname")
 
 
-def search(call: Call) -> Answer:
+def search(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/objects/{type}/search``."""
     body = call.json_object()
     limit, after = _paging(body)
@@ -63,26 +63,26 @@ def _paging(body: Row) -> tuple[int, int]:
     limit, after = body.get("limit", 10), str(body.get("after") or "0")
     if not isinstance(limit, int) or not 0 <= limit <= PAGE:
         message = f"Invalid limit {limit!r}: must be between 0 and {PAGE}"
-        raise invalid(message)
+        raise invalid_request(message)
     if not after.isdigit():
         message = f"Invalid paging cursor {after!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     if int(after) >= MOST_RESULTS or int(after) + limit > MOST_RESULTS:
         message = f"Search results end at {MOST_RESULTS}: `after` and `limit` must stay within"
-        raise invalid(message)
+        raise invalid_request(message)
     return limit, int(after)
 
 
-def _groups(state: HubSpotState, kind: str, body: Row) -> list[list[Condition]]:
+def _groups(state: HubSpotState, kind: str, body: Row) -> list[list[SearchCondition]]:
     groups = [group.get("filters", []) for group in body.get("filterGroups") or []]
     if not groups and body.get("filters"):
         groups = [body["filters"]]
     if len(groups) > MOST_GROUPS or any(len(group) > MOST_FILTERS for group in groups):
         message = f"At most {MOST_GROUPS} filter groups of {MOST_FILTERS} filters each"
-        raise invalid(message)
+        raise invalid_request(message)
     if sum(len(group) for group in groups) > MOST_FILTERS_IN_ALL:
         message = f"At most {MOST_FILTERS_IN_ALL} filters in all"
-        raise invalid(message)
+        raise invalid_request(message)
     return [[condition(entry, state.properties, kind) for entry in group] for group in groups]
 
 
@@ -95,7 +95,7 @@ def _by_query(body: Row) -> Callable[[Row], bool] | None:
     words = str(body.get("query") or "").lower().split()
     if len(str(body.get("query") or "")) > LONGEST_QUERY:
         message = f"`query` is longer than {LONGEST_QUERY} characters"
-        raise invalid(message)
+        raise invalid_request(message)
     if not words:
         return None
 
@@ -109,7 +109,7 @@ def _by_query(body: Row) -> Callable[[Row], bool] | None:
 def _matching(
     state: HubSpotState,
     records: Records,
-    groups: list[list[Condition]],
+    groups: list[list[SearchCondition]],
     by_query: Callable[[Row], bool] | None,
     stale: Mapping[int, Row | None],
 ) -> Sequence[int]:
@@ -135,7 +135,7 @@ def _matching(
     return sorted(found)
 
 
-def _candidates(state: HubSpotState, records: Records, group: list[Condition]) -> Sequence[int]:
+def _candidates(state: HubSpotState, records: Records, group: list[SearchCondition]) -> Sequence[int]:
     """Return the ids, ascending, that the cheap conditions of *group* leave: by address, id and time of change."""
     for test in group:
         if test.name == "email" and test.operator in {"EQ", "IN"} and records.kind == "contacts":
@@ -155,7 +155,7 @@ def _candidates(state: HubSpotState, records: Records, group: list[Condition]) -
 _FAR = 1 << 62
 
 
-def _range(group: list[Condition], name: str) -> tuple[int, int]:
+def _range(group: list[SearchCondition], name: str) -> tuple[int, int]:
     first, last = -_FAR, _FAR
     for test in group:
         if test.name == name and test.span is not None:
@@ -183,7 +183,7 @@ def _sorted(found: Sequence[int], shown: _Index, sorts: Any, types: Mapping[str,
         return found
     if not isinstance(sorts, list) or len(sorts) > 1:
         message = "Only one sort is allowed"
-        raise invalid(message)
+        raise invalid_request(message)
     wanted = sorts[0]
     name = str(wanted.get("propertyName", "") if isinstance(wanted, dict) else wanted)
     falling = isinstance(wanted, dict) and wanted.get("direction") == "DESCENDING"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.hubspot.calls import NOTHING, Answer, Call
+from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall
 from connectors.sandbox.hubspot.effects import ORDER
-from connectors.sandbox.hubspot.emails import of
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.emails import email_of
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.hubl import renderer, texts
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.hubspot.times import iso, to_ms
 
 if TYPE_CHECKING:
-    from connectors.sandbox.responses import Response
+    from connectors.sandbox.responses import RecipientResponse
 
 Row = dict[str, Any]
 
@@ -31,14 +31,14 @@ FILED_AS = {
 BOUNCES = {"hard_bounce", "soft_bounce"}
 
 
-def publish(call: Call) -> Answer:
+def publish(call: HubSpotCall) -> Answer:
     """Answer ``POST /marketing/v3/emails/{id}/publish``: the mail goes out at once."""
-    row = of(call)
+    row = email_of(call)
     from connectors.sandbox.responses import Recipient, respond  # noqa: PLC0415
 
     if row["isPublished"]:
         message = "The email is published already"
-        raise invalid(message)
+        raise invalid_request(message)
     state = call.state
     now = state.world.clock.now()
     render = renderer(row["subject"], texts(row["content"]), state.properties)
@@ -67,7 +67,7 @@ def _file(state: HubSpotState, email: Row, recipient: str, kind: str, at: dateti
     state.record_event(email["id"], email["primaryEmailCampaignId"], kind, recipient, at, url)
 
 
-def _file_order(state: HubSpotState, email: Row, response: Response) -> None:
+def _file_order(state: HubSpotState, email: Row, response: RecipientResponse) -> None:
     row = {"at": to_ms(response.at), "kind": ORDER, "email": email["id"], "campaign": email["primaryEmailCampaignId"]}
     state.schedule({**row, "recipient": response.email, "amount": response.amount or 0.0})
 
@@ -88,7 +88,7 @@ def _members(state: HubSpotState, list_ids: list[str]) -> set[str]:
     missing = [str(list_id) for list_id in list_ids if str(list_id) not in state.lists]
     if missing:
         message = f"Lists do not exist: {missing}"
-        raise invalid(message)
+        raise invalid_request(message)
     return {record_id for list_id in list_ids for record_id in state.members.get(str(list_id), {})}
 
 

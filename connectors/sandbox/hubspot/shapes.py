@@ -6,8 +6,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.sandbox.hubspot.calls import Call
-from connectors.sandbox.hubspot.errors import invalid
+from connectors.sandbox.hubspot.calls import HubSpotCall
+from connectors.sandbox.hubspot.errors import invalid_request
 from connectors.sandbox.hubspot.state import HubSpotState
 
 Json = dict[str, Any]
@@ -75,7 +75,7 @@ class View:
         return []
 
 
-def written(row: Row, names: Sequence[str]) -> Json:
+def written_record(row: Row, names: Sequence[str]) -> Json:
     """Return the record as a write answers it: what was written, and what that moved."""
     properties = row["properties"]
     moved = ("hs_email_domain", "lastmodifieddate") if "email" in names else ("lastmodifieddate",)
@@ -95,7 +95,7 @@ def _frame(row: Row, properties: Json) -> Json:
     return shown
 
 
-def page_of_ids(call: Call, ids: Sequence[int], limit: int) -> tuple[Sequence[int], Json]:
+def page_of_ids(call: HubSpotCall, ids: Sequence[int], limit: int) -> tuple[Sequence[int], Json]:
     """Return the ids of the page that the call asks for, and the ``paging`` of its answer ({} on the last page).
 
     Raises:
@@ -104,7 +104,7 @@ def page_of_ids(call: Call, ids: Sequence[int], limit: int) -> tuple[Sequence[in
     after = call.one("after")
     if after and not after.isdigit():
         message = f"Invalid paging cursor {after!r}"
-        raise invalid(message)
+        raise invalid_request(message)
     start = bisect_left(ids, int(after)) if after else 0
     page = ids[start : start + limit]
     if start + limit >= len(ids):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.sandbox.hubspot.definitions import LIFECYCLE
-from connectors.sandbox.hubspot.errors import invalid, invalid_values
+from connectors.sandbox.hubspot.errors import invalid_request, invalid_values
 from connectors.sandbox.hubspot.times import iso, parse_ms
 
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def checked(values: object, definitions: Definitions, kind: str, shown: Mapping[
     """
     if not isinstance(values, dict):
         message = "Invalid input JSON: `properties` must be an object"
-        raise invalid(message)
+        raise invalid_request(message)
     problems: list[tuple[str, str, str]] = []
     kept: dict[str, str | None] = {}
     for name, value in values.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import link
 from connectors.sandbox.mailchimp.values import Document
 
@@ -10,13 +10,13 @@ ROUTES = Routes()
 
 
 @ROUTES.on("GET", "/ping", "Ping/Instance")
-def ping(_call: Call) -> Document:
+def ping(_call: MailchimpCall) -> Document:
     """Say that all is well."""
     return {"health_status": "Everything's Chimpy!"}
 
 
 @ROUTES.on("GET", "/", "Root")
-def root(call: Call) -> Document:
+def root(call: MailchimpCall) -> Document:
     """Describe the account."""
     state = call.state
     subscribers = sum(len(state.members(list_id)) for list_id in state.audiences)

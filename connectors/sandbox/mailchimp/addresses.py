@@ -21,9 +21,9 @@ def check_address(address: str) -> None:
     """
     local = address.partition("@")[0]
     if not SYNTAX.fullmatch(address) or ".." in address or local.startswith(".") or local.endswith("."):
-        raise problems.invalid(MALFORMED)
+        raise problems.invalid_resource(MALFORMED)
     domain = address.lower().rpartition("@")[2]
     fake = domain in FAKE_DOMAINS or any(domain.endswith("." + known) for known in FAKE_DOMAINS[:3])
     if fake or domain.endswith(FAKE_ENDINGS):
         message = f"{address} looks fake or invalid, please enter a real email address."
-        raise problems.invalid(message)
+        raise problems.invalid_resource(message)

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from connectors.sandbox.mailchimp import batch_runs, endpoints, problems, sending, webhooks
-from connectors.sandbox.mailchimp.call import Call, select
+from connectors.sandbox.mailchimp.call import MailchimpCall, select
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.mailchimp.values import Document, Json
 from connectors.sandbox.world import MAILCHIMP_KEY
@@ -34,12 +34,12 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 def app(world: World) -> Starlette:
     """Return the local Mailchimp of *world*: the API under /3.0, results of batches under /_files."""
-    gate = Gate(world)
-    results = Route("/_files/{batch_id}/{token}", batch_runs.download(gate.state), methods=["GET"])
+    gate = ApiGate(world)
+    results = Route("/_files/{batch_id}/{token}", batch_runs.batch_download(gate.state), methods=["GET"])
     return Starlette(routes=[results, Mount("/3.0", gate), Mount("/", gate)])
 
 
-class Gate:
+class ApiGate:
     """Everything under /3.0."""
 
     def __init__(self, world: World) -> None:
@@ -71,7 +71,7 @@ class Gate:
                 await asyncio.to_thread(webhooks.visit, self.world, body)
             return self.perform(request, body, instance)
         except problems.ProblemError as problem:
-            return respond(request, problem.status, problem.body(instance), instance, PROBLEM_LINK, problem.headers)
+            return as_response(request, problem.status, problem.body(instance), instance, PROBLEM_LINK, problem.headers)
 
     def perform(self, request: Request, body: Json, instance: str) -> Response:
         """Find the endpoint, call it, and dress its answer."""
@@ -82,7 +82,7 @@ class Gate:
         route, names = endpoints.ROUTES.find(request.method, path)
         request.scope["personasync_endpoint"] = route.template
         base = f"{request.url.scheme}://{request.url.netloc}"
-        call = Call(self.world, self.state, request.method, dict(request.query_params), body, base, names)
+        call = MailchimpCall(self.world, self.state, request.method, dict(request.query_params), body, base, names)
         if self.gives_up(route.template, call):
             return Response(GATEWAY_TIMEOUT, 504, media_type="text/html")
         self.state.settle()
@@ -91,9 +91,9 @@ class Gate:
             document = route.handler(call)
         if document is not None:
             document = select(document, call.query)
-        return respond(request, 204 if document is None else 200, document, instance, route.schema, {})
+        return as_response(request, 204 if document is None else 200, document, instance, route.schema, {})
 
-    def gives_up(self, template: str, call: Call) -> bool:
+    def gives_up(self, template: str, call: MailchimpCall) -> bool:
         """Tell whether a report is asked for in pages that the real one cannot serve in time."""
         limited = self.world.settings.enforce_limits
         return limited and template.startswith("/reports/") and call.number("count", 0) > SLOW_COUNT
@@ -132,7 +132,7 @@ def parse(content: bytes) -> Json:
     return {} if body is None else body
 
 
-def respond(
+def as_response(
     request: Request, status: int, document: Document | None, instance: str, schema: str, extra: dict[str, str]
 ) -> Response:
     """Return the answer with Mailchimp's headers; None is an empty body."""

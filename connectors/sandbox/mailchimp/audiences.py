@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import Link, collection_links, link
 from connectors.sandbox.mailchimp.values import Document
 
@@ -34,7 +34,7 @@ CHANGEABLE: dict[str, type] = {
 }
 
 
-def audience(call: Call) -> Document:
+def audience(call: MailchimpCall) -> Document:
     """Return the audience that the path names."""
     known = call.state.audiences.get(call.names["list_id"])
     if known is None:
@@ -43,7 +43,7 @@ def audience(call: Call) -> Document:
 
 
 @ROUTES.on("GET", "/lists", "Lists/Collection")
-def list_audiences(call: Call) -> Document:
+def list_audiences(call: MailchimpCall) -> Document:
     """Page through the audiences."""
     everyone = list(call.state.audiences.values())
     href = f"{call.url}/lists"
@@ -60,13 +60,13 @@ def list_audiences(call: Call) -> Document:
 
 
 @ROUTES.on("GET", LIST, "Lists/Instance")
-def get_audience(call: Call) -> Document:
+def get_audience(call: MailchimpCall) -> Document:
     """Return one audience."""
     return show(call, audience(call))
 
 
 @ROUTES.on("POST", "/lists", "Lists/Instance")
-def add_audience(call: Call) -> Document:
+def add_audience(call: MailchimpCall) -> Document:
     """Create an audience, as far as the plan allows."""
     body = call.json
     needed = ("name", "contact", "permission_reminder", "campaign_defaults", "email_type_option")
@@ -82,7 +82,7 @@ def add_audience(call: Call) -> Document:
 
 
 @ROUTES.on("PATCH", LIST, "Lists/Instance")
-def patch_audience(call: Call) -> Document:
+def patch_audience(call: MailchimpCall) -> Document:
     """Change an audience's settings."""
     row, body = audience(call), call.json
     problems.expect_types(body, CHANGEABLE)
@@ -91,7 +91,7 @@ def patch_audience(call: Call) -> Document:
     return show(call, row)
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return the body of an audience."""
     list_id = row["id"]
     host = call.base.partition("//")[2]
@@ -129,7 +129,7 @@ def show(call: Call, row: Document) -> Document:
     return body
 
 
-def stats(call: Call, list_id: str) -> Document:
+def stats(call: MailchimpCall, list_id: str) -> Document:
     """Count members by status; the rates of an audience are in percent, not fractions."""
     state, now = call.state, call.state.now()
     counts: dict[str, int] = {}
@@ -158,19 +158,19 @@ def stats(call: Call, list_id: str) -> Document:
         "avg_sub_rate": 0,
         "avg_unsub_rate": 0,
         "target_sub_rate": 0,
-        "open_rate": percent(opened, mails),
-        "click_rate": percent(clicked, mails),
+        "open_rate": percentage(opened, mails),
+        "click_rate": percentage(clicked, mails),
         "last_sub_date": newest.get("subscribed", ""),
         "last_unsub_date": newest.get("unsubscribed", ""),
     }
 
 
-def percent(part: int, whole: int) -> float:
+def percentage(part: int, whole: int) -> float:
     """Return a share of 100."""
     return round(100 * part / whole, 2) if whole else 0
 
 
-def audience_links(call: Call, list_id: str) -> list[Link]:
+def audience_links(call: MailchimpCall, list_id: str) -> list[Link]:
     """Return the links of one audience."""
     href = f"{call.url}/lists/{list_id}"
     response, collection = "Definitions/Lists/Response", "Definitions/Lists/CollectionResponse"

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import Response
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import MAX_COUNT, Call, Routes, select
+from connectors.sandbox.mailchimp.call import MAX_COUNT, MailchimpCall, Routes, select
 from connectors.sandbox.mailchimp.values import Document, Json
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def work(state: MailchimpState, routes: Routes, row: Document, elapsed: float) -
     done = row["finished_operations"]
     due = max(done, min(total, int((elapsed - PREPARED) * SPEED), done + AT_ONCE))
     for operation in row["operations"][done:due]:
-        results = run(state, routes, operation, row["base"])
+        results = run_operation(state, routes, operation, row["base"])
         row["errored_operations"] += any(result["status_code"] >= 400 for result in results)  # noqa: PLR2004
         row["results"].append(results)
     row["finished_operations"] = due
@@ -70,7 +70,7 @@ def status_of(row: Document, elapsed: float) -> str:
     return "finished" if wrapped_up and row["polled"] else "finalizing"
 
 
-def run(state: MailchimpState, routes: Routes, operation: Document, base: str) -> list[Document]:
+def run_operation(state: MailchimpState, routes: Routes, operation: Document, base: str) -> list[Document]:
     """Do one operation; a GET without a count brings all pages, one result each."""
     tail = operation["path"].partition("?")[2]
     query = {**dict(parse_qsl(tail)), **{name: text(value) for name, value in (operation.get("params") or {}).items()}}
@@ -101,7 +101,7 @@ def perform(
         path = operation["path"].partition("?")[0].removeprefix("/3.0")
         route, names = routes.find(operation["method"], path)
         body = json.loads(operation.get("body") or "{}")
-        call = Call(state.world, state, operation["method"], query, body, base, names)
+        call = MailchimpCall(state.world, state, operation["method"], query, body, base, names)
         with state.told.by("api"):
             document = route.handler(call)
     except json.JSONDecodeError:
@@ -112,7 +112,7 @@ def perform(
     return (204, None) if document is None else (200, select(document, query))
 
 
-def download(state: MailchimpState) -> Callable[[Request], Awaitable[Response]]:
+def batch_download(state: MailchimpState) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint that hands out the results of a batch; it asks for no key."""
 
     async def results(request: Request) -> Response:
@@ -121,12 +121,12 @@ def download(state: MailchimpState) -> Callable[[Request], Awaitable[Response]]:
         row = state.batches.get(request.path_params["batch_id"])
         if ticket is None or row is None or ticket["batch_id"] != row["id"] or ticket["expires"] < state.now():
             return Response(GONE, 403, media_type="application/xml")
-        return Response(archive(row["results"]), media_type="application/octet-stream")
+        return Response(results_archive(row["results"]), media_type="application/octet-stream")
 
     return results
 
 
-def archive(results: list[list[Document]]) -> bytes:
+def results_archive(results: list[list[Document]]) -> bytes:
     """Return a gzipped tar of JSON files; pages of one GET lie in several of them."""
     pages = max((len(pages) for pages in results), default=1)
     count = max(pages, -(-len(results) // PER_FILE))

@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links, link
 from connectors.sandbox.mailchimp.values import Document, stamp
 
@@ -20,7 +20,7 @@ SHOWN = ("id", "status", "total_operations", "finished_operations", "errored_ope
 
 
 @ROUTES.on("POST", "/batches", INSTANCE)
-def submit(call: Call) -> Document:
+def submit(call: MailchimpCall) -> Document:
     """Take operations in; their order is not kept."""
     operations = checked_operations(call.json)
     if len(call.state.unfinished) >= MAX_PENDING:
@@ -67,7 +67,7 @@ def checked_operations(body: Document) -> list[Document]:
     return list(operations)
 
 
-def batch_of(call: Call) -> Document:
+def batch_of(call: MailchimpCall) -> Document:
     """Return the batch that the path names."""
     row = call.state.batches.get(call.names["batch_id"])
     if row is None:
@@ -76,7 +76,7 @@ def batch_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", "/batches", "Batches/Collection")
-def list_batches(call: Call) -> Document:
+def list_batches(call: MailchimpCall) -> Document:
     """Page through the batches."""
     rows = list(call.state.batches.values())
     for row in rows:
@@ -89,7 +89,7 @@ def list_batches(call: Call) -> Document:
 
 
 @ROUTES.on("GET", BATCH, INSTANCE)
-def poll(call: Call) -> Document:
+def poll(call: MailchimpCall) -> Document:
     """Return how far a batch is; a finished one has a new URL of its results, good for ten minutes."""
     row = batch_of(call)
     row["polled"] = True
@@ -98,7 +98,7 @@ def poll(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", BATCH)
-def stop(call: Call) -> None:
+def stop(call: MailchimpCall) -> None:
     """Stop a batch; the results of what was done are gone."""
     row = batch_of(call)
     del call.state.batches[row["id"]]
@@ -106,7 +106,7 @@ def stop(call: Call) -> None:
         call.state.unfinished.remove(row["id"])
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a batch."""
     href = f"{call.url}/batches/{row['id']}"
     body = {key: row[key] for key in SHOWN}

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from connectors.sandbox.mailchimp.state import MailchimpState
     from connectors.sandbox.world import World
 
-Handler = Callable[["Call"], Document | None]
+Handler = Callable[["MailchimpCall"], Document | None]
 DEFAULT_COUNT = 10
 MAX_COUNT = 1000
 
 
 @dataclass(slots=True)
-class Call:
+class MailchimpCall:
     """A request: who asks is settled, the body is parsed.
 
     Attributes:
@@ -189,7 +189,7 @@ def select(body: Document, query: Mapping[str, str]) -> Document:
         for name in tree:
             if name not in body:
                 raise problems.invalid_fields(("fields", f"'{name}' is not a field of this resource"))
-        return {name: keep(value, tree[name]) for name, value in body.items() if name in tree}
+        return {name: only_fields(value, tree[name]) for name, value in body.items() if name in tree}
     return cast("Document", drop(body, branch(unwanted))) if unwanted else body
 
 
@@ -203,14 +203,14 @@ def branch(paths: str) -> Document:
     return tree
 
 
-def keep(value: Json, tree: Document) -> Json:
+def only_fields(value: Json, tree: Document) -> Json:
     """Return only what *tree* names."""
     if not tree:
         return value
     if isinstance(value, list):
-        return [keep(item, tree) for item in value]
+        return [only_fields(item, tree) for item in value]
     if isinstance(value, dict):
-        return {name: keep(item, tree[name]) for name, item in value.items() if name in tree}
+        return {name: only_fields(item, tree[name]) for name, item in value.items() if name in tree}
     return value
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import item_links, link
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, totals
+from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of
 from connectors.sandbox.mailchimp.segment_rules import check_options
 
 if TYPE_CHECKING:
-    from connectors.sandbox.mailchimp.call import Call
+    from connectors.sandbox.mailchimp.call import MailchimpCall
     from connectors.sandbox.mailchimp.values import Document
 
 WINNERS = ("opens", "clicks", "manual", "total_revenue")
@@ -30,7 +30,7 @@ VARIATE_KINDS: dict[str, type] = {
 }
 
 
-def check_recipients(call: Call, recipients: Document) -> Document:
+def check_recipients(call: MailchimpCall, recipients: Document) -> Document:
     """Return whom a campaign goes to, or refuse a list or segment that is not there."""
     list_id = str(recipients.get("list_id", ""))
     if list_id not in call.state.audiences:
@@ -93,7 +93,7 @@ def combinations(settings: Document) -> list[Document]:
     ]
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a campaign."""
     href = f"{call.url}/campaigns/{row['id']}"
     keys = ("id", "web_id", "parent_campaign_id", "type", "create_time")
@@ -126,7 +126,7 @@ def show(call: Call, row: Document) -> Document:
     return body
 
 
-def shown_recipients(call: Call, row: Document) -> Document:
+def shown_recipients(call: MailchimpCall, row: Document) -> Document:
     """Return the recipients of a campaign as they are shown."""
     recipients = row["recipients"]
     list_id = recipients.get("list_id", "")
@@ -166,10 +166,10 @@ def shown_settings(settings: Document) -> Document:
     }
 
 
-def summary(call: Call, row: Document) -> Document:
+def summary(call: MailchimpCall, row: Document) -> Document:
     """Return the short report of a campaign; its rates are fractions of deliveries."""
     now = call.state.now()
-    figures = totals(deliveries_of(call.state, row), now)
+    figures = delivery_totals(deliveries_of(call.state, row), now)
     orders = orders_of(call.state, row)
     spent = round(sum(float(order["order_total"]) for order in orders), 2)
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems, sending
-from connectors.sandbox.mailchimp.call import Call, Routes, read_moment
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes, read_moment
 from connectors.sandbox.mailchimp.campaign_bodies import check_recipients, show, variate_settings
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
@@ -33,7 +33,7 @@ TRACKING = {
 
 
 @ROUTES.on("GET", "/campaigns", "Campaigns/Collection")
-def list_campaigns(call: Call) -> Document:
+def list_campaigns(call: MailchimpCall) -> Document:
     """Page through the campaigns; the children of a multivariate one are not among them."""
     rows = [row for row in call.state.campaigns.values() if not row["parent_campaign_id"] and chosen(call, row)]
     field = call.query.get("sort_field")
@@ -48,7 +48,7 @@ def list_campaigns(call: Call) -> Document:
     }
 
 
-def chosen(call: Call, row: Document) -> bool:
+def chosen(call: MailchimpCall, row: Document) -> bool:
     """Tell whether a campaign passes the filters of the query."""
     status = call.query.get("status")
     if status and status not in LISTED:
@@ -62,7 +62,7 @@ def chosen(call: Call, row: Document) -> bool:
 
 
 @ROUTES.on("POST", "/campaigns", INSTANCE)
-def add_campaign(call: Call) -> Document:
+def add_campaign(call: MailchimpCall) -> Document:
     """Create a campaign as a draft."""
     body = call.json
     problems.expect_types(body, KINDS)
@@ -91,7 +91,7 @@ def add_campaign(call: Call) -> Document:
     return show(call, row)
 
 
-def change(call: Call, row: Document, body: Document) -> None:
+def change(call: MailchimpCall, row: Document, body: Document) -> None:
     """Lay the keys of *body* over a campaign."""
     if "recipients" in body:
         row["recipients"] = check_recipients(call, body["recipients"])
@@ -103,7 +103,7 @@ def change(call: Call, row: Document, body: Document) -> None:
         )
 
 
-def campaign_of(call: Call) -> Document:
+def campaign_of(call: MailchimpCall) -> Document:
     """Return the campaign that the path names."""
     row = call.state.campaigns.get(call.names["campaign_id"])
     if row is None:
@@ -111,7 +111,7 @@ def campaign_of(call: Call) -> Document:
     return row
 
 
-def draft_of(call: Call) -> Document:
+def draft_of(call: MailchimpCall) -> Document:
     """Return the campaign that the path names, unless it is gone out."""
     row = campaign_of(call)
     if row["status"] not in {"save", "paused"}:
@@ -121,13 +121,13 @@ def draft_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", CAMPAIGN, INSTANCE)
-def get_campaign(call: Call) -> Document:
+def get_campaign(call: MailchimpCall) -> Document:
     """Return one campaign."""
     return show(call, campaign_of(call))
 
 
 @ROUTES.on("PATCH", CAMPAIGN, INSTANCE)
-def patch_campaign(call: Call) -> Document:
+def patch_campaign(call: MailchimpCall) -> Document:
     """Change a draft."""
     row, body = draft_of(call), call.json
     problems.expect_types(body, KINDS)
@@ -137,19 +137,19 @@ def patch_campaign(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", CAMPAIGN)
-def delete_campaign(call: Call) -> None:
+def delete_campaign(call: MailchimpCall) -> None:
     """Delete a campaign."""
     del call.state.campaigns[campaign_of(call)["id"]]
 
 
 @ROUTES.on("GET", CAMPAIGN + "/content", "Campaigns/Content/Instance")
-def get_content(call: Call) -> Document:
+def get_content(call: MailchimpCall) -> Document:
     """Return the content."""
     return shown_content(campaign_of(call))
 
 
 @ROUTES.on("PUT", CAMPAIGN + "/content", "Campaigns/Content/Instance")
-def put_content(call: Call) -> Document:
+def put_content(call: MailchimpCall) -> Document:
     """Set the content: `html`, `plain_text`, or `variate_contents` of a multivariate campaign."""
     row, body = draft_of(call), call.json
     problems.expect_types(body, {"html": str, "plain_text": str, "variate_contents": list})
@@ -178,20 +178,20 @@ def shown_content(row: Document) -> Document:
 
 
 @ROUTES.on("GET", CAMPAIGN + "/send-checklist", "Campaigns/Checklist/Instance")
-def send_checklist(call: Call) -> Document:
+def send_checklist(call: MailchimpCall) -> Document:
     """Say what still stands in the way of sending."""
     items = sending.checklist(call.state, campaign_of(call))
     return {"is_ready": all(item["type"] != "error" for item in items), "items": items, "_links": []}
 
 
 @ROUTES.on("POST", CAMPAIGN + "/actions/send")
-def send(call: Call) -> None:
+def send(call: MailchimpCall) -> None:
     """Send a campaign now."""
-    sending.send(call.state, ready(call))
+    sending.send_out(call.state, ready(call))
 
 
 @ROUTES.on("POST", CAMPAIGN + "/actions/schedule")
-def schedule(call: Call) -> None:
+def schedule(call: MailchimpCall) -> None:
     """Send a campaign later, on a quarter of an hour."""
     row, body = ready(call), call.json
     read_moment("schedule_time", body.get("schedule_time", ""))
@@ -207,7 +207,7 @@ def schedule(call: Call) -> None:
     call.state.plan_effect(row["send_time"], "send", campaign_id=row["id"])
 
 
-def ready(call: Call) -> Document:
+def ready(call: MailchimpCall) -> Document:
     """Return the draft that the path names, if nothing stands in the way of sending it."""
     row = draft_of(call)
     blockers = [item for item in sending.checklist(call.state, row) if item["type"] == "error"]
@@ -219,7 +219,7 @@ def ready(call: Call) -> Document:
 
 
 @ROUTES.on("POST", CAMPAIGN + "/actions/unschedule")
-def unschedule(call: Call) -> None:
+def unschedule(call: MailchimpCall) -> None:
     """Make a scheduled campaign a draft again."""
     row = campaign_of(call)
     if row["status"] != "schedule":
@@ -230,7 +230,7 @@ def unschedule(call: Call) -> None:
 
 
 @ROUTES.on("POST", CAMPAIGN + "/actions/test")
-def send_test(call: Call) -> None:
+def send_test(call: MailchimpCall) -> None:
     """Take a test send; nobody's merge tags are resolved in it."""
     campaign_of(call)
     problems.expect(call.json.get("test_emails"), list, "test_emails")

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from connectors.sandbox.mailchimp.values import Document
-    from connectors.sandbox.store import Table
+    from connectors.sandbox.store import DocumentTable
     from connectors.sandbox.world import World
 
 TIMEOUT = 10.0
 WAITS = tuple(60.0 * minutes for minutes in (1, 2, 4, 8, 15, 20, 25))  # growing, 75 minutes in all
 GIVEN_UP = 20  # deliveries in a row after which a webhook is switched off; no published number
 SILENT = {"archived", "transactional", "pending"}  # who is in these states is no subscriber: nothing to tell of
-Shown = tuple[str, str, str, Any]  # status, address, format, merge fields
+MemberState = tuple[str, str, str, Any]  # status, address, format, merge fields
 
 
 class Deliveries:
@@ -39,7 +39,7 @@ class Deliveries:
     def __init__(self, world: World) -> None:
         self.world = world
         self.changed_by = "admin"
-        self._shown: dict[str, dict[str, Shown]] = {}  # list -> contact id -> what was told last
+        self._shown: dict[str, dict[str, MemberState]] = {}  # list -> contact id -> what was told last
         self._failed: dict[str, int] = {}  # webhook -> deliveries given up in a row
         self._off: list[tuple[str, str]] = []  # webhooks to switch off: (list, webhook), from the post's threads
 
@@ -52,11 +52,11 @@ class Deliveries:
         finally:
             self.changed_by = before
 
-    def hooks(self, list_id: str) -> Table:
+    def hooks(self, list_id: str) -> DocumentTable:
         """Return the webhooks of an audience."""
         return self.world.store.table(f"mailchimp.webhooks.{list_id}")
 
-    def watch(self, list_id: str, members: Table) -> None:
+    def watch(self, list_id: str, members: DocumentTable) -> None:
         """Remember how the members are now, so that changes can be told; does nothing while nobody asks."""
         if self.hooks(list_id) and list_id not in self._shown:
             self._shown[list_id] = {key: _shown(member) for key, member in members.items()}
@@ -73,12 +73,12 @@ class Deliveries:
             if before[1].lower() != now[1].lower():
                 self._tell(list_id, "upemail", {"new_id": member["id"], "new_email": now[1], "old_email": before[1]})
             if before[2:] != now[2:]:
-                self._tell(list_id, "profile", who(member))
+                self._tell(list_id, "profile", member_identity(member))
 
     def erased(self, list_id: str, member: Document) -> None:
         """Tell that a member is gone for good."""
         if self._shown.get(list_id, {}).pop(member["contact_id"], None) and member["status"] not in SILENT:
-            self._tell(list_id, "unsubscribe", {**who(member), "action": "delete", "reason": "manual"})
+            self._tell(list_id, "unsubscribe", {**member_identity(member), "action": "delete", "reason": "manual"})
 
     def sent(self, campaign: Document) -> None:
         """Tell that a campaign went out."""
@@ -86,21 +86,21 @@ class Deliveries:
         subject = campaign["settings"].get("subject_line", "")
         self._tell(list_id, "campaign", {"id": campaign["id"], "subject": subject, "status": "sent", "reason": ""})
 
-    def _tell_status(self, list_id: str, member: Document, before: Shown | None) -> None:
+    def _tell_status(self, list_id: str, member: Document, before: MemberState | None) -> None:
         status = member["status"]
         if status == "subscribed":
-            self._tell(list_id, "subscribe", who(member))
+            self._tell(list_id, "subscribe", member_identity(member))
         elif status == "cleaned":
             self._tell(list_id, "cleaned", {"campaign_id": "", "reason": "hard", "email": member["email_address"]})
         elif before is not None and before[0] not in SILENT and status in {"unsubscribed", "archived"}:
             action = {"action": "delete" if status == "archived" else "unsub"}
             reason = "abuse" if "buse" in member.get("unsubscribe_reason", "") else "manual"
-            self._tell(list_id, "unsubscribe", {**who(member), **action, "reason": reason})
+            self._tell(list_id, "unsubscribe", {**member_identity(member), **action, "reason": reason})
 
     def _tell(self, list_id: str, kind: str, data: Document) -> None:
         self.switch_off()
         fired = self.world.clock.now().strftime("%Y-%m-%d %H:%M:%S")
-        body = form({"type": kind, "fired_at": fired, "data": {**data, "list_id": list_id}}).encode()
+        body = form_encoded({"type": kind, "fired_at": fired, "data": {**data, "list_id": list_id}}).encode()
         settings, post = self.world.settings, PostOffice.of(self.world)
         for row in self.hooks(list_id).values():
             if row["events"][kind] and row["sources"][self.changed_by] and not row.get("off"):
@@ -133,7 +133,7 @@ class Deliveries:
                 self.hooks(list_id)[webhook_id] = {**row, "off": True}
 
 
-def who(member: Document) -> Document:
+def member_identity(member: Document) -> Document:
     """Return how subscribe, unsubscribe and profile name a member."""
     return {
         "id": member["id"],
@@ -145,7 +145,7 @@ def who(member: Document) -> Document:
     }
 
 
-def form(value: Document) -> str:
+def form_encoded(value: Document) -> str:
     """Return a document as a form with bracketed keys, as PHP writes it."""
     return urlencode(list(_pairs("", value)))
 
@@ -164,5 +164,5 @@ def _pairs(key: str, value: Any) -> Iterator[tuple[str, str]]:
         yield key, str(value)
 
 
-def _shown(member: Document) -> Shown:
+def _shown(member: Document) -> MemberState:
     return member["status"], member["email_address"], member["email_type"], dict(member["merge_fields"])

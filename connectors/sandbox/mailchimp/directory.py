@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from connectors.sandbox.store import Table
+    from connectors.sandbox.store import DocumentTable
     from connectors.sandbox.world import World
 
 DEFAULT_FIELDS = [("FNAME", "First Name"), ("LNAME", "Last Name")]
@@ -32,7 +32,7 @@ class Directory:
     """One audience's members and how they are found."""
 
     list_id: str
-    members: Table
+    members: DocumentTable
     told: Deliveries
     by_hash: dict[str, str] = field(default_factory=dict)
     tagged: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -114,23 +114,23 @@ class Audiences:
             self.directories[list_id] = directory
         return directory
 
-    def members(self, list_id: str) -> Table:
+    def members(self, list_id: str) -> DocumentTable:
         """Return the members of an audience by contact id."""
         return self.directory(list_id).members
 
-    def fields(self, list_id: str) -> Table:
+    def fields(self, list_id: str) -> DocumentTable:
         """Return the merge fields of an audience by merge id."""
         return self.world.store.table(f"mailchimp.merge_fields.{list_id}")
 
-    def segments(self, list_id: str) -> Table:
+    def segments(self, list_id: str) -> DocumentTable:
         """Return the segments (a tag is a static one) of an audience by id."""
         return self.world.store.table(f"mailchimp.segments.{list_id}")
 
-    def webhooks(self, list_id: str) -> Table:
+    def webhooks(self, list_id: str) -> DocumentTable:
         """Return the webhook settings of an audience by id."""
         return self.world.store.table(f"mailchimp.webhooks.{list_id}")
 
-    def events(self, list_id: str) -> Table:
+    def events(self, list_id: str) -> DocumentTable:
         """Return the custom events of an audience by number."""
         return self.world.store.table(f"mailchimp.events.{list_id}")
 

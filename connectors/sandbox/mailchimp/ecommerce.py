@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.addresses import check_address
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 from connectors.sandbox.mailchimp.state import new_customer
@@ -25,14 +25,14 @@ CUSTOMER_KINDS: dict[str, type] = {
 }
 
 
-def needed(body: Document, *keys: str) -> None:
+def require_keys(body: Document, *keys: str) -> None:
     """Refuse a body that lacks one of *keys*."""
     missing = [(key, "This value should not be blank.") for key in keys if body.get(key) in (None, "")]
     if missing:
         raise problems.invalid_fields(*missing)
 
 
-def store_of(call: Call) -> Document:
+def store_of(call: MailchimpCall) -> Document:
     """Return the store that the path names."""
     row = call.state.stores.get(call.names["store_id"])
     if row is None:
@@ -41,7 +41,7 @@ def store_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", STORES, "Ecommerce/Stores/Collection")
-def list_stores(call: Call) -> Document:
+def list_stores(call: MailchimpCall) -> Document:
     """Page through the stores."""
     rows = list(call.state.stores.values())
     return {
@@ -51,18 +51,18 @@ def list_stores(call: Call) -> Document:
     }
 
 
-def show_store(call: Call, row: Document) -> Document:
+def show_store(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a store."""
     links = item_links(f"{call.url}{STORES}/{row['id']}", "Ecommerce/Stores")
     return {**row, "list_is_active": row["list_id"] in call.state.audiences, "_links": links}
 
 
 @ROUTES.on("POST", STORES, "Ecommerce/Stores/Instance")
-def add_store(call: Call) -> Document:
+def add_store(call: MailchimpCall) -> Document:
     """Connect a store to an audience, for good."""
     body = call.json
     problems.expect_types(body, STORE_KINDS)
-    needed(body, "id", "list_id", "name", "currency_code")
+    require_keys(body, "id", "list_id", "name", "currency_code")
     if body["id"] in call.state.stores:
         message = "A store with this ID already exists in the account."
         raise problems.bad_request(message)
@@ -75,13 +75,13 @@ def add_store(call: Call) -> Document:
 
 
 @ROUTES.on("GET", STORE, "Ecommerce/Stores/Instance")
-def get_store(call: Call) -> Document:
+def get_store(call: MailchimpCall) -> Document:
     """Return one store."""
     return show_store(call, store_of(call))
 
 
 @ROUTES.on("PATCH", STORE, "Ecommerce/Stores/Instance")
-def patch_store(call: Call) -> Document:
+def patch_store(call: MailchimpCall) -> Document:
     """Change a store; its audience stays."""
     row, body = store_of(call), call.json
     problems.expect_types(body, STORE_KINDS)
@@ -92,7 +92,7 @@ def patch_store(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", STORE)
-def delete_store(call: Call) -> None:
+def delete_store(call: MailchimpCall) -> None:
     """Delete a store with its products, customers and orders."""
     store_id = store_of(call)["id"]
     for kind in ("products", "customers", "orders"):
@@ -106,7 +106,7 @@ def delete_store(call: Call) -> None:
 
 # -- products ------------------------------------------------------------------------------------------------
 @ROUTES.on("GET", STORE + "/products", "Ecommerce/Products/Collection")
-def list_products(call: Call) -> Document:
+def list_products(call: MailchimpCall) -> Document:
     """Page through the products of a store."""
     store_id = store_of(call)["id"]
     rows = list(call.state.shop(store_id, "products").values())
@@ -118,7 +118,7 @@ def list_products(call: Call) -> Document:
     }
 
 
-def show_product(call: Call, row: Document) -> Document:
+def show_product(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a product; it has one variant of its own name unless told."""
     href = f"{call.url}{STORES}/{call.names['store_id']}/products/{row['id']}"
     variant = {"id": row["id"], "title": row["title"], "sku": "", "price": row.get("price", 0)}
@@ -138,7 +138,7 @@ def show_product(call: Call, row: Document) -> Document:
     }
 
 
-def product_of(call: Call) -> Document:
+def product_of(call: MailchimpCall) -> Document:
     """Return the product that the path names."""
     row = call.state.shop(store_of(call)["id"], "products").get(call.names["product_id"])
     if row is None:
@@ -147,11 +147,11 @@ def product_of(call: Call) -> Document:
 
 
 @ROUTES.on("POST", STORE + "/products", "Ecommerce/Products/Instance")
-def add_product(call: Call) -> Document:
+def add_product(call: MailchimpCall) -> Document:
     """Add a product; `type` is its category."""
     store_id, body = store_of(call)["id"], call.json
     problems.expect_types(body, PRODUCT_KINDS)
-    needed(body, "id", "title", "variants")
+    require_keys(body, "id", "title", "variants")
     if body["id"] in call.state.shop(store_id, "products"):
         message = "A product with the provided ID already exists in the account for this store."
         raise problems.bad_request(message)
@@ -160,13 +160,13 @@ def add_product(call: Call) -> Document:
 
 
 @ROUTES.on("GET", STORE + "/products/{product_id}", "Ecommerce/Products/Instance")
-def get_product(call: Call) -> Document:
+def get_product(call: MailchimpCall) -> Document:
     """Return one product."""
     return show_product(call, product_of(call))
 
 
 @ROUTES.on("PATCH", STORE + "/products/{product_id}", "Ecommerce/Products/Instance")
-def patch_product(call: Call) -> Document:
+def patch_product(call: MailchimpCall) -> Document:
     """Change a product."""
     row, body = product_of(call), call.json
     problems.expect_types(body, PRODUCT_KINDS)
@@ -176,7 +176,7 @@ def patch_product(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", STORE + "/products/{product_id}")
-def delete_product(call: Call) -> None:
+def delete_product(call: MailchimpCall) -> None:
     """Delete a product."""
     row = product_of(call)
     del call.state.shop(call.names["store_id"], "products")[row["id"]]
@@ -184,7 +184,7 @@ def delete_product(call: Call) -> None:
 
 # -- customers -----------------------------------------------------------------------------------------------
 @ROUTES.on("GET", STORE + "/customers", "Ecommerce/Customers/Collection")
-def list_customers(call: Call) -> Document:
+def list_customers(call: MailchimpCall) -> Document:
     """Page through the customers of a store."""
     store_id = store_of(call)["id"]
     address = call.query.get("email_address", "").lower()
@@ -201,14 +201,14 @@ def list_customers(call: Call) -> Document:
     }
 
 
-def show_customer(call: Call, row: Document) -> Document:
+def show_customer(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a customer."""
     href = f"{call.url}{STORES}/{call.names['store_id']}/customers/{row['id']}"
     return {**row, "_links": item_links(href, "Ecommerce/Customers")}
 
 
 @ROUTES.on("GET", STORE + "/customers/{customer_id}", "Ecommerce/Customers/Instance")
-def get_customer(call: Call) -> Document:
+def get_customer(call: MailchimpCall) -> Document:
     """Return one customer."""
     row = call.state.shop(store_of(call)["id"], "customers").get(call.names["customer_id"])
     if row is None:
@@ -217,11 +217,11 @@ def get_customer(call: Call) -> Document:
 
 
 @ROUTES.on("POST", STORE + "/customers", "Ecommerce/Customers/Instance")
-def add_customer(call: Call) -> Document:
+def add_customer(call: MailchimpCall) -> Document:
     """Add a customer, and the contact."""
     body = call.json
     problems.expect_types(body, CUSTOMER_KINDS)
-    needed(body, "id")
+    require_keys(body, "id")
     if body["id"] in call.state.shop(store_of(call)["id"], "customers"):
         message = "A customer with the provided ID already exists in the account for this store."
         raise problems.bad_request(message)
@@ -229,13 +229,13 @@ def add_customer(call: Call) -> Document:
 
 
 @ROUTES.on("PUT", STORE + "/customers/{customer_id}", "Ecommerce/Customers/Instance")
-def put_customer(call: Call) -> Document:
+def put_customer(call: MailchimpCall) -> Document:
     """Add or change a customer, and the contact."""
     store_of(call)
     return show_customer(call, write_customer(call, {**call.json, "id": call.names["customer_id"]}))
 
 
-def write_customer(call: Call, body: Document) -> Document:
+def write_customer(call: MailchimpCall, body: Document) -> Document:
     """Keep a customer and upsert the contact: an opt-in subscribes, otherwise new ones are transactional."""
     store = store_of(call)
     problems.expect_types(body, CUSTOMER_KINDS)
@@ -243,14 +243,14 @@ def write_customer(call: Call, body: Document) -> Document:
     known = call.state.shop(store["id"], "customers").get(body["id"])
     row = known or new_customer({}, now)
     if known is None:
-        needed(body, "email_address")
+        require_keys(body, "email_address")
     row |= {key: body[key] for key in CUSTOMER_KINDS if key in body} | {"updated_at": now}
     upsert_contact(call, store["list_id"], row)
     call.state.save_customer(store["id"], row)
     return row
 
 
-def upsert_contact(call: Call, list_id: str, customer: Document) -> None:
+def upsert_contact(call: MailchimpCall, list_id: str, customer: Document) -> None:
     """Write the contact of a customer, consent included: what makes these calls unfit for a sync."""
     check_address(customer["email_address"])
     state, directory = call.state, call.state.directory(list_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.member_bodies import OF_BATCH, MemberBodies
 from connectors.sandbox.mailchimp.members import tag_names, writer
@@ -21,7 +21,7 @@ TWICE = "Duplicate items found in the request. Set skip_duplicate_check=true to 
 
 
 @ROUTES.on("POST", "/lists/{list_id}", "Lists/BatchPOST-Response")
-def batch_members(call: Call) -> Document:
+def batch_members(call: MailchimpCall) -> Document:
     """Add or change up to 500 members; `status` is rewritten when existing ones are updated."""
     write, body = writer(call), call.json
     entries = checked_entries(body)
@@ -70,7 +70,7 @@ def checked_entries(body: Document) -> list[Document]:
     return entries
 
 
-def write_one(call: Call, write: MemberWriter, entry: Document, body: Document) -> tuple[Document, bool]:
+def write_one(call: MailchimpCall, write: MemberWriter, entry: Document, body: Document) -> tuple[Document, bool]:
     """Write one member; return it and whether it is new."""
     problems.expect(entry.get("email_address", ""), str, "email_address")
     member = write.directory.find(subscriber_hash(entry.get("email_address", "")))

@@ -9,7 +9,7 @@ from connectors.sandbox.mailchimp.links import Link, link
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from connectors.sandbox.mailchimp.call import Call
+    from connectors.sandbox.mailchimp.call import MailchimpCall
     from connectors.sandbox.mailchimp.values import Document
 
 SHOWN_TAGS = 50
@@ -52,7 +52,7 @@ class MemberBodies:
         keys: What the answer shows of each; None: all there is.
     """
 
-    def __init__(self, call: Call, list_id: str, prefix: str = "", keys: frozenset[str] | None = None) -> None:
+    def __init__(self, call: MailchimpCall, list_id: str, prefix: str = "", keys: frozenset[str] | None = None) -> None:
         state = call.state
         self.keys = keys
         self.list_id = list_id

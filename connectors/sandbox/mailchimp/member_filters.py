@@ -10,7 +10,7 @@ from connectors.sandbox.mailchimp import problems
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from connectors.sandbox.mailchimp.call import Call
+    from connectors.sandbox.mailchimp.call import MailchimpCall
     from connectors.sandbox.mailchimp.directory import Directory
     from connectors.sandbox.mailchimp.values import Document
 
@@ -19,7 +19,7 @@ SORT_FIELDS = ("timestamp_opt", "timestamp_signup", "last_changed")
 KNOWN_ORDERS = 4
 
 
-def matching(call: Call, directory: Directory) -> list[str]:
+def matching(call: MailchimpCall, directory: Directory) -> list[str]:
     """Return the contact ids that match the query, in its order.
 
     The answer is remembered until a member changes: pages of one pull do not sort again.
@@ -36,7 +36,7 @@ def matching(call: Call, directory: Directory) -> list[str]:
     return keys
 
 
-def select_members(call: Call, directory: Directory) -> list[str]:
+def select_members(call: MailchimpCall, directory: Directory) -> list[str]:
     """Return the contact ids that match the query, in its order."""
     passes = tests(call, directory)
     chosen = list(directory.members.values())
@@ -50,7 +50,7 @@ def select_members(call: Call, directory: Directory) -> list[str]:
     return [member["contact_id"] for member in chosen]
 
 
-def tests(call: Call, directory: Directory) -> list[Callable[[Document], bool]]:
+def tests(call: MailchimpCall, directory: Directory) -> list[Callable[[Document], bool]]:
     """Return what a member must pass. A time filter leaves its own moment out (since) or in (before)."""
     passes: list[Callable[[Document], bool]] = []
     for field in ("last_changed", "timestamp_opt"):
@@ -69,7 +69,7 @@ def tests(call: Call, directory: Directory) -> list[Callable[[Document], bool]]:
     return passes
 
 
-def status_tests(call: Call) -> list[Callable[[Document], bool]]:
+def status_tests(call: MailchimpCall) -> list[Callable[[Document], bool]]:
     """Return the tests of `status` and `unsubscribed_since`."""
     status = call.query.get("status")
     since = call.moment("unsubscribed_since")
@@ -85,7 +85,7 @@ def status_tests(call: Call) -> list[Callable[[Document], bool]]:
     return passes
 
 
-def since_last_campaign(call: Call, directory: Directory) -> Callable[[Document], bool]:
+def since_last_campaign(call: MailchimpCall, directory: Directory) -> Callable[[Document], bool]:
     """Return the test for a change after the audience's newest campaign; it needs a status."""
     if "status" not in call.query:
         raise problems.invalid_fields(("since_last_campaign", "Can only be used together with status"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes, read_moment
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes, read_moment
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.members import MEMBER, found
 from connectors.sandbox.mailchimp.values import Document
@@ -34,7 +34,7 @@ FILTERS = [
 ]
 
 
-def history(call: Call, member: Document) -> list[Document]:
+def history(call: MailchimpCall, member: Document) -> list[Document]:
     """Return what a member did, newest first, as entries of the activity feed."""
     now, entries = call.state.now(), []
     for campaign in list(call.state.campaigns.values()):
@@ -71,7 +71,7 @@ def campaign_entries(campaign: Document, delivery: Document) -> list[Document]:
     return entries
 
 
-def order_entries(call: Call, member: Document) -> list[Document]:
+def order_entries(call: MailchimpCall, member: Document) -> list[Document]:
     """Return the feed entries of a member's orders in the stores of the audience."""
     entries = []
     for store_id, store in call.state.stores.items():
@@ -85,7 +85,7 @@ def order_entries(call: Call, member: Document) -> list[Document]:
     return entries
 
 
-def event_entries(call: Call, member: Document) -> list[Document]:
+def event_entries(call: MailchimpCall, member: Document) -> list[Document]:
     """Return the feed entries of a member's custom events."""
     return [
         {"activity_type": "event", "created_at_timestamp": event["occurred_at"], "event_name": event["name"]}
@@ -95,7 +95,7 @@ def event_entries(call: Call, member: Document) -> list[Document]:
 
 
 @ROUTES.on("GET", MEMBER + "/activity-feed", "Lists/Members/ActivityFeed/Collection")
-def activity_feed(call: Call) -> Document:
+def activity_feed(call: MailchimpCall) -> Document:
     """Page through a member's activity; there is no `total_items`."""
     member = found(call, by_hash_only=True)
     wanted = [name for name in call.query.get("activity_filters", "").split(",") if name]
@@ -112,7 +112,7 @@ def activity_feed(call: Call) -> Document:
 
 
 @ROUTES.on("GET", MEMBER + "/activity", "Lists/Members/Activity/Collection")
-def recent_activity(call: Call) -> Document:
+def recent_activity(call: MailchimpCall) -> Document:
     """Return a member's last 50 actions."""
     member = found(call)
     wanted = [name for name in call.query.get("action", "").split(",") if name]
@@ -142,7 +142,7 @@ def recent_activity(call: Call) -> Document:
 
 
 @ROUTES.on("GET", MEMBER + "/events", "Lists/Members/Events/Collection")
-def list_events(call: Call) -> Document:
+def list_events(call: MailchimpCall) -> Document:
     """Page through a member's custom events."""
     member = found(call)
     events = [
@@ -156,7 +156,7 @@ def list_events(call: Call) -> Document:
 
 
 @ROUTES.on("POST", MEMBER + "/events")
-def add_event(call: Call) -> None:
+def add_event(call: MailchimpCall) -> None:
     """Keep a custom event of a member."""
     member, body = found(call), call.json
     kinds: dict[str, type] = {"name": str, "properties": dict, "occurred_at": str, "is_syncing": bool}

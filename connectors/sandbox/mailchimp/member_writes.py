@@ -8,7 +8,7 @@ from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.addresses import check_address
 from connectors.sandbox.mailchimp.call import read_moment
 from connectors.sandbox.mailchimp.directory import subscriber_hash
-from connectors.sandbox.mailchimp.merge_values import merge
+from connectors.sandbox.mailchimp.merge_values import merged_values
 
 if TYPE_CHECKING:
     from connectors.sandbox.mailchimp.directory import Directory
@@ -118,7 +118,7 @@ class MemberWriter:
         if given is None and not new:
             return shown
         fields = self.state.fields(self.list_id).values()
-        values, errors = merge(fields, shown, given or {}, skip_required=self.skip_required)
+        values, errors = merged_values(fields, shown, given or {}, skip_required=self.skip_required)
         if errors:
             raise problems.invalid_merge_fields(errors)
         return values

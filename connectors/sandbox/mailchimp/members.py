@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links, link
 from connectors.sandbox.mailchimp.member_bodies import MemberBodies
@@ -19,7 +19,7 @@ MEMBER = "/lists/{list_id}/members/{member}"
 UNREMOVABLE = "This list member cannot be removed. Can not archive a contact that is bounced, pending or archived"
 
 
-def found(call: Call, *, by_hash_only: bool = False) -> Document:
+def found(call: MailchimpCall, *, by_hash_only: bool = False) -> Document:
     """Return the member that the path names, by hash, and mostly also by address or contact id."""
     directory = call.state.directory(audience(call)["id"])
     reference = call.names["member"].replace("%40", "@")
@@ -31,19 +31,19 @@ def found(call: Call, *, by_hash_only: bool = False) -> Document:
     return member
 
 
-def writer(call: Call) -> MemberWriter:
+def writer(call: MailchimpCall) -> MemberWriter:
     """Return who writes the members of the audience in the path."""
     list_id = audience(call)["id"]
     return MemberWriter(call.state, list_id, skip_required=call.flag("skip_merge_validation"), source="API - Generic")
 
 
-def show(call: Call, member: Document) -> Document:
+def show(call: MailchimpCall, member: Document) -> Document:
     """Return the body of one member."""
     return MemberBodies(call, call.names["list_id"]).show(member)
 
 
 @ROUTES.on("GET", MEMBERS, "Lists/Members/Collection")
-def list_members(call: Call) -> Document:
+def list_members(call: MailchimpCall) -> Document:
     """Page through the members that match the query."""
     list_id = audience(call)["id"]
     directory = call.state.directory(list_id)
@@ -59,13 +59,13 @@ def list_members(call: Call) -> Document:
 
 
 @ROUTES.on("GET", MEMBER, INSTANCE)
-def get_member(call: Call) -> Document:
+def get_member(call: MailchimpCall) -> Document:
     """Return one member."""
     return show(call, found(call))
 
 
 @ROUTES.on("POST", MEMBERS, INSTANCE)
-def add_member(call: Call) -> Document:
+def add_member(call: MailchimpCall) -> Document:
     """Add one member; a known address is refused, archived or not."""
     write, body = writer(call), call.json
     missing = [(key, "This value should not be blank.") for key in ("email_address", "status") if not body.get(key)]
@@ -90,7 +90,7 @@ def tag_names(tags: object) -> list[str]:
 
 
 @ROUTES.on("PUT", MEMBER, INSTANCE)
-def put_member(call: Call) -> Document:
+def put_member(call: MailchimpCall) -> Document:
     """Add or change a member: `status_if_new` counts for new ones only, `status` always."""
     write, body = writer(call), call.json
     member = write.directory.find(call.names["member"])
@@ -106,13 +106,13 @@ def put_member(call: Call) -> Document:
 
 
 @ROUTES.on("PATCH", MEMBER, INSTANCE)
-def patch_member(call: Call) -> Document:
+def patch_member(call: MailchimpCall) -> Document:
     """Change a member."""
     return show(call, writer(call).update(found(call), call.json, statuses=PATCH_STATUSES))
 
 
 @ROUTES.on("DELETE", MEMBER)
-def archive_member(call: Call) -> None:
+def archive_member(call: MailchimpCall) -> None:
     """Archive a member."""
     member = found(call)
     if member["status"] in {"cleaned", "pending", "archived"}:
@@ -122,7 +122,7 @@ def archive_member(call: Call) -> None:
 
 
 @ROUTES.on("POST", MEMBER + "/actions/delete-permanent")
-def erase_member(call: Call) -> None:
+def erase_member(call: MailchimpCall) -> None:
     """Erase a member; the address cannot come back by the API."""
     member = found(call, by_hash_only=True)
     call.state.blocked[f"{call.names['list_id']}/{member['id']}"] = {"at": call.state.now()}
@@ -130,7 +130,7 @@ def erase_member(call: Call) -> None:
 
 
 @ROUTES.on("GET", "/search-members", "SearchMembers/Instance")
-def search_members(call: Call) -> Document:
+def search_members(call: MailchimpCall) -> Document:
     """Find members by text in address and names."""
     text = call.query.get("query", "").strip().lower()
     if not text:

@@ -6,7 +6,7 @@ import re
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 from connectors.sandbox.mailchimp.values import Document
 
@@ -38,7 +38,7 @@ KINDS: dict[str, type] = {
 
 
 @ROUTES.on("GET", FIELDS, "Lists/MergeFields/Collection")
-def list_fields(call: Call) -> Document:
+def list_fields(call: MailchimpCall) -> Document:
     """Page through the fields; ten a page unless told."""
     list_id = audience(call)["id"]
     rows = list(call.state.fields(list_id).values())
@@ -55,7 +55,7 @@ def list_fields(call: Call) -> Document:
 
 
 @ROUTES.on("POST", FIELDS, INSTANCE)
-def add_field(call: Call) -> Document:
+def add_field(call: MailchimpCall) -> Document:
     """Create a field; a tag longer than ten characters is cut without a word."""
     list_id, body = audience(call)["id"], call.json
     problems.expect_types(body, KINDS)
@@ -68,7 +68,7 @@ def add_field(call: Call) -> Document:
     limit = call.world.settings.merge_field_limit
     if len(fields) >= limit:
         message = f"You have reached the maximum of {limit} merge fields for this audience."
-        raise problems.invalid(message)
+        raise problems.invalid_resource(message)
     tag = make_tag(body.get("tag", ""), body["name"], [row["tag"] for row in fields.values()])
     settings = {key: body[key] for key in KINDS if key in body and key not in ("name", "tag", "type", "options")}
     options = {**DEFAULT_OPTIONS.get(body["type"], {}), **body.get("options", {})}
@@ -96,11 +96,11 @@ def make_tag(wanted: str, name: str, taken: list[str]) -> str:
         raise problems.invalid_fields(("tag", "This value should not be blank."))
     if tag in taken or tag in RESERVED:
         message = f'A Merge Field with the tag "{tag}" already exists for this list.'
-        raise problems.invalid(message)
+        raise problems.invalid_resource(message)
     return tag
 
 
-def field_of(call: Call) -> Document:
+def field_of(call: MailchimpCall) -> Document:
     """Return the field that the path names."""
     row = call.state.fields(audience(call)["id"]).get(call.names["merge_id"])
     if row is None:
@@ -109,13 +109,13 @@ def field_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", FIELD, INSTANCE)
-def get_field(call: Call) -> Document:
+def get_field(call: MailchimpCall) -> Document:
     """Return one field."""
     return show(call, field_of(call))
 
 
 @ROUTES.on("PATCH", FIELD, INSTANCE)
-def patch_field(call: Call) -> Document:
+def patch_field(call: MailchimpCall) -> Document:
     """Change a field; its type stays what it is."""
     row, body = field_of(call), call.json
     problems.expect_types(body, KINDS)
@@ -131,7 +131,7 @@ def patch_field(call: Call) -> Document:
     return show(call, row)
 
 
-def rename_values(call: Call, old: str, new: str | None) -> None:
+def rename_values(call: MailchimpCall, old: str, new: str | None) -> None:
     """Move the members' values to another tag, or drop them."""
     directory = call.state.directory(call.names["list_id"])
     for member in directory.members.values():
@@ -143,14 +143,14 @@ def rename_values(call: Call, old: str, new: str | None) -> None:
 
 
 @ROUTES.on("DELETE", FIELD)
-def delete_field(call: Call) -> None:
+def delete_field(call: MailchimpCall) -> None:
     """Delete a field and its values."""
     row = field_of(call)
     del call.state.fields(call.names["list_id"])[call.names["merge_id"]]
     rename_values(call, row["tag"], None)
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a field."""
     list_id = call.names["list_id"]
     href = f"{call.url}/lists/{list_id}/merge-fields/{row['merge_id']}"

@@ -18,7 +18,7 @@ TEXT_BYTES = 255  # longer text is cut, silently
 MISSING = "A value is required"
 
 
-def merge(
+def merged_values(
     fields: Iterable[Document], shown: Mapping[str, Any], given: Mapping[str, Any], *, skip_required: bool
 ) -> tuple[Document, list[tuple[str, str]]]:
     """Lay the *given* values over the *shown* ones; unknown tags are ignored.
@@ -31,7 +31,7 @@ def merge(
     for field in fields:
         tag = field["tag"]
         if tag in given:
-            read: Reader = READERS.get(field["type"], read_text)
+            read: Reader = READERS.get(field["type"], read_text_value)
             try:
                 values[tag] = read(given[tag], field)
             except ValueError as error:
@@ -42,7 +42,7 @@ def merge(
     return values, errors
 
 
-def read_text(value: Json, _field: Document) -> str:
+def read_text_value(value: Json, _field: Document) -> str:
     """Return text of at most 255 bytes."""
     if isinstance(value, (dict, list)):
         message = "Please enter a value"
@@ -92,7 +92,7 @@ def read_birthday(value: Json, _field: Document) -> str:
 
 def read_url(value: Json, field: Document) -> str:
     """Return a URL with its scheme."""
-    text = read_text(value, field)
+    text = read_text_value(value, field)
     if text and not re.fullmatch(r"https?://[^\s/]+\S*", text):
         message = "Please enter a complete URL"
         raise ValueError(message)
@@ -101,7 +101,7 @@ def read_url(value: Json, field: Document) -> str:
 
 def read_choice(value: Json, field: Document) -> str:
     """Return one of the field's choices."""
-    text, choices = read_text(value, field), field["options"].get("choices", [])
+    text, choices = read_text_value(value, field), field["options"].get("choices", [])
     if text and text not in choices:
         message = f"Value must be one of: {', '.join(choices)} (not {text})"
         raise ValueError(message)
@@ -110,7 +110,7 @@ def read_choice(value: Json, field: Document) -> str:
 
 def read_zip(value: Json, field: Document) -> str:
     """Return a US zip code."""
-    text = read_text(value, field)
+    text = read_text_value(value, field)
     if text and not re.fullmatch(r"\d{5}", text):
         message = "Zip code must be 5 digits"
         raise ValueError(message)

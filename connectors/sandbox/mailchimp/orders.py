@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes, read_moment
-from connectors.sandbox.mailchimp.ecommerce import STORE, STORES, needed, store_of, write_customer
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes, read_moment
+from connectors.sandbox.mailchimp.ecommerce import STORE, STORES, require_keys, store_of, write_customer
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 from connectors.sandbox.mailchimp.values import Document
 
@@ -43,7 +43,7 @@ BLANK: Document = {
 
 
 @ROUTES.on("GET", "/ecommerce/orders", "Ecommerce/Orders/Collection")
-def list_all_orders(call: Call) -> Document:
+def list_all_orders(call: MailchimpCall) -> Document:
     """Page through the orders of all stores."""
     pairs = [pair for store_id in call.state.stores for pair in chosen(call, store_id)]
     return {
@@ -54,7 +54,7 @@ def list_all_orders(call: Call) -> Document:
 
 
 @ROUTES.on("GET", ORDERS, "Ecommerce/Orders/Collection")
-def list_orders(call: Call) -> Document:
+def list_orders(call: MailchimpCall) -> Document:
     """Page through the orders of one store."""
     store_id = store_of(call)["id"]
     pairs = chosen(call, store_id)
@@ -66,7 +66,7 @@ def list_orders(call: Call) -> Document:
     }
 
 
-def chosen(call: Call, store_id: str) -> list[tuple[str, Document]]:
+def chosen(call: MailchimpCall, store_id: str) -> list[tuple[str, Document]]:
     """Return the orders of a store that pass the filters of the query."""
     campaign, customer = call.query.get("campaign_id"), call.query.get("customer_id")
     return [
@@ -76,7 +76,7 @@ def chosen(call: Call, store_id: str) -> list[tuple[str, Document]]:
     ]
 
 
-def show(call: Call, store_id: str, row: Document) -> Document:
+def show(call: MailchimpCall, store_id: str, row: Document) -> Document:
     """Return the body of an order."""
     store = call.state.stores[store_id]
     href = f"{call.url}{STORES}/{store_id}/orders/{row['id']}"
@@ -108,7 +108,7 @@ def show_line(line: Document) -> Document:
     }
 
 
-def order_of(call: Call) -> Document:
+def order_of(call: MailchimpCall) -> Document:
     """Return the order that the path names."""
     row = call.state.shop(store_of(call)["id"], "orders").get(call.names["order_id"])
     if row is None:
@@ -117,13 +117,13 @@ def order_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", ORDER, INSTANCE)
-def get_order(call: Call) -> Document:
+def get_order(call: MailchimpCall) -> Document:
     """Return one order."""
     return show(call, call.names["store_id"], order_of(call))
 
 
 @ROUTES.on("GET", ORDER + "/lines", "Ecommerce/Orders/Lines/Collection")
-def list_lines(call: Call) -> Document:
+def list_lines(call: MailchimpCall) -> Document:
     """Page through the lines of an order."""
     row = order_of(call)
     lines = [show_line(line) for line in row.get("lines", [])]
@@ -132,16 +132,16 @@ def list_lines(call: Call) -> Document:
 
 
 @ROUTES.on("POST", ORDERS, INSTANCE)
-def add_order(call: Call) -> Document:
+def add_order(call: MailchimpCall) -> Document:
     """Add an order; its customer is written too, and with it a contact."""
     store_id, body = store_of(call)["id"], call.json
     problems.expect_types(body, KINDS)
-    needed(body, "id", "customer", "currency_code", "order_total", "lines")
+    require_keys(body, "id", "customer", "currency_code", "order_total", "lines")
     if body["id"] in call.state.shop(store_id, "orders"):
         message = "An order with the provided ID already exists in the account for this store."
         raise problems.bad_request(message)
     check_lines(call, store_id, body["lines"])
-    needed(body["customer"], "id")
+    require_keys(body["customer"], "id")
     customer = write_customer(call, body["customer"])
     order = {**body, "customer": {"id": customer["id"], "email_address": customer["email_address"]}}
     order["processed_at_foreign"] = moment_of(body)
@@ -155,19 +155,19 @@ def moment_of(body: Document) -> str:
     return read_moment("processed_at_foreign", given) if given else ""
 
 
-def check_lines(call: Call, store_id: str, lines: list[Document]) -> None:
+def check_lines(call: MailchimpCall, store_id: str, lines: list[Document]) -> None:
     """Refuse lines of products that the store does not have."""
     products = call.state.shop(store_id, "products")
     for place, line in enumerate(lines):
         problems.expect(line, dict, f"lines.item:{place}")
-        needed(line, "id", "product_id", "product_variant_id", "quantity", "price")
+        require_keys(line, "id", "product_id", "product_variant_id", "quantity", "price")
         problems.expect(line["product_id"], str, f"lines.item:{place}.product_id")
         if line["product_id"] not in products:
             raise problems.invalid_fields((f"lines.item:{place}.product_id", "The product does not exist"))
 
 
 @ROUTES.on("PATCH", ORDER, INSTANCE)
-def patch_order(call: Call) -> Document:
+def patch_order(call: MailchimpCall) -> Document:
     """Change an order."""
     row, body, store_id = order_of(call), call.json, call.names["store_id"]
     problems.expect_types(body, KINDS)
@@ -180,7 +180,7 @@ def patch_order(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", ORDER)
-def delete_order(call: Call) -> None:
+def delete_order(call: MailchimpCall) -> None:
     """Delete an order."""
     row = order_of(call)
     for orders in call.state.campaign_orders.values():

@@ -47,7 +47,7 @@ def not_allowed(detail: str, allow: str) -> ProblemError:
     return ProblemError(405, "Method Not Allowed", detail, headers={"Allow": allow})
 
 
-def invalid(detail: str) -> ProblemError:
+def invalid_resource(detail: str) -> ProblemError:
     """Return a 400 without details by field."""
     return ProblemError(400, "Invalid Resource", detail)
 

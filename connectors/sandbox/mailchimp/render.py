@@ -17,7 +17,7 @@ LINK = re.compile(r"href\s*=\s*[\"'](https?://[^\"']+)[\"']", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RenderCondition:
     """What an IF asks; `wanted` None asks whether there is any value."""
 
     tag: str
@@ -39,13 +39,13 @@ class Field:
 
 
 @dataclass(slots=True)
-class Choice:
+class RenderChoice:
     """Branches, of which the first that holds is printed; ELSE always holds."""
 
-    branches: list[tuple[Condition | None, list[str | Field | Choice]]] = field(default_factory=list)
+    branches: list[tuple[RenderCondition | None, list[str | Field | RenderChoice]]] = field(default_factory=list)
 
 
-class Template:
+class MailTemplate:
     """A text with merge tags, read once and rendered for each recipient."""
 
     def __init__(self, text: str) -> None:
@@ -53,9 +53,9 @@ class Template:
         self.place = 0
         self.parts = self.read(nested=False)
 
-    def read(self, *, nested: bool) -> list[str | Field | Choice]:
+    def read(self, *, nested: bool) -> list[str | Field | RenderChoice]:
         """Read parts until the text ends, or the branch that one is in."""
-        parts: list[str | Field | Choice] = []
+        parts: list[str | Field | RenderChoice] = []
         while self.place < len(self.tokens):
             word, is_tag = self.tokens[self.place], self.place % 2 == 1
             if is_tag and nested and re.match(r"ELSE(IF)?:|END:IF", word.strip()):
@@ -70,9 +70,9 @@ class Template:
                 parts.append(word)
         return parts
 
-    def read_choice(self, first: Condition) -> Choice:
+    def read_choice(self, first: RenderCondition) -> RenderChoice:
         """Read the branches of an IF up to its END:IF."""
-        choice = Choice([(first, self.read(nested=True))])
+        choice = RenderChoice([(first, self.read(nested=True))])
         while self.place < len(self.tokens):
             word = self.tokens[self.place].strip()
             self.place += 1
@@ -83,19 +83,19 @@ class Template:
 
     def render(self, values: Mapping[str, str], defaults: Mapping[str, str]) -> str:
         """Return the text as one recipient gets it."""
-        return "".join(render(part, values, defaults) for part in self.parts)
+        return "".join(render_part(part, values, defaults) for part in self.parts)
 
 
-def condition_of(token: str) -> Condition | None:
+def condition_of(token: str) -> RenderCondition | None:
     """Read an IF, IFNOT or ELSEIF."""
     found = CONDITION.fullmatch(token.strip())
     if found is None:
         return None
     word, tag, sign, wanted = found.groups()
-    return Condition(tag, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
+    return RenderCondition(tag, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
 
 
-def render(part: str | Field | Choice, values: Mapping[str, str], defaults: Mapping[str, str]) -> str:
+def render_part(part: str | Field | RenderChoice, values: Mapping[str, str], defaults: Mapping[str, str]) -> str:
     """Return one part as one recipient gets it."""
     if isinstance(part, str):
         return part
@@ -105,11 +105,11 @@ def render(part: str | Field | Choice, values: Mapping[str, str], defaults: Mapp
         return values.get(part.tag) or defaults.get(part.tag, "")
     for condition, parts in part.branches:
         if condition is None or condition.holds(values):
-            return "".join(render(inner, values, defaults) for inner in parts)
+            return "".join(render_part(inner, values, defaults) for inner in parts)
     return ""
 
 
-def plain(html: str) -> str:
+def plain_text(html: str) -> str:
     """Return the words of an HTML text."""
     return re.sub(r"\s+", " ", unescape(MARKUP.sub(" ", html))).strip()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.report_totals import deliveries_of
 from connectors.sandbox.mailchimp.reports import REPORT, left_already, report_of, who
@@ -14,7 +14,7 @@ from connectors.sandbox.mailchimp.values import Document
 ROUTES = Routes()
 
 
-def contact(call: Call, row: Document, delivery: Document) -> Document:
+def contact(call: MailchimpCall, row: Document, delivery: Document) -> Document:
     """Return the keys by which these reports name a member."""
     member = call.state.members(delivery["list_id"]).get(delivery["contact_id"])
     return {
@@ -26,7 +26,7 @@ def contact(call: Call, row: Document, delivery: Document) -> Document:
 
 
 @ROUTES.on("GET", REPORT + "/open-details", "Reports/OpenDetails/Collection")
-def open_details(call: Call) -> Document:
+def open_details(call: MailchimpCall) -> Document:
     """Page through those who opened."""
     row, since, now = report_of(call), call.moment("since"), call.state.now()
     members: list[tuple[Document, Document]] = []
@@ -54,7 +54,7 @@ def open_details(call: Call) -> Document:
     }
 
 
-def clicks_by_url(call: Call, row: Document) -> dict[str, dict[str, list[str]]]:
+def clicks_by_url(call: MailchimpCall, row: Document) -> dict[str, dict[str, list[str]]]:
     """Return the times of clicks by link and contact id."""
     now = call.state.now()
     clicks: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -71,7 +71,7 @@ def link_id(url: str) -> str:
 
 
 @ROUTES.on("GET", REPORT + "/click-details", "Reports/ClickDetails/Collection")
-def click_details(call: Call) -> Document:
+def click_details(call: MailchimpCall) -> Document:
     """Page through the links that were clicked."""
     row = report_of(call)
     clicks = clicks_by_url(call, row)
@@ -99,7 +99,7 @@ def show_link(row: Document, url: str, people: dict[str, list[str]], total: int,
 
 
 @ROUTES.on("GET", REPORT + "/click-details/{link_id}/members", "Reports/ClickDetails/Members/Collection")
-def clickers(call: Call) -> Document:
+def clickers(call: MailchimpCall) -> Document:
     """Page through those who clicked one link."""
     row = report_of(call)
     clicks = clicks_by_url(call, row)
@@ -116,7 +116,7 @@ def clickers(call: Call) -> Document:
 
 
 @ROUTES.on("GET", REPORT + "/unsubscribed", "Reports/Unsubscribes/Collection")
-def unsubscribed(call: Call) -> Document:
+def unsubscribed(call: MailchimpCall) -> Document:
     """Page through those who left because of this campaign."""
     row, now = report_of(call), call.state.now()
     left = [
@@ -132,7 +132,7 @@ def unsubscribed(call: Call) -> Document:
 
 
 @ROUTES.on("GET", REPORT + "/abuse-reports", "Reports/Abuse/Collection")
-def complaints(call: Call) -> Document:
+def complaints(call: MailchimpCall) -> Document:
     """Return all complaints; there is no paging."""
     row, now = report_of(call), call.state.now()
     shown = [

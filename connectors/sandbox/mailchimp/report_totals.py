@@ -60,7 +60,7 @@ def passed(event: Document | None, now: str) -> bool:
     return event is not None and bool(event["timestamp"] <= now)
 
 
-def totals(deliveries: Iterable[Document], now: str) -> Totals:
+def delivery_totals(deliveries: Iterable[Document], now: str) -> Totals:
     """Count what happened to these deliveries up to *now*."""
     figures = Totals()
     for delivery in deliveries:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import stats
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links, link
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, passed, totals
+from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of, passed
 from connectors.sandbox.mailchimp.values import Document, parse_time, stamp
 
 ROUTES = Routes()
@@ -18,7 +18,7 @@ WORDS = {"plaintext": "plain-text"}  # campaigns and reports name types differen
 FIRST_DAY = 24  # hours in the time series
 
 
-def report_of(call: Call) -> Document:
+def report_of(call: MailchimpCall) -> Document:
     """Return the sent campaign that the path names."""
     row = call.state.campaigns.get(call.names["campaign_id"])
     if row is None or not row["sent_at"]:
@@ -27,7 +27,7 @@ def report_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", "/reports", "Reports/Collection")
-def list_reports(call: Call) -> Document:
+def list_reports(call: MailchimpCall) -> Document:
     """Page through the reports, newest first; those of child campaigns are in `sub-reports`."""
     since, before = call.moment("since_send_time"), call.moment("before_send_time")
     rows = [
@@ -48,13 +48,13 @@ def list_reports(call: Call) -> Document:
 
 
 @ROUTES.on("GET", REPORT, "Reports/Instance")
-def get_report(call: Call) -> Document:
+def get_report(call: MailchimpCall) -> Document:
     """Return one report."""
     return show(call, report_of(call))
 
 
 @ROUTES.on("GET", REPORT + "/sub-reports", "Reports/SubReports/Collection")
-def list_children(call: Call) -> Document:
+def list_children(call: MailchimpCall) -> Document:
     """Return the reports of a campaign's children; there is no paging."""
     parent = report_of(call)
     rows = [row for row in call.state.campaigns.values() if row["parent_campaign_id"] == parent["id"]]
@@ -66,10 +66,10 @@ def list_children(call: Call) -> Document:
     }
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return a report; its rates are fractions of deliveries, those of `list_stats` are percent."""
     now, deliveries = call.state.now(), deliveries_of(call.state, row)
-    figures, orders = totals(deliveries, now), orders_of(call.state, row)
+    figures, orders = delivery_totals(deliveries, now), orders_of(call.state, row)
     list_id = row["recipients"]["list_id"]
     audience = call.state.audiences.get(list_id)
     shown_stats = stats(call, list_id) if audience else {"open_rate": 0, "click_rate": 0}
@@ -148,7 +148,7 @@ def timeseries(row: Document, deliveries: list[Document], now: str) -> list[Docu
     ]
 
 
-def who(call: Call, row: Document, delivery: Document) -> Document:
+def who(call: MailchimpCall, row: Document, delivery: Document) -> Document:
     """Return the keys by which reports name a recipient."""
     return {
         "campaign_id": row["id"],
@@ -160,7 +160,7 @@ def who(call: Call, row: Document, delivery: Document) -> Document:
 
 
 @ROUTES.on("GET", REPORT + "/email-activity", "Reports/EmailActivity/Collection")
-def list_activity(call: Call) -> Document:
+def list_activity(call: MailchimpCall) -> Document:
     """Page through opens, clicks and bounces by member; with `since`, members without any are missing."""
     row, since, now = report_of(call), call.moment("since") or "", call.state.now()
     deliveries = deliveries_of(call.state, row)
@@ -183,7 +183,7 @@ def list_activity(call: Call) -> Document:
 
 
 @ROUTES.on("GET", REPORT + "/email-activity/{member}", "Reports/EmailActivity/Instance")
-def get_activity(call: Call) -> Document:
+def get_activity(call: MailchimpCall) -> Document:
     """Return one member's opens, clicks and bounces."""
     row, now = report_of(call), call.state.now()
     for delivery in deliveries_of(call.state, row):
@@ -194,7 +194,7 @@ def get_activity(call: Call) -> Document:
 
 
 @ROUTES.on("GET", REPORT + "/sent-to", "Reports/SentTo/Collection")
-def list_recipients(call: Call) -> Document:
+def list_recipients(call: MailchimpCall) -> Document:
     """Page through everybody to whom the campaign went; a parent lists all of its children's."""
     row = report_of(call)
     deliveries = deliveries_of(call.state, row)
@@ -207,7 +207,7 @@ def list_recipients(call: Call) -> Document:
     }
 
 
-def show_recipient(call: Call, row: Document, delivery: Document) -> Document:
+def show_recipient(call: MailchimpCall, row: Document, delivery: Document) -> Document:
     """Return one recipient with what became of the mail."""
     now = call.state.now()
     acts = [act for act in delivery["activity"] if act["timestamp"] <= now]

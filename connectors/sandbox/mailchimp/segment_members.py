@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.member_bodies import OF_BATCH, OF_SEGMENT, MemberBodies
@@ -17,7 +17,7 @@ NOT_STATIC = "This segment is not a static segment; its members follow from its 
 
 
 @ROUTES.on("GET", SEGMENT + "/members", "Lists/Segments/Members/Collection")
-def list_members(call: Call) -> Document:
+def list_members(call: MailchimpCall) -> Document:
     """Page through the subscribed members of a segment, and others when asked for."""
     segment, list_id = segment_of(call), call.names["list_id"]
     statuses = {"subscribed"} | {
@@ -33,7 +33,7 @@ def list_members(call: Call) -> Document:
 
 
 @ROUTES.on("POST", SEGMENT, "Lists/Segments/BatchPOST-Response")
-def batch_members(call: Call) -> Document:
+def batch_members(call: MailchimpCall) -> Document:
     """Add and remove members of a tag; addresses that are not on the list are named in `errors`."""
     segment, body = static_segment(call), call.json
     state, list_id, segment_id = call.state, call.names["list_id"], str(segment["id"])
@@ -60,7 +60,7 @@ def batch_members(call: Call) -> Document:
     }
 
 
-def static_segment(call: Call) -> Document:
+def static_segment(call: MailchimpCall) -> Document:
     """Return the tag that the path names; a saved segment has no members of its own."""
     segment = segment_of(call)
     if segment["type"] != "static":
@@ -68,7 +68,7 @@ def static_segment(call: Call) -> Document:
     return segment
 
 
-def members_at(call: Call, addresses: list[object]) -> tuple[list[Document], list[str]]:
+def members_at(call: MailchimpCall, addresses: list[object]) -> tuple[list[Document], list[str]]:
     """Return the members with these addresses, and the addresses of nobody."""
     directory = call.state.directory(call.names["list_id"])
     known, strangers = [], []
@@ -81,14 +81,14 @@ def members_at(call: Call, addresses: list[object]) -> tuple[list[Document], lis
     return known, strangers
 
 
-def touch(call: Call, segment: Document) -> None:
+def touch(call: MailchimpCall, segment: Document) -> None:
     """Note that a segment changed."""
     segment["updated_at"] = call.state.now()
     call.state.segments(call.names["list_id"])[str(segment["id"])] = segment
 
 
 @ROUTES.on("POST", SEGMENT + "/members", "Lists/Segments/Members/Instance")
-def add_member(call: Call) -> Document:
+def add_member(call: MailchimpCall) -> Document:
     """Give one member the tag."""
     segment = static_segment(call)
     known, _ = members_at(call, [call.json.get("email_address", "")])
@@ -101,7 +101,7 @@ def add_member(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", SEGMENT + "/members/{member}")
-def remove_member(call: Call) -> None:
+def remove_member(call: MailchimpCall) -> None:
     """Take the tag from one member."""
     segment = static_segment(call)
     list_id = call.names["list_id"]

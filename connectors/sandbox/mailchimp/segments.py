@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 from connectors.sandbox.mailchimp.segment_rules import check_options, in_segment, reachable
@@ -18,7 +18,7 @@ NAME_LENGTH = 100
 BOTH = "Please specify either a static_segment or options, not both."
 
 
-def segment_of(call: Call) -> Document:
+def segment_of(call: MailchimpCall) -> Document:
     """Return the segment that the path names."""
     row = call.state.segments(audience(call)["id"]).get(call.names["segment_id"])
     if row is None:
@@ -27,7 +27,7 @@ def segment_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", SEGMENTS, "Lists/Segments/Collection")
-def list_segments(call: Call) -> Document:
+def list_segments(call: MailchimpCall) -> Document:
     """Page through the segments."""
     list_id = audience(call)["id"]
     rows = [row for row in call.state.segments(list_id).values() if chosen(call, row)]
@@ -40,7 +40,7 @@ def list_segments(call: Call) -> Document:
     }
 
 
-def chosen(call: Call, row: Document) -> bool:
+def chosen(call: MailchimpCall, row: Document) -> bool:
     """Tell whether a segment passes the filters of the query."""
     passes = call.query.get("type") in {None, "", row["type"]}
     for key in ("created_at", "updated_at"):
@@ -50,7 +50,7 @@ def chosen(call: Call, row: Document) -> bool:
 
 
 @ROUTES.on("POST", SEGMENTS, INSTANCE)
-def add_segment(call: Call) -> Document:
+def add_segment(call: MailchimpCall) -> Document:
     """Create a tag (`static_segment`) or a saved segment (`options`)."""
     list_id, body = audience(call)["id"], call.json
     problems.expect_types(body, {"name": str, "static_segment": list, "options": dict})
@@ -68,7 +68,7 @@ def add_segment(call: Call) -> Document:
     return show(call, call.state.segments(list_id)[segment_id])
 
 
-def put_addresses(call: Call, segment_id: str, addresses: list[object]) -> None:
+def put_addresses(call: MailchimpCall, segment_id: str, addresses: list[object]) -> None:
     """Give those of the *addresses* that are on the list the tag."""
     list_id = call.names["list_id"]
     directory = call.state.directory(list_id)
@@ -79,13 +79,13 @@ def put_addresses(call: Call, segment_id: str, addresses: list[object]) -> None:
 
 
 @ROUTES.on("GET", SEGMENT, INSTANCE)
-def get_segment(call: Call) -> Document:
+def get_segment(call: MailchimpCall) -> Document:
     """Return one segment."""
     return show(call, segment_of(call))
 
 
 @ROUTES.on("PATCH", SEGMENT, INSTANCE)
-def patch_segment(call: Call) -> Document:
+def patch_segment(call: MailchimpCall) -> Document:
     """Change a segment; `static_segment` replaces all members, so an empty one removes everybody."""
     row, body = segment_of(call), call.json
     list_id, segment_id = call.names["list_id"], call.names["segment_id"]
@@ -108,7 +108,7 @@ def patch_segment(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", SEGMENT)
-def delete_segment(call: Call) -> None:
+def delete_segment(call: MailchimpCall) -> None:
     """Delete a segment; its members stay on the list."""
     row = segment_of(call)
     list_id, segment_id = call.names["list_id"], call.names["segment_id"]
@@ -118,7 +118,7 @@ def delete_segment(call: Call) -> None:
     del call.state.segments(list_id)[segment_id]
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a segment."""
     list_id = call.names["list_id"]
     members = reachable(in_segment(call.state, list_id, row))

@@ -7,8 +7,8 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.mailchimp.render import Template, links_in, plain
-from connectors.sandbox.mailchimp.report_totals import deliveries_of, orders_of, totals
+from connectors.sandbox.mailchimp.render import MailTemplate, links_in, plain_text
+from connectors.sandbox.mailchimp.report_totals import deliveries_of, delivery_totals, orders_of
 from connectors.sandbox.mailchimp.segment_rules import in_segment, meets, reachable
 from connectors.sandbox.mailchimp.shopping import order_from
 from connectors.sandbox.mailchimp.values import parse_time, stamp
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from connectors.sandbox.mailchimp.state import MailchimpState
     from connectors.sandbox.mailchimp.values import Document
-    from connectors.sandbox.responses import Response
+    from connectors.sandbox.responses import RecipientResponse
 
 EVERYBODY = 100  # percent
 OWN_TAGS = {"UNSUB": "https://sandbox.test/unsubscribe", "ARCHIVE": "https://sandbox.test/archive"}
@@ -60,7 +60,7 @@ def checklist(state: MailchimpState, row: Document) -> list[Document]:
     ]
 
 
-def send(state: MailchimpState, row: Document) -> None:
+def send_out(state: MailchimpState, row: Document) -> None:
     """Send a campaign; a multivariate one to its test part first, the rest later, by what won."""
     row["sent_at"] = row["send_time"] = state.now()
     members = recipients_of(state, row)
@@ -91,7 +91,7 @@ def send_rest(state: MailchimpState, effect: Document) -> None:
     if row is None:
         return
     variants, criteria = row["variate_settings"], row["variate_settings"]["winner_criteria"]
-    best = max(variants["combinations"], key=lambda one: score(state, state.campaigns[one["id"]], criteria))
+    best = max(variants["combinations"], key=lambda one: variant_score(state, state.campaigns[one["id"]], criteria))
     members = state.members(row["recipients"]["list_id"])
     rest = reachable([members[key] for key in effect["contacts"] if key in members])
     child = add_child(state, row, best)
@@ -102,11 +102,11 @@ def send_rest(state: MailchimpState, effect: Document) -> None:
     state.told.sent(row)
 
 
-def score(state: MailchimpState, child: Document, criteria: str) -> float:
+def variant_score(state: MailchimpState, child: Document, criteria: str) -> float:
     """Return how a combination did in the test."""
     if criteria == "total_revenue":
         return sum(float(order["order_total"]) for order in orders_of(state, child))
-    figures = totals(deliveries_of(state, child), state.now())
+    figures = delivery_totals(deliveries_of(state, child), state.now())
     return figures.rate(figures.unique_opens if criteria == "opens" else figures.clickers)
 
 
@@ -120,7 +120,7 @@ class Variant:
             self.subject = pick(row["variate_settings"]["subject_lines"], combination["subject_line"], self.subject)
             parts = [part.get("html", "") for part in content.get("variate_contents", [])]
             self.html = pick(parts, combination["content_description"], self.html)
-        self.subject_template, self.html_template = Template(self.subject), Template(self.html)
+        self.subject_template, self.html_template = MailTemplate(self.subject), MailTemplate(self.html)
 
 
 def pick(variants: list[str], place: int, default: str) -> str:
@@ -170,9 +170,9 @@ def deliver(state: MailchimpState, row: Document, campaign_id: str, variant: Var
         values = {tag: str(value) for tag, value in member["merge_fields"].items()}
         values["EMAIL"] = member["email_address"]
         pages[member["email_address"].lower()] = page = html.render(values, defaults)
-        content = f"{subject.render(values, defaults)}\n{plain(page)}"
+        content = f"{subject.render(values, defaults)}\n{plain_text(page)}"
         recipients.append(responses.Recipient(email=member["email_address"], content=content))
-    answers: dict[str, list[Response]] = defaultdict(list)
+    answers: dict[str, list[RecipientResponse]] = defaultdict(list)
     for response in (state.respond or responses.respond)(state.world, recipients, sent_at=parse_time(now)):
         answers[response.email.lower()].append(response)
     dice = chance(state, campaign_id, "clicks")
@@ -205,7 +205,9 @@ def new_delivery(member: Document, list_id: str, campaign_id: str, now: str) -> 
     }
 
 
-def file_response(state: MailchimpState, row: Document, delivery: Document, response: Response, url: str) -> None:
+def file_response(
+    state: MailchimpState, row: Document, delivery: Document, response: RecipientResponse, url: str
+) -> None:
     """File one thing that a recipient will do."""
     at, kind = stamp(response.at), response.kind
     who = {"list_id": delivery["list_id"], "contact_id": delivery["contact_id"]}
@@ -244,7 +246,7 @@ def send_scheduled(state: MailchimpState, effect: Document) -> None:
     """Send a campaign whose time has come, unless it was unscheduled or scheduled anew."""
     row: dict[str, Any] | None = state.campaigns.get(effect["campaign_id"])
     if row is not None and row["status"] == "schedule" and row["send_time"] == effect["at"]:
-        send(state, row)
+        send_out(state, row)
 
 
 EFFECTS: dict[str, Callable[[MailchimpState, Document], None]] = {

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from connectors.sandbox.mailchimp.values import Document
 
 
-def store_of(state: MailchimpState, list_id: str) -> str:
+def audience_store(state: MailchimpState, list_id: str) -> str:
     """Return the store of an audience, made when it has none."""
     for store_id, store in state.stores.items():
         if store["list_id"] == list_id:
@@ -20,7 +20,7 @@ def store_of(state: MailchimpState, list_id: str) -> str:
 
 def order_from(state: MailchimpState, delivery: Document, campaign_id: str, at: str, amount: float) -> None:
     """File the order of a recipient; it shows once its time has come."""
-    store_id = store_of(state, delivery["list_id"])
+    store_id = audience_store(state, delivery["list_id"])
     order_id = state.token("order")
     product = product_for(state, store_id, order_id)
     line = {

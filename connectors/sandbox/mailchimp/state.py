@@ -12,7 +12,7 @@ from connectors.sandbox.mailchimp.values import Document, Json, parse_time, stam
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from connectors.sandbox.store import Table
+    from connectors.sandbox.store import DocumentTable
     from connectors.sandbox.world import World
 
 Effect = Callable[["MailchimpState", Document], None]
@@ -64,7 +64,7 @@ class MailchimpState(Audiences):
             self.effects[effect["kind"]](self, effect)
 
     # -- campaigns and orders ------------------------------------------------------------------------------
-    def deliveries(self, campaign_id: str) -> Table:
+    def deliveries(self, campaign_id: str) -> DocumentTable:
         """Return what happened to each recipient of a campaign, by contact id."""
         return self.world.store.table(f"mailchimp.deliveries.{campaign_id}")
 
@@ -101,7 +101,7 @@ class MailchimpState(Audiences):
         }
         return store_id
 
-    def shop(self, store_id: str, kind: str) -> Table:
+    def shop(self, store_id: str, kind: str) -> DocumentTable:
         """Return the products, customers or orders of a store by id."""
         return self.world.store.table(f"mailchimp.{kind}.{store_id}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links
 from connectors.sandbox.mailchimp.members import found
 from connectors.sandbox.mailchimp.values import Document
@@ -14,7 +14,7 @@ TAGS = "/lists/{list_id}/members/{member}/tags"
 
 
 @ROUTES.on("GET", TAGS, "Lists/Members/Tags/Collection")
-def list_tags(call: Call) -> Document:
+def list_tags(call: MailchimpCall) -> Document:
     """Page through all tags of a member; its body shows 50 at most."""
     member = found(call)
     segments = call.state.segments(call.names["list_id"])
@@ -29,7 +29,7 @@ def list_tags(call: Call) -> Document:
 
 
 @ROUTES.on("POST", TAGS)
-def write_tags(call: Call) -> None:
+def write_tags(call: MailchimpCall) -> None:
     """Give and take the named tags; unknown ones are made when set active; others stay.
 
     Recorded answers show: a change of tags here moves `last_changed`. Of a segment batch nobody has shown that.
@@ -54,7 +54,7 @@ def write_tags(call: Call) -> None:
 
 
 @ROUTES.on("GET", "/lists/{list_id}/tag-search", "Lists/TagSearch/Collection")
-def search_tags(call: Call) -> Document:
+def search_tags(call: MailchimpCall) -> Document:
     """Find tags by the beginning of their name; all of them without one."""
     list_id = audience(call)["id"]
     start = call.query.get("name", "").lower()

@@ -6,7 +6,7 @@ import re
 
 from connectors.sandbox.mailchimp import problems
 from connectors.sandbox.mailchimp.audiences import audience
-from connectors.sandbox.mailchimp.call import Call, Routes
+from connectors.sandbox.mailchimp.call import MailchimpCall, Routes
 from connectors.sandbox.mailchimp.links import collection_links, item_links
 from connectors.sandbox.mailchimp.values import Document, Json
 from connectors.sandbox.post import PostOffice
@@ -21,7 +21,7 @@ SOURCES = ("user", "admin", "api")
 
 
 @ROUTES.on("GET", HOOKS, "Lists/Webhooks/Collection")
-def list_hooks(call: Call) -> Document:
+def list_hooks(call: MailchimpCall) -> Document:
     """Return the webhooks of an audience."""
     list_id = audience(call)["id"]
     rows = list(call.state.webhooks(list_id).values())
@@ -34,7 +34,7 @@ def list_hooks(call: Call) -> Document:
 
 
 @ROUTES.on("POST", HOOKS, INSTANCE)
-def add_hook(call: Call) -> Document:
+def add_hook(call: MailchimpCall) -> Document:
     """Create a webhook; this reply alone shows its secret."""
     list_id, body = audience(call)["id"], call.json
     check(body)
@@ -71,7 +71,7 @@ def check(body: Document) -> None:
         raise problems.invalid_fields(("url", "This value is not a valid URL."))
 
 
-def hook_of(call: Call) -> Document:
+def hook_of(call: MailchimpCall) -> Document:
     """Return the webhook that the path names."""
     row = call.state.webhooks(audience(call)["id"]).get(call.names["webhook_id"])
     if row is None:
@@ -80,13 +80,13 @@ def hook_of(call: Call) -> Document:
 
 
 @ROUTES.on("GET", HOOK, INSTANCE)
-def get_hook(call: Call) -> Document:
+def get_hook(call: MailchimpCall) -> Document:
     """Return one webhook."""
     return show(call, hook_of(call))
 
 
 @ROUTES.on("PATCH", HOOK, INSTANCE)
-def patch_hook(call: Call) -> Document:
+def patch_hook(call: MailchimpCall) -> Document:
     """Change a webhook."""
     row, body = hook_of(call), call.json
     check(body)
@@ -98,12 +98,12 @@ def patch_hook(call: Call) -> Document:
 
 
 @ROUTES.on("DELETE", HOOK)
-def delete_hook(call: Call) -> None:
+def delete_hook(call: MailchimpCall) -> None:
     """Delete a webhook."""
     del call.state.webhooks(call.names["list_id"])[hook_of(call)["id"]]
 
 
-def show(call: Call, row: Document) -> Document:
+def show(call: MailchimpCall, row: Document) -> Document:
     """Return the body of a webhook, without its secret."""
     list_id = call.names["list_id"]
     href = f"{call.url}/lists/{list_id}/webhooks/{row['id']}"

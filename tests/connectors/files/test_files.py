@@ -17,7 +17,7 @@ from connectors.connector import Connection
 from connectors.errors import ContractError, FixSettingsError
 from connectors.files.connector import Files
 from connectors.records import Change
-from sync.session import open_workbench
+from sync.session import open_session
 from sync.workspace.manifest import load_manifest
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from tests.connectors.conftest import rows
@@ -228,10 +228,10 @@ def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
     folder = tmp_path / "ws"
     write_workspace(folder, Answers("Files", (NewConnection("shop", "files", {"orders": "orders.csv"}),)))
     (folder / "orders.csv").write_text(ORDERS)
-    with open_workbench(folder, now=lambda: datetime(2026, 11, 20, tzinfo=UTC), environment=os.environ) as bench:
-        pulled = pull(bench)
-        assigned = assign(bench, as_of=bench.now())
-        planned = plan(bench)
+    with open_session(folder, now=lambda: datetime(2026, 11, 20, tzinfo=UTC), environment=os.environ) as session:
+        pulled = pull(session)
+        assigned = assign(session, as_of=session.now())
+        planned = plan(session)
 
     assert (pulled.persons, len(pulled.rejects)) == (1, 2)
     assert assigned.segments == {"buyers": 1}

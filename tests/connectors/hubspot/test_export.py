@@ -16,7 +16,7 @@ from connectors.hubspot import scan as pulling
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.export import ids_in
 from connectors.hubspot.id_gap import Meeting
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
 from tests.connectors.hubspot.conftest import ends
@@ -66,15 +66,15 @@ def test_whom_the_export_forgets_is_read_all_the_same(
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(kind="status", match="/export/async", status=400, times=99),
-        Fault(kind="status", match="/export/async", status=429, times=99),
-        Fault(kind="status", match="/status", status=404, times=99),
-        Fault(kind="status", match="/_files", status=403, times=99),
-        Fault(kind="html", match="/_files", times=99),
+        InjectedFault(kind="status", match="/export/async", status=400, times=99),
+        InjectedFault(kind="status", match="/export/async", status=429, times=99),
+        InjectedFault(kind="status", match="/status", status=404, times=99),
+        InjectedFault(kind="status", match="/_files", status=403, times=99),
+        InjectedFault(kind="html", match="/_files", times=99),
     ],
 )
 def test_an_export_that_is_refused_hides_nobody(
-    sandbox: Sandbox, state: HubSpotState, open_hubspot: Open, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, state: HubSpotState, open_hubspot: Open, fault: InjectedFault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = add(state, 60)
     hubspot = open_hubspot(full_pull="export", limits=SMALL)

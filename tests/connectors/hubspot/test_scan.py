@@ -13,7 +13,7 @@ import pytest
 from connectors.errors import ContractError, FixSettingsError
 from connectors.hubspot import scan as pulling
 from connectors.hubspot.connector import HubSpot
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.hubspot.contacts import archive_contact
 from connectors.sandbox.hubspot.merging import erase, join
 from connectors.sandbox.hubspot.state import HubSpotState
@@ -211,7 +211,7 @@ def test_pages_that_come_twice_are_asked_for_again(
     ids = add(state, 60)
     hubspot = open_hubspot(full_pull=path, limits=SMALL)
     read_on(hubspot, "contacts")
-    faults = [Fault(kind="again", match=match, skip=3) for match in ("/contacts", "/search", "/batch/read")]
+    faults = [InjectedFault(kind="again", match=match, skip=3) for match in ("/contacts", "/search", "/batch/read")]
     sandbox.journal.faults[:] = faults
 
     rows, _ = ends(hubspot, "contacts")
@@ -224,9 +224,9 @@ def test_silence_about_a_contact_is_no_answer(sandbox: Sandbox, state: HubSpotSt
     ids = add(state, 12)
     hubspot = open_hubspot(full_pull="known", limits=SMALL)
     read_on(hubspot, "contacts")
-    sandbox.journal.faults[:] = [Fault(kind="idle", match="/batch/read")]
+    sandbox.journal.faults[:] = [InjectedFault(kind="idle", match="/batch/read")]
     rows, _ = ends(hubspot, "contacts")
-    sandbox.journal.faults[:] = [Fault(kind="idle", match="/batch/read", times=99)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="idle", match="/batch/read", times=99)]
 
     assert set(active(rows)) == set(ids)
     with pytest.raises(ContractError, match="does not report"):
@@ -235,7 +235,7 @@ def test_silence_about_a_contact_is_no_answer(sandbox: Sandbox, state: HubSpotSt
 
 def test_an_error_of_one_reader_ends_both(sandbox: Sandbox, state: HubSpotState, open_hubspot: Open) -> None:
     add(state, 100)
-    sandbox.journal.faults[:] = [Fault(kind="status", match="/search", status=400, skip=1, times=99)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="/search", status=400, skip=1, times=99)]
     with pytest.raises(Exception, match="fault"):
         ends(open_hubspot(full_pull="side_by_side", limits=SMALL), "contacts")
 

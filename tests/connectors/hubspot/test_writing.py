@@ -12,7 +12,7 @@ from connectors.hubspot import operations
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import Operation
 from connectors.records import Change, FieldDefinition, Outcome
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
 from tests.connectors.hubspot.test_reading import CONTACTS, add, call
@@ -95,7 +95,7 @@ def test_a_batch_that_is_refused_is_halved_to_the_bad_record(sandbox: Sandbox, h
 def test_a_success_that_shows_another_value_is_none(sandbox: Sandbox, hubspot: HubSpot) -> None:
     contact = add(sandbox, "ada@people.test")
     body = {"status": "COMPLETE", "results": [{"id": contact, "properties": {"personasync_persona": "b"}}]}
-    sandbox.journal.faults[:] = [Fault(kind="status", match="batch/update", status=200, body=body)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="batch/update", status=200, body=body)]
 
     assert [(o.state, o.code) for o in pushed(hubspot, field(contact, "a"))] == [("rejected", "not_kept")]
 
@@ -130,7 +130,7 @@ def test_more_members_than_a_page_are_all_read(sandbox: Sandbox, hubspot: HubSpo
 
 def test_a_list_that_fills_itself_is_not_touched(sandbox: Sandbox, open_hubspot: Open) -> None:
     body = {"list": {"listId": "7", "name": "personasync: champions", "processingType": "DYNAMIC"}}
-    sandbox.journal.faults[:] = [Fault(kind="status", match="/name/", status=200, body=body)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="/name/", status=200, body=body)]
 
     with pytest.raises(FixSettingsError, match="is an active list"):
         open_hubspot().missing([], ["champions"])
@@ -205,7 +205,7 @@ def test_the_end_of_the_numbered_api_is_announced(open_hubspot: Open) -> None:
     findings = {finding.check: finding for finding in open_hubspot(api_version="v3").check()}
 
     assert findings["API version"].state == "warn"
-    assert 'api_version = "2026-03"' in findings["API version"].mend
+    assert 'api_version = "2026-03"' in findings["API version"].fix
 
 
 def test_limits_are_kept_without_a_refusal(sandbox: Sandbox, open_hubspot: Open) -> None:
@@ -225,7 +225,7 @@ def test_an_older_answer_about_others_leaves_lists_unknown(
 ) -> None:
     writer = open_hubspot(limits={"memberships_batch": 2, "connections": 1})
     ids = [add(sandbox, f"p{number}@people.test") for number in range(4)]
-    sandbox.journal.faults[:] = [Fault(kind="again", match="memberships/add", method="PUT", skip=1)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="again", match="memberships/add", method="PUT", skip=1)]
 
     states = {outcome.change.platform_id: outcome.state for outcome in pushed(writer, *map(group, ids))}
 
@@ -240,6 +240,6 @@ def test_a_contact_that_a_read_of_lists_leaves_out_is_not_taken_for_one_on_none(
     ids = [add(sandbox, f"p{number}@people.test") for number in range(3)]
     changes = [group(key) for key in ids]
     pushed(hubspot, *changes)
-    sandbox.journal.faults[:] = [Fault(kind="idle", match="memberships/batch/read", method="POST")]
+    sandbox.journal.faults[:] = [InjectedFault(kind="idle", match="memberships/batch/read", method="POST")]
 
-    assert set(hubspot.look(changes).values()) == {"member"}
+    assert set(hubspot.read_back(changes).values()) == {"member"}

@@ -11,7 +11,7 @@ import pytest
 from connectors.mailchimp import read_back as looking
 from connectors.mailchimp import tags as tags_module
 from connectors.mailchimp.connector import Mailchimp
-from connectors.mailchimp.members import Members, Present, Row
+from connectors.mailchimp.members import MemberDocument, Members, Present
 from connectors.records import Change, Page
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.state import MailchimpState
@@ -82,7 +82,7 @@ def disturb(members: Members, change: Callable[[], None]) -> None:
     """Let something change once the first page of all members was read."""
     begin = members.present
 
-    def disturbed(settled: Iterator[Sequence[Row]]) -> Iterator[Sequence[Row]]:
+    def disturbed(settled: Iterator[Sequence[MemberDocument]]) -> Iterator[Sequence[MemberDocument]]:
         yield next(settled)
         change()
         yield from settled
@@ -139,7 +139,7 @@ def test_of_a_member_with_more_tags_than_it_shows_the_others_are_asked_for(
     found = holders(list(mailchimp.read("memberships", {})))
     fetched = mailchimp.fetch([member["contact_id"] for member in audience[3:6]], [])
     changes = [membership(member) for member in audience[3:6]]
-    seen = mailchimp.look(changes)
+    seen = mailchimp.read_back(changes)
 
     sent = mailchimp.traffic.requests
     assert found == ids(audience[::4])
@@ -175,7 +175,7 @@ def test_a_member_that_changes_while_all_are_looked_at_is_not_gone(
     mailchimp = open_mailchimp(limits={"page": 4, "connections": 1})
     disturb(mailchimp._look._members, lambda: touch(state, audience[36]))
 
-    assert len(mailchimp.look([membership(member) for member in audience])) == len(audience)
+    assert len(mailchimp.read_back([membership(member) for member in audience])) == len(audience)
 
 
 def test_a_reading_by_hashes_is_no_reason_to_read_nothing_now(

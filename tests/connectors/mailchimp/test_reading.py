@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from connectors.errors import CredentialError, FixSettingsError, PlatformDownError
-from connectors.mailchimp.campaigns import Mail
+from connectors.mailchimp.campaigns import CampaignReport
 from connectors.mailchimp.connector import Mailchimp
-from connectors.mailchimp.members import rows as member_rows
+from connectors.mailchimp.members import member_rows
 from connectors.sandbox import marketer
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
@@ -240,7 +240,7 @@ def test_an_error_without_a_body_is_no_data(
     """Trap S1: the SDK returns such an answer as if it were data. M10: too many requests are asked for again."""
     mailchimp = open_mailchimp()
     mailchimp._transport._wait = lambda _seconds: None
-    sandbox.journal.faults[:] = [Fault(kind="empty", status=status, times=2)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="empty", status=status, times=2)]
 
     assert contacts(mailchimp)[0] == []
     assert [one.status for one in sandbox.journal.entries][:3] == [status, status, 200]
@@ -295,14 +295,16 @@ def test_recorded_answers_are_understood(shared: Path) -> None:
 
     assert table.num_rows == len(members) > 0
     assert all(row["consent"] != "unknown" or row["state"] == "archived" for row in table.to_pylist())
-    assert all(Mail(report).figures for report in reports)
+    assert all(CampaignReport(report).figures for report in reports)
 
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_page_in_the_place_of_the_next_is_asked_for_again(sandbox: Sandbox, open_mailchimp: Open, times: int) -> None:
     fill(sandbox.world, 60)
     whole = rows(open_mailchimp(limits={"page": 5}).read("orders", {}), "orders")
-    sandbox.journal.faults[:] = [Fault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=times)]
+    sandbox.journal.faults[:] = [
+        InjectedFault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=times)
+    ]
 
     assert rows(open_mailchimp(limits={"page": 5}).read("orders", {}), "orders") == whole
     assert len(whole) > 10
@@ -312,7 +314,9 @@ def test_a_page_that_comes_instead_of_the_next_for_ever_ends_the_reading(
     sandbox: Sandbox, open_mailchimp: Open
 ) -> None:
     fill(sandbox.world, 60)
-    sandbox.journal.faults[:] = [Fault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=99)]
+    sandbox.journal.faults[:] = [
+        InjectedFault(kind="again", match="/stores/shop/orders", method="GET", skip=2, times=99)
+    ]
 
     with pytest.raises(PlatformDownError, match="the same orders at 0 and at 5"):
         rows(open_mailchimp(limits={"page": 5}).read("orders", {}), "orders")

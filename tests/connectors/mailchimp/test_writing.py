@@ -17,7 +17,7 @@ from connectors.mailchimp import batches
 from connectors.mailchimp.api import endpoint_of
 from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Change, FieldDefinition, Outcome
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp import batch_runs
 from connectors.sandbox.mailchimp.state import MailchimpState
@@ -93,7 +93,7 @@ def test_the_requests_are_those_that_were_told_before(
     first = len(sandbox.journal.entries)
     writer.traffic.requests.clear()
     outcomes = pushed(writer, *changes)
-    assert writer.glance(changes)
+    assert writer.read_back_sample(changes)
     seen = [one for one in sandbox.journal.entries if one.number >= first]
     sent = {name: count for name, count in writer.traffic.requests.items() if name in wanted}
 
@@ -189,7 +189,7 @@ def test_a_result_file_whose_time_is_up_is_asked_for_again(
 ) -> None:
     state.add_member(AUDIENCE, "ada@people.test")
     writer = open_mailchimp(limits={"batches_from": 1})
-    sandbox.journal.faults[:] = [Fault(kind="status", match="_files", status=403, body={"title": "Expired"})]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="_files", status=403, body={"title": "Expired"})]
     writer._transport._wait = lambda _seconds: sandbox.world.clock.advance(timedelta(minutes=11))
 
     assert [outcome.state for outcome in pushed(writer, field(people(writer)[0], "a"))] == ["applied"]
@@ -233,7 +233,7 @@ def test_a_broken_result_file_leaves_outcomes_unknown(
 ) -> None:
     state.add_member(AUDIENCE, "ada@people.test")
     writer = open_mailchimp(limits={"batches_from": 1})
-    sandbox.journal.faults[:] = [Fault(kind="status", match="_files", status=200, body={"no": "archive"})]
+    sandbox.journal.faults[:] = [InjectedFault(kind="status", match="_files", status=200, body={"no": "archive"})]
     outcomes: list[Outcome] = []
     with pytest.raises(PlatformDownError, match="broken"):
         outcomes.extend(outcome for batch in writer.push([field(people(writer)[0], "a")]) for outcome in batch)
@@ -296,7 +296,7 @@ def test_not_at_the_moment_is_no_refusal_for_good(
     writer = open_mailchimp(limits={"batches_from": batches_from})
     changes = [change for row in people(writer) for change in (field(row, "a"), tag(row))]
     sandbox.journal.faults[:] = [
-        Fault(kind="status", match=match, method=method, status=status, body={"title": "Locked"})
+        InjectedFault(kind="status", match=match, method=method, status=status, body={"title": "Locked"})
         for match, method in (("/members/", "PATCH"), ("/batches", "POST"), ("/segments/", "POST"))
     ]
 
@@ -310,7 +310,7 @@ def test_an_older_answer_about_others_leaves_tags_unknown(
         state.add_member(AUDIENCE, f"p{number}@people.test")
     writer = open_mailchimp(limits={"segment_batch": 2, "connections": 1})
     rows = people(writer)
-    sandbox.journal.faults[:] = [Fault(kind="again", match="/segments/", method="POST", skip=1)]
+    sandbox.journal.faults[:] = [InjectedFault(kind="again", match="/segments/", method="POST", skip=1)]
 
     outcomes = pushed(writer, *(tag(row) for row in rows))
 

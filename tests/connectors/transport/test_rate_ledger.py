@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import RateLimitError
-from connectors.transport import FileBook, MemoryBook, Slots, Window
-from connectors.transport.rate_ledger import UNDER_WAY, Entry, book_at
+from connectors.transport import FileBook, MemoryBook, RateWindow, Slots
+from connectors.transport.rate_ledger import UNDER_WAY, CountedRequest, book_at
 
 ASK = """
 import json, sys, time
@@ -42,7 +42,7 @@ def test_two_processes_never_send_more_than_the_window_allows(tmp_path: Path) ->
 def test_what_a_dead_process_left_ends_by_itself(tmp_path: Path) -> None:
     book = FileBook(tmp_path / "account.book", alive=lambda _process: False)
     with book.opened() as entries:
-        entries.append(Entry(UNDER_WAY, time.monotonic(), 999_999, 1))
+        entries.append(CountedRequest(UNDER_WAY, time.monotonic(), 999_999, 1))
     with book.opened() as entries:
         left = list(entries)
 
@@ -52,7 +52,7 @@ def test_what_a_dead_process_left_ends_by_itself(tmp_path: Path) -> None:
 def test_entries_from_before_the_machine_started_are_none(tmp_path: Path) -> None:
     book = FileBook(tmp_path / "account.book")
     with book.opened() as entries:
-        entries.append(Entry(time.monotonic() + 1e6, time.monotonic() + 1e5, 1, 1))
+        entries.append(CountedRequest(time.monotonic() + 1e6, time.monotonic() + 1e5, 1, 1))
     with book.opened() as entries:
         assert entries == []
 
@@ -60,7 +60,7 @@ def test_entries_from_before_the_machine_started_are_none(tmp_path: Path) -> Non
 def test_a_torn_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     book = FileBook(tmp_path / "account.book")
     with book.opened() as entries:
-        entries.extend(Entry(time.monotonic() + 60, 0.0, 1, number) for number in range(3))
+        entries.extend(CountedRequest(time.monotonic() + 60, 0.0, 1, number) for number in range(3))
     content = book.path.read_bytes()
     book.path.write_bytes(content[:-7])
     with book.opened() as entries:
@@ -70,7 +70,7 @@ def test_a_torn_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
 def test_a_running_service_keeps_its_share(tmp_path: Path) -> None:
     mine, service = FileBook(tmp_path / "a.book"), FileBook(tmp_path / "a.book")
     service._reservation.write_text("1")  # a process that is alive, and not this one
-    window = Window(10, 60.0, book=mine, share=0.2, wait=_never)
+    window = RateWindow(10, 60.0, book=mine, share=0.2, wait=_never)
     for _ in range(8):
         with window.turn():
             pass
@@ -104,7 +104,7 @@ def test_connections_are_shared_too(tmp_path: Path) -> None:
 
 
 def test_the_days_last_request_stops_the_run_before_the_platform_does() -> None:
-    window = Window(100, 10.0)
+    window = RateWindow(100, 10.0)
     window.follow({"X-HubSpot-RateLimit-Daily-Remaining": "1"})
     with window.turn():
         pass

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.transport import Slots, Window
+from connectors.transport import RateWindow, Slots
 
 
 @dataclass
@@ -33,13 +33,13 @@ def test_no_window_of_the_platform_ever_holds_more_than_it_allows(
     way: float, variations: list[float], allowed: int, share: float
 ) -> None:
     """Whatever part of the way a request takes there and back, as long as ways vary by no more than a quarter."""
-    assert held(Window, [way * one for one in variations], allowed, share)
+    assert held(RateWindow, [way * one for one in variations], allowed, share)
 
 
 @given(st.lists(st.floats(0, 3), min_size=5, max_size=80), st.integers(1, 10), st.floats(0, 1))
 def test_once_refused_a_window_counts_on_no_way_at_all(latencies: list[float], allowed: int, share: float) -> None:
-    def refused(*arguments: Any, **more: Any) -> Window:
-        window = Window(*arguments, **more)
+    def refused(*arguments: Any, **more: Any) -> RateWindow:
+        window = RateWindow(*arguments, **more)
         window.refused()
         return window
 
@@ -49,10 +49,10 @@ def test_once_refused_a_window_counts_on_no_way_at_all(latencies: list[float], a
 @given(st.floats(0.01, 0.2), st.floats(1, 20), st.integers(5, 9), st.floats(0, 1))
 def test_a_slow_start_does_not_make_the_way_seem_long(way: float, slower: float, slow: int, share: float) -> None:
     """The first of many requests queue at the platform: what they took is not what later ones take."""
-    assert held(Window, [way * slower] * slow + [way] * 40, 10, share)
+    assert held(RateWindow, [way * slower] * slow + [way] * 40, 10, share)
 
 
-def held(make: Callable[..., Window], latencies: list[float], allowed: int, share: float) -> bool:
+def held(make: Callable[..., RateWindow], latencies: list[float], allowed: int, share: float) -> bool:
     """Send requests one after the other; tell whether the platform never saw more than it allows."""
     time = Time()
     window = make(allowed, 10.0, clock=time.clock, wait=time.wait)
@@ -66,7 +66,7 @@ def held(make: Callable[..., Window], latencies: list[float], allowed: int, shar
 
 def test_the_platforms_maximum_replaces_the_first_guess() -> None:
     time = Time()
-    window = Window(1, 10.0, clock=time.clock, wait=time.wait)
+    window = RateWindow(1, 10.0, clock=time.clock, wait=time.wait)
     window.follow({"X-HubSpot-RateLimit-Max": "190", "X-HubSpot-RateLimit-Interval-Milliseconds": "10000"})
     for _ in range(190):
         with window.turn():
@@ -77,7 +77,7 @@ def test_the_platforms_maximum_replaces_the_first_guess() -> None:
 
 def test_what_others_have_used_is_left_to_them() -> None:
     time = Time()
-    window = Window(10, 10.0, clock=time.clock, wait=time.wait)
+    window = RateWindow(10, 10.0, clock=time.clock, wait=time.wait)
     with window.turn():
         window.follow({"X-HubSpot-RateLimit-Max": "10", "X-HubSpot-RateLimit-Remaining": "2"})
     for _ in range(2):

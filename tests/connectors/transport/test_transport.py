@@ -20,7 +20,7 @@ from connectors.errors import (
     RejectedError,
 )
 from connectors.hubspot.refusals import translate
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.server import Sandbox
 from connectors.secret import Secret, bearer
 from connectors.transport import Call, Slots, Transport, in_order
@@ -120,15 +120,15 @@ def test_a_secret_never_stands_in_an_error(open_transport: Open) -> None:
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (Fault(kind="html", status=502, times=99), "temporarily unavailable"),
-        (Fault(kind="html", status=200, times=99), "a web page"),
-        (Fault(kind="empty", status=503, times=99), "temporarily unavailable"),
-        (Fault(kind="truncate", times=99), "before the response was complete"),
-        (Fault(kind="reset", times=99), "before the response was complete"),
+        (InjectedFault(kind="html", status=502, times=99), "temporarily unavailable"),
+        (InjectedFault(kind="html", status=200, times=99), "a web page"),
+        (InjectedFault(kind="empty", status=503, times=99), "temporarily unavailable"),
+        (InjectedFault(kind="truncate", times=99), "before the response was complete"),
+        (InjectedFault(kind="reset", times=99), "before the response was complete"),
     ],
 )
 def test_what_is_no_answer_is_asked_again_six_times_and_then_told(
-    sandbox: Sandbox, to_sandbox: Transport, waits: list[float], fault: Fault, told: str
+    sandbox: Sandbox, to_sandbox: Transport, waits: list[float], fault: InjectedFault, told: str
 ) -> None:
     sandbox.journal.faults[:] = [fault]
 
@@ -141,7 +141,7 @@ def test_what_is_no_answer_is_asked_again_six_times_and_then_told(
 
 def test_one_bad_answer_does_no_harm(sandbox: Sandbox, to_sandbox: Transport) -> None:
     for kind in ("html", "empty", "truncate", "reset", "lost"):
-        sandbox.journal.faults[:] = [Fault(kind=kind, status=502)]
+        sandbox.journal.faults[:] = [InjectedFault(kind=kind, status=502)]
         assert to_sandbox.json(get(to_sandbox))["portalId"] > 0
 
 
@@ -149,7 +149,7 @@ def test_one_bad_answer_does_no_harm(sandbox: Sandbox, to_sandbox: Transport) ->
 def test_what_may_have_happened_is_repeated_only_where_that_does_no_harm(
     sandbox: Sandbox, to_sandbox: Transport, *, repeatable: bool, groups: int
 ) -> None:
-    sandbox.journal.faults[:] = [Fault(kind="lost")]
+    sandbox.journal.faults[:] = [InjectedFault(kind="lost")]
     url = f"{to_sandbox.base_url}/crm/v3/properties/contacts/groups"
     body = {"name": "g", "label": "G"}
     with pytest.raises(PersonasyncError):

@@ -16,7 +16,7 @@ from segmenter.classifier.linear import LinearModel, score_one
 from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.typing_tool.scoring import score_answers
-from segmenter.typing_tool.tool_file import FORMAT, Question, ToolFile
+from segmenter.typing_tool.tool_file import FORMAT, SurveyQuestion, ToolFile
 from tests.examples import examples
 from tests.segmenter.assign.people_to_decide import NOON, assignments, decide, made, model, table, tool
 
@@ -94,7 +94,7 @@ def test_scored_files_abstain_as_assignments_do() -> None:
         source="imported",
         survey="t",
         model=coefficients_of(linear),
-        questions=(Question(trait="likes", item="likes", text="likes"),),
+        questions=(SurveyQuestion(trait="likes", item="likes", text="likes"),),
     )
     for likes in (-2.0, 0.4, 0.5, 0.6, 0.9, 3.0):
         for limits in (Thresholds(), Thresholds(0.9, 0.0, 0.0), Thresholds(0.0, 0.4, 0.0)):

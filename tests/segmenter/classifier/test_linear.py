@@ -17,9 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from stepmix.stepmix import StepMix
 
-from segmenter.classifier.expression import as_expression, feature_columns, scored
+from segmenter.classifier.expression import feature_columns, score_expression, scored
 from segmenter.classifier.from_sklearn import at_temperature, from_discriminant, from_kmeans, from_latent_classes
-from segmenter.classifier.linear import LinearModel, design, score_one, score_rows
+from segmenter.classifier.linear import LinearModel, design_matrix, score_one, score_rows
 from segmenter.classifier.reasons import reasons_one, with_reasons
 from segmenter.errors import DefinitionError
 from tests.examples import examples
@@ -49,8 +49,8 @@ def people_of(answers: np.ndarray, features: Sequence[str]) -> pa.Table:
 
 def same_everywhere(model: LinearModel, people: pa.Table, likely: np.ndarray | None, labels: Sequence[str]) -> None:
     """Assert that array, one person and expression say the same as the library."""
-    rows = score_rows(model, design(people, model.features))
-    told = as_expression(ibis.memtable(people), model).to_pyarrow().to_pylist()
+    rows = score_rows(model, design_matrix(people, model.features))
+    told = score_expression(ibis.memtable(people), model).to_pyarrow().to_pylist()
     ones = [score_one(model, person) for person in people.to_pylist()]
 
     assert [model.labels[place] for place in rows.best] == list(labels)
@@ -88,7 +88,9 @@ def test_k_means_gives_every_label_and_no_probability(answers: np.ndarray, class
 
     same_everywhere(model, people_of(answers, ITEMS), None, labels)
     assert score_one(model, dict.fromkeys(ITEMS, 1.0)).confidence is None
-    assert as_expression(ibis.memtable(people_of(answers[:2], ITEMS)), model).to_pyarrow()["confidence"].null_count == 2
+    assert (
+        score_expression(ibis.memtable(people_of(answers[:2], ITEMS)), model).to_pyarrow()["confidence"].null_count == 2
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -136,7 +138,7 @@ def test_whatever_is_known_all_three_forms_say_the_same(
 ) -> None:
     model = small(weights)
     table = pa.Table.from_pylist(people, schema=SCHEMA)
-    rows = score_rows(model, design(table, model.features))
+    rows = score_rows(model, design_matrix(table, model.features))
     told = with_reasons(scored(ibis.memtable(table), model, "m_"), model, "m_").to_pyarrow().to_pylist()
 
     for place, (person, row) in enumerate(zip(people, told, strict=True)):
@@ -159,8 +161,8 @@ def test_of_equal_labels_the_first_one_wins_in_all_three_forms(
 
     assert {score_one(model, person)[1::2][0] for person in people} == {"a"}
     assert {score_one(model, person).runner_up for person in people} == {"b"}
-    assert set(as_expression(ibis.memtable(table), model).to_pyarrow()["segment"].to_pylist()) == {"a"}
-    assert set(score_rows(model, design(table, model.features)).best) == {0}
+    assert set(score_expression(ibis.memtable(table), model).to_pyarrow()["segment"].to_pylist()) == {"a"}
+    assert set(score_rows(model, design_matrix(table, model.features)).best) == {0}
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan"), float("inf"), 1e101, "12"])
@@ -238,7 +240,7 @@ def test_what_leads_to_the_answer_is_not_part_of_it() -> None:
     model = small([[0.0, 0.0], [1.0, 1.0]])
     table = ibis.memtable(pa.Table.from_pylist([{"orders": 1.0, "country": "de"}], schema=SCHEMA))
 
-    told = as_expression(table, model)
+    told = score_expression(table, model)
 
     assert not feature_columns(model, "") & set(told.columns)
     assert set(told.columns) - set(table.columns) == {

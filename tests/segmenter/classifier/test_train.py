@@ -14,9 +14,9 @@ from sklearn.model_selection import cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from segmenter.classifier.linear import score_rows
-from segmenter.classifier.metrics import CURVE, calibration_error, gate, judged
+from segmenter.classifier.metrics import CURVE, calibration_error, gate, model_quality
 from segmenter.classifier.thresholds import Thresholds
-from segmenter.classifier.train import Sample, aligned, fit, lacking, softmax, temperature_of
+from segmenter.classifier.train import Sample, aligned, fit_classifier, missing_for_fit, softmax, temperature_of
 from segmenter.errors import DefinitionError
 from tests.segmenter.published_tables import OTHER_PIXELS, drawings
 
@@ -63,7 +63,9 @@ DARKNESS = tuple(f"pixel {place}" for place in OTHER_PIXELS)
 
 def test_the_hit_rates_of_descriptors_are_those_of_the_reference(survey: Any) -> None:
     items, known = survey
-    fitted = fit(Sample(DESCRIPTORS, known, segmented(items)), rng=np.random.default_rng(1), thresholds=LIMITS)
+    fitted = fit_classifier(
+        Sample(DESCRIPTORS, known, segmented(items)), rng=np.random.default_rng(1), thresholds=LIMITS
+    )
 
     lda, logit = fitted.quality["lda"], fitted.quality["logit"]
     assert [lda.largest_share, lda.proportional_chance] == pytest.approx([0.399, 0.282], abs=0.001)
@@ -87,8 +89,8 @@ def test_a_segmentation_that_was_discovered_is_discovered_anew_in_every_fold() -
         return [str(label) for label in segmented(items, among, starts=10)]
 
     sample = Sample(DARKNESS, known, segmented(items))
-    fitted = fit(sample, rng=np.random.default_rng(1), thresholds=LIMITS, labeller=discover, folds=5)
-    as_given = fit(sample, rng=np.random.default_rng(1), thresholds=LIMITS, folds=5)
+    fitted = fit_classifier(sample, rng=np.random.default_rng(1), thresholds=LIMITS, labeller=discover, folds=5)
+    as_given = fit_classifier(sample, rng=np.random.default_rng(1), thresholds=LIMITS, folds=5)
 
     assert len(asked) == 10  # five folds, two kinds of model
     assert all(count < len(items) for count in asked)
@@ -113,7 +115,7 @@ def planted(people: int, seed: int = 3, strength: float = 1.0) -> Sample:
 
 
 def test_confidence_is_right_where_the_truth_is_known() -> None:
-    fitted = fit(planted(12_000), rng=np.random.default_rng(2), thresholds=LIMITS, folds=5)
+    fitted = fit_classifier(planted(12_000), rng=np.random.default_rng(2), thresholds=LIMITS, folds=5)
     fresh = planted(20_000, seed=9)
     scores = score_rows(fitted.model, fresh.rows)
     right = np.array(fitted.model.labels)[scores.best] == fresh.truth
@@ -128,7 +130,7 @@ def test_features_that_are_noise_are_refused_in_the_words_that_say_so() -> None:
     for seed in range(20):
         rng = np.random.default_rng(seed)
         sample = Sample(("a", "b", "c"), rng.normal(size=(400, 3)), rng.choice(["x", "y"], 400))
-        told = fit(sample, rng=rng, thresholds=LIMITS, folds=5).gate
+        told = fit_classifier(sample, rng=rng, thresholds=LIMITS, folds=5).gate
         refused += not told.passed and told.sentences[0].startswith(
             "The model predicts these segments no better than chance"
         )
@@ -138,7 +140,7 @@ def test_features_that_are_noise_are_refused_in_the_words_that_say_so() -> None:
 
 def test_a_temperature_mends_a_model_that_is_too_sure() -> None:
     sample = planted(5_000)
-    model = fit(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3).model
+    model = fit_classifier(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3).model
     likely = score_rows(model, sample.rows).probabilities
     truth = np.searchsorted(np.unique(sample.truth), sample.truth)
 
@@ -149,7 +151,7 @@ def test_the_figures_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(5)
     likely = rng.dirichlet((2, 1, 1), 500)
     truth = rng.integers(0, 3, 500)
-    told = judged(likely, truth, ("x", "y", "z"), Thresholds(0.5, 0.0))
+    told = model_quality(likely, truth, ("x", "y", "z"), Thresholds(0.5, 0.0))
 
     best = likely.argmax(axis=1)
     assert told.kappa == pytest.approx(cohen_kappa_score(truth, best))
@@ -167,14 +169,14 @@ def test_thresholds_matter_for_who_counts_as_assigned() -> None:
     truth = np.array([0, 0, 0])
 
     coverage = [
-        judged(likely, truth, "xyz", Thresholds(c, m)).coverage for c, m in ((0.5, 0.0), (0.5, 0.2), (0.0, 0.0))
+        model_quality(likely, truth, "xyz", Thresholds(c, m)).coverage for c, m in ((0.5, 0.0), (0.5, 0.2), (0.0, 0.0))
     ]
 
     assert coverage == pytest.approx([2 / 3, 1 / 3, 1])
 
 
 def test_each_demand_of_the_gate_stands_by_itself() -> None:
-    good = fit(planted(900), rng=np.random.default_rng(2), thresholds=LIMITS, folds=3).chosen
+    good = fit_classifier(planted(900), rng=np.random.default_rng(2), thresholds=LIMITS, folds=3).chosen
     from dataclasses import replace  # noqa: PLC0415
 
     assert gate(good).passed
@@ -189,7 +191,7 @@ def test_each_demand_of_the_gate_stands_by_itself() -> None:
 def test_rules_that_hit_as_often_are_kept() -> None:
     sample = planted(900)
 
-    told = fit(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3, rules=sample.truth).gate
+    told = fit_classifier(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3, rules=sample.truth).gate
 
     assert told.sentences[0].startswith("Keep the rules: their hit rate on the same people is 100%")
 
@@ -198,17 +200,19 @@ def test_minimum_data_are_named_before_training() -> None:
     rng = np.random.default_rng(1)
     few = Sample(tuple("abcdefghijkl"), rng.normal(size=(70, 12)), np.array(["x"] * 60 + ["y"] * 10))
 
-    assert lacking(few) == [
+    assert missing_for_fit(few) == [
         "Segment 'y' needs 50 people, you have 10.",
         "A model of 12 features needs 120 people, you have 70.",
     ]
     with pytest.raises(DefinitionError, match="needs 50 people, you have 10"):
-        fit(few, rng=rng, thresholds=LIMITS)
+        fit_classifier(few, rng=rng, thresholds=LIMITS)
 
 
 def test_one_class_only_is_no_task_for_a_model() -> None:
     with pytest.raises(DefinitionError, match="it needs two or more, there is 1"):
-        fit(Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS)
+        fit_classifier(
+            Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS
+        )
 
 
 def test_features_that_tell_nothing_are_dropped_and_named() -> None:
@@ -218,20 +222,22 @@ def test_features_that_tell_nothing_are_dropped_and_named() -> None:
     )
     wider = Sample((*sample.features, "missing", "constant", "one_or_nothing"), rows, sample.truth)
 
-    fitted = fit(wider, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3)
+    fitted = fit_classifier(wider, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3)
 
     assert fitted.dropped == ("missing", "constant", "one_or_nothing")
     assert fitted.model.features == ("a", "b", "c")
     nothing = Sample(("missing",), np.full((600, 1), np.nan), sample.truth)
     with pytest.raises(DefinitionError, match="nobody's is known"):
-        fit(nothing, rng=np.random.default_rng(2), thresholds=LIMITS)
+        fit_classifier(nothing, rng=np.random.default_rng(2), thresholds=LIMITS)
 
 
 def test_unknown_values_are_filled_by_the_mean_of_the_known() -> None:
     sample = planted(900)
     holes = np.where(np.random.default_rng(4).random(sample.rows.shape) < 0.2, np.nan, sample.rows)
 
-    fitted = fit(Sample(sample.features, holes, sample.truth), rng=np.random.default_rng(2), thresholds=LIMITS, folds=3)
+    fitted = fit_classifier(
+        Sample(sample.features, holes, sample.truth), rng=np.random.default_rng(2), thresholds=LIMITS, folds=3
+    )
 
     assert fitted.model.fill == pytest.approx(np.nanmean(holes, axis=0))
     assert fitted.chosen.kappa > 0.2
@@ -241,7 +247,7 @@ def test_the_generator_and_the_folds_matter() -> None:
     sample = planted(400, strength=0.5)
 
     def hit(seed: int, folds: int) -> float:
-        return fit(sample, rng=np.random.default_rng(seed), thresholds=LIMITS, folds=folds).chosen.log_loss
+        return fit_classifier(sample, rng=np.random.default_rng(seed), thresholds=LIMITS, folds=folds).chosen.log_loss
 
     assert hit(1, 3) == hit(1, 3)
     assert len({hit(1, 3), hit(2, 3), hit(1, 5)}) == 3
@@ -256,6 +262,8 @@ def test_held_out_figures_agree_with_scikit_learns_cross_validation() -> None:
     truth = segmented(items)
     with threadpool_limits(1):
         theirs = cross_val_predict(make_pipeline(StandardScaler(), LogisticRegression()), known, truth, cv=10)
-    ours = fit(Sample(DARKNESS, known, truth), rng=np.random.default_rng(3), thresholds=LIMITS).quality["logit"]
+    ours = fit_classifier(Sample(DARKNESS, known, truth), rng=np.random.default_rng(3), thresholds=LIMITS).quality[
+        "logit"
+    ]
 
     assert ours.hit == pytest.approx((theirs == truth).mean(), abs=0.01)

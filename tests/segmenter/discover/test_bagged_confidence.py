@@ -13,7 +13,7 @@ from segmenter.classifier.linear import UNCALIBRATED, score_rows
 from segmenter.discover.bagged_confidence import sureness
 from segmenter.discover.stability import best_labels
 from segmenter.discover.to_linear import by_centres
-from segmenter.stats.alignment import counted
+from segmenter.stats.alignment import overlap_of_labels
 from segmenter.stats.item_matrix import Items, coded
 from segmenter.stats.kmeans import Rows
 
@@ -94,5 +94,5 @@ def test_confidence_is_how_often_segments_of_other_people_agree() -> None:
 
 def _called(told: Any, labels: Any) -> Any:
     """The segment of *labels* that each of *told* shares most people with."""
-    table = counted([str(one) for one in told], [str(one) for one in labels])
+    table = overlap_of_labels([str(one) for one in told], [str(one) for one in labels])
     return np.array([int(table.columns[int(row.argmax())] or 0) for row in table.counts])

@@ -12,17 +12,17 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.discover import choose_k as choice
 from segmenter.discover.candidates import Solution
-from segmenter.discover.choose_k import choose, refusals
+from segmenter.discover.choose_k import choose_k, refusals
 from segmenter.discover.null_models import NullTest
-from segmenter.discover.propose import Asked, propose
-from segmenter.discover.stability import Effort, Stability
+from segmenter.discover.propose import SearchOptions, propose
+from segmenter.discover.stability import CountStability, Effort
 from segmenter.monitor.structure import Before, Structure
 from segmenter.stats.item_matrix import Items
 from segmenter.typing_tool.targets import given
 from segmenter.typing_tool.validation import hit_rates
 
 PEOPLE = 300
-QUICK = Asked(most=4, report=Effort(12, 3), test=Effort(6, 2), class_starts=2)
+QUICK = SearchOptions(most=4, report=Effort(12, 3), test=Effort(6, 2), class_starts=2)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def test_each_wish_of_discover_matters() -> None:
 
 def solution(k: int = 3, **other: Any) -> Solution:
     sizes = other.pop("sizes", (200,) * k)
-    stable = Stability(other.pop("agreement", 0.9), other.pop("median", 0.9), other.pop("segments", (0.9,) * k))
+    stable = CountStability(other.pop("agreement", 0.9), other.pop("median", 0.9), other.pop("segments", (0.9,) * k))
     made = Solution(k, np.repeat(np.arange(k), sizes), stable, (1.0,) * k, sizes, ((1,),) * k, (0.5,) * k)  # type: ignore[arg-type]
     return replace(made, **other)
 
@@ -86,13 +86,13 @@ def test_each_part_of_the_test_against_noise_matters(other: dict[str, Any]) -> N
 def test_the_bound_the_break_and_the_size_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {k: solution(k) for k in (2, 3, 4)}
 
-    assert choose(found, null(), 4).k == 4
-    assert choose(found, null(), 3).k == 3  # the BIC's bound
+    assert choose_k(found, null(), 4).k == 4
+    assert choose_k(found, null(), 3).k == 3  # the BIC's bound
     falls = {**found, 4: solution(4, agreement=0.75, median=0.75)}
-    assert choose(falls, null(), 4).k == 3
+    assert choose_k(falls, null(), 4).k == 3
     monkeypatch.setattr(choice, "BREAK", 0.2)
-    assert choose(falls, null(), 4).k == 4  # how sharp a fall is a break
-    assert choose({**found, 4: solution(4, sizes=(300, 300, 300, 30))}, null(), 4).k == 3  # a segment's least size
+    assert choose_k(falls, null(), 4).k == 4  # how sharp a fall is a break
+    assert choose_k({**found, 4: solution(4, sizes=(300, 300, 300, 30))}, null(), 4).k == 3  # a segment's least size
 
 
 def test_the_folds_and_the_length_of_a_typing_tool_matter() -> None:

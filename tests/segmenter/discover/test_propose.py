@@ -21,22 +21,22 @@ from threadpoolctl import threadpool_limits
 from segmenter.discover.candidates import solutions
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.markers import (
-    all_up_or_down,
-    centred,
+    centred_items,
     descriptors,
     is_a_way_of_answering,
     markers,
     reversed_items,
+    shares_above_mean,
 )
 from segmenter.discover.null_models import null_test, same_ranks, shuffled
-from segmenter.discover.propose import Asked, propose
+from segmenter.discover.propose import SearchOptions, propose
 from segmenter.discover.stability import Effort, best_labels
 from segmenter.errors import DefinitionError
-from segmenter.stats.item_matrix import Items, answers, coded, numbers
+from segmenter.stats.item_matrix import Items, coded, numbers, survey_items
 from segmenter.stats.kmeans import Rows
 from tests.segmenter.published_tables import interviewed
 
-QUICK = Asked(most=4, report=Effort(20, 4), test=Effort(8, 3), class_starts=3)
+QUICK = SearchOptions(most=4, report=Effort(20, 4), test=Effort(8, 3), class_starts=3)
 PEOPLE = 500
 
 
@@ -53,7 +53,7 @@ def burgers(shared: Path) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def perceptions(burgers: dict[str, list[str]]) -> Items:
-    return answers({name: burgers[name] for name in list(burgers)[:11]}, most=8)
+    return survey_items({name: burgers[name] for name in list(burgers)[:11]}, most=8)
 
 
 @pytest.fixture(autouse=True)
@@ -177,7 +177,7 @@ FAST = {("carcinoma", 2), ("carcinoma", 3), ("values", 1), ("values", 2)}
 )
 def test_latent_classes_agree_with_the_published_ones(shared: Path, name: str, k: int, published: float) -> None:
     items = ["LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM"] if name == "cheating" else None
-    base = answers(columns(shared / f"data/polca/{name}.csv", items), most=4)
+    base = survey_items(columns(shared / f"data/polca/{name}.csv", items), most=4)
 
     found = latent_classes(base, k, starts=30, rng=default_rng(7))
 
@@ -188,7 +188,7 @@ def test_latent_classes_agree_with_the_published_ones(shared: Path, name: str, k
 
 @pytest.mark.proof
 def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
-    base = answers(columns(shared / "data/polca/gss82.csv"), most=4)
+    base = survey_items(columns(shared / "data/polca/gss82.csv"), most=4)
 
     reached = [latent_classes(base, 3, starts=1, rng=default_rng(seed)).log_likelihood for seed in range(12)]
 
@@ -199,7 +199,9 @@ def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
 def test_planted_segments_are_found_again() -> None:
     base, truth = planted(default_rng(11))
 
-    found = propose(base, Asked(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3), default_rng(12))
+    found = propose(
+        base, SearchOptions(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3), default_rng(12)
+    )
 
     assert found.k == 4
     assert len(found.segments) == 4
@@ -211,7 +213,7 @@ def test_planted_segments_are_found_again() -> None:
 
 @pytest.mark.proof
 def test_planted_segments_are_found_in_each_of_ten_tries() -> None:
-    asked = Asked(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3)
+    asked = SearchOptions(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3)
     found = [propose(planted(default_rng(seed))[0], asked, default_rng(seed)).k for seed in range(10)]
 
     assert found == [4] * 10
@@ -241,7 +243,7 @@ def test_yes_sayers_are_flagged_and_nothing_is_left_of_them_once_centred() -> No
     assert any(segment.style for segment in found.segments)
     assert "nothing is left" in found.notes[0]
     assert found.test.p == pytest.approx(0.05)
-    assert max(null_test(centred(base), (2, 3), shuffled, Effort(8, 3), default_rng(5), copies=3).agreement) < 0.3
+    assert max(null_test(centred_items(base), (2, 3), shuffled, Effort(8, 3), default_rng(5), copies=3).agreement) < 0.3
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +325,7 @@ def test_metric_markers_are_half_a_standard_deviation_off() -> None:
 def test_a_segment_that_is_up_on_everything_is_a_way_of_answering() -> None:
     base = Items("binary", tuple("abcdefgh"), np.repeat([[1.0] * 8, [0.0] * 8], 30, axis=0))
 
-    assert all_up_or_down(base, np.repeat([0, 1], 30), 2) == (1.0, 0.0)
+    assert shares_above_mean(base, np.repeat([0, 1], 30), 2) == (1.0, 0.0)
 
 
 def test_an_item_that_was_asked_the_other_way_round_is_named() -> None:
@@ -348,14 +350,14 @@ def test_an_item_that_was_asked_the_other_way_round_is_named() -> None:
 )
 def test_an_item_that_can_not_be_used_is_named_with_the_mend(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(DefinitionError) as caught:
-        answers({"b": ["yes", "no"] * 20, "c": ["no", "yes"] * 20, **changed}, most=4)
+        survey_items({"b": ["yes", "no"] * 20, "c": ["no", "yes"] * 20, **changed}, most=4)
 
     assert message in str(caught.value)
 
 
 def test_fewer_people_than_segments_are_refused() -> None:
     with pytest.raises(DefinitionError, match="looking for up to 8 segments needs 20 people, you have 3"):
-        answers({"a": ["yes", "no", "no"], "b": ["no", "no", "yes"]}, most=8)
+        survey_items({"a": ["yes", "no", "no"], "b": ["no", "no", "yes"]}, most=8)
 
 
 def test_a_trait_that_is_the_same_for_everybody_is_refused() -> None:

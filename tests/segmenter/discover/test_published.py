@@ -17,7 +17,7 @@ from segmenter.discover.candidates import Solution, solutions
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.null_models import null_test, shuffled
 from segmenter.discover.stability import Effort, best_labels
-from segmenter.stats.item_matrix import Items, answers
+from segmenter.stats.item_matrix import Items, survey_items
 from segmenter.stats.kmeans import Rows
 from tests.segmenter.published_tables import IRIS_OPTIMA, SCHOOLBOYS, SCHOOLBOYS_DF, SCHOOLBOYS_G2, schoolboys
 
@@ -62,7 +62,7 @@ def burgers(shared: Path) -> Table:
 
 @pytest.fixture(scope="module")
 def perceptions(burgers: Table) -> Items:
-    return answers({name: burgers[name] for name in list(burgers)[:11]}, most=8)
+    return survey_items({name: burgers[name] for name in list(burgers)[:11]}, most=8)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def test_classes_have_the_published_icl_and_sizes(perceptions: Items, k: int) ->
 
 
 def test_two_latent_classes_of_schoolboys_fit_as_published() -> None:
-    classes = latent_classes(answers(schoolboys(), most=4), 2, starts=3, rng=default_rng(1))
+    classes = latent_classes(survey_items(schoolboys(), most=4), 2, starts=3, rng=default_rng(1))
     counts = np.array(SCHOOLBOYS)
     saturated = float(counts @ np.log(counts / counts.sum()))
 
@@ -162,7 +162,7 @@ def test_latent_classes_have_the_published_criteria_and_shares(shared: Path, nam
     table = columns(shared / f"data/polca/{name}.csv")
     if name == "cheating":
         table = {item: table[item] for item in ("LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM")}
-    classes = latent_classes(answers(table, most=4), k, starts=30, rng=default_rng(7))
+    classes = latent_classes(survey_items(table, most=4), k, starts=30, rng=default_rng(7))
     aic, bic, shares = BOLD[name, k]
 
     assert -2 * classes.log_likelihood + 2 * classes.parameters == pytest.approx(aic, abs=0.01)

@@ -16,16 +16,16 @@ from scipy.stats import fisher_exact
 from statsmodels.stats.proportion import proportions_ztest
 
 from connectors.records import CAMPAIGNS, ENGAGEMENTS, ORDERS
-from segmenter.lift.effects import EVERYONE, Question, compare, judged, p_value
+from segmenter.lift.effects import EVERYONE, LiftQuestion, compare_arms, corrected_for_multiplicity, p_value
 from segmenter.lift.machine_opens import with_machines
-from segmenter.lift.outcomes import Stratum, Window, outcomes, strata
+from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT
-from segmenter.lift.text import sentence, sentences
+from segmenter.lift.text import effect_sentence, sentences
 from segmenter.stats.means import Amounts, Paired
 from segmenter.stats.proportions import Responses, newcombe
 
 NOTHING = Paired(Amounts(0, 0.0, 0.0), Amounts(0, 0.0, 0.0), 0.0)
-CLICKED = Question("clicked", "new", "old", worth=0.01)
+CLICKED = LiftQuestion("clicked", "new", "old", mde=0.01)
 
 
 def stratum(persona: str, arm: str, people: int, clicked: int, ordered: int = 0) -> Stratum:
@@ -55,7 +55,7 @@ def test_p_is_what_scipy_and_statsmodels_compute(n: int, m: int, x: int, y: int)
 
 
 def test_everybodys_difference_is_that_of_the_personas_by_their_share() -> None:
-    found = compare(BOTH, CLICKED)
+    found = compare_arms(BOTH, CLICKED)
     parts = [newcombe(Responses(4000, 480), Responses(4000, 320)), newcombe(Responses(1000, 205), Responses(1000, 200))]
     low = sqrt((0.8 * (0.04 - parts[0].low)) ** 2 + (0.2 * (0.005 - parts[1].low)) ** 2)
 
@@ -65,7 +65,7 @@ def test_everybodys_difference_is_that_of_the_personas_by_their_share() -> None:
 
 def test_personas_in_unequal_arms_are_compared_fairly() -> None:
     # nobody reacts to the arm; Rita clicks more and is mostly in the new one: pooled rates would call that a lift
-    found = compare(
+    found = compare_arms(
         [
             stratum("Bo", "new", 100, 10),
             stratum("Bo", "old", 900, 90),
@@ -80,7 +80,7 @@ def test_personas_in_unequal_arms_are_compared_fairly() -> None:
 
 
 def test_what_stands_is_said_and_what_does_not_is_not() -> None:
-    found = judged([compare(BOTH, CLICKED)], primary="clicked")[0]
+    found = corrected_for_multiplicity([compare_arms(BOTH, CLICKED)], primary="clicked")[0]
     told = sentences(found)
 
     assert [effect.verdict for effect in found.personas] == ["more", "too_few"]
@@ -92,42 +92,50 @@ def test_what_stands_is_said_and_what_does_not_is_not() -> None:
 
 def test_a_rise_worth_knowing_that_is_excluded_is_no_lack_of_data() -> None:
     same = [stratum("Bo", "new", 50_000, 5_000), stratum("Bo", "old", 50_000, 5_000)]
-    found = judged([compare(same, CLICKED)], primary="clicked")[0]
+    found = corrected_for_multiplicity([compare_arms(same, CLICKED)], primary="clicked")[0]
 
     assert found.personas[0].verdict == "none"
-    assert sentence(found.personas[0], found).startswith("Bo: no significant difference in click rate: ")
+    assert effect_sentence(found.personas[0], found).startswith("Bo: no significant difference in click rate: ")
 
 
 def test_against_a_holdout_the_sentence_says_so() -> None:
     question = replace(CLICKED, control=HOLDOUT, metric="ordered")
     rows = [stratum("Bo", "new", 4000, 0, 300), stratum("Bo", HOLDOUT, 1000, 0, 40)]
-    found = judged([compare(rows, question)], primary="ordered")[0]
+    found = corrected_for_multiplicity([compare_arms(rows, question)], primary="ordered")[0]
 
-    assert sentence(found.everyone, found).startswith("Everyone: order rate +3.5 pp, “new” vs the holdout (95% CI")
+    assert effect_sentence(found.everyone, found).startswith(
+        "Everyone: order rate +3.5 pp, “new” vs the holdout (95% CI"
+    )
 
 
 def test_a_side_without_anybody_has_nothing_to_compare() -> None:
-    found = judged([compare([*BOTH, stratum("Gus", "new", 50, 3)], CLICKED)], primary="clicked")[0]
+    found = corrected_for_multiplicity(
+        [compare_arms([*BOTH, stratum("Gus", "new", 50, 3)], CLICKED)], primary="clicked"
+    )[0]
     gus = next(effect for effect in found.personas if effect.persona == "Gus")
 
     assert gus.verdict == "nobody"
     assert gus.shrunken == found.common.pooled
-    assert sentence(gus, found) == "Gus: nothing to compare, one side has nobody."
-    assert compare([], CLICKED).everyone.verdict == "nobody"
+    assert effect_sentence(gus, found) == "Gus: nothing to compare, one side has nobody."
+    assert compare_arms([], CLICKED).everyone.verdict == "nobody"
 
 
 def test_an_early_look_is_wider_and_says_that_it_holds() -> None:
-    final = compare(BOTH, CLICKED)
-    early = judged([compare(BOTH, replace(CLICKED, early=True, planned=5000))], primary="clicked")[0]
+    final = compare_arms(BOTH, CLICKED)
+    early = corrected_for_multiplicity(
+        [compare_arms(BOTH, replace(CLICKED, early=True, planned=5000))], primary="clicked"
+    )[0]
 
     assert early.everyone.interval.low < final.everyone.interval.low
     assert early.everyone.p > final.everyone.p
-    assert "; interim, peeking-safe)" in sentence(early.everyone, early)
+    assert "; interim, peeking-safe)" in effect_sentence(early.everyone, early)
 
 
 def test_nobodys_silence_is_no_certainty() -> None:
     silent = [stratum("Bo", "new", 300, 0), stratum("Bo", "old", 300, 0)]
-    early = judged([compare(silent, replace(CLICKED, early=True, planned=300))], primary="clicked")[0]
+    early = corrected_for_multiplicity(
+        [compare_arms(silent, replace(CLICKED, early=True, planned=300))], primary="clicked"
+    )[0]
 
     assert early.everyone.interval.high > 0.005
     assert early.everyone.verdict == "too_few"
@@ -136,16 +144,16 @@ def test_nobodys_silence_is_no_certainty() -> None:
 def test_what_stood_alone_may_be_chance_among_many() -> None:
     lucky = [stratum("Bo", "new", 1000, 130), stratum("Bo", "old", 1000, 100)]
     dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
-    found = judged([compare([*lucky, *dull], CLICKED)], primary="clicked")[0]
+    found = corrected_for_multiplicity([compare_arms([*lucky, *dull], CLICKED)], primary="clicked")[0]
 
-    assert sentence(found.personas[0], found).endswith("which may be chance when all are looked at together.")
+    assert effect_sentence(found.personas[0], found).endswith("which may be chance when all are looked at together.")
 
 
 def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
     lucky = [stratum("Bo", "new", 1000, 130, 20), stratum("Bo", "old", 1000, 100, 20)]
     dull = [stratum(f"P{n}", arm, 1000, 100, 20) for n in range(8) for arm in ("new", "old")]
     asked = [CLICKED, replace(CLICKED, metric="ordered")]
-    found = judged([compare([*lucky, *dull], one) for one in asked], primary="ordered")
+    found = corrected_for_multiplicity([compare_arms([*lucky, *dull], one) for one in asked], primary="ordered")
 
     assert found[0].personas[0].p < 0.05
     assert not found[0].personas[0].stands
@@ -156,7 +164,7 @@ def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
 def test_the_metric_that_was_named_before_needs_no_correction(primary: str, stands: bool) -> None:  # noqa: FBT001 - a table
     weak = [stratum("Bo", "new", 4000, 440), stratum("Bo", "old", 4000, 385)]
     asked = [replace(CLICKED, metric=metric) for metric in ("clicked", "ordered", "opened", "unsubscribed")]
-    found = judged([compare(weak, one) for one in asked], primary=primary)
+    found = corrected_for_multiplicity([compare_arms(weak, one) for one in asked], primary=primary)
 
     assert 0.02 < found[0].everyone.p < 0.05
     assert found[0].everyone.stands is stands
@@ -170,7 +178,7 @@ def test_each_of_several_arms_stands_or_falls_by_itself() -> None:
         stratum("Rita", "dull", 1000, 199),
     ]
     asked = [CLICKED, replace(CLICKED, treated="dull")]
-    new, dull = judged([compare(rows, one) for one in asked], primary="ordered")
+    new, dull = corrected_for_multiplicity([compare_arms(rows, one) for one in asked], primary="ordered")
 
     assert (new.personas[0].persona, new.personas[0].stands, dull.personas[0].stands) == ("Bo", True, False)
     assert (new.everyone.stands, dull.everyone.stands) == (True, False)
@@ -186,25 +194,31 @@ def harmed(complained: int, *, clicked: int = 100) -> list[Stratum]:
 
 def test_guardrails_are_judged_among_themselves() -> None:
     quiet = [replace(CLICKED, metric=metric) for metric in ("opened", "clicked", "unsubscribed", "complained")]
-    alone = judged([compare(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened")
-    guarded = judged([compare(harmed(4, clicked=140), one) for one in quiet], primary="opened")
-    hurt = judged([compare(harmed(18), one) for one in quiet], primary="opened")
+    alone = corrected_for_multiplicity(
+        [compare_arms(harmed(4, clicked=140), one) for one in quiet[:2]], primary="opened"
+    )
+    guarded = corrected_for_multiplicity([compare_arms(harmed(4, clicked=140), one) for one in quiet], primary="opened")
+    hurt = corrected_for_multiplicity([compare_arms(harmed(18), one) for one in quiet], primary="opened")
 
     assert alone[1].everyone.stands
     assert guarded[1] == alone[1]
     assert (hurt[2].everyone.stands, hurt[3].everyone.stands, hurt[3].everyone.verdict) == (False, True, "more")
-    assert sentence(hurt[3].everyone, hurt[3]).startswith("Everyone: spam complaint rate +0.3 pp, “new” vs “old”")
+    assert effect_sentence(hurt[3].everyone, hurt[3]).startswith(
+        "Everyone: spam complaint rate +0.3 pp, “new” vs “old”"
+    )
 
 
 @pytest.mark.parametrize(
-    ("worth", "said"),
+    ("mde", "said"),
     [(0.001, "not enough data to rule out a rise in"), (0.01, "no significant rise in")],
 )
-def test_of_a_guardrail_that_did_not_move_the_worst_is_told(worth: float, said: str) -> None:
-    found = judged([compare(harmed(5), Question("complained", "new", "old", worth=worth))], primary="clicked")[0]
+def test_of_a_guardrail_that_did_not_move_the_worst_is_told(mde: float, said: str) -> None:
+    found = corrected_for_multiplicity(
+        [compare_arms(harmed(5), LiftQuestion("complained", "new", "old", mde=mde))], primary="clicked"
+    )[0]
 
     worst = 100 * found.everyone.interval.high
-    assert sentence(found.everyone, found).startswith(
+    assert effect_sentence(found.everyone, found).startswith(
         f"Everyone: {said} spam complaint rate, at most +{worst:.1f} pp: +0.0 pp, “new” vs “old” (95% CI"
     )
 
@@ -284,7 +298,7 @@ def test_outcomes_count_by_intention_to_treat_and_amounts_of_one_currency() -> N
     )
 
     def counted(order_days: int | None) -> dict[str, Stratum]:
-        window = Window(SENT + timedelta(days=20), order_days, "USD")
+        window = OutcomeWindow(SENT + timedelta(days=20), order_days, "USD")
         mails = CAMPAIGN.select("connection", "campaign_id")
         found = outcomes(population, mails=mails, engagements=did, orders=table, links=links, window=window)
         return {one.arm: one for one in strata(found.to_pyarrow().to_pylist())}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from segmenter.lift.mailings import Mail, mailings
+from segmenter.lift.mailings import SentMail, mailings
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DEALT = {"old": [(BEGIN, 1000)], "new": [(BEGIN, 1000)]}
 
 
-def mail(name: str, hours: float, **reached: int) -> Mail:
-    return Mail(("email", name), name, BEGIN + timedelta(hours=hours), reached)
+def mail(name: str, hours: float, **reached: int) -> SentMail:
+    return SentMail(("email", name), name, BEGIN + timedelta(hours=hours), reached)
 
 
-def compared(mails: list[Mail], *, in_fields: bool = False) -> list[dict[str, str]]:
+def compared(mails: list[SentMail], *, in_fields: bool = False) -> list[dict[str, str]]:
     found = mailings(mails, DEALT, in_fields=in_fields)
     return [{arm: one.name for arm, one in mailing.mails.items()} for mailing in found.compared]
 

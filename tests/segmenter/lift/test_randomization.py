@@ -18,7 +18,7 @@ BEGINS = datetime(2026, 11, 1, tzinfo=UTC)
 SPRING = Experiment("spring", "a salt", {"old": 0.5, "new": 0.5}, BEGINS, holdout=0.1)
 
 
-def dealt(one: Experiment, people: list[tuple[str, str | None]]) -> dict[str, str]:
+def allocated(one: Experiment, people: list[tuple[str, str | None]]) -> dict[str, str]:
     table = ibis.memtable(
         [{"person_id": person, "persona": persona} for person, persona in people],
         schema={"person_id": "string", "persona": "string"},
@@ -30,7 +30,7 @@ def test_python_and_the_engine_deal_everybody_alike() -> None:
     one = replace(SPRING, holdouts={"gus": 0.5})
     people = [(f"p-{n}", ("gus", "rita", None)[n % 3]) for n in range(3000)]
 
-    found = dealt(one, people)
+    found = allocated(one, people)
 
     assert found == {person: arm_of(person, one, persona) for person, persona in people}
 
@@ -57,7 +57,7 @@ def test_nobody_moves_when_segments_are_refitted(person: str, before: str | None
 
 
 def test_only_the_personas_that_take_part_are_dealt_in() -> None:
-    found = dealt(replace(SPRING, personas=("rita",)), [("a", "rita"), ("b", "gus"), ("c", None)])
+    found = allocated(replace(SPRING, personas=("rita",)), [("a", "rita"), ("b", "gus"), ("c", None)])
 
     assert set(found) == {"a"}
 

@@ -14,7 +14,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from statsmodels.stats.proportion import proportions_ztest
 
 from segmenter.monitor.drift import (
-    Answered,
+    ResponseCount,
     Spread,
     drift,
     lifts_moved,
@@ -26,7 +26,7 @@ from segmenter.monitor.drift import (
     slow_change,
     two_proportions,
 )
-from segmenter.stats.multiplicity import Measured
+from segmenter.stats.multiplicity import Estimate
 from tests.segmenter.published_tables import BANK_YES, BANK_YES_BEFORE, BANK_Z, bank_calls
 
 BLOCKS = 10
@@ -93,16 +93,16 @@ def test_a_new_way_of_contact_is_new_and_no_drift(bank: pd.DataFrame) -> None:
 
 
 def test_the_concept_of_the_bank_alarms_from_the_second_block_on() -> None:
-    before = Answered(bank_calls(0) + bank_calls(1), BANK_YES_BEFORE)
+    before = ResponseCount(bank_calls(0) + bank_calls(1), BANK_YES_BEFORE)
     for block in range(2, BLOCKS):
-        (found,) = responses({"all": before}, {"all": Answered(bank_calls(block), BANK_YES[block])})
+        (found,) = responses({"all": before}, {"all": ResponseCount(bank_calls(block), BANK_YES[block])})
 
         assert found.z == pytest.approx(BANK_Z[block], abs=0.51)
         assert found.stands
 
 
 def test_the_two_proportion_test_is_that_of_statsmodels() -> None:
-    z, p = two_proportions(Answered(8238, 259), Answered(4119, 174))
+    z, p = two_proportions(ResponseCount(8238, 259), ResponseCount(4119, 174))
     theirs = proportions_ztest([174, 259], [4119, 8238])
 
     assert (z, p) == pytest.approx(theirs)
@@ -146,25 +146,25 @@ def test_what_cannot_move_never_alarms() -> None:
 
 
 def test_small_changes_add_up() -> None:
-    before = Answered(10_000, 1_000)
+    before = ResponseCount(10_000, 1_000)
 
-    assert slow_change(before, [Answered(1_000, 100)] * 40) is None
-    assert slow_change(before, [Answered(1_000, 111)] * 40) == 8
-    assert slow_change(before, [Answered(1_000, 89)] * 40) is not None
-    assert slow_change(before, [Answered(1_000, 200)]) == 0
+    assert slow_change(before, [ResponseCount(1_000, 100)] * 40) is None
+    assert slow_change(before, [ResponseCount(1_000, 111)] * 40) == 8
+    assert slow_change(before, [ResponseCount(1_000, 89)] * 40) is not None
+    assert slow_change(before, [ResponseCount(1_000, 200)]) == 0
 
 
 def test_segments_are_judged_together_and_strangers_left_out() -> None:
-    before = {"a": Answered(1000, 100), "b": Answered(1000, 100)}
-    found = responses(before, {"a": Answered(1000, 60), "b": Answered(1000, 101), "c": Answered(10, 1)})
+    before = {"a": ResponseCount(1000, 100), "b": ResponseCount(1000, 100)}
+    found = responses(before, {"a": ResponseCount(1000, 60), "b": ResponseCount(1000, 101), "c": ResponseCount(10, 1)})
 
     assert [(one.segment, one.stands) for one in found] == [("a", True), ("b", False)]
 
 
 def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> None:
-    spring = {"a": Measured(0.10, 1e-4), "b": Measured(0.02, 1e-4), "gone": Measured(0.5, 1e-4)}
-    summer = {"a": Measured(0.07, 2e-4), "b": Measured(0.02, 1e-4)}
-    autumn = {"a": Measured(0.01, 1e-4), "b": Measured(0.03, 1e-4), "new": Measured(0.2, 1e-4), "c": Measured(0.1, 0.0)}
+    spring = {"a": Estimate(0.10, 1e-4), "b": Estimate(0.02, 1e-4), "gone": Estimate(0.5, 1e-4)}
+    summer = {"a": Estimate(0.07, 2e-4), "b": Estimate(0.02, 1e-4)}
+    autumn = {"a": Estimate(0.01, 1e-4), "b": Estimate(0.03, 1e-4), "new": Estimate(0.2, 1e-4), "c": Estimate(0.1, 0.0)}
     found = {one.segment: one for one in lifts_moved([spring, summer], autumn)}
 
     precision = 1 / 1e-4 + 1 / 2e-4
@@ -178,15 +178,15 @@ def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> N
 
 
 def test_nobody_asked_is_nothing_to_compare() -> None:
-    assert two_proportions(Answered(0, 0), Answered(10, 1)) == (0.0, 1.0)
-    assert two_proportions(Answered(10, 0), Answered(10, 0)) == (0.0, 1.0)
-    assert Answered(0, 0).rate == 0.0
+    assert two_proportions(ResponseCount(0, 0), ResponseCount(10, 1)) == (0.0, 1.0)
+    assert two_proportions(ResponseCount(10, 0), ResponseCount(10, 0)) == (0.0, 1.0)
+    assert ResponseCount(0, 0).rate == 0.0
 
 
 def test_a_share_and_a_mean_move_only_by_more_than_chance_and_more_than_five_points() -> None:
-    assert share_moved(Answered(10_000, 1_000), Answered(10_000, 1_600))
-    assert not share_moved(Answered(1_000_000, 100_000), Answered(1_000_000, 104_000))
-    assert not share_moved(Answered(20, 2), Answered(20, 4))
+    assert share_moved(ResponseCount(10_000, 1_000), ResponseCount(10_000, 1_600))
+    assert not share_moved(ResponseCount(1_000_000, 100_000), ResponseCount(1_000_000, 104_000))
+    assert not share_moved(ResponseCount(20, 2), ResponseCount(20, 4))
     assert mean_moved(Spread(1000, 0.8, 0.1), Spread(1000, 0.7, 0.1))
     assert not mean_moved(Spread(1_000_000, 0.8, 0.1), Spread(1_000_000, 0.76, 0.1))
     assert not mean_moved(Spread(5, 0.8, 0.2), Spread(5, 0.7, 0.2))

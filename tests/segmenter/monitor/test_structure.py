@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from segmenter.classifier.linear import score_rows
 from segmenter.discover.stability import Effort, agreements, best_labels, bootstrap_labels, stability
-from segmenter.discover.to_linear import by_centres, features_of
+from segmenter.discover.to_linear import by_centres, feature_matrix
 from segmenter.monitor.structure import Before, Structure, structure
 from segmenter.stats.item_matrix import Items, coded
 from segmenter.stats.kmeans import Rows
@@ -59,7 +59,7 @@ def today(make: Any, seed: int, shares: tuple[float, ...], *, merged: bool = Fal
     form = by_centres(found, labels[rows.place], ("1", "2", "3"))
     fresh = make(rng, shares, merged=merged, people=people)
     columns = dict(zip(fresh.names, fresh.values.T, strict=True))
-    old = score_rows(form, features_of(form.features, columns)).best
+    old = score_rows(form, feature_matrix(form.features, columns)).best
     before = Before(PEOPLE, K, held.least, min(held.segments), float(min(more.mean(), np.median(more))))
     return structure(fresh, old.astype(np.int64), before, rng, QUICK)
 

@@ -9,16 +9,16 @@ import pytest
 
 from segmenter.personalize.creepiness import (
     OF_VALUES,
-    Limits,
+    CreepinessLimits,
+    audience_concerns,
     evidence,
     is_viewing,
-    judged,
-    needed,
-    of_audiences,
     of_fields,
     of_mail,
     of_value,
     sensitive_values,
+    traits_needed,
+    with_creepiness,
 )
 from segmenter.personalize.fields import Known, TemplateField, creepy_values, values_wanted
 from segmenter.personalize.personas import Persona
@@ -46,7 +46,7 @@ WELL: dict[str, Any] = {
 }
 
 
-def reason(trait: str, value: Any = "Tea", limits: Limits | None = None, **facts: Any) -> str | None:
+def reason(trait: str, value: Any = "Tea", limits: CreepinessLimits | None = None, **facts: Any) -> str | None:
     row = {"person_id": "p", trait: value, **WELL, **facts}
     kinds = {
         name: "string" if name in {"person_id", trait} and not isinstance(value, float) else "float64" for name in row
@@ -54,7 +54,9 @@ def reason(trait: str, value: Any = "Tea", limits: Limits | None = None, **facts
     people = ibis.memtable([row], schema={**kinds, "person_id": "string"})
     shy = {trait: sensitive_values([value])} if isinstance(value, str) else {}
     found: str | None = (
-        judged(people, [trait], KNOWN, limits or Limits(), shy).to_pyarrow()[f"creepy_{trait}"][0].as_py()
+        with_creepiness(people, [trait], KNOWN, limits or CreepinessLimits(), shy)
+        .to_pyarrow()[f"creepy_{trait}"][0]
+        .as_py()
     )
     return found
 
@@ -110,16 +112,18 @@ def test_sensitive_goes_before_the_other_reasons() -> None:
 @pytest.mark.parametrize(
     ("limits", "trait", "facts", "expected"),
     [
-        (Limits(recent_days=1), "last_product", {"days_since_order": 2.0}, None),
-        (Limits(recent_days=40), "last_product", {}, "recent"),
-        (Limits(recent_days=0), "last_product", {"days_since_order": 0.0}, None),
-        (Limits(min_times=1), "favourite_category", {"orders_total": 1.0}, None),
-        (Limits(min_times=6), "favourite_category", {}, "once"),
-        (Limits(max_age_days=20), "favourite_category", {}, "old"),
-        (Limits(max_age_days=9_000), "favourite_category", {"days_since_order": 800.0}, None),
+        (CreepinessLimits(recent_days=1), "last_product", {"days_since_order": 2.0}, None),
+        (CreepinessLimits(recent_days=40), "last_product", {}, "recent"),
+        (CreepinessLimits(recent_days=0), "last_product", {"days_since_order": 0.0}, None),
+        (CreepinessLimits(min_times=1), "favourite_category", {"orders_total": 1.0}, None),
+        (CreepinessLimits(min_times=6), "favourite_category", {}, "once"),
+        (CreepinessLimits(max_age_days=20), "favourite_category", {}, "old"),
+        (CreepinessLimits(max_age_days=9_000), "favourite_category", {"days_since_order": 800.0}, None),
     ],
 )
-def test_the_workspaces_limits_decide(limits: Limits, trait: str, facts: dict[str, Any], expected: str | None) -> None:
+def test_the_workspaces_limits_decide(
+    limits: CreepinessLimits, trait: str, facts: dict[str, Any], expected: str | None
+) -> None:
     assert reason(trait, "Tea", limits, **facts) == expected
 
 
@@ -143,26 +147,26 @@ def test_properties_that_tell_what_somebody_looked_at_are_known_by_their_words(
 def test_whatever_is_asked_for_is_a_trait() -> None:
     names = [*KNOWN.traits, *NEXT]
 
-    assert set(needed(names, KNOWN)) <= set(KNOWN.traits)
-    assert all(KNOWN.traits[one].type == "number" for one in needed(names, KNOWN))
+    assert set(traits_needed(names, KNOWN)) <= set(KNOWN.traits)
+    assert all(KNOWN.traits[one].type == "number" for one in traits_needed(names, KNOWN))
     assert evidence("tier", KNOWN).since == ()
 
 
 def test_a_mail_with_too_much_of_its_reader_names_the_line_at_which_it_is_too_much() -> None:
     tokens = {"PS_CAT": 2, "PS_LAST": 5, "FNAME": 9}
 
-    (found,) = of_mail(tokens, Limits(max_individual=2))
+    (found,) = of_mail(tokens, CreepinessLimits(max_individual=2))
 
     assert (found.reason, found.place) == ("tokens", "line 9")
     assert "PS_CAT (line 2), PS_LAST (line 5), FNAME (line 9)" in found.message
-    assert of_mail(tokens, Limits(max_individual=3)) == []
+    assert of_mail(tokens, CreepinessLimits(max_individual=3)) == []
 
 
 def test_an_audience_below_the_least_size_is_named_and_an_empty_one_is_none() -> None:
-    (found,) = of_audiences({"rita": 3, "gus": 20, "nobody": 0}, Limits(min_audience=20))
+    (found,) = audience_concerns({"rita": 3, "gus": 20, "nobody": 0}, CreepinessLimits(min_audience=20))
 
     assert (found.reason, found.place, found.people, found.persona) == ("audience", "persona 'rita'", 3, "rita")
-    assert of_audiences({"rita": 3}, Limits(min_audience=3)) == []
+    assert audience_concerns({"rita": 3}, CreepinessLimits(min_audience=3)) == []
 
 
 def field(**changes: Any) -> TemplateField:
@@ -176,30 +180,32 @@ LAST = field(trait="last_product", level="individual")
 @pytest.mark.parametrize(
     ("template", "limits", "purpose", "expected"),
     [
-        (LAST, Limits(), NO_PURPOSE, ["recent"]),
-        (LAST, Limits(held_back=OF_VALUES), NO_PURPOSE, []),
-        (field(trait="last_page", level="individual"), Limits(), NO_PURPOSE, ["once"]),
-        (field(trait="favourite_category", level="individual"), Limits(), NO_PURPOSE, []),
-        (field(trait="tier", level="individual"), Limits(), Purpose("clinic", ("tier",)), ["sensitive"]),
-        (field(trait="tier", level="individual"), Limits(), Purpose("clinic", ("hobby",)), []),
-        (field(trait="last_product", level="persona"), Limits(), NO_PURPOSE, []),
-        (field(trait="last_product", level="individual", targets={}), Limits(), NO_PURPOSE, []),
+        (LAST, CreepinessLimits(), NO_PURPOSE, ["recent"]),
+        (LAST, CreepinessLimits(held_back=OF_VALUES), NO_PURPOSE, []),
+        (field(trait="last_page", level="individual"), CreepinessLimits(), NO_PURPOSE, ["once"]),
+        (field(trait="favourite_category", level="individual"), CreepinessLimits(), NO_PURPOSE, []),
+        (field(trait="tier", level="individual"), CreepinessLimits(), Purpose("clinic", ("tier",)), ["sensitive"]),
+        (field(trait="tier", level="individual"), CreepinessLimits(), Purpose("clinic", ("hobby",)), []),
+        (field(trait="last_product", level="persona"), CreepinessLimits(), NO_PURPOSE, []),
+        (field(trait="last_product", level="individual", targets={}), CreepinessLimits(), NO_PURPOSE, []),
     ],
 )
-def test_fields_as_configured(template: TemplateField, limits: Limits, purpose: Purpose, expected: list[str]) -> None:
+def test_fields_as_configured(
+    template: TemplateField, limits: CreepinessLimits, purpose: Purpose, expected: list[str]
+) -> None:
     assert [one.reason for one in of_fields({"top": template}, KNOWN, limits, purpose)] == expected
 
 
 @pytest.mark.parametrize("held", [(), ("sensitive",), OF_VALUES])
 @pytest.mark.parametrize("why", OF_VALUES)
 def test_a_concern_says_field_persona_people_what_becomes_of_it_and_the_mend(why: Any, held: Any) -> None:
-    found = of_value(why, LAST, Limits(held_back=held), persona="rita", people=1_200)
+    found = of_value(why, LAST, CreepinessLimits(held_back=held), persona="rita", people=1_200)
 
     assert found.sentence().startswith("field 'top', persona 'rita': last_product ")
     assert ("1,200 people get the persona's copy or the fallback instead." in found.message) == (why in held)
     assert ("1,200 people see this." in found.message) == (why not in held)
-    assert ('creepy = "fallback"' in found.mend) == (why not in held and why != "sensitive")
-    assert found.mend.endswith(".")
+    assert ('creepy = "fallback"' in found.fix) == (why not in held and why != "sensitive")
+    assert found.fix.endswith(".")
 
 
 RITA = Persona("rita", "Rita", (), fields={"top": "For regulars"})

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox.hubspot.hubl import renderer
-from connectors.sandbox.mailchimp.render import Template
+from connectors.sandbox.mailchimp.render import MailTemplate
 from segmenter.errors import DefinitionError
 from segmenter.personalize.checks import check_copy, check_fields
 from segmenter.personalize.fields import Known, TemplateField, individual, values_wanted
@@ -165,9 +165,9 @@ def test_no_text_of_a_contact_becomes_a_merge_tag_hubl_or_html(texts: list[str])
     made = table.select(shown=individual(table.text, field())).to_pyarrow().to_pylist()
 
     for value in [row["shown"] or "" for row in made]:
-        mail = Template(PAGE.replace("{}", "*|X|*")).render({"X": value}, {})
+        mail = MailTemplate(PAGE.replace("{}", "*|X|*")).render({"X": value}, {})
         token = '{{ personalization_token("contact.x", "") }}'
-        again = Template(mail).render({"X": "!", "FNAME": "!"}, {})
+        again = MailTemplate(mail).render({"X": "!", "FNAME": "!"}, {})
         hubl = renderer("", PAGE.replace("{}", token), {})({"x": value}).lstrip("\n")
         assert again == mail == hubl
         assert renderer("", mail, {})({}) == "\n" + mail

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox.hubspot.hubl import renderer
-from connectors.sandbox.mailchimp.render import Template as Theirs
+from connectors.sandbox.mailchimp.render import MailTemplate as Theirs
 from segmenter.personalize.templates import Language, Template, read_template
 
 TAGS = ["*|IF:A=1|*", "*|IF:A|*", "*|IFNOT:A|*", "*|IF:B!=2|*", "*|A|*", "*|B|*", "x"]

@@ -10,7 +10,7 @@ from segmenter.errors import DefinitionError
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona
-from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find, refuse_sensitive, why_sensitive
+from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find_sensitive, refuse_sensitive, why_sensitive
 from segmenter.traits.builtin import BUILT_IN, catalogue
 from segmenter.traits.definitions import MappedTrait, SurveyTrait
 
@@ -27,7 +27,7 @@ NAMES = {
 
 @pytest.mark.parametrize(("family", "name"), [(family, name) for family, names in NAMES.items() for name in names])
 def test_a_name_about_a_sensitive_thing_is_found_in_english_and_german(family: str, name: str) -> None:
-    assert family in {found.family for found in find(name, whole=True)}
+    assert family in {found.family for found in find_sensitive(name, whole=True)}
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_name_about_a_sensitive_thing_is_found_in_english_and_german(family: s
     ],
 )  # fmt: skip
 def test_an_innocent_name_is_left_alone(name: str) -> None:
-    assert find(name, whole=True) == []
+    assert find_sensitive(name, whole=True) == []
 
 
 def test_the_property_the_item_and_the_meaning_of_a_trait_tell_as_well() -> None:
@@ -88,4 +88,4 @@ def test_persona_texts_are_linted_with_persona_and_part() -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_can_be_looked_at(text: str) -> None:
-    assert all(found.word for found in find(text, whole=True))
+    assert all(found.word for found in find_sensitive(text, whole=True))

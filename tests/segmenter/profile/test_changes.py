@@ -7,34 +7,35 @@ from dataclasses import replace
 import pytest
 from statsmodels.stats.proportion import proportions_ztest
 
-from segmenter.profile.changes import NOISE, changes, rewritten
+from segmenter.profile.changes import NOISE, profile_changes, rewritten
 from segmenter.profile.credibility import Source, Trust
-from segmenter.profile.distinctive_traits import Fact
-from segmenter.profile.profile import Definition, Profile, plain, profile_of
+from segmenter.profile.distinctive_traits import DistinctiveTrait
+from segmenter.profile.profile import Definition, Profile, profile_of, rounded_profile
 from segmenter.profile.typical_member import Said, Typical
 
 
-def share(value: str, people: int, known: int = 400, *, said: bool = True) -> Fact:
+def share(value: str, people: int, known: int = 400, *, said: bool = True) -> DistinctiveTrait:
     here = people / known
-    return Fact("country", "country", "", "geographic", "share", value, here, here - 0.05, here + 0.05, 0.2,
+    return DistinctiveTrait("country", "country", "", "geographic", "share", value, here, here - 0.05, here + 0.05, 0.2,
                 500 * here, 400 * here, 600 * here, people, known, 0.4, 1e-9, "chi-squared", 90.0, 1e-8,
                 marker=True, said=said)  # fmt: skip
 
 
-def median(here: float, low: float, high: float) -> Fact:
-    return Fact("age", "age", "years", "demographic", "median", "", here, low, high, 40.0, None, None, None, 400, 400,
-                0.3, 1e-9, "Kruskal-Wallis", 80.0, 1e-8, marker=True, said=True)  # fmt: skip
+def median(here: float, low: float, high: float) -> DistinctiveTrait:
+    return DistinctiveTrait("age", "age", "years", "demographic", "median", "", here, low, high, 40.0,
+                None, None, None, 400, 400, 0.3, 1e-9,
+                "Kruskal-Wallis", 80.0, 1e-8, marker=True, said=True)  # fmt: skip
 
 
-def profile(*facts: Fact, people: int = 400, rule: str = "orders_365d >= 3") -> Profile:
+def profile(*distinctive: DistinctiveTrait, people: int = 400, rule: str = "orders_365d >= 3") -> Profile:
     trust = Trust(people, 2000, (Source("rules", people, 1.0),), age_days=1.0)
-    return Profile("rita", "2026-11-01T00:00:00+00:00", (Definition("regulars", rule, None),), trust, facts)
+    return Profile("rita", "2026-11-01T00:00:00+00:00", (Definition("regulars", rule, None),), trust, distinctive)
 
 
 def test_a_version_changes_nothing_against_itself() -> None:
     one = profile(share("CH", 200), median(44, 42, 46))
 
-    assert changes(one, one) == []
+    assert profile_changes(one, one) == []
     assert rewritten({"story": "She hikes."}, {"story": "She hikes."}) == []
 
 
@@ -42,35 +43,35 @@ def test_a_change_beyond_chance_is_real_and_a_small_one_is_noise() -> None:
     before = profile(share("CH", 200), share("DE", 100), median(44, 42, 46))
     now = profile(share("CH", 280), share("DE", 104), median(45, 43, 47))
 
-    told = {one.sentence.split(":")[1].split()[0]: one for one in changes(before, now)}
+    told = {one.sentence.split(":")[1].split()[0]: one for one in profile_changes(before, now)}
 
     assert told["CH"].verdict == "real"
     assert "70%, was 50%" in told["CH"].sentence
     assert told["DE"].verdict == "noise"
     assert NOISE in told["DE"].sentence
     assert told["median"].verdict == "noise"
-    assert [one.verdict for one in changes(before, now)] == ["real", "noise", "noise"]
+    assert [one.verdict for one in profile_changes(before, now)] == ["real", "noise", "noise"]
 
 
 def test_the_test_is_that_of_two_proportions() -> None:
-    (found,) = changes(profile(share("CH", 200)), profile(share("CH", 226)))
+    (found,) = profile_changes(profile(share("CH", 200)), profile(share("CH", 226)))
 
     assert found.p == pytest.approx(proportions_ztest([226, 200], [400, 400])[1])
 
 
 def test_medians_are_compared_by_their_intervals() -> None:
-    (noise,) = changes(profile(median(44, 40, 48)), profile(median(47, 43, 51)))
-    (real,) = changes(profile(median(44, 43, 45)), profile(median(50, 49, 51)))
-    (without,) = changes(profile(median(1, 1, 1)), profile(median(2, 2, 2)))
+    (noise,) = profile_changes(profile(median(44, 40, 48)), profile(median(47, 43, 51)))
+    (real,) = profile_changes(profile(median(44, 43, 45)), profile(median(50, 49, 51)))
+    (without,) = profile_changes(profile(median(1, 1, 1)), profile(median(2, 2, 2)))
 
     assert (noise.verdict, real.verdict, without.verdict) == ("noise", "real", "real")
 
 
 def test_what_is_said_newly_or_no_longer_is_tested_too() -> None:
-    (gone,) = changes(profile(share("CH", 200)), profile(share("CH", 190, said=False)))
-    (new,) = changes(profile(share("CH", 100, said=False)), profile(share("CH", 190)))
-    (hidden,) = changes(profile(share("CH", 200)), profile())
-    (first,) = changes(profile(), profile(share("CH", 200)))
+    (gone,) = profile_changes(profile(share("CH", 200)), profile(share("CH", 190, said=False)))
+    (new,) = profile_changes(profile(share("CH", 100, said=False)), profile(share("CH", 190)))
+    (hidden,) = profile_changes(profile(share("CH", 200)), profile())
+    (first,) = profile_changes(profile(), profile(share("CH", 200)))
 
     assert gone.sentence.startswith("No longer said")
     assert gone.verdict == "noise"
@@ -80,11 +81,11 @@ def test_what_is_said_newly_or_no_longer_is_tested_too() -> None:
 
 
 def test_what_neither_says_is_no_change() -> None:
-    assert changes(profile(share("CH", 100, said=False)), profile(share("CH", 190, said=False))) == []
+    assert profile_changes(profile(share("CH", 100, said=False)), profile(share("CH", 190, said=False))) == []
 
 
 def test_another_rule_another_size_and_other_words_are_told() -> None:
-    told = changes(profile(), profile(people=700, rule="orders_365d >= 2"))
+    told = profile_changes(profile(), profile(people=700, rule="orders_365d >= 2"))
 
     assert [(one.part, one.verdict) for one in told] == [("segments", "other"), ("size", "real")]
     assert "was “orders_365d >= 3”" in told[0].sentence
@@ -97,10 +98,10 @@ def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
     now = replace(before, segments=(*before.segments, Definition("buyers", "orders_total > 0", None)),
                   trust=replace(before.trust, sources=(Source("model", 400, 0.5),)))  # fmt: skip
 
-    told = [one.sentence for one in changes(before, now)]
+    told = [one.sentence for one in profile_changes(before, now)]
 
     assert told == ["The persona now also stands for buyers.", "Confidence is weak, was strong."]
-    assert changes(now, before)[0].sentence == "The persona no longer stands for buyers."
+    assert profile_changes(now, before)[0].sentence == "The persona no longer stands for buyers."
 
 
 def test_a_profile_reads_as_it_was_written() -> None:
@@ -110,7 +111,7 @@ def test_a_profile_reads_as_it_was_written() -> None:
         compared={"geographic": 3},
     )
 
-    assert profile_of(whole.document()) == plain(whole)
-    assert plain(whole).document() == whole.document()
-    assert plain(whole).facts[1].here == 44.12
-    assert profile_of({**whole.document(), "facts": [{"trait": "age"}]}) is None
+    assert profile_of(whole.document()) == rounded_profile(whole)
+    assert rounded_profile(whole).document() == whole.document()
+    assert rounded_profile(whole).distinctive_traits[1].here == 44.12
+    assert profile_of({**whole.document(), "distinctive_traits": [{"trait": "age"}]}) is None

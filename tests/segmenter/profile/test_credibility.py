@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from segmenter.profile.credibility import Source, Stability, Trust
+from segmenter.profile.credibility import SegmentStability, Source, Trust
 
-FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("needs", "kinds", 0.9),), age_days=1.0)
+FIRM = Trust(
+    400, 1600, (Source("model", 400, 0.9),), stability=(SegmentStability("needs", "kinds", 0.9),), age_days=1.0
+)
 
 
 @pytest.mark.parametrize(
@@ -21,8 +23,8 @@ FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("need
         ({"sources": (Source("model", 400, 0.7),)}, "fair", "400 by the model: on average 70% sure"),
         ({"sources": (Source("model", 300, 0.9), Source("survey", 100, 0.1))}, "fair", "100 by the survey"),
         ({"sources": (Source("survey", 400, 0.5),)}, "weak", "on average 50% sure"),
-        ({"stability": (Stability("needs", "kinds", 0.65),)}, "fair", "who belongs to it is doubtful"),
-        ({"stability": (Stability("needs", "kinds", 0.4),)}, "weak", "do not build on it"),
+        ({"stability": (SegmentStability("needs", "kinds", 0.65),)}, "fair", "who belongs to it is doubtful"),
+        ({"stability": (SegmentStability("needs", "kinds", 0.4),)}, "weak", "do not build on it"),
         ({"stability": ()}, "fair", "was not tested"),
         ({"stability": (), "sources": (Source("rules", 400, 1.0),)}, "strong", "The segment is defined"),
         ({"age_days": 40}, "fair", "was 40 days old"),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.random import Generator, default_rng
 
-from segmenter.profile.columns import Column, stem
-from segmenter.profile.distinctive_traits import ANY, Fact, judged, measure, one_a_stem
+from segmenter.profile.columns import TraitColumn, stem
+from segmenter.profile.distinctive_traits import ANY, DistinctiveTrait, distinctive_traits, measure, one_a_stem
 from segmenter.traits.builtin import BUILT_IN
 from segmenter.traits.definitions import Trait
 from segmenter.traits.trait_families import Family
@@ -20,27 +20,31 @@ PEOPLE, GROUPS, FEWEST = 600, 3, 10
 LABELS = np.repeat(np.arange(GROUPS), PEOPLE // GROUPS)
 
 
-def texts(name: str, values: Sequence[str | None], family: Family = "geographic") -> Column:
+def texts(name: str, values: Sequence[str | None], family: Family = "geographic") -> TraitColumn:
     known = sorted({value for value in values if value})
     codes = np.array([known.index(value) if value else -1 for value in values], dtype=np.int64)
-    return Column(Trait(name, f"{name} of the person", "", "text", "contacts", family=family), codes, tuple(known))
+    return TraitColumn(Trait(name, f"{name} of the person", "", "text", "contacts", family=family), codes, tuple(known))
 
 
-def numbers(name: str, values: Any, least: float | None = None) -> Column:
-    return Column(Trait(name, name, "points", "number", "contacts", least=least), np.asarray(values, dtype=np.float64))
+def numbers(name: str, values: Any, least: float | None = None) -> TraitColumn:
+    return TraitColumn(
+        Trait(name, name, "points", "number", "contacts", least=least), np.asarray(values, dtype=np.float64)
+    )
 
 
-def facts_of(columns: list[Column], labels: Any = LABELS, groups: int = GROUPS, **more: Any) -> list[tuple[Fact, ...]]:
+def facts_of(
+    columns: list[TraitColumn], labels: Any = LABELS, groups: int = GROUPS, **more: Any
+) -> list[tuple[DistinctiveTrait, ...]]:
     fewest = more.pop("fewest", FEWEST)
     measured = [one for column in columns if (one := measure(column, labels, groups, fewest=fewest))]
-    return judged(measured, groups, more.pop("base", {}))
+    return distinctive_traits(measured, groups, more.pop("base", {}))
 
 
-def said(found: tuple[Fact, ...]) -> list[tuple[str, str]]:
+def said(found: tuple[DistinctiveTrait, ...]) -> list[tuple[str, str]]:
     return [(fact.trait, fact.value) for fact in found if fact.said]
 
 
-def planted(rng: Generator) -> list[Column]:
+def planted(rng: Generator) -> list[TraitColumn]:
     """The first group lives in CH and is older; the third spends; nothing else differs."""
     chance = np.where(LABELS == 0, 0.7, 0.2)
     country = np.where(rng.random(PEOPLE) < chance, "CH", rng.choice(["DE", "AT"], PEOPLE)).tolist()
@@ -147,7 +151,7 @@ def test_a_column_that_nobody_has_or_all_alike_is_not_compared() -> None:
     assert measure(numbers("x", np.zeros(PEOPLE), least=0), LABELS, GROUPS, fewest=FEWEST) is None
     assert measure(texts("x", [None] * PEOPLE), LABELS, GROUPS, fewest=FEWEST) is None
     assert measure(texts("x", ["a"] * PEOPLE), LABELS, GROUPS, fewest=FEWEST) is None
-    assert judged([], GROUPS, {}) == [(), (), ()]
+    assert distinctive_traits([], GROUPS, {}) == [(), (), ()]
 
 
 def test_a_single_group_differs_from_nobody() -> None:
@@ -158,10 +162,10 @@ def test_a_single_group_differs_from_nobody() -> None:
 
 def test_a_card_says_each_thing_once() -> None:
     base = facts_of(planted(default_rng(5)))[0][0]
-    facts = [replace(base, trait=name, value=value) for name, value in
+    distinctive = [replace(base, trait=name, value=value) for name, value in
              [("orders_90d", ""), ("orders_365d", ""), ("country", "CH"), ("country", "DE"), ("age", "")]]  # fmt: skip
 
-    assert [(f.trait, f.value) for f in one_a_stem(facts, 3)] == [
+    assert [(f.trait, f.value) for f in one_a_stem(distinctive, 3)] == [
         ("orders_90d", ""),
         ("country", "CH"),
         ("country", "DE"),

@@ -12,9 +12,9 @@ from numpy.random import default_rng
 from threadpoolctl import threadpool_limits
 
 from segmenter.discover.stability import best_labels
-from segmenter.profile.columns import Column
-from segmenter.profile.distinctive_traits import Fact, judged, measure
-from segmenter.stats.item_matrix import answers, coded
+from segmenter.profile.columns import TraitColumn
+from segmenter.profile.distinctive_traits import DistinctiveTrait, distinctive_traits, measure
+from segmenter.stats.item_matrix import coded, survey_items
 from segmenter.stats.kmeans import Rows
 from segmenter.traits.definitions import Trait
 
@@ -26,49 +26,57 @@ PUBLISHED = {
 
 
 @pytest.fixture(scope="module")
-def told(shared: Path) -> dict[int, dict[tuple[str, str], Fact]]:
+def told(shared: Path) -> dict[int, dict[tuple[str, str], DistinctiveTrait]]:
     with (shared / "data/mcdonalds/mcdonalds.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    items = answers({name: [row[name] for row in rows] for name in list(rows[0])[:11]}, most=4)
+    items = survey_items({name: [row[name] for row in rows] for name in list(rows[0])[:11]}, most=4)
     with threadpool_limits(1):
         distinct = Rows.of(coded(items).values)
         labels = best_labels(distinct, 4, starts=200, rng=default_rng(4))[0][distinct.place]
     columns = [_text(name, [row[name] for row in rows]) for name in (*ITEMS, "Like", "Gender")]
     age = np.array([float(row["Age"]) for row in rows])
-    columns.append(Column(Trait("Age", "age", "years", "number", "survey_answers", least=0), age))
+    columns.append(TraitColumn(Trait("Age", "age", "years", "number", "survey_answers", least=0), age))
     measured = [one for column in columns if (one := measure(column, labels, 4, fewest=5))]
-    found = judged(measured, 4, {})
+    found = distinctive_traits(measured, 4, {})
     sizes = np.bincount(labels)
     nearest = {size: int(np.argmin(np.abs(sizes - size))) for size in PUBLISHED}
     return {size: {(fact.trait, fact.value): fact for fact in found[j]} for size, j in nearest.items()}
 
 
-def _text(name: str, values: list[str]) -> Column:
+def _text(name: str, values: list[str]) -> TraitColumn:
     known = sorted(set(values))
     codes: Any = np.array([known.index(value) for value in values], dtype=np.int64)
-    return Column(Trait(name, name, "", "text", "survey_answers"), codes, tuple(known))
+    return TraitColumn(Trait(name, name, "", "text", "survey_answers"), codes, tuple(known))
 
 
 @pytest.mark.parametrize("size", PUBLISHED)
-def test_shares_are_those_of_the_literature(told: dict[int, dict[tuple[str, str], Fact]], size: int) -> None:
+def test_shares_are_those_of_the_literature(
+    told: dict[int, dict[tuple[str, str], DistinctiveTrait]], size: int
+) -> None:
     for item, share in zip(ITEMS, PUBLISHED[size], strict=True):
         yes, no = told[size].get((item, "Yes")), told[size].get((item, "No"))
         here = yes.here if yes else 1 - no.here if no else np.nan
         assert here == pytest.approx(share, abs=0.03), item
 
 
-def test_descriptors_differ_as_published(told: dict[int, dict[tuple[str, str], Fact]]) -> None:
-    facts = {fact.trait: fact for fact in told[240].values()}
+def test_descriptors_differ_as_published(told: dict[int, dict[tuple[str, str], DistinctiveTrait]]) -> None:
+    distinctive = {fact.trait: fact for fact in told[240].values()}
 
-    assert facts["Like"].statistic == pytest.approx(811, rel=0.06)
-    assert facts["Gender"].statistic == pytest.approx(31.0, abs=6)
-    assert facts["Age"].statistic == pytest.approx(83.7, abs=12)
-    assert [facts[name].test for name in ("Like", "Gender", "Age")] == ["chi-squared", "chi-squared", "Kruskal-Wallis"]
-    assert facts["Gender"].trait_p < 1e-4
-    assert facts["Age"].trait_p < 1e-13
+    assert distinctive["Like"].statistic == pytest.approx(811, rel=0.06)
+    assert distinctive["Gender"].statistic == pytest.approx(31.0, abs=6)
+    assert distinctive["Age"].statistic == pytest.approx(83.7, abs=12)
+    assert [distinctive[name].test for name in ("Like", "Gender", "Age")] == [
+        "chi-squared",
+        "chi-squared",
+        "Kruskal-Wallis",
+    ]
+    assert distinctive["Gender"].trait_p < 1e-4
+    assert distinctive["Age"].trait_p < 1e-13
 
 
-def test_each_segment_is_told_by_its_markers_and_who_it_is(told: dict[int, dict[tuple[str, str], Fact]]) -> None:
+def test_each_segment_is_told_by_its_markers_and_who_it_is(
+    told: dict[int, dict[tuple[str, str], DistinctiveTrait]],
+) -> None:
     always = {"yummy", "tasty", "cheap", "expensive", "disgusting"}
     for own in told.values():
         assert always <= {fact.trait for fact in own.values() if fact.marker and fact.said}

@@ -7,17 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segmenter.profile.changes import changes
-from segmenter.profile.columns import Column
+from segmenter.profile.changes import profile_changes
+from segmenter.profile.columns import TraitColumn
 from segmenter.profile.credibility import Trust
-from segmenter.profile.distinctive_traits import Fact, Scale
+from segmenter.profile.distinctive_traits import DistinctiveTrait, Scale
 from segmenter.profile.profile import Profile
-from segmenter.profile.text import family_lines, made_from, sentence, typical_sentences
+from segmenter.profile.text import family_lines, made_from, trait_sentence, typical_sentences
 from segmenter.profile.typical_member import Said, Typical, typical
 from segmenter.traits.definitions import Trait
 
-COUNTRY = Fact("country", "country", "", "geographic", "share", "CH", 0.7, 0.65, 0.75, 0.4, 175.0, 162.0, 188.0,
-               140, 200, 0.5, 1e-9, "chi-squared", 90.0, 1e-8, marker=True, said=True)  # fmt: skip
+COUNTRY = DistinctiveTrait("country", "country", "", "geographic", "share", "CH", 0.7, 0.65, 0.75, 0.4,
+               175.0, 162.0, 188.0, 140, 200, 0.5, 1e-9, "chi-squared", 90.0, 1e-8, marker=True, said=True)  # fmt: skip
 ORDERS = replace(COUNTRY, trait="orders_365d", meaning="orders placed", unit="orders", family="behavioural",
                  kind="median", value="", here=5.0, here_low=4.0, here_high=6.0, everywhere=1.0)  # fmt: skip
 JOINED = replace(ORDERS, trait="joined", meaning="day of joining", unit="date", here=20_000.0, here_low=19_990.0,
@@ -36,8 +36,8 @@ JOINED = replace(ORDERS, trait="joined", meaning="day of joining", unit="date", 
         (JOINED, 200, "day of joining: median October 2024 (all April 2019; surely September 2024 to October 2024)"),
     ],
 )  # fmt: skip
-def test_a_fact_reads_as_a_sentence(fact: Fact, people: int, says: str) -> None:
-    assert sentence(fact, people) == says
+def test_a_fact_reads_as_a_sentence(fact: DistinctiveTrait, people: int, says: str) -> None:
+    assert trait_sentence(fact, people) == says
 
 
 def test_each_family_says_its_facts_or_why_there_are_none() -> None:
@@ -56,7 +56,7 @@ def test_each_family_says_its_facts_or_why_there_are_none() -> None:
 
 
 def test_a_day_of_the_typical_member_is_told_as_its_year() -> None:
-    days = Column(Trait("joined", "day of joining", "", "date", "contacts"), np.linspace(19_800, 20_000, 40))
+    days = TraitColumn(Trait("joined", "day of joining", "", "date", "contacts"), np.linspace(19_800, 20_000, 40))
 
     found = typical([days], {"joined": _scale()}, fewest=5)
 
@@ -70,7 +70,7 @@ def _scale() -> Scale:
 
 
 def test_a_number_below_zero_is_told_in_a_span_too() -> None:
-    balance = Column(Trait("balance", "balance", "", "number", "contacts"), np.linspace(-45.0, -25.0, 40))
+    balance = TraitColumn(Trait("balance", "balance", "", "number", "contacts"), np.linspace(-45.0, -25.0, 40))
 
     found = typical([balance], {"balance": _scale()}, fewest=5)
 
@@ -84,7 +84,7 @@ def test_the_typical_member_of_two_versions_is_compared() -> None:
         trust = Trust(200, 1000)
         return Profile("rita", "2026-11-01T00:00:00+00:00", (), trust, typical=Typical(said, 20, ("country",), 0.1))
 
-    (found,) = changes(told("CH"), told("DE"))
+    (found,) = profile_changes(told("CH"), told("DE"))
 
     assert found.sentence == "The typical member changed (country: DE, was CH)."
     assert "20 of its people are the same" in typical_sentences(told("CH"))[-1]

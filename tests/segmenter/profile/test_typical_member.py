@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
-from segmenter.profile.columns import Column
+from segmenter.profile.columns import TraitColumn
 from segmenter.profile.distinctive_traits import Scale
-from segmenter.profile.text import said
+from segmenter.profile.text import said_of_member
 from segmenter.profile.typical_member import span_of, typical
 from segmenter.traits.definitions import Trait
 from tests.examples import examples
@@ -21,14 +21,14 @@ from tests.examples import examples
 PLAIN = Scale(logged=False, shift=0.0, spread=1.0)
 
 
-def numbers(name: str, values: Any, most: float | None = None) -> Column:
-    return Column(Trait(name, name, "orders", "number", "orders", most=most), np.asarray(values, dtype=np.float64))
+def numbers(name: str, values: Any, most: float | None = None) -> TraitColumn:
+    return TraitColumn(Trait(name, name, "orders", "number", "orders", most=most), np.asarray(values, dtype=np.float64))
 
 
-def texts(name: str, values: Sequence[str | None]) -> Column:
+def texts(name: str, values: Sequence[str | None]) -> TraitColumn:
     known = sorted({value for value in values if value})
     codes = np.array([known.index(value) if value else -1 for value in values], dtype=np.int64)
-    return Column(Trait(name, name, "", "text", "contacts"), codes, tuple(known))
+    return TraitColumn(Trait(name, name, "", "text", "contacts"), codes, tuple(known))
 
 
 def test_it_is_the_person_nearest_to_the_middle() -> None:
@@ -126,4 +126,4 @@ def test_units_follow_numbers_only() -> None:
     found = typical([numbers("a", [1.0] * 20), numbers("b", [0.3] * 20, most=1)], {"a": PLAIN, "b": PLAIN}, fewest=5)
 
     assert found is not None
-    assert [said(one) for one in found.said] == ["a: 1 order", "b: 25% to 50%"]
+    assert [said_of_member(one) for one in found.said] == ["a: 1 order", "b: 25% to 50%"]

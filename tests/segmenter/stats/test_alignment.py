@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 from segmenter.classifier.linear import score_rows
-from segmenter.discover.choose_k import merge
+from segmenter.discover.choose_k import merge_segments
 from segmenter.discover.cross_fit import classes_again, found_again
 from segmenter.discover.latent_class import latent_classes
 from segmenter.discover.to_linear import by_centres, by_classes
-from segmenter.stats.alignment import counted, kept_names
-from segmenter.stats.item_matrix import Items, Kind, coded
+from segmenter.stats.alignment import kept_names, overlap_of_labels
+from segmenter.stats.item_matrix import ItemKind, Items, coded
 
 LABELS = st.lists(st.sampled_from("abc"), min_size=4, max_size=40)
 
@@ -23,7 +23,7 @@ def test_a_segment_keeps_its_name_while_half_of_its_people_stay() -> None:
     before = ["loyal"] * 10 + ["new"] * 10
     after = ["x"] * 8 + ["y"] * 12
 
-    assert kept_names(counted(before, after)) == {"x": "loyal", "y": "new"}
+    assert kept_names(overlap_of_labels(before, after)) == {"x": "loyal", "y": "new"}
 
 
 def test_a_segment_with_other_people_is_new() -> None:
@@ -31,21 +31,21 @@ def test_a_segment_with_other_people_is_new() -> None:
     after = ["x"] * 10 + ["y"] * 5 + ["z"] * 5 + ["y"] * 5 + ["z"] * 5
 
     # y and z hold half of both: a Jaccard of a third
-    assert kept_names(counted(before, after)) == {"x": "loyal"}
+    assert kept_names(overlap_of_labels(before, after)) == {"x": "loyal"}
 
 
 @given(LABELS, st.permutations("abc"))
 def test_a_mere_renaming_is_seen_through(labels: list[str], order: list[str]) -> None:
     renamed = dict(zip("abc", order, strict=True))
 
-    table = counted(labels, [renamed[label] for label in labels])
+    table = overlap_of_labels(labels, [renamed[label] for label in labels])
 
     assert kept_names(table) == {renamed[label]: label for label in set(labels)}
     assert table.agreement() == pytest.approx(1.0)
 
 
 def test_who_stayed_is_counted_with_the_unclassified() -> None:
-    table = counted(["a", "a", "b", None], ["a", "b", "b", None])
+    table = overlap_of_labels(["a", "a", "b", None], ["a", "b", "b", None])
 
     assert table.stayed() == pytest.approx(0.75)
     assert table.rows == ("a", "b", None)
@@ -54,8 +54,8 @@ def test_who_stayed_is_counted_with_the_unclassified() -> None:
 def test_segments_with_the_same_message_become_one() -> None:
     base = Items("metric", ("v", "w"), np.array([[0.0, 0], [1, 0], [10, 9], [11, 9]]).repeat(10, axis=0))
 
-    assert merge(base, np.repeat([0, 1, 2, 3], 10), ["low", "low", "high", "high"]) == (0, 0, 1, 1)
-    assert merge(base, np.repeat([0, 1, 2, 3], 10), ["a", "b", "a", "c"]) == (0, 1, 0, 2)
+    assert merge_segments(base, np.repeat([0, 1, 2, 3], 10), ["low", "low", "high", "high"]) == (0, 0, 1, 1)
+    assert merge_segments(base, np.repeat([0, 1, 2, 3], 10), ["a", "b", "a", "c"]) == (0, 1, 0, 2)
 
 
 def test_the_linear_form_gives_everybody_the_nearest_centre() -> None:
@@ -107,7 +107,7 @@ def test_segments_are_found_anew_among_some_people_and_nothing_of_the_others_is_
 
 
 @pytest.mark.parametrize("kind", ["binary", "metric"])
-def test_latent_classes_are_found_again_without_the_others_answers(kind: Kind) -> None:
+def test_latent_classes_are_found_again_without_the_others_answers(kind: ItemKind) -> None:
     """Three planted classes, each with an answer of its own to two of six items; 0 and 2 are its opposites."""
     rng, names = default_rng(3), tuple("abcdef")
     truth = np.repeat([0, 1, 2], 200)

@@ -9,7 +9,7 @@ from numpy.random import default_rng
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from segmenter.stats.group_tests import adjusted, against_rest, chi_squared, contingency, ranked
+from segmenter.stats.group_tests import adjusted, against_rest, chi_squared, contingency, rank_column
 from tests.segmenter.published_tables import interviewed
 
 
@@ -30,7 +30,7 @@ def test_ranks_give_kruskal_wallis_and_mann_whitney(survey: pd.DataFrame, labels
     known = ~np.isnan(age)
     groups = [age[known & (labels == j)] for j in range(4)]
 
-    found = ranked(age, labels, 4)
+    found = rank_column(age, labels, 4)
 
     expected = stats.kruskal(*groups)
     assert (found.test.statistic, found.test.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
@@ -70,9 +70,9 @@ def test_where_nothing_can_be_compared_there_is_no_p() -> None:
     one_group, one_value = np.zeros(8, dtype=np.int64), np.ones(8)
     two_groups = np.array([0, 1] * 4, dtype=np.int64)
 
-    assert np.isnan(ranked(np.arange(8.0), one_group, 1).test.p)
-    assert np.isnan(ranked(one_value, two_groups, 2).test.p)
-    assert np.isnan(ranked(np.full(8, np.nan), two_groups, 2).test.p)
+    assert np.isnan(rank_column(np.arange(8.0), one_group, 1).test.p)
+    assert np.isnan(rank_column(one_value, two_groups, 2).test.p)
+    assert np.isnan(rank_column(np.full(8, np.nan), two_groups, 2).test.p)
     assert np.isnan(chi_squared(contingency(one_group, two_groups, 2, 3)).p)
     assert against_rest(np.array([[3.0, 2.0], [0.0, 0.0]])).tolist() == [[1.0, 1.0], [1.0, 1.0]]
 
@@ -81,7 +81,7 @@ def test_an_empty_group_changes_nothing() -> None:
     rng = default_rng(2)
     column, labels = rng.normal(size=60), rng.integers(0, 2, 60)
 
-    with_empty, without = ranked(column, 2 * labels, 3), ranked(column, labels, 2)
+    with_empty, without = rank_column(column, 2 * labels, 3), rank_column(column, labels, 2)
 
     assert with_empty.test == without.test
     assert with_empty.people.tolist()[1] == 0

@@ -16,10 +16,10 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from statsmodels.tools import add_constant
 
 from segmenter.stats.means import Amounts, Paired, cuped, welch
-from segmenter.stats.multiplicity import Measured, heterogeneity, shrunken, standing
+from segmenter.stats.multiplicity import Estimate, benjamini_hochberg, heterogeneity, shrunken_estimates
 from segmenter.stats.power import least_lift, more_needed, people_needed
 from segmenter.stats.proportions import Responses, newcombe
-from segmenter.stats.sequential import Look, always_valid, confidence_sequence, look
+from segmenter.stats.sequential import InterimLook, always_valid, confidence_sequence, interim_look
 
 
 def amounts(values: np.ndarray) -> Amounts:
@@ -107,11 +107,11 @@ def test_the_likelihood_ratio_is_the_mixture_that_quadrature_finds() -> None:
 
     ratio = integrate.quad(mixed, -0.3, 0.3, points=[0.0, d])[0] / stats.norm.pdf(d, 0, sqrt(v))
 
-    assert always_valid([Look(d, v)], tau=tau) == pytest.approx(1 / ratio, rel=1e-6)
+    assert always_valid([InterimLook(d, v)], tau=tau) == pytest.approx(1 / ratio, rel=1e-6)
 
 
 def test_an_always_valid_p_never_rises_and_a_look_without_variance_says_nothing() -> None:
-    looks = [Look(0.0, 0.0), Look(0.05, 0.0001), Look(0.0, 0.0001)]
+    looks = [InterimLook(0.0, 0.0), InterimLook(0.05, 0.0001), InterimLook(0.0, 0.0001)]
     found = [always_valid(looks[:n], tau=0.02) for n in range(1, 4)]
 
     assert found[0] == 1.0
@@ -120,7 +120,7 @@ def test_an_always_valid_p_never_rises_and_a_look_without_variance_says_nothing(
 
 
 def test_a_huge_difference_overflows_nothing() -> None:
-    assert always_valid([Look(1.0, 1e-9)], tau=0.5) == pytest.approx(0.0, abs=1e-200)
+    assert always_valid([InterimLook(1.0, 1e-9)], tau=0.5) == pytest.approx(0.0, abs=1e-200)
 
 
 def test_looking_at_any_time_costs_one_and_a_half_times_the_width_at_the_planned_end() -> None:
@@ -145,11 +145,11 @@ def test_the_planned_end_matters_to_the_confidence_sequence() -> None:
 
 
 def test_a_look_takes_the_variance_of_both_groups() -> None:
-    found = look(Responses(100, 20), Responses(200, 20))
+    found = interim_look(Responses(100, 20), Responses(200, 20))
 
     assert found.difference == pytest.approx(0.1)
     assert found.variance == pytest.approx(0.2 * 0.8 / 100 + 0.1 * 0.9 / 200)
-    assert look(Responses(100, 20), Responses(0, 0)).variance == 0.0
+    assert interim_look(Responses(100, 20), Responses(0, 0)).variance == 0.0
 
 
 effects = st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(1e-5, 1e-2)), min_size=2, max_size=12)
@@ -157,7 +157,7 @@ effects = st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(1e-5, 1e-2)), min_s
 
 @given(effects)
 def test_heterogeneity_is_what_statsmodels_computes(found: list[tuple[float, float]]) -> None:
-    measured = [Measured(d, v) for d, v in found]
+    measured = [Estimate(d, v) for d, v in found]
     with np.errstate(all="ignore"):  # it divides by zero where it lets the variance between groups fall below zero
         expected = combine_effects(np.array([d for d, _ in found]), np.array([v for _, v in found]), method_re="dl")
     between, pooled = max(0.0, expected.tau2), expected.mean_effect_re if expected.tau2 > 0 else expected.mean_effect_fe
@@ -172,26 +172,26 @@ def test_heterogeneity_is_what_statsmodels_computes(found: list[tuple[float, flo
 
 @given(effects)
 def test_shrinking_moves_each_effect_towards_the_common_one_and_never_past_it(found: list[tuple[float, float]]) -> None:
-    measured = [Measured(d, v) for d, v in found]
+    measured = [Estimate(d, v) for d, v in found]
     common = heterogeneity(measured)
 
-    for one, pulled in zip(measured, shrunken(measured, common), strict=True):
+    for one, pulled in zip(measured, shrunken_estimates(measured, common), strict=True):
         low, high = sorted((one.difference, common.pooled))
         assert low - 1e-12 <= pulled <= high + 1e-12
 
 
 def test_a_single_persona_and_none_at_all_have_nothing_to_differ_from() -> None:
-    assert heterogeneity([Measured(0.1, 0.001)]).pooled == 0.1
-    assert not heterogeneity([Measured(0.1, 0.001)]).differ
+    assert heterogeneity([Estimate(0.1, 0.001)]).pooled == 0.1
+    assert not heterogeneity([Estimate(0.1, 0.001)]).differ
     assert heterogeneity([]).p == 1.0
-    assert shrunken([Measured(0.4, 0.0)], heterogeneity([Measured(0.1, 0.001)])) == [0.1]
+    assert shrunken_estimates([Estimate(0.4, 0.0)], heterogeneity([Estimate(0.1, 0.001)])) == [0.1]
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.sampled_from([0.05, 0.2]))
 def test_findings_stand_as_statsmodels_lets_them(p_values: list[float], share: float) -> None:
     expected = multipletests(p_values, alpha=share, method="fdr_bh")[0].tolist()
 
-    assert standing(p_values, share=share) == expected
+    assert benjamini_hochberg(p_values, share=share) == expected
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_too_few_people_show_no_lift_at_all() -> None:
 
 
 def test_what_is_missing_for_a_lift_worth_knowing_is_told() -> None:
-    missing = more_needed(Responses(1000, 110), Responses(900, 90), worth=0.01)
+    missing = more_needed(Responses(1000, 110), Responses(900, 90), mde=0.01)
 
     assert missing == pytest.approx(14748 - 900, abs=1)
-    assert more_needed(Responses(20_000, 2_000), Responses(20_000, 2_000), worth=0.01) == 0
+    assert more_needed(Responses(20_000, 2_000), Responses(20_000, 2_000), mde=0.01) == 0

@@ -9,8 +9,15 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from segmenter.errors import DefinitionError
-from segmenter.surveys.answers import AnswerSheet, Matrix, WordsError, code, number_of
-from segmenter.surveys.survey_checks import all_up_or_down, centred, examine, latest, response_styles, turned_round
+from segmenter.surveys.answers import AnswerSheet, Matrix, WordsError, code_answers, number_of
+from segmenter.surveys.survey_checks import (
+    centred_answers,
+    check_survey,
+    latest_answers,
+    one_sided_segments,
+    response_styles,
+    turned_round,
+)
 from segmenter.typing_tool.targets import k_means
 
 
@@ -38,20 +45,20 @@ def test_numbers_are_read_with_decimal_commas_and_percent_signs(text: str, numbe
     ],
 )
 def test_words_become_numbers_where_they_have_an_order(texts: list[str], values: list[float]) -> None:
-    np.testing.assert_array_equal(code(texts, "q", range(2, 9)).values, values)
+    np.testing.assert_array_equal(code_answers(texts, "q", range(2, 9)).values, values)
 
 
 def test_words_without_an_order_are_no_item_and_a_slip_among_numbers_is_told_with_its_row() -> None:
     with pytest.raises(WordsError, match="3 answers are words without a known order"):
-        code(["red", "green", "blue"], "colour", [2, 3, 4])
+        code_answers(["red", "green", "blue"], "colour", [2, 3, 4])
     with pytest.raises(DefinitionError, match=r"row 7, column 'q1': 'tow' is not a number"):
-        code(["1", "2", "3", "4", "5", "tow"], "q1", [2, 3, 4, 5, 6, 7])
+        code_answers(["1", "2", "3", "4", "5", "tow"], "q1", [2, 3, 4, 5, 6, 7])
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=8))
 def test_any_answers_are_coded_or_refused(texts: list[str]) -> None:
     try:
-        coded = code(texts, "q", range(len(texts)))
+        coded = code_answers(texts, "q", range(len(texts)))
     except DefinitionError:
         return
     assert coded.values.shape == (len(texts),)
@@ -72,7 +79,7 @@ def one_factor(people: int = 600, items: int = 9) -> Matrix:
 
 
 def kinds(values: AnswerSheet) -> dict[str, str]:
-    return {finding.kind: finding.message for finding in examine(values)}
+    return {finding.kind: finding.message for finding in check_survey(values)}
 
 
 def test_a_reversed_scale_is_found_and_turning_it_mends_it() -> None:
@@ -91,14 +98,14 @@ def test_constant_and_unanswered_items_duplicates_and_empty_rows_are_named() -> 
     values[:, 1], values[:, 2], values[9] = 5.0, np.nan, np.nan
     odd = sheet(values, [*(f"r{place}" for place in range(8)), "r0", "r9"])
 
-    told = [finding.message for finding in examine(odd)]
+    told = [finding.message for finding in check_survey(odd)]
 
     assert "'q1' is left out: everybody answered 5." in told
     assert "'q2' is left out: nobody answered it." in told
     assert "'r0' answered several times (rows 2, 10); the last one counts." in told
     assert "1 respondents answered nothing; they are left out." in told
-    assert len(latest(odd).respondents) == 9
-    assert latest(odd).values[list(latest(odd).respondents).index("r0")].tolist()[0] == values[8, 0]
+    assert len(latest_answers(odd).respondents) == 9
+    assert latest_answers(odd).values[list(latest_answers(odd).respondents).index("r0")].tolist()[0] == values[8, 0]
 
 
 def test_yes_sayers_and_straight_liners_are_flagged_and_others_are_not() -> None:
@@ -120,6 +127,6 @@ def test_segments_of_simulated_yes_sayers_without_content_are_ways_of_answering(
     with threadpool_limits(1):
         labels = k_means(answers, 2)(np.arange(1000), generator)
 
-    assert sorted(all_up_or_down(answers, labels.tolist()).values()) == [0.0, 1.0]
-    assert all_up_or_down(answers, generator.integers(0, 1, 1000).tolist()).get(0, 0.0) == 0.0
-    np.testing.assert_allclose(centred(answers).mean(axis=1), 0, atol=1e-12)
+    assert sorted(one_sided_segments(answers, labels.tolist()).values()) == [0.0, 1.0]
+    assert one_sided_segments(answers, generator.integers(0, 1, 1000).tolist()).get(0, 0.0) == 0.0
+    np.testing.assert_allclose(centred_answers(answers).mean(axis=1), 0, atol=1e-12)

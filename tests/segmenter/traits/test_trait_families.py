@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from segmenter.privacy.sensitive import find
+from segmenter.privacy.sensitive import find_sensitive
 from segmenter.traits.builtin import BUILT_IN, catalogue
 from segmenter.traits.definitions import MappedTrait, SurveyTrait
 from segmenter.traits.trait_families import TRAIT_FAMILIES, WORDS, Family, likely_family
@@ -62,4 +62,4 @@ def test_a_family_describes_and_invalidates_no_model() -> None:
 
 def test_no_word_of_a_family_is_about_what_nobody_may_infer() -> None:
     assert set(WORDS) == set(TRAIT_FAMILIES) == set(get_args(Family))
-    assert [word for words in WORDS.values() for word in words if find(word, whole=True)] == []
+    assert [word for words in WORDS.values() for word in words if find_sensitive(word, whole=True)] == []

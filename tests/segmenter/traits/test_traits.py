@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from connectors.records import TABLES, TIME
-from connectors.sandbox.orders import read_orders
+from connectors.sandbox.orders import read_purchases
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.definitions import Inputs, MappedTrait, SurveyTrait, Trait
 from segmenter.traits.traits import base_rates, traits
@@ -216,7 +216,7 @@ def test_the_strictest_consent_of_a_person_counts() -> None:
 
 def test_published_figures_of_online_retail_are_reproduced(shared: Path) -> None:
     """SCIENCE 10.4: 4,338 customers, 18,532 invoices; means and medians of recency, frequency and revenue."""
-    found, _ = read_orders(shared / "data" / "online_retail" / "online_retail.parquet")
+    found, _ = read_purchases(shared / "data" / "online_retail" / "online_retail.parquet")
     customers = sorted({one.customer for one in found})
     first = datetime(2010, 12, 1, tzinfo=UTC)
     contacts = [contact(key, created_at=first) for key in customers]

@@ -15,12 +15,20 @@ from segmenter.classifier.linear import score_one
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.surveys.answers import AnswerSheet
-from segmenter.typing_tool.agency_table import Table, read_coefficients
-from segmenter.typing_tool.build import Made, Order, class_scores, learn_profiles, make_tool
+from segmenter.typing_tool.agency_table import AgencyTable, read_coefficients
+from segmenter.typing_tool.build import BuiltTool, ToolRequest, class_scores, learn_profiles, make_tool
 from segmenter.typing_tool.lda import probabilities
 from segmenter.typing_tool.scoring import score_answers
 from segmenter.typing_tool.targets import given as known
-from segmenter.typing_tool.tool_file import Answer, Question, ToolFile, read_tool, slug, trait_name, write_tool
+from segmenter.typing_tool.tool_file import (
+    AnswerOption,
+    SurveyQuestion,
+    ToolFile,
+    read_tool,
+    slug,
+    trait_name,
+    write_tool,
+)
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -36,19 +44,19 @@ def yes_no(people: int = 900) -> tuple[AnswerSheet, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def made() -> Made:
+def made() -> BuiltTool:
     sheet, labels = yes_no()
-    order = Order("leads", "leads", "given", 4, {"q0": "Is it cheap?"}, NOW)
+    order = ToolRequest("leads", "leads", "given", 4, {"q0": "Is it cheap?"}, NOW)
     return make_tool(sheet, known(labels), ["a", "b", "c"], order, np.random.default_rng(1))
 
 
-def test_the_questions_that_tell_are_chosen_and_the_others_are_not(made: Made) -> None:
+def test_the_questions_that_tell_are_chosen_and_the_others_are_not(made: BuiltTool) -> None:
     assert {question.item for question in made.file.questions} == {"q0", "q1", "q2", "q3"}
     assert {q.text for q in made.file.questions if q.item == "q0"} == {"Is it cheap?"}
     assert [answer.label for answer in made.file.questions[0].answers] == ["No", "Yes"]
 
 
-def test_the_saved_tool_scores_as_before_and_a_changed_file_is_refused(made: Made) -> None:
+def test_the_saved_tool_scores_as_before_and_a_changed_file_is_refused(made: BuiltTool) -> None:
     text = write_tool(made.file)
 
     assert read_tool(text, where="t") == made.file
@@ -57,12 +65,12 @@ def test_the_saved_tool_scores_as_before_and_a_changed_file_is_refused(made: Mad
             read_tool(wrong, where="t")
 
 
-def test_confidence_is_calibrated_to_the_error_that_a_survey_allows(made: Made) -> None:
+def test_confidence_is_calibrated_to_the_error_that_a_survey_allows(made: BuiltTool) -> None:
     assert made.file.quality is not None
     assert made.file.quality.calibration_error <= 0.05
 
 
-def test_a_complete_respondent_gets_what_the_waterfall_would_say(made: Made) -> None:
+def test_a_complete_respondent_gets_what_the_waterfall_would_say(made: BuiltTool) -> None:
     values = np.array(list(product([0.0, 1.0], repeat=4)))
 
     scored = score_answers(made.file, values, Thresholds())
@@ -76,7 +84,7 @@ def test_a_complete_respondent_gets_what_the_waterfall_would_say(made: Made) -> 
         assert one.reasons
 
 
-def test_who_answered_too_little_is_told_what_is_missing(made: Made) -> None:
+def test_who_answered_too_little_is_told_what_is_missing(made: BuiltTool) -> None:
     values = np.array([[1.0, np.nan, np.nan, np.nan], [1.0, 0.0, np.nan, np.nan], [np.nan] * 4])
 
     scored = score_answers(made.file, values, Thresholds())
@@ -87,8 +95,8 @@ def test_who_answered_too_little_is_told_what_is_missing(made: Made) -> None:
 
 def test_latent_classes_use_only_what_was_answered() -> None:
     """Bayes by hand: P(j | x) is proportional to the share of j times P(x | j) of each answer."""
-    answers = (Answer(value=0, label="0"), Answer(value=1, label="1"))
-    questions = [Question(trait=name, item=name, text=name, answers=answers) for name in "xy"]
+    answers = (AnswerOption(value=0, label="0"), AnswerOption(value=1, label="1"))
+    questions = [SurveyQuestion(trait=name, item=name, text=name, answers=answers) for name in "xy"]
     values = np.array([[1.0, 0.0]] * 3 + [[0.0, 1.0]] * 5 + [[1.0, 1.0]] * 2)
     labels = np.array([0] * 3 + [1] * 7)
 
@@ -111,18 +119,18 @@ def test_latent_classes_use_only_what_was_answered() -> None:
 )
 def test_too_few_respondents_or_segments_are_refused_with_the_number(people: int, names: list[str], told: str) -> None:
     sheet, labels = yes_no(people)
-    order = Order("t", "t", "given", None, {}, NOW)
+    order = ToolRequest("t", "t", "given", None, {}, NOW)
 
     with pytest.raises(DefinitionError, match=told):
         make_tool(sheet, known(np.minimum(labels, len(names) - 1)), names, order, np.random.default_rng(1))
 
 
-STRAIGHT = Table(
+STRAIGHT = AgencyTable(
     ("item", "Fans", "Späte Käufer", "Mean"),
     (("Taste", "1,5", "-0.5", "0,4"), ("Price", "50%", "2", "0.6"), ("Constant", "-1", "0,25", "")),
     (2, 3, 4),
 )
-TURNED = Table(
+TURNED = AgencyTable(
     ("segment", "Taste", "Price", "Konstante"),
     (("Fans", "1.5", "0.5", "-1"), ("Späte Käufer", "-0.5", "2", "0.25"), ("Mittelwert", "0.4", "0.6", "")),
     (2, 3, 4),
@@ -130,7 +138,7 @@ TURNED = Table(
 
 
 @pytest.mark.parametrize("table", [STRAIGHT, TURNED])
-def test_a_table_is_read_either_way_round(table: Table) -> None:
+def test_a_table_is_read_either_way_round(table: AgencyTable) -> None:
     found = read_coefficients(table, "agency", file="t.csv")
 
     assert found.model.labels == ("fans", "spaete_kaeufer")
@@ -146,22 +154,22 @@ def test_a_table_is_read_either_way_round(table: Table) -> None:
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        (Table(("item", "a", "b"), (("x", "1", "2"),), (2,)), "no row of constants; add a row named 'constant'"),
-        (Table(("item", "a"), (("x", "1"), ("constant", "2")), (2, 3)), "needs two segments or more"),
-        (Table(("item", "a", "b"), (("constant", "1", "2"),), (2,)), "constants and no items"),
+        (AgencyTable(("item", "a", "b"), (("x", "1", "2"),), (2,)), "no row of constants; add a row named 'constant'"),
+        (AgencyTable(("item", "a"), (("x", "1"), ("constant", "2")), (2, 3)), "needs two segments or more"),
+        (AgencyTable(("item", "a", "b"), (("constant", "1", "2"),), (2,)), "constants and no items"),
         (
-            Table(("item", "a", "b"), (("x", "1", "oops"), ("constant", "1", "2")), (2, 3)),
+            AgencyTable(("item", "a", "b"), (("x", "1", "oops"), ("constant", "1", "2")), (2, 3)),
             r"row 2 \('x'\), column 'b' holds 'oops', which is not a number",
         ),
-        (Table(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
+        (AgencyTable(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
         (
-            Table(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
+            AgencyTable(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
             "'x' comes twice",
         ),
-        (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "constants twice"),
+        (AgencyTable(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "constants twice"),
     ],
 )
-def test_a_table_of_the_wrong_shape_is_refused_with_place_and_mend(table: Table, told: str) -> None:
+def test_a_table_of_the_wrong_shape_is_refused_with_place_and_mend(table: AgencyTable, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
         read_coefficients(table, "agency", file="t.csv")
 
@@ -176,7 +184,7 @@ def test_names_of_traits_and_segments_are_such_as_the_workspace_takes(tool: str,
     assert slug(item)[0].isalpha()
 
 
-def test_a_tool_whose_questions_are_not_its_models_is_refused(made: Made) -> None:
+def test_a_tool_whose_questions_are_not_its_models_is_refused(made: BuiltTool) -> None:
     told = json.loads(write_tool(made.file))
     told.pop("digest")
     told["questions"] = told["questions"][:2]

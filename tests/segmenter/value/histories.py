@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from connectors.records import ORDERS
-from segmenter.value.rfm_summary import Buyers, History, history
+from segmenter.value.rfm_summary import Buyers, History, purchase_history
 
 Array = NDArray[np.float64]
 END_OF_CALIBRATION = datetime(1997, 9, 30, tzinfo=UTC)
@@ -47,7 +47,7 @@ def orders_of(log: pd.DataFrame, *, currency: str = "USD") -> tuple[ibis.Table, 
 
 def known(log: pd.DataFrame, as_of: datetime) -> History:
     orders, links = orders_of(log)
-    return history(orders, links, as_of)
+    return purchase_history(orders, links, as_of)
 
 
 def log_of(rows: Sequence[tuple[str, str, float]], **more: list[str]) -> pd.DataFrame:

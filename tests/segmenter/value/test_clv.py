@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import gammaln, hyp2f1, roots_jacobi
 
-from segmenter.value.baselines import compare, top_share
+from segmenter.value.baselines import compare_rankings, top_share
 from segmenter.value.bg_nbd import Frequency, bg_nbd_log_likelihood, fit_frequency, nbd_log_likelihood
-from segmenter.value.gamma_gamma import Spend, fit_spend, gamma_gamma_log_likelihood
+from segmenter.value.gamma_gamma import SpendModel, fit_spend, gamma_gamma_log_likelihood
 from tests.segmenter.published_tables import CDNOW_BG_NBD, CDNOW_GAMMA_GAMMA, CDNOW_MEAN_AMOUNT, CDNOW_ORDERS_OF_NEW
 from tests.segmenter.value.histories import (
     END_OF_CALIBRATION,
@@ -51,7 +51,7 @@ def test_published_expectations_are_reproduced() -> None:
     """From published parameters; that these are found again is the test before."""
     found = {weeks: PUBLISHED.expected_of_new(weeks) for weeks in CDNOW_ORDERS_OF_NEW}
     one = PUBLISHED.expected(np.array([2.0]), np.array([30.43]), np.array([38.86]), 39)
-    spend = Spend("gamma-gamma", *CDNOW_GAMMA_GAMMA, 35.0, 0.0, 946, 0.114)
+    spend = SpendModel("gamma-gamma", *CDNOW_GAMMA_GAMMA, 35.0, 0.0, 946, 0.114)
 
     assert found == pytest.approx(CDNOW_ORDERS_OF_NEW, abs=0.0005)
     assert one[0] == pytest.approx(1.226, abs=0.0005)
@@ -174,7 +174,9 @@ def test_the_naive_rankings_are_as_good_on_online_retail_and_it_is_said(retail: 
     frequency, spend = fit_frequency(x, last, observed), fit_spend(x, mean)
     amount = spend.expected(x, mean)
     naive = {"past spend": spent, "past orders": x, "recency": last - observed}
-    found = compare(frequency.expected(x, last, observed, 23.14) * amount, naive, after[:, 1], np.random.default_rng(1))
+    found = compare_rankings(
+        frequency.expected(x, last, observed, 23.14) * amount, naive, after[:, 1], np.random.default_rng(1)
+    )
 
     assert close((spend.p, spend.q), (2.852, 3.198), (0.01, 0.01))
     assert spend.gamma == pytest.approx(321.2, abs=1.5)
@@ -206,8 +208,8 @@ def test_every_parameter_matters() -> None:
 
     assert len(set(np.round(expected, 9))) == len(set(np.round(new, 9))) == 6
     assert all(abs(base.expected(*one)[0] - expected[0]) > 1e-6 for one in moved)
-    spends = [Spend("gamma-gamma", p, q, g, 9.0, 0.0, 9, 0.0) for p, q, g in ((6, 4, 15), (5, 4, 15), (6, 5, 15))]
-    spends += [Spend("gamma-gamma", 6, 4, 20, 9.0, 0.0, 9, 0.0), Spend("mean", 6, 4, 15, 9.0, 0.0, 9, 0.0)]
+    spends = [SpendModel("gamma-gamma", p, q, g, 9.0, 0.0, 9, 0.0) for p, q, g in ((6, 4, 15), (5, 4, 15), (6, 5, 15))]
+    spends += [SpendModel("gamma-gamma", 6, 4, 20, 9.0, 0.0, 9, 0.0), SpendModel("mean", 6, 4, 15, 9.0, 0.0, 9, 0.0)]
     assert len({round(float(one.expected(x, np.array([30.0]))[0]), 9) for one in spends}) == 5
 
 

@@ -7,30 +7,39 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from segmenter.stats.multiplicity import Measured, heterogeneity
-from segmenter.stats.multiplicity import shrunken as pulled
+from segmenter.stats.multiplicity import Estimate, heterogeneity
+from segmenter.stats.multiplicity import shrunken_estimates as pulled
 from segmenter.stats.proportions import Interval
-from segmenter.value.baselines import compare, top_share
-from segmenter.value.keep_or_merge import advise
-from segmenter.value.ranking import Costs, Ranked, Response, SegmentPeople, chosen, rank, rank_intervals, shrunken
+from segmenter.value.baselines import compare_rankings, top_share
+from segmenter.value.keep_or_merge import advise_on_segments
+from segmenter.value.ranking import (
+    Costs,
+    RankedSegment,
+    SegmentPeople,
+    SegmentResponse,
+    most_valuable,
+    rank,
+    rank_intervals,
+    shrunken_draws,
+)
 
 
 def people(
-    name: str, count: int, mean: float, seed: int = 0, *, reach: float = 1.0, response: Response | None = None
+    name: str, count: int, mean: float, seed: int = 0, *, reach: float = 1.0, response: SegmentResponse | None = None
 ) -> SegmentPeople:
     rng = np.random.default_rng(seed)
     values = rng.gamma(0.5, mean / 0.5, count)
     return SegmentPeople(name, values, rng.random(count) < reach, values * 2, response)
 
 
-def ranked(*segments: SegmentPeople, costs: Costs | None = None) -> dict[str, Ranked]:
+def ranked(*segments: SegmentPeople, costs: Costs | None = None) -> dict[str, RankedSegment]:
     return {one.name: one for one in rank(segments, costs or Costs(), np.random.default_rng(1))}
 
 
 def test_the_value_is_that_of_the_formula() -> None:
     values = np.full(200, 10.0)
     reachable = np.arange(200) < 150
-    segment = SegmentPeople("a", values, reachable, values, Response(0.02, 1e-6, "holdout"))
+    segment = SegmentPeople("a", values, reachable, values, SegmentResponse(0.02, 1e-6, "holdout"))
     found = ranked(segment, costs=Costs(earned=30.0, contact=0.1))["a"]
 
     assert found.value == pytest.approx(150 * (10 + 0.02 * 30 - 0.1))
@@ -39,7 +48,7 @@ def test_the_value_is_that_of_the_formula() -> None:
 
 def test_every_term_matters() -> None:
     other = people("b", 500, 20, 5)
-    response = Response(0.02, 1e-6, "holdout")
+    response = SegmentResponse(0.02, 1e-6, "holdout")
     base = people("a", 500, 20, 4, response=response)
     costs = Costs(30.0, 0.1)
     variants = [
@@ -47,7 +56,7 @@ def test_every_term_matters() -> None:
         ranked(people("a", 400, 20, 4, response=response), other, costs=costs),
         ranked(people("a", 500, 25, 4, response=response), other, costs=costs),
         ranked(people("a", 500, 20, 4, reach=0.8, response=response), other, costs=costs),
-        ranked(replace(base, response=Response(0.04, 1e-6, "holdout")), other, costs=costs),
+        ranked(replace(base, response=SegmentResponse(0.04, 1e-6, "holdout")), other, costs=costs),
         ranked(base, other, costs=Costs(40.0, 0.1)),
         ranked(base, other, costs=Costs(30.0, 0.3)),
     ]
@@ -82,11 +91,11 @@ def test_a_segment_of_one_and_one_without_people_are_no_error() -> None:
 
 def test_noisy_means_are_pulled_to_the_common_one_and_sure_ones_stay() -> None:
     values = np.array([[10.0, 20.0, 30.0]])
-    pulled = shrunken(values, np.array([0.01, 0.01, 400.0]))[0]
+    pulled = shrunken_draws(values, np.array([0.01, 0.01, 400.0]))[0]
 
     assert pulled[:2] == pytest.approx([10, 20], abs=0.01)
     assert 15 < pulled[2] < 25
-    assert shrunken(values, np.array([1e9, 1e9, 1e9]))[0] == pytest.approx([20, 20, 20])
+    assert shrunken_draws(values, np.array([1e9, 1e9, 1e9]))[0] == pytest.approx([20, 20, 20])
 
 
 def test_shrinkage_is_that_of_the_formula_in_other_words() -> None:
@@ -98,18 +107,18 @@ def test_shrinkage_is_that_of_the_formula_in_other_words() -> None:
     between, common = reference.tau2, reference.mean_effect_re
     expected = common + between / (between + errors) * (values - common)
 
-    assert shrunken(values[None, :], errors)[0] == pytest.approx(expected)
+    assert shrunken_draws(values[None, :], errors)[0] == pytest.approx(expected)
 
 
 RESPONSES = {
-    "rita": Response(0.05, 1e-4, "holdout", "Rita"),
-    "gus": Response(0.01, 4e-4, "holdout", "Gus"),
-    "bo": Response(-0.04, 1e-4, "holdout", "Bo"),
+    "rita": SegmentResponse(0.05, 1e-4, "holdout", "Rita"),
+    "gus": SegmentResponse(0.01, 4e-4, "holdout", "Gus"),
+    "bo": SegmentResponse(-0.04, 1e-4, "holdout", "Bo"),
 }
 
 
 def test_what_mailing_adds_is_the_shrunken_lift_of_each_persona_and_not_below_nothing() -> None:
-    measured = [Measured(one.gain, one.variance) for one in RESPONSES.values()]
+    measured = [Estimate(one.gain, one.variance) for one in RESPONSES.values()]
     common = heterogeneity(measured)
     wanted = dict(zip(RESPONSES, (max(one, 0.0) for one in pulled(measured, common)), strict=True))
     found = ranked(*(people(name, 200, 20, response=one) for name, one in RESPONSES.items()), people("new", 200, 20))
@@ -133,19 +142,19 @@ def test_who_was_chosen_before_stays_where_chance_alone_would_change_it() -> Non
         [people("a", 400, 50, 1), people("b", 400, 50, 2), people("c", 400, 5, 3)], Costs(), np.random.default_rng(1)
     )
 
-    assert [chosen(ranking, 1, before=[name]) for name in ("a", "b")] == [["a"], ["b"]]
-    assert chosen(ranking, 1, before=["c"]) != ["c"]
-    assert set(chosen(ranking, 2)) == {"a", "b"}
+    assert [most_valuable(ranking, 1, before=[name]) for name in ("a", "b")] == [["a"], ["b"]]
+    assert most_valuable(ranking, 1, before=["c"]) != ["c"]
+    assert set(most_valuable(ranking, 2)) == {"a", "b"}
 
 
-def place(name: str, *, count: int = 400, reachable: int = 300, low: float = 5.0) -> Ranked:
-    return Ranked(name, count, reachable, 10.0, None, 100.0, Interval(low, 200.0), (1, 2), 1, 1)
+def place(name: str, *, count: int = 400, reachable: int = 300, low: float = 5.0) -> RankedSegment:
+    return RankedSegment(name, count, reachable, 10.0, None, 100.0, Interval(low, 200.0), (1, 2), 1, 1)
 
 
 def test_each_criterion_is_said_in_words() -> None:
     ranking = [place("a"), place("twin"), place("tiny", count=9), place("mute", reachable=3), place("poor", low=-1)]
     messages = {"a": "hello", "twin": "hello", "tiny": "x", "mute": "y", "poor": "z"}
-    found = advise(ranking, messages, valued=True)
+    found = advise_on_segments(ranking, messages, valued=True)
 
     assert {name: one.verdict for name, one in found.items()} == {
         "a": "keep",
@@ -158,7 +167,7 @@ def test_each_criterion_is_said_in_words() -> None:
     assert found["tiny"].reasons[0].startswith("too small: it needs 81 people, you have 9")
     assert found["mute"].reasons[0].startswith("not reachable: it needs 50 people who may be written to")
     assert "worth nothing" in found["poor"].reasons[0]
-    assert advise(ranking, messages, valued=False)["poor"].verdict == "keep"
+    assert advise_on_segments(ranking, messages, valued=False)["poor"].verdict == "keep"
 
 
 def test_the_top_tenth_is_counted_by_hand() -> None:
@@ -172,7 +181,7 @@ def test_the_top_tenth_is_counted_by_hand() -> None:
 def test_a_difference_that_is_none_has_an_interval_around_zero() -> None:
     rng = np.random.default_rng(3)
     outcome = rng.gamma(0.3, 10, 800)
-    found = compare(outcome, {"same": outcome * 2, "chance": rng.random(800)}, outcome, rng)
+    found = compare_rankings(outcome, {"same": outcome * 2, "chance": rng.random(800)}, outcome, rng)
 
     assert (found["same"].behind, found["same"].interval) == (0.0, Interval(0.0, 0.0))
     assert found["chance"].interval.low > 0.3

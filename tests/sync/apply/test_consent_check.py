@@ -11,13 +11,13 @@ import pytest
 from connectors.mailchimp import members as mailchimp_members
 from connectors.records import CONTACTS
 from connectors.sandbox.deeds import do
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from sync.apply import consent_check
-from sync.apply.job import Part, apply
+from sync.apply.job import PlanSelection, apply
 from sync.consent import opt_outs
-from sync.consent.strictest import consent_of, is_released
+from sync.consent.strictest import is_released, strictest_consent
 from sync.plan.job import plan
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms
 
 DAY = timedelta(days=1)
@@ -44,7 +44,7 @@ def asked(platforms: Platforms, since: int) -> dict[str, int]:
 
 
 def test_at_most_three_requests_a_platform_ask_and_nobody_is_asked_for_nothing(
-    platforms: Platforms, ready: Workbench
+    platforms: Platforms, ready: Session
 ) -> None:
     plan(ready)
     before = len(platforms.sandbox.journal.entries)
@@ -61,11 +61,11 @@ def test_at_most_three_requests_a_platform_ask_and_nobody_is_asked_for_nothing(
 
 @pytest.mark.parametrize("platform", ["hubspot", "mailchimp"])
 def test_nothing_is_written_where_nobody_can_be_asked_and_the_same_command_goes_on(
-    platforms: Platforms, ready: Workbench, platform: str
+    platforms: Platforms, ready: Session, platform: str
 ) -> None:
     planned = plan(ready)
     writes = len(platforms.writes())
-    platforms.sandbox.journal.faults[:] = [Fault(kind="status", platform=platform, status=403, times=1)]
+    platforms.sandbox.journal.faults[:] = [InjectedFault(kind="status", platform=platform, status=403, times=1)]
     with pytest.raises(
         Exception, match=r"Unsubscribes since the last pull could not be checked on .*Nothing has been written"
     ):
@@ -79,14 +79,14 @@ def test_nothing_is_written_where_nobody_can_be_asked_and_the_same_command_goes_
 
 @pytest.mark.parametrize("people", ["few", "many"])
 def test_every_apply_of_a_part_asks_again(
-    platforms: Platforms, ready: Workbench, monkeypatch: pytest.MonkeyPatch, people: str
+    platforms: Platforms, ready: Session, monkeypatch: pytest.MonkeyPatch, people: str
 ) -> None:
     """Of many people search and statuses tell, of a few their records."""
     if people == "many":
         monkeypatch.setattr(consent_check, "FEW", 0)
         monkeypatch.setattr(mailchimp_members, "NEWEST", 1)
     plan(ready)
-    apply(ready, part=Part(limit=3))
+    apply(ready, part=PlanSelection(limit=3))
     done = {
         row["properties"].get("email")
         for row in platforms.crm.contact_records.rows()
@@ -149,11 +149,11 @@ def test_only_a_newer_yes_releases(other: Versions, released: object) -> None:
 
 def test_silence_of_a_gone_record_is_no_refusal() -> None:
     gone, here = version(2, "subscribed", state="archived"), version(2, "unknown", connection="crm")
-    assert consent_of([gone, here]) == "unknown"
-    assert consent_of([{**gone, "consent": "cleaned"}, here]) == "cleaned"
+    assert strictest_consent([gone, here]) == "unknown"
+    assert strictest_consent([{**gone, "consent": "cleaned"}, here]) == "cleaned"
 
 
-def test_what_earlier_versions_forgot_is_recalled_once(ready: Workbench) -> None:
+def test_what_earlier_versions_forgot_is_recalled_once(ready: Session) -> None:
     """They kept no consent of who was gone: the versions before tell."""
     for number, (state, consent) in enumerate([("active", "unsubscribed"), ("deleted", "unknown")]):
         known = version(
@@ -163,9 +163,9 @@ def test_what_earlier_versions_forgot_is_recalled_once(ready: Workbench) -> None
         rows = pa.Table.from_pylist([row], schema=CONTACTS.columns)
         ready.warehouse.append(CONTACTS.name, rows, recorded_at=known["recorded_at"])
     ready.control.cursors.move(*opt_outs.RECALLED, {}, "test")
-    opt_outs.follow(ready.warehouse, ready.control, "test", ready.now())
+    opt_outs.follow_opt_outs(ready.warehouse, ready.control, "test", ready.now())
     found = [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"]
-    opt_outs.follow(ready.warehouse, ready.control, "test", ready.now())
+    opt_outs.follow_opt_outs(ready.warehouse, ready.control, "test", ready.now())
 
     assert [(row["state"], row["consent"]) for row in found] == [("deleted", "unsubscribed")]
     assert [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"] == found

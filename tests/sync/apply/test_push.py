@@ -12,22 +12,22 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from connectors.records import Change, Outcome
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
-from sync.apply.job import Part, apply
+from sync.apply.job import PlanSelection, apply
 from sync.apply.push import recover
 from sync.assign.job import assign
-from sync.cli.pipeline import share
+from sync.cli.pipeline import parse_share
 from sync.clock import duration
-from sync.ops.history import past, past_run, rejects, status
+from sync.ops.history import past, past_run, rejects, workspace_status
 from sync.plan.file import read_plan
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms
 
 
-def test_what_an_interrupted_run_sent_is_looked_for(platforms: Platforms, ready: Workbench) -> None:
+def test_what_an_interrupted_run_sent_is_looked_for(platforms: Platforms, ready: Session) -> None:
     """One change took effect and its outcome was never noted, one never left: the ledger then says which."""
     rows = list(platforms.crm.contact_records.table.values())[:2]
     platforms.crm.touch_contact(rows[0], {"personasync_reason": "sent"})
@@ -43,11 +43,11 @@ def test_what_an_interrupted_run_sent_is_looked_for(platforms: Platforms, ready:
     assert recover(ready, ready.connector("crm")) == 0
 
 
-def test_an_effect_without_an_answer_is_seen_and_not_sent_twice(platforms: Platforms, ready: Workbench) -> None:
+def test_an_effect_without_an_answer_is_seen_and_not_sent_twice(platforms: Platforms, ready: Session) -> None:
     """The job took effect, its answer was lost: starting it can't be repeated, so the members are looked at."""
     email: Any = ready.connector("email")
     email._limits["batches_from"] = 1
-    platforms.sandbox.journal.faults[:] = [Fault(kind="lost", match="/3.0/batches", method="POST")]
+    platforms.sandbox.journal.faults[:] = [InjectedFault(kind="lost", match="/3.0/batches", method="POST")]
     plan(ready)
     done = apply(ready)
 
@@ -60,7 +60,7 @@ def test_an_effect_without_an_answer_is_seen_and_not_sent_twice(platforms: Platf
     assert len(plan(ready).plan.changes) == 0
 
 
-def test_success_without_an_effect_is_found(platforms: Platforms, ready: Workbench) -> None:
+def test_success_without_an_effect_is_found(platforms: Platforms, ready: Session) -> None:
     """A platform that answers 200 and does nothing: the sample that is read back shows it."""
     email: Any = ready.connector("email")
     real = email._writer.one_by_one
@@ -73,7 +73,7 @@ def test_success_without_an_effect_is_found(platforms: Platforms, ready: Workben
     assert any("reported success" in reason for _, reason in done.reasons)
 
 
-def test_a_refusal_is_parked_until_the_contact_is_another(platforms: Platforms, ready: Workbench) -> None:
+def test_a_refusal_is_parked_until_the_contact_is_another(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
     change = next(one for one in planned.plan.changes if one.connection == "crm" and one.kind == "field")
     run = ready.control.runs.begin(f"apply {planned.plan_id}")
@@ -94,7 +94,7 @@ def test_a_refusal_is_parked_until_the_contact_is_another(platforms: Platforms, 
     assert any((c.platform_id, c.name) == (change.platform_id, change.name) for c in plan(ready).plan.changes)
 
 
-def test_setup_and_time_lift_a_refusal(ready: Workbench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_setup_and_time_lift_a_refusal(ready: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     planned = plan(ready)
     change = planned.plan.changes[0]
     run = ready.control.runs.begin(f"apply {planned.plan_id}")
@@ -106,13 +106,13 @@ def test_setup_and_time_lift_a_refusal(ready: Workbench, monkeypatch: pytest.Mon
     assert change in plan(ready).plan.changes
 
 
-def test_a_sample_goes_first_and_the_rest_waits(platforms: Platforms, ready: Workbench) -> None:
+def test_a_sample_goes_first_and_the_rest_waits(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
     persons = {change.person_id for change in planned.plan.changes}
 
-    sample = apply(ready, planned.path, part=Part(limit=3))
+    sample = apply(ready, planned.path, part=PlanSelection(limit=3))
     sent = {outcome.change.person_id for outcome in ready.control.ledger.outcomes(sample.run_id)}
-    email = apply(ready, planned.path, part=Part(only=frozenset({"email"})))
+    email = apply(ready, planned.path, part=PlanSelection(only=frozenset({"email"})))
     rest = apply(ready, planned.path)
 
     assert len(sent) == 3
@@ -124,10 +124,10 @@ def test_a_sample_goes_first_and_the_rest_waits(platforms: Platforms, ready: Wor
     assert len(plan(ready).plan.changes) == 0
 
 
-def test_a_canary_is_a_share_and_always_the_same_people(ready: Workbench) -> None:
+def test_a_canary_is_a_share_and_always_the_same_people(ready: Session) -> None:
     planned = plan(ready)
     saved = read_plan(planned.path)
-    first, again = Part(canary=0.1).of(saved), Part(canary=0.1).of(saved)
+    first, again = PlanSelection(canary=0.1).of(saved), PlanSelection(canary=0.1).of(saved)
 
     persons = {change.person_id for change in saved.changes}
     assert first == again
@@ -136,25 +136,25 @@ def test_a_canary_is_a_share_and_always_the_same_people(ready: Workbench) -> Non
 
 @pytest.mark.parametrize(("text", "value"), [("1%", 0.01), ("0.5", 0.5), ("100 %", 1.0)])
 def test_shares_are_read_in_both_spellings(text: str, value: float) -> None:
-    assert share(text) == pytest.approx(value)
+    assert parse_share(text) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["", "none", "0", "101%", "-1"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(FixSettingsError, match="not a percentage"):
-        share(text)
+        parse_share(text)
 
 
-def test_an_unfinished_plan_is_stale_once_the_world_moved(ready: Workbench) -> None:
+def test_an_unfinished_plan_is_stale_once_the_world_moved(ready: Session) -> None:
     planned = plan(ready)
-    apply(ready, planned.path, part=Part(limit=1))
+    apply(ready, planned.path, part=PlanSelection(limit=1))
     assign(ready, as_of=ready.now())
 
     with pytest.raises(FixSettingsError, match="stale"):
         apply(ready, planned.path)
 
 
-def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready: Workbench, tmp_path: Path) -> None:
+def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready: Session, tmp_path: Path) -> None:
     member = platforms.members()[0]
     plan(ready)
     platforms.email.remove_member(AUDIENCE, member)
@@ -175,10 +175,10 @@ def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready:
         rejects(ready, done.run_id, tmp_path / "nowhere" / "rejects.csv")
 
 
-def test_status_compares_what_was_predicted_with_what_was_sent(ready: Workbench) -> None:
+def test_status_compares_what_was_predicted_with_what_was_sent(ready: Session) -> None:
     plan(ready)
     apply(ready)
-    found = status(ready)
+    found = workspace_status(ready)
     sent = {(name, end): (predicted, real) for name, end, predicted, real in found.compared}
 
     assert sent["crm", "POST contacts/batch/update"][0] == sent["crm", "POST contacts/batch/update"][1] > 0
@@ -187,12 +187,12 @@ def test_status_compares_what_was_predicted_with_what_was_sent(ready: Workbench)
     assert found.document["last_write"]["tally"]["applied"] > 0
 
 
-def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Workbench) -> None:
+def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Session) -> None:
     whole = plan(ready).plan.changes
-    apply(ready, part=Part(limit=5))
-    sample = status(ready)
-    apply(ready, part=Part(only=frozenset({"email"})))
-    rest = status(ready)
+    apply(ready, part=PlanSelection(limit=5))
+    sample = workspace_status(ready)
+    apply(ready, part=PlanSelection(only=frozenset({"email"})))
+    rest = workspace_status(ready)
 
     assert len({change.person_id for change in whole}) > 5
     for found in (sample, rest):
@@ -201,16 +201,16 @@ def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Wor
     assert {name for name, *_ in rest.compared} == {"email"}
 
 
-def test_a_run_whose_process_died_is_not_working_any_more(bench: Workbench) -> None:
-    dead = bench.control.runs.begin("pull")
-    bench.control.runs.bury(lambda _process: False)
-    found = bench.control.runs.get(dead)
+def test_a_run_whose_process_died_is_not_working_any_more(session: Session) -> None:
+    dead = session.control.runs.begin("pull")
+    session.control.runs.fail_killed(lambda _process: False)
+    found = session.control.runs.get(dead)
 
     assert found is not None
     assert (found.state, found.counts["error"]) == ("failed", "The run was killed before it finished.")
 
 
-def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Workbench) -> None:
+def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Session) -> None:
     planned = plan(ready)
     ready.control.runs.finish(ready.control.runs.begin("serve"), "done", {})
     waiting = past(ready, limit=5, service=False)

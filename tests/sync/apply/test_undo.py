@@ -8,17 +8,17 @@ import pytest
 
 from connectors.errors import FixSettingsError
 from connectors.sandbox.deeds import do
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.hubspot.contacts import archive_contact
 from sync.apply.job import apply
 from sync.apply.undo import intended, undo
 from sync.assign.job import assign
 from sync.cli.main import run as command
-from sync.ops.setup import create, missing
+from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms
 
 
@@ -37,29 +37,29 @@ def shown(platforms: Platforms) -> dict[str, Any]:
     return {"crm": crm, "email": email, "lists": lists, "tags": tags}
 
 
-def test_an_undo_restores_everything_and_an_undo_of_it_brings_it_back(platforms: Platforms, bench: Workbench) -> None:
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    create(bench, missing(bench))
+def test_an_undo_restores_everything_and_an_undo_of_it_brings_it_back(platforms: Platforms, session: Session) -> None:
+    pull(session)
+    assign(session, as_of=session.now())
+    create_missing(session, missing_steps(session))
     before = shown(platforms)
-    plan(bench)
-    first = apply(bench)
+    plan(session)
+    first = apply(session)
     after = shown(platforms)
-    found = intended(bench, first.run_id)
-    undone = undo(bench, found)
+    found = intended(session, first.run_id)
+    undone = undo(session, found)
     assert shown(platforms)["crm"] == before["crm"]
     assert shown(platforms)["email"] == before["email"]
     assert shown(platforms)["tags"] == before["tags"]
     assert not any(shown(platforms)["lists"].values())
     assert (undone.restored, undone.left) == (first.count("applied"), 0)
 
-    redone = undo(bench, intended(bench, undone.run_id))
+    redone = undo(session, intended(session, undone.run_id))
 
     assert shown(platforms) == after
     assert redone.restored == undone.restored
 
 
-def test_what_a_person_changed_since_stays(platforms: Platforms, bench: Workbench, applied: str) -> None:
+def test_what_a_person_changed_since_stays(platforms: Platforms, session: Session, applied: str) -> None:
     member = next(one for one in platforms.members() if one["merge_fields"].get("PERSONA"))
     member["merge_fields"]["PERSONA"] = "by hand"
     platforms.email.directory(AUDIENCE).save(member)
@@ -68,8 +68,8 @@ def test_what_a_person_changed_since_stays(platforms: Platforms, bench: Workbenc
     )
     platforms.crm.touch_contact(contact, {"personasync_reason": "by hand"})
 
-    found = intended(bench, "last")
-    undone = undo(bench, found)
+    found = intended(session, "last")
+    undone = undo(session, found)
 
     assert (found.changed_since, undone.left) == (2, 2)
     assert member["merge_fields"]["PERSONA"] == "by hand"
@@ -77,35 +77,37 @@ def test_what_a_person_changed_since_stays(platforms: Platforms, bench: Workbenc
     assert not contact["properties"].get("personasync_persona")
 
 
-def test_a_contact_that_is_gone_is_counted_and_no_error(platforms: Platforms, bench: Workbench, applied: str) -> None:
+def test_a_contact_that_is_gone_is_counted_and_no_error(platforms: Platforms, session: Session, applied: str) -> None:
     ids = [
         key for key, row in platforms.crm.contact_records.table.items() if row["properties"].get("personasync_persona")
     ]
     archive_contact(platforms.crm, ids[0])
 
-    found = intended(bench, applied)
-    undone = undo(bench, found)
+    found = intended(session, applied)
+    undone = undo(session, found)
 
     assert found.gone > 0
     assert undone.rejected == 0
 
 
-def test_the_same_undo_twice_does_nothing_the_second_time(platforms: Platforms, bench: Workbench, applied: str) -> None:
-    undo(bench, intended(bench, "last"))
+def test_the_same_undo_twice_does_nothing_the_second_time(platforms: Platforms, session: Session, applied: str) -> None:
+    undo(session, intended(session, "last"))
     writes = len(platforms.writes())
-    again = intended(bench, "last")
-    undo(bench, again)
+    again = intended(session, "last")
+    undo(session, again)
 
     assert (again.count, len(platforms.writes())) == (0, writes)
 
 
-def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, bench: Workbench, applied: str) -> None:
-    platforms.sandbox.journal.faults[:] = [Fault(kind="html", match="/members/", method="PATCH", status=502, times=999)]
-    email: Any = bench.connector("email")
+def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, session: Session, applied: str) -> None:
+    platforms.sandbox.journal.faults[:] = [
+        InjectedFault(kind="html", match="/members/", method="PATCH", status=502, times=999)
+    ]
+    email: Any = session.connector("email")
     email._transport._wait = lambda _seconds: None
-    first = undo(bench, intended(bench, "last"))
+    first = undo(session, intended(session, "last"))
     platforms.sandbox.journal.faults[:] = []
-    second = undo(bench, intended(bench, "last"))
+    second = undo(session, intended(session, "last"))
 
     assert "email" in first.failed
     assert second.failed == {}
@@ -113,20 +115,20 @@ def test_an_undo_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, 
 
 
 def test_a_plan_is_needed_after_an_undo_and_would_do_it_all_again(
-    platforms: Platforms, bench: Workbench, applied: str
+    platforms: Platforms, session: Session, applied: str
 ) -> None:
-    undone = undo(bench, intended(bench, applied))
-    pull(bench)
+    undone = undo(session, intended(session, applied))
+    pull(session)
 
-    assert len(plan(bench).plan.changes) == undone.restored
+    assert len(plan(session).plan.changes) == undone.restored
 
 
 @pytest.mark.parametrize("run", ["nonsense", "pull"])
-def test_only_what_wrote_can_be_undone(bench: Workbench, applied: str, run: str) -> None:
-    newest = bench.control.runs.latest("pull")
+def test_only_what_wrote_can_be_undone(session: Session, applied: str, run: str) -> None:
+    newest = session.control.runs.latest("pull")
     assert newest is not None
     with pytest.raises(FixSettingsError, match="history"):
-        intended(bench, newest.run_id if run == "pull" else run)
+        intended(session, newest.run_id if run == "pull" else run)
 
 
 def test_the_command_shows_first_and_needs_a_yes(
@@ -147,14 +149,14 @@ def test_the_command_shows_first_and_needs_a_yes(
 
 
 def test_an_undo_takes_words_from_who_unsubscribed_and_an_undo_of_it_does_not_bring_them_back(
-    platforms: Platforms, bench: Workbench, applied: str
+    platforms: Platforms, session: Session, applied: str
 ) -> None:
     member = next(one for one in platforms.members() if one["merge_fields"].get("PERSONA"))
     address = member["email_address"]
     do(platforms.sandbox.world, "unsubscribe", address, {})
-    undone = undo(bench, intended(bench, applied))
+    undone = undo(session, intended(session, applied))
     taken = {name for name, text in member["merge_fields"].items() if name in {"PERSONA", "PS_HEAD"} and text}
-    redone = undo(bench, intended(bench, undone.run_id))
+    redone = undo(session, intended(session, undone.run_id))
     again = next(one for one in platforms.members() if one["email_address"] == address)
 
     assert taken == set()

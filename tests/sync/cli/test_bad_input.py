@@ -1,4 +1,4 @@
-"""What can be wrong outside: each gets one clear sentence with its mend, and the rest goes on where it safely can."""
+"""What can be wrong outside: each gets one clear sentence with its fix, and the rest goes on where it safely can."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from tests.sync.conftest import Platforms, Run, edit
 
@@ -141,7 +141,7 @@ def test_a_platform_that_answers_pages_is_told_and_nothing_is_lost(
     platforms: Platforms, say: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connectors.transport.transport.FIRST_WAIT", 0.001)
-    platforms.sandbox.journal.faults[:] = [Fault(kind="html", platform="mailchimp", status=502, times=10_000)]
+    platforms.sandbox.journal.faults[:] = [InjectedFault(kind="html", platform="mailchimp", status=502, times=10_000)]
 
     status, _, told = say("pull")
     platforms.sandbox.journal.faults[:] = []
@@ -156,7 +156,7 @@ def test_a_platform_that_answers_pages_is_told_and_nothing_is_lost(
 
 def test_a_page_with_status_200_is_no_answer(platforms: Platforms, say: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.transport.transport.FIRST_WAIT", 0.001)
-    platforms.sandbox.journal.faults[:] = [Fault(kind="html", platform="hubspot", status=200, times=10_000)]
+    platforms.sandbox.journal.faults[:] = [InjectedFault(kind="html", platform="hubspot", status=200, times=10_000)]
 
     status, _, told = say("pull")
 
@@ -194,7 +194,7 @@ def test_json_is_one_document_even_when_it_fails(say: Run, monkeypatch: pytest.M
 def test_an_answer_about_something_else_is_not_taken_for_something_made(
     platforms: Platforms, say: Run, endpoint: str, what: str
 ) -> None:
-    stale = Fault(kind="again", match=endpoint, method="POST", skip=1, times=2)
+    stale = InjectedFault(kind="again", match=endpoint, method="POST", skip=1, times=2)
     platforms.sandbox.journal.faults[:] = [stale]
     status, _, told = say("setup", "--yes")
     platforms.sandbox.journal.faults.clear()

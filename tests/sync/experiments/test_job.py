@@ -16,14 +16,14 @@ from segmenter.lift.randomization import HOLDOUT, Experiment, arm_of
 from sync.assign.job import assign
 from sync.experiments import job as experiments
 from sync.ops.run import run_loop
-from sync.ops.setup import create, missing
+from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.results import lift as lifting
 from sync.results import offers as learning
 from sync.results.job import results
-from sync.session import Workbench
-from sync.workspace.experiments import as_toml, load_experiments, with_end, with_experiment
+from sync.session import Session
+from sync.workspace.experiments import experiment_toml, load_experiments, with_end, with_experiment
 from sync.workspace.settings import load_workspace
 from tests.sync.conftest import Platforms
 
@@ -31,13 +31,13 @@ SALE = '<h1>The sale has started</h1><a href="https://shop.example/offer">Save 2
 PLAIN = '<h1>News</h1><a href="https://shop.example/offer">Have a look</a>'
 
 
-def wanted(bench: Workbench, **changes: object) -> Experiment:
-    one = Experiment("spring", "", {"old": 0.5, "new": 0.5}, bench.now(), holdout=0.2)
+def wanted(session: Session, **changes: object) -> Experiment:
+    one = Experiment("spring", "", {"old": 0.5, "new": 0.5}, session.now(), holdout=0.2)
     return replace(one, **changes)  # type: ignore[arg-type]  # the changes are fields of it
 
 
-def arms(bench: Workbench, name: str = "spring") -> dict[str, str]:
-    table = bench.warehouse.current(ARMS.name)
+def arms(session: Session, name: str = "spring") -> dict[str, str]:
+    table = session.warehouse.current(ARMS.name)
     rows = table.filter(table.experiment == name).to_pyarrow().to_pylist()
     return {row["person_id"]: row["arm"] for row in rows}
 
@@ -52,19 +52,19 @@ def tagged(platforms: Platforms, group: str) -> set[str]:
 
 
 @pytest.fixture
-def assigned(ready: Workbench) -> Workbench:
+def assigned(ready: Session) -> Session:
     return ready
 
 
 @pytest.fixture
-def pushed(bench: Workbench, applied: str) -> Workbench:
+def pushed(session: Session, applied: str) -> Session:
     """A workspace whose first plan was applied."""
     del applied
-    return bench
+    return session
 
 
-def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_change(assigned: Workbench) -> None:
-    shown = experiments.create(assigned, wanted(assigned))
+def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_change(assigned: Session) -> None:
+    shown = experiments.create_experiment(assigned, wanted(assigned))
     first = arms(assigned)
     file = assigned.workspace.directory / "segments.toml"
     file.write_text(file.read_text("utf-8").replace("orders_365d >= 3", "orders_365d >= 1"), "utf-8")
@@ -80,24 +80,24 @@ def test_everybody_assigned_is_dealt_once_by_the_hash_and_stays_when_segments_ch
     assert not shown.ratio.broken
 
 
-def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Workbench) -> None:
-    bench = pushed
-    experiments.create(bench, wanted(bench, worth=0.5))
-    run_loop(bench, as_of=bench.now(), set_up=True)
+def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pushed: Session) -> None:
+    session = pushed
+    experiments.create_experiment(session, wanted(session, mde=0.5))
+    run_loop(session, as_of=session.now(), set_up=True)
     access = platforms.sandbox.access
     where = (access["mailchimp_url"], access["mailchimp_key"], AUDIENCE)
     for arm, html in (("old", PLAIN), ("new", SALE)):
         marketer.send_to_tag(*where, title=f"To {arm}", subject="Spring", html=html, tag=f"ps:spring_{arm}")
     marketer.advance_clock(access["mailchimp_url"], days=4)
-    results(bench)
-    later = replace_clock(bench, days=5)
+    results(session)
+    later = replace_clock(session, days=5)
     lift = lifting.lift_of_experiment(later, "spring")
     learned = learning.offers(later)
 
-    dealt = arms(bench)
+    allocated = arms(session)
     reached = sum(cell.responses.people for best in learned.bests for cell in best.offers)
     assert {cell.offer for best in learned.bests for cell in best.offers} == {"old", "new"}
-    assert 0 < reached <= sum(arm != HOLDOUT for arm in dealt.values())
+    assert 0 < reached <= sum(arm != HOLDOUT for arm in allocated.values())
     assert {one.name for best in learned.bests for one in best.trials} == {"spring"}
     clicked = {one.question.treated: one.everyone for one in lift.comparisons if one.question.metric == "clicked"}
     assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
@@ -109,23 +109,23 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     (told,) = (
         one.personas for one in lift.comparisons if (one.question.metric, one.question.treated) == ("clicked", "new")
     )
-    assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in dealt.values())
-    assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in dealt.values())
+    assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in allocated.values())
+    assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in allocated.values())
     assert clicked["new"].treated.people == sum(one.treated.people for one in told if one.control.people)
     assert clicked["new"].treated.converted > 0
     assert clicked["new"].control.converted == 0
     assert lift.notes == ()
 
 
-def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platforms, pushed: Workbench) -> None:
-    bench = pushed
-    pull(bench)
-    personas = tuple(bench.workspace.personas)
-    experiments.create(bench, wanted(bench, holdout=0.0, personas=personas, placebo=("old",)))
-    create(bench, missing(bench))
-    assign(bench, as_of=bench.now())
+def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platforms, pushed: Session) -> None:
+    session = pushed
+    pull(session)
+    personas = tuple(session.workspace.personas)
+    experiments.create_experiment(session, wanted(session, holdout=0.0, personas=personas, placebo=("old",)))
+    create_missing(session, missing_steps(session))
+    assign(session, as_of=session.now())
 
-    planned = plan(bench)
+    planned = plan(session)
 
     shown = [one for one in planned.plan.changes if one.name == "personasync_headline" and one.before]
     assert len(shown) > 0.2 * planned.plan.counts.allowed["crm"]
@@ -134,58 +134,58 @@ def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platfo
     assert {one.name for one in planned.plan.changes if one.kind == "group"} == {"spring_old", "spring_new"}
 
 
-def replace_clock(bench: Workbench, *, days: float) -> Workbench:
-    before = bench.now
-    bench.now = lambda: before() + timedelta(days=days)
-    return bench
+def replace_clock(session: Session, *, days: float) -> Session:
+    before = session.now
+    session.now = lambda: before() + timedelta(days=days)
+    return session
 
 
-def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Workbench) -> None:
-    bench = pushed
-    experiments.create(bench, wanted(bench))
-    run_loop(bench, as_of=bench.now(), set_up=True)
+def test_groups_that_somebody_edited_are_told_and_change_nobodys_arm(platforms: Platforms, pushed: Session) -> None:
+    session = pushed
+    experiments.create_experiment(session, wanted(session))
+    run_loop(session, as_of=session.now(), set_up=True)
     new = next(tag for tag in platforms.email.segments(AUDIENCE).values() if tag["name"] == "ps:spring_new")
     old = tagged(platforms, "spring_old")
     for member in [one for one in platforms.members() if one["email_address"].lower() in old][:3]:
         platforms.email.put_tag(AUDIENCE, member, str(new["id"]))
-    before = arms(bench)
-    pull(bench, full=True)
+    before = arms(session)
+    pull(session, full=True)
 
-    assert experiments.edited(bench, bench.workspace.experiments["spring"]) == {"email": 3}
-    assert arms(bench) == before
+    assert experiments.edited(session, session.workspace.experiments["spring"]) == {"email": 3}
+    assert arms(session) == before
 
 
-def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experiment(assigned: Workbench) -> None:
+def test_the_global_holdout_is_a_group_of_its_own_and_takes_part_in_no_experiment(assigned: Session) -> None:
     main = assigned.workspace.directory / "personasync.toml"
     main.write_text(main.read_text("utf-8") + "\n[holdout]\nshare = 0.1\n", "utf-8")
     assigned.workspace = load_workspace(assigned.workspace.directory)
     assign(assigned, as_of=assigned.now())
-    experiments.create(assigned, wanted(assigned))
+    experiments.create_experiment(assigned, wanted(assigned))
 
-    everybody, dealt = arms(assigned, HOLDOUT), arms(assigned)
+    everybody, allocated = arms(assigned, HOLDOUT), arms(assigned)
     held = {person for person, arm in everybody.items() if arm == HOLDOUT}
     lift = lifting.lift_of_experiment(assigned, HOLDOUT)
     assert 0.03 < len(held) / len(everybody) < 0.2
-    assert set(dealt) == set(everybody) - held
+    assert set(allocated) == set(everybody) - held
     assert lift.primary == "ordered"
     assert lift.comparisons[0].everyone.control.people == len(held)
     assert HOLDOUT in assigned.workspace.groups
 
 
-def test_an_ended_experiment_takes_nobody_in(assigned: Workbench) -> None:
-    one = experiments.create(assigned, wanted(assigned, personas=("nora_new",))).experiment
+def test_an_ended_experiment_takes_nobody_in(assigned: Session) -> None:
+    one = experiments.create_experiment(assigned, wanted(assigned, personas=("nora_new",))).experiment
     known = arms(assigned)
-    experiments.end(assigned, "spring", one.begins + timedelta(hours=1))
+    experiments.end_experiment(assigned, "spring", one.begins + timedelta(hours=1))
     assigned.workspace = load_workspace(assigned.workspace.directory)
     assigned.warehouse.engine.truncate_table(ARMS.name)
     found = assign(assigned, as_of=one.begins + timedelta(days=1))
 
     assert known
-    assert found.dealt == {}
+    assert found.allocated == {}
     with pytest.raises(FixSettingsError, match="ended"):
-        experiments.end(assigned, "spring", one.begins + timedelta(days=2))
+        experiments.end_experiment(assigned, "spring", one.begins + timedelta(days=2))
     with pytest.raises(FixSettingsError, match="No global holdout"):
-        experiments.show(assigned, HOLDOUT)
+        experiments.show_experiment(assigned, HOLDOUT)
 
 
 @pytest.mark.parametrize(
@@ -197,21 +197,21 @@ def test_an_ended_experiment_takes_nobody_in(assigned: Workbench) -> None:
     ],
 )
 def test_an_experiment_that_means_nothing_leaves_the_file_as_it_was(
-    assigned: Workbench, changes: dict[str, object], message: str
+    assigned: Session, changes: dict[str, object], message: str
 ) -> None:
     with pytest.raises(FixSettingsError, match=message):
-        experiments.create(assigned, wanted(assigned, **changes))
+        experiments.create_experiment(assigned, wanted(assigned, **changes))
 
     assert not (assigned.workspace.directory / "experiments.toml").exists()
     assert arms(assigned) == {}
 
 
-def test_a_name_is_taken_once(assigned: Workbench) -> None:
-    experiments.create(assigned, wanted(assigned))
+def test_a_name_is_taken_once(assigned: Session) -> None:
+    experiments.create_experiment(assigned, wanted(assigned))
     text = (assigned.workspace.directory / "experiments.toml").read_text("utf-8")
 
     with pytest.raises(FixSettingsError, match="already"):
-        experiments.create(assigned, wanted(assigned))
+        experiments.create_experiment(assigned, wanted(assigned))
     assert (assigned.workspace.directory / "experiments.toml").read_text("utf-8") == text
 
 
@@ -226,7 +226,7 @@ def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
         personas=("gus",),
         holdouts={"gus": 0.2},
         metric="ordered",
-        worth=0.02,
+        mde=0.02,
         generic=("old",),
         placebo=("new",),
     )
@@ -235,12 +235,12 @@ def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
     (tmp_path / "experiments.toml").write_text(text, "utf-8")
 
     assert load_experiments(tmp_path, segments=(), personas=["gus"]) == {"spring": one}
-    assert as_toml(one) in text
+    assert experiment_toml(one) in text
     assert with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC)).count("ends = ") == 1
     assert "2026-11-20" in with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC))
 
 
-def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> None:
+def test_lift_before_anything_happened_says_what_to_do(assigned: Session) -> None:
     with pytest.raises(FixSettingsError, match="No campaign that was sent in variants"):
         lifting.lift_of_campaign(assigned, None)
     with pytest.raises(FixSettingsError, match="no experiment 'spring'"):
@@ -248,12 +248,14 @@ def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> N
 
 
 def test_what_an_arm_is_shown_differs_from_its_persona_and_the_persona_stays_true(
-    platforms: Platforms, pushed: Workbench
+    platforms: Platforms, pushed: Session
 ) -> None:
-    bench = pushed
+    session = pushed
     arms_wanted = {"own": 1 / 3, "generic": 1 / 3, "random": 1 / 3}
-    experiments.create(bench, wanted(bench, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",)))
-    run_loop(bench, as_of=bench.now(), set_up=True)
+    experiments.create_experiment(
+        session, wanted(session, arms=arms_wanted, holdout=0.0, generic=("generic",), placebo=("random",))
+    )
+    run_loop(session, as_of=session.now(), set_up=True)
 
     shown = {m["email_address"].lower(): m["merge_fields"] for m in platforms.members()}
     heads = {"rita_regular": "Early access for you", "nora_new": "Welcome to the shop"}

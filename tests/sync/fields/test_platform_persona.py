@@ -16,7 +16,7 @@ from sync.ops.doctor import examine
 from sync.plan.job import plan
 from sync.preview.job import preview
 from sync.pull.job import pull
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms, Run, edit
 from tests.sync.hubspot_personas import LABELS, switch_on
 
@@ -42,7 +42,7 @@ def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
 
 @pytest.mark.parametrize("labels", [tuple(one for one in LABELS if one != "Rita Regular"), ()])
 def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_on(
-    platforms: Platforms, ready: Workbench, say: Run, labels: tuple[str, ...]
+    platforms: Platforms, ready: Session, say: Run, labels: tuple[str, ...]
 ) -> None:
     switch_on(platforms, ready, labels=labels)
     assert say("pull")[0] == 0
@@ -63,7 +63,7 @@ def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_
     assert states == {"warn"}
 
 
-def test_nothing_is_written_or_asked_for_by_default(platforms: Platforms, ready: Workbench) -> None:
+def test_nothing_is_written_or_asked_for_by_default(platforms: Platforms, ready: Session) -> None:
     changes = plan(ready).plan.changes
 
     assert "hs_persona" not in {change.name for change in changes}
@@ -71,7 +71,7 @@ def test_nothing_is_written_or_asked_for_by_default(platforms: Platforms, ready:
 
 
 def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone(
-    platforms: Platforms, ready: Workbench, say: Run, tmp_path: Path
+    platforms: Platforms, ready: Session, say: Run, tmp_path: Path
 ) -> None:
     first = plan(ready).plan.changes
     theirs = [c.platform_id for c in first if c.name == "personasync_persona" and c.after != "unclassified"][:3]
@@ -115,7 +115,7 @@ def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone
 
 
 def test_a_pull_reads_everything_again_where_a_new_property_is_asked_for_and_only_then(
-    platforms: Platforms, ready: Workbench
+    platforms: Platforms, ready: Session
 ) -> None:
     usual = pull(ready).rows["crm contacts"]
     switch_on(platforms, ready)
@@ -130,7 +130,7 @@ def test_a_pull_reads_everything_again_where_a_new_property_is_asked_for_and_onl
 
 
 def test_a_persona_that_is_not_there_is_told_by_the_doctor_until_the_file_names_its_label(
-    platforms: Platforms, ready: Workbench, say: Run
+    platforms: Platforms, ready: Session, say: Run
 ) -> None:
     switch_on(platforms, ready)
     pull(ready)
@@ -139,7 +139,7 @@ def test_a_persona_that_is_not_there_is_told_by_the_doctor_until_the_file_names_
 
     findings = [finding for _, finding in examine(ready, only="crm") if finding.check == "personas"]
 
-    assert [(one.state, "Nora Newer" in one.message, "Create it" in one.mend) for one in findings] == [
+    assert [(one.state, "Nora Newer" in one.message, "Create it" in one.fix) for one in findings] == [
         ("warn", True, True)
     ]
     edit(platforms, 'name = "Nora Newer"', 'name = "Nora Newer"\nhs_persona = "nora new"', "personas.toml")

@@ -14,7 +14,7 @@ from sync.clock import now
 from sync.ops.doctor import examine
 from sync.plan.job import plan
 from sync.preview.job import preview
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms, Run, edit
 
 FIELDS = """
@@ -31,7 +31,7 @@ email = "PS_KIND"
 
 
 @pytest.fixture
-def personal(platforms: Platforms, ready: Workbench) -> Platforms:
+def personal(platforms: Platforms, ready: Session) -> Platforms:
     """A workspace with two fields of people's own, in which whatever was bought within a thousand days is fresh."""
     path = platforms.folder / "personas.toml"
     path.write_text(path.read_text("utf-8") + FIELDS, "utf-8")
@@ -40,12 +40,12 @@ def personal(platforms: Platforms, ready: Workbench) -> Platforms:
     return platforms
 
 
-def shown_values(bench: Workbench, name: str) -> set[str | None]:
-    return {change.after for change in plan(bench).plan.changes if change.name == name}
+def shown_values(session: Session, name: str) -> set[str | None]:
+    return {change.after for change in plan(session).plan.changes if change.name == name}
 
 
 def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
-    personal: Platforms, ready: Workbench, say: Run
+    personal: Platforms, ready: Session, say: Run
 ) -> None:
     status, out, _ = say("plan", "--json")
     told = json.loads(out)
@@ -58,7 +58,7 @@ def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
     assert status == 0
     assert sum(one["people"] for one in fresh) > 20
     assert fresh[0]["sentence"].startswith("field 'bought', persona '")
-    assert 'creepy = "fallback"' in fresh[0]["mend"]
+    assert 'creepy = "fallback"' in fresh[0]["fix"]
     assert "@" in next(iter(told["creepy_samples"].values()))
     assert "@" not in json.dumps(told["creepy"])
     assert len(bought) > 5
@@ -66,7 +66,7 @@ def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
     assert any("get the persona's copy or the fallback instead" in one.message for one in plan(ready).concerns)
 
 
-def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, ready: Workbench, tmp_path: Path) -> None:
+def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, ready: Session, tmp_path: Path) -> None:
     edit(personal, "[personalize]", "[personalize]\nmax_individual = 1")
     ready.reload()
     path = tmp_path / "mail.html"
@@ -91,7 +91,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     assert copy.concerns == []
 
 
-def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Workbench) -> None:
+def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Session) -> None:
     def told() -> list[str]:
         return [finding.message for _, finding in examine(ready, only="files") if finding.check == "creepy"]
 
@@ -104,7 +104,7 @@ def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Wo
 
 
 def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
-    personal: Platforms, ready: Workbench
+    personal: Platforms, ready: Session
 ) -> None:
     lines = ready.warehouse.current(ORDER_LINES.name).to_pyarrow().to_pylist()
     rows = [{**line, "category": "Baby care"} for line in lines if line["category"] == "garden"]
@@ -119,12 +119,12 @@ def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
     assert held == {"our favourites", "kitchen", "paper"}
     told = next(one for one in concerns if one.reason == "sensitive")
     assert (told.held_back, told.place.startswith("field 'kind', persona '")) == (True, True)
-    assert 'allow = ["favourite_category"]' in told.mend
+    assert 'allow = ["favourite_category"]' in told.fix
     assert allowed == held | {"Baby care"}
     assert not [one for one in plan(ready).concerns if one.reason == "sensitive"]
 
 
-def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Workbench) -> None:
+def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Session) -> None:
     edit(
         personal,
         "[fields.kind]",
@@ -143,7 +143,7 @@ def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Workb
 
 
 def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
-    personal: Platforms, ready: Workbench, say: Run
+    personal: Platforms, ready: Session, say: Run
 ) -> None:
     path = personal.folder / "segments.toml"
     most = 'rule = "orders_total >= 1 or tenure_days < 60"\nparent = "everybody"\n'

@@ -18,8 +18,8 @@ from sync.cli.main import run
 from sync.clock import now
 from sync.monitor.stability import held
 from sync.pull.job import pull
-from sync.report.sections import quality
-from sync.session import open_workbench
+from sync.report.sections import quality_sentences
+from sync.session import open_session
 from sync.workspace.proposals import accepted as accepted_labels
 from sync.workspace.settings import load_workspace
 from sync.workspace.typing_tools import load_tool
@@ -65,7 +65,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "personasync.toml").write_text(MAIN, "utf-8")
     (folder / "segments.toml").write_text("", "utf-8")
     (folder / "personas.toml").write_text("", "utf-8")
-    for step in (["pull"], ["discover", "--survey", "answers", "--name", "needs", "--most", "4"]):
+    for step in (["pull"], ["discover", "--survey", "answers", "--name", "needs", "--max-segments", "4"]):
         assert run([*step, "--workspace", str(folder)]) == 0
     write(folder / "answers.csv", [["email", *ITEMS], *full, *part])
     for step in (["pull"], ["discover", "--accept", "needs"]):
@@ -88,15 +88,15 @@ def told(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
 
 def assigned(folder: Path) -> dict[str, dict[str, Any]]:
     """Everybody's assignment by address."""
-    with open_workbench(folder, now=now, environment={}) as bench:
-        rows = bench.warehouse.current(ASSIGNMENTS.name).to_pyarrow().to_pylist()
-        links = bench.control.links.mapping()
+    with open_session(folder, now=now, environment={}) as session:
+        rows = session.warehouse.current(ASSIGNMENTS.name).to_pyarrow().to_pylist()
+        links = session.control.links.mapping()
     by_person = {row["person_id"]: row for row in rows}
     return {f"p{n}": by_person[links[f"mailto:p{n}@people.test"]] for n in range(PEOPLE)}
 
 
 def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told) -> None:
-    short = told("survey", "design", "--proposal", "needs", "--tool", "short", "--items", "4")
+    short = told("survey", "design", "--proposal", "needs", "--tool", "short", "--length", "4")
     main = folder / "personasync.toml"
     before = main.read_text("utf-8")
     main.write_text(before + "\n" + (folder / "survey-short/traits.toml").read_text("utf-8"), "utf-8")
@@ -121,7 +121,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     assert {row["segment"] for row in nothing} == {None}
     assert short["quality"]["segments_from"] == "proposal needs, recalculated in each fold"
 
-    refused = told("fit", "--target", "discovered", "--labels", "needs", "--traits", "age", status=3)
+    refused = told("fit", "--target", "discovered", "--labels", "needs", "--trait", "age", status=3)
     assert refused["training"]["found_again"]
     assert "no better than chance" in refused["gate"]["sentences"][0]  # age tells nothing here
 
@@ -164,11 +164,11 @@ def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Pat
     )  # two of three are one now, of nothing
     words = [["Yes" if one else "No" for one in row] for row in rng.random((FULL, len(ITEMS))) < chance]
     write(later / "answers.csv", [["email", *ITEMS], *([f"p{n}@people.test", *words[n]] for n in range(FULL))])
-    with open_workbench(later, now=now, environment={}) as bench:
-        (before,) = held(bench)
-        pull(bench)
-        (after,) = held(bench)
-        told = quality(bench)
+    with open_session(later, now=now, environment={}) as session:
+        (before,) = held(session)
+        pull(session)
+        (after,) = held(session)
+        told = quality_sentences(session)
 
     assert (before.proposal, before.sentences()) == ("needs", [])
     assert before.found.agreement > 0.9
@@ -182,10 +182,10 @@ def test_latent_classes_too_are_found_anew_in_each_fold(
     folder: Path, tmp_path: Path, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(shutil.copytree(folder, tmp_path / "classes"))
-    told("discover", "--survey", "answers", "--name", "classes", "--method", "lca", "--most", "4")
+    told("discover", "--survey", "answers", "--name", "classes", "--method", "lca", "--max-segments", "4")
     told("discover", "--accept", "classes")
 
-    refused = told("fit", "--target", "discovered", "--labels", "classes", "--traits", "age", status=3)
+    refused = told("fit", "--target", "discovered", "--labels", "classes", "--trait", "age", status=3)
 
     assert refused["training"]["found_again"]
     assert "no better than chance" in refused["gate"]["sentences"][0]

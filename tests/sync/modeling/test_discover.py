@@ -20,7 +20,7 @@ from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.identity import IdentityChanges
 from sync.cli.main import run
 from sync.modeling.inputs import from_file
-from sync.session import open_workbench
+from sync.session import open_session
 from sync.workspace.proposals import form_of, labels
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.settings import load_workspace
@@ -73,7 +73,7 @@ def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
 
 
 def looked(survey: Path, *more: str) -> list[str]:
-    return ["discover", str(survey), "--respondent", "who", "--describe", "age", "--most", "4", *more]
+    return ["discover", str(survey), "--respondent", "who", "--describe", "age", "--max-segments", "4", *more]
 
 
 def test_a_survey_becomes_segments_of_the_workspace(folder: Path, survey: Path, told: Told) -> None:
@@ -302,9 +302,9 @@ def test_what_can_not_be_looked_at_is_refused(told: Told, arguments: list[str], 
 
 
 def fill(folder: Path, rows: dict[str, pa.Table], at: datetime) -> None:
-    with open_workbench(folder, now=lambda: at, environment={}) as bench:
+    with open_session(folder, now=lambda: at, environment={}) as session:
         for name, table in rows.items():
-            bench.warehouse.append(name, table, recorded_at=at)
+            session.warehouse.append(name, table, recorded_at=at)
 
 
 def assigned(segments: list[str | None]) -> pa.Table:
@@ -341,11 +341,11 @@ def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, t
     table = pa.Table.from_pylist(told_by, schema=SURVEY_ANSWERS.columns)
     parent = load_workspace(folder).segments[0].name
     fill(folder, {"survey_answers": table}, START)
-    with open_workbench(folder, now=lambda: START, environment={}) as bench:
-        bench.control.links.write(IdentityChanges({f"shop:{n}": f"p{n}" for n in range(PEOPLE)}, {}), "run")
+    with open_session(folder, now=lambda: START, environment={}) as session:
+        session.control.links.write(IdentityChanges({f"shop:{n}": f"p{n}" for n in range(PEOPLE)}, {}), "run")
     fill(folder, {"assignments": assigned([parent] * PEOPLE)}, START)
 
-    found = told("discover", "--survey", "needs", "--within", parent, "--most", "4", "--name", "inside")
+    found = told("discover", "--survey", "needs", "--within", parent, "--max-segments", "4", "--name", "inside")
 
     assert len(found["segments"]) == 3
     added = told("discover", "--accept", "inside")["added"]

@@ -26,7 +26,7 @@ from sync.clock import now
 from sync.modeling.fit import fit
 from sync.ops.demo import make_workspace
 from sync.pull.job import pull
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from sync.traits.compute import measured
 from sync.workspace.models import model_in_use
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, save
@@ -48,15 +48,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platforms]:
 
 
 @pytest.fixture(scope="module")
-def pulled(shop: Platforms) -> Iterator[Workbench]:
-    with open_workbench(shop.folder, now=now, environment=shop.environment) as opened:
+def pulled(shop: Platforms) -> Iterator[Session]:
+    with open_session(shop.folder, now=now, environment=shop.environment) as opened:
         pull(opened)
         assign(opened, as_of=opened.now())
         yield opened
 
 
 @pytest.fixture
-def real(pulled: Workbench) -> Iterator[Workbench]:
+def real(pulled: Session) -> Iterator[Session]:
     """A workspace after its first pull, without a model, its files as `init` wrote them."""
     file = pulled.workspace.directory / "personasync.toml"
     text = file.read_text("utf-8")
@@ -67,7 +67,7 @@ def real(pulled: Workbench) -> Iterator[Workbench]:
 
 
 @pytest.fixture
-def filled(real: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+def filled(real: Session, monkeypatch: pytest.MonkeyPatch) -> Session:
     """The same, where few people are enough: the local platforms have 120."""
     monkeypatch.setattr("segmenter.classifier.train.OF_A_SEGMENT", 10)
     monkeypatch.setattr("segmenter.classifier.train.A_FEATURE", 1)
@@ -75,16 +75,16 @@ def filled(real: Workbench, monkeypatch: pytest.MonkeyPatch) -> Workbench:
 
 
 @pytest.fixture
-def assigned(filled: Workbench) -> Workbench:
+def assigned(filled: Session) -> Session:
     """The same, everybody assigned anew by the workspace as `init` wrote it."""
     filled.warehouse.engine.truncate_table(ASSIGNMENTS.name)
     assign(filled, as_of=filled.now())
     return filled
 
 
-def labelled(bench: Workbench, path: Path, rule: Callable[[int, dict[str, Any]], str]) -> Path:
+def labelled(session: Session, path: Path, rule: Callable[[int, dict[str, Any]], str]) -> Path:
     """A discovered labelling as a file: what *rule* says of each person's place by tenure, and traits."""
-    rows = measured(bench, bench.now()).order_by("tenure_days").to_pyarrow().to_pylist()
+    rows = measured(session, session.now()).order_by("tenure_days").to_pyarrow().to_pylist()
     lines = [f"{row['person_id']},{rule(place, row)}" for place, row in enumerate(rows)]
     path.write_text("person_id,segment\n" + "\n".join(lines) + "\n", "utf-8")
     return path
@@ -98,9 +98,7 @@ def by_chance(place: int, row: dict[str, Any]) -> str:
     return "gift_buyers" if place % 2 else "newcomers"
 
 
-def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(
-    filled: Workbench, tmp_path: Path
-) -> None:
+def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(filled: Session, tmp_path: Path) -> None:
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_orders))
     assert made.file.gate.passed
     assert made.path == filled.workspace.state_dir / "models" / "model.json"
@@ -129,9 +127,9 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(
 
 
 def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is_called_optimistic(
-    filled: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    filled: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sync.cli.models.bench_of", lambda _folder: nullcontext(filled))
+    monkeypatch.setattr("sync.cli.models.session_of", lambda _folder: nullcontext(filled))
     folder = filled.workspace.directory
     parts = [
         ProposedPart(number=number, name=name, size=9, share=0.5, stability=0.9)
@@ -167,7 +165,7 @@ def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is
     shutil.rmtree(folder / "proposals")
 
 
-def test_a_model_no_better_than_chance_is_saved_and_never_used(filled: Workbench, tmp_path: Path) -> None:
+def test_a_model_no_better_than_chance_is_saved_and_never_used(filled: Session, tmp_path: Path) -> None:
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
 
     assert not made.file.gate.passed
@@ -176,7 +174,7 @@ def test_a_model_no_better_than_chance_is_saved_and_never_used(filled: Workbench
     assert model_in_use(filled.workspace.state_dir, filled.workspace.catalogue) is None
 
 
-def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Workbench, tmp_path: Path) -> None:
+def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Session, tmp_path: Path) -> None:
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
     (filled.workspace.state_dir / "models" / "model.json").write_text(made.path.read_text("utf-8"), "utf-8")
 
@@ -184,7 +182,7 @@ def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Wo
         definitions_of(filled.workspace)
 
 
-def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled: Workbench, tmp_path: Path) -> None:
+def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled: Session, tmp_path: Path) -> None:
     labels = labelled(filled, tmp_path / "l.csv", by_orders)
     made = fit(filled, "rules", as_of=filled.now())
     used = {name for step in filled.workspace.steps.steps for name in step.rule.names}
@@ -202,7 +200,7 @@ def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled:
         fit(filled, "discovered", as_of=filled.now(), labels=labels, only=["faith"])
 
 
-def test_only_the_named_traits_are_learned_from(filled: Workbench, tmp_path: Path) -> None:
+def test_only_the_named_traits_are_learned_from(filled: Session, tmp_path: Path) -> None:
     labels = labelled(filled, tmp_path / "l.csv", by_orders)
 
     made = fit(filled, "discovered", as_of=filled.now(), labels=labels, only=["revenue_total", "platforms"])
@@ -218,7 +216,7 @@ def test_only_the_named_traits_are_learned_from(filled: Workbench, tmp_path: Pat
         ("", "can't be read"),
     ],
 )
-def test_a_labelling_that_says_nothing_is_refused(filled: Workbench, tmp_path: Path, text: str, told: str) -> None:
+def test_a_labelling_that_says_nothing_is_refused(filled: Session, tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "labels.csv"
     path.write_text(text, "utf-8")
 
@@ -226,7 +224,7 @@ def test_a_labelling_that_says_nothing_is_refused(filled: Workbench, tmp_path: P
         fit(filled, "discovered", as_of=filled.now(), labels=path)
 
 
-def test_too_few_people_are_named_before_anything_is_fitted(real: Workbench) -> None:
+def test_too_few_people_are_named_before_anything_is_fitted(real: Session) -> None:
     with pytest.raises(FixSettingsError, match=f"needs {LEAST} people, you have"):
         fit(real, "rules", as_of=real.now())
     with pytest.raises(FixSettingsError, match="No segment comes from survey"):
@@ -236,7 +234,7 @@ def test_too_few_people_are_named_before_anything_is_fitted(real: Workbench) -> 
 
 
 @pytest.mark.parametrize("rubbish", ["", "{}", '{"digest": 1}', "[" * 100_000, "\x00\xff", "{" * 10])
-def test_a_damaged_model_stops_whatever_would_use_it_with_the_file_and_the_mend(real: Workbench, rubbish: str) -> None:
+def test_a_damaged_model_stops_whatever_would_use_it_with_the_file_and_the_mend(real: Session, rubbish: str) -> None:
     models = real.workspace.state_dir / "models"
     models.mkdir()
     (models / "model.json").write_text(rubbish, "utf-8")
@@ -246,9 +244,7 @@ def test_a_damaged_model_stops_whatever_would_use_it_with_the_file_and_the_mend(
     assert definitions_of(real.workspace, with_model=False).model is None
 
 
-def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(
-    filled: Workbench, tmp_path: Path
-) -> None:
+def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(filled: Session, tmp_path: Path) -> None:
     file = filled.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
     mapped = '\n[traits.tier]\nconnection = "crm"\nproperty = "lifecyclestage"\nmeaning = "{}"\n'
@@ -267,7 +263,7 @@ def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(
         definitions_of(load_workspace(filled.workspace.directory))
 
 
-def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Workbench, tmp_path: Path) -> None:
+def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Session, tmp_path: Path) -> None:
     other = tmp_path / "segments.toml"
     text = (assigned.workspace.directory / "segments.toml").read_text("utf-8")
     other.write_text(text.replace("average_order >= 40", "average_order >= 60"), "utf-8")
@@ -286,13 +282,13 @@ def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Workbench, tmp
 
 
 def test_the_commands_tell_people_and_scripts(
-    assigned: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    assigned: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     labels, noise = (labelled(assigned, tmp_path / f"{rule.__name__}.csv", rule) for rule in (by_orders, by_chance))
     email = next(key.removeprefix("mailto:") for key in assigned.control.links.mapping() if key.startswith("mailto:"))
     at = ["-w", str(assigned.workspace.directory)]
     for module in ("models", "steps"):
-        monkeypatch.setattr(f"sync.cli.{module}.bench_of", lambda _folder: nullcontext(assigned))
+        monkeypatch.setattr(f"sync.cli.{module}.session_of", lambda _folder: nullcontext(assigned))
     other = tmp_path / "other.toml"
     text = (assigned.workspace.directory / "segments.toml").read_text("utf-8")
     other.write_text(text.replace("average_order >= 40", "average_order >= 60"), "utf-8")
@@ -311,16 +307,16 @@ def test_the_commands_tell_people_and_scripts(
 
 
 def test_a_fit_to_the_rules_says_whom_they_leave_out(
-    filled: Workbench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    filled: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sync.cli.models.bench_of", lambda _folder: nullcontext(filled))
+    monkeypatch.setattr("sync.cli.models.session_of", lambda _folder: nullcontext(filled))
 
     run(["fit", "-w", str(filled.workspace.directory), "--target", "rules"])
 
     assert "people who match no rule stay unclassified" in capsys.readouterr().out
 
 
-def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Workbench) -> None:
+def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Session) -> None:
     file = real.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
     for name, told in (("nothing", "is not a trait"), ("orders_total", "must be text")):

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from sync.clock import now
-from sync.session import open_workbench
+from sync.session import open_session
 from tests.sync.conftest import Platforms, Run, edit
 
 TRAIT = '\n[traits.children_at_home]\nconnection = "crm"\nproperty = "children_at_home"\ntype = "number"\n'
@@ -70,9 +70,9 @@ def flags(platforms: Platforms, say: Run, path: Path, *, proxy: bool) -> str:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["email", "secret_flag"])
-        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-            links = bench.control.links.mapping()
-            rows = bench.warehouse.current("assignments").to_pyarrow().to_pylist()
+        with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+            links = session.control.links.mapping()
+            rows = session.warehouse.current("assignments").to_pyarrow().to_pylist()
         segments = {row["person_id"]: row["segment"] for row in rows}
         largest = Counter(segment for segment in segments.values() if segment).most_common(1)[0][0]
         for number, member in enumerate(platforms.members()):
@@ -131,9 +131,9 @@ def test_a_sensitive_trait_enters_no_fit_without_a_purpose(platforms: Platforms,
     add(platforms, "personasync.toml", TRAIT)
     assert say("pull")[0] == 0
 
-    refused, _, told = say("fit", "--target", "rules", "--traits", "children_at_home")
+    refused, _, told = say("fit", "--target", "rules", "--trait", "children_at_home")
     add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
-    _, _, allowed = say("fit", "--target", "rules", "--traits", "children_at_home")
+    _, _, allowed = say("fit", "--target", "rules", "--trait", "children_at_home")
 
     assert refused == 2
     assert "A model may not learn from 'children_at_home'" in told

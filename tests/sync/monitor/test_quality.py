@@ -1,4 +1,4 @@
-"""Rubbish in files is found with counts, an example and a mend, never a crash; mostly impossible data do not decide."""
+"""Rubbish in files is found with counts, an example and a fix, never a crash; mostly impossible data do not decide."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,9 +8,9 @@ import pytest
 from sync.assign.job import assign
 from sync.breach import GuardrailError
 from sync.clock import now
-from sync.monitor.quality import judge
+from sync.monitor.quality import judge_quality
 from sync.pull.job import pull
-from sync.session import open_workbench
+from sync.session import open_session
 
 SETTINGS = """
 [workspace]
@@ -48,10 +48,10 @@ def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None
     ahead = f"{now() + timedelta(days=900):%Y-%m-%d}"
     rows = f"o1,a@people.test,{now():%Y-%m-%d},-5,EUR\no2,b@people.test,{ahead},10,EUR\n"
     rows += "o3,b@people.test,2026-01-01,lots,EUR\n"
-    with open_workbench(workspace(tmp_path, rows), now=now, environment={}) as bench:
-        rejects = pull(bench).rejects
-        assign(bench, as_of=bench.now())
-        found = judge(bench)
+    with open_session(workspace(tmp_path, rows), now=now, environment={}) as session:
+        rejects = pull(session).rejects
+        assign(session, as_of=session.now())
+        found = judge_quality(session)
 
     assert [line.split(":")[0] for line in rejects] == ["orders.csv, row 4"]
     assert [(fault.table, fault.rows, fault.example[:4]) for fault in found.faults] == [
@@ -60,14 +60,14 @@ def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None
         ("contacts", 1, "many"),
     ]
     assert found.light == "amber"
-    assert all(fault.mend for fault in found.faults)
+    assert all(fault.fix for fault in found.faults)
 
 
 def test_a_deciding_trait_that_is_mostly_impossible_stops_the_assign(tmp_path: Path) -> None:
     rows = "o1,a@people.test,0001-01-01,5,EUR\no2,b@people.test,0001-01-01,5,EUR\n"
-    with open_workbench(workspace(tmp_path, rows), now=now, environment={}) as bench:
-        pull(bench)
+    with open_session(workspace(tmp_path, rows), now=now, environment={}) as session:
+        pull(session)
         with pytest.raises(GuardrailError, match=r"days_since_order decides, and 100% .*--override trait_quality"):
-            assign(bench, as_of=bench.now())
-        assert judge(bench).light == "red"
-        assert assign(bench, as_of=bench.now(), override=frozenset({"trait_quality"})).persons == 3
+            assign(session, as_of=session.now())
+        assert judge_quality(session).light == "red"
+        assert assign(session, as_of=session.now(), override=frozenset({"trait_quality"})).persons == 3

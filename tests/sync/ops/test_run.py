@@ -10,31 +10,31 @@ import pytest
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, ENGAGEMENTS
 from connectors.sandbox import marketer
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from sync.apply.job import apply
 from sync.assign.job import assign
 from sync.breach import GuardrailError
 from sync.ops.run import Loop, run_loop
-from sync.ops.setup import missing
+from sync.ops.setup import missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.report.sentences import differences
-from sync.results.campaigns import campaigns
-from sync.session import Workbench
+from sync.results.campaigns import newest_campaigns
+from sync.session import Session
 from tests.sync.conftest import Platforms
 
 SEGMENTS = {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
 
 
-def run(bench: Workbench) -> Loop:
-    return run_loop(bench, as_of=bench.now(), set_up=True)
+def run(session: Session) -> Loop:
+    return run_loop(session, as_of=session.now(), set_up=True)
 
 
 def test_whoever_may_be_written_to_shows_their_persona_on_both_platforms(
-    platforms: Platforms, bench: Workbench
+    platforms: Platforms, session: Session
 ) -> None:
-    done = run(bench)
+    done = run(session)
 
     shown = [row["properties"].get("personasync_persona") for row in platforms.crm.contact_records.rows()]
     tagged = {
@@ -49,40 +49,40 @@ def test_whoever_may_be_written_to_shows_their_persona_on_both_platforms(
     assert any(member["merge_fields"].get("PS_HEAD") == "Welcome to the shop" for member in platforms.members())
 
 
-def test_the_second_run_of_the_same_moment_plans_and_writes_nothing(platforms: Platforms, bench: Workbench) -> None:
-    as_of = bench.now()
-    first = run_loop(bench, as_of=as_of, set_up=True)
+def test_the_second_run_of_the_same_moment_plans_and_writes_nothing(platforms: Platforms, session: Session) -> None:
+    as_of = session.now()
+    first = run_loop(session, as_of=as_of, set_up=True)
     before = len(platforms.writes())
-    second = run_loop(bench, as_of=as_of)
+    second = run_loop(session, as_of=as_of)
 
     assert len(first.planned.plan.changes) > 0
     assert len(second.planned.plan.changes) == 0
     assert platforms.writes()[before:] == []
     assert sum(second.pulled.versions.values()) > 0  # what the first run wrote is read back, once
-    assert sum(run_loop(bench, as_of=as_of).pulled.versions.values()) == 0
+    assert sum(run_loop(session, as_of=as_of).pulled.versions.values()) == 0
 
 
-def test_nobody_is_subscribed_archived_deleted_or_mailed(platforms: Platforms, bench: Workbench) -> None:
+def test_nobody_is_subscribed_archived_deleted_or_mailed(platforms: Platforms, session: Session) -> None:
     statuses = {member["contact_id"]: member["status"] for member in platforms.members()}
     optouts = {row["id"]: row["properties"].get("hs_email_optout") for row in platforms.crm.contact_records.rows()}
-    run(bench)
+    run(session)
 
     assert {member["contact_id"]: member["status"] for member in platforms.members()} == statuses
     assert {r["id"]: r["properties"].get("hs_email_optout") for r in platforms.crm.contact_records.rows()} == optouts
     assert [one for one in platforms.writes() if one.startswith("DELETE") or "actions" in one or "publish" in one] == []
 
 
-def test_nothing_is_written_before_a_plan_is_applied(platforms: Platforms, bench: Workbench) -> None:
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    missing(bench)
-    plan(bench)
+def test_nothing_is_written_before_a_plan_is_applied(platforms: Platforms, session: Session) -> None:
+    pull(session)
+    assign(session, as_of=session.now())
+    missing_steps(session)
+    plan(session)
 
     assert platforms.writes() == []
 
 
-def test_who_unsubscribed_anywhere_is_left_alone_everywhere(platforms: Platforms, bench: Workbench) -> None:
-    done = run(bench)
+def test_who_unsubscribed_anywhere_is_left_alone_everywhere(platforms: Platforms, session: Session) -> None:
+    done = run(session)
     blocked = {row["id"] for row in platforms.crm.contact_records.rows() if row["properties"].get("hs_email_optout")}
     gone = {m["email_address"].lower() for m in platforms.members() if m["status"] in {"unsubscribed", "cleaned"}}
     written = {
@@ -98,41 +98,41 @@ def test_who_unsubscribed_anywhere_is_left_alone_everywhere(platforms: Platforms
     assert any(reason.startswith("crm: consent") for reason in done.planned.summary["parked"])
 
 
-def test_two_spellings_of_one_address_are_one_person(platforms: Platforms, bench: Workbench) -> None:
-    platforms.crm.add_contact({"email": "ada@spelling.test"}, created_at=bench.now())
+def test_two_spellings_of_one_address_are_one_person(platforms: Platforms, session: Session) -> None:
+    platforms.crm.add_contact({"email": "ada@spelling.test"}, created_at=session.now())
     platforms.email.add_member(AUDIENCE, "ADA@Spelling.test")
-    pull(bench)
-    links = bench.control.links.mapping()
-    rows = bench.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist()
+    pull(session)
+    links = session.control.links.mapping()
+    rows = session.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist()
     mine = {links[f"{row['connection']}:{row['platform_id']}"] for row in rows if row["email"] == "ada@spelling.test"}
 
     assert len([row for row in rows if row["email"] == "ada@spelling.test"]) == 2
     assert len(mine) == 1
 
 
-def test_a_person_keeps_their_id_when_the_address_changes(platforms: Platforms, bench: Workbench) -> None:
+def test_a_person_keeps_their_id_when_the_address_changes(platforms: Platforms, session: Session) -> None:
     key = platforms.email.add_member(AUDIENCE, "old@moving.test")
-    pull(bench)
+    pull(session)
     member = platforms.email.directory(AUDIENCE).find(key)
     assert member is not None
-    before = bench.control.links.mapping()[f"email:{member['contact_id']}"]
+    before = session.control.links.mapping()[f"email:{member['contact_id']}"]
     platforms.email.rename_member(AUDIENCE, member, "new@moving.test")
     member["last_changed"] = platforms.email.now()
     platforms.email.directory(AUDIENCE).save(member)
-    pull(bench)
+    pull(session)
 
-    assert bench.control.links.mapping()[f"email:{member['contact_id']}"] == before
-    assert bench.control.links.mapping()["mailto:new@moving.test"] == before
+    assert session.control.links.mapping()[f"email:{member['contact_id']}"] == before
+    assert session.control.links.mapping()["mailto:new@moving.test"] == before
 
 
-def test_contacts_that_are_merged_stay_one_person(platforms: Platforms, bench: Workbench) -> None:
-    one = platforms.crm.add_contact({"email": "one@merging.test"}, created_at=bench.now())
-    two = platforms.crm.add_contact({"email": "two@merging.test"}, created_at=bench.now())
-    pull(bench)
-    apart = bench.control.links.mapping()
+def test_contacts_that_are_merged_stay_one_person(platforms: Platforms, session: Session) -> None:
+    one = platforms.crm.add_contact({"email": "one@merging.test"}, created_at=session.now())
+    two = platforms.crm.add_contact({"email": "two@merging.test"}, created_at=session.now())
+    pull(session)
+    apart = session.control.links.mapping()
     merge(platforms, one, two)
-    pull(bench)
-    links = bench.control.links.mapping()
+    pull(session)
+    links = session.control.links.mapping()
 
     assert apart[f"crm:{one}"] != apart[f"crm:{two}"]
     assert links[f"crm:{one}"] == links[f"crm:{two}"] == links["mailto:two@merging.test"]
@@ -150,9 +150,9 @@ def merge(platforms: Platforms, keep: str, other: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, ready: Workbench) -> None:
+def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
-    page = Fault(kind="html", match="/members/", method="PATCH", status=502, times=10_000, skip=30)
+    page = InjectedFault(kind="html", match="/members/", method="PATCH", status=502, times=10_000, skip=30)
     platforms.sandbox.journal.faults[:] = [page]
     email: Any = ready.connector("email")
     email._transport._wait = lambda _seconds: None
@@ -169,7 +169,7 @@ def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms,
     assert len(plan(ready).plan.changes) == 0
 
 
-def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, ready: Workbench) -> None:
+def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, ready: Session) -> None:
     stale = plan(ready)
     pull(ready)
     with pytest.raises(FixSettingsError, match=r"stale: since it was made there was another pull"):
@@ -185,26 +185,26 @@ def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms,
         apply(ready, good.path)
 
 
-def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, bench: Workbench) -> None:
-    run(bench)
+def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, session: Session) -> None:
+    run(session)
     file = platforms.folder / "personas.toml"
     file.write_text(file.read_text("utf-8").replace("Welcome to the shop", "Come in"), "utf-8")
     file.write_text(file.read_text("utf-8").replace("The sale has started", "It is cheap today"), "utf-8")
     from sync.workspace.settings import load_workspace  # noqa: PLC0415 - the next command would read it anew
 
-    bench.workspace = load_workspace(platforms.folder)
-    pull(bench)
-    planned = plan(bench)
+    session.workspace = load_workspace(platforms.folder)
+    pull(session)
+    planned = plan(session)
     with pytest.raises(GuardrailError, match="max_changed"):
-        apply(bench, planned.path)
-    again = plan(bench)
-    done = apply(bench, again.path, override=frozenset({"max_changed"}))
+        apply(session, planned.path)
+    again = plan(session)
+    done = apply(session, again.path, override=frozenset({"max_changed"}))
 
     assert {breach.guardrail for breach in planned.breaches} == {"max_changed"}
     assert done.rejected == 0
 
 
-def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms, bench: Workbench) -> None:
+def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms, session: Session) -> None:
     def campaign() -> None:
         access = platforms.sandbox.access
         marketer.send_campaign(
@@ -217,9 +217,9 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
         )
         marketer.advance_clock(access["mailchimp_url"], days=4)
 
-    done = run_loop(bench, as_of=bench.now(), set_up=True, before_results=campaign)
-    measured = campaigns(bench)[0]
-    kinds = {row["kind"] for row in bench.warehouse.current(ENGAGEMENTS.name).to_pyarrow().to_pylist()}
+    done = run_loop(session, as_of=session.now(), set_up=True, before_results=campaign)
+    measured = newest_campaigns(session)[0]
+    kinds = {row["kind"] for row in session.warehouse.current(ENGAGEMENTS.name).to_pyarrow().to_pylist()}
 
     assert {row.variant for row in measured.rows} == {"a", "b"}
     assert sum(row.delivered for row in measured.rows) > 60
@@ -232,9 +232,9 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
     assert "<script" not in done.written.path.read_text("utf-8").split("</head>")[0] or done.written.path.stat().st_size
 
 
-def test_the_ledger_holds_every_change_with_its_value_before(platforms: Platforms, bench: Workbench) -> None:
-    done = run(bench)
-    outcomes = bench.control.ledger.outcomes(done.applied.run_id)
+def test_the_ledger_holds_every_change_with_its_value_before(platforms: Platforms, session: Session) -> None:
+    done = run(session)
+    outcomes = session.control.ledger.outcomes(done.applied.run_id)
 
     assert len(outcomes) == len(done.planned.plan.changes)
     assert {outcome.state for outcome in outcomes} <= {"applied", "unchanged"}

@@ -8,27 +8,27 @@ from connectors.errors import MissingScopeError
 from sync.cli.main import run as command
 from sync.ops.doctor import examine
 from sync.ops.run import run_loop
-from sync.session import Workbench
+from sync.session import Session
 from sync.workspace.manifest import load_manifest
 from tests.sync.conftest import Platforms
 
 SCOPES = [scope.name for scope in load_manifest().connectors["hubspot"].scopes]
 
 
-def test_the_declared_scopes_are_enough(platforms: Platforms, bench: Workbench) -> None:
+def test_the_declared_scopes_are_enough(platforms: Platforms, session: Session) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES)
 
-    done = run_loop(bench, as_of=bench.now(), set_up=True)
+    done = run_loop(session, as_of=session.now(), set_up=True)
 
     assert (done.applied.failed, done.applied.rejected) == ({}, 0)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_no_declared_scope_can_be_left_out(platforms: Platforms, bench: Workbench, scope: str) -> None:
+def test_no_declared_scope_can_be_left_out(platforms: Platforms, session: Session, scope: str) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {scope}
     told = ""
     try:
-        done = run_loop(bench, as_of=bench.now(), set_up=True)
+        done = run_loop(session, as_of=session.now(), set_up=True)
         told = " ".join(done.applied.failed.values())
     except MissingScopeError as error:
         told = str(error)
@@ -49,9 +49,9 @@ def test_a_missing_scope_ends_in_one_sentence_with_its_mend(
     assert "Add these scopes to the token: crm.objects.deals.read." in capsys.readouterr().err
 
 
-def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, bench: Workbench) -> None:
+def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, session: Session) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {"content"}
 
-    failed = [finding.message for _, finding in examine(bench) if finding.state == "fail"]
+    failed = [finding.message for _, finding in examine(session) if finding.state == "fail"]
 
     assert any("content (to read marketing e-mails" in message for message in failed)

@@ -24,7 +24,7 @@ from sync.control.inbox import Event
 from sync.ops import setup
 from sync.ops import webhooks as hooks
 from sync.ops.doctor import examine
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from sync.workspace.manifest import load_manifest
 from sync.workspace.secrets import add_secret
 from tests.sync.conftest import Platforms
@@ -56,27 +56,27 @@ def here() -> Iterator[str]:
 def opened(platforms: Platforms, serve: str) -> Any:
     file = platforms.folder / "personasync.toml"
     file.write_text(f"{file.read_text('utf-8')}\n[serve]\n{serve}\n", "utf-8")
-    return open_workbench(platforms.folder, now=now, environment=platforms.environment)
+    return open_session(platforms.folder, now=now, environment=platforms.environment)
 
 
-def said(bench: Workbench, name: str) -> dict[str, tuple[str, str]]:
-    found = [finding for connection, finding in examine(bench, only=name) if connection == name]
+def said(session: Session, name: str) -> dict[str, tuple[str, str]]:
+    found = [finding for connection, finding in examine(session, only=name) if connection == name]
     return {one.check: (one.state, one.message) for one in found if one.check in OF_HOOKS}
 
 
 OF_HOOKS = {"webhooks", "signatures", "deliveries"}
 
 
-def test_a_workspace_without_a_service_hears_nothing_of_webhooks(bench: Workbench) -> None:
-    assert setup.unheard(bench) == []
-    assert said(bench, "email") == {}
+def test_a_workspace_without_a_service_hears_nothing_of_webhooks(session: Session) -> None:
+    assert setup.unheard(session) == []
+    assert said(session, "email") == {}
 
 
 def test_setup_shows_and_adds_mailchimps_webhook_and_keeps_its_secret(platforms: Platforms, here: str) -> None:
-    with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:secrets/mailchimp"') as bench:
-        (step,) = [one for one in setup.unheard(bench) if one.connection == "email"]
-        before = said(bench, "email")
-        (note,) = setup.create(bench, [step])
+    with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:secrets/mailchimp"') as session:
+        (step,) = [one for one in setup.unheard(session) if one.connection == "email"]
+        before = said(session, "email")
+        (note,) = setup.create_missing(session, [step])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         kept = platforms.folder / "secrets" / "mailchimp"
 
@@ -86,14 +86,14 @@ def test_setup_shows_and_adds_mailchimps_webhook_and_keeps_its_secret(platforms:
         assert kept.read_text("utf-8").split() == [hook["signing_secret"]]
         assert kept.stat().st_mode & 0o077 == 0
         assert hook["signing_secret"] not in note
-        assert [one for one in setup.unheard(bench) if one.connection == "email"] == []
-        assert said(bench, "email")["webhooks"][0] == "ok"
-        assert said(bench, "email")["signatures"] == ("ok", "Webhooks are signed and verified.")
+        assert [one for one in setup.unheard(session) if one.connection == "email"] == []
+        assert said(session, "email")["webhooks"][0] == "ok"
+        assert said(session, "email")["signatures"] == ("ok", "Webhooks are signed and verified.")
 
 
 def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str) -> None:
-    with opened(platforms, f'public_url = "{here}"') as bench:
-        setup.create(bench, setup.unheard(bench))
+    with opened(platforms, f'public_url = "{here}"') as session:
+        setup.create_missing(session, setup.unheard(session))
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         owned = {field.name for field in load_manifest().connectors["hubspot"].fields}
         told = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
@@ -105,8 +105,8 @@ def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str
 
 
 def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: Platforms, here: str) -> None:
-    with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "env:NOT_SET"') as bench:
-        notes = setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "email"])
+    with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "env:NOT_SET"') as session:
+        notes = setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
         kept = platforms.folder / ".personasync" / "mailchimp_signing_secret"
@@ -114,13 +114,16 @@ def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: P
         assert 'mailchimp_secret = "file:.personasync/mailchimp_signing_secret"' in notes[0]
         assert kept.read_text("utf-8").split() == [hook["signing_secret"]]
         assert kept.stat().st_mode & 0o077 == 0
-        assert said(bench, "email")["signatures"] == ("fail", "Webhooks are signed, but the signing secret is not set.")
+        assert said(session, "email")["signatures"] == (
+            "fail",
+            "Webhooks are signed, but the signing secret is not set.",
+        )
 
 
 def test_a_second_audience_keeps_a_secret_of_its_own_beside_the_first(platforms: Platforms, here: str) -> None:
     (platforms.folder / "kept").write_text("the-first\n", "utf-8")
-    with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:kept"') as bench:
-        setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "email"])
+    with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:kept"') as session:
+        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
     assert (platforms.folder / "kept").read_text("utf-8").split() == ["the-first", hook["signing_secret"]]
@@ -131,8 +134,8 @@ def test_a_webhook_of_somebody_else_is_left_alone(platforms: Platforms, here: st
     url = f"{platforms.sandbox.mailchimp_url}/lists/{AUDIENCE}/webhooks"
     with requests.Session() as session:
         theirs = session.post(url, json={"url": f"{here}/theirs"}, auth=key, timeout=20).json()
-    with opened(platforms, f'public_url = "{here}"') as bench:
-        setup.create(bench, setup.unheard(bench))
+    with opened(platforms, f'public_url = "{here}"') as session:
+        setup.create_missing(session, setup.unheard(session))
 
     assert [hook["url"] for hook in platforms.email.webhooks(AUDIENCE).values()] == [
         theirs["url"],
@@ -145,20 +148,20 @@ def test_a_service_that_nobody_answers_for_is_named(platforms: Platforms) -> Non
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with opened(platforms, f'public_url = "http://127.0.0.1:{port}"') as bench:
-        steps = [one for one in setup.unheard(bench) if one.connection == "email"]
+    with opened(platforms, f'public_url = "http://127.0.0.1:{port}"') as session:
+        steps = [one for one in setup.unheard(session) if one.connection == "email"]
 
         with pytest.raises(FixSettingsError, match="start `personasync serve`"):
-            setup.create(bench, steps)
+            setup.create_missing(session, steps)
 
 
 def test_a_secret_address_is_never_shown(platforms: Platforms, here: str) -> None:
     (platforms.folder / "path").write_text("hidden-part\n", "utf-8")
-    with opened(platforms, f'public_url = "{here}"\nmailchimp_path = "file:path"') as bench:
-        steps = setup.unheard(bench)
-        setup.create(bench, steps)
+    with opened(platforms, f'public_url = "{here}"\nmailchimp_path = "file:path"') as session:
+        steps = setup.unheard(session)
+        setup.create_missing(session, steps)
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
-        shown = repr(steps) + repr(examine(bench, only="email"))
+        shown = repr(steps) + repr(examine(session, only="email"))
 
     assert hook["url"] == f"{here}/webhooks/mailchimp/hidden-part"
     assert "hidden-part" not in shown
@@ -166,36 +169,36 @@ def test_a_secret_address_is_never_shown(platforms: Platforms, here: str) -> Non
 
 
 def test_a_webhook_that_tells_too_little_is_pointed_out(platforms: Platforms, here: str) -> None:
-    with opened(platforms, f'public_url = "{here}"') as bench:
-        setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "email"])
+    with opened(platforms, f'public_url = "{here}"') as session:
+        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["events"]["upemail"] = False
 
-        assert said(bench, "email")["webhooks"] == ("warn", "The webhook is not subscribed to upemail.")
+        assert said(session, "email")["webhooks"] == ("warn", "The webhook is not subscribed to upemail.")
 
 
 def test_unsigned_deliveries_to_a_plain_address_are_a_failure(platforms: Platforms, here: str) -> None:
-    with opened(platforms, f'public_url = "{here}"') as bench:
-        setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "email"])
+    with opened(platforms, f'public_url = "{here}"') as session:
+        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["signing_enabled"] = False
 
-        assert said(bench, "email")["signatures"][0] == "fail"
+        assert said(session, "email")["signatures"][0] == "fail"
 
 
 def test_a_service_without_an_address_is_pointed_out(platforms: Platforms) -> None:
-    with opened(platforms, "port = 0") as bench:
-        assert said(bench, "crm")["webhooks"][0] == "warn"
-        assert setup.unheard(bench) == []
+    with opened(platforms, "port = 0") as session:
+        assert said(session, "crm")["webhooks"][0] == "warn"
+        assert setup.unheard(session) == []
 
 
 def test_the_project_that_setup_writes_is_one_that_hubspot_takes(platforms: Platforms) -> None:
-    with opened(platforms, 'public_url = "https://hooks.acme.test"') as bench:
-        steps = [one for one in setup.unheard(bench) if one.connection == "crm"]
-        before = said(bench, "crm")
-        notes = setup.create(bench, steps)
-        after = said(bench, "crm")
-        again = [one for one in setup.unheard(bench) if one.connection == "crm"]
+    with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
+        steps = [one for one in setup.unheard(session) if one.connection == "crm"]
+        before = said(session, "crm")
+        notes = setup.create_missing(session, steps)
+        after = said(session, "crm")
+        again = [one for one in setup.unheard(session) if one.connection == "crm"]
     root = platforms.folder / hooks.PROJECT
     files = {path.relative_to(root).as_posix(): json.loads(path.read_bytes()) for path in root.rglob("*.json")}
     with requests.Session() as session:
@@ -218,8 +221,8 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
     file = platforms.folder / "personasync.toml"
     mapped = '\n[traits.stage]\nproperty = "lifecyclestage"\nconnection = "crm"\ntype = "text"\n'
     file.write_text(file.read_text("utf-8") + mapped, "utf-8")
-    with opened(platforms, 'public_url = "https://hooks.acme.test"') as bench:
-        setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "crm"])
+    with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
+        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "crm"])
     told = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
 
     properties = [one.get("propertyName") for one in told["config"]["subscriptions"]["crmObjects"]]
@@ -227,23 +230,23 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
 
 
 def test_a_project_that_was_changed_by_hand_is_written_anew(platforms: Platforms) -> None:
-    with opened(platforms, 'public_url = "https://hooks.acme.test"') as bench:
-        setup.create(bench, [one for one in setup.unheard(bench) if one.connection == "crm"])
+    with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
+        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "crm"])
         changed = platforms.folder / hooks.PROJECT / "hsproject.json"
         changed.write_text("{ not json", "utf-8")
 
-        assert said(bench, "crm")["webhooks"][1].endswith("is out of date.")
-        assert [one.action for one in setup.unheard(bench) if one.connection == "crm"] == ["write_files"]
+        assert said(session, "crm")["webhooks"][1].endswith("is out of date.")
+        assert [one.action for one in setup.unheard(session) if one.connection == "crm"] == ["write_files"]
 
 
 def test_doctor_says_when_an_event_last_came(platforms: Platforms) -> None:
-    with opened(platforms, 'public_url = "https://hooks.acme.test"') as bench:
-        never = said(bench, "crm")["deliveries"]
-        bench.control.inbox.take([Event("k", "crm:101", "contact.creation", now())])
-        lately = said(bench, "crm")["deliveries"]
-        other = said(bench, "email")["deliveries"]
-        bench.now = lambda: now() + timedelta(days=8)
-        long_ago = said(bench, "crm")["deliveries"]
+    with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
+        never = said(session, "crm")["deliveries"]
+        session.control.inbox.take([Event("k", "crm:101", "contact.creation", now())])
+        lately = said(session, "crm")["deliveries"]
+        other = said(session, "email")["deliveries"]
+        session.now = lambda: now() + timedelta(days=8)
+        long_ago = said(session, "crm")["deliveries"]
 
     assert never == ("warn", hooks.UNHEARD)
     assert lately[0] == "ok"
@@ -253,10 +256,10 @@ def test_doctor_says_when_an_event_last_came(platforms: Platforms) -> None:
 
 def test_hubspots_secret_must_be_known(platforms: Platforms) -> None:
     (platforms.folder / "secret").write_text(HUBSPOT_APP_SECRET, "utf-8")
-    with opened(platforms, 'public_url = "https://hooks.acme.test"\nhubspot_secret = "file:secret"') as bench:
-        known = said(bench, "crm")["signatures"][0]
+    with opened(platforms, 'public_url = "https://hooks.acme.test"\nhubspot_secret = "file:secret"') as session:
+        known = said(session, "crm")["signatures"][0]
         (platforms.folder / "secret").unlink()
-        unknown = said(bench, "crm")["signatures"][0]
+        unknown = said(session, "crm")["signatures"][0]
 
     assert (known, unknown) == ("ok", "fail")
 

@@ -18,7 +18,7 @@ from sync.cli.main import run
 from sync.clock import now
 from sync.ops.doctor import examine
 from sync.personas import drafts as persona_drafts
-from sync.session import open_workbench
+from sync.session import open_session
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, save
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.settings import load_workspace
@@ -61,7 +61,7 @@ def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> Told:
 
 
 def said(card: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(fact["trait"], fact["value"]): fact for fact in card["facts"]["facts"]}
+    return {(fact["trait"], fact["value"]): fact for fact in card["profile"]["distinctive_traits"]}
 
 
 def test_a_segment_gets_a_draft_behind_what_people_wrote(folder: Path, told: Told) -> None:
@@ -91,12 +91,12 @@ def test_facts_stand_by_family_with_figures_and_without_what_is_sensitive(drafte
     assert facts["source", "fr"]["index"] == facts["language", "fr"]["index"]  # its name is also one of an assignment's
     assert facts["age", ""]["family"] == "demographic"
     assert facts["tier", "gold"]["base"]
-    assert not any("diabetes" in str(fact) for fact in card["facts"].values())
-    typical = card["facts"]["typical"]
+    assert not any("diabetes" in str(fact) for fact in card["profile"].values())
+    typical = card["profile"]["typical"]
     assert typical["alike"] >= 20
     assert {one["trait"]: one["value"] for one in typical["said"]}["country"] == "CH"
     assert not any("@" in one["value"] for one in typical["said"])
-    assert card["facts"]["trust"]["grade"] == "fair"  # nothing but contact records was ever read
+    assert card["profile"]["trust"]["grade"] == "fair"  # nothing but contact records was ever read
     assert card["invention"]["name"] == "Gold members"
     assert "story" in card["to_write"]
 
@@ -139,7 +139,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
 def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
     """Whatever the text, its comments and its line ends; and the draft is read as it was meant."""
     path = folder / "personas.toml"
-    with open_workbench(folder, now=now, environment={}) as bench:
+    with open_session(folder, now=now, environment={}) as session:
 
         @examples(40)
         @given(TEXTS, TEXTS, st.sampled_from(["\n", "\r\n"]), st.sampled_from(["", "\n", "\n\n"]))
@@ -148,14 +148,14 @@ def test_what_a_person_wrote_stays_to_the_byte(folder: Path) -> None:
             lines = [*PERSONAS.splitlines(), f"# {remark}", "[personas.mine]", 'name = "Mine"', f"story = {told}"]
             mine = (end.join(lines) + last.replace("\n", end)).encode()
             path.write_bytes(mine)
-            bench.reload()
+            session.reload()
 
-            assert persona_drafts._write(bench, ["gold"]) == {"gold": "gold"}
+            assert persona_drafts._write(session, ["gold"]) == {"gold": "gold"}
             assert path.read_bytes().startswith(mine)
             assert (b"\r\n" in path.read_bytes()) == (end == "\r\n")
-            assert bench.workspace.personas["mine"].story == story
-            assert bench.workspace.personas["gold"].segments == ("gold",)
-            assert persona_drafts._wanted(bench.workspace, "gold", {}) == ([], {})
+            assert session.workspace.personas["mine"].story == story
+            assert session.workspace.personas["gold"].segments == ("gold",)
+            assert persona_drafts._wanted(session.workspace, "gold", {}) == ([], {})
 
         holds()
 
@@ -203,10 +203,10 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
 def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folder: Path) -> None:
     def findings(days: float) -> list[str]:
         later = now() + timedelta(days=days)
-        with open_workbench(folder, now=lambda: later, environment={}) as bench:
+        with open_session(folder, now=lambda: later, environment={}) as session:
             return [
                 one.message
-                for where, one in examine(bench, only="none")
+                for where, one in examine(session, only="none")
                 if where == "workspace" and one.check == "personas"
             ]
 
@@ -246,10 +246,10 @@ def test_what_can_not_be_done_is_said_with_the_mend(told: Told, arguments: list[
 
 def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(folder: Path, told: Told) -> None:
     """The proposal's people in place of the assignments; its stability stands in the confidence."""
-    with open_workbench(folder, now=now, environment={}) as bench:
-        people = sorted(set(bench.control.links.load()["person_id"].to_pylist()))
-        rows = bench.warehouse.current("contacts").select("platform_id", "properties").to_pyarrow().to_pylist()
-        keys = bench.control.links.mapping()
+    with open_session(folder, now=now, environment={}) as session:
+        people = sorted(set(session.control.links.load()["person_id"].to_pylist()))
+        rows = session.warehouse.current("contacts").select("platform_id", "properties").to_pyarrow().to_pylist()
+        keys = session.control.links.mapping()
     tier = {keys[f"shop:{row['platform_id']}"]: json.loads(row["properties"])["tier"] for row in rows}
     segments = [("kin_a", "gold", 0.91), ("kin_b", "none", 0.55)]
     parts = [
@@ -272,8 +272,8 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
     card = told("personas", "show", "kin_a")
     assert said(card)["country", "CH"]["index"] > 100
     assert said(card)["age", ""]["base"]
-    assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
-    assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
+    assert card["profile"]["trust"]["stability"][0]["jaccard"] == 0.91
+    assert told("personas", "show", "kin_b")["profile"]["trust"]["grade"] == "weak"
     assert (
         "no proposal 'none'" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
     )
@@ -300,7 +300,7 @@ def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_p
     done = told("personas", "draft", "--all")
 
     assert done["silent"] == {"olaf": "All people are in it, so there is nobody to compare with."}
-    assert told("personas", "show", "olaf")["facts"]["facts"] == []
+    assert told("personas", "show", "olaf")["profile"]["distinctive_traits"] == []
 
 
 def test_people_read_the_card_with_invention_apart_from_facts(

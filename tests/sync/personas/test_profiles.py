@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from segmenter.profile.credibility import Trust
-from segmenter.profile.distinctive_traits import Measured
+from segmenter.profile.distinctive_traits import TraitTest
 from segmenter.stats.group_tests import GroupTest
 from sync.clock import now
 from sync.personas.drafts import draft
 from sync.personas.profiles import _silent
-from sync.session import open_workbench
+from sync.session import open_session
 from sync.workspace.toml_reader import append_text
 from tests.sync.described_people import described_people
 
@@ -23,7 +23,7 @@ from tests.sync.described_people import described_people
      (50, 3, "No significant differences: 3 traits were compared")],
 )  # fmt: skip
 def test_a_persona_without_facts_says_why(people: int, compared: int, says: str) -> None:
-    measured = [Measured("x", ((),), GroupTest("chi-squared", 1.0, 0.5), None)] * compared
+    measured = [TraitTest("x", ((),), GroupTest("chi-squared", 1.0, 0.5), None)] * compared
 
     assert says in _silent(Trust(people, 100), (), measured, 20)
 
@@ -32,8 +32,8 @@ def test_what_people_said_of_themselves_made_the_segment(tmp_path: Path) -> None
     """No rule: people say their tier, so the tier is no news; who says something else is in none."""
     segments = '[[segments]]\nname = "gold"\n\n[[segments]]\nname = "others"\n'
     folder = described_people(tmp_path / "workspace", segments=segments, more='\n[classify]\ndeclared = "tier"\n')
-    with open_workbench(folder, now=now, environment={}) as bench:
-        done = draft(bench, "gold")
+    with open_session(folder, now=now, environment={}) as session:
+        done = draft(session, "gold")
 
     gold = done.profiles["gold"]
     assert [one.name for one in gold.trust.sources] == ["declared"]

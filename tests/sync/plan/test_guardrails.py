@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sync.plan.diff import Counts
-from sync.plan.guardrails import Limits, fix, verdict
+from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-LIMITS = Limits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
+LIMITS = GuardrailLimits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
 
 
 def counts(**figures: int) -> Counts:
@@ -26,7 +26,7 @@ def counts(**figures: int) -> Counts:
 
 
 def broken(found: Counts, *, pulled: datetime | None = NOW) -> list[str]:
-    breaches = verdict(found, LIMITS, pulled_at={"crm": pulled}, now=NOW)
+    breaches = broken_limits(found, LIMITS, pulled_at={"crm": pulled}, now=NOW)
     return [breach.guardrail for breach in breaches]
 
 
@@ -61,7 +61,7 @@ def test_data_that_are_missing_or_too_old_decide_nothing(pulled: datetime | None
 
 
 def test_every_refusal_names_the_share_the_limit_and_the_way_on() -> None:
-    [breach] = verdict(counts(replaced=50), LIMITS, pulled_at={"crm": NOW}, now=NOW)
+    [breach] = broken_limits(counts(replaced=50), LIMITS, pulled_at={"crm": NOW}, now=NOW)
 
     assert "50 of 100" in breach.message
     assert "50.0%" in breach.message
@@ -69,7 +69,9 @@ def test_every_refusal_names_the_share_the_limit_and_the_way_on() -> None:
 
 
 def test_the_fix_names_every_guardrail_at_once_and_what_a_pull_settles_first() -> None:
-    assert fix([]) == ""
-    assert "`personasync apply --override max_changed --override max_removed`" in fix(["max_changed", "max_removed"])
-    assert "`personasync pull`" in fix(["max_changed", "unread_apply"])
-    assert "--override" not in fix(["max_changed", "unread_apply"])
+    assert how_to_override([]) == ""
+    assert "`personasync apply --override max_changed --override max_removed`" in how_to_override(
+        ["max_changed", "max_removed"]
+    )
+    assert "`personasync pull`" in how_to_override(["max_changed", "unread_apply"])
+    assert "--override" not in how_to_override(["max_changed", "unread_apply"])

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import FixSettingsError
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
 from sync.preview.job import preview
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms, edit
 
 
-def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(ready: Workbench, tmp_path: Path) -> None:
+def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(ready: Session, tmp_path: Path) -> None:
     path = tmp_path / "mail.html"
     path.write_text("<h1>*|PS_HEAD|*</h1>*|IF:PERSONA=nora_new|*new*|END:IF|*\n*|NOBODY|*", "utf-8")
 
@@ -36,7 +36,7 @@ def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(re
 
 
 def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_contact(
-    ready: Workbench, platforms: Platforms, tmp_path: Path
+    ready: Session, platforms: Platforms, tmp_path: Path
 ) -> None:
     member = next(one for one in platforms.members() if one["status"] == "subscribed")
     fields = platforms.email.fields(AUDIENCE)
@@ -51,7 +51,7 @@ def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_
     alone = preview(ready, path, contact=member["email_address"])
     path.write_text("{{ contact.firstname }} {{ contact.nothing }}{{ contact.personasync_segment }}", "utf-8")
     crm = preview(ready, path, persona="nora_new")
-    platforms.sandbox.journal.faults[:] = [Fault(kind="html", platform="hubspot", status=200, times=10_000)]
+    platforms.sandbox.journal.faults[:] = [InjectedFault(kind="html", platform="hubspot", status=200, times=10_000)]
     silent = preview(ready, path, persona="nora_new")
 
     assert everybody.shown[0].html == "[First Name], [Last Name]: [e-mail address] near [LIST:NAME]"
@@ -71,7 +71,7 @@ def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_
 
 
 def test_segments_out_of_focus_are_shown_what_they_will_get(
-    ready: Workbench, platforms: Platforms, tmp_path: Path
+    ready: Session, platforms: Platforms, tmp_path: Path
 ) -> None:
     path = tmp_path / "mail.html"
     path.write_text("*|PS_HEAD|*", "utf-8")

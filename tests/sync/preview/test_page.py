@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from sync.preview.job import preview
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-def test_the_sheet_reads_at_three_widths(ready: Workbench, browser: Browser, tmp_path: Path) -> None:
+def test_the_sheet_reads_at_three_widths(ready: Session, browser: Browser, tmp_path: Path) -> None:
     template, sheet = tmp_path / "mail.html", tmp_path / "preview.html"
     template.write_text(MAIL, "utf-8")
     found = preview(ready, template)

@@ -19,9 +19,9 @@ from sync.clock import now
 from sync.control import Control, open_control
 from sync.ops.doctor import examine
 from sync.plan.job import plan
-from sync.pull.identities import POSITION, follow, heal, is_replaced, position_of, unlinked
+from sync.pull.identities import POSITION, follow_identities, heal, is_replaced, position_of, unlinked
 from sync.pull.job import Pulled, pull
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from sync.warehouse.store import Warehouse, open_warehouse
 from tests.examples import examples
 from tests.sync.conftest import Platforms
@@ -58,7 +58,7 @@ def append(folder: Path, people: Sequence[Person], day: int = 0) -> None:
 
 def followed(folder: Path) -> None:
     with stores(folder) as (warehouse, control):
-        follow(warehouse, control, "run")
+        follow_identities(warehouse, control, "run")
 
 
 def links(folder: Path) -> dict[str, str]:
@@ -91,7 +91,7 @@ def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(
             opened = stores(folder)
             warehouse, control = opened.__enter__()
         elif step == "follow":
-            follow(warehouse, control, "run")
+            follow_identities(warehouse, control, "run")
         else:
             shown.update([] if isinstance(step, str) else step)
             rows = contacts(list(shown.items()) if isinstance(step, str) else step)
@@ -109,7 +109,7 @@ def test_who_comes_after_a_day_of_little_news_is_followed(tmp_path: Path) -> Non
     append(tmp_path, everybody)
     with stores(tmp_path) as (warehouse, control):  # one process: all but one are known
         warehouse.append(CONTACTS.name, contacts([(30, 0), *everybody]), recorded_at=START + timedelta(days=1))
-        follow(warehouse, control, "run")
+        follow_identities(warehouse, control, "run")
     append(tmp_path, [(31, 0)], day=2)
     followed(tmp_path)
 
@@ -163,16 +163,16 @@ def test_a_healing_that_was_killed_begins_again(tmp_path: Path) -> None:
 
 
 def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: Platforms) -> None:
-    with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-        pull(bench)
-        persons = bench.control.links.persons()
-        passed_over = [key for key in bench.control.links.mapping() if key.startswith("crm:")][:7]
-        bench.control.links.drop(passed_over)
-        bench.control.cursors.move(*POSITION, {"sequence": "1000000"}, "run")
-        before = [(name, one.state, one.message) for name, one in examine(bench) if one.check == "people"]
-    with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-        pulled = pull(bench)
-        after = [one for _, one in examine(bench) if one.check == "people"]
+    with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+        pull(session)
+        persons = session.control.links.persons()
+        passed_over = [key for key in session.control.links.mapping() if key.startswith("crm:")][:7]
+        session.control.links.drop(passed_over)
+        session.control.cursors.move(*POSITION, {"sequence": "1000000"}, "run")
+        before = [(name, one.state, one.message) for name, one in examine(session) if one.check == "people"]
+    with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+        pulled = pull(session)
+        after = [one for _, one in examine(session) if one.check == "people"]
 
     told = "7 active contacts are not linked to a person and get no persona."
     assert before == [("workspace", "fail", told)]
@@ -181,13 +181,13 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
 
 
 def test_a_full_pull_links_whoever_is_not(platforms: Platforms) -> None:
-    with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-        pull(bench)
-        bench.control.links.drop([key for key in bench.control.links.mapping() if key.startswith("email:")][:4])
+    with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+        pull(session)
+        session.control.links.drop([key for key in session.control.links.mapping() if key.startswith("email:")][:4])
 
-        assert pull(bench).healed == 0
-        assert pull(bench, full=True).healed == 4
-        assert unlinked(bench.warehouse, bench.control) == 0
+        assert pull(session).healed == 0
+        assert pull(session, full=True).healed == 4
+        assert unlinked(session.warehouse, session.control) == 0
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -195,11 +195,11 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     file, copy = platforms.folder / ".personasync" / "warehouse.duckdb", platforms.folder / "older.duckdb"
 
     def pulled() -> tuple[Pulled, int, int]:
-        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-            done = pull(bench)
-            count = int(bench.warehouse.current(CONTACTS.name).count().to_pyarrow().as_py())
-            assert not is_replaced(bench.warehouse, bench.control)
-            return done, count, unlinked(bench.warehouse, bench.control)
+        with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+            done = pull(session)
+            count = int(session.warehouse.current(CONTACTS.name).count().to_pyarrow().as_py())
+            assert not is_replaced(session.warehouse, session.control)
+            return done, count, unlinked(session.warehouse, session.control)
 
     _, everybody, _ = pulled()
     shutil.copy(file, copy)
@@ -214,11 +214,11 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     assert "all records were read again" in str(healed(done)[0])
 
 
-def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(bench: Workbench, applied: str) -> None:
-    bench.control.runs.finish(bench.control.runs.begin("pull"), "failed", {})
-    after_a_kill = [one.guardrail for one in plan(bench).breaches]
-    pull(bench)
+def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(session: Session, applied: str) -> None:
+    session.control.runs.finish(session.control.runs.begin("pull"), "failed", {})
+    after_a_kill = [one.guardrail for one in plan(session).breaches]
+    pull(session)
 
     assert applied
     assert "unread_apply" in after_a_kill
-    assert "unread_apply" not in [one.guardrail for one in plan(bench).breaches]
+    assert "unread_apply" not in [one.guardrail for one in plan(session).breaches]

@@ -15,7 +15,7 @@ from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms, Run, edit, say
 
 __all__ = ["say"]
@@ -59,11 +59,11 @@ def test_the_second_day_wants_no_tag_again_and_who_leaves_a_segment_loses_its_ta
 
 
 def test_a_workspace_that_knew_members_by_their_hashes_is_right_after_the_next_pull(
-    platforms: Platforms, bench: Workbench, applied: str
+    platforms: Platforms, session: Session, applied: str
 ) -> None:
     """What 0.1.0 noted on a real account: everybody's tags under the hash of the address, and nothing new to read."""
-    pull(bench)
-    cursor = bench.control.cursors.get("email", "memberships")
+    pull(session)
+    cursor = session.control.cursors.get("email", "memberships")
     groups = [key.removeprefix("held ") for key in cursor if key.startswith("held ")]
     rows = [
         {"connection": "email", "group_name": name.removeprefix("ps:"), "platform_id": key, "member": True}
@@ -72,16 +72,16 @@ def test_a_workspace_that_knew_members_by_their_hashes_is_right_after_the_next_p
         for name in tags(platforms).get(member["contact_id"], ())
     ]
     hashes = pa.Table.from_pylist(rows, schema=MEMBERSHIPS.columns)
-    bench.warehouse.replace_snapshot(hashes, connection="email", groups=groups, recorded_at=bench.now())
+    session.warehouse.replace_snapshot(hashes, connection="email", groups=groups, recorded_at=session.now())
     old = {key.replace("held ", "tag "): value for key, value in cursor.items()}
-    bench.control.cursors.move("email", "memberships", old, applied)
-    broken = len(plan(bench).plan.changes)
-    pull(bench)
+    session.control.cursors.move("email", "memberships", old, applied)
+    broken = len(plan(session).plan.changes)
+    pull(session)
 
-    current = bench.warehouse.current(MEMBERSHIPS.name)
+    current = session.warehouse.current(MEMBERSHIPS.name)
     known = current.filter(current.connection == "email", current.member).to_pyarrow().to_pylist()
     assert broken == len(rows) > 20
-    assert len(plan(bench).plan.changes) == 0
+    assert len(plan(session).plan.changes) == 0
     assert {(row["platform_id"], f"ps:{row['group_name']}") for row in known} == {
         (key, name) for key, held in tags(platforms).items() for name in held
     }

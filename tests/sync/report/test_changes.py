@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from sync.report.changes import Facts, changes, facts_of
+from sync.report.changes import KeyFigures, key_figures_of, report_changes
 
-BEFORE = Facts(
+BEFORE = KeyFigures(
     "2026-10-01T08:00:00+00:00",
     names={"rita": "Rita Regular", "gus": "Gus Gift", "old": "Old Ollie"},
     shares={"rita": 0.2, "gus": 0.3},
@@ -18,11 +18,11 @@ BEFORE = Facts(
 
 
 def test_a_report_like_the_last_one_says_that_nothing_changed() -> None:
-    assert changes(BEFORE, BEFORE) == ["No significant changes since the last report (2026-10-01 08:00 UTC)."]
+    assert report_changes(BEFORE, BEFORE) == ["No significant changes since the last report (2026-10-01 08:00 UTC)."]
 
 
 def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None:
-    now = Facts(
+    now = KeyFigures(
         "2026-11-01T08:00:00+00:00",
         names={"rita": "Rita Returns", "gus": "Gus Gift", "nora": "Nora New"},
         shares={"rita": 0.26, "gus": 0.31, "nora": 0.1},
@@ -31,7 +31,7 @@ def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None
         verdicts={"May": "more", "June": "none"},
     )
 
-    assert changes(BEFORE, now) == [
+    assert report_changes(BEFORE, now) == [
         "Rita Regular is now called Rita Returns.",
         "Nora New is a new persona.",
         "Old Ollie is no longer a persona.",
@@ -48,13 +48,13 @@ def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None
 def test_people_who_were_assigned_for_the_first_time_did_not_grow() -> None:
     nobody = replace(BEFORE, shares={"rita": 0.0, "gus": 0.0})
 
-    assert not [line for line in changes(nobody, BEFORE) if "grew" in line]
+    assert not [line for line in report_changes(nobody, BEFORE) if "grew" in line]
 
 
 def test_facts_survive_being_kept_as_json() -> None:
-    assert facts_of(json.loads(json.dumps(BEFORE.document()))) == BEFORE
+    assert key_figures_of(json.loads(json.dumps(BEFORE.document()))) == BEFORE
 
 
 def test_facts_of_another_form_are_none() -> None:
-    assert facts_of(None) is None
-    assert facts_of({"made_at": "2026-10-01", "unknown": 1}) is None
+    assert key_figures_of(None) is None
+    assert key_figures_of({"made_at": "2026-10-01", "unknown": 1}) is None

@@ -14,9 +14,9 @@ from connectors.sandbox.fill import fill
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from sync.clock import now
-from sync.ops.demo import make_workspace, send_campaign
+from sync.ops.demo import make_workspace, send_demo_campaign
 from sync.ops.run import run_loop
-from sync.session import open_workbench
+from sync.session import open_session
 from tests.sync.chromium import CHROMIUM, LOWEST_CONTRAST, QUIET, READABLE
 
 pytestmark = pytest.mark.browser
@@ -42,13 +42,13 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
         access = sandbox.access
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
-        with open_workbench(folder, now=now, environment=environment) as bench:
+        with open_session(folder, now=now, environment=environment) as session:
 
             def campaign() -> None:
-                send_campaign(access)
+                send_demo_campaign(access)
                 marketer.advance_clock(access["mailchimp_url"], days=4)
 
-            done = run_loop(bench, as_of=bench.now(), set_up=True, before_results=campaign)
+            done = run_loop(session, as_of=session.now(), set_up=True, before_results=campaign)
     return done.written.path
 
 

@@ -15,7 +15,7 @@ from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, TableSchema
 from sync.assign.job import assign
 from sync.clock import now
 from sync.pull.job import pull
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 
 MAIN = '[workspace]\nname = "W"\n[connections.shop]\nconnector = "files"\ncontacts = "contacts.csv"\n[traits.kind]\n'
 MAIN += 'connection = "shop"\nproperty = "kind"\n[personalize]\nmin_audience = 1\n'
@@ -24,10 +24,10 @@ PERSONAS = '[personas.bo]\nname = "Bo"\nsegments = ["everybody"]\nstory = "Buys.
 
 
 @contextmanager
-def opened(folder: Path, *, day: float = 0) -> Iterator[Workbench]:
+def opened(folder: Path, *, day: float = 0) -> Iterator[Session]:
     """Open the workspace as it is *day* days from now."""
-    with open_workbench(folder, now=lambda: now() + timedelta(days=day), environment={}) as bench:
-        yield bench
+    with open_session(folder, now=lambda: now() + timedelta(days=day), environment={}) as session:
+        yield session
 
 
 def made(folder: Path, people: int) -> Path:
@@ -38,22 +38,22 @@ def made(folder: Path, people: int) -> Path:
         csv.writer(file).writerows(rows)
     for name, text in (("personasync", MAIN), ("segments", SEGMENTS), ("personas", PERSONAS)):
         (folder / f"{name}.toml").write_text(text, "utf-8")
-    with opened(folder, day=-60) as bench:
-        pull(bench)
-        assign(bench, as_of=bench.now())
+    with opened(folder, day=-60) as session:
+        pull(session)
+        assign(session, as_of=session.now())
     return folder
 
 
-def contact_of(bench: Workbench) -> dict[str, str]:
+def contact_of(session: Session) -> dict[str, str]:
     """Return the contact of each person."""
-    return {person: key for key, person in bench.control.links.mapping().items() if key.startswith("shop:")}
+    return {person: key for key, person in session.control.links.mapping().items() if key.startswith("shop:")}
 
 
-def mail(bench: Workbench, name: str, at: datetime, contacts: Sequence[str], clicks: int, **of: Any) -> None:
+def mail(session: Session, name: str, at: datetime, contacts: Sequence[str], clicks: int, **of: Any) -> None:
     """Let a mail go out to *contacts*, of whom the first *clicks* click.
 
     Args:
-        bench: The open workspace.
+        session: The open workspace.
         name: Of the mail; its id too.
         at: When it was sent.
         contacts: Their keys.
@@ -63,26 +63,26 @@ def mail(bench: Workbench, name: str, at: datetime, contacts: Sequence[str], cli
     key = {"connection": "shop", "campaign_id": name}
     variant = of.get("variant")
     _append(
-        bench,
+        session,
         CAMPAIGNS,
         [{**key, "parent_id": of.get("parent"), "name": name, "variant": variant, "state": "sent", "sent_at": at}],
     )
     sent = [{**key, "contact_key": one, "at": at, "status": "sent", "variant": variant} for one in contacts]
-    _append(bench, DELIVERIES, sent)
+    _append(session, DELIVERIES, sent)
     clicked = [
         {**key, "event_id": f"{name} {one}", "kind": "click", "contact_key": one, "at": at + timedelta(hours=1)}
         for one in contacts[:clicks]
     ]
-    _append(bench, ENGAGEMENTS, clicked)
+    _append(session, ENGAGEMENTS, clicked)
 
 
-def campaign(bench: Workbench, name: str, at: datetime, variants: Mapping[str, tuple[Sequence[str], int]]) -> None:
+def campaign(session: Session, name: str, at: datetime, variants: Mapping[str, tuple[Sequence[str], int]]) -> None:
     """Let a campaign go out in variants: whom each reaches, and how many of them click."""
-    _append(bench, CAMPAIGNS, [{"connection": "shop", "campaign_id": name, "name": name, "sent_at": at}])
+    _append(session, CAMPAIGNS, [{"connection": "shop", "campaign_id": name, "name": name, "sent_at": at}])
     for variant, (contacts, clicks) in variants.items():
-        mail(bench, f"{name} {variant}", at, contacts, clicks, parent=name, variant=variant)
+        mail(session, f"{name} {variant}", at, contacts, clicks, parent=name, variant=variant)
 
 
-def _append(bench: Workbench, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
+def _append(session: Session, schema: TableSchema, rows: list[dict[str, Any]]) -> None:
     whole = [dict.fromkeys(schema.columns.names) | row for row in rows]
-    bench.warehouse.append(schema.name, pa.Table.from_pylist(whole, schema=schema.columns), recorded_at=bench.now())
+    session.warehouse.append(schema.name, pa.Table.from_pylist(whole, schema=schema.columns), recorded_at=session.now())

@@ -16,9 +16,9 @@ from connectors.sandbox.fill import AUDIENCE
 from segmenter.lift.exposures import BEFORE_ANY
 from sync.results import lift as lifting
 from sync.results import offers as learning
-from sync.results.campaigns import campaigns
+from sync.results.campaigns import newest_campaigns
 from sync.results.job import results
-from sync.session import Workbench
+from sync.session import Session
 from tests.sync.conftest import Platforms
 
 VARIANTS = {"plain": "<p>News</p>", "sale": "<p>Save 20% in the sale</p>"}
@@ -31,25 +31,25 @@ def send(platforms: Platforms, title: str = "November") -> str:
     )
 
 
-def let_pass(platforms: Platforms, bench: Workbench, days: float) -> None:
+def let_pass(platforms: Platforms, session: Session, days: float) -> None:
     marketer.advance_clock(platforms.sandbox.access["mailchimp_url"], days=days)
-    before = bench.now
-    bench.now = lambda: before() + timedelta(days=days)
+    before = session.now
+    session.now = lambda: before() + timedelta(days=days)
 
 
-def counted(bench: Workbench, table: str = ENGAGEMENTS.name) -> set[tuple[Any, ...]]:
-    rows = bench.warehouse.current(table).to_pyarrow().to_pylist()
+def counted(session: Session, table: str = ENGAGEMENTS.name) -> set[tuple[Any, ...]]:
+    rows = session.warehouse.current(table).to_pyarrow().to_pylist()
     return {tuple(sorted((key, str(value)) for key, value in row.items())) for row in rows}
 
 
 @pytest.fixture
-def pushed(bench: Workbench, applied: str) -> Workbench:
+def pushed(session: Session, applied: str) -> Session:
     """A workspace whose first plan was applied."""
     del applied
-    return bench
+    return session
 
 
-def test_late_answers_are_found_and_nothing_counts_twice(platforms: Platforms, pushed: Workbench) -> None:
+def test_late_answers_are_found_and_nothing_counts_twice(platforms: Platforms, pushed: Session) -> None:
     send(platforms)
     let_pass(platforms, pushed, 0.2)
     results(pushed)
@@ -59,7 +59,7 @@ def test_late_answers_are_found_and_nothing_counts_twice(platforms: Platforms, p
     late = counted(pushed)
     again = results(pushed)
 
-    stated = next(row for row in campaigns(pushed) if row.name == "November").totals
+    stated = next(row for row in newest_campaigns(pushed) if row.name == "November").totals
     clicked = {row["contact_key"] for row in _clicks(pushed)}
     assert 0 < len(early) < len(late)
     assert early < late
@@ -67,13 +67,13 @@ def test_late_answers_are_found_and_nothing_counts_twice(platforms: Platforms, p
     assert sum(again.versions.values()) == 0
 
 
-def _clicks(bench: Workbench) -> list[Mapping[str, Any]]:
-    table = bench.warehouse.current(ENGAGEMENTS.name)
+def _clicks(session: Session) -> list[Mapping[str, Any]]:
+    table = session.warehouse.current(ENGAGEMENTS.name)
     found: list[Mapping[str, Any]] = table.filter(table.kind == "click").to_pyarrow().to_pylist()
     return found
 
 
-def test_a_campaign_that_was_deleted_on_the_platform_keeps_its_results(platforms: Platforms, pushed: Workbench) -> None:
+def test_a_campaign_that_was_deleted_on_the_platform_keeps_its_results(platforms: Platforms, pushed: Session) -> None:
     campaign = send(platforms)
     let_pass(platforms, pushed, 4)
     results(pushed)
@@ -85,7 +85,7 @@ def test_a_campaign_that_was_deleted_on_the_platform_keeps_its_results(platforms
     assert lifting.lift_of_campaign(pushed, "November").comparisons
 
 
-def test_two_campaigns_of_one_name_are_told_apart_by_their_ids(platforms: Platforms, pushed: Workbench) -> None:
+def test_two_campaigns_of_one_name_are_told_apart_by_their_ids(platforms: Platforms, pushed: Session) -> None:
     first, second = send(platforms), send(platforms)
     let_pass(platforms, pushed, 4)
     results(pushed)
@@ -96,16 +96,16 @@ def test_two_campaigns_of_one_name_are_told_apart_by_their_ids(platforms: Platfo
     assert lifting.lift_of_campaign(pushed, first).about == "November"
 
 
-def test_mails_from_before_any_assignment_say_so(platforms: Platforms, ready: Workbench) -> None:
+def test_mails_from_before_any_assignment_say_so(platforms: Platforms, ready: Session) -> None:
     ready.warehouse.engine.truncate_table(ASSIGNMENTS.name)
     send(platforms)
     let_pass(platforms, ready, 4)
     results(ready)
 
-    assert {row.persona for row in campaigns(ready)[0].rows} == {BEFORE_ANY}
+    assert {row.persona for row in newest_campaigns(ready)[0].rows} == {BEFORE_ANY}
 
 
-def test_amounts_of_other_currencies_are_left_out_and_told(platforms: Platforms, pushed: Workbench) -> None:
+def test_amounts_of_other_currencies_are_left_out_and_told(platforms: Platforms, pushed: Session) -> None:
     send(platforms)
     let_pass(platforms, pushed, 4)
     results(pushed)
@@ -128,7 +128,7 @@ def test_amounts_of_other_currencies_are_left_out_and_told(platforms: Platforms,
     assert mixed.difference == pytest.approx(plain.difference)
 
 
-def test_offers_of_all_campaigns_come_together(platforms: Platforms, pushed: Workbench) -> None:
+def test_offers_of_all_campaigns_come_together(platforms: Platforms, pushed: Session) -> None:
     with pytest.raises(FixSettingsError, match="No campaign had variants"):
         learning.offers(pushed)
     send(platforms, "One")

@@ -55,11 +55,11 @@ def shop(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Sho
 
 
 def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(shop: Shop) -> None:
-    with opened(shop.folder) as bench:
-        people, half = sorted(contact_of(bench).values()), PEOPLE // 2
+    with opened(shop.folder) as session:
+        people, half = sorted(contact_of(session).values()), PEOPLE // 2
         one, two = people[:half], people[half:]
-        campaign(bench, "Spring", bench.now() - timedelta(days=40), {"sale": (one, 24), "early": (two, 24)})
-        campaign(bench, "Autumn", bench.now() - timedelta(days=20), {"gift": (one, 72), "welcome": (two, 72)})
+        campaign(session, "Spring", session.now() - timedelta(days=40), {"sale": (one, 24), "early": (two, 24)})
+        campaign(session, "Autumn", session.now() - timedelta(days=20), {"gift": (one, 72), "welcome": (two, 72)})
     found, report, told = shop.say("offers"), shop.say("report"), shop.told("offers")
 
     assert [one["supported"] for one in found["personas"]] == [False, False]
@@ -78,25 +78,25 @@ def test_a_report_before_any_campaign_stops_and_praises_nothing_and_says_what_to
 
 
 def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop) -> None:
-    with opened(shop.folder) as bench:
-        people, half = sorted(contact_of(bench).values()), PEOPLE // 2
+    with opened(shop.folder) as session:
+        people, half = sorted(contact_of(session).values()), PEOPLE // 2
         for name in ("Spring", "Autumn"):
             parts = {"a": (people[:half], 30), "b": (people[half:], 30)}
-            campaign(bench, name, bench.now() - timedelta(days=20), parts)
+            campaign(session, name, session.now() - timedelta(days=20), parts)
     found = shop.say("offers")
 
     assert found["never_compared"]["Bo"] == [["Autumn: a", "Autumn: b"], ["Spring: a", "Spring: b"]]
 
 
-def dealt(shop: Shop, **changes: Any) -> dict[str, list[str]]:
+def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
     """Deal everybody into the experiment "spring"; the contacts of each arm."""
-    with opened(shop.folder, day=BEGIN) as bench:
-        one = Experiment("spring", "s", {"old": 0.5, "new": 0.5}, bench.now() - timedelta(hours=1), **changes)
-        experiments.create(bench, one)
-        bench.reload()
-        assign(bench, as_of=bench.now(), override=frozenset({"max_data_age_hours"}))
-        arms = bench.warehouse.current(ARMS.name)
-        key = contact_of(bench)
+    with opened(shop.folder, day=BEGIN) as session:
+        one = Experiment("spring", "s", {"old": 0.5, "new": 0.5}, session.now() - timedelta(hours=1), **changes)
+        experiments.create_experiment(session, one)
+        session.reload()
+        assign(session, as_of=session.now(), override=frozenset({"max_data_age_hours"}))
+        arms = session.warehouse.current(ARMS.name)
+        key = contact_of(session)
         found: dict[str, list[str]] = {}
         for row in arms.filter(arms.experiment == "spring").order_by("person_id").to_pyarrow().to_pylist():
             found.setdefault(row["arm"], []).append(key[row["person_id"]])
@@ -105,16 +105,16 @@ def dealt(shop: Shop, **changes: Any) -> dict[str, list[str]]:
 
 def sent(shop: Shop, *mails: tuple[float, str, Sequence[str], int]) -> None:
     """Send mails (days after the beginning, name, to whom, how many click), and end the experiment."""
-    with opened(shop.folder) as bench:
+    with opened(shop.folder) as session:
         for day, name, contacts, clicks in mails:
-            mail(bench, name, bench.now() + timedelta(days=BEGIN + day), contacts, clicks)
-    with opened(shop.folder, day=-5) as bench:
-        experiments.end(bench, "spring", bench.now())
+            mail(session, name, session.now() + timedelta(days=BEGIN + day), contacts, clicks)
+    with opened(shop.folder, day=-5) as session:
+        experiments.end_experiment(session, "spring", session.now())
 
 
 def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
     """Each mail is clicked by a tenth, by others each time: of the new arm's people nearly a third clicked once."""
-    arms = dealt(shop)
+    arms = allocated(shop)
     old, new = arms["old"], arms["new"]
     more = [(2.0 + n, f"reminder {n}", new[100 * n :] + new[: 100 * n], len(new) // 10) for n in (1, 2)]
     sent(shop, (1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10), *more)
@@ -127,7 +127,7 @@ def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
 
 
 def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
-    arms = dealt(shop)
+    arms = allocated(shop)
     old, new = arms["old"], arms["new"]
     everybody = [*new[: len(new) // 2], *old[: len(old) // 10], *new[len(new) // 2 :], *old[len(old) // 10 :]]
     own = ((1, "old words", old, len(old) // 10), (1.1, "new words", new, len(new) // 10))
@@ -139,7 +139,7 @@ def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
 
 
 def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop) -> None:
-    arms = dealt(shop)
+    arms = allocated(shop)
     old, new = arms["old"], arms["new"]
     for_it = ((1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 5))
     again = ((15, "old again", old[::-1], len(old) // 20), (15.1, "new again", new[::-1], len(new) // 5))
@@ -154,7 +154,7 @@ def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop
 
 
 def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> None:
-    arms = dealt(shop)
+    arms = allocated(shop)
     old, new = arms["old"], arms["new"]
     sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new[: len(new) // 2], len(new) // 5))
     status, told = shop.told("offers")
@@ -165,11 +165,11 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
 
 
 def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) -> None:
-    arms = dealt(shop)
-    with opened(shop.folder, day=BEGIN) as bench:
-        table = bench.warehouse.current(ARMS.name)
+    arms = allocated(shop)
+    with opened(shop.folder, day=BEGIN) as session:
+        table = session.warehouse.current(ARMS.name)
         moved = table.filter(table.arm == "new").order_by("person_id").limit(200).mutate(arm=ibis.literal("old"))
-        bench.warehouse.append(ARMS.name, moved.to_pyarrow().cast(ARMS.columns), recorded_at=bench.now())
+        session.warehouse.append(ARMS.name, moved.to_pyarrow().cast(ARMS.columns), recorded_at=session.now())
     sent(shop, (1, "old words", arms["old"], 30), (1.1, "new words", arms["new"], 200))
     told = shop.told("offers")[1]
 

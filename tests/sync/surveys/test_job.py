@@ -68,10 +68,10 @@ def write(path: Path, rows: list[list[str]], separator: str = ",") -> Path:
 
 def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder / "answers.csv", answers())
-    design = ["survey", "design", str(file), "--segment", "segment", "--items", "3"]
+    design = ["survey", "design", str(file), "--segment", "segment", "--length", "3"]
 
     made, document, _ = say(capsys, *design, "--tool", "leads", "--survey", "answers", "--json")
-    longer, shown, _ = say(capsys, *design[:-2], "--items", "5", "--tool", "members")
+    longer, shown, _ = say(capsys, *design[:-2], "--length", "5", "--tool", "members")
     _, before, _ = say(capsys, "survey", "list", "--json")
     for name, into in (("traits.toml", "personasync.toml"), ("segments.toml", "segments.toml")):
         text = (folder / into).read_text("utf-8") + (folder / "survey-leads" / name).read_text("utf-8")
@@ -97,7 +97,7 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
 ) -> None:
     rows = [[cell.replace("1", "Yes").replace("0", "No") if n and p > 1 else cell for p, cell in enumerate(row)]
             for n, row in enumerate(answers())]  # fmt: skip
-    say(capsys, "survey", "design", str(write(folder / "a.csv", rows)), "--segment", "segment", "--items", "3")
+    say(capsys, "survey", "design", str(write(folder / "a.csv", rows)), "--segment", "segment", "--length", "3")
     new = [["email", "cheap", "tasty", "fresh"], ["=cmd()", "Yes", "no", "No"], ["b@people.test", "Yes", "", ""]]
 
     status, document, _ = say(
@@ -123,7 +123,7 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
     [
         ({}, [], "The answers have no segments. Name the segment column: --segment NAME"),
         ({}, ["--segment", "nope"], "a.csv has no column 'nope'"),
-        ({}, ["--segment", "segment", "--items", "9"], "it needs 9 usable items, you have 6"),
+        ({}, ["--segment", "segment", "--length", "9"], "it needs 9 usable items, you have 6"),
         ({}, ["--segment", "segment", "--reverse", "nope"], "There is no item 'nope' to reverse"),
         ({(5, 2): "tow"}, ["--segment", "segment"], "a.csv, row 6, column 'cheap': 'tow' is not a number"),
         ({}, ["-k", "4", "--question", "same"], "No item is left to learn from"),
@@ -156,7 +156,7 @@ def test_a_sensitive_question_is_left_out_until_the_purpose_names_it(
     rows = answers()
     rows[0][4] = "has children"
     file = write(folder / "a.csv", rows)
-    design = ["survey", "design", str(file), "--segment", "segment", "--tool", "t", "--items", "3", "--json"]
+    design = ["survey", "design", str(file), "--segment", "segment", "--tool", "t", "--length", "3", "--json"]
 
     _, without, _ = say(capsys, *design)
     main = folder / "personasync.toml"
@@ -194,7 +194,7 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
 
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(folder / "a.csv", answers())
-    say(capsys, "survey", "design", str(file), "--segment", "segment", "--tool", "a_long_name_of_tool", "--items", "6")
+    say(capsys, "survey", "design", str(file), "--segment", "segment", "--tool", "a_long_name_of_tool", "--length", "6")
     out = folder / "survey-a_long_name_of_tool"
 
     hubspot = json.loads((out / "hubspot-properties.json").read_text("utf-8"))["inputs"]
@@ -213,7 +213,7 @@ def test_the_form_needs_nothing_else_and_hostile_questions_stay_text(
 ) -> None:
     file = write(folder / "a.csv", answers())
     texts = write(folder / "texts.csv", [["item", "text"], ["cheap", "<script>alert(1)</script>"]])
-    options = ["--segment", "segment", "--items", "3", "--texts", str(texts)]
+    options = ["--segment", "segment", "--length", "3", "--texts", str(texts)]
     say(capsys, "survey", "design", str(file), *options)
 
     page = (folder / "survey-short" / "form.html").read_text("utf-8")

@@ -14,22 +14,22 @@ from connectors.records import ORDERS, VALUES
 from sync.assign.job import assign
 from sync.clock import now
 from sync.plan.job import plan
-from sync.pull.identities import follow
+from sync.pull.identities import follow_identities
 from sync.pull.job import pull
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from sync.traits.clv import value_people
 from sync.traits.compute import measured
-from sync.value.ranking import document, rank_segments
+from sync.value.ranking import rank_segments, ranking_document
 from tests.segmenter.value.histories import simulated
 from tests.sync.conftest import Platforms
 
 
-def sell(bench: Workbench, people: int = 700) -> None:
+def sell(session: Session, people: int = 700) -> None:
     """Give people orders: as a BG/NBD draws them, over a year and a half."""
     buyers, _ = simulated(people, np.random.default_rng(3))
     rows = []
     for place, who in enumerate(buyers.person_ids):
-        first = bench.now() - timedelta(weeks=float(buyers.observed[place]))
+        first = session.now() - timedelta(weeks=float(buyers.observed[place]))
         repeats = int(buyers.repeats[place])
         at = [0.0, *np.linspace(1, max(1.0, buyers.last[place]), repeats)]
         rows += [
@@ -45,8 +45,8 @@ def sell(bench: Workbench, people: int = 700) -> None:
             }
             for n, week in enumerate(at)
         ]
-    bench.warehouse.append(ORDERS.name, pa.Table.from_pylist(rows, schema=ORDERS.columns), recorded_at=bench.now())
-    contacts = bench.warehouse.current("contacts").to_pyarrow().to_pylist()
+    session.warehouse.append(ORDERS.name, pa.Table.from_pylist(rows, schema=ORDERS.columns), recorded_at=session.now())
+    contacts = session.warehouse.current("contacts").to_pyarrow().to_pylist()
     made = [
         {
             **contacts[0],
@@ -59,53 +59,53 @@ def sell(bench: Workbench, people: int = 700) -> None:
         }
         for who in buyers.person_ids
     ]
-    schema = bench.warehouse.current("contacts").to_pyarrow().schema
-    bench.warehouse.append("contacts", pa.Table.from_pylist(made, schema=schema), recorded_at=bench.now())
-    follow(bench.warehouse, bench.control, "000000000000")
+    schema = session.warehouse.current("contacts").to_pyarrow().schema
+    session.warehouse.append("contacts", pa.Table.from_pylist(made, schema=schema), recorded_at=session.now())
+    follow_identities(session.warehouse, session.control, "000000000000")
 
 
-def test_too_few_buyers_are_told_with_both_numbers_and_nobody_has_a_value(bench: Workbench) -> None:
-    pull(bench)
-    as_of = bench.now()
-    done = assign(bench, as_of=as_of)
+def test_too_few_buyers_are_told_with_both_numbers_and_nobody_has_a_value(session: Session) -> None:
+    pull(session)
+    as_of = session.now()
+    done = assign(session, as_of=as_of)
 
     assert any(one.startswith("The value model needs 500 buyers, you have ") for one in done.value_notes)
-    assert measured(bench, as_of).clv.count().to_pyarrow().as_py() == 0
+    assert measured(session, as_of).clv.count().to_pyarrow().as_py() == 0
 
 
-def test_values_are_traits_of_the_moment_and_are_written_once(bench: Workbench) -> None:
-    pull(bench)
-    sell(bench)
-    as_of = bench.now()
-    first, second = value_people(bench, as_of), value_people(bench, as_of)
-    kept = bench.warehouse.current(VALUES.name).to_pyarrow().to_pylist()
+def test_values_are_traits_of_the_moment_and_are_written_once(session: Session) -> None:
+    pull(session)
+    sell(session)
+    as_of = session.now()
+    first, second = value_people(session, as_of), value_people(session, as_of)
+    kept = session.warehouse.current(VALUES.name).to_pyarrow().to_pylist()
 
     assert first.model is not None
     assert (first.written, second.written) == (len(kept), 0)
     assert len(kept) >= 700
     assert all(row["clv"] is None or row["clv"] >= 0 for row in kept)
     assert {row["version"] for row in kept} == {first.model.version}
-    assert measured(bench, as_of - timedelta(days=1)).clv.count().to_pyarrow().as_py() == 0
+    assert measured(session, as_of - timedelta(days=1)).clv.count().to_pyarrow().as_py() == 0
 
 
-def test_a_changed_model_file_is_an_error_with_its_mend(bench: Workbench) -> None:
-    pull(bench)
-    sell(bench)
-    as_of = bench.now()
-    value_people(bench, as_of)
-    (file,) = (bench.workspace.state_dir / "models" / "value").glob("*.json")
+def test_a_changed_model_file_is_an_error_with_its_mend(session: Session) -> None:
+    pull(session)
+    sell(session)
+    as_of = session.now()
+    value_people(session, as_of)
+    (file,) = (session.workspace.state_dir / "models" / "value").glob("*.json")
     file.write_text(file.read_text("utf-8").replace('"currency": "USD"', '"currency": "EUR"'), "utf-8")
 
     with pytest.raises(FixSettingsError, match=r"does not match its digest.*Delete the file"):
-        value_people(bench, as_of)
+        value_people(session, as_of)
 
 
-def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(bench: Workbench) -> None:
-    pull(bench)
-    sell(bench)
-    assign(bench, as_of=bench.now())
-    found = rank_segments(bench)
-    told = document(found)
+def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(session: Session) -> None:
+    pull(session)
+    sell(session)
+    assign(session, as_of=session.now())
+    found = rank_segments(session)
+    told = ranking_document(found)
 
     assert found.valued
     assert [one.value for one in found.ranking] == sorted((one.value for one in found.ranking), reverse=True)
@@ -115,10 +115,10 @@ def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(bench: Work
     assert "Values are revenue, not profit: set `margin` in [value]." in found.notes
 
 
-def with_focus(platforms: Platforms, line: str) -> Iterator[Workbench]:
+def with_focus(platforms: Platforms, line: str) -> Iterator[Session]:
     file = platforms.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + f"\n[value]\n{line}\n", "utf-8")
-    with open_workbench(platforms.folder, now=now, environment=platforms.environment) as opened:
+    with open_session(platforms.folder, now=now, environment=platforms.environment) as opened:
         pull(opened)
         assign(opened, as_of=opened.now())
         yield opened
@@ -126,8 +126,8 @@ def with_focus(platforms: Platforms, line: str) -> Iterator[Workbench]:
 
 @pytest.mark.parametrize("line", ['focus = ["regulars"]', "focus = 1"])
 def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platforms, line: str) -> None:
-    for bench in with_focus(platforms, line):
-        planned = plan(bench)
+    for session in with_focus(platforms, line):
+        planned = plan(session)
         groups = {one.name for one in planned.plan.changes if one.kind == "group"}
         personas = {one.after for one in planned.plan.changes if one.name == "personasync_persona"}
 
@@ -138,6 +138,6 @@ def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platf
 
 
 def test_a_focus_on_a_segment_that_there_is_not_names_those_that_there_are(platforms: Platforms) -> None:
-    for bench in with_focus(platforms, 'focus = ["regular"]'):
+    for session in with_focus(platforms, 'focus = ["regular"]'):
         with pytest.raises(FixSettingsError, match=r"there is no segment 'regular'.*regulars"):
-            plan(bench)
+            plan(session)

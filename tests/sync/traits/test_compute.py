@@ -22,7 +22,7 @@ from segmenter.traits.definitions import MappedTrait, SurveyTrait
 from segmenter.traits.traits import traits_of
 from sync.control import schema
 from sync.control.identities import Links
-from sync.traits.aggregates import KeptFacts
+from sync.traits.aggregates import KeptAggregates
 from sync.traits.compute import Measuring
 from sync.warehouse.store import Warehouse
 from tests.examples import examples
@@ -145,7 +145,7 @@ class World:
             self.engine.con.execute(f"TRUNCATE {name}; INSERT INTO {name} FROM left_over; DROP TABLE left_over")
 
     def kept(self) -> list[dict[str, Any]]:
-        return rows_of(KeptFacts(self.warehouse).facts)
+        return rows_of(KeptAggregates(self.warehouse).aggregates)
 
 
 def rows_of(table: ibis.Table) -> list[dict[str, Any]]:
@@ -180,7 +180,7 @@ def follows(world: World, first: list[Any], steps: list[Any]) -> None:
         world.measuring.refresh(as_of, full=True)
 
         assert followed == world.kept(), told
-        assert traits == rows_of(traits_of(KeptFacts(world.warehouse).facts, catalogue(OWN), as_of))
+        assert traits == rows_of(traits_of(KeptAggregates(world.warehouse).aggregates, catalogue(OWN), as_of))
 
 
 @examples(5, **SLOW)
@@ -270,14 +270,14 @@ def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: Worl
 def test_what_stops_in_the_middle_of_keeping_changes_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     settled(world)
     world.add([("visit", 7, 2, timedelta(days=-0.5), 1, False)])
-    kept = KeptFacts(world.warehouse)
+    kept = KeptAggregates(world.warehouse)
     before = (world.kept(), kept.mark(), rows_of(kept.links))
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(KeptFacts, "_set", stop)  # the last step of the transaction
+        patched.setattr(KeptAggregates, "_set", stop)  # the last step of the transaction
         with pytest.raises(KeyboardInterrupt):
             world.measuring.refresh(START + timedelta(days=1))
 

@@ -8,11 +8,11 @@ import pytest
 from sync.assign.job import assign
 from sync.breach import GuardrailError
 from sync.ops.doctor import examine
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.data_checks import RECORD
 
 
-def test_old_data_do_not_decide_unless_somebody_says_so(ready: Workbench) -> None:
+def test_old_data_do_not_decide_unless_somebody_says_so(ready: Session) -> None:
     later = ready.now() + timedelta(hours=60)
     stale = replace(ready, now=lambda: later)
 
@@ -23,7 +23,7 @@ def test_old_data_do_not_decide_unless_somebody_says_so(ready: Workbench) -> Non
     assert assign(stale, as_of=later, override=frozenset({"max_data_age_hours"})).persons
 
 
-def test_doctor_fails_on_data_that_assign_would_refuse(ready: Workbench) -> None:
+def test_doctor_fails_on_data_that_assign_would_refuse(ready: Session) -> None:
     later = ready.now() + timedelta(hours=60)
 
     fresh = [one for _, one in examine(ready) if one.check == "data"]
@@ -35,7 +35,7 @@ def test_doctor_fails_on_data_that_assign_would_refuse(ready: Workbench) -> None
     assert "`assign` and `run` classify nobody" in old[0].message
 
 
-def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: Workbench) -> None:
+def test_each_run_keeps_what_people_looked_like_and_points_to_the_first(ready: Session) -> None:
     first = ready.control.runs.latest("assign")
     assert first is not None
     assign(ready, as_of=ready.now())

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segmenter.lift.effects import Question, compare
+from segmenter.lift.effects import LiftQuestion, compare_arms
 from segmenter.lift.outcomes import Stratum
 from segmenter.stats.means import Amounts, Paired
 from sync.assign.job import assign
 from sync.clock import now
 from sync.pull.job import pull
-from sync.session import Workbench, open_workbench
-from sync.value.ranking import best_arm, document, focus, rank_segments
+from sync.session import Session, open_session
+from sync.value.ranking import best_arm, focus, rank_segments, ranking_document
 
 MAIN = """\
 [workspace]
@@ -38,7 +38,7 @@ SEGMENTS = "".join(f'[[segments]]\nname = "{kind}"\nrule = "kind = \'{kind}\'"\n
 
 
 @contextmanager
-def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Workbench]:
+def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Session]:
     """Every other one of the people is of the kind "dollars"; everybody has been assigned."""
     kinds = [["id", "email", "kind", "consent"]]
     kinds += [[str(n), f"p{n}@people.test", ("euros", "dollars")[n % 2], "subscribed"] for n in range(people)]
@@ -48,21 +48,21 @@ def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Workben
             csv.writer(file).writerows(rows)
     for name, text in (("personasync", MAIN), ("segments", SEGMENTS), ("personas", "")):
         (folder / f"{name}.toml").write_text(text, "utf-8")
-    with open_workbench(folder, now=now, environment={}) as bench:
-        pull(bench)
-        assign(bench, as_of=bench.now())
-        yield bench
+    with open_session(folder, now=now, environment={}) as session:
+        pull(session)
+        assign(session, as_of=session.now())
+        yield session
 
 
 def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claimed(tmp_path: Path) -> None:
-    with shop(tmp_path, [], 120) as bench:
-        found = rank_segments(bench)
-        pushed, told = focus(bench)
+    with shop(tmp_path, [], 120) as session:
+        found = rank_segments(session)
+        pushed, told = focus(session)
 
     assert not found.valued
     assert "The value model needs 500 buyers, you have 0. So nobody has a value yet." in found.notes
     assert [(one.name, one.value, one.naive) for one in found.ranking] == [("dollars", 0.0, 1), ("euros", 0.0, 1)]
-    assert {row["value"] for row in document(found)["segments"]} == {None}
+    assert {row["value"] for row in ranking_document(found)["segments"]} == {None}
     assert found.tried == {}
     assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
     assert "only dollars of 2 segments" in told
@@ -76,8 +76,8 @@ def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path:
         for _ in range(1 + int(rng.poisson(1.5))):
             day = now() - timedelta(days=float(rng.uniform(1, 500)))
             orders.append([str(len(orders)), str(person), f"{day:%Y-%m-%d}", f"{rng.uniform(10, 90):.2f}", currency])
-    with shop(tmp_path, orders, 900) as bench:
-        found = rank_segments(bench)
+    with shop(tmp_path, orders, 900) as session:
+        found = rank_segments(session)
 
     by_name = {one.name: one for one in found.ranking}
     assert (found.valued, found.currency) == (True, "EUR")
@@ -92,7 +92,7 @@ def test_the_best_arm_is_never_worse_than_to_send_nothing(treated: tuple[int, in
     strata = [
         Stratum(persona, arm, 1_000, {"ordered": ordered}, NO_MONEY) for (persona, arm), ordered in counts.items()
     ]
-    found = compare(strata, Question("ordered", "mail", "holdout", 0.01))
+    found = compare_arms(strata, LiftQuestion("ordered", "mail", "holdout", 0.01))
 
     told = best_arm({"a": "A", "b": "B", "c": "C"}, [found])
 

@@ -14,27 +14,27 @@ from connectors.records import ARMS, ORDERS
 from segmenter.lift.randomization import HOLDOUT, Experiment
 from sync.experiments import job as experiments
 from sync.monitor.drift import lifted
-from sync.monitor.quality import judge
+from sync.monitor.quality import judge_quality
 from sync.report.job import write_report
 from sync.results.lift import lift_of_experiment
-from sync.session import Workbench
+from sync.session import Session
 from sync.value.ranking import rank_segments, supported
 
 SPRING = Experiment("spring", "", {"good": 0.6, "poor": 0.4}, None, holdout=0.2, metric="ordered")  # type: ignore[arg-type]
 
 
-def arms(bench: Workbench, name: str) -> list[dict[str, str]]:
-    table = bench.warehouse.current(ARMS.name)
+def arms(session: Session, name: str) -> list[dict[str, str]]:
+    table = session.warehouse.current(ARMS.name)
     rows: list[dict[str, str]] = table.filter(table.experiment == name).order_by("person_id").to_pyarrow().to_pylist()
     return rows
 
 
-def buy(bench: Workbench, name: str, one_in: Mapping[tuple[str, str], int]) -> None:
+def buy(session: Session, name: str, one_in: Mapping[tuple[str, str], int]) -> None:
     """Let one in so many people of a persona's arm order, and let their orders be known."""
-    keys = {person: key for key, person in bench.control.links.mapping().items() if key.startswith("crm:")}
+    keys = {person: key for key, person in session.control.links.mapping().items() if key.startswith("crm:")}
     seen: dict[tuple[str, str], int] = {}
     rows = []
-    for one in arms(bench, name):
+    for one in arms(session, name):
         cell = (one["persona"], one["arm"])
         seen[cell] = seen.get(cell, 0) + 1
         often = one_in.get(cell)
@@ -44,27 +44,27 @@ def buy(bench: Workbench, name: str, one_in: Mapping[tuple[str, str], int]) -> N
                     "connection": "crm",
                     "order_id": f"{name} {one['person_id']}",
                     "contact_key": keys[one["person_id"]],
-                    "at": bench.now(),
+                    "at": session.now(),
                     "amount": 20.0,
                     "currency": "USD",
                     "state": "placed",
                 }
             )
-    bench.warehouse.append(ORDERS.name, pa.Table.from_pylist(rows, schema=ORDERS.columns), recorded_at=bench.now())
+    session.warehouse.append(ORDERS.name, pa.Table.from_pylist(rows, schema=ORDERS.columns), recorded_at=session.now())
 
 
-def run(bench: Workbench, name: str, one_in: Mapping[tuple[str, str], int], **changes: object) -> None:
+def run(session: Session, name: str, one_in: Mapping[tuple[str, str], int], **changes: object) -> None:
     """Deal people into an experiment, let them order, and end it."""
-    experiments.create(bench, replace(SPRING, name=name, salt=name, begins=bench.now(), **changes))  # type: ignore[arg-type]
-    bench.reload()
-    buy(bench, name, one_in)
-    before = bench.now
-    bench.now = lambda: before() + timedelta(days=30)
-    experiments.end(bench, name, bench.now())
-    bench.reload()
+    experiments.create_experiment(session, replace(SPRING, name=name, salt=name, begins=session.now(), **changes))  # type: ignore[arg-type]
+    session.reload()
+    buy(session, name, one_in)
+    before = session.now
+    session.now = lambda: before() + timedelta(days=30)
+    experiments.end_experiment(session, name, session.now())
+    session.reload()
 
 
-def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_holdout(ready: Workbench) -> None:
+def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_holdout(ready: Session) -> None:
     slugs = list(ready.workspace.personas)
     run(ready, "spring", {(slug, "good"): place for place, slug in enumerate(slugs, 1)})
     run(ready, "words", {(slugs[0], "good"): 1}, holdout=0.0, arms={"good": 0.5, "poor": 0.5})
@@ -82,7 +82,7 @@ def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_
     assert any(one.startswith("Response: incremental orders per contact, spring") for one in found.notes)
 
 
-def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(ready: Workbench) -> None:
+def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(ready: Session) -> None:
     slug = "gus_gift"
     run(ready, "spring", {(slug, "good"): 1, (slug, "poor"): 1})
     alone = lifted(ready)
@@ -93,5 +93,5 @@ def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(read
     assert alone == []
     assert [one.split(":")[0] for one in told] == ["Gus Gift"]
     assert re.search(r"incremental orders -[0-9.]+ pp in autumn, were \+[0-9.]+ pp\.", told[0])
-    assert told[0] in judge(ready).concept
+    assert told[0] in judge_quality(ready).concept
     assert told[0] in page

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.traits import traits
 from sync.assign.job import assign
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.warehouse.time_zones import OFFSETS, iana, offsets, spans
 from tests.examples import examples
@@ -91,7 +91,7 @@ def test_who_has_no_zone_or_one_that_nobody_knows_is_where_the_workspace_is() ->
 
 
 def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
-    ready: Workbench, platforms: Platforms, say: Run
+    ready: Session, platforms: Platforms, say: Run
 ) -> None:
     edit(platforms, "[workspace]", '[workspace]\ntime_zone = "Europe/Belin"')
     status, _, told = say("assign")

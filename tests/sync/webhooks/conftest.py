@@ -23,7 +23,7 @@ from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.server import Sandbox
 from sync.clock import now
 from sync.ops.run import run_loop
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from sync.webhooks.server import listen, serve
 from sync.webhooks.service import Service, open_service
 from tests.sync.conftest import Moment, Platforms, connected, filled, tables_of
@@ -170,9 +170,9 @@ def configure(platforms: Platforms, section: str = SERVE) -> None:
 
 
 @contextmanager
-def benched(platforms: Platforms) -> Iterator[Workbench]:
-    with open_workbench(platforms.folder, now=now, environment=service_environment(platforms)) as bench:
-        yield bench
+def session_on(platforms: Platforms) -> Iterator[Session]:
+    with open_session(platforms.folder, now=now, environment=service_environment(platforms)) as session:
+        yield session
 
 
 @pytest.fixture(scope="session")
@@ -181,8 +181,8 @@ def looped_moment(tmp_path_factory: pytest.TempPathFactory) -> Moment:
     with Sandbox(filled()) as sandbox:
         platforms = connected(sandbox, tmp_path_factory.mktemp("looped") / "workspace")
         configure(platforms)
-        with benched(platforms) as bench:
-            run_loop(bench, set_up=True)
+        with session_on(platforms) as session:
+            run_loop(session, set_up=True)
         return Moment(tables_of(sandbox.world), platforms.folder / ".personasync")
 
 

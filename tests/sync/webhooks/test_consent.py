@@ -7,7 +7,7 @@ from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
-from tests.sync.webhooks.conftest import benched, serving
+from tests.sync.webhooks.conftest import serving, session_on
 
 PERSONA = "personasync_persona"
 
@@ -45,17 +45,17 @@ def test_what_a_pull_saw_and_what_the_service_saw_is_known_to_both(looped: Platf
         ada, bea = served.newcomer("ada@new.test"), served.newcomer("bea@new.test")
         for email in ("ada@new.test", "bea@new.test"):
             served.subscribe(email)
-        with benched(looped) as bench:
-            pull(bench)
+        with session_on(looped) as session:
+            pull(session)
         do(looped.sandbox.world, "unsubscribe", "ada@new.test", {})
         served.mailchimp("unsubscribe", email="ada@new.test", action="unsub")  # between two pulls
         served.idle()
         delete_member(looped, "ada@new.test")
-        with benched(looped) as bench:
-            pull(bench)
-            pull(bench)
-            links = bench.control.links.mapping()
-            rows = bench.warehouse.current("contacts").to_pyarrow().to_pylist()
+        with session_on(looped) as session:
+            pull(session)
+            pull(session)
+            links = session.control.links.mapping()
+            rows = session.warehouse.current("contacts").to_pyarrow().to_pylist()
         mine = [r for r in rows if links[f"{r['connection']}:{r['platform_id']}"] == links[f"crm:{ada}"]]
 
     assert bea

@@ -10,29 +10,29 @@ from connectors.records import CONTACTS, MEMBERSHIPS, Change, Outcome, platform_
 from sync.assign.job import assign
 from sync.fields.platform_persona import platform_personas
 from sync.plan.diff import make_plan
-from sync.plan.job import gather, targets
+from sync.plan.job import gather_state, targets
 from sync.pull.job import pull
-from sync.session import Workbench
+from sync.session import Session
 from sync.webhooks.diff import changes_of
 from tests.sync.conftest import Platforms
 from tests.sync.hubspot_personas import switch_on
 
 
 @pytest.mark.parametrize("mode", ["write", "overwrite"])
-def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, bench: Workbench, mode: str) -> None:
-    switch_on(platforms, bench, mode)
+def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, session: Session, mode: str) -> None:
+    switch_on(platforms, session, mode)
     theirs = dict(zip(list(platforms.crm.contacts)[:40], ["persona_1", "persona_2"] * 20, strict=True))
     for key, value in theirs.items():
         platforms.crm.touch_contact(platforms.crm.contacts[key], {"hs_persona": value})
-    pull(bench)
-    assign(bench, as_of=bench.now())
-    run = bench.control.runs.begin("apply of a test")
+    pull(session)
+    assign(session, as_of=session.now())
+    run = session.control.runs.begin("apply of a test")
     mine = [Change("crm", key, "", None, "field", "hs_persona", None, "persona_1") for key in list(theirs)[:20]]
-    bench.control.ledger.settle(run, [Outcome(change, "applied") for change in mine])
-    personas = platform_personas(bench).values
-    state, allowed = gather(bench, None, None, personas), targets(bench, personas)
+    session.control.ledger.settle(run, [Outcome(change, "applied") for change in mine])
+    personas = platform_personas(session).values
+    state, allowed = gather_state(session, None, None, personas), targets(session, personas)
     planned = make_plan(state, allowed, as_of=None)
-    links = bench.control.links.mapping()
+    links = session.control.links.mapping()
     values: dict[str, dict[tuple[str, str], str]] = {}
     for row in state.values.to_pyarrow().to_pylist():
         values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"]
@@ -40,11 +40,11 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, benc
     for row in state.groups.to_pyarrow().to_pylist():
         groups.setdefault(row["person_id"], set()).add(row["group_name"])
     contacts: dict[str, list[dict[str, object]]] = {}
-    for row in bench.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist():
+    for row in session.warehouse.current(CONTACTS.name).to_pyarrow().to_pylist():
         contacts.setdefault(links[platform_key(row["connection"], row["platform_id"])], []).append(row)
     shown = {
         (row["connection"], row["platform_id"], row["group_name"])
-        for row in bench.warehouse.current(MEMBERSHIPS.name).to_pyarrow().to_pylist()
+        for row in session.warehouse.current(MEMBERSHIPS.name).to_pyarrow().to_pylist()
         if row["member"]
     }
 

@@ -14,7 +14,7 @@ from sync.ops.run import run_loop
 from sync.plan import job as planning
 from sync.webhooks import guardrails as guarding
 from tests.sync.conftest import Platforms
-from tests.sync.webhooks.conftest import benched, serving, wait_for
+from tests.sync.webhooks.conftest import serving, session_on, wait_for
 
 PERSONA, NEW, BARGAIN = "personasync_persona", "nora_new", "bo_bargain"
 
@@ -33,7 +33,7 @@ def test_changes_of_a_day_beyond_a_guardrail_are_parked_with_the_reason(
         served.idle()
         served.turn(bea)
         wait_for(lambda: served.service.control.inbox.backlog().parked == 1)
-        (parked,) = served.service.control.inbox.parked()
+        (parked,) = served.service.control.inbox.dead_letters()
         shown = [served.property(one, PERSONA) for one in (ada, bea)]
         change = Change("crm", bea, "p", None, "field", PERSONA, NEW, BARGAIN)
         today = guarding.held_back(served.service, [change], now())
@@ -58,8 +58,8 @@ def test_contacts_wait_while_definitions_are_not_in_force(looped: Platforms) -> 
         wait_for(lambda: served.session.get(served.address + "/ready", timeout=5).status_code == 503)
         reasons = served.session.get(served.address + "/ready", timeout=5).json()["reasons"]
         waiting, shown = served.service.control.inbox.backlog().waiting, served.property(ada, PERSONA)
-        with benched(looped) as bench:
-            run_loop(bench, override=frozenset({"max_changed"}))
+        with session_on(looped) as session:
+            run_loop(session, override=frozenset({"max_changed"}))
         served.idle()
 
         assert reasons == ["segments or personas changed since the last `personasync assign`"]
@@ -76,7 +76,7 @@ def test_a_contact_that_breaks_holds_up_no_other_and_is_parked_after_its_tries(l
         broken = Event("broken", "crm:7", "contact.creation", at, {"ids": 7})
         served.service.control.inbox.take([broken, Event("good", f"crm:{ada}", "contact.creation", at, {"ids": [ada]})])
         served.idle()
-        parked = served.service.control.inbox.parked()
+        parked = served.service.control.inbox.dead_letters()
 
         assert served.property(ada, PERSONA) == NEW
         assert [(one.contact, one.tries) for one in parked] == [("crm:7", 2)]
@@ -94,10 +94,10 @@ def test_a_service_that_is_told_to_stop_finishes_what_is_under_way(looped: Platf
 
     assert under_way
     assert served.property(ada, PERSONA) == NEW
-    with benched(looped) as bench:
-        assert bench.control.inbox.backlog().waiting == 0
-        assert bench.control.leases.holders() == set()
-    assert inbox is not bench.control.inbox
+    with session_on(looped) as session:
+        assert session.control.inbox.backlog().waiting == 0
+        assert session.control.leases.holders() == set()
+    assert inbox is not session.control.inbox
 
 
 def test_the_lease_on_a_person_is_renewed_while_a_push_waits(
@@ -122,9 +122,9 @@ def test_the_lease_on_a_person_is_renewed_while_a_push_waits(
 def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_either(looped: Platforms) -> None:
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + "\n[value]\nfocus = 1\n", "utf-8")
-    with benched(looped) as bench:
-        run_loop(bench, override=frozenset({"max_changed", "max_removed"}))
-        plan = bench.control.runs.latest("plan", state="done")
+    with session_on(looped) as session:
+        run_loop(session, override=frozenset({"max_changed", "max_removed"}))
+        plan = session.control.runs.latest("plan", state="done")
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")
         served.hubspot([served.created(ada)])
@@ -140,9 +140,9 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
 def test_who_comes_into_a_segment_of_too_few_is_shown_no_persona_by_the_service_either(looped: Platforms) -> None:
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8").replace("min_audience = 1 ", "min_audience = 9999 "), "utf-8")
-    with benched(looped) as bench:
-        run_loop(bench, override=frozenset({"max_changed", "max_removed"}))
-        skipped = planning.plan(bench).skipped
+    with session_on(looped) as session:
+        run_loop(session, override=frozenset({"max_changed", "max_removed"}))
+        skipped = planning.plan(session).skipped
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")
         served.hubspot([served.created(ada)])

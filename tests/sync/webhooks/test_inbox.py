@@ -104,7 +104,7 @@ def test_a_parked_contact_waits_until_somebody_says_so(control: Control) -> None
     claim(control, "w1")
     control.inbox.park("w1", ["crm:1"], reason="it breaks")
 
-    assert [(one.contact, one.reason) for one in control.inbox.parked()] == [("crm:1", "it breaks")]
+    assert [(one.contact, one.reason) for one in control.inbox.dead_letters()] == [("crm:1", "it breaks")]
     assert claim(control, "w1") == []
     assert control.inbox.release() == 1
     assert len(claim(control, "w1")) == 1
@@ -148,9 +148,9 @@ def test_what_a_killed_process_of_this_machine_held_is_taken_over_at_once(contro
     control.leases.take(["one"], gone, seconds=3600)
     control.leases.take(["two"], elsewhere, seconds=3600)
 
-    with control.leases.alone("one", mine, seconds=3600):
+    with control.leases.lock("one", mine, seconds=3600):
         assert control.leases.holders() == {mine, elsewhere}
-    with pytest.raises(TryLaterError, match="two"), control.leases.alone("two", mine, seconds=0.01):
+    with pytest.raises(TryLaterError, match="two"), control.leases.lock("two", mine, seconds=0.01):
         pass
 
 

@@ -7,12 +7,12 @@ from collections import Counter
 from connectors.sandbox.fill import STORE
 from sync.apply.job import apply
 from sync.assign.job import assign
-from sync.ops.setup import create, missing
+from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
 from tests.sync.hubspot_personas import switch_on
-from tests.sync.webhooks.conftest import benched, serving
+from tests.sync.webhooks.conftest import serving, session_on
 
 FIELDS = """
 [fields.kind]
@@ -52,14 +52,14 @@ def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by
     path.write_text(path.read_text("utf-8") + FIELDS, "utf-8")
     path = looped.folder / "personasync.toml"
     path.write_text(path.read_text("utf-8").replace("[personalize]\n", LIMITS), "utf-8")
-    with benched(looped) as bench:
-        switch_on(looped, bench)
-        create(bench, missing(bench))
-        pull(bench)
-        assign(bench, as_of=bench.now())
-        apply(bench, plan(bench).path, override=frozenset({"max_changed"}))
-        pull(bench)
-        second = plan(bench)
+    with session_on(looped) as session:
+        switch_on(looped, session)
+        create_missing(session, missing_steps(session))
+        pull(session)
+        assign(session, as_of=session.now())
+        apply(session, plan(session).path, override=frozenset({"max_changed"}))
+        pull(session)
+        second = plan(session)
     wanted = favourites(looped)
     members = {one["email_address"].lower(): one for one in looped.members() if one["status"] == "subscribed"}
     mail = {one: member["merge_fields"] for one, member in members.items()}

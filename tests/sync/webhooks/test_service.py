@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sync.ops.run import run_loop
-from tests.sync.webhooks.conftest import Served, benched, wait_for
+from tests.sync.webhooks.conftest import Served, session_on, wait_for
 
 
 def test_a_contact_created_in_hubspot_shows_its_persona_on_both_platforms(served: Served) -> None:
@@ -41,8 +41,8 @@ def test_the_next_run_changes_nothing_of_what_the_service_did(served: Served) ->
     served.hubspot([served.created(contact)])
     served.idle()
 
-    with benched(served.platforms) as bench:
-        loop = run_loop(bench)
+    with session_on(served.platforms) as session:
+        loop = run_loop(session)
 
     assert loop.planned.plan.changes == []
 

@@ -26,7 +26,7 @@ from sync.ops import webhooks as hooks
 from sync.ops.demo import make_workspace
 from sync.ops.doctor import examine
 from sync.ops.run import run_loop
-from sync.session import Workbench, open_workbench
+from sync.session import Session, open_session
 from sync.webhooks.server import listen, serve
 from sync.webhooks.service import Service, open_service
 from tests.sync.conftest import Platforms
@@ -60,7 +60,7 @@ class RealTime:
         assert PostOffice.of(self.platforms.sandbox.world).wait_until_idle(PATIENCE)
         end = time.monotonic() + PATIENCE
         while self.service.control.inbox.backlog().waiting:
-            assert time.monotonic() < end, self.service.control.inbox.parked()
+            assert time.monotonic() < end, self.service.control.inbox.dead_letters()
             threading.Event().wait(0.02)
         # what the service wrote may have come back
         assert PostOffice.of(self.platforms.sandbox.world).wait_until_idle(PATIENCE)
@@ -119,9 +119,9 @@ def upload(platforms: Platforms) -> None:
 
 
 @contextmanager
-def benched(platforms: Platforms, environment: Mapping[str, str]) -> Iterator[Workbench]:
-    with open_workbench(platforms.folder, now=now, environment=environment) as bench:
-        yield bench
+def session_on(platforms: Platforms, environment: Mapping[str, str]) -> Iterator[Session]:
+    with open_session(platforms.folder, now=now, environment=environment) as session:
+        yield session
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +139,10 @@ def real_time(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTime]:
         file = platforms.folder / "personasync.toml"
         text = file.read_text("utf-8").replace("min_audience = 20", "min_audience = 1")
         file.write_text(text + SECTION.format(url=url), "utf-8")
-        with benched(platforms, environment) as bench:
-            run_loop(bench, set_up=True)
+        with session_on(platforms, environment) as session:
+            run_loop(session, set_up=True)
             with served(platforms, environment, port):  # Mailchimp looks whether somebody is there
-                setup.create(bench, setup.unheard(bench))
+                setup.create_missing(session, setup.unheard(session))
         upload(platforms)
         with served(platforms, environment, port) as (service, _):
             yield RealTime(platforms, service, url)
@@ -186,8 +186,8 @@ def test_our_own_writes_come_back_as_no_event(real_time: RealTime) -> None:
     real_time.platforms.crm.add_contact({"email": "cy@new.test"}, created_at=now())
     real_time.deed("subscribe", "cy@new.test")
     before = len(deliveries(real_time))
-    with benched(real_time.platforms, {**real_time.service.environment}) as bench:
-        run_loop(bench)
+    with session_on(real_time.platforms, {**real_time.service.environment}) as session:
+        run_loop(session)
     real_time.settle()
 
     assert real_time.shown("cy@new.test")[0]
@@ -226,22 +226,22 @@ def test_a_privacy_deletion_is_followed_and_nothing_is_parked(real_time: RealTim
     real_time.deed("erase contact", "fay@new.test")
 
     assert real_time.shown("fay@new.test")[0] is None
-    assert real_time.service.control.inbox.parked() == []
+    assert real_time.service.control.inbox.dead_letters() == []
 
 
 def test_a_privacy_deletion_leaves_ids_and_no_address(real_time: RealTime) -> None:
     real_time.deed("create contact", "uma@gone.test")
     persona = real_time.shown("uma@gone.test")[0]
-    with benched(real_time.platforms, {**real_time.service.environment}) as bench:
-        held = everything(bench.workspace.state_url.reveal())
+    with session_on(real_time.platforms, {**real_time.service.environment}) as session:
+        held = everything(session.workspace.state_url.reveal())
         real_time.deed("erase contact", "uma@gone.test")
-        left = everything(bench.workspace.state_url.reveal())
+        left = everything(session.workspace.state_url.reveal())
     addresses = [name for name, rows in left.items() if "uma@gone.test" in rows]
 
     assert persona
     assert {"ledger", "link", "seen_contact"} <= {name for name, rows in held.items() if "uma@gone.test" in rows}
     assert addresses == []
-    assert real_time.service.control.inbox.parked() == []
+    assert real_time.service.control.inbox.dead_letters() == []
 
 
 def test_joined_persons_are_one_row_that_knows_what_both_knew(real_time: RealTime) -> None:
@@ -300,8 +300,8 @@ def test_with_all_faults_of_the_platforms_everybody_is_served_and_nobody_twice(r
 def test_doctor_is_content_with_all_of_it(real_time: RealTime) -> None:
     real_time.deed("subscribe", "hal@new.test")
     real_time.deed("create contact", "hal@new.test")
-    with benched(real_time.platforms, {**real_time.service.environment}) as bench:
-        found = {(name, one.check): one.state for name, one in examine(bench)}
+    with session_on(real_time.platforms, {**real_time.service.environment}) as session:
+        found = {(name, one.check): one.state for name, one in examine(session)}
 
     for name in ("crm", "email"):
         assert [found[name, check] for check in ("webhooks", "signatures", "deliveries")] == ["ok"] * 3

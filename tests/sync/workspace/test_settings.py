@@ -1,4 +1,4 @@
-"""The workspace's files: what is right is read, and what is wrong is told with its place and its mend."""
+"""The workspace's files: what is right is read, and what is wrong is told with its place and its fix."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.mailchimp.state import MailchimpState
-from connectors.sandbox.orders import As, OrderFileError, fill_from_orders, read_orders
+from connectors.sandbox.orders import As, OrderFileError, fill_from_orders, read_purchases
 from connectors.sandbox.people import people
 from connectors.sandbox.responses import Recipient, respond
 from connectors.sandbox.server import Sandbox
-from connectors.sandbox.tastes import TASTES, remember
+from connectors.sandbox.tastes import TASTES, remember_taste
 from connectors.sandbox.world import make_world
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -59,7 +59,7 @@ def test_what_speaks_to_somebody_is_clicked_more() -> None:
     world = make_world()
     addresses = [f"p{number}@people.test" for number in range(8_000)]
     for address in addresses:
-        remember(world, address, "gift")
+        remember_taste(world, address, "gift")
 
     def clicks(content: str) -> int:
         responses = respond(world, [Recipient(address, content) for address in addresses], sent_at=NOON)
@@ -187,10 +187,10 @@ def test_a_file_that_is_no_order_history_is_told(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("a,b\n1,2\n")
     with pytest.raises(OrderFileError, match="no column for the customer"):
-        read_orders(path)
+        read_purchases(path)
     path.write_text("customer,date,amount\n1,soon,2\n")
     with pytest.raises(OrderFileError, match="row 1: 'soon' is no date"):
-        read_orders(path)
+        read_purchases(path)
 
 
 def test_both_platforms_share_one_clock_and_say_its_time() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from connectors.sandbox.responses import Recipient, Response
+    from connectors.sandbox.responses import Recipient, RecipientResponse
 
 
 @dataclass
@@ -147,12 +147,12 @@ class Script:
     acts: dict[str, list[tuple[Any, float]]] = field(default_factory=dict)
     read: dict[str, str] = field(default_factory=dict)
 
-    def respond(self, _world: World, recipients: list[Recipient], *, sent_at: datetime) -> list[Response]:
-        from connectors.sandbox.responses import Response  # noqa: PLC0415
+    def respond(self, _world: World, recipients: list[Recipient], *, sent_at: datetime) -> list[RecipientResponse]:
+        from connectors.sandbox.responses import RecipientResponse  # noqa: PLC0415
 
         self.read |= {recipient.email: recipient.content for recipient in recipients}
         return [
-            Response(recipient.email, kind, sent_at + timedelta(minutes=minutes), amount=20.0)
+            RecipientResponse(recipient.email, kind, sent_at + timedelta(minutes=minutes), amount=20.0)
             for recipient in recipients
             for kind, minutes in self.acts.get(recipient.email.partition("@")[0], [])
         ]

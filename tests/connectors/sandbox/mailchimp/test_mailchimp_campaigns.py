@@ -303,7 +303,7 @@ def test_what_is_still_to_happen_survives_a_restart(platform: Platform, script: 
     state.add_member(list_id, "ada@people.test")
     row = {**CAMPAIGN, "recipients": {"list_id": list_id}}
     state.campaigns["c1"] = row
-    sending.send(state, row)
+    sending.send_out(state, row)
     world.store.close()
 
     again = make_world(tmp_path / "state.sqlite")

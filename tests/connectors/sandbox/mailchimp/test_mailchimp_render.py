@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sandbox.mailchimp.render import Template, links_in, plain
+from connectors.sandbox.mailchimp.render import MailTemplate, links_in, plain_text
 
 BRANCHES = "*|IF:PERSONA=buyer|*B*|ELSEIF:PERSONA=analyst|*A*|ELSE:|*E*|END:IF|*"
 
@@ -34,16 +34,16 @@ BRANCHES = "*|IF:PERSONA=buyer|*B*|ELSEIF:PERSONA=analyst|*A*|ELSE:|*E*|END:IF|*
     ],
 )
 def test_a_text_is_rendered_for_one_recipient(text: str, values: dict[str, str], expected: str) -> None:
-    assert Template(text).render(values, {"FNAME": "friend"}) == expected
+    assert MailTemplate(text).render(values, {"FNAME": "friend"}) == expected
 
 
 @given(st.lists(st.sampled_from(["*|IF:A=1|*", "*|ELSE:|*", "*|ELSEIF:A=2|*", "*|END:IF|*", "*|A|*", "x", "*|", "|*"])))
 def test_any_text_is_rendered_to_something(parts: list[str]) -> None:
-    assert isinstance(Template("".join(parts)).render({"A": "1"}, {}), str)
+    assert isinstance(MailTemplate("".join(parts)).render({"A": "1"}, {}), str)
 
 
 def test_words_and_links_of_a_page() -> None:
     page = '<style>p {}</style><p>Tea &amp; <b>cake</b></p><a href="https://shop.test/a?x=1&amp;y=2">go</a>'
 
-    assert plain(page) == "Tea & cake go"
+    assert plain_text(page) == "Tea & cake go"
     assert links_in(page) == ["https://shop.test/a?x=1&y=2"]
