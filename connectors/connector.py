@@ -186,7 +186,7 @@ class Connector(Protocol):
         """
 
     def read_back_sample(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
-        """Return what the platform shows now of a few of *changes*, for the price of a request or two; as `read_back`."""
+        """Return what the platform shows now of a few of *changes*, in a request or two; as `read_back`."""
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return how many requests per endpoint `push` would need for *changes*."""

@@ -90,7 +90,7 @@ def read_by_people(code: str) -> Iterator[tuple[int, str]]:
             case ast.Constant(value=str() as text) if id(node) not in silent | inner and " " in text.strip():
                 yield node.lineno, text
             case ast.JoinedStr(values=parts):
-                text = "".join(part.value if isinstance(part, ast.Constant) else "{}" for part in parts)
+                text = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
                 if " " in text.strip():
                     yield node.lineno, text
             case _:

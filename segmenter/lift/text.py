@@ -126,7 +126,8 @@ def listed(names: Iterable[str], *, word: str = "and") -> str:
 
 
 def _interval(effect: Effect, comparison: Comparison) -> str:
-    return f"{_points(effect.interval.low)} to {_points(effect.interval.high)}{INTERIM if comparison.question.early else ''}"
+    interim = INTERIM if comparison.question.early else ""
+    return f"{_points(effect.interval.low)} to {_points(effect.interval.high)}{interim}"
 
 
 def _points(share: float) -> str:

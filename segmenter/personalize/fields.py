@@ -69,7 +69,8 @@ class Known:
 
     Attributes:
         people: Columns ``person_id``, ``consent``, and the traits that fields ask for; beside each ``creepy_TRAIT``:
-            why its value is creepy (`segmenter.personalize.creepiness.with_creepiness`), or null. Who is missing gets no
+            why its value is creepy (`segmenter.personalize.creepiness.with_creepiness`), or null. Who is missing gets
+            no
             value of their own.
         individual: Consents with which somebody's own values may be shown; the others get their persona's copy.
         persona: Consents with which a persona's copy may be shown; the others get the fallback.

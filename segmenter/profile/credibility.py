@@ -138,7 +138,8 @@ def _stability(segment_stability: SegmentStability) -> str:
         "fair": "there is a pattern, but membership is uncertain",
         "weak": "not stable when people are resampled: do not rely on it",
     }[_grade(segment_stability.jaccard, STABLE, SHAKY)]
-    return f"Stability of {segment_stability.segment} {segment_stability.jaccard:.2f} (proposal {segment_stability.proposal}): {found}."
+    segment, jaccard = segment_stability.segment, segment_stability.jaccard
+    return f"Stability of {segment} {jaccard:.2f} (proposal {segment_stability.proposal}): {found}."
 
 
 def _days(days: float) -> str:

@@ -258,8 +258,22 @@ def _fact(
 ) -> DistinctiveTrait:
     trait = column.trait
     what = (trait.name, trait.meaning.split(";")[0], trait.unit, trait.family)
-    return DistinctiveTrait(*what, kind, value, here, *span, everywhere, *ends, *counts, effect, p, test.name, test.statistic,
-                trait_p=1.0, marker=marker)  # fmt: skip
+    return DistinctiveTrait(
+        *what,
+        kind,
+        value,
+        here,
+        *span,
+        everywhere,
+        *ends,
+        *counts,
+        effect,
+        p,
+        test.name,
+        test.statistic,
+        trait_p=1.0,
+        marker=marker,
+    )
 
 
 def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:

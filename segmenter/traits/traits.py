@@ -4,7 +4,8 @@ First facts, which can be kept (`aggregates`): counts, sums, moments, texts.
 Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
 neither orders and engagements, nor contacts that were created later.
 
-A new source of traits is a function that returns one row a person, named in `aggregates`, and its traits in the catalogue.
+A new source of traits is a function that returns one row a person, named in `aggregates`, and its traits in the
+catalogue.
 """
 
 from __future__ import annotations

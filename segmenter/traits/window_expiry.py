@@ -1,6 +1,7 @@
 """Window expiry: people whose windowed traits change by the passing of time alone.
 
-Facts (`segmenter.traits.traits.aggregates`) that are kept are moments, texts, totals, and counts within windows. When a day
+Facts (`segmenter.traits.traits.aggregates`) that are kept are moments, texts, totals, and counts within windows.
+When a day
 passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later
 moment are those that are kept, minus `left`, except for people of whom anything changed or for whom something came
 between the moments: their facts are recalculated from all that is known of them (`sync.traits.compute`).

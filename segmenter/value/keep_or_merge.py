@@ -69,7 +69,8 @@ def _small(ranked_segment: RankedSegment, least: int) -> list[str]:
     if ranked_segment.people >= least:
         return []
     return [
-        f"too small: {needs('it', least, 'people', ranked_segment.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"
+        f"too small: {needs('it', least, 'people', ranked_segment.people)} "
+        f"(the larger of {PEOPLE} and {SHARE:.0%} of all)"
     ]
 
 

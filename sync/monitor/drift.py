@@ -105,7 +105,8 @@ def _effects(session: Session, name: str) -> dict[str, Estimate]:
 
 
 def _changed(response_drift: ResponseDrift) -> str:
-    return f"{response_drift.segment}: click rate {response_drift.now.rate:.1%} in the newest campaign, was {response_drift.before.rate:.1%}."
+    now, before = response_drift.now.rate, response_drift.before.rate
+    return f"{response_drift.segment}: click rate {now:.1%} in the newest campaign, was {before:.1%}."
 
 
 def _clicks(rows: Sequence[Any]) -> dict[str, ResponseCount]:

@@ -166,5 +166,14 @@ def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
 def _row(outcome: Outcome) -> tuple[str | None, ...]:
     c = outcome.change
     return (
-        c.connection, c.platform_id, c.email, c.kind, c.name, c.before, c.after, outcome.state, outcome.code, outcome.reason
-    )  # fmt: skip
+        c.connection,
+        c.platform_id,
+        c.email,
+        c.kind,
+        c.name,
+        c.before,
+        c.after,
+        outcome.state,
+        outcome.code,
+        outcome.reason,
+    )

@@ -76,6 +76,7 @@ def _card(previewed_mail: PreviewedMail) -> str:
         f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in previewed_mail.fallbacks.items()
     )
     told += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
-    frame = f'<iframe sandbox title="Email for {escape(previewed_mail.title)}" srcdoc="{escape(previewed_mail.html)}"></iframe>'
+    title, document = escape(previewed_mail.title), escape(previewed_mail.html)
+    frame = f'<iframe sandbox title="Email for {title}" srcdoc="{document}"></iframe>'
     people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
     return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"

@@ -1,12 +1,13 @@
 """Aggregates: per-person sums and counts kept in the warehouse between runs, with a watermark.
 
-``person_facts`` (`segmenter.traits.traits.aggregates`), ``person_links`` (who was who), ``overtaken_versions`` (versions of
+``person_facts`` (`segmenter.traits.traits.aggregates`), ``person_links`` (who was who), ``overtaken_versions``
+(versions of
 rows that are not in force any more), ``answered_again`` (engagements that a later one with the same mail stands for),
 and ``facts_mark``, one row. They are made of the other tables and can be made again at any time. All change in one
 transaction: a kill leaves them as they were, and what they say is true as of their mark.
 
-Only the embedded engine keeps facts: the others lack a transaction over several tables, and have a cluster to count
-everything again.
+Only the embedded engine keeps aggregates: the others lack a transaction over several tables, and have a cluster to
+count everything again.
 """
 
 from __future__ import annotations

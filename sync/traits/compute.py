@@ -1,6 +1,7 @@
 """Traits of everyone as of a moment, calculated incrementally.
 
-What `segmenter.traits.traits.aggregates` says of a person is kept (`sync.traits.aggregates`) and followed through changes
+What `segmenter.traits.traits.aggregates` says of a person is kept (`sync.traits.aggregates`) and followed through
+changes
 (`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.
 What comes out is what measuring everybody gives, in every digit.
 """

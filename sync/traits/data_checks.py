@@ -85,7 +85,8 @@ def refuse_unfit(
 
 def _unfit(trait_quality: TraitQuality, before: Distribution | None) -> list[Breach]:
     if trait_quality.light == "red":
-        what = f"{trait_quality.name} is used for assignment, and {trait_quality.share_impossible:.0%} of its values are invalid"
+        invalid = trait_quality.share_impossible
+        what = f"{trait_quality.name} is used for assignment, and {invalid:.0%} of its values are invalid"
     elif (
         before
         and trait_quality.people >= ENOUGH
@@ -93,7 +94,8 @@ def _unfit(trait_quality: TraitQuality, before: Distribution | None) -> list[Bre
         and before.known >= 1 / 2
     ):
         what = (
-            f"{trait_quality.name} decides segments, and only {1 - trait_quality.share_missing:.0%} of people have it, down from "
+            f"{trait_quality.name} decides segments, and only {1 - trait_quality.share_missing:.0%} of people have it, "
+            "down from "
             f"{before.known:.0%}"
         )
     else:

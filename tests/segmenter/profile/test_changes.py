@@ -16,14 +16,57 @@ from segmenter.profile.typical_member import Said, Typical
 
 def share(value: str, people: int, known: int = 400, *, said: bool = True) -> DistinctiveTrait:
     here = people / known
-    return DistinctiveTrait("country", "country", "", "geographic", "share", value, here, here - 0.05, here + 0.05, 0.2,
-                500 * here, 400 * here, 600 * here, people, known, 0.4, 1e-9, "chi-squared", 90.0, 1e-8,
-                marker=True, said=said)  # fmt: skip
+    return DistinctiveTrait(
+        "country",
+        "country",
+        "",
+        "geographic",
+        "share",
+        value,
+        here,
+        here - 0.05,
+        here + 0.05,
+        0.2,
+        500 * here,
+        400 * here,
+        600 * here,
+        people,
+        known,
+        0.4,
+        1e-9,
+        "chi-squared",
+        90.0,
+        1e-8,
+        marker=True,
+        said=said,
+    )
 
 
 def median(here: float, low: float, high: float) -> DistinctiveTrait:
-    return DistinctiveTrait("age", "age", "years", "demographic", "median", "", here, low, high, 40.0, None, None, None, 400, 400,
-                0.3, 1e-9, "Kruskal-Wallis", 80.0, 1e-8, marker=True, said=True)  # fmt: skip
+    return DistinctiveTrait(
+        "age",
+        "age",
+        "years",
+        "demographic",
+        "median",
+        "",
+        here,
+        low,
+        high,
+        40.0,
+        None,
+        None,
+        None,
+        400,
+        400,
+        0.3,
+        1e-9,
+        "Kruskal-Wallis",
+        80.0,
+        1e-8,
+        marker=True,
+        said=True,
+    )
 
 
 def profile(*distinctive: DistinctiveTrait, people: int = 400, rule: str = "orders_365d >= 3") -> Profile:
@@ -103,8 +146,11 @@ def test_another_rule_another_size_and_other_words_are_told() -> None:
 
 def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
     before = profile()
-    now = replace(before, segments=(*before.segments, Definition("buyers", "orders_total > 0", None)),
-                  trust=replace(before.trust, sources=(Source("model", 400, 0.5),)))  # fmt: skip
+    now = replace(
+        before,
+        segments=(*before.segments, Definition("buyers", "orders_total > 0", None)),
+        trust=replace(before.trust, sources=(Source("model", 400, 0.5),)),
+    )
 
     told = [persona_change.sentence for persona_change in profile_changes(before, now)]
 

@@ -16,12 +16,56 @@ from segmenter.profile.text import family_lines, made_from, trait_sentence, typi
 from segmenter.profile.typical_member import Said, Typical, typical
 from segmenter.traits.definitions import Trait
 
-COUNTRY = DistinctiveTrait("country", "country", "", "geographic", "share", "CH", 0.7, 0.65, 0.75, 0.4, 175.0, 162.0, 188.0,
-               140, 200, 0.5, 1e-9, "chi-squared", 90.0, 1e-8, marker=True, said=True)  # fmt: skip
-ORDERS = replace(COUNTRY, trait="orders_365d", meaning="orders placed", unit="orders", family="behavioural",
-                 kind="median", value="", here=5.0, here_low=4.0, here_high=6.0, everywhere=1.0)  # fmt: skip
-JOINED = replace(ORDERS, trait="joined", meaning="day of joining", unit="date", here=20_000.0, here_low=19_990.0,
-                 here_high=20_020.0, everywhere=18_000.0, index=None, index_low=None, index_high=None)  # fmt: skip
+COUNTRY = DistinctiveTrait(
+    "country",
+    "country",
+    "",
+    "geographic",
+    "share",
+    "CH",
+    0.7,
+    0.65,
+    0.75,
+    0.4,
+    175.0,
+    162.0,
+    188.0,
+    140,
+    200,
+    0.5,
+    1e-9,
+    "chi-squared",
+    90.0,
+    1e-8,
+    marker=True,
+    said=True,
+)
+ORDERS = replace(
+    COUNTRY,
+    trait="orders_365d",
+    meaning="orders placed",
+    unit="orders",
+    family="behavioural",
+    kind="median",
+    value="",
+    here=5.0,
+    here_low=4.0,
+    here_high=6.0,
+    everywhere=1.0,
+)
+JOINED = replace(
+    ORDERS,
+    trait="joined",
+    meaning="day of joining",
+    unit="date",
+    here=20_000.0,
+    here_low=19_990.0,
+    here_high=20_020.0,
+    everywhere=18_000.0,
+    index=None,
+    index_low=None,
+    index_high=None,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,11 +75,14 @@ JOINED = replace(ORDERS, trait="joined", meaning="day of joining", unit="date", 
         (COUNTRY, 400, "country: CH 70% (all 40%; index 175, 162 to 188; known of 50%)"),
         (replace(COUNTRY, here=0.004), 200, "country: CH 0.4% (all 40%; index 175, 162 to 188)"),
         (ORDERS, 200, "orders placed: median 5 orders (all 1 order; index 175, 162 to 188)"),
-        (replace(ORDERS, unit="main currency", here=0.256, everywhere=3.14), 200,
-         "orders placed: median 0.26 (all 3.1; index 175, 162 to 188)"),
+        (
+            replace(ORDERS, unit="main currency", here=0.256, everywhere=3.14),
+            200,
+            "orders placed: median 0.26 (all 3.1; index 175, 162 to 188)",
+        ),
         (JOINED, 200, "day of joining: median October 2024 (all April 2019; surely September 2024 to October 2024)"),
     ],
-)  # fmt: skip
+)
 def test_a_fact_reads_as_a_sentence(fact: DistinctiveTrait, people: int, says: str) -> None:
     assert trait_sentence(fact, people) == says
 
