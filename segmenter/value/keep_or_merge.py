@@ -68,10 +68,8 @@ def advise_on_segments(
 def _small(ranked_segment: RankedSegment, least: int) -> list[str]:
     if ranked_segment.people >= least:
         return []
-    return [
-        f"too small: {needs('it', least, 'people', ranked_segment.people)} "
-        f"(the larger of {PEOPLE} and {SHARE:.0%} of all)"
-    ]
+    missing = needs("it", least, "people", ranked_segment.people)
+    return [f"too small: {missing} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
 
 
 def _unreachable(ranked_segment: RankedSegment) -> list[str]:
