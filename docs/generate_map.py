@@ -1,4 +1,4 @@
-"""Write docs/map.svg and the package tables of CONTRIBUTING.md from the import graph.
+"""Generator of docs/map.svg and of the package tables in CONTRIBUTING.md, from the import graph.
 
 Run without arguments it writes both; with ``--check`` it only says whether they are what it would write.
 """
