@@ -1,4 +1,4 @@
-"""Write docs/map.svg and the package tables of CONTRIBUTING.md from the import graph.
+"""Generator of docs/map.svg and of the package tables in CONTRIBUTING.md, from the import graph.
 
 Run without arguments it writes both; with ``--check`` it only says whether they are what it would write.
 """
@@ -34,7 +34,7 @@ WAY = (
     ("personasync results", "sync.results.job", "imports who got, opened and clicked the campaign"),
     ("personasync report", "sync.report.job", "compares personas and writes the page"),
 )
-"""The way of one contact: the command, the module, and what happens there."""
+"""The path of one contact: the command, the module, and what happens there."""
 
 Rooms = Mapping[str, frozenset[str]]
 
@@ -101,7 +101,7 @@ BOX, HIGH, ROW = 126, 34, 74
 HEAD = """\
 <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc" \
 font-family="system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif">
-  <title id="title">The packages, and the way of one contact</title>
+  <title id="title">The packages, and the path of one contact</title>
   <desc id="desc">{desc}</desc>
   <defs>
     <marker id="tip" viewBox="0 0 10 10" refX="8.5" refY="5" markerWidth="6" markerHeight="6" orient="auto">\
@@ -139,7 +139,7 @@ def drawing(graph: ImportGraph) -> str:
         height = ROW * len(rows) + 16
         parts += [_band(top, top_edge, height), *_boxes(top, table, rows, top_edge, steps)]
         top_edge += height + 18
-    desc = "An arrow says: imports. Numbers mark the way of one contact; CONTRIBUTING.md lists the steps."
+    desc = "An arrow says: imports. Numbers mark the path of one contact; CONTRIBUTING.md lists the steps."
     return HEAD.format(width=WIDTH, height=top_edge + 6, desc=desc) + "\n".join(parts) + "\n</svg>\n"
 
 
@@ -186,7 +186,7 @@ def _arrow(above: tuple[int, int], below: tuple[int, int]) -> str:
 
 # ------------------------------------------------------------------------------------------------ the tables
 def tables(graph: ImportGraph) -> str:
-    """Return what stands between the markers of CONTRIBUTING.md: the way of one contact, and every package.
+    """Return what stands between the markers of CONTRIBUTING.md: the path of one contact, and every package.
 
     Raises:
         ValueError: A step of the way names a module that is gone.

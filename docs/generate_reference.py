@@ -1,4 +1,4 @@
-"""Write docs/reference.md from the command line itself, plugin.toml, the published schemas and the trait catalogue.
+"""Generator of docs/reference.md, from the command line, plugin.toml, the published schemas and the trait catalogue.
 
 Run without arguments it writes the file; with ``--check`` it only says whether the file is what it would write.
 """
@@ -24,21 +24,21 @@ REFERENCE = Path(__file__).with_name("reference.md")
 HEAD = """\
 # Reference
 
-This page is made by `make docs` from the command line itself, plugin.toml, the schemas of the workspace files and the
-trait catalogue. Nobody edits it.
+`make docs` generates this page from the command line, plugin.toml, the schemas of the workspace files and the
+trait catalogue. Don't edit it by hand.
 
-## What every command keeps
+## Options and exit codes of all commands
 
-- `--json` puts one JSON document on standard output and nothing else there; progress and prose go to standard error.
-- `--workspace DIR`, wherever a command works on a workspace, names its folder; without it the current one is meant.
+- `--json` prints one JSON document to standard output and nothing else; progress and messages go to standard error.
+- `--workspace DIR` names the workspace folder, for every command that needs one. Default: the current folder.
 - `personasync --debug COMMAND` shows a traceback when something fails.
 
-| exit status | means |
+| exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | something failed; the sentence on standard error says what to do |
-| 2 | usage or settings: a person must change something first |
-| 3 | a guardrail refused; nothing was sent |
+| 1 | failed; the message on standard error says what to do |
+| 2 | wrong usage or settings; fix them and run the command again |
+| 3 | blocked by a guardrail; nothing was sent |
 | 4 | done, but some records were rejected |
 """
 
@@ -67,7 +67,7 @@ def _commands() -> Iterator[str]:
         yield f"{' '.join(command.help.split())}\n"
         rows = [_parameter(parameter) for parameter in command.params if parameter.name != "help"]
         if rows:
-            yield _table(("argument or option", "default", "means"), rows)
+            yield _table(("argument or option", "default", "meaning"), rows)
 
 
 def _parameter(parameter: Any) -> tuple[str, str, str]:
@@ -81,10 +81,10 @@ def _parameter(parameter: Any) -> tuple[str, str, str]:
 
 def _settings(manifest: Manifest) -> Iterator[str]:
     yield "## Workspace files\n"
-    yield "An unknown key is an error that names the key, the file and the line.\n"
+    yield "An unknown key is an error; the message names the key, the file and the line.\n"
     for stem, schema in schemas(manifest).items():
         yield f"### {stem}.toml\n"
-        yield _table(("key", "type", "default", "means"), list(_keys(schema, schema["$defs"], path="")))
+        yield _table(("key", "type", "default", "meaning"), list(_keys(schema, schema["$defs"], path="")))
 
 
 def _keys(shape: Mapping[str, Any], shapes: Mapping[str, Any], *, path: str) -> Iterator[Sequence[str]]:
@@ -129,9 +129,9 @@ def _default(value: Mapping[str, Any]) -> str:
 
 def _traits() -> Iterator[str]:
     yield "## Traits\n"
-    yield "What rules may ask about a person, measured as of one moment.\n"
+    yield "The traits that rules can use, calculated for each person as of one moment.\n"
     rows = [(f"`{trait.name}`", trait.type, trait.unit, trait.family, trait.meaning) for trait in BUILT_IN.values()]
-    yield _table(("trait", "type", "unit", "family", "means"), rows)
+    yield _table(("trait", "type", "unit", "family", "meaning"), rows)
 
 
 def _platforms(manifest: Manifest) -> Iterator[str]:
@@ -144,35 +144,32 @@ def _platforms(manifest: Manifest) -> Iterator[str]:
 def _platform(facts: ConnectorFacts) -> Iterator[str]:
     if facts.hosts:
         hosts = ", ".join(f"`{host}`" for host in (*facts.hosts, *facts.download_hosts))
-        yield f"Talks to {hosts} and to nobody else.\n"
+        yield f"Connects only to {hosts}.\n"
     if facts.api_version:
-        yield f"API version `{facts.api_version}`, which the platform ends on {facts.api_version_ends}.\n"
+        yield f"API version `{facts.api_version}`; the platform retires it on {facts.api_version_ends}.\n"
     if facts.group_prefix:
-        yield f"Groups begin with `{facts.group_prefix}`; others are never touched.\n"
+        yield f"The names of our groups begin with `{facts.group_prefix}`; other groups are never changed.\n"
     if facts.scopes:
         yield _table(("scope", "why"), [(f"`{scope.name}`", scope.why) for scope in facts.scopes])
     if facts.fields:
         rows = [(f"`{field.name}`", field.role, field.type, field.label) for field in facts.fields]
-        yield _table(("field that it writes", "holds", "type", "label"), rows)
+        yield _table(("field it writes", "content", "type", "label"), rows)
     if facts.webhooks:
-        told = [
-            f"`{webhook.type}`" + (f" of `{webhook.property}`" if webhook.property else "")
-            for webhook in facts.webhooks
-        ]
-        by = f" by {', '.join(facts.webhook_sources)}" if facts.webhook_sources else ""
-        yield f"`setup` subscribes to {', '.join(told)}{by}.\n"
+        told = [f"`{one.type}`" + (f" of `{one.property}`" if one.property else "") for one in facts.webhooks]
+        by = f" from the sources {', '.join(facts.webhook_sources)}" if facts.webhook_sources else ""
+        yield f"`setup` subscribes to the webhook events {', '.join(told)}{by}.\n"
     if facts.limits:
         yield _table(("limit", "value"), [(f"`{limit}`", f"{value:,}") for limit, value in facts.limits.items()])
 
 
 def _errors() -> Iterator[str]:
     yield "## Errors\n"
-    yield 'With `--json` an error is a document too: `{"error": {"kind", "message", "status"}}`.\n'
+    yield 'With `--json`, an error is printed as a document: `{"error": {"kind", "message", "status"}}`.\n'
     kinds = [
         kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.PersonasyncError)
     ]
     rows = [(f"`{kind.__name__}`", str(kind.exit_code), _first_line(kind)) for kind in kinds]
-    yield _table(("kind", "exit status", "means"), rows)
+    yield _table(("kind", "exit code", "meaning"), rows)
 
 
 def _first_line(documented: Any) -> str:
@@ -191,7 +188,7 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     if REFERENCE.is_file() and REFERENCE.read_text("utf-8") == reference():
         return 0
-    print("docs/reference.md is not what the code says: run `make docs` and commit the page.", file=sys.stderr)
+    print("docs/reference.md is out of date: run `make docs` and commit it.", file=sys.stderr)
     return 1
 
 

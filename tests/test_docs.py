@@ -77,6 +77,16 @@ def test_every_anchor_that_a_page_links_to_is_a_heading(page: Path) -> None:
     assert [f"{in_words(aim)}#{anchor}" for aim, anchor in ours if anchor not in anchors(aim)] == []
 
 
+def test_the_reasons_for_a_full_recalculation_are_those_that_assign_prints() -> None:
+    page = (ROOT / "docs" / "how-to" / "keep-data-fresh.md").read_text("utf-8")
+    rows = page.partition("| it says | because |\n|---|---|\n")[2].partition("\n\n")[0].splitlines()
+    printed = [part.strip() for row in rows for part in row.split("|")[1].split("...") if part.strip()]
+    code = (ROOT / "sync" / "traits" / "compute.py").read_text("utf-8")
+
+    assert len(rows) > 0
+    assert [part for part in printed if part.removeprefix(",") not in code] == []
+
+
 # ------------------------------------------------------------------------------------------------------ decisions
 def test_the_index_of_decisions_has_each_once_with_its_title_status_and_date() -> None:
     lines = (DECISIONS / "README.md").read_text("utf-8").splitlines()

@@ -129,6 +129,32 @@ def test_no_page_names_a_command_that_does_not_exist(command_words: dict[str, An
     assert {(page, word) for page, word in named if word not in first_words} == set()
 
 
+def calls_of(page: Path) -> Iterator[str]:
+    """Yield each call of personasync in the code of *page*, without what a comment or a pipe says after it."""
+    for code in re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL):
+        yield from re.findall(r"(?:`|^\s*|/)personasync ((?:[^#|`\n])+)", code, re.MULTILINE)
+
+
+def unknown_options(call: str, command_words: dict[str, Any]) -> set[str]:
+    """Return the options in *call* that its command does not have."""
+    named = [words for words in command_words if f"personasync {call} ".startswith(f"{words} ")]
+    known = {option for words in named for parameter in command_words[words].params for option in parameter.opts}
+    return set(re.findall(r"(?<!\S)--?[a-z][a-z-]*", call)) - known - {"--debug", "--help", "--version"}
+
+
+def test_no_page_names_an_option_that_its_command_does_not_have(command_words: dict[str, Any]) -> None:
+    pages = [page for page in PAGES if page.name != "CHANGELOG.md"]  # which tells of options as they were
+    found = {(in_words(page), call.strip()) for page in pages for call in calls_of(page)}
+
+    assert len(found) > 0
+    assert {(page, call) for page, call in found if unknown_options(call, command_words)} == set()
+
+
+def test_an_option_of_another_command_is_noticed(command_words: dict[str, Any]) -> None:
+    assert unknown_options("apply --limit 20", command_words) == set()
+    assert unknown_options("apply --holdout 20%", command_words) == {"--holdout"}
+
+
 def test_every_link_between_pages_leads_somewhere() -> None:
     dead = [
         (in_words(page), target)

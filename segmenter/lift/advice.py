@@ -1,7 +1,7 @@
 """Recommendations from lift results: what to stop, to keep or scale, and to test next.
 
-Only significant effects (`segmenter.lift.effects.corrected_for_multiplicity`) stop or keep anything. What to test next is
-what is still unknown about the most valuable personas.
+Only significant effects (`segmenter.lift.effects.corrected_for_multiplicity`) stop or keep anything. What to test next
+is what is still unknown about the most valuable personas.
 """
 
 from __future__ import annotations
