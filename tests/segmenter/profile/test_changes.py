@@ -118,7 +118,7 @@ def test_what_is_said_newly_or_no_longer_is_tested_too() -> None:
     (hidden,) = profile_changes(profile(share("CH", 200)), profile())
     (first,) = profile_changes(profile(), profile(share("CH", 200)))
 
-    assert gone.sentence.startswith("No longer shown")
+    assert gone.sentence.startswith("No longer distinctive")
     assert gone.verdict == "noise"
     assert new.sentence.startswith("New: ")
     assert new.verdict == "real"
@@ -138,10 +138,7 @@ def test_another_rule_another_size_and_other_words_are_told() -> None:
     ]
     assert "was “orders_365d >= 3”" in persona_changes[0].sentence
     words = rewritten({"name": "Rita", "story": ""}, {"name": "Rita R.", "story": "Hikes.", "quote": ""})
-    assert [persona_change.sentence for persona_change in words] == [
-        "name: “Rita R.”, was “Rita”.",
-        "story: “Hikes.” is new.",
-    ]
+    assert [one.sentence for one in words] == ["name: “Rita R.”, was “Rita”.", "story: added “Hikes.”."]
 
 
 def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:

@@ -71,16 +71,13 @@ JOINED = replace(
 @pytest.mark.parametrize(
     ("fact", "people", "says"),
     [
-        (COUNTRY, 200, "country: CH 70% (all 40%; index 175, 162 to 188)"),
-        (COUNTRY, 400, "country: CH 70% (all 40%; index 175, 162 to 188; known of 50%)"),
-        (replace(COUNTRY, here=0.004), 200, "country: CH 0.4% (all 40%; index 175, 162 to 188)"),
-        (ORDERS, 200, "orders placed: median 5 orders (all 1 order; index 175, 162 to 188)"),
-        (
-            replace(ORDERS, unit="main currency", here=0.256, everywhere=3.14),
-            200,
-            "orders placed: median 0.26 (all 3.1; index 175, 162 to 188)",
-        ),
-        (JOINED, 200, "day of joining: median October 2024 (all April 2019; surely September 2024 to October 2024)"),
+        (COUNTRY, 200, "country: CH 70% (all 40%; index 175, 95% CI 162 to 188)"),
+        (COUNTRY, 400, "country: CH 70% (all 40%; index 175, 95% CI 162 to 188; known of 50%)"),
+        (replace(COUNTRY, here=0.004), 200, "country: CH 0.4% (all 40%; index 175, 95% CI 162 to 188)"),
+        (ORDERS, 200, "orders placed: median 5 orders (all 1 order; index 175, 95% CI 162 to 188)"),
+        (replace(ORDERS, unit="main currency", here=0.256, everywhere=3.14), 200,
+         "orders placed: median 0.26 (all 3.1; index 175, 95% CI 162 to 188)"),
+        (JOINED, 200, "day of joining: median October 2024 (all April 2019; 95% CI September 2024 to October 2024)"),
     ],
 )
 def test_a_fact_reads_as_a_sentence(fact: DistinctiveTrait, people: int, says: str) -> None:
@@ -95,10 +92,10 @@ def test_each_family_says_its_facts_or_why_there_are_none() -> None:
     lines = family_lines(profile)
 
     assert list(lines) == ["demographic", "geographic", "behavioural", "cultural", "psychographic"]
-    assert lines["geographic"] == ["country: CH 70% (all 40%; index 175, 162 to 188)"]
+    assert lines["geographic"] == ["country: CH 70% (all 40%; index 175, 95% CI 162 to 188)"]
     assert lines["cultural"] == ["No significant differences; 1 trait compared."]
     assert lines["psychographic"] == ["No data: no trait of this family varies."]
-    assert made_from(profile) == ["orders placed: median 5 orders (all 1 order; index 175, 162 to 188)"]
+    assert made_from(profile) == ["orders placed: median 5 orders (all 1 order; index 175, 95% CI 162 to 188)"]
     assert typical_sentences(profile) == []
 
 
@@ -134,4 +131,4 @@ def test_the_typical_member_of_two_versions_is_compared() -> None:
     (found,) = profile_changes(told("CH"), told("DE"))
 
     assert found.sentence == "The typical member changed (country: DE, was CH)."
-    assert "20 of its people are the same" in typical_sentences(told("CH"))[-1]
+    assert "20 people of the segment share all of them" in typical_sentences(told("CH"))[-1]

@@ -166,7 +166,7 @@ def test_a_table_is_read_either_way_round(table: AgencyTable) -> None:
             AgencyTable(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
             "'x' comes twice",
         ),
-        (AgencyTable(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "constants twice"),
+        (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "duplicate constants"),
     ],
 )
 def test_a_table_of_the_wrong_shape_is_refused_with_place_and_mend(table: AgencyTable, told: str) -> None:

@@ -94,7 +94,7 @@ def test_the_demo_ends_with_one_document(tmp_path: Path) -> None:
     assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
     assert sum(document["personas"].values()) == document["assigned"]
     assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
-    assert "each reader&#39;s own (favourite category), else “the whole shop”" in Path(document["report"]).read_text(
+    assert "individual value (favourite category); fallback “the whole shop”" in Path(document["report"]).read_text(
         "utf-8"
     )
     mails = Path(document["preview"]).read_text("utf-8")
