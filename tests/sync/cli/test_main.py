@@ -44,7 +44,7 @@ def test_explain_names_the_clauses_and_the_values(say: Run) -> None:
     found = json.loads(document)
 
     assert status == 0
-    assert "Because:" in out or "unclassified" in out
+    assert "Reasons:" in out or "unclassified" in out
     assert {one["segment"] for one in found["tried"]} == {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
     assert {contact["connection"] for contact in found["contacts"]} <= {"crm", "email"}
 
@@ -94,7 +94,7 @@ def test_the_demo_ends_with_one_document(tmp_path: Path) -> None:
     assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
     assert sum(document["personas"].values()) == document["assigned"]
     assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
-    assert "each reader&#39;s own (favourite category), else “the whole shop”" in Path(document["report"]).read_text(
+    assert "individual value (favourite category); fallback “the whole shop”" in Path(document["report"]).read_text(
         "utf-8"
     )
     mails = Path(document["preview"]).read_text("utf-8")

@@ -29,7 +29,7 @@ def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(re
     assert "Welcome to the shop" in found.page()
     path.write_text("{{ contact.personasync_persona }}", "utf-8")
     assert preview(ready, path, persona="nora_new").shown[0].html == "Nora New"
-    for content, message in ((b"\xff\xfe", "can't be read"), (b"*|A\0", "is no text"), (b"plain", "no connection")):
+    for content, message in ((b"\xff\xfe", "can't be read"), (b"*|A\0", "is not text"), (b"plain", "no connection")):
         path.write_bytes(content)
         with pytest.raises(FixSettingsError, match=message):
             preview(ready, path)
