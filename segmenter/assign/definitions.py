@@ -50,7 +50,7 @@ class Scorer:
         learned_from_rules: Whether its truth was what rules said. It then knows only people whom rules match, and is
             asked only about those whom a rule could not judge, never about those whom every rule left out.
         means: What its labels stand for where they are no segments: a segment that several are, None for one that was
-            let go (`segmenter.classifier.label_groups`).
+            retired (`segmenter.classifier.label_groups`).
         who: Whom it is asked about; None: everybody.
         speech: How its reasons tell the answers to its questions.
     """
@@ -65,7 +65,7 @@ class Scorer:
 
     @property
     def meaning(self) -> Meaning:
-        """What its labels stand for."""
+        """Meaning of its labels: the segment of each."""
         return meaning_of(self.model.labels, self.means)
 
 

@@ -110,7 +110,7 @@ def _check(model: LinearModel) -> None:
 
 
 class Score(NamedTuple):
-    """What a model says of one person.
+    """A model's prediction for one person.
 
     Attributes:
         probabilities: One a label.
@@ -184,7 +184,7 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
 
 
 class Scores(NamedTuple):
-    """What a model says of many people; arrays with a row a person.
+    """A model's predictions for many people; arrays with one row per person.
 
     Attributes:
         probabilities: Shape (people, labels).

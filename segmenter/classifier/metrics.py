@@ -23,7 +23,7 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Of the people whose confidence is at least *confidence*: how many they are, and how many of them are right.
+    """A point of the coverage curve: share of people with at least this *confidence*, and their hit rate.
 
     Attributes:
         hit: None where nobody is so sure.

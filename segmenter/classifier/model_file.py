@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class Coefficients(_Part):
-    """What scores: see `segmenter.classifier.linear.LinearModel`."""
+    """Coefficients of the model: see `segmenter.classifier.linear.LinearModel`."""
 
     kind: Kind
     labels: Names
@@ -46,7 +46,7 @@ class Coefficients(_Part):
 
 
 class Training(_Part):
-    """What it learned from.
+    """Training data of the model.
 
     Attributes:
         target: Where the truth came from: rules, survey, declared or discovered.
@@ -56,7 +56,7 @@ class Training(_Part):
         dropped: Features that told nothing.
         data_digest: Of features and truth of everybody, in their order.
         seed: Of the folds.
-        found_again: Whether discovered segments were found anew in each fold; if not, the figures are optimistic.
+        found_again: Whether discovered segments were recalculated in each fold; if not, the figures are optimistic.
         purpose: For which it may read sensitive traits; empty where it reads none.
     """
 
@@ -73,14 +73,14 @@ class Training(_Part):
 
 
 class GatePart(_Part):
-    """Whether it may be used, and if not why."""
+    """The quality gate: whether the model may be used, and if not, why."""
 
     passed: bool
     sentences: Names
 
 
 class ModelFile(_Part):
-    """A model with all that is known of it.
+    """A model with its training, quality and definitions.
 
     Attributes:
         version: Names the model in assignments.
@@ -142,7 +142,7 @@ def sealed(told: Mapping[str, Any]) -> str:
 
 @contextmanager
 def read_from(where: str) -> Iterator[None]:
-    """Name the file and the place in it when what is read in the block does not fit.
+    """Context manager that adds the file and the place to validation errors.
 
     Raises:
         DefinitionError: It did not.

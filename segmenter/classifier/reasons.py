@@ -24,7 +24,7 @@ NOTHING = "no particular trait; the most common segment"
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """How a reason tells a trait that is an answer to a question.
+    """Wording of a trait that is a survey answer, in a reason.
 
     Attributes:
         item: What the question is called.
@@ -92,7 +92,7 @@ def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = 
 
 
 def _parts(told: Table, model: LinearModel, prefix: str) -> list[Any]:
-    """What each feature adds to the lead of the segment over its runner-up."""
+    """Contribution of each feature to the lead of the segment over its runner-up."""
 
     def weight(label: Any, feature: int) -> Any:
         rows = zip(model.labels, model.weights, strict=True)

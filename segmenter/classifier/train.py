@@ -1,7 +1,7 @@
 """Training: fit LDA and multinomial logit, calibrate (temperature scaling), cross-validate, choose one.
 
 Everything that is said of a model is said of people whom it did not learn from: fitted on the other folds, with a
-temperature from still others, and where the segments themselves were discovered, with these discovered anew.
+temperature from still others, and where the segments themselves were discovered, with these recalculated.
 scikit-learn is imported late: 1.8 seconds that nobody pays who fits nothing.
 """
 
@@ -37,7 +37,7 @@ Labeller = Callable[[Places], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The people to learn from.
+    """Training sample.
 
     Attributes:
         features: As in `LinearModel`.
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The chosen model, and what can be said of it.
+    """The chosen model with its metrics.
 
     Attributes:
         model: Fitted on everybody, calibrated.
@@ -68,7 +68,7 @@ class Fitted:
 
     @property
     def chosen(self) -> Quality:
-        """The figures of the model that was chosen."""
+        """Metrics of the chosen model."""
         return self.quality["lda" if self.model.kind == "lda" else "logit"]
 
 
@@ -101,9 +101,9 @@ def fit(
         sample: The people to learn from.
         rng: Deals the folds.
         thresholds: Above which a person is assigned, for the figures about the assigned.
-        labeller: Where the truth was discovered: discovers it anew on each fold's people. None: the truth stands.
+        labeller: Where the truth was discovered: recalculates it on each fold's people. None: the truth stands.
         rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
-        folds: How many parts the people are dealt into; each is held out once.
+        folds: Number of cross-validation folds; each is held out once.
 
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.

@@ -78,7 +78,7 @@ class Choice:
 
 
 def choose(found: Mapping[int, Solution], test: NullTest, bound: int) -> Choice:
-    """Return the largest number of segments that nothing speaks against."""
+    """Return the largest number of segments that passes all tests."""
     largest = before_the_break(found)
     refused = {k: refusals(solution, test, bound, largest) for k, solution in found.items()}
     allowed = [k for k, told in refused.items() if not told]

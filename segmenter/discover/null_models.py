@@ -27,7 +27,7 @@ Null = Callable[[Items, Generator], Items]
 
 @dataclass(frozen=True, slots=True)
 class NullTest:
-    """How the data compare with copies that have no segments.
+    """Result of the permutation test against data without segments.
 
     Attributes:
         ks: Numbers of segments that were tried.

@@ -25,7 +25,7 @@ REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked for, and how hard.
+    """Settings of a proposal: method, range of k, effort.
 
     Attributes:
         most: Largest number of segments that is tried; 2 is the least.
@@ -70,7 +70,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What was found.
+    """A segment proposal.
 
     Attributes:
         sentence: The light in words.
@@ -115,7 +115,7 @@ class Proposal:
 
 
 def propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
-    """Look for segments in *items*: few, stable, different, large enough; or say why there are none."""
+    """Propose segments in *items*: stable, distinct, large enough; or say why there are none."""
     with threadpool_limits(1):  # many small fits: threads would wait for each other
         return _propose(items, asked, rng)
 

@@ -18,7 +18,7 @@ SELDOM = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is computed.
+    """Number of bootstrap samples and starts.
 
     Attributes:
         pairs: Pairs of bootstrap samples; 100 for figures that are reported.
@@ -31,7 +31,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """How one number of segments behaves.
+    """Stability of the segmentation with one k.
 
     Attributes:
         agreement: Mean adjusted Rand index over the pairs, A(k).

@@ -1,10 +1,10 @@
 """Comparable mailings of an experiment: sent together, one email per variant, with equal reach.
 
-Chance dealt people into arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly all
-whom it reached were dealt into that arm; it is compared with the mails that other arms got within a day of it. A mail
-that several arms got alike says something only where fields show each arm its own words. Where a smaller part of one
-arm was reached than of another (a list that was not full, a reminder to those who did not click), somebody chose, and
-nothing is compared.
+People are randomly assigned to arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly
+all whom it reached were assigned to that arm; it is compared with the mails that other arms got within a day of it. A
+mail that several arms got alike says something only where fields show each arm its own words. Where a smaller part of
+one arm was reached than of another (a list that was not full, a reminder to those who did not click), somebody chose,
+and nothing is compared.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Mail:
 
     Attributes:
         key: Of the connection, and of the mail there.
-        reached: People of one persona by the arm that they were dealt into before.
+        reached: People of one persona by the arm that they were assigned to before.
     """
 
     key: tuple[str, str]
@@ -53,13 +53,13 @@ class Mailing:
 
     @property
     def name(self) -> str:
-        """What its mails are called."""
+        """Names of its emails."""
         return " / ".join(dict.fromkeys(one.name for one in self.mails.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What may be compared, and what not.
+    """Comparable mailings, and those excluded.
 
     Attributes:
         unlike: Mailings that reached the arms unlike.
@@ -76,7 +76,7 @@ def mailings(mails: Sequence[Mail], dealt: Mapping[str, Sequence[tuple[datetime,
 
     Args:
         mails: Those that reached anybody of an arm that gets mails.
-        dealt: How many people were dealt into each arm, and when.
+        dealt: How many people were assigned to each arm, and when.
         in_fields: Whether fields show the arms their own words, so that one mail to all carries the experiment.
     """
     least = SMALL * max((sum(one.reached.values()) for one in mails), default=0)

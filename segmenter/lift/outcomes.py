@@ -26,7 +26,7 @@ KINDS = {"opened": "open", "clicked": "click", "unsubscribed": "unsubscribe", "c
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What counts.
+    """Time window and attribution of outcomes.
 
     Attributes:
         until: UTC; nothing later counts.
@@ -41,7 +41,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """What the people of one persona in one arm did.
+    """Outcomes of one persona in one arm.
 
     Attributes:
         counts: People by metric: opened, clicked, unsubscribed, complained, ordered.

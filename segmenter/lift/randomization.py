@@ -26,11 +26,11 @@ MISMATCH = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Who gets what, so that the difference can be told.
+    """An experiment: arms, shares, holdout, period.
 
     Attributes:
         name: In file names and group names: lower case letters, digits, underscores.
-        salt: What the hash starts with; another salt deals anew.
+        salt: What the hash starts with; another salt randomizes again.
         arms: Share of the people who are not held out, by arm; they sum to 1. The first one is what others are
             compared with, unless there is a holdout.
         holdout: Share of all people who get nothing, 0 to less than 1.
@@ -82,7 +82,7 @@ class Experiment:
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Look at an experiment's definition.
+    """Validate an experiment's definition.
 
     Raises:
         DefinitionError: Shares do not sum to 1, an arm takes the holdout's name, or a holdout leaves nobody.

@@ -27,7 +27,7 @@ SURE = 0.001  # p-value below which such a move is more than chance
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How the distribution of one trait or score differs from the reference.
+    """Drift of one trait or score against the reference.
 
     Attributes:
         psi: Over the values that the reference knew.
@@ -91,7 +91,7 @@ def drift(reference: Mapping[str, int], present: Mapping[str, int]) -> Drift:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How many of the people who were asked answered: bought, clicked, said yes."""
+    """Responses: people asked, and how many of them bought, clicked or said yes."""
 
     people: int
     answers: int
@@ -104,7 +104,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """How the response of one segment differs from the reference.
+    """Change of one segment's response rate against the reference.
 
     Attributes:
         z: Of the two-proportion test, pooled; above 0: more than before.

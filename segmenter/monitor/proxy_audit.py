@@ -29,7 +29,7 @@ LETTING_ITERATE = 5000
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How well one set of columns tells a group from all others.
+    """Predictability (AUC) of a group from one set of columns.
 
     Attributes:
         group: The flag's value.
@@ -51,7 +51,7 @@ class Separation:
 
 @dataclass(frozen=True, slots=True)
 class OfferRate:
-    """How much of each group is in one segment (gets its offer).
+    """Share of each group in one segment (who gets its offer).
 
     Attributes:
         rates: By group.

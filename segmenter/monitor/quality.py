@@ -30,7 +30,7 @@ class TraitQuality:
     """Data quality of one trait.
 
     Attributes:
-        people: Persons who were measured.
+        people: Everyone who was measured.
         missing: Of them, those without a value. Where nothing happened there is nothing to tell: no fault by itself.
         impossible: Those whose value can't be.
     """
@@ -42,12 +42,12 @@ class TraitQuality:
 
     @property
     def share_missing(self) -> float:
-        """Of all persons."""
+        """Share of all people."""
         return self.missing / self.people if self.people else 0.0
 
     @property
     def share_impossible(self) -> float:
-        """Of the values that are known."""
+        """Share of impossible values among known ones."""
         known = self.people - self.missing
         return self.impossible / known if known else 0.0
 
@@ -191,14 +191,14 @@ def _shown(text: str) -> str:
 
 
 def duplicate_figures(contacts: Table, links: Table) -> tuple[Table, Table]:
-    """Count people who may be twice there: two tables of one row each, column ``n``.
+    """Count duplicates: two tables of one row each, column ``n``.
 
     Args:
         contacts: Versions in force.
         links: Columns ``contact_key``, ``person_id``.
 
     Returns:
-        Addresses that several persons have; persons with several contacts of one connection.
+        Addresses shared by several people; people with several contacts of one connection.
     """
     active = contacts.filter(contacts.state == "active")
     key = active.connection.concat(":", active.platform_id)

@@ -1,8 +1,8 @@
 """Structural drift: whether a segmentation is still found in today's data.
 
-Three things can happen to a segmentation: its borders lie elsewhere now (segments found anew among today's people put
-them together otherwise), it comes apart (a segment does not come again any more: two became one), or there is one more
-(the next number of segments holds now, and did not before). Each is compared with what drawing the people anew would do
+Three things can happen to a segmentation: its borders lie elsewhere now (segments recalculated on today's people put
+them together otherwise), it comes apart (a segment is not stable any more: two became one), or there is one more
+(the next number of segments holds now, and did not before). Each is compared with what resampling the people would do
 by itself: SCIENCE.md 3.2 and 5.
 """
 
@@ -33,7 +33,7 @@ STARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was known of the segments when they were found.
+    """Reference figures of the segments, from when they were found.
 
     Attributes:
         people: Among whom.
@@ -52,11 +52,11 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """How segments that were found meet those of today.
+    """Comparison of accepted segments with recalculated ones.
 
     Attributes:
         people: Of today.
-        agreement: Of the old segments and of those found anew (adjusted Rand).
+        agreement: Of the old segments and of the recalculated ones (adjusted Rand index).
         threshold: Below which it is an alarm: the convention, or less where chance allows less.
         stability: SLSw of the least stable segment of today.
         following: A(k + 1) today, 0 where stability breaks after k, or a segment of it would be too small or unstable.
@@ -82,7 +82,7 @@ class Structure:
 
     @property
     def dissolved(self) -> bool:
-        """Whether a segment does not come again any more; of few people nobody can tell."""
+        """Whether a segment is not stable any more; never with few people."""
         fall = self.before.stability - self.stability
         return not self.few and any(self.stability < level and fall > step for level, step in FALLEN)
 

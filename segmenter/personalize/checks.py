@@ -29,7 +29,7 @@ FROM: Mapping[FieldKind, frozenset[TraitType]] = {
 
 
 def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purpose: Purpose) -> None:
-    """Look at where fields get their values from.
+    """Validate the sources of template fields.
 
     Raises:
         DefinitionError: A trait that does not exist, that the field's type can't show, or that is sensitive and has no
@@ -61,7 +61,7 @@ def _check_trait(template: TemplateField, name: str, catalogue: Catalogue, purpo
 
 
 def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField]) -> None:
-    """Look at everything that people wrote for templates.
+    """Validate the copy of template fields.
 
     Raises:
         DefinitionError: Copy for a field that does not exist, longer than a platform keeps or the template has room

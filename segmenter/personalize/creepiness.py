@@ -29,7 +29,7 @@ NEVER_SHOWN: tuple[Reason, ...] = ("sensitive",)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a workspace allows.
+    """Limits of a workspace on personalization.
 
     Attributes:
         max_individual: Most values of the reader's own in one mail.
@@ -50,7 +50,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a trait's value rests on.
+    """Evidence behind a trait's value.
 
     Attributes:
         names: What it names back to the person, if it does.

@@ -18,7 +18,7 @@ class Persona:
     Attributes:
         slug: The value that the platforms store; stable while name and story change.
         segments: Names of the segments that the persona stands for.
-        story: Invented, like quote and picture: people write them, and nothing is computed from them.
+        story: Written by the team, like quote and picture, and nothing is computed from them.
         fields: Copy for the template fields, by field name.
         on: Copy for one connection only: by field name and connection. It goes before the other.
         alias: What a platform calls its own persona of that kind, where it is called differently there.

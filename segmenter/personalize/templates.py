@@ -31,7 +31,7 @@ MERGE_TAG = re.compile(r"[A-Z][A-Z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and where: line and column count from 1."""
+    """A problem of a template, with its place: line and column count from 1."""
 
     line: int
     column: int

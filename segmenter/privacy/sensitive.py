@@ -81,7 +81,7 @@ MEND = 'If there is a lawful purpose, add to personasync.toml: [sensitive] purpo
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What the workspace says that sensitive traits are needed for.
+    """Declared purpose of sensitive traits, and the traits it allows.
 
     Attributes:
         text: The purpose; "" allows nothing.

@@ -28,10 +28,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is another than before.
+    """A change between two versions.
 
     Attributes:
-        part: "size", "facts", "segments", "typical member" or "confidence"; "invention" for what people wrote.
+        part: "size", "facts", "segments", "typical member" or "confidence"; "invention" for written text.
         verdict: "real" beyond chance, "noise" within it, "unknown" where it can't be tested, "other" for no figures.
         p: Of a tested change, after Benjamini & Hochberg over all that were tested together.
     """
@@ -48,7 +48,7 @@ def changes(before: Profile, now: Profile) -> list[Change]:
 
 
 def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
-    """Return what people wrote anew; see `segmenter.personalize.personas.Persona.invention`."""
+    """Return the changes of written text; see `segmenter.personalize.personas.Persona.invention`."""
     told = []
     for place in dict.fromkeys((*before, *now)):
         old, new = before.get(place, ""), now.get(place, "")

@@ -52,7 +52,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The figures behind a persona's confidence.
+    """Credibility figures of a persona.
 
     Attributes:
         people: In the group; *everybody*: in all groups and in none.

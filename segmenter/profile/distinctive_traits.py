@@ -50,7 +50,7 @@ class Fact:
         p: That the group is like everybody else in it.
         test: Over all groups, with its statistic and its *trait_p* after Benjamini & Hochberg.
         marker: Whether it tells the group from others at sight (SCIENCE 3.6).
-        base: Whether the group was made from the trait, so that the difference is no news.
+        base: Whether the group was made from the trait, so that the difference is by definition.
         said: Whether it passed all three gates. What did not is kept for comparisons with other versions only.
     """
 
@@ -80,13 +80,13 @@ class Fact:
 
     @property
     def strength(self) -> tuple[bool, float]:
-        """What facts are ordered by."""
+        """Sort key of traits: the effect size."""
         return self.marker, abs(self.effect)
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a number is standardised: (f(x) - shift) / spread, f being log1p or nothing."""
+    """Standardization of a number: (f(x) - shift) / spread, f being log1p or nothing."""
 
     logged: bool
     shift: float
@@ -95,7 +95,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one trait showed: facts of each group (people enough or none), and the test over all."""
+    """Comparison of one trait: figures of each group (large enough, or none), and the test over all."""
 
     trait: str
     facts: tuple[tuple[Fact, ...], ...]
@@ -154,7 +154,7 @@ def _shares(
 def _share(
     column: Column, name: str, here: Responses, rest: Responses, p: float, test: GroupTest, *, two: bool
 ) -> Fact:
-    """Of *two* values either may be what marks the group: few yes are as telling as many no."""
+    """The share of the more distinctive of *two* values."""
     everybody, span, ends = (here + rest).rate, wilson(here), index_interval(here, rest)
     apart, rarer = abs(here.rate - everybody), min(everybody, 1 - everybody) if two else everybody
     return _fact(
@@ -174,7 +174,7 @@ def _share(
 
 
 def _one_of_two(own: Sequence[Fact]) -> list[Fact]:
-    """Of yes and no, the one that they have more often than others: both say the same, and people are what they are."""
+    """The value of yes and no that is over-represented in the group; both would say the same."""
     return [max(own, key=lambda fact: fact.here / fact.everywhere)] if own else []
 
 
@@ -247,7 +247,7 @@ def _fact(
 
 
 def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:
-    """How a distance takes the number: a skewed count by its logarithm, as `discover` does."""
+    """Scale of a number for distances: skewed counts are log-transformed, as in `discover`."""
     spread = known.std()
     if not spread:
         return None

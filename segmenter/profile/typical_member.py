@@ -29,7 +29,7 @@ SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One thing about the typical member: a span or a category in place of the value."""
+    """A trait of the typical member, as a range or a category."""
 
     trait: str
     meaning: str
@@ -92,7 +92,7 @@ def _squares(column: Column, scales: Mapping[str, Scale]) -> Matrix:
 
 
 def _told(columns: Sequence[Column], member: int, fewest: int) -> tuple[list[Said], NDArray[np.bool_]]:
-    """What is said, and who is the same in all of it: each trait is added only while those are enough."""
+    """Traits to show, and who shares them: a trait is added only while enough people do (k-anonymity)."""
     same = np.ones(len(columns[0].values), dtype=bool)
     said: list[Said] = []
     for column in columns:

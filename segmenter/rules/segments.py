@@ -115,7 +115,7 @@ def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...
 
 
 def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
-    """Give each person of the trait table the first segment of the waterfall that matches.
+    """Add the first matching segment of the waterfall to the trait table.
 
     Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
     on half of its evidence (the other half of an OR unknown) says so. It is no probability.

@@ -14,7 +14,7 @@ SAME = 0.5  # Jaccard from which a segment keeps its name
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How two labelings of the same people meet.
+    """Cross-tabulation of two labelings of the same people.
 
     Attributes:
         rows: Segments of the first; columns: of the second. None is "unclassified".

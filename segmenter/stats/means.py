@@ -19,7 +19,7 @@ LEAST = 2  # values from which a variance can be told
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How many people, and the sums that a mean and its variance need.
+    """Sufficient statistics of a mean and its variance.
 
     Attributes:
         people: Everybody who was looked at, those with nothing too.

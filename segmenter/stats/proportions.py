@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """How many people were reached, and how many of them responded."""
+    """People reached, and people who responded."""
 
     people: int
     converted: int

@@ -50,7 +50,7 @@ class AnswerSheet:
     Attributes:
         respondents: Who, one a row.
         items: The questions' names, one a column.
-        values: (respondents, items); NaN is no answer.
+        values: (respondents, items); NaN is a missing answer.
         segments: The segment of each respondent where it is known, else "".
         labels: By item: what a number stands for, where the answers were words.
         rows: Where each respondent stands in the file, from 1.

@@ -20,7 +20,7 @@ HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is odd about a survey.
+    """A survey quality warning.
 
     Attributes:
         kind: A short word to count by.

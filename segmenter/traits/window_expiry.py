@@ -2,8 +2,8 @@
 
 Facts (`segmenter.traits.traits.facts`) that are kept are moments, texts, totals, and counts within windows. When a day
 passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later
-moment are those that are kept, minus `left`, except for persons of whom anything changed or for whom something came
-between the moments: their facts are made anew from all that is known of them (`sync.traits.compute`).
+moment are those that are kept, minus `left`, except for people of whom anything changed or for whom something came
+between the moments: their facts are recalculated from all that is known of them (`sync.traits.compute`).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a table says.
+    """An imported coefficient table.
 
     Attributes:
         has_means: Whether it says what stands for a missing answer; else every question has to be answered.
@@ -57,7 +57,7 @@ def read_coefficients(table: Table, tool: str, *, file: str) -> Imported:
         file: Its name, for messages.
 
     Raises:
-        DefinitionError: It has no constants, too few segments or items, a name twice, or a cell that is no number.
+        DefinitionError: It has no constants, too few segments or items, a name twice, or a cell that is not a number.
     """
     names = [row[0] for row in table.rows]
     in_rows = [place for place, name in enumerate(names) if _plain(name) in CONSTANTS]

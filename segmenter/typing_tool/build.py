@@ -39,7 +39,7 @@ SMOOTHING = 1.0  # one answer of each kind more than was counted, so that nothin
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted.
+    """Settings of a typing tool to build.
 
     Attributes:
         items: So many questions; None: as few of 5 to 15 as come within two points of the best.
@@ -68,7 +68,7 @@ class Made:
 
 
 def make_tool(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: Order, generator: Generator) -> Made:
-    """Make a tool from usable items of respondents who each stand in one row.
+    """Build a typing tool from usable items, one row per respondent.
 
     Args:
         sheet: The answers.

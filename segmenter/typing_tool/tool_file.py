@@ -67,7 +67,7 @@ class Point(_Part):
 
 
 class Quality(_Part):
-    """What was measured when the tool was made; an imported one has none."""
+    """Accuracy measured when the tool was built; an imported tool has none."""
 
     respondents: int
     segments_from: Name
@@ -102,7 +102,7 @@ class ToolFile(_Part):
         profiles: Used where somebody left something out, if it was found to do better than the items' means.
         complete: Whether every question has to be answered.
         means: What the model's labels stand for where they are no segments: a segment that several are, none for one
-            that was let go.
+            that was retired.
     """
 
     format: Literal[1]

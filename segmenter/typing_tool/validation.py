@@ -30,7 +30,7 @@ LETTING_ITERATE = 5000
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What one model of one size said of people it had not seen; rows of all outer folds, one below the other.
+    """Held-out predictions of one model and size; the rows of all outer folds, stacked.
 
     Attributes:
         scores: (people, segments) z of the linear functions.

@@ -18,7 +18,7 @@ BATCH = 100  # draws at once: bounds the memory
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What one ranking's top holds.
+    """Share of revenue in one ranking's top (gains).
 
     Attributes:
         share: Of all that came after, held by the top of this ranking.

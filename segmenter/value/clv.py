@@ -31,7 +31,7 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the workspace says about money.
+    """Margin, discount rate and horizon of the workspace.
 
     Attributes:
         margin: Share of an order's amount that is earned; 1 makes values revenue.
@@ -163,7 +163,7 @@ def fit_value_model(history: History, as_of: datetime, rng: np.random.Generator)
 
 
 def _missing(buyers: Buyers) -> str:
-    """What a model lacks most, "" when nothing."""
+    """The most severe lack of data, "" for none."""
     repeaters = int(((buyers.repeats > 0) & (buyers.repeat_mean > 0)).sum())
     weeks = float(buyers.observed.max()) if len(buyers) else 0.0
     if len(buyers) < minimum.BUYERS:

@@ -31,7 +31,7 @@ from sync.workspace.typing_tools import load_tools, save_tool
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What an edited proposal became.
+    """Result of accepting a proposal.
 
     Attributes:
         segments: Name -> people.
@@ -51,7 +51,7 @@ class Accepted:
 
 
 def accept(workspace: Workspace, name: str) -> Accepted:
-    """Make the segments of an edited proposal segments of the workspace.
+    """Accept an edited proposal: add its segments to the workspace.
 
     segments.toml gets what it lacks, without a rule. Where the segments were found on a survey, their own scorer is
     saved as a typing tool: who answered every item is classified by it from then on. personasync.toml gets the items
@@ -172,7 +172,7 @@ def _nobody(workspace: Workspace, within: str | None) -> bool:
 
 
 def _rules(workspace: Workspace, within: str | None) -> list[str]:
-    """What has to hold for people who are in a segment by rule."""
+    """Rules that membership of *within* requires: its own and those of its ancestors."""
     steps = workspace.steps.by_name()
     names = () if within is None else (within, *steps[within].ancestors)
     return [steps[name].rule.text for name in names]

@@ -137,7 +137,7 @@ def _accepted(bench: Workbench, labels: Path) -> Path:
 
 
 def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
-    """What finds the segments of a proposal anew in each fold; None where nobody knows how they were made.
+    """A labeller that recalculates the segments of a proposal in each fold; None where nobody knows how they were made.
 
     k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
     its items became when the proposal was accepted.
@@ -226,7 +226,7 @@ def train(
         as_of: The moment of the traits, UTC.
         but: Traits that it may not read.
         only: Traits to learn from; None: all others.
-        labeller: Discovers the segments anew in each fold; see `segmenter.classifier.train`.
+        labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
         seed: Of the folds.
 
     Raises:
@@ -269,7 +269,7 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _rules(bench: Workbench, people: pa.Table, as_of: datetime) -> Any:
-    """What the rules say of the same people, "" for nothing."""
+    """Segments by rule of the same people, "" for none."""
     definitions = replace(definitions_of(bench.workspace, with_model=False), order=("rules",))
     told = _told_by(definitions, bench, bench.warehouse.memtable(people), as_of)
     return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None

@@ -28,7 +28,7 @@ MOST_PEOPLE = 20_000  # beyond, a sample finds the same centres
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What segments are looked for in.
+    """Input of `discover`: items, people and their source.
 
     Attributes:
         people: An id each: a person, or a respondent.
@@ -53,7 +53,7 @@ Sensitive = Callable[[str, str], str]
 
 
 def not_asked(survey: str, item: str) -> str:
-    """Say of every item that it may be used: for answers that nobody's workspace is asked about."""
+    """Allow every item: for answers outside a workspace."""
     del survey, item
     return ""
 
@@ -139,7 +139,7 @@ def from_file(
         why: Which items are sensitive: left out, or refused where they are named.
 
     Raises:
-        FixSettingsError: Names the file, the row, the item and the mend.
+        FixSettingsError: Names the file, the row, the item and the fix.
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)

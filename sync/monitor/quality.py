@@ -39,7 +39,7 @@ NEW_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is known of the workspace's data, and what changed.
+    """Result of a quality check: data quality, drift, stability.
 
     Attributes:
         deciding: Names of the traits that have a part in the decision.
@@ -69,7 +69,7 @@ class Judged:
 
 
 def judge(bench: Workbench) -> Judged:
-    """Look at the newest traits and rows, and compare the newest assignments with the reference; nothing is written."""
+    """Check data quality and drift against the reference; writes nothing."""
     now, definitions = bench.now(), definitions_of(bench.workspace)
     traits = list(bench.workspace.catalogue.traits.values())
     row = _row(trait_figures(measured(bench, now), traits, now))
@@ -92,7 +92,7 @@ def _row(table: Any) -> dict[str, Any]:
 
 
 def faults(bench: Workbench) -> list[Fault]:
-    """Return rows with moments, amounts, properties that can't be, and people who are twice there."""
+    """Return impossible dates, amounts and properties, and duplicates."""
     warehouse = bench.warehouse
     found: list[Fault] = []
     for name in (CONTACTS.name, ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name):

@@ -1,6 +1,6 @@
 """Persona drafts: append to personas.toml and update profiles; text written by people stays byte for byte.
 
-Facts and invention live apart. Facts are found, and every set of them is kept as a version in the control store;
+Facts and written text are kept apart. Facts are found, and every set of them is kept as a version in the control store;
 personas.toml holds what people invent, and the only thing that is ever written there is a draft behind its end.
 """
 
@@ -26,7 +26,7 @@ LONGEST = 40  # letters of a persona's name
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """What one run did.
+    """Result of a draft run.
 
     Attributes:
         as_of: The moment of the facts, UTC.
@@ -46,7 +46,7 @@ class Drafted:
 
 
 def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) -> Drafted:
-    """Draft the persona of a segment that has none, and take its facts anew; of all segments where *name* is None.
+    """Draft the persona of a segment that has none, and update its profile; of all segments where *name* is None.
 
     Args:
         bench: The open workspace; it is read again when something was drafted.
@@ -140,7 +140,7 @@ def _too_few(workspace: Workspace, segment: str, people: int) -> str:
 
 
 def _people(workspace: Workspace, segment: str, sizes: Mapping[str, int]) -> int:
-    """How many people a persona of *segment* would stand for: sub-segments with a persona of their own are not its."""
+    """People of a persona of *segment*, without sub-segments that have a persona."""
     ends = {segment, *_direct(workspace)}
     own = [
         name
@@ -222,7 +222,7 @@ def kept_profile(version: PersonaVersion) -> Profile | None:
 
 
 def stale(bench: Workbench) -> list[tuple[str, str]]:
-    """Return the personas whose kept facts should be taken anew, by slug, each with the reason."""
+    """Return the personas whose profile should be updated, by slug, each with the reason."""
     limit = bench.workspace.guardrails.max_facts_age_days
     found = []
     for slug, version in bench.control.personas.in_force().items():

@@ -71,7 +71,7 @@ def proposed(bench: Workbench, name: str) -> Grouping:
     """Return the segments of an accepted proposal, as of when it was made.
 
     Raises:
-        FixSettingsError: It was not accepted, or holds respondents of a file who are no persons here.
+        FixSettingsError: It was not accepted, or holds respondents of a file who are not contacts here.
     """
     directory = bench.workspace.directory
     file, labels = load(directory, name), accepted(directory, name)

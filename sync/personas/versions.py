@@ -106,7 +106,7 @@ def _profile(version: PersonaVersion) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What changed in one persona.
+    """Comparison of two versions of a persona.
 
     Attributes:
         old: The version before; *new* the one after.

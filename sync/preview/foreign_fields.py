@@ -24,7 +24,7 @@ UNKNOWN: Mapping[Language, str] = {
 
 @dataclass(slots=True)
 class Foreign:
-    """What a template prints of fields that aren't ours.
+    """Foreign fields of a template: values, defaults, problems.
 
     Attributes:
         values: By field: its value for one contact, else its label in brackets.

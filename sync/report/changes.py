@@ -25,7 +25,7 @@ class Facts:
     Attributes:
         made_at: ISO 8601, UTC.
         names: Persona slug -> name.
-        shares: Persona slug -> share of all persons.
+        shares: Persona slug -> share of all people.
         ranks: Segment -> rank by value, 1 is the most valuable.
         offers: Persona's name -> its best supported offer.
         verdicts: Campaign -> verdict on everyone in the primary metric.

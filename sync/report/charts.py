@@ -144,7 +144,7 @@ def history(points: Sequence[tuple[str, float, float, float]]) -> str:
 
 
 def shares(points: Sequence[tuple[str, int, float]]) -> str:
-    """Return an SVG of the personas' shares: name, persons, share; "" without any."""
+    """Return an SVG of the personas' shares: name, people, share; "" without any."""
     import altair as alt  # noqa: PLC0415
 
     if not points:

@@ -108,7 +108,7 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
 def _worth_words(
     bench: Workbench, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
 ) -> dict[str, str]:
-    """What each persona's people are worth together, in words, by slug."""
+    """Total value of each persona as text, by slug."""
     days = bench.workspace.value.horizon_days
     currency = ranked.currency if ranked else ""
     return {
@@ -132,7 +132,7 @@ def render(report: Report, page: Page) -> str:
 
 
 def persona_shares(bench: Workbench) -> list[PersonaShare]:
-    """Return each persona with its persons, the largest first, the unclassified last."""
+    """Return each persona with its size, the largest first, the unclassified last."""
     assignments = assigned_people(bench)
     slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
     counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()

@@ -28,7 +28,7 @@ class Card:
         typical: Its typical member, in sentences.
         confidence: How far all this may be believed, in sentences.
         silent: Why there are no facts; "" where there are some.
-        quote: Invented, like the story.
+        quote: Written by the team, like the story.
         picture: A ``data:`` address; "" for none.
         channels: Where they can be reached, in words.
         path: Steps of the usual way, in words.

@@ -37,7 +37,7 @@ def cards(
 
     Args:
         bench: The open workspace.
-        shares: The personas with their persons.
+        shares: The personas with their sizes.
         measured: Campaigns, the newest first.
         values: What a persona's people are worth, in words, by slug.
         as_of: Of the newest assignments.

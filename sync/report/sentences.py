@@ -67,7 +67,7 @@ class ShownCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything on the page."""
+    """Summary, sync status and metrics of the page."""
 
     workspace: str
     made_at: datetime

@@ -67,7 +67,7 @@ class CampaignResult:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How fresh one stream of one connection is."""
+    """Freshness of one stream of one connection."""
 
     connection: str
     stream: str

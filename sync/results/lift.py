@@ -58,7 +58,7 @@ class Lift:
         primary: The primary metric.
         comparisons: One a metric and treated arm, judged together.
         ratio: Sample ratio mismatch check; None where the expected shares are unknown.
-        early: Whether its end has not come.
+        early: Whether the results are interim.
         notes: What else must be known, in sentences.
     """
 
@@ -108,7 +108,7 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
     """Compare the arms of an experiment with its control, by intention to treat.
 
     Raises:
-        FixSettingsError: There is no such experiment, or nobody was dealt in.
+        FixSettingsError: There is no such experiment, or nobody is assigned to it.
     """
     one = find(bench, name)
     now = latest(bench)
@@ -284,7 +284,7 @@ def _mails(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
 
 
 def _reached(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
-    """Whom a campaign reached, with the persona in force and the variant: ``person_id, persona, arm, at``."""
+    """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
     told = _everybody_reached(bench)
     mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())

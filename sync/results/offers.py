@@ -20,7 +20,7 @@ from sync.session import Workbench
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What offers did.
+    """Offer results: best offers, and offers never compared.
 
     Attributes:
         bests: The best of each persona's offers that were compared with each other.
@@ -37,7 +37,7 @@ NOTHING = Learned((), {}, ())
 
 
 def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
-    """Compare each persona's offers over all campaigns and experiments, as far as chance dealt them out.
+    """Compare each persona's offers over all campaigns and experiments, where people were randomized.
 
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
     """
@@ -88,5 +88,5 @@ def _campaigns(bench: Workbench, metric: str) -> Iterator[Trial]:
 
 
 def _offer(campaign: str, variant: str) -> str:
-    """What a variant is called; a letter that the platform gave it ("a") is an offer in this campaign only."""
+    """Name of a variant; a letter that the platform gave it ("a") is an offer in this campaign only."""
     return variant if len(variant) > 1 else f"{campaign}: {variant}"

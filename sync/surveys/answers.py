@@ -50,7 +50,7 @@ def answers_from_file(path: Path, columns: Columns, *, sheet: str | None = None)
     """Return the answers of a file.
 
     Raises:
-        FixSettingsError: It can't be read, lacks a column, or a cell of an item of numbers is no number.
+        FixSettingsError: It can't be read, lacks a column, or a cell of a numeric item is not a number.
     """
     return answers_of(read_grid(path, sheet=sheet), columns)
 

@@ -48,7 +48,7 @@ HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a tool shall be.
+    """Settings of a tool to design.
 
     Attributes:
         items: So many questions; None: as few as do nearly as well as the best.
@@ -56,7 +56,7 @@ class Wish:
         reverse: Items whose scale is the other way round.
         centre: Whether each person's mean is taken out before groups are found.
         texts: What to ask, by item.
-        proposal: The accepted proposal whose segments the tool shall find; the answers' segments are its names.
+        proposal: The accepted proposal whose segments the tool predicts; the answers' segments are its names.
     """
 
     tool: str

@@ -159,7 +159,7 @@ def _cells(sheet: Any) -> Iterator[list[str]]:
 
 
 def _shown(cell: object) -> str:
-    """What a spreadsheet's cell says: whole numbers without the point that its format stores them with."""
+    """Text of a spreadsheet cell; whole numbers without a decimal point."""
     if cell is None:
         return ""
     if isinstance(cell, bool):

@@ -27,12 +27,12 @@ CHANGED = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """What one run of the value model said.
+    """Result of one run of the value model.
 
     Attributes:
         model: None where there is too little to fit one.
         history: Whose coming orders were asked about.
-        written: Persons whose value is new or moved.
+        written: People whose value is new or changed.
         notes: What must be known, in sentences.
     """
 

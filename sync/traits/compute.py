@@ -42,10 +42,10 @@ MOST_CHANGED = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one measuring did.
+    """Result of one calculation: people recalculated, and why all.
 
     Attributes:
-        persons: Who was measured anew from all rows about them.
+        persons: Who was recalculated from all rows about them.
         whole: Why everybody was; "": only those of whom something changed.
     """
 
@@ -55,7 +55,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """What traits are measured from.
+    """Trait calculation over the warehouse, identity links and catalogue.
 
     Attributes:
         links: Who is who.
@@ -140,7 +140,7 @@ class Measuring:
         return Measured(int(kept.facts.count().to_pyarrow().as_py()), why)
 
     def _look(self, as_of: datetime, before: Mark | None) -> tuple[Mark, int]:
-        """What facts that are made now include; and how many of the rows that were there *before* still are."""
+        """The watermark of aggregates made now, and how many rows counted *before* still exist."""
         number = self.links.newest()  # first: what is written meanwhile is looked at again the next time
         since = before.sequence if before else 0
         tables = [self.warehouse.history(source.name) for source in SOURCES]

@@ -33,7 +33,7 @@ def deciding(bench: Workbench, definitions: Definitions) -> list[Trait]:
 
 
 def is_present(bench: Workbench, as_of: datetime) -> bool:
-    """Tell whether people are looked at as of about now: what they were long ago says nothing about today's data."""
+    """Whether *as_of* is about now: the checks apply to current data only."""
     return abs(bench.now() - as_of) <= max_age(bench)
 
 
@@ -139,7 +139,7 @@ def record(
         definitions: What decided.
         as_of: UTC.
         run_id: Of this run.
-        accepted: Whether it begins anew: see `refuse_unfit`.
+        accepted: Whether it begins a new reference: see `refuse_unfit`.
     """
     if not is_present(bench, as_of) or not decided.num_rows:
         return {}

@@ -132,7 +132,7 @@ def _segment(name: str, rows: pa.Table, worth: Array, spent: Array, responses: M
 
 
 def _messages(bench: Workbench) -> dict[str, str]:
-    """What each segment's people are told, as text; a segment without a persona is told what everybody is."""
+    """Copy of each segment as comparable text; without a persona it is the fallback."""
     personas, of = bench.workspace.personas, bench.workspace.persona_of
     return {
         name: json.dumps(dict(sorted(personas[of[name]].fields.items())) if name in of else {})
@@ -141,7 +141,7 @@ def _messages(bench: Workbench) -> dict[str, str]:
 
 
 def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
-    """What mailing adds in orders a contact, and how that was measured, in sentences.
+    """Incremental orders per contact, and sentences on how they were measured.
 
     By segment, and by name for personas that no segment has (the unclassified): they tell what is common to all.
 
@@ -166,7 +166,7 @@ def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
 
 
 def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Response]:
-    """What *measure* tells of orders; nothing where it has no arms yet, nobody ordered, or its arms are unlike."""
+    """Response from *measure*; none where there are no arms or orders, or a sample ratio mismatch."""
     personas = bench.workspace.personas
     names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
     try:

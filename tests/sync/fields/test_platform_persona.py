@@ -36,7 +36,9 @@ def test_labels_are_found_as_people_read_them() -> None:
 def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
     offered = {"Rita Regular": "persona_1", "gifts": "persona_1"}
 
-    with pytest.raises(FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on .*another hs_persona"):
+    with pytest.raises(
+        FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on crm.*another hs_persona"
+    ):
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 

@@ -274,7 +274,10 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
     assert said(card)["age", ""]["base"]
     assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
     assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
-    assert "'none' not found" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
+    assert (
+        "Proposal 'none' not found"
+        in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
+    )
 
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
