@@ -97,10 +97,10 @@ def hostile(change: Callable[[dict[str, Any]], Any]) -> str:
         ('{"a": NaN}', "NaN is not a number"),
         ('{"a": Infinity}', "Infinity is not a number"),
         ('{"a": ' + "9" * 5000 + "}", "can't be read"),
-        ("[" * 100_000 + "]" * 100_000, "nested deeper"),
-        ('{"a":' * 50_000 + "1" + "}" * 50_000, "nested deeper"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ('{"a":' * 50_000 + "1" + "}" * 50_000, "nested too deeply"),
         ("x" * (LARGEST_FILE + 1), "characters"),
-        (write_model(made()).replace("0.5", "0.6"), "digest is another one"),
+        (write_model(made()).replace("0.5", "0.6"), "digest does not match"),
         (write_model(made())[:-40], "can't be read"),
         (hostile(lambda d: d["model"].update(weights=[[0, 0]])), "do not fit"),
         (hostile(lambda d: d["model"].update(labels=["a"])), "two segments"),
@@ -112,7 +112,7 @@ def hostile(change: Callable[[dict[str, Any]], Any]) -> str:
         (hostile(lambda d: d.pop("gate")), "gate: Field required"),
         (hostile(lambda d: d.update(pickle="gASV")), "pickle: Extra inputs"),
         (hostile(lambda d: d.update(format=2)), "format"),
-        (hostile(lambda d: d["catalogue"].pop("tenure_days")), "how each of its traits was defined"),
+        (hostile(lambda d: d["catalogue"].pop("tenure_days")), "lacks the definitions"),
     ],
 )
 def test_a_damaged_or_hostile_file_is_an_error_that_names_it(text: str, told: str) -> None:

@@ -223,7 +223,7 @@ def test_features_that_tell_nothing_are_dropped_and_named() -> None:
     assert fitted.dropped == ("missing", "constant", "one_or_nothing")
     assert fitted.model.features == ("a", "b", "c")
     nothing = Sample(("missing",), np.full((600, 1), np.nan), sample.truth)
-    with pytest.raises(DefinitionError, match="nobody's is known"):
+    with pytest.raises(DefinitionError, match="no values, or all the same"):
         fit(nothing, rng=np.random.default_rng(2), thresholds=LIMITS)
 
 

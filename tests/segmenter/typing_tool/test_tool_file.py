@@ -105,7 +105,7 @@ def test_latent_classes_use_only_what_was_answered() -> None:
     ("people", "names", "told"),
     [
         (20, ["a", "b", "c"], "predicting 3 segments needs 30 respondents, you have 20"),
-        (900, ["a"], "one segment only"),
+        (900, ["a"], "only one segment"),
         (900, ["a", "b", "c", "d"], "'d' needs 10 respondents, you have 0"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_table_is_read_either_way_round(table: Table) -> None:
             Table(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
             "'x' comes twice",
         ),
-        (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "constants twice"),
+        (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "duplicate constants"),
     ],
 )
 def test_a_table_of_the_wrong_shape_is_refused_with_place_and_mend(table: Table, told: str) -> None:

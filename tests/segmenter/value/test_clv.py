@@ -273,7 +273,7 @@ def test_equal_amounts_are_taken_as_they_are() -> None:
 
 
 def test_no_repeat_order_is_no_model_of_amounts() -> None:
-    with pytest.raises(ValueError, match="nobody has a repeat order"):
+    with pytest.raises(ValueError, match="no repeat order above zero"):
         fit_spend(np.zeros(9), np.full(9, np.nan))
 
 

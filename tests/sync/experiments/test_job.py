@@ -241,7 +241,7 @@ def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
 
 
 def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> None:
-    with pytest.raises(FixSettingsError, match="No campaign that was sent in variants"):
+    with pytest.raises(FixSettingsError, match="No campaign with variants"):
         lifting.lift_of_campaign(assigned, None)
     with pytest.raises(FixSettingsError, match="no experiment 'spring'"):
         lifting.lift_of_experiment(assigned, "spring")

@@ -184,7 +184,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     (compared,) = told("personas", "diff", "--persona", "gold")["personas"]
 
     assert [change["sentence"] for change in edited[0]["changes"]] == ["name: “Greta Gold”, was “Gold members”."]
-    assert "takes the facts anew" in stale["remark"]
+    assert "to update the profile" in stale["remark"]
     by_part = {change["part"]: change for change in compared["changes"] if change["verdict"] != "noise"}
     assert by_part["size"]["verdict"] == "real"
     assert by_part["invention"]["sentence"] == "name: “Greta Gold”, was “Gold members”."
@@ -192,7 +192,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     old = told("personas", "show", "gold", "--version", str(compared["old"]))
     assert old["invention"]["name"] == "Gold members"
     assert [one["version"] for one in old["versions"]] == [compared["old"], compared["new"]]
-    assert "neither a version nor a day" in told("personas", "diff", "soon", status=2)["error"]["message"]
+    assert "is not a version or a date" in told("personas", "diff", "soon", status=2)["error"]["message"]
     assert told("personas", "diff", "2020-01-01")["notes"] == [
         "olaf: there was no version at 2020-01-01.", "gold: there was no version at 2020-01-01.",
     ]  # fmt: skip

@@ -126,7 +126,7 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
         ({}, ["--segment", "segment", "--items", "9"], "it needs 9 usable items, you have 6"),
         ({}, ["--segment", "segment", "--reverse", "nope"], "There is no item 'nope' to reverse"),
         ({(5, 2): "tow"}, ["--segment", "segment"], "a.csv, row 6, column 'cheap': 'tow' is not a number"),
-        ({}, ["-k", "4", "--question", "same"], "No item is left to learn from"),
+        ({}, ["-k", "4", "--question", "same"], "No usable item"),
         ({}, ["-k", "9", "--question", "cheap"], "Finding 9 segments needs 9 different answers, you have 2"),
         ({}, ["--segment", "segment", "--tool", "Bad Name"], "is not a valid tool name"),
         ({}, ["--segment", "segment", "--action", "javascript:x"], "is not a URL"),
