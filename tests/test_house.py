@@ -22,7 +22,7 @@ PACKAGES = ("connectors", "segmenter", "sync")
 ROOMS = (*PACKAGES, "tests", "docs", "benchmarks", ".ci")
 PLAIN = {".py", ".toml", ".md", ".json", ".j2", ".txt", ".svg", ".html", ".ini", ".mako", ""}
 LONGEST_FILE = 400
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def sources(*rooms: str) -> list[Path]:

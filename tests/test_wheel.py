@@ -61,12 +61,13 @@ def test_the_wheel_holds_our_packages_with_their_data_and_nothing_else(wheel: Pa
         "sync/*/templates/*.j2",
         "sync/ops/samples/*/*.toml",
         "sync/workspace/schemas/*.json",
+        "*/py.typed",
     )
 
     assert {name.split("/")[0] for name in names} == {"connectors", "segmenter", "sync"}
     assert len(data) > 0
     assert data - names == set()
-    assert "sync/workspace/plugin.toml" in names
+    assert {"connectors/py.typed", "segmenter/py.typed", "sync/py.typed", "sync/workspace/plugin.toml"} <= names
 
 
 def test_the_wheel_needs_none_of_our_tools_and_its_packages_are_ours(installed: Path, tmp_path: Path) -> None:
