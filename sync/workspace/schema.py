@@ -94,8 +94,8 @@ class TraitPart(Part):
     meaning: str = ""
     family: Family | None = Field(
         default=None,
-        description="Trait family, for persona cards. Default: derived from the name, else demographic; psychographic for "
-        "survey items. Cultural covers language, market, holidays and stated preferences only.",
+        description="Trait family, for persona cards. Default: derived from the name, else demographic; psychographic "
+        "for survey items. Cultural covers language, market, holidays and stated preferences only.",
     )
     sensitive: bool = False
     words: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
@@ -228,8 +228,8 @@ class PersonalizePart(Part):
     )
     creepy: Literal["warn", "fallback"] = Field(
         default="warn",
-        description='Values that may feel intrusive: "warn" shows them with a warning, "fallback" shows the persona\'s copy '
-        "or the fallback instead. Sensitive values are never shown without a purpose.",
+        description='Values that may feel intrusive: "warn" shows them with a warning, "fallback" shows the persona\'s '
+        "copy or the fallback instead. Sensitive values are never shown without a purpose.",
     )
     max_individual: int = Field(
         default=4, ge=0, description="Maximum number of individual values in one email; more may feel intrusive."
