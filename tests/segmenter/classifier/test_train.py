@@ -207,7 +207,7 @@ def test_minimum_data_are_named_before_training() -> None:
 
 
 def test_one_class_only_is_no_task_for_a_model() -> None:
-    with pytest.raises(DefinitionError, match="it needs two or more, there is 1"):
+    with pytest.raises(DefinitionError, match="needs two or more segments; there is 1"):
         fit(Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS)
 
 

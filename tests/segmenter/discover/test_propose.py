@@ -343,7 +343,7 @@ def test_an_item_that_was_asked_the_other_way_round_is_named() -> None:
             {"a": ["1", "2", "3", "4"] * 9 + ["5", "5", "5", "often"]},
             "item 'a': answer 40 is 'often', the others are numbers",
         ),
-        ({"a": [f"remark {n}" for n in range(40)]}, "item 'a': 40 different answers are no categories"),
+        ({"a": [f"remark {n}" for n in range(40)]}, "item 'a': 40 different answers are too many categories"),
     ],
 )
 def test_an_item_that_can_not_be_used_is_named_with_the_mend(changed: dict[str, Any], message: str) -> None:

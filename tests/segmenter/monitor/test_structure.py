@@ -73,7 +73,7 @@ def test_segments_that_hold_are_not_told_of_and_others_are(make: Any) -> None:
     assert merged.dissolved
     assert any("two may have merged" in told for told in merged.sentences())
     assert another.one_more
-    assert any("4 segments hold now" in told for told in another.sentences())
+    assert any("4 segments are stable now" in told for told in another.sentences())
 
 
 def test_few_people_of_today_are_no_alarm_by_themselves() -> None:

@@ -87,4 +87,4 @@ def test_the_typical_member_of_two_versions_is_compared() -> None:
     (found,) = changes(told("CH"), told("DE"))
 
     assert found.sentence == "The typical member changed (country: DE, was CH)."
-    assert "20 of its people are the same" in typical_sentences(told("CH"))[-1]
+    assert "20 people of the segment share all of them" in typical_sentences(told("CH"))[-1]

@@ -82,7 +82,7 @@ def test_a_reversed_scale_is_found_and_turning_it_mends_it() -> None:
 
     mended = turned_round(odd, ["q4"])
 
-    assert "'q4' goes against the other items" in kinds(odd)["reversed"]
+    assert "'q4' correlates negatively with the other items" in kinds(odd)["reversed"]
     assert "reversed" not in kinds(mended)
 
 

@@ -156,7 +156,7 @@ def test_a_table_is_read_either_way_round(table: Table) -> None:
         (Table(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
         (
             Table(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
-            "'x' comes twice",
+            "duplicate item 'x'",
         ),
         (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "duplicate constants"),
     ],

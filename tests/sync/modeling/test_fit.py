@@ -180,7 +180,7 @@ def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Wo
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
     (filled.workspace.state_dir / "models" / "model.json").write_text(made.path.read_text("utf-8"), "utf-8")
 
-    with pytest.raises(FixSettingsError, match="this model did not pass validation: Company data"):
+    with pytest.raises(FixSettingsError, match="this model did not pass validation: The model predicts"):
         definitions_of(filled.workspace)
 
 
@@ -190,7 +190,7 @@ def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled:
     used = {name for step in filled.workspace.steps.steps for name in step.rule.names}
     assert not used & set(made.file.catalogue)
 
-    with pytest.raises(FixSettingsError, match="may not learn from 'tenure_days'"):
+    with pytest.raises(FixSettingsError, match="'tenure_days' can't be a feature"):
         fit(filled, "rules", as_of=filled.now(), only=["tenure_days"])
     file = filled.workspace.directory / "personasync.toml"
     file.write_text(
@@ -198,7 +198,7 @@ def test_a_sensitive_trait_and_what_the_target_is_made_of_teach_no_model(filled:
         "utf-8",
     )
     filled.workspace = load_workspace(filled.workspace.directory)
-    with pytest.raises(FixSettingsError, match="may not learn from 'faith'"):
+    with pytest.raises(FixSettingsError, match="'faith' can't be a feature"):
         fit(filled, "discovered", as_of=filled.now(), labels=labels, only=["faith"])
 
 
