@@ -88,5 +88,5 @@ def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
 
 
 def _offer(campaign: str, variant: str) -> str:
-    """Name of a variant; a letter that the platform gave it ("a") is an offer in this campaign only."""
+    """Name of a variant; a letter that the platform gave it "a" is an offer in this campaign only."""
     return variant if len(variant) > 1 else f"{campaign}: {variant}"

@@ -94,11 +94,8 @@ class TraitPart(FilePart):
     meaning: str = ""
     family: Family | None = Field(
         default=None,
-        description=(
-            "Trait family, for persona cards. Default: derived from the name, else demographic; "
-            "psychographic for survey items. Cultural covers language, market, holidays and stated "
-            "preferences only."
-        ),
+        description="Trait family, for persona cards. Default: derived from the name, else demographic; psychographic "
+        "for survey items. Cultural covers language, market, holidays and stated preferences only.",
     )
     sensitive: bool = False
     words: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
@@ -137,7 +134,7 @@ class ClassifyPart(FilePart):
 
     order: tuple[Literal["declared", "survey", "rules", "model"], ...] = Field(
         default=("declared", "survey", "rules", "model"),
-        description=("Order of the sources; the first one with an answer decides. Omitted sources are not used."),
+        description="Order of the sources; the first one with an answer decides. Omitted sources are not used.",
     )
     declared: Slug | None = Field(default=None, description="Trait with the self-declared segment.")
     min_confidence: Share = Field(default=0.6, description="Minimum probability of the best segment.")
@@ -231,11 +228,8 @@ class PersonalizePart(FilePart):
     )
     creepy: Literal["warn", "fallback"] = Field(
         default="warn",
-        description=(
-            'Values that may feel intrusive: "warn" shows them with a warning, "fallback" shows the '
-            "persona's copy or the fallback instead. Sensitive values are never shown without a "
-            "purpose."
-        ),
+        description='Values that may feel intrusive: "warn" shows them with a warning, "fallback" shows the persona\'s '
+        "copy or the fallback instead. Sensitive values are never shown without a purpose.",
     )
     max_individual: int = Field(
         default=4, ge=0, description="Maximum number of individual values in one email; more may feel intrusive."

@@ -160,8 +160,8 @@ def test_who_is_unclassified_reads_why_each_source_gave_no_answer() -> None:
 
     assert told["segment"] is None
     assert told["reasons"] == (
-        "the survey is not sure: hikers 50%, campers 50%; no segment matches; "
-        "the model is not sure: buyers 42%, hikers 42%"
+        "low confidence of the survey: hikers 50%, campers 50%; no segment matches; "
+        "low confidence of the model: buyers 42%, hikers 42%"
     )
     assert told["version"] == made(model=Scorer(model(0.01), "m")).version
 
@@ -169,8 +169,8 @@ def test_who_is_unclassified_reads_why_each_source_gave_no_answer() -> None:
 @pytest.mark.parametrize(
     ("limits", "told"),
     [
-        (Thresholds(confidence=0.96), "the model is not sure: campers 95%, buyers 3%"),
-        (Thresholds(margin=0.93), "the model is not sure: campers 95%, buyers 3%"),
+        (Thresholds(confidence=0.96), "low confidence of the model: campers 95%, buyers 3%"),
+        (Thresholds(margin=0.93), "low confidence of the model: campers 95%, buyers 3%"),
         (Thresholds(known=0.7), "the model needs 70% of its 3 traits, 2 known"),
         (Thresholds(confidence=0.94, margin=0.9, known=0.6), None),
     ],

@@ -217,8 +217,8 @@ def test_a_temperature_makes_less_sure_and_changes_no_label() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"labels": ("a",), "intercepts": (0.0,), "weights": ((1.0, 1.0),)}, "two or more segments"),
-        ({"labels": ("a", "a")}, "unique names"),
+        ({"labels": ("a",), "intercepts": (0.0,), "weights": ((1.0, 1.0),)}, "two segments or more"),
+        ({"labels": ("a", "a")}, "with unique names"),
         ({"features": ("orders", "orders")}, "one or more features with unique names"),
         ({"features": ("orders", "orders=2")}, "both as a number and by its values"),
         ({"features": ("orders",)}, "do not fit 2 segments by 1 features"),

@@ -112,7 +112,7 @@ def hostile(change: Callable[[dict[str, Any]], Any]) -> str:
         (hostile(lambda d: d.pop("gate")), "gate: Field required"),
         (hostile(lambda d: d.update(pickle="gASV")), "pickle: Extra inputs"),
         (hostile(lambda d: d.update(format=2)), "format"),
-        (hostile(lambda d: d["catalogue"].pop("tenure_days")), "lacks the definitions of its traits"),
+        (hostile(lambda d: d["catalogue"].pop("tenure_days")), "lacks the definitions"),
     ],
 )
 def test_a_damaged_or_hostile_file_is_an_error_that_names_it(text: str, told: str) -> None:

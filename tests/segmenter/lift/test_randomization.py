@@ -79,7 +79,7 @@ def test_the_control_is_the_holdout_where_there_is_one() -> None:
         (replace(SPRING, arms={"old": 1.5, "new": -0.5}), "above 0"),
         (replace(SPRING, holdout=1.0), "leaves no contacts"),
         (replace(SPRING, holdouts={"gus": -0.1}), "below 1"),
-        (replace(SPRING, arms={"new": 1.0}, holdout=0.0), "needs a holdout to compare with"),
+        (replace(SPRING, arms={"new": 1.0}, holdout=0.0), "needs a holdout to compare"),
         (replace(SPRING, ends=BEGINS), "before it begins"),
         (replace(SPRING, generic=("other",)), "'other' is not one of its variants"),
         (replace(SPRING, generic=("old",), placebo=("old",)), "either the fallback copy"),

@@ -206,7 +206,7 @@ def test_a_sensitive_trait_is_shown_only_for_a_named_purpose() -> None:
     [
         ({"type": "number", "fallback": "many"}, "'many' is not a number"),
         ({"type": "date", "fallback": "soon"}, "'soon' is not a date"),
-        ({"type": "choice", "options": ("a",), "fallback": "b"}, "none of the options: a"),
+        ({"type": "choice", "options": ("a",), "fallback": "b"}, "not one of the options: a"),
         ({"max_length": 3, "fallback": "four"}, "max_length is 3"),
         ({"targets": {"email": "PS_TOP"}}, "not on connection 'crm'; it is on: email"),
     ],

@@ -116,7 +116,7 @@ def test_a_segment_without_a_persona_takes_that_of_the_one_it_lies_in() -> None:
     ("personas", "told"),
     [
         ([Persona("a", "A", ("nope",))], "no segment 'nope'"),
-        ([Persona("a", "A", ("buyers",)), Persona("b", "B", ("buyers",))], "belongs to persona 'a' already"),
+        ([Persona("a", "A", ("buyers",)), Persona("b", "B", ("buyers",))], "already belongs to persona 'a'"),
         ([Persona("unclassified", "U", ())], "is reserved for people without a segment"),
     ],
 )

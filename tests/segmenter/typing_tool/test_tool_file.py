@@ -113,7 +113,7 @@ def test_latent_classes_use_only_what_was_answered() -> None:
     ("people", "names", "told"),
     [
         (20, ["a", "b", "c"], "predicting 3 segments needs 30 respondents, you have 20"),
-        (900, ["a"], "one segment only"),
+        (900, ["a"], "only one segment"),
         (900, ["a", "b", "c", "d"], "'d' needs 10 respondents, you have 0"),
     ],
 )
@@ -163,8 +163,8 @@ def test_a_table_is_read_either_way_round(table: AgencyTable) -> None:
         ),
         (AgencyTable(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
         (
-            AgencyTable(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
-            "'x' comes twice",
+            Table(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
+            "duplicate item 'x'",
         ),
         (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "duplicate constants"),
     ],

@@ -44,7 +44,7 @@ def test_explain_names_the_clauses_and_the_values(say: Run) -> None:
     found = json.loads(document)
 
     assert status == 0
-    assert "Because:" in out or "unclassified" in out
+    assert "Reasons:" in out or "unclassified" in out
     assert {one["segment"] for one in found["tried"]} == {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
     assert {contact["connection"] for contact in found["contacts"]} <= {"crm", "email"}
 

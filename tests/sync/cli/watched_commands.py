@@ -88,7 +88,7 @@ class Watch:
         self._capsys.readouterr()
         self.statuses[run([*before, *name.split(), *arguments, *after, *where])] += 1
         printed = "".join(self._capsys.readouterr())
-        self.unforeseen += [f"{name}: {printed[-400:]}"] if "did not foresee" in printed else []
+        self.unforeseen += [f"{name}: {printed[-400:]}"] if "Unexpected error" in printed else []
         self.saw(printed, f"{' '.join(before)} {name} {' '.join(after)}")
         return printed
 

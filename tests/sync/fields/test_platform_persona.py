@@ -36,7 +36,9 @@ def test_labels_are_found_as_people_read_them() -> None:
 def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
     offered = {"Rita Regular": "persona_1", "gifts": "persona_1"}
 
-    with pytest.raises(FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on .*another hs_persona"):
+    with pytest.raises(
+        FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on crm.*another hs_persona"
+    ):
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 
@@ -78,7 +80,7 @@ def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone
     for key in theirs:
         platforms.crm.touch_contact(platforms.crm.contacts[key], {"hs_persona": "persona_1"})
     switch_on(platforms, ready)
-    with pytest.raises(FixSettingsError, match=r"hs_persona of crm was never read.*personasync pull"):
+    with pytest.raises(FixSettingsError, match=r"hs_persona of crm has never been pulled.*personasync pull"):
         plan(ready)
     pull(ready)
     planned = plan(ready)
@@ -157,6 +159,6 @@ def test_another_mode_is_refused_with_its_line_and_the_field_can_not_be_a_templa
     field = say("plan")
 
     assert mode[0] == 2
-    assert "'yes' is none of off, write, overwrite" in mode[2]
+    assert "'yes' is not one of off, write, overwrite" in mode[2]
     assert "personasync.toml, line" in mode[2]
     assert "is already used by the platform's own persona" in field[2]

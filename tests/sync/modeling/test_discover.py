@@ -189,7 +189,7 @@ def test_sensitive_items_and_traits_make_no_segments_unless_the_purpose_names_th
 
     assert form_of(folder, "kinds") is not None
     notes = [note for note in left_out["notes"] if "sensitive" in note]
-    assert [note.split(" was left out")[0] for note in notes] == ["Do you have children?", "religious affiliation"]
+    assert [note.split(" is excluded")[0] for note in notes] == ["Do you have children?", "religious affiliation"]
     assert "The item 'Do you have children?' is sensitive: 'children' is about children" in named
     assert "The item 'religious affiliation' is sensitive" in described
     assert "The trait 'union_member' is sensitive" in of_traits

@@ -192,7 +192,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     old = told("personas", "show", "gold", "--version", str(compared["old"]))
     assert old["invention"]["name"] == "Gold members"
     assert [one["version"] for one in old["versions"]] == [compared["old"], compared["new"]]
-    assert "not a version or a date" in told("personas", "diff", "soon", status=2)["error"]["message"]
+    assert "is not a version or a date" in told("personas", "diff", "soon", status=2)["error"]["message"]
     assert told("personas", "diff", "2020-01-01")["notes"] == [
         "olaf: there was no version at 2020-01-01.", "gold: there was no version at 2020-01-01.",
     ]  # fmt: skip
@@ -272,9 +272,12 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
     card = told("personas", "show", "kin_a")
     assert said(card)["country", "CH"]["index"] > 100
     assert said(card)["age", ""]["base"]
-    assert card["profile"]["trust"]["stability"][0]["jaccard"] == 0.91
-    assert told("personas", "show", "kin_b")["profile"]["trust"]["grade"] == "weak"
-    assert "'none' not found" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
+    assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
+    assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
+    assert (
+        "Proposal 'none' not found"
+        in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
+    )
 
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

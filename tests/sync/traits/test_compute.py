@@ -261,7 +261,7 @@ def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: Worl
     assert reasons == [
         "requested",
         "the last calculation was for a later date",
-        "1 people changed or are new, of 2 who were known",
+        "1 people changed or are new, of 2 known before",
         "the last calculation was as of 2026-11-25",
         "trait definitions changed",
     ]

@@ -191,7 +191,12 @@ WRONG = [
         'survey = "needs"',
         "line 18: 'traits.tier': a trait needs either connection and property, or survey and item.",
     ),
-    ("personasync.toml", "[traits.tier]", "[traits.consent]", "line 18: trait 'consent': a built-in trait"),
+    (
+        "personasync.toml",
+        "[traits.tier]",
+        "[traits.consent]",
+        "line 18: trait 'consent': a built-in trait has this name",
+    ),
     (
         "personasync.toml",
         "[traits.tier]",
