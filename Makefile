@@ -101,8 +101,8 @@ simulation-part: $(SETUP)  ## ten thousand of these steps
 days: $(SETUP)  ## 60 days of people and commands, each command a process of its own, some left out and some killed
 	$(BIN)/python -m tests.torture.days --days 60
 
-days-part: $(SETUP)  ## three of these days
-	$(BIN)/pytest -m torture tests/torture/test_days.py
+days-part: $(SETUP)  ## three of these days, and 400 deliveries while server and worker are killed
+	$(BIN)/pytest -m torture
 
 torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
 	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests import examples, quick
+from tests import compiled, examples, quick
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -69,6 +69,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     count = sum(NEEDED in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
     if count:
         terminalreporter.write_line(f"{count} tests of published results and recorded answers {NEEDED}", yellow=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _compiled_once() -> Iterator[None]:
+    """Compile each expression of Ibis once in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        compiled.keep_compiled(patch)
+        yield
 
 
 class LeftTheMachineError(AssertionError):

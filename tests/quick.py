@@ -22,6 +22,10 @@ NEEDS_MORE = re.compile(
 """In a test module: all of its tests are taken to need a socket or a process."""
 
 
+COUNTS_CORES = ["lscpu", "--parse=core"]
+"""What scikit-learn's k-means starts, once in a process."""
+
+
 class _Guard:
     shut: str = ""  # the test that may open no socket and start no process
 
@@ -53,11 +57,12 @@ def check(deed: str) -> None:
 
 
 def guarded(function: Callable[..., Any], deed: str) -> Callable[..., Any]:
-    """Return *function* behind `check`."""
+    """Return a method behind `check`."""
 
     @functools.wraps(function)
-    def checked(*arguments: Any, **named: Any) -> Any:
-        check(deed)
-        return function(*arguments, **named)
+    def checked(this: Any, *arguments: Any, **named: Any) -> Any:
+        if not (arguments and arguments[0] == COUNTS_CORES):
+            check(deed)
+        return function(this, *arguments, **named)
 
     return checked

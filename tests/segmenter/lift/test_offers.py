@@ -145,6 +145,7 @@ def two_ahead(chance: np.random.Generator) -> list[Trial]:
     return [trial("1", p, {**arms(chance, "ab", 0.12), **arms(chance, "cd", 0.03)}) for p in "PQRS"]
 
 
+@pytest.mark.simulation
 @pytest.mark.parametrize("design", [apart, chained, unequal, one_campaign, two_ahead])
 def test_where_no_offer_works_better_one_is_called_best_in_few_of_a_hundred_tries(
     design: Callable[[np.random.Generator], list[Trial]],
@@ -155,6 +156,7 @@ def test_where_no_offer_works_better_one_is_called_best_in_few_of_a_hundred_trie
     assert called <= AT_MOST
 
 
+@pytest.mark.simulation
 def test_where_one_is_better_it_is_found() -> None:
     chance = np.random.default_rng(6)
     found = 0

@@ -74,6 +74,7 @@ def test_what_was_planted_is_said_with_its_figures() -> None:
     assert ("age", "") not in said(found[1]) or found[1][0].effect < 0
 
 
+@pytest.mark.simulation
 def test_of_noise_nothing_is_said_in_nineteen_of_twenty_tries() -> None:
     spoken = 0
     for seed in range(60):

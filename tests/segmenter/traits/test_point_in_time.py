@@ -39,7 +39,7 @@ def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> R
     return sorted(found, key=lambda row: str(row["person_id"]))
 
 
-@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened, st.integers(0, 600).map(lambda halves: halves / 2))
 def test_nothing_after_the_moment_counts_for_any_trait(
     prepared: PreparedTraits, found: list[tuple[str, float, str, int]], days_ago: float

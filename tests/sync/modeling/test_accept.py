@@ -24,6 +24,8 @@ from sync.workspace.proposals import accepted as accepted_labels
 from sync.workspace.settings import load_workspace
 from sync.workspace.typing_tools import load_tool
 
+pytestmark = pytest.mark.simulation  # fits again and again on people who are resampled
+
 ITEMS = [f"item_{letter}" for letter in "abcdefgh"]
 PEOPLE, FULL, PART = 320, 240, 280
 MAIN = """\

@@ -26,6 +26,8 @@ from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.settings import load_workspace
 from sync.workspace.typing_tools import load_tools
 
+pytestmark = pytest.mark.simulation  # fits again and again on people who are resampled
+
 START = datetime(2026, 3, 1, tzinfo=UTC)
 PEOPLE = 240
 ITEMS = [f"item_{letter}" for letter in "abcdefgh"]

@@ -183,7 +183,7 @@ def follows(world: World, first: list[Any], steps: list[Any]) -> None:
         assert traits == rows_of(traits_of(KeptAggregates(world.warehouse).aggregates, catalogue(OWN), as_of))
 
 
-@examples(5, **SLOW)
+@examples(3, **SLOW)
 @given(st.lists(row, min_size=10, max_size=30), st.lists(step, min_size=1, max_size=3))
 def test_following_changes_gives_what_measuring_everybody_gives(
     world: World, first: list[Any], steps: list[Any]
@@ -192,7 +192,7 @@ def test_following_changes_gives_what_measuring_everybody_gives(
 
 
 @pytest.mark.proof
-@examples(30, **SLOW)
+@examples(8, **SLOW)
 @given(st.lists(row, min_size=10, max_size=60), st.lists(step, min_size=1, max_size=5))
 def test_following_changes_gives_what_measuring_everybody_gives_in_many_tries(
     world: World, first: list[Any], steps: list[Any]

@@ -24,6 +24,7 @@ class OneKey(KeyringBackend):
         raise NotImplementedError
 
 
+@pytest.mark.outside  # keyring asks the system for its libraries
 def test_a_secret_comes_from_the_keyring(tmp_path: Path) -> None:
     def resolved(reference: str) -> str:
         return resolve_secret(reference, where="[connections.crm]", environment={}, directory=tmp_path).reveal()
@@ -38,6 +39,7 @@ def test_a_secret_comes_from_the_keyring(tmp_path: Path) -> None:
         keyring.set_keyring(before)
 
 
+@pytest.mark.outside
 def test_a_machine_without_a_keyring_is_told(tmp_path: Path) -> None:
     from keyring.backends.fail import Keyring  # noqa: PLC0415 - what keyring uses where there is none
 
