@@ -14,7 +14,7 @@ from connectors.connector import Connector, find
 from connectors.errors import FixSettingsError
 from connectors.secret import hide
 from connectors.transport.rate_ledger import is_alive
-from sync.control import Control, open_control
+from sync.control.store import Control, open_control
 from sync.warehouse.store import Warehouse, open_warehouse
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace

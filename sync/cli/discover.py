@@ -10,6 +10,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
+from sync.cli.names import completing, segments
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.pipeline import moment
 
@@ -38,7 +39,10 @@ def discover(
     describe: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="Describes segments of FILE without making them.")
     ] = None,
-    within: Annotated[str | None, typer.Option(metavar="SEGMENT", help="Only its people: sub-segments.")] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(metavar="SEGMENT", help="Only its people: sub-segments.", autocompletion=completing(segments)),
+    ] = None,
     most: Annotated[int, typer.Option(help="Most segments to try.", min=LEAST, max=MOST)] = 6,
     method: Annotated[str, typer.Option(help="kmeans, or lca (latent classes, for answers).")] = "kmeans",
     name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",

@@ -8,6 +8,7 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
+from sync.cli.names import completing, experiments, personas
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.pipeline import moment, share
 
@@ -15,7 +16,12 @@ group = typer.Typer(name="experiment", help="Arms and holdouts: who gets what, s
 app.add_typer(group)
 
 RATIO_BROKEN = "The counts of the arms are not what their shares promise: conclude nothing before that is explained."
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits, underscores.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Lower case letters, digits, underscores.", autocompletion=completing(experiments)
+    ),
+]
 
 
 @group.command()
@@ -31,7 +37,10 @@ def create(
     holdout_of: Annotated[
         list[str] | None, typer.Option("--holdout-of", metavar="PERSONA=SHARE", help="Another one for a persona.")
     ] = None,
-    persona: Annotated[list[str] | None, typer.Option(help="Only this persona; repeat it for more.")] = None,
+    persona: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this persona; repeat it for more.", autocompletion=completing(personas)),
+    ] = None,
     generic: Annotated[list[str] | None, typer.Option(metavar="ARM", help="This arm gets the fallback copy.")] = None,
     placebo: Annotated[
         list[str] | None, typer.Option(metavar="ARM", help="This arm gets the copy of a random persona.")

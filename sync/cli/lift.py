@@ -9,6 +9,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.experiments import RATIO_BROKEN
+from sync.cli.names import completing, experiments
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 
@@ -20,7 +21,12 @@ def lift(
     *,
     workspace: WorkspaceOption = HERE,
     experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The arms of an experiment instead of a campaign's variants.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The arms of an experiment instead of a campaign's variants.",
+            autocompletion=completing(experiments),
+        ),
     ] = None,
     control: Annotated[
         str | None, typer.Option(metavar="VARIANT", help="What others are compared with. Default: the first by name.")

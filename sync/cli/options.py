@@ -7,13 +7,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sync.cli.console import Console
+from sync.cli import names
+from sync.cli.console import Console, put
 from sync.clock import now
-from sync.session import Workbench, open_workbench
+
+if TYPE_CHECKING:
+    from sync.session import Workbench
 
 REJECTS = 4  # done, but some records were rejected
 
@@ -23,23 +26,29 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
-OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CONNECTION", help="One connection only.")]
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--only", metavar="CONNECTION", help="One connection only.", autocompletion=names.completing(names.connections)
+    ),
+]
 HERE = Path()
 
 
 @contextmanager
 def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
     """Open the workspace with the real clock and environment; what it should not say is told on stderr."""
+    from sync.session import open_workbench  # noqa: PLC0415 - heavy imports only where needed
+
     with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
         for remark in bench.workspace.remarks:
-            sys.stderr.write(f"Look: {remark}\n")
+            put(f"Look: {remark}", sys.stderr)
         yield bench
 
 

@@ -6,15 +6,20 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import Console
+from sync.cli.names import completing, plans, runs
 from sync.cli.options import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
-from sync.session import Workbench
+
+if TYPE_CHECKING:
+    from connectors.records import SetupStep
+    from sync.apply.undo import Intended
+    from sync.session import Workbench
 
 AsOfOption = Annotated[
     str | None,
@@ -32,16 +37,26 @@ def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json:
     from sync.ops import setup as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
+    agreed = None if yes else _agreed_setup(workspace, console)
     with bench_of(workspace) as bench:
-        steps = [*job.missing(bench), *job.unheard(bench)]
-        if steps and not yes:
-            console.say(words.setup_shown(steps))
-            if not sys.stdin.isatty():
-                raise FixSettingsError("setup would create the above.", mend="Run `personasync setup --yes` to do it.")
-            typer.confirm("Create these?", abort=True, err=True)
+        steps = [step for step in job.needed(bench) if agreed is None or step in agreed]
         notes = job.create(bench, steps)
     created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
     console.result({"created": created, "notes": notes}, words.setup_done(steps), *notes)
+
+
+def _agreed_setup(workspace: Path, console: Console) -> list[SetupStep]:
+    """Show what setup would do, and ask. While the question waits, no store is open: other commands can run."""
+    from sync.ops import setup as job  # noqa: PLC0415
+
+    with bench_of(workspace) as bench:
+        steps = job.needed(bench)
+    if steps:
+        console.say(words.setup_shown(steps))
+        if not sys.stdin.isatty():
+            raise FixSettingsError("setup would create the above.", mend="Run `personasync setup --yes` to do it.")
+        typer.confirm("Create these?", abort=True, err=True)
+    return steps
 
 
 @app.command()
@@ -110,7 +125,10 @@ def plan(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> i
 
 @app.command()
 def apply(
-    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Default: the newest plan.")] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PLAN]", help="Default: the newest plan.", autocompletion=completing(plans)),
+    ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     override: OverrideOption = None,
@@ -138,7 +156,12 @@ def apply(
 @app.command()
 def undo(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run that `history` shows; last: the newest plan that was applied.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run that `history` shows; last: the newest plan that was applied.",
+            autocompletion=completing(runs),
+        ),
     ],
     *,
     workspace: WorkspaceOption = HERE,
@@ -149,16 +172,26 @@ def undo(
     from sync.apply import undo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
+    agreed = None if yes else _agreed_undo(workspace, run, console)
     with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        found = job.intended(bench, run)
-        if found.count and not yes:
-            console.say(words.undo_shown(found))
-            if not sys.stdin.isatty():
-                raise FixSettingsError("undo would do the above.", mend="Run it again with --yes.")
-            typer.confirm("Do it?", abort=True, err=True)
+        found = job.intended(bench, run) if agreed is None else job.still_intended(bench, agreed)
         undone = job.undo(bench, found, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
+
+
+def _agreed_undo(workspace: Path, run: str, console: Console) -> Intended:
+    """Show what the undo would do, and ask. While the question waits, no store is open: other commands can run."""
+    from sync.apply import undo as job  # noqa: PLC0415
+
+    with bench_of(workspace) as bench:
+        found = job.intended(bench, run)
+    if found.count:
+        console.say(words.undo_shown(found))
+        if not sys.stdin.isatty():
+            raise FixSettingsError("undo would do the above.", mend="Run it again with --yes.")
+        typer.confirm("Do it?", abort=True, err=True)
+    return found
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
+from sync.cli.names import completing, personas
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.render import creepy
 
@@ -19,7 +20,10 @@ def preview(
     *,
     workspace: WorkspaceOption = HERE,
     contact: Annotated[str | None, typer.Option("--contact", metavar="EMAIL", help="For this person.")] = None,
-    persona: Annotated[str | None, typer.Option("--persona", metavar="P", help="For this persona.")] = None,
+    persona: Annotated[
+        str | None,
+        typer.Option("--persona", metavar="P", help="For this persona.", autocompletion=completing(personas)),
+    ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="All personas side by side; the default.")] = False,
     connection: Annotated[
         str | None, typer.Option("--connection", metavar="NAME", help="Whose template it is.")

@@ -44,7 +44,7 @@ def inbox(
     as_json: JsonOption = False,
 ) -> None:
     """Show what waits in the webhook inbox, and which contacts are parked and why."""
-    from sync.control import open_control  # noqa: PLC0415
+    from sync.control.store import open_control  # noqa: PLC0415
     from sync.workspace.settings import load_workspace  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
+from sync.cli.names import completing, runs
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 
@@ -33,7 +34,9 @@ def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
 
 @app.command()
 def history(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run only.")] = None,
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="One run only.", autocompletion=completing(runs))
+    ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     limit: Annotated[int, typer.Option(help="How many runs.", min=1)] = 20,
@@ -55,7 +58,7 @@ def history(
             raise FixSettingsError("--rejects needs a run.", mend="`personasync history` lists them.")
         if run is not None and rejects is not None:
             console.say(f"{job.rejects(bench, run, rejects):,} changes in {rejects}")
-        runs = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
+        shown = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
     document = {
         "runs": [
             {
@@ -65,7 +68,7 @@ def history(
                 "started_at": one.run.started_at,
                 "counts": {name: told for name, told in one.run.counts.items() if name != "record"},
             }
-            for one in runs
+            for one in shown
         ]
     }
     rows = [
@@ -76,7 +79,7 @@ def history(
             one.state,
             words.counts(one.run.counts),
         )
-        for one in runs
+        for one in shown
     ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 

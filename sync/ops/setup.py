@@ -28,6 +28,11 @@ def unheard(bench: Workbench) -> list[SetupStep]:
     return [step for connector in bench.connectors() for step in hooks.missing(bench, connector.name)]
 
 
+def needed(bench: Workbench) -> list[SetupStep]:
+    """Return all that `missing` and `unheard` find."""
+    return [*missing(bench), *unheard(bench)]
+
+
 def create(bench: Workbench, steps: Sequence[SetupStep]) -> list[str]:
     """Do what `missing` and `unheard` returned, and return what a person has to know or do now."""
     notes = []
