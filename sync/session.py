@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors.connector import Connector, find
 from connectors.errors import FixSettingsError
+from connectors.processes import is_alive
 from connectors.secret import hide
-from connectors.transport.rate_ledger import is_alive
 from sync.control.store import Control, open_control
-from sync.warehouse.store import Warehouse, open_warehouse
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
+
+if TYPE_CHECKING:
+    from sync.warehouse.store import Warehouse
 
 Progress = Callable[[str, int, int | None], None]
 """Told the name of what is being read or written, how much is done, and of how much."""
@@ -37,6 +39,14 @@ class Definitions(Protocol):
 class Recording(Protocol):
     """Where runs and changes are recorded."""
 
+    control: Control
+
+
+@dataclass(slots=True)
+class Stores:
+    """A workspace with its control store open, for what only looks at what was done: the warehouse stays closed."""
+
+    workspace: Workspace
     control: Control
 
 
@@ -140,6 +150,21 @@ def recorded(bench: Workbench, command: str) -> Iterator[RecordedRun]:
 
 
 @contextmanager
+def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Stores]:
+    """Open the control store of the workspace in *directory*; another command may hold the warehouse meanwhile.
+
+    Raises:
+        FixSettingsError: A file of the workspace is missing or wrong.
+    """
+    workspace = load_workspace(directory)
+    control = open_control(workspace.state_url.reveal(), now=now)
+    try:
+        yield Stores(workspace, control)
+    finally:
+        control.close()
+
+
+@contextmanager
 def open_workbench(
     directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]
 ) -> Iterator[Workbench]:
@@ -148,6 +173,8 @@ def open_workbench(
     Raises:
         FixSettingsError: A file of the workspace is missing or wrong, or another process holds the warehouse.
     """
+    from sync.warehouse.store import open_warehouse  # noqa: PLC0415 - who only looks at runs needs no engine
+
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:

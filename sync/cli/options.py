@@ -16,7 +16,8 @@ from sync.cli.console import Console, put
 from sync.clock import now
 
 if TYPE_CHECKING:
-    from sync.session import Workbench
+    from sync.session import Stores, Workbench
+    from sync.workspace.settings import Workspace
 
 REJECTS = 4  # done, but some records were rejected
 
@@ -47,9 +48,23 @@ def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -
     from sync.session import open_workbench  # noqa: PLC0415 - heavy imports only where needed
 
     with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
-        for remark in bench.workspace.remarks:
-            put(f"Look: {remark}", sys.stderr)
+        _remark(bench.workspace)
         yield bench
+
+
+@contextmanager
+def stores_of(workspace: Path) -> Iterator[Stores]:
+    """Open what `status` and `history` look at: the control store, but not the warehouse."""
+    from sync.session import open_stores  # noqa: PLC0415
+
+    with open_stores(workspace, now=now) as stores:
+        _remark(stores.workspace)
+        yield stores
+
+
+def _remark(workspace: Workspace) -> None:
+    for remark in workspace.remarks:
+        put(f"Look: {remark}", sys.stderr)
 
 
 def console_of(*, as_json: bool) -> Console:

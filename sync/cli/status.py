@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
 from sync.cli.names import completing, runs
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of, stores_of
 
 
 @app.command()
@@ -20,7 +20,7 @@ def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with stores_of(workspace) as bench:
         found = job.status(bench)
     fresh = [
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
@@ -53,7 +53,7 @@ def history(
     from sync.ops import history as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with bench_of(workspace) as bench:
+    with stores_of(workspace) as bench:
         if run is None and rejects is not None:
             raise FixSettingsError("--rejects needs a run.", mend="`personasync history` lists them.")
         if run is not None and rejects is not None:

@@ -28,7 +28,8 @@ from segmenter.monitor.quality import (
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import answered, lifted, population
 from sync.monitor.stability import Held, held
-from sync.results.campaigns import campaigns, freshness
+from sync.results.campaigns import campaigns
+from sync.results.freshness import freshness
 from sync.session import Workbench
 from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age
@@ -110,7 +111,7 @@ def faults(bench: Workbench) -> list[Fault]:
 def stale(bench: Workbench) -> list[str]:
     """Return a sentence for each stream that was not read for too long."""
     oldest, told = bench.now() - max_age(bench), []
-    for line in freshness(bench):
+    for line in freshness(bench.workspace.connections, bench.control.cursors):
         if line.at is not None and line.at < oldest:
             step = "results" if line.stream in {"campaigns", "activity"} else "pull"
             hours = (bench.now() - line.at).total_seconds() / 3600

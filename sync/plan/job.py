@@ -17,7 +17,6 @@ from segmenter.personalize.creepiness import Concern
 from sync.active_people import assigned_people
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
-from sync.control.runs import Run
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import Values, platform_personas, shared
@@ -140,18 +139,12 @@ def basis(bench: Workbench, *, own: str = "") -> dict[str, str]:
         own: A plan whose own applies do not count.
     """
     newest = {what: bench.control.runs.latest(what) for what in ("pull", "assign")}
-    wrote = last_write(bench, but=f"apply {own}")
+    wrote = bench.control.runs.last_write(but=f"apply {own}")
     return {
         **{what: run.run_id if run else "" for what, run in newest.items()},
         "apply": wrote.run_id if wrote else "",
         "definition of segments or personas": bench.workspace.digest,
     }
-
-
-def last_write(bench: Workbench, *, but: str = "") -> Run | None:
-    """Return the newest apply or undo, *but* one command."""
-    wrote = (run for run in bench.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
-    return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
 
 def targets(bench: Workbench, personas: Values) -> list[Target]:
@@ -249,7 +242,7 @@ def _unread(bench: Workbench) -> list[Breach]:
     """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
     ended = (bench.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
     pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
-    applied = last_write(bench)
+    applied = bench.control.runs.last_write()
     if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
         return [Breach("unread_apply", "An apply has written since the last pull; run `personasync pull` first.")]
     return []

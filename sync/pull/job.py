@@ -109,7 +109,8 @@ def read_stream(
         bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
         raise ContractError(f"{name} ended without saying where to go on.")
-    bench.control.cursors.ended(connector.name, stream, began, run.run_id)
+    rows = len(bench.warehouse.known_ids(connector.name, {"active"})) if stream == CONTACTS.name else None
+    bench.control.cursors.ended(connector.name, stream, began, run.run_id, rows=rows)
     pulled.rows[name] = done
 
 

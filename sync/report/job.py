@@ -19,7 +19,8 @@ from sync.report.page import CampaignPart, Figure, Page
 from sync.report.persona_cards import cards
 from sync.report.sentences import PersonaShare, Report, show_campaign
 from sync.results.campaign_result import CampaignResult
-from sync.results.campaigns import campaigns, freshness
+from sync.results.campaigns import campaigns
+from sync.results.freshness import freshness
 from sync.session import Workbench, recorded
 from sync.value.ranking import SegmentValues
 
@@ -99,7 +100,7 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
         made_at=bench.now(),
         as_of=as_of,
         summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
-        health=freshness(bench),
+        health=freshness(bench.workspace.connections, bench.control.cursors),
         sync=_sync_sentences(bench),
     )
     return _Made(report, page, measured, facts)
