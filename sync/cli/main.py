@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -56,7 +57,13 @@ def main() -> None:
     threading.excepthook = _thread_failed
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
         signal.signal(signal.SIGINT, _stop)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    if STOPPED.is_set():
+        # all stores are closed; Python would wait for threads, and those for platforms that may not answer for minutes
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 STOPPED = threading.Event()  # Ctrl-C was pressed: an engine or a driver may have made another error of it
