@@ -62,7 +62,7 @@ def explain(bench: Workbench, email: str) -> Explanation:
     newest = bench.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    return _explained(bench, person, person.assignment, as_of)
+    return _explained(bench, person, person.assignment, as_of, _traits(bench, person, as_of))
 
 
 def classify(bench: Workbench, email: str, *, as_of: datetime) -> Explanation:
@@ -77,21 +77,22 @@ def classify(bench: Workbench, email: str, *, as_of: datetime) -> Explanation:
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
     decided = decide_one(traits, definitions_of(bench.workspace), previous=person.assignment, as_of=as_of)
-    return _explained(bench, person, decided, as_of)
+    return _explained(bench, person, decided, as_of, traits)
 
 
 def _found(bench: Workbench, email: str) -> _Person:
     address = normalise_email(email)
-    links = bench.control.links.mapping()
-    person_id = links.get(email_key(address)) if address else None
+    key = email_key(address) if address else ""
+    person_id = bench.control.links.of_keys([key]).get(key)
     if person_id is None:
         raise FixSettingsError(
             f"Nobody here has the address {email!r}.", mend="Run `personasync pull`, or look for a typo."
         )
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
     found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
-    keys = [key for key, person in links.items() if person == person_id]
-    return _Person(str(address), person_id, keys, found[0] if found else None)
+    return _Person(
+        str(address), person_id, list(bench.control.links.of_persons([person_id])), found[0] if found else None
+    )
 
 
 def _traits(bench: Workbench, person: _Person, as_of: datetime) -> dict[str, Any]:
@@ -100,8 +101,10 @@ def _traits(bench: Workbench, person: _Person, as_of: datetime) -> dict[str, Any
     return known[0] if known else {}
 
 
-def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any], as_of: datetime) -> Explanation:
-    traits, definitions = _traits(bench, person, as_of), definitions_of(bench.workspace)
+def _explained(
+    bench: Workbench, person: _Person, assignment: Mapping[str, Any], as_of: datetime, traits: Mapping[str, Any]
+) -> Explanation:
+    definitions = definitions_of(bench.workspace)
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
         for step in (definitions.steps.steps if traits else ())
