@@ -4,18 +4,18 @@
 PYTHON ?= python3
 WORKERS ?= 2
 STEPS ?= 1000000
-USUAL := "not wheel and not proof and not browser"
+USUAL := "not wheel and not proof and not browser and not torture"
+QUICK := "not outside and not simulation and not wheel and not proof and not browser and not torture"
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.installed
-SOURCES := $(shell find connectors segmenter sync tests -name '*.py') plugin.toml pyproject.toml
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks lock clean
+.PHONY: help setup demo quick quick-tests test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,10 +32,24 @@ $(SETUP): requirements.txt pyproject.toml
 demo: $(SETUP)  ## the whole loop on local platforms, twice; no account, no internet
 	$(BIN)/personasync demo
 
-test: $(SETUP)  ## all tests, in random order
-	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
+quick: $(SETUP)  ## format, lint, types, contracts and each test that needs no socket, no process and no simulation
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync quick-tests types format-check lint contracts
 
-check: format-check lint types contracts dependencies dead-code docs-check coverage  ## the quality gate
+quick-tests: $(SETUP)
+	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n $(WORKERS) -m $(QUICK)
+
+# Tracing makes the tests half as fast again, most of it in libraries that are not measured: so only CI asks for it.
+test: $(SETUP)  ## all tests, in random order; with COVERAGE=1 how much of the code they run, too
+ifdef COVERAGE
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+else
+	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
+endif
+
+check: format-check lint types contracts dependencies dead-code docs-check  ## the quality gate
 
 format-check: $(SETUP)
 	$(BIN)/ruff format --check .
@@ -55,14 +69,8 @@ dependencies: $(SETUP)
 dead-code: $(SETUP)
 	$(BIN)/vulture
 
-# Tracing makes the tests half as fast again, most of it in libraries that are not measured: so it is a run of its own.
-.coverage: $(SOURCES)
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
-	$(BIN)/coverage combine --quiet
-
-coverage: $(SETUP) .coverage  ## how much of the code the tests run
-	$(BIN)/coverage report
+coverage:  ## how much of the code the tests run
+	@$(MAKE) --no-print-directory test COVERAGE=1
 
 docs: $(SETUP)  ## write docs/reference.md anew
 	$(BIN)/python docs/generate_reference.py
@@ -76,20 +84,23 @@ wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty e
 browser-test: $(SETUP)  ## the report and the preview in Chromium: three widths, keyboard, paper; needs /usr/bin/chromium
 	$(BIN)/pytest -m browser tests/sync/report/test_page.py tests/sync/preview/test_page.py
 
-proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise
-	$(BIN)/pytest -n $(WORKERS) -m proof
+proofs: $(SETUP)  ## simulations and fits of many repetitions: what the statistics promise; four times the usual examples
+	HYPOTHESIS_PROFILE=proof $(BIN)/pytest -n $(WORKERS) -m "proof or hypothesis"
 
 torture: simulation days  ## a million steps of people at work, 60 days, every command killed before each write; takes long
 	$(BIN)/python -m tests.torture --workers $(WORKERS)
 
 simulation: $(SETUP)  ## STEPS of people at work on both platforms while we sync; ten thousand take some minutes
-	PERSONASYNC_SIMULATION=$(STEPS) $(BIN)/pytest tests/sync/test_simulation.py
+	PERSONASYNC_SIMULATION=$(STEPS) $(BIN)/pytest -n $(WORKERS) tests/sync/test_simulation.py
+
+simulation-part: $(SETUP)  ## ten thousand of these steps
+	@$(MAKE) --no-print-directory simulation STEPS=10000
 
 days: $(SETUP)  ## 60 days of people and commands, each command a process of its own, some left out and some killed
 	$(BIN)/python -m tests.torture.days --days 60
 
-days-part: $(SETUP)  ## one of these days
-	$(BIN)/python -m tests.torture.days --days 1 --people 12
+days-part: $(SETUP)  ## three of these days
+	$(BIN)/pytest -m torture tests/torture/test_days.py
 
 torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
 	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03

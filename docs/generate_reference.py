@@ -38,6 +38,7 @@ trait catalogue. Nobody edits it.
 | 2 | usage or settings: a person must change something first |
 | 3 | a guardrail refused; nothing was sent |
 | 4 | done, but some records were rejected |
+| 130 | stopped by Ctrl-C; the same command continues |
 """
 
 

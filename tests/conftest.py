@@ -1,23 +1,45 @@
 """What every test may ask for: the public data beside the project. And what none may do: leave the machine."""
 
+import gc
 import ipaddress
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+
+from tests import examples, quick
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 NEEDED = "need ../shared/data and ../shared/recorded: not run"
 LOOPBACK_NAMES = {"localhost", "testserver"}
 
-# A machine that is busy with other tests is slow: no law of ours is about milliseconds.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+examples.load_profile()
+# Ibis makes many small objects that live briefly: to look for circles after every 700 takes a fifth of the time.
+gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a socket or a process: `make quick` leaves it out."""
+    for item in items:
+        if quick.needs_more(item):
+            item.add_marker("outside")
+
+
+def pytest_collection_finish() -> None:
+    """Look no more through what every test has imported: statsmodels' corrections collect garbage at each call."""
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    """Let a test open sockets and start processes only where it says so."""
+    with quick.running(item):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +94,8 @@ def _no_way_out() -> Iterator[None]:
             patch.delenv(name)
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        patch.setattr(socket.socket, "bind", quick.guarded(socket.socket.bind, "opened a socket"))
+        patch.setattr(subprocess.Popen, "__init__", quick.guarded(subprocess.Popen.__init__, "started a process"))
         patch.setattr(socket, "getaddrinfo", _asked_here(socket.getaddrinfo))
         yield
 
@@ -96,6 +120,7 @@ def _guarded(connect: Any) -> Any:
         if this.family != getattr(socket, "AF_UNIX", None) and not stays_here(address):
             message = f"a test wanted to connect to {address!r}; tests talk to this machine only"
             raise LeftTheMachineError(message)
+        quick.check("opened a socket")
         return connect(this, address)
 
     return connect_here

@@ -154,7 +154,11 @@ def _listen(port: int) -> socket.socket:
     # asyncio turns Nagle's algorithm off only where the socket says that it is TCP; else answers wait 40 ms
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
+    try:
+        listening.bind(("127.0.0.1", port))
+    except OSError:
+        listening.close()
+        raise
     listening.listen(BACKLOG)
     return listening
 

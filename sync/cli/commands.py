@@ -24,89 +24,50 @@ class Entry:
 
 HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     "Start": (
-        Entry("init", "init", "Write a commented workspace that validates."),
-        Entry("demo", "init", "Show the whole loop on local platforms, twice; the second run changes nothing."),
-        Entry(
-            "doctor",
-            "doctor",
-            "Check credentials, scopes, limits, fields, clock and version; say how to mend what is wrong.",
-        ),
-        Entry("setup", "pipeline", "Create the fields and groups that personasync owns, and let events reach `serve`."),
-        Entry("sandbox", "init", "Local platforms to try things on, without an account."),
+        Entry("init", "init", "Create a workspace with commented settings."),
+        Entry("demo", "init", "Run the whole loop on local platforms, without accounts."),
+        Entry("doctor", "doctor", "Check connections and settings; show how to fix problems."),
+        Entry("setup", "pipeline", "Create the fields, tags and lists that personasync owns."),
+        Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
     ),
     "The loop": (
-        Entry("pull", "pipeline", "Read contacts, orders and answers that changed on the platforms."),
-        Entry("assign", "pipeline", "Give every person a segment and a persona."),
-        Entry("plan", "pipeline", "Show what would change on the platforms, and save it for `apply`."),
-        Entry(
-            "apply",
-            "pipeline",
-            "Send a saved plan to the platforms, or a part of it; the rest waits for the next apply of the plan.",
-        ),
-        Entry("undo", "pipeline", "Take back what a run wrote, except what was changed since."),
-        Entry("results", "pipeline", "Import what the campaigns did."),
-        Entry("report", "pipeline", "Write one HTML page: personas, and what the campaigns did for each."),
-        Entry("run", "pipeline", "Do all steps in order, under the guardrails."),
+        Entry("pull", "pipeline", "Pull new and changed contacts, orders and survey answers."),
+        Entry("assign", "pipeline", "Assign every person to a segment and a persona."),
+        Entry("plan", "pipeline", "Preview the changes on the platforms and save them as a plan."),
+        Entry("apply", "pipeline", "Send a saved plan to the platforms, or a part of it."),
+        Entry("undo", "pipeline", "Undo a run: restore the values from before it."),
+        Entry("results", "pipeline", "Import campaign results: deliveries, opens, clicks and orders."),
+        Entry("report", "pipeline", "Write the HTML report: personas and campaign results."),
+        Entry("run", "pipeline", "Run all steps in order, with guardrails."),
     ),
     "Understand": (
-        Entry("status", "status", "Show how fresh the data are, what the newest plan is, and what has no outcome yet."),
-        Entry("history", "status", "List the newest runs, with what each did."),
-        Entry(
-            "explain",
-            "status",
-            "Say why one contact has their persona: every segment that was tried, with the values that decided.",
-        ),
-        Entry("classify", "models", "Classify one person again, now, and show what would be decided."),
-        Entry(
-            "quality",
-            "quality",
-            "Judge the data (missing, impossible, stale, twice there), and compare people and answers with the "
-            "reference.",
-        ),
-        Entry("migration", "discover", "Show who moved from which segment to which between two moments."),
+        Entry("status", "status", "Show data freshness, the newest plan, and unconfirmed changes."),
+        Entry("history", "status", "List the latest runs and what each did."),
+        Entry("explain", "status", "Explain why a contact has its persona."),
+        Entry("classify", "models", "Classify one person now and show the result."),
+        Entry("quality", "quality", "Check data quality and drift."),
+        Entry("migration", "discover", "Show how people moved between segments over time."),
     ),
     "Segments and models": (
-        Entry(
-            "discover",
-            "discover",
-            "Look for segments in traits or in a survey, say how sure they are, and save a proposal to edit.",
-        ),
-        Entry(
-            "overlap",
-            "discover",
-            "Show how two segmentations of the same people meet: proposals, or the segments in force.",
-        ),
-        Entry(
-            "segments", "segments", "Rank segments by value, with intervals, and say which to keep, merge or let go."
-        ),
-        Entry("survey", "survey", "The few questions that tell which segment somebody is in."),
-        Entry(
-            "fit",
-            "models",
-            "Fit a model on company data, judge it on people it did not learn from, and use it if it is good enough.",
-        ),
+        Entry("discover", "discover", "Find segments in traits or a survey and save a proposal."),
+        Entry("overlap", "discover", "Compare two segmentations of the same people."),
+        Entry("segments", "segments", "Rank segments by value: keep, merge or retire."),
+        Entry("survey", "survey", "Typing tools: short surveys that assign segments."),
+        Entry("fit", "models", "Train a classification model and validate it."),
     ),
     "Personas": (
-        Entry("personas", "personas", "Personas from evidence: facts that are found, invention that people write."),
-        Entry("preview", "preview", "Show the mail that people would get, and what is wrong with its template."),
+        Entry("personas", "personas", "Personas: facts from your data, profile from your team."),
+        Entry("preview", "preview", "Preview an email as recipients would see it."),
     ),
     "Campaigns": (
-        Entry("experiment", "experiments", "Arms and holdouts: who gets what, so that the difference can be told."),
-        Entry(
-            "lift",
-            "lift",
-            "Say what a campaign did for each persona, against the holdout or between arms, with intervals.",
-        ),
-        Entry(
-            "offers",
-            "lift",
-            "Say which offer (variant or arm) works best for which persona, where chance dealt them out, and how sure.",
-        ),
+        Entry("experiment", "experiments", "A/B tests and holdouts: create, show, list, end."),
+        Entry("lift", "lift", "Measure a campaign's or experiment's lift for each persona."),
+        Entry("offers", "lift", "Show which offer works best for each persona."),
     ),
     "Operate": (
-        Entry("serve", "serve", "Take webhooks, and give contacts their persona within seconds."),
-        Entry("inbox", "serve", "Show what waits in the webhook inbox, and which contacts are parked and why."),
-        Entry("audit", "audit", "Ask whether segments and traits give a sensitive flag away."),
+        Entry("serve", "serve", "Run the webhook service."),
+        Entry("inbox", "serve", "Show the webhook queue and failed contacts (dead letters)."),
+        Entry("audit", "audit", "Check whether segments predict a sensitive attribute."),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Run a command: the one place where an error becomes a sentence and an exit status."""
+"""Entry point of the command line: runs a command, turns errors into messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's interface of a cal
 @app.callback(cls=LazyGroup)
 def personasync(
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Segments and personas between your CRM and your e-mail platform."""
+    """Segments and personas between your CRM and your email platform."""
     del debug, version  # debug is read where errors are printed, which is outside of any command
 
 
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 STOPPED = threading.Event()  # Ctrl-C was pressed: an engine or a driver may have made another error of it
-STOPPED_TEXT = "Stopped. What was done is kept; the same command goes on."
+STOPPED_TEXT = "Stopped. Completed work is kept; run the same command again to continue."
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
@@ -113,7 +113,7 @@ def _stopped(arguments: list[str]) -> int:
 
 
 def _misused(error: typer.TyperException) -> int:
-    """Print how the command is meant, the way Typer itself does."""
+    """Print the usage error, as Typer does."""
     show = getattr(error, "show", None)
     if show is not None:
         show()
@@ -125,9 +125,9 @@ def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
     if "--debug" in arguments:
         sys.stderr.write(hide("".join(traceback.format_exception(error))))
     known = isinstance(error, PersonasyncError)
-    message = hide(str(error) if known else f"Something went wrong that personasync did not foresee: {error!r}.")
+    message = hide(str(error) if known else f"Unexpected error: {error!r}.")
     if not known and "--debug" not in arguments:
-        message += " Run it again with `personasync --debug ...` and report what it prints."
+        message += " Run it again with `personasync --debug ...` and report the output."
     return _tell(type(error).__name__, message, f"Error: {message}", arguments, exit_status=exit_status)
 
 

@@ -1,4 +1,4 @@
-"""What the commands share: the Typer app, common options, the session and the console of one command."""
+"""Shared parts of the commands: the Typer app, common options, the session and the console."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REJECTS = 4  # done, but some records were rejected
 
 app = typer.Typer(
     name="personasync",
-    help="Segments and personas between your CRM and your e-mail platform.",
+    help="Segments and personas between your CRM and your email platform.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -32,11 +32,11 @@ app = typer.Typer(
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
 OnlyOption = Annotated[
     str | None,
     typer.Option(
-        "--only", metavar="CONNECTION", help="One connection only.", autocompletion=names.completing(names.connections)
+        "--only", metavar="CONNECTION", help="Only this connection.", autocompletion=names.completing(names.connections)
     ),
 ]
 HERE = Path()
@@ -44,7 +44,7 @@ HERE = Path()
 
 @contextmanager
 def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
-    """Open the workspace with the real clock and environment; what it should not say is told on stderr."""
+    """Open the workspace with the real clock and environment; its warnings go to stderr."""
     from sync.session import open_workbench  # noqa: PLC0415 - heavy imports only where needed
 
     with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
@@ -64,7 +64,7 @@ def stores_of(workspace: Path) -> Iterator[Stores]:
 
 def _remark(workspace: Workspace) -> None:
     for remark in workspace.remarks:
-        put(f"Look: {remark}", sys.stderr)
+        put(f"Warning: {remark}", sys.stderr)
 
 
 def console_of(*, as_json: bool) -> Console:

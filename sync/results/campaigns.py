@@ -1,4 +1,4 @@
-"""The newest campaigns with their results per persona and variant."""
+"""Newest campaigns with their results per persona and variant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process: uvicorn in front, intake and workers behind, started and stopped in the right order."""
+"""The server process: uvicorn, intake and workers, with ordered startup and shutdown."""
 
 from __future__ import annotations
 
@@ -176,11 +176,15 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         # asyncio turns Nagle's algorithm off only where the socket says that it is TCP
         listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(BACKLOG)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(BACKLOG)
+        except OSError:
+            listening.close()
+            raise
     except OSError as error:
         raise FixSettingsError(
-            f"Nothing can listen at {host} port {port}: {error.strerror}.", mend="Look at [serve] host and port."
+            f"Can't listen on {host} port {port}: {error.strerror}.", mend="Check [serve] host and port."
         ) from error
     return listening

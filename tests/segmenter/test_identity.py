@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import CONTACTS
@@ -164,7 +164,6 @@ def partition(links: Mapping[str, str]) -> set[frozenset[str]]:
     return {frozenset(keys) for keys in found.values()}
 
 
-@settings(deadline=None)
 @given(people, st.randoms(use_true_random=False))
 def test_the_order_of_arrival_does_not_matter(known: list[ContactKeys], chance: object) -> None:
     shuffled = list(known)
@@ -173,7 +172,6 @@ def test_the_order_of_arrival_does_not_matter(known: list[ContactKeys], chance: 
     assert linked(shuffled) == linked(known)
 
 
-@settings(deadline=None)
 @given(people, st.lists(st.integers(0, 8), max_size=4))
 def test_the_pages_in_which_contacts_arrive_do_not_matter(known: list[ContactKeys], cuts: list[int]) -> None:
     links: dict[str, str] = {}
@@ -183,7 +181,6 @@ def test_the_pages_in_which_contacts_arrive_do_not_matter(known: list[ContactKey
     assert partition(links) == partition(linked(known))
 
 
-@settings(deadline=None)
 @given(people, people)
 def test_once_resolved_there_is_nothing_to_change(first: list[ContactKeys], second: list[ContactKeys]) -> None:
     links = linked(second, linked(first), start=50)
@@ -194,7 +191,6 @@ def test_once_resolved_there_is_nothing_to_change(first: list[ContactKeys], seco
     assert changes.merged == {}
 
 
-@settings(deadline=None)
 @given(people, people)
 def test_a_person_id_lasts_or_points_to_the_one_in_its_place(
     first: list[ContactKeys], second: list[ContactKeys]
@@ -210,7 +206,6 @@ def test_a_person_id_lasts_or_points_to_the_one_in_its_place(
             assert after[record] == changes.merged.get(before[record], before[record])
 
 
-@settings(deadline=None)
 @given(people, people)
 def test_whoever_shows_one_address_is_one_person(first: list[ContactKeys], second: list[ContactKeys]) -> None:
     links = linked(second, linked(first), start=50)

@@ -1,7 +1,7 @@
-"""Ten thousand deeds of people working on both platforms while we sync. What must hold whatever they do:
+"""Deeds of people working on both platforms while we sync, a thousand here. What must hold whatever they do:
 
 no consent changes by our hand, no field, tag or list that is not ours changes, the ledger is what the platforms show,
-and a second run plans nothing. `PERSONASYNC_SIMULATION` names another number of deeds.
+and a second run plans nothing. `make simulation` names another number of deeds, CI ten thousand.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from sync.pull.job import pull
 from sync.session import Workbench, open_workbench
 from tests.sync.busy_people import BusyPeople
 
-STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "10000"))
+STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "1000"))
 LONG = STEPS > 100_000
-DAYS = 7 if LONG else 4  # of an account's life
+DAYS = 7 if LONG else 4 if STEPS >= 10_000 else 2  # of an account's life
 PARTS = 2  # for as many processes
 ACCOUNTS = st.sampled_from((8, 40, 200))
 # So many deeds between two runs: a lone one shows what many would cover up. Integers that are drawn are mostly small.

@@ -34,11 +34,12 @@ from tests.torture.stage import KILLED, Control, Stage
 
 HERE = Path(__file__).parent
 MEMORY = Path("/dev/shm")  # noqa: S108 - where there is one, a workspace costs no disk
-AS_ASKED = ("max_changed", "max_removed", "max_unclassified", "min_segment", "max_data_age", "unread_apply")
+AS_ASKED = ("max_changed", "max_removed", "max_unclassified", "max_data_age", "unread_apply")
 OVERRIDE = [word for name in AS_ASKED for word in ("--override", name)]
 LOOP = (["pull"], ["assign", "--override", "trait_quality"], ["plan"], ["apply", *OVERRIDE])
+DAY = (*LOOP[:2], ["pull"], *LOOP[2:])  # most of what the second one reads is known: positions ran ahead by that
 WRITES = {"apply", "run"}
-LEFT_OUT, STOPPED, TRIED_AGAIN, ALL_AT_ONCE, ALL_AGAIN = 0.1, 0.25, 0.5, 0.2, 0.25
+LEFT_OUT, STOPPED, TRIED_AGAIN, ALL_AT_ONCE, ALL_AGAIN = 0.1, 0.25, 0.5, 0.2, 0.1
 WELL = {0, 4}
 REFUSED = {3}  # a guardrail's word, which is no failure
 NEED_OTHERS = {"plan", "apply"}  # they say so where what comes before them was left out or killed
@@ -145,12 +146,13 @@ class Days:
         self.pulled: Mapping[reader.Key, reader.Record] = {}
         self.assigned = False
         self.told: dict[str, int] = {}
+        self.said: list[str] = []  # which commands there were since it was last told, and how each ended
 
-    def live(self, days: int) -> None:
-        """Let so many days pass."""
+    def live(self, days: int, hours: float) -> None:
+        """Let so many days pass, each of so many hours."""
         self.people.there = [address for one in self.shown().values() for address in sorted(one.addresses)]
         for day in range(1, days + 1):
-            self.stage.pass_time(timedelta(days=1))
+            self.stage.pass_time(timedelta(hours=hours))
             whole = day % WHOLE_EVERY == 0 or day == days
             self.day()
             if whole:
@@ -159,8 +161,8 @@ class Days:
 
     def day(self) -> None:
         """Let people and commands work, in turn."""
-        self.people.arrive(self.dice.randint(3, 6))
         for command in self.commands():
+            self.people.arrive(self.dice.randint(0, 2))
             self.people.work(self.dice.randint(1, 3))
             self.do(command)
 
@@ -169,9 +171,8 @@ class Days:
         if self.dice.random() < ALL_AT_ONCE:
             yield ["run", *OVERRIDE, "--override", "trait_quality"]
             return
-        for command in LOOP:
+        for command in DAY:
             if self.dice.random() >= LEFT_OUT:
-                # rows that are dropped since they are known are what positions ran ahead by
                 yield [*command, "--full"] if command == ["pull"] and self.dice.random() < ALL_AGAIN else command
 
     def do(self, command: Sequence[str], *, alone: bool = False) -> int:
@@ -190,6 +191,7 @@ class Days:
         status = self.stage.command(list(command), at=at)
         self.found.commands += 1
         self.found.kills += status == KILLED
+        self.said.append(f"{' '.join(one for one in command[:2] if 'override' not in one)}: {status}")
         if status not in {*WELL, *REFUSED, KILLED} and name not in NEED_OTHERS:
             self.found.failed.append(f"{' '.join(command)} ended with {status}: {self.stage.said[-300:]}")
         if status in WELL:
@@ -226,7 +228,8 @@ class Days:
             for line in lines[self.told.get(name, 0) :][:5]:
                 print(f"  {name}: {line[:600]}", file=sys.stderr)
             self.told[name] = len(lines)
-        print(f"{when}: {self.found.document(0)}", file=sys.stderr, flush=True)
+        print(f"{when}: {', '.join(self.said)}; {self.found.document(0)}", file=sys.stderr, flush=True)
+        self.said.clear()
 
     def shown(self) -> dict[reader.Key, reader.Record]:
         """What the platforms show now."""
@@ -257,7 +260,7 @@ def live(options: argparse.Namespace) -> int:
         stage.build({"new": [["setup", "--yes"], *LOOP]})
         with stage.at("new"):
             days = Days(stage, options.seed)
-            days.live(options.days)
+            days.live(options.days, options.hours)
     found = days.found
     print(json.dumps({**found.document(options.days), "seconds": round(time.monotonic() - began, 1)}))
     return int(not found.clean)
@@ -268,6 +271,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.torture.days")
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hours", type=float, default=24.0, help="of a day; in short ones few assignments change")
     parser.add_argument("--people", type=int, default=30)
     parser.add_argument("--no-kills", action="store_true", help="kill no command: needs no compiler")
     parser.add_argument("--plant", action="store_true", help="have the bug that lost people")

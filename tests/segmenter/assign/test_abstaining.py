@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segmenter.assign.decide import decide_all
@@ -17,6 +17,7 @@ from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.typing_tool.scoring import score_answers
 from segmenter.typing_tool.tool_file import FORMAT, Question, ToolFile
+from tests.examples import examples
 from tests.segmenter.assign.people_to_decide import NOON, assignments, decide, made, model, table, tool
 
 limits = st.builds(Thresholds, st.floats(0, 1), st.floats(0, 1), st.sampled_from([0.0, 0.3, 0.5, 1.0]))
@@ -33,7 +34,7 @@ def asked(source: Source, limits: Thresholds, *, from_rules: bool, means: dict[s
     return made(order=(source,), declared=None, tools=tools, model=one)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     traits=traits_,
     limits=limits,

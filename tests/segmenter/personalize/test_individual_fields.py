@@ -9,7 +9,7 @@ from typing import Any
 
 import ibis
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox.hubspot.hubl import renderer
@@ -21,6 +21,7 @@ from segmenter.personalize.personas import UNCLASSIFIED, Persona
 from segmenter.privacy.sensitive import NO_PURPOSE, Purpose
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.definitions import MappedTrait
+from tests.examples import examples
 
 RITA = Persona("rita", "Rita", (), fields={"top": "For regulars"}, on={"top": {"crm": "For the CRM"}})
 TARGETS = {"email": "PS_TOP", "crm": "ps_top"}
@@ -157,7 +158,7 @@ HOSTILE = st.one_of(st.text(max_size=60), st.lists(st.sampled_from(DANGEROUS), m
 PAGE = "<p title=\"{}\" class='{}'>{}</p>"
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(HOSTILE.filter(lambda text: "\0" not in text), min_size=1, max_size=20))
 def test_no_text_of_a_contact_becomes_a_merge_tag_hubl_or_html(texts: list[str]) -> None:
     table = ibis.memtable([{"text": text} for text in texts], schema={"text": "string"})
@@ -182,8 +183,8 @@ def test_no_text_of_a_contact_becomes_a_merge_tag_hubl_or_html(texts: list[str])
         ({"trait": "favorite"}, "there is no trait 'favorite'; known: .*favourite_category.*next_category"),
         ({"trait": "favourite_category", "type": "number"}, "is a text, which a field of type number can't show"),
         ({"level": "individual"}, "needs a trait"),
-        ({"type": "choice"}, "needs some"),
-        ({"options": ("a",)}, "belong to type"),
+        ({"type": "choice"}, "needs at least one"),
+        ({"options": ("a",)}, "go with type"),
         ({"trait": "illness"}, "'illness' is about health"),
     ],
 )
@@ -203,11 +204,11 @@ def test_a_sensitive_trait_is_shown_only_for_a_named_purpose() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"type": "number", "fallback": "many"}, "'many' is no number"),
-        ({"type": "date", "fallback": "soon"}, "'soon' is no date"),
+        ({"type": "number", "fallback": "many"}, "'many' is not a number"),
+        ({"type": "date", "fallback": "soon"}, "'soon' is not a date"),
         ({"type": "choice", "options": ("a",), "fallback": "b"}, "none of the options: a"),
         ({"max_length": 3, "fallback": "four"}, "max_length is 3"),
-        ({"targets": {"email": "PS_TOP"}}, "on no connection 'crm'; it is on: email"),
+        ({"targets": {"email": "PS_TOP"}}, "not on connection 'crm'; it is on: email"),
     ],
 )
 def test_copy_fits_its_field(changes: dict[str, Any], message: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
@@ -16,6 +16,7 @@ from segmenter.profile.distinctive_traits import Scale
 from segmenter.profile.text import said
 from segmenter.profile.typical_member import span_of, typical
 from segmenter.traits.definitions import Trait
+from tests.examples import examples
 
 PLAIN = Scale(logged=False, shift=0.0, spread=1.0)
 
@@ -64,7 +65,7 @@ ROWS = st.lists(
               st.floats(0, 1) | st.none()), min_size=1, max_size=80)  # fmt: skip
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(ROWS, st.integers(2, 15))
 def test_so_many_people_as_are_demanded_are_the_same_in_all_that_is_said(rows: list[Any], fewest: int) -> None:
     counts, places, rates = zip(*rows, strict=True)

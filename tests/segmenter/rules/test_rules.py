@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from segmenter.errors import DefinitionError
@@ -16,6 +16,7 @@ from segmenter.rules.evaluate import as_ibis, holds
 from segmenter.rules.rules import parse_rule
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.definitions import MappedTrait
+from tests.examples import examples
 
 KNOWN = catalogue([MappedTrait("renewal", "crm", "renewal", "date"), MappedTrait("vip", "crm", "vip", "boolean")])
 
@@ -55,19 +56,19 @@ def test_a_rule_means_what_sql_means(rule: str, person: dict[str, Any], expected
         ("order_365d >= 3", "did you mean 'orders_365d'", 1, 1),
         ("orders_365d >= 3 and\n  days_since_ordr < 60", "did you mean 'days_since_order'", 2, 3),
         ("orders_365d", "not a condition", 1, 1),
-        ("orders_365d > 'three'", "number is compared with text", 1, 15),
+        ("orders_365d > 'three'", "can't compare number with text", 1, 15),
         ("country > 3 and", "can't be read", 1, None),
         ("orders_365d = 1; drop table contacts", "one expression", 1, 1),
-        ("(select 1) = 1", "rules don't have", 1, None),
-        ("read_csv('x') = 'y'", "rules don't have", 1, None),
-        ("contacts.email = 'x'", "without a dot", 1, None),
-        ("orders_total / 0 > 1", "divides by zero", 1, None),
+        ("(select 1) = 1", "is not supported in rules", 1, None),
+        ("read_csv('x') = 'y'", "is not supported in rules", 1, None),
+        ("contacts.email = 'x'", "can't contain a dot", 1, None),
+        ("orders_total / 0 > 1", "division by zero", 1, None),
         ("country + 1 > 2", "is not a number", 1, 1),
         ("orders_total like lower(country)", "rules don|compared", 1, None),
-        ("orders_total is 3", "IS goes with NULL", 1, None),
+        ("orders_total is 3", "IS works with NULL", 1, None),
         ("orders_total and vip", "where a condition is needed", 1, 1),
         ("lower(orders_total) = 'x'", "needs text", 1, None),
-        ("case when vip then true end", "rules don't have", 1, None),
+        ("case when vip then true end", "is not supported in rules", 1, None),
         ("", "is empty", 1, 1),
         ("'unclosed", "can't be read", 1, 1),
     ],
@@ -132,7 +133,7 @@ rules = st.recursive(
 people = st.lists(st.tuples(number, number, number, text), min_size=1, max_size=8)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(rules, people)
 def test_everybody_at_once_and_one_by_one_get_the_same_answer(rule: str, found: list[tuple[Any, ...]]) -> None:
     names = (*NUMBERS, "country")

@@ -7,11 +7,12 @@ from math import sqrt
 from typing import Any
 
 import ibis
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.records import ORDER_LINES, ORDERS
 from segmenter.traits.next_best_offer import Support, next_best
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 OLD = 200.0
@@ -74,7 +75,7 @@ PURCHASES = st.lists(
 )
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(PURCHASES)
 def test_suggestions_are_those_of_the_formula(bought: Bought) -> None:
     owners: dict[str, set[str]] = {}

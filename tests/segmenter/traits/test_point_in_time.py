@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from segmenter.traits.builtin import catalogue
 from segmenter.traits.traits import traits
 from sync.online.compiled import ROWS, PreparedTraits
+from tests.examples import examples
 from tests.segmenter.traits.trait_rows import BASE_RATES, DAY, NOW, OWN, Rows, contact, happened, history, inputs
 
 
@@ -38,7 +39,7 @@ def asked(prepared: PreparedTraits, rows: dict[str, Rows], as_of: datetime) -> R
     return sorted(found, key=lambda row: str(row["person_id"]))
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened, st.integers(0, 600).map(lambda halves: halves / 2))
 def test_nothing_after_the_moment_counts_for_any_trait(
     prepared: PreparedTraits, found: list[tuple[str, float, str, int]], days_ago: float

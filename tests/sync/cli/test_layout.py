@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.sandbox.server import Sandbox
+from connectors.sandbox.world import make_world
 from sync.cli.layout import Table, cells, wrap
-from tests.sync.conftest import Moment, connected, make_world
+from tests.sync.conftest import Moment, connected
 
 WIDTHS = [40, 80, 200]
 TEXTS = st.text("abc é漢.-", max_size=200)

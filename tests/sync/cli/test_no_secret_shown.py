@@ -32,7 +32,7 @@ from sync.workspace.secrets import resolve_secret
 from sync.workspace.settings import load_workspace
 from tests.sync.cli import canaries
 from tests.sync.cli.canaries import TOKENS, leaks_below, leaks_in
-from tests.sync.cli.watched_commands import ANSWERS, SECRETS, WITHOUT_WORKSPACE, Ring, Watch, commands
+from tests.sync.cli.watched_commands import ANSWERS, MAIL, SECRETS, WITHOUT_WORKSPACE, Ring, Watch, commands
 
 
 @pytest.fixture
@@ -100,9 +100,9 @@ def watch(
     ):
         (folder / SECRETS / name).write_text("\n".join(one.value for one in held), "utf-8")
     (folder / ANSWERS).write_text("email,color\nada@people.test,red\n", "utf-8")
-    (folder / "mail.html").write_text("<p>Hello *|PS_HEAD|* {{ contact.personasync_headline }}</p>", "utf-8")
+    (folder / MAIL).write_text("<p>Hello *|PS_HEAD|* {{ contact.personasync_headline }}</p>", "utf-8")
     edit(folder, "env:MAILCHIMP_API_KEY", "keyring:mailchimp")
-    edit(folder, "min_segment = 20", "min_segment = 1")
+    edit(folder, "min_audience = 20", "min_audience = 1")
     text = (folder / "personasync.toml").read_text("utf-8")
     (folder / "personasync.toml").write_text(text + SERVE, "utf-8")
     with keep_taken() as port:
@@ -146,12 +146,13 @@ def test_a_planted_leak_is_found(tmp_path: Path) -> None:
     assert {one.split(" in ")[0] for one in leaks_below(tmp_path, but=())} == {TOKENS[0].name, TOKENS[1].name}
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")  # discover, of so few people
 def test_nothing_is_shown_where_all_works(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
     for name, flags in zip(commands(), itertools.cycle([("--json",), ("--debug",)]), strict=False):
         watch.command(name, *flags)
 
     assert watch.statuses[0] >= 20
-    assert watch.statuses[1] <= 1  # a port that is taken
+    assert watch.statuses[1] <= 1, watch.unforeseen  # a port that is taken
     no_leak(watch, capsys, 6)
 
 
@@ -196,7 +197,7 @@ def assert_told(printed: str, kept: Sequence[str]) -> None:
     """Each token that can't be used is told with its reference, and what is wrong with it; others are tried."""
     told = " ".join(printed.split())
     for token, reference in zip(TOKENS, kept, strict=False):
-        complaint = f"({reference}): character " in told or f"{reference.split('/')[-1]} is no text in UTF-8" in told
+        complaint = f"({reference}): character " in told or f"{reference.split('/')[-1]} is not UTF-8 text" in told
         assert complaint == (not token.usable), (token.name, reference)
     assert "character 5 is a zero-width space (U+200B)" in told
     assert "character 1 is a left double quotation mark (U+201C)" in told
@@ -206,23 +207,24 @@ def assert_told(printed: str, kept: Sequence[str]) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('name = "Demo shop"', f'name = "x"\nstate = "postgresql://u:{canaries.STATE.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nstate = "postgresql://u:{canaries.STATE_BROKEN.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nstate = "postgresql://h:1/d?password={canaries.STATE_QUERY.value}"'),
-        ('name = "Demo shop"', f'name = "x"\nengine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nengine = "postgres://u:{canaries.ENGINE_BROKEN.value}@127.0.0.1:1/db"'),
-        ('name = "Demo shop"', f'name = "x"\nengine = "md:db?motherduck_token={canaries.ENGINE_QUERY.value}"'),
+        ('state = "sqlite"', f'state = "postgresql://u:{canaries.STATE.value}@127.0.0.1:1/db"'),
+        ('state = "sqlite"', f'state = "postgresql://u:{canaries.STATE_BROKEN.value}@127.0.0.1:1/db"'),
+        ('state = "sqlite"', f'state = "postgresql://h:1/d?password={canaries.STATE_QUERY.value}"'),
+        ('engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"'),
+        ('engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE_BROKEN.value}@127.0.0.1:1/db"'),
+        ('engine = "duckdb"', f'engine = "md:db?motherduck_token={canaries.ENGINE_QUERY.value}"'),
         ("http://127.0.0.1", f"http://me:{canaries.BASE.value}@127.0.0.1"),
         ('/3.0"', f'/3.0?key={canaries.BASE_QUERY.value}"'),
         ("https://hooks", f"https://me:{canaries.PUBLIC.value}@hooks"),
-        ('name = "Demo shop"', f'state = "postgresql://u:{canaries.STATE.value}@h/d"\nengin = 1'),
+        ('state = "sqlite"', f'state = "postgresql://u:{canaries.STATE.value}@h/d"\nengin = 1'),
     ],
 )
 def test_nothing_is_shown_of_addresses_with_passwords(
     watch: Watch, capsys: pytest.CaptureFixture[str], old: str, new: str
 ) -> None:
     edit(watch.folder, old, new)
-    for number, name in enumerate(commands()):
+    first = len(new) % 4  # each is refused by the same three lines, whatever the command: a quarter of them each time
+    for number, name in enumerate(["doctor", "pull", *itertools.islice(commands(), first, None, 4)]):
         watch.command(name, *(["--json"] if number % 2 else ["--debug"]))
 
     assert watch.statuses[0] <= 2
@@ -248,11 +250,7 @@ def crash(folder: Path) -> Callable[..., None]:
 
 
 def crashing(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    edit(
-        watch.folder,
-        'name = "Demo shop"',
-        f'name = "x"\nengine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"',
-    )
+    edit(watch.folder, 'engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"')
     monkeypatch.setattr(store, "_migrate", crash(watch.folder))
 
 
@@ -270,7 +268,7 @@ def test_nothing_is_shown_by_a_crash(
 
 def test_a_crash_would_show_them(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     crashing(watch, monkeypatch)
-    monkeypatch.setattr("sync.cli.main.hide", str)
+    monkeypatch.setattr(import_module("sync.cli.main"), "hide", str)
     watch.command("status", "--json")
 
     assert {one.split(" in ")[0] for one in watch.found} >= {

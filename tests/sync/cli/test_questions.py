@@ -33,7 +33,7 @@ def after_apply(tmp_path: Path, applied_moment: Moment) -> Iterator[Platforms]:
 
 def test_an_undo_asks_with_nothing_locked_and_nothing_painted(after_apply: Platforms) -> None:
     with at_a_terminal("undo", "last", "-w", str(after_apply.folder), environment=after_apply.environment) as terminal:
-        asked = terminal.read_until("Do it? [y/N]:")
+        asked = terminal.read_until("Undo these changes? [y/N]:")
         with open_workbench(after_apply.folder, now=now, environment={}) as bench:
             runs = bench.control.runs.newest(5)
         terminal.type("y\n")
@@ -97,7 +97,10 @@ def test_ctrl_c_in_a_pull_ends_with_its_sentence_and_130(tmp_path: Path, *, as_j
         with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
             runs = bench.control.runs.newest(5)
 
-    assert (pull.returncode, told) == (130, "Stopped. What was done is kept; the same command goes on.\n")
+    assert (pull.returncode, told) == (
+        130,
+        "Stopped. Completed work is kept; run the same command again to continue.\n",
+    )
     assert [(run.command, run.state) for run in runs] == [("pull", "failed")]
     if as_json:
         assert json.loads(out)["error"]["status"] == 130

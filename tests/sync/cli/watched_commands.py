@@ -14,23 +14,23 @@ from sync.cli.main import all_commands, run
 from tests.sync.cli.canaries import leaks_below, leaks_in
 
 SECRETS = "secrets"  # the folder of what `file:` points to
-ANSWERS = "answers.csv"
+ANSWERS, MAIL = "answers.csv", "mail.html"
 ADDRESS = "jun.imber.1@people.test"
-ARGUMENTS = {  # of commands that need some; "(busy)" is a folder or a port that is taken
-    "audit": ["answers.csv"],
+ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not empty, "(port)" one that is taken
+    "audit": [ANSWERS],
     "undo": ["last"],
     "overlap": ["regulars"],
     "explain": [ADDRESS],
     "classify": [ADDRESS],
-    "preview": ["mail.html"],
+    "preview": [MAIL],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
-    "survey import": ["answers.csv"],
+    "survey import": [ANSWERS],
     "setup": ["--yes"],
     "init": ["(busy)"],
     "demo": ["(busy)"],
-    "sandbox up": ["--hubspot-port", "(port)"],
+    "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
     "serve": ["--port", "(port)"],
 }
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
@@ -73,10 +73,12 @@ class Watch:
         self.folder, self._capsys, self._port = folder, capsys, port
         self.found: set[str] = set()
         self.statuses: Counter[int] = Counter()
+        self.unforeseen: list[str] = []
 
     def command(self, name: str, *flags: str) -> str:
         """Run one command; return what it printed."""
-        taken = {"(busy)": str(self.folder), "(port)": str(self._port)}
+        files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
+        taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
         arguments = [taken.get(one, one) for one in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]
@@ -84,6 +86,7 @@ class Watch:
         self._capsys.readouterr()
         self.statuses[run([*before, *name.split(), *arguments, *after, *where])] += 1
         printed = "".join(self._capsys.readouterr())
+        self.unforeseen += [f"{name}: {printed[-400:]}"] if "did not foresee" in printed else []
         self.saw(printed, f"{' '.join(before)} {name} {' '.join(after)}")
         return printed
 

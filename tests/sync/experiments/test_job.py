@@ -20,6 +20,7 @@ from sync.ops.setup import create, missing
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.results import lift as lifting
+from sync.results import offers as learning
 from sync.results.job import results
 from sync.session import Workbench
 from sync.workspace.experiments import as_toml, load_experiments, with_end, with_experiment
@@ -91,8 +92,13 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     results(bench)
     later = replace_clock(bench, days=5)
     lift = lifting.lift_of_experiment(later, "spring")
+    learned = learning.offers(later)
 
     dealt = arms(bench)
+    reached = sum(cell.responses.people for best in learned.bests for cell in best.offers)
+    assert {cell.offer for best in learned.bests for cell in best.offers} == {"old", "new"}
+    assert 0 < reached <= sum(arm != HOLDOUT for arm in dealt.values())
+    assert {one.name for best in learned.bests for one in best.trials} == {"spring"}
     clicked = {one.question.treated: one.everyone for one in lift.comparisons if one.question.metric == "clicked"}
     assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
     assert tagged(platforms, "spring_holdout")
@@ -178,7 +184,7 @@ def test_an_ended_experiment_takes_nobody_in(assigned: Workbench) -> None:
     assert found.dealt == {}
     with pytest.raises(FixSettingsError, match="ended"):
         experiments.end(assigned, "spring", one.begins + timedelta(days=2))
-    with pytest.raises(FixSettingsError, match="Nobody is held out"):
+    with pytest.raises(FixSettingsError, match="No global holdout"):
         experiments.show(assigned, HOLDOUT)
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBER, MEMBERSHIPS, Change
 from sync.plan.diff import Plan, State, Target, make_plan
+from tests.examples import examples
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
 VALUES = pa.schema(
@@ -156,7 +157,7 @@ def test_a_contact_without_an_address_is_parked_where_the_platform_needs_one(mak
     )
 
     assert [change.connection for change in plan.changes] == ["crm"]
-    assert [parked.reason for parked in plan.parked] == ["no e-mail address"]
+    assert [parked.reason for parked in plan.parked] == ["no email address"]
 
 
 @pytest.mark.parametrize("state", ["archived", "deleted", "merged"])
@@ -229,7 +230,7 @@ VALUES_SHOWN = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(people=st.lists(st.tuples(VALUES_SHOWN, VALUES_SHOWN), min_size=1, max_size=6))
 def test_once_everything_planned_is_shown_nothing_is_planned(
     make: Make, people: list[tuple[str | None, str | None]]

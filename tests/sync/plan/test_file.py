@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import FixSettingsError
 from connectors.records import Change
 from sync.plan.file import read_plan, write_plan
+from tests.examples import examples
 
 MOMENT = datetime(2026, 11, 24, 9, tzinfo=UTC)
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=12)
@@ -36,7 +37,7 @@ def save(path: Path, changes: list[Change]) -> Path:
     return path
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(changes=CHANGES)
 def test_a_saved_plan_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, changes: list[Change]) -> None:
     path = save(tmp_path_factory.mktemp("plans") / "plan.jsonl", changes)
@@ -51,7 +52,7 @@ def test_a_saved_plan_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFa
     )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(place=st.integers(0, 10_000), junk=st.binary(min_size=1, max_size=3))
 def test_a_plan_that_was_edited_or_cut_is_refused(
     tmp_path_factory: pytest.TempPathFactory, place: int, junk: bytes

@@ -17,7 +17,7 @@ LIMITS = Limits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_dat
 def counts(**figures: int) -> Counts:
     return Counts(
         allowed=Counter(crm=100),
-        changed=Counter(crm=figures.get("changed", 0)),
+        changed=Counter(crm=figures.get("changed", 1)),
         replaced=Counter(crm=figures.get("replaced", 0)),
         removed=Counter(crm=2 * figures.get("leaving", 0)),
         leaving=Counter(crm=figures.get("leaving", 0)),
@@ -44,6 +44,10 @@ def test_a_quiet_plan_may_be_applied() -> None:
 )
 def test_each_share_above_its_limit_is_refused(figures: dict[str, int], guardrail: str) -> None:
     assert broken(counts(**figures)) == [guardrail]
+
+
+def test_a_plan_that_sends_nothing_is_not_stopped_by_what_people_are() -> None:
+    assert broken(counts(changed=0, regular=40, unclassified=60)) == []
 
 
 def test_only_contacts_that_would_show_other_words_count_as_changed() -> None:

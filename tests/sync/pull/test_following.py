@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.records import CONTACTS, erased_contact, platform_key
@@ -23,6 +23,7 @@ from sync.pull.identities import POSITION, follow, heal, is_replaced, position_o
 from sync.pull.job import Pulled, pull
 from sync.session import Workbench, open_workbench
 from sync.warehouse.store import Warehouse, open_warehouse
+from tests.examples import examples
 from tests.sync.conftest import Platforms
 
 START = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -75,7 +76,7 @@ pages = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, ma
 steps = st.lists(pages | st.sampled_from(("again", "follow", "reopen")), min_size=2, max_size=8)
 
 
-@settings(max_examples=10)
+@examples(10)
 @example([[(0, 0), (1, 0)], "again", "follow", "reopen", [(2, 0)], "follow"])
 @given(steps)
 def test_whenever_stores_are_closed_between_steps_everybody_in_force_is_linked(
@@ -173,10 +174,10 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
         pulled = pull(bench)
         after = [one for _, one in examine(bench) if one.check == "people"]
 
-    told = "7 active contacts are not linked to a person, so they get no persona."
+    told = "7 active contacts are not linked to a person and get no persona."
     assert before == [("workspace", "fail", told)]
     assert (pulled.healed, pulled.persons, pulled.reread, after) == (7, persons, False, [])
-    assert str(healed(pulled)[0]).startswith("7 contacts that an earlier version had skipped are linked")
+    assert str(healed(pulled)[0]).startswith("7 contacts skipped by an earlier version are now linked")
 
 
 def test_a_full_pull_links_whoever_is_not(platforms: Platforms) -> None:
@@ -210,7 +211,7 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     done, count, missing = pulled()
 
     assert (done.reread, count, missing) == (True, everybody + 1, 0)
-    assert "everything was read again" in str(healed(done)[0])
+    assert "all records were read again" in str(healed(done)[0])
 
 
 def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(bench: Workbench, applied: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, delete
 from sqlalchemy.pool import StaticPool
@@ -25,6 +25,7 @@ from sync.control.identities import Links
 from sync.traits.aggregates import KeptFacts
 from sync.traits.compute import Measuring
 from sync.warehouse.store import Warehouse
+from tests.examples import examples
 
 START = datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
 ZONE = "Asia/Kolkata"
@@ -182,7 +183,7 @@ def follows(world: World, first: list[Any], steps: list[Any]) -> None:
         assert traits == rows_of(traits_of(KeptFacts(world.warehouse).facts, catalogue(OWN), as_of))
 
 
-@settings(max_examples=5, **SLOW)
+@examples(5, **SLOW)
 @given(st.lists(row, min_size=10, max_size=30), st.lists(step, min_size=1, max_size=3))
 def test_following_changes_gives_what_measuring_everybody_gives(
     world: World, first: list[Any], steps: list[Any]
@@ -191,7 +192,7 @@ def test_following_changes_gives_what_measuring_everybody_gives(
 
 
 @pytest.mark.proof
-@settings(max_examples=30, **SLOW)
+@examples(30, **SLOW)
 @given(st.lists(row, min_size=10, max_size=60), st.lists(step, min_size=1, max_size=5))
 def test_following_changes_gives_what_measuring_everybody_gives_in_many_tries(
     world: World, first: list[Any], steps: list[Any]
@@ -258,11 +259,11 @@ def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: Worl
     ]
 
     assert reasons == [
-        "it was asked for",
-        "a later moment was looked at last",
+        "requested",
+        "the last calculation was for a later date",
         "1 people changed or are new, of 2 who were known",
-        "people were last measured as of 2026-11-25",
-        "traits, or how they are counted, changed",
+        "the last calculation was as of 2026-11-25",
+        "trait definitions changed",
     ]
 
 

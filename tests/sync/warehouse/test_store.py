@@ -12,12 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.errors import ContractError, FixSettingsError, TryLaterError
 from connectors.records import CONTACTS, MEMBERSHIPS, ORDERS, TABLES
 from sync.warehouse.store import Warehouse, open_warehouse
+from tests.examples import examples
 
 START = datetime(2026, 11, 24, 9, 30, 0, 123_456, tzinfo=UTC)
 CONTACT: dict[str, object] = {
@@ -266,7 +267,7 @@ writes = st.lists(
 )
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(writes)
 def test_what_is_in_force_is_what_was_written_last(
     tmp_path_factory: pytest.TempPathFactory, batches: Sequence[Sequence[tuple[str, str | None]]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.cli.prompts import CRM, defaults, email_platform
@@ -14,6 +14,7 @@ from sync.workspace.manifest import load_manifest
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 from sync.workspace.schema import GuardrailsPart
 from sync.workspace.settings import load_workspace
+from tests.examples import examples
 
 FILES = NewConnection("shop", "files", {"contacts": "contacts.csv", "orders": "orders.csv"})
 
@@ -57,7 +58,7 @@ def test_a_file_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     assert write_workspace(tmp_path, Answers("Other")) == []
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
 def test_any_name_survives(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
     folder = tmp_path_factory.mktemp("workspace")

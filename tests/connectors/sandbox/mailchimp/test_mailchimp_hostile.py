@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.sandbox.mailchimp.endpoints import ROUTES
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from tests.connectors.sandbox.mailchimp.conftest import Platform, Script
@@ -93,7 +94,7 @@ def test_every_endpoint_answers_with_sense_to_an_empty_body(
 
 
 @given(data=st.data())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_body_makes_an_endpoint_crash(platform: Platform, places: dict[str, str], data: st.DataObject) -> None:
     method, template = data.draw(st.sampled_from([pair for pair in EVERY if pair[0] in {"POST", "PUT", "PATCH"}]))
     body: Any = data.draw(st.dictionaries(st.sampled_from(KEYS), JUNK, max_size=6) | JUNK)

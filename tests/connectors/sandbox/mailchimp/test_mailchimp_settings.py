@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.sandbox.mailchimp import MailchimpState
 from connectors.sandbox.mailchimp.directory import subscriber_hash
 from connectors.sandbox.world import make_world
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def test_audiences_are_made_changed_and_limited(platform: Platform) -> None:
 
 
 @given(count=st.integers(1, 12), sizes=st.integers(0, 25))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_together_show_everybody_once(platform: Platform, count: int, sizes: int) -> None:
     list_id = platform.state.add_audience("Paged")
     wanted = [platform.state.add_member(list_id, f"p{number}@people.test") for number in range(sizes)]
