@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sync.control.runs import Cursors
+from typing import Protocol
 
 CONTACTS = "contacts"
 STREAMS = (CONTACTS, "memberships", "orders", "survey_answers", "campaigns", "activity")
@@ -34,7 +31,17 @@ class Freshness:
         return f"{self.at:%Y-%m-%d %H:%M} UTC" if self.at else "never"
 
 
-def freshness(connections: Iterable[str], cursors: Cursors) -> list[Freshness]:
+class Readings(Protocol):
+    """What the control store's cursors know of each stream (`sync.control.runs.Cursors`)."""
+
+    def read_at(self, connection: str, stream: str) -> datetime | None:
+        """Return when the last complete reading began, UTC."""
+
+    def held(self, connection: str, stream: str) -> int | None:
+        """Return how many rows were in force then."""
+
+
+def freshness(connections: Iterable[str], cursors: Readings) -> list[Freshness]:
     """Return when each stream was last read to its end, and how many contacts there were.
 
     Args:

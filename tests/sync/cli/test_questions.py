@@ -43,7 +43,7 @@ def test_an_undo_asks_with_nothing_locked_and_nothing_painted(after_apply: Platf
     assert "personasync would undo `apply" in asked
     assert not any(run.state == "running" for run in runs)
     assert status == 0
-    assert "values and groups are as before, 0 were changed since" in " ".join(terminal.told.split())
+    assert "restored; 0 skipped because they were edited since" in " ".join(terminal.told.split())
 
 
 def test_an_undo_does_only_what_was_agreed_to_and_is_still_so(after_apply: Platforms) -> None:
@@ -59,6 +59,23 @@ def test_an_undo_does_only_what_was_agreed_to_and_is_still_so(after_apply: Platf
     assert left_out not in found.restore["email"]
     assert found.changed_since == 2
     assert found.count == agreed.count - 1
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["history"]])
+def test_what_was_done_can_be_read_while_another_command_holds_the_warehouse(
+    after_apply: Platforms, arguments: list[str]
+) -> None:
+    program = str(Path(sys.executable).with_name("personasync"))
+    with open_workbench(after_apply.folder, now=now, environment={}) as bench:
+        contacts = bench.warehouse.current("contacts")
+        rows = contacts.filter(contacts.connection == "crm", contacts.state == "active").count().to_pyarrow().as_py()
+        command = [program, *arguments, "-w", str(after_apply.folder), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    if arguments == ["status"]:
+        streams = {(one["connection"], one["stream"]): one["rows"] for one in json.loads(done.stdout)["streams"]}
+        assert streams["crm", "contacts"] == rows > 100
 
 
 def test_setup_asks_with_nothing_locked(tmp_path: Path) -> None:

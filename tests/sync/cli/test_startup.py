@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from connectors.sandbox.server import Sandbox
+from connectors.sandbox.world import make_world
 from sync.cli.commands import ENTRIES, HELP_GROUPS
 from sync.cli.main import all_commands
-from tests.sync.conftest import Moment
+from tests.sync.conftest import Moment, connected
 
 HEAVY = {
     *("ibis", "sqlglot", "sqlalchemy", "alembic", "pandas", "numpy", "duckdb", "pyarrow", "sklearn", "scipy"),
@@ -136,3 +138,17 @@ def test_completion_offers_nothing_where_files_are_wrong(tmp_path: Path) -> None
 
     assert completed("personasync discover --within ", tmp_path) == ([], set())
     assert completed("personasync undo ", tmp_path) == ([], set())
+
+
+@pytest.mark.parametrize("command", ["status", "history"])
+def test_what_looks_at_runs_loads_no_engine_no_client_and_no_migrations(demo_files: Path, command: str) -> None:
+    _, heavy = loaded(command, "-w", str(demo_files))
+
+    assert heavy & {"duckdb", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"} == set()
+
+
+@pytest.fixture
+def demo_files(ready_moment: Moment, tmp_path: Path) -> Path:
+    """A whole workspace that has pulled and assigned."""
+    with Sandbox(make_world()) as sandbox:
+        return connected(sandbox, tmp_path / "workspace", ready_moment).folder

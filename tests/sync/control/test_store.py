@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, create_mock_engine
 
 from connectors.errors import FixSettingsError
 from connectors.records import MEMBER, Change, Outcome
 from segmenter.identity import IdentityChanges
-from sync.control.schema import metadata
+from sync.control.schema import NEWEST_STEP, metadata
 from sync.control.store import Control, open_control
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -276,3 +277,9 @@ def test_a_store_of_a_newer_version_is_left_alone(url: str) -> None:
 
     with pytest.raises(FixSettingsError, match="newer version of personasync"):
         open_control(url, now=ticking())
+
+
+def test_the_newest_step_is_that_of_the_migrations() -> None:
+    folder = Path(__file__).parents[3] / "sync" / "control" / "migrations"
+
+    assert ScriptDirectory(str(folder)).get_heads() == [NEWEST_STEP]
