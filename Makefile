@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick quick-tests test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-webhooks lock clean
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -117,6 +117,9 @@ torture-webhooks-part: $(SETUP)  ## a fiftieth of these deliveries on both store
 
 bench-webhooks: $(SETUP)  ## how fast webhook deliveries are kept, and how soon a new contact shows its persona
 	$(BIN)/python benchmarks/webhooks.py
+
+bench-startup: $(SETUP)  ## CPU seconds of help, completion, status, history, explain and classify
+	$(BIN)/python benchmarks/startup.py
 
 bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
 	$(BIN)/python benchmarks/engine.py

@@ -15,8 +15,8 @@ from people import NOW
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, TABLES
 from segmenter.identity import IdentityChanges
 from segmenter.traits.builtin import catalogue
-from sync.control import open_control
-from sync.traits.aggregates import KeptAggregates
+from sync.control.store import open_control
+from sync.traits.aggregates import KeptFacts
 from sync.traits.compute import Measuring
 from sync.warehouse.store import open_warehouse
 

@@ -11,11 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from connectors import errors
 from segmenter.traits.builtin import BUILT_IN
-from sync.cli import app
+from sync.cli.main import all_commands
 from sync.workspace.json_schema import schemas
 from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
 
@@ -40,6 +38,7 @@ trait catalogue. Don't edit it by hand.
 | 2 | wrong usage or settings; fix them and run the command again |
 | 3 | blocked by a guardrail; nothing was sent |
 | 4 | done, but some records were rejected |
+| 130 | stopped by Ctrl-C; the same command continues |
 """
 
 
@@ -62,7 +61,7 @@ def commands(group: Any, prefix: str = "personasync") -> Iterator[tuple[str, Any
 
 def _commands() -> Iterator[str]:
     yield "## Commands\n"
-    for words, command in commands(typer.main.get_command(app)):
+    for words, command in commands(all_commands()):
         yield f"### `{words}`\n"
         yield f"{' '.join(command.help.split())}\n"
         rows = [_parameter(parameter) for parameter in command.params if parameter.name != "help"]

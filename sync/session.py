@@ -8,16 +8,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError
+from connectors.processes import is_alive
 from connectors.secret import hide
-from connectors.transport.rate_ledger import is_alive
-from sync.control import Control, open_control
-from sync.warehouse.store import Warehouse, open_warehouse
+from sync.control.store import Control, open_control
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
+
+if TYPE_CHECKING:
+    from sync.warehouse.store import Warehouse
 
 Progress = Callable[[str, int, int | None], None]
 """Told the name of what is being read or written, how much is done, and of how much."""
@@ -41,7 +43,15 @@ class Recording(Protocol):
 
 
 @dataclass(slots=True)
-class Session:
+class Stores:
+    """A workspace with its control store open, for what only looks at what was done: the warehouse stays closed."""
+
+    workspace: Workspace
+    control: Control
+
+
+@dataclass(slots=True)
+class Workbench:
     """A workspace with its stores open, and its platforms a call away.
 
     Attributes:
@@ -140,12 +150,31 @@ def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
 
 
 @contextmanager
-def open_session(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Session]:
+def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Stores]:
+    """Open the control store of the workspace in *directory*; another command may hold the warehouse meanwhile.
+
+    Raises:
+        FixSettingsError: A file of the workspace is missing or wrong.
+    """
+    workspace = load_workspace(directory)
+    control = open_control(workspace.state_url.reveal(), now=now)
+    try:
+        yield Stores(workspace, control)
+    finally:
+        control.close()
+
+
+@contextmanager
+def open_workbench(
+    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]
+) -> Iterator[Workbench]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
     Raises:
         FixSettingsError: A file of the workspace is missing or wrong, or another process holds the warehouse.
     """
+    from sync.warehouse.store import open_warehouse  # noqa: PLC0415 - who only looks at runs needs no engine
+
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:

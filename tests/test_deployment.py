@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml  # type: ignore[import-untyped]
 
-from sync.cli import app
+from sync.cli.main import all_commands
 from sync.workspace.schema import ServePart
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +41,7 @@ def steps() -> list[tuple[str, str]]:
 
 
 def options_of(words: list[str]) -> set[str]:
-    command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    command = all_commands().commands[words[0]]
     known = {option for parameter in command.params for option in parameter.opts}
     return {word for word in words[1:] if word.startswith("-")} - known
 

@@ -12,9 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-import typer
 
-from sync.cli import app
+from sync.cli.main import all_commands
 from sync.workspace.manifest import load_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +97,7 @@ def generator() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def command_words(generator: ModuleType) -> dict[str, Any]:
-    return dict(generator.commands(typer.main.get_command(app)))
+    return dict(generator.commands(all_commands()))
 
 
 def test_the_reference_is_what_the_code_says(generator: ModuleType) -> None:

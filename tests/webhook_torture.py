@@ -42,7 +42,7 @@ from connectors.sandbox.hubspot.state import HubSpotState
 from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from sync.clock import now
-from sync.control import open_control
+from sync.control.store import open_control
 from sync.ops.demo import make_workspace
 from sync.ops.run import run_loop
 from sync.session import open_session

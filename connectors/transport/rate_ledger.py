@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from connectors.connector import Connection
+from connectors.processes import is_alive
 from connectors.secret import Secret
 
 try:
@@ -146,19 +147,6 @@ class FileBook:
 
 
 LONGEST_WINDOW = 10.0  # seconds
-
-
-def is_alive(process: int) -> bool:
-    """Tell whether a process of that id runs."""
-    if process <= 0:
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def account_book(connection: Connection, base_url: str, secret: Secret, lane: str) -> Book:

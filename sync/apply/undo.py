@@ -25,18 +25,23 @@ class Intended:
     """What an undo would do.
 
     Attributes:
-        run: The run that is taken back, the newest one where it took several.
+        runs: The runs that are taken back, oldest first: a plan may have taken several.
         restore: By connection: the changes that take it back.
         restored: Changes that are back already.
         changed_since: Changes that show something else by now; left alone.
         gone: Changes of contacts that the platform does not know any more.
     """
 
-    run: Run
+    runs: list[Run]
     restore: dict[str, list[Change]] = field(default_factory=dict)
     restored: int = 0
     changed_since: int = 0
     gone: int = 0
+
+    @property
+    def run(self) -> Run:
+        """The newest of the runs."""
+        return self.runs[-1]
 
     @property
     def count(self) -> int:
@@ -70,10 +75,23 @@ def intended(session: Session, run_id: str) -> Intended:
     Raises:
         FixSettingsError: There is no such run, or it wrote nothing.
     """
-    runs = _runs(session, run_id)
-    intended = Intended(runs[-1])
-    for name in session.workspace.connections:
-        if not session.connector(name).pushes:
+    return _looked_at(bench, _runs(bench, run_id))
+
+
+def still_intended(bench: Workbench, agreed: Intended) -> Intended:
+    """Look at the platforms again, and return what somebody agreed to and is still so; more than that is left alone."""
+    found = _looked_at(bench, agreed.runs)
+    for name, changes in found.restore.items():
+        known = set(agreed.restore.get(name, ()))
+        found.restore[name] = [change for change in changes if change in known]
+        found.changed_since += len(changes) - len(found.restore[name])
+    return found
+
+
+def _looked_at(bench: Workbench, runs: list[Run]) -> Intended:
+    found = Intended(runs)
+    for name in bench.workspace.connections:
+        if not bench.connector(name).pushes:
             continue
         recover(session, session.connector(name))
         applied = [outcome for run in runs for outcome in session.control.ledger.outcomes(run.run_id, state="applied")]

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import Console as Terminal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+from sync.cli.layout import UNBOUNDED, Table, wrap
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def no_budget(name: str) -> str:
     """Return no rate budget."""
     del name
     return ""
+
+
+def width_of(stream: IO[str]) -> int:
+    """Return how wide lines may be on *stream*: what goes into a file or a pipe is wrapped only where COLUMNS asks."""
+    if stream.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns
+    return UNBOUNDED
+
+
+def put(text: str, stream: IO[str]) -> None:
+    """Write prose to *stream*, broken between words."""
+    stream.write("\n".join(wrap(text, width_of(stream))) + "\n")
+    stream.flush()
 
 
 @dataclass(slots=True)
@@ -30,47 +45,65 @@ class Console:
     """
 
     as_json: bool
-    out: Terminal = field(default_factory=lambda: Terminal(file=sys.stdout, highlight=False, soft_wrap=True))
-    err: Terminal = field(default_factory=lambda: Terminal(file=sys.stderr, highlight=False, soft_wrap=True))
 
     def say(self, text: str) -> None:
         """Print prose that is not the result: always on stderr."""
-        self.err.print(text, markup=False)
+        put(text, sys.stderr)
 
     def result(self, document: Mapping[str, Any], *shown: str | Table) -> None:
         """Print the result: *document* for scripts, *shown* for people."""
         if self.as_json:
-            self.out.print_json(json.dumps(document, default=str)) if self.out.is_terminal else self._plain(document)
+            indent = 2 if sys.stdout.isatty() else None
+            put_json(document, indent)
             return
         for part in shown:
             if isinstance(part, str):
-                self.out.print(part, markup=False)
+                put(part, sys.stdout)
             else:
-                self.out.print(part)
-
-    def _plain(self, document: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False) + "\n")
+                sys.stdout.write("".join(f"{line}\n" for line in part.lines(width_of(sys.stdout))))
 
     @contextmanager
     def progress(self, budget: Callable[[str], str] = no_budget) -> Iterator[Bars]:
         """Show bars on stderr while the block runs: done, rate, time left, budget in use. None where it is no terminal.
 
+        Nothing may be asked meanwhile: the bars would be painted over the question.
+
         Args:
             budget: Returns how much of a connection's limit is in use, given a bar's name.
         """
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[budget]}"),
-            console=self.err,
-            transient=True,
-            disable=not self.err.is_terminal,
-        ) as shown:
+        with _bars() as shown:
             yield Bars(shown, budget)
+
+
+def put_json(document: Mapping[str, Any], indent: int | None = None) -> None:
+    """Write one JSON document to stdout."""
+    sys.stdout.write(json.dumps(document, default=str, ensure_ascii=False, indent=indent) + "\n")
+
+
+def _bars() -> Progress:
+    from rich.console import Console as Terminal  # noqa: PLC0415 - only who shows progress needs it
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    err = Terminal(file=sys.stderr, highlight=False, soft_wrap=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[budget]}"),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
 
 
 class Bars:
@@ -91,11 +124,4 @@ class Bars:
 
 def table(*columns: str, rows: Sequence[Sequence[object]], title: str | None = None) -> Table:
     """Return a plain table; numbers are right-aligned and grouped by thousands."""
-    shown = Table(title=title, box=None, pad_edge=False, title_justify="left", header_style="bold")
-    numeric = [all(isinstance(row[place], int | float) for row in rows) and bool(rows) for place in range(len(columns))]
-    for name, right in zip(columns, numeric, strict=True):
-        shown.add_column(name, justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        # as Text: brackets in what people wrote are no markup
-        shown.add_row(*(Text(f"{cell:,}" if isinstance(cell, int | float) else str(cell)) for cell in row))
-    return shown
+    return Table(columns, rows, title)

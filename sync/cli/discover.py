@@ -10,8 +10,9 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
-from sync.cli.pipeline import parse_moment
+from sync.cli.names import completing, segments
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.pipeline import moment
 
 if TYPE_CHECKING:
     from segmenter.discover.propose import Proposal
@@ -48,7 +49,12 @@ def discover_command(
         typer.Option(metavar="COLUMN", help="A column of FILE that describes the segments but does not form them."),
     ] = None,
     within: Annotated[
-        str | None, typer.Option(metavar="SEGMENT", help="Only people of this segment, to find sub-segments.")
+        str | None,
+        typer.Option(
+            metavar="SEGMENT",
+            help="Only people of this segment, to find sub-segments.",
+            autocompletion=completing(segments),
+        ),
     ] = None,
     max_segments: Annotated[int, typer.Option(help="The largest number of segments to try.", min=LEAST, max=MOST)] = 6,
     method: Annotated[str, typer.Option(help="kmeans, or lca (latent class analysis, for survey answers).")] = "kmeans",

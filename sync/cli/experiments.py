@@ -8,8 +8,9 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
-from sync.cli.pipeline import parse_moment, parse_share
+from sync.cli.names import completing, experiments, personas
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.pipeline import moment, share
 
 group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
 app.add_typer(group)
@@ -18,7 +19,12 @@ RATIO_BROKEN = (
     "Sample ratio mismatch: the variants' sizes don't match their planned shares. Draw no "
     "conclusions until this is explained."
 )
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name: lower-case letters, digits and underscores.")]
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name: lower-case letters, digits and underscores.", autocompletion=completing(experiments)
+    ),
+]
 
 
 @group.command("create")
@@ -43,7 +49,10 @@ def experiment_create_command(
             "--holdout-of", metavar="PERSONA=SHARE", help="A different holdout for one persona, like champions=5%."
         ),
     ] = None,
-    persona: Annotated[list[str] | None, typer.Option(help="Only this persona; repeat for several.")] = None,
+    persona: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this persona; repeat for several.", autocompletion=completing(personas)),
+    ] = None,
     generic: Annotated[
         list[str] | None, typer.Option(metavar="ARM", help="The variant that gets the fallback copy.")
     ] = None,

@@ -9,7 +9,8 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.experiments import RATIO_BROKEN
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.names import completing, experiments
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 
 
 @app.command("lift")
@@ -20,7 +21,12 @@ def lift_command(
     *,
     workspace: WorkspaceOption = HERE,
     experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Compare the variants of an experiment instead of a campaign's.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Compare the variants of an experiment instead of a campaign's.",
+            autocompletion=completing(experiments),
+        ),
     ] = None,
     control: Annotated[
         str | None,

@@ -2,46 +2,51 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import os
+import signal
 import sys
 import threading
 import traceback
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, cast
 
 import typer
 
 from connectors.errors import PersonasyncError
 from connectors.secret import hide
-from sync.cli import (  # noqa: F401 - they register their commands with `app`
-    audit,
-    discover,
-    doctor,
-    experiments,
-    init,
-    lift,
-    models,
-    personas,
-    pipeline,
-    preview,
-    quality,
-    segments,
-    serve,
-    status,
-    survey,
-)
+from sync.cli.console import put, put_json
+from sync.cli.lazy_group import Interrupted, LazyGroup
 from sync.cli.options import app
 
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 
 
-@app.callback()
+def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's interface of a callback
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only here
+
+        sys.stdout.write(f"personasync {version('personasync')}\n")
+        raise typer.Exit
+
+
+@app.callback(cls=LazyGroup)
 def personasync(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Segments and personas between your CRM and your email platform."""
-    del debug  # read where errors are printed, which is outside of any command
+    del debug, version  # debug is read where errors are printed, which is outside of any command
+
+
+def all_commands() -> LazyGroup:
+    """Return the whole command line with every command imported, for those who describe it."""
+    group = cast("LazyGroup", typer.main.get_command(app))
+    group.load_all()
+    return group
 
 
 def main() -> None:
@@ -50,7 +55,24 @@ def main() -> None:
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(WithoutSecrets("%(message)s"))
     threading.excepthook = _thread_failed
-    sys.exit(run(sys.argv[1:]))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell's background job ignores it
+        signal.signal(signal.SIGINT, _stop)
+    status = run(sys.argv[1:])
+    if STOPPED.is_set():
+        # all stores are closed; Python would wait for threads, and those for platforms that may not answer for minutes
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+STOPPED = threading.Event()  # Ctrl-C was pressed: an engine or a driver may have made another error of it
+STOPPED_TEXT = "Stopped. Completed work is kept; run the same command again to continue."
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    STOPPED.set()
+    signal.default_int_handler(signum, frame)
 
 
 class WithoutSecrets(logging.Formatter):
@@ -73,18 +95,21 @@ def run(arguments: list[str]) -> int:
     except typer.Exit as ended:
         return ended.exit_code
     except typer.Abort:
-        sys.stderr.write("Stopped.\n")
+        put("Stopped.", sys.stderr)
         return INTERRUPTED
     except typer.TyperException as error:
         return _misused(error)
     except PersonasyncError as error:
         return _failed(error, arguments, exit_status=error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Completed work is kept; run the same command again to continue.\n")
-        return INTERRUPTED
+    except (KeyboardInterrupt, Interrupted):
+        return _stopped(arguments)
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
-        return _failed(error, arguments, exit_status=1)
+        return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
     return int(result or 0)
+
+
+def _stopped(arguments: list[str]) -> int:
+    return _tell("Interrupted", STOPPED_TEXT, STOPPED_TEXT, arguments, exit_status=INTERRUPTED)
 
 
 def _misused(error: typer.TyperException) -> int:
@@ -103,8 +128,11 @@ def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
     message = hide(str(error) if known else f"Unexpected error: {error!r}.")
     if not known and "--debug" not in arguments:
         message += " Run it again with `personasync --debug ...` and report the output."
+    return _tell(type(error).__name__, message, f"Error: {message}", arguments, exit_status=exit_status)
+
+
+def _tell(kind: str, message: str, text: str, arguments: list[str], *, exit_status: int) -> int:
     if "--json" in arguments:
-        document: dict[str, Any] = {"error": {"kind": type(error).__name__, "message": message, "status": exit_status}}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
-    sys.stderr.write(f"Error: {message}\n")
+        put_json({"error": {"kind": kind, "message": message, "status": exit_status}})
+    put(text, sys.stderr)
     return exit_status

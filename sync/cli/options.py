@@ -7,13 +7,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sync.cli.console import Console
+from sync.cli import names
+from sync.cli.console import Console, put
 from sync.clock import now
-from sync.session import Session, open_session
+
+if TYPE_CHECKING:
+    from sync.session import Stores, Workbench
+    from sync.workspace.settings import Workspace
 
 REJECTS = 4  # done, but some records were rejected
 
@@ -23,15 +27,17 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-ConnectionOption = Annotated[
-    str | None, typer.Option("--connection", metavar="CONNECTION", help="Only this connection.")
+OnlyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--only", metavar="CONNECTION", help="Only this connection.", autocompletion=names.completing(names.connections)
+    ),
 ]
 HERE = Path()
 
@@ -39,10 +45,26 @@ HERE = Path()
 @contextmanager
 def session_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
     """Open the workspace with the real clock and environment; its warnings go to stderr."""
-    with open_session(workspace, now=now, environment=os.environ if environment is None else environment) as session:
-        for remark in session.workspace.remarks:
-            sys.stderr.write(f"Warning: {remark}\n")
-        yield session
+    from sync.session import open_workbench  # noqa: PLC0415 - heavy imports only where needed
+
+    with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
+        _remark(bench.workspace)
+        yield bench
+
+
+@contextmanager
+def stores_of(workspace: Path) -> Iterator[Stores]:
+    """Open what `status` and `history` look at: the control store, but not the warehouse."""
+    from sync.session import open_stores  # noqa: PLC0415
+
+    with open_stores(workspace, now=now) as stores:
+        _remark(stores.workspace)
+        yield stores
+
+
+def _remark(workspace: Workspace) -> None:
+    for remark in workspace.remarks:
+        put(f"Warning: {remark}", sys.stderr)
 
 
 def console_of(*, as_json: bool) -> Console:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from connectors.errors import FixSettingsError
+from sync.cli import names
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
@@ -26,7 +27,11 @@ app.add_typer(group)
 def personas_draft_command(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[SEGMENT]", help="A segment without a persona, or a persona whose facts to update."),
+        typer.Argument(
+            metavar="[SEGMENT]",
+            help="A segment without a persona, or a persona whose facts to update.",
+            autocompletion=names.completing(names.segments, names.personas),
+        ),
     ] = None,
     *,
     workspace: WorkspaceOption = HERE,
@@ -82,7 +87,12 @@ def _done(done: Drafted, missing: dict[str, list[str]]) -> Iterator[str]:
 @group.command("show")
 def personas_show_command(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A persona, or the segment it stands for. Default: a list.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="A persona, or the segment it stands for. Default: a list.",
+            autocompletion=names.completing(names.personas, names.segments),
+        ),
     ] = None,
     *,
     workspace: WorkspaceOption = HERE,
@@ -228,7 +238,12 @@ def personas_diff_command(
     *,
     workspace: WorkspaceOption = HERE,
     persona: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this persona, or the persona of this segment.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this persona, or the persona of this segment.",
+            autocompletion=names.completing(names.personas, names.segments),
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

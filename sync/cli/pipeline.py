@@ -6,15 +6,20 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import Console
-from sync.cli.options import HERE, REJECTS, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
-from sync.session import Session
+from sync.cli.names import completing, plans, runs
+from sync.cli.options import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+
+if TYPE_CHECKING:
+    from connectors.records import SetupStep
+    from sync.apply.undo import Intended
+    from sync.session import Workbench
 
 AsOfOption = Annotated[
     str | None,
@@ -34,23 +39,33 @@ def setup_command(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, 
     from sync.ops import setup as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
-        steps = [*job.missing_steps(session), *job.unheard(session)]
-        if steps and not yes:
-            console.say(words.render_setup(steps))
-            if not sys.stdin.isatty():
-                raise FixSettingsError(
-                    "Confirmation needed: setup would create the above.",
-                    fix="Run `personasync setup --yes` to create them.",
-                )
-            typer.confirm("Create these?", abort=True, err=True)
-        notes = job.create_missing(session, steps)
+    agreed = None if yes else _agreed_setup(workspace, console)
+    with bench_of(workspace) as bench:
+        steps = [step for step in job.needed(bench) if agreed is None or step in agreed]
+        notes = job.create(bench, steps)
     created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
     console.result({"created": created, "notes": notes}, words.setup_done(steps), *notes)
 
 
-@app.command("pull")
-def pull_command(
+def _agreed_setup(workspace: Path, console: Console) -> list[SetupStep]:
+    """Show what setup would do, and ask. While the question waits, no store is open: other commands can run."""
+    from sync.ops import setup as job  # noqa: PLC0415
+
+    with bench_of(workspace) as bench:
+        steps = job.needed(bench)
+    if steps:
+        console.say(words.setup_shown(steps))
+        if not sys.stdin.isatty():
+            raise FixSettingsError(
+                "Confirmation needed: setup would create the above.",
+                mend="Run `personasync setup --yes` to create them.",
+            )
+        typer.confirm("Create these?", abort=True, err=True)
+    return steps
+
+
+@app.command()
+def pull(
     *,
     workspace: WorkspaceOption = HERE,
     connection: ConnectionOption = None,
@@ -113,9 +128,12 @@ def plan_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = Fal
     return 3 if planned.breaches else 0
 
 
-@app.command("apply")
-def apply_command(
-    plan_file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="Default: the newest plan.")] = None,
+@app.command()
+def apply(
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PLAN]", help="Default: the newest plan.", autocompletion=completing(plans)),
+    ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     override: OverrideOption = None,
@@ -143,7 +161,12 @@ def apply_command(
 @app.command("undo")
 def undo_command(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help='A run id from `history`, or "last" for the newest applied plan.')
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help='A run id from `history`, or "last" for the newest applied plan.',
+            autocompletion=completing(runs),
+        ),
     ],
     *,
     workspace: WorkspaceOption = HERE,
@@ -154,24 +177,32 @@ def undo_command(
     from sync.apply import undo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session, console.progress(session.budget) as progress:
-        intended = job.intended(session, run)
-        if intended.count and not yes:
-            console.say(words.render_undo(intended))
-            if not sys.stdin.isatty():
-                raise FixSettingsError(
-                    "Confirmation needed: undo would do the above.", fix="Run it again with --yes to confirm."
-                )
-            typer.confirm("Undo these changes?", abort=True, err=True)
-        undone = job.undo(session, intended, progress=progress)
+    agreed = None if yes else _agreed_undo(workspace, run, console)
+    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
+        found = job.intended(bench, run) if agreed is None else job.still_intended(bench, agreed)
+        undone = job.undo(bench, found, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
 
 
-@app.command("results")
-def results_command(
-    *, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False
-) -> None:
+def _agreed_undo(workspace: Path, run: str, console: Console) -> Intended:
+    """Show what the undo would do, and ask. While the question waits, no store is open: other commands can run."""
+    from sync.apply import undo as job  # noqa: PLC0415
+
+    with bench_of(workspace) as bench:
+        found = job.intended(bench, run)
+    if found.count:
+        console.say(words.undo_shown(found))
+        if not sys.stdin.isatty():
+            raise FixSettingsError(
+                "Confirmation needed: undo would do the above.", mend="Run it again with --yes to confirm."
+            )
+        typer.confirm("Undo these changes?", abort=True, err=True)
+    return found
+
+
+@app.command()
+def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> None:
     """Import campaign results: deliveries, opens, clicks and orders."""
     from sync.results import job  # noqa: PLC0415
 

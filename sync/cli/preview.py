@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.names import completing, personas
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.render import creepy
 
 
@@ -21,7 +22,10 @@ def preview_command(
     *,
     workspace: WorkspaceOption = HERE,
     contact: Annotated[str | None, typer.Option("--contact", metavar="EMAIL", help="Preview for this person.")] = None,
-    persona: Annotated[str | None, typer.Option("--persona", metavar="P", help="Preview for this persona.")] = None,
+    persona: Annotated[
+        str | None,
+        typer.Option("--persona", metavar="P", help="Preview for this persona.", autocompletion=completing(personas)),
+    ] = None,
     everybody: Annotated[bool, typer.Option("--all", help="Preview for all personas side by side (default).")] = False,
     connection: Annotated[
         str | None, typer.Option("--connection", metavar="NAME", help="The platform of the template.")

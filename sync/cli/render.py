@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
-from connectors.records import SetupStep
-from segmenter.personalize.creepiness import Concern
-from sync.apply.job import Applied
-from sync.apply.push import Sent
-from sync.apply.undo import Intended, Undone
-from sync.assign.job import Assigned
-from sync.assign.what_if import Move
 from sync.cli.console import table
+from sync.cli.layout import Table
 from sync.clock import duration
-from sync.ops.run import Loop
-from sync.plan.guardrails import how_to_override
-from sync.plan.job import Planned
-from sync.pull.job import Pulled
+
+if TYPE_CHECKING:
+    from connectors.records import SetupStep
+    from segmenter.personalize.creepiness import Concern
+    from sync.apply.job import Applied
+    from sync.apply.push import Sent
+    from sync.apply.undo import Intended, Undone
+    from sync.assign.job import Assigned
+    from sync.assign.what_if import Move
+    from sync.ops.run import Loop
+    from sync.plan.job import Planned
+    from sync.pull.job import Pulled
 
 Rendered = list[str | Table]
 
@@ -106,6 +106,8 @@ def render_moves(moves: Sequence[Move]) -> Rendered:
 
 def planned(result: Planned) -> Rendered:
     """Return a plan's changes and its guardrail verdict."""
+    from sync.plan.guardrails import fix  # noqa: PLC0415 - status and help need not load it
+
     summary = result.summary
     if not result.plan.changes:
         shown: Rendered = ["Nothing to change: the platforms are up to date."]

@@ -44,7 +44,7 @@ def inbox_command(
     as_json: JsonOption = False,
 ) -> None:
     """Show the webhook queue and failed contacts (dead letters)."""
-    from sync.control import open_control  # noqa: PLC0415
+    from sync.control.store import open_control  # noqa: PLC0415
     from sync.workspace.settings import load_workspace  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

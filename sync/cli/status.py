@@ -10,7 +10,8 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.names import completing, runs
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of, stores_of
 
 
 @app.command("status")
@@ -19,8 +20,8 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
-        status = job.workspace_status(session)
+    with stores_of(workspace) as bench:
+        found = job.status(bench)
     fresh = [
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
         for line in status.streams
@@ -31,9 +32,11 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
     console.result(status.document, *shown)
 
 
-@app.command("history")
-def history_command(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show only this run.")] = None,
+@app.command()
+def history(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Show only this run.", autocompletion=completing(runs))
+    ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     limit: Annotated[int, typer.Option(help="Number of runs to show.", min=1)] = 20,
@@ -48,12 +51,12 @@ def history_command(
     from sync.ops import history as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with stores_of(workspace) as bench:
         if run is None and rejects is not None:
             raise FixSettingsError("--rejects needs a run.", fix="See `personasync history`.")
         if run is not None and rejects is not None:
-            console.say(f"{job.rejects(session, run, rejects):,} rejected changes saved to {rejects}")
-        runs = job.past(session, limit=limit, service=service) if run is None else [job.past_run(session, run)]
+            console.say(f"{job.rejects(bench, run, rejects):,} rejected changes saved to {rejects}")
+        shown = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
     document = {
         "runs": [
             {
@@ -63,7 +66,7 @@ def history_command(
                 "started_at": run.run.started_at,
                 "counts": {name: count for name, count in run.run.counts.items() if name != "record"},
             }
-            for run in runs
+            for one in shown
         ]
     }
     rows = [
@@ -74,7 +77,7 @@ def history_command(
             run.state,
             words.render_counts(run.run.counts),
         )
-        for run in runs
+        for one in shown
     ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 

@@ -13,7 +13,7 @@ from ibis import Table
 from connectors.records import CONTACTS, platform_key
 from segmenter.traits.people import OUTLIVES
 from sync.consent.strictest import gone, is_released, last_refusal, with_last_refusals
-from sync.control import Control
+from sync.control.store import Control
 from sync.warehouse.store import Warehouse
 
 RECALLED = ("*", "opt-outs")  # in the store of cursors: that records which went before 0.2 were looked through

@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import Engine, and_, delete, or_, select, update
 
 from connectors.errors import TryLaterError
-from connectors.transport.rate_ledger import is_alive
+from connectors.processes import is_alive
 from sync.control import schema
 from sync.control.dialects import insert_for, locked, writing
 

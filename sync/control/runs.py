@@ -101,6 +101,11 @@ class Runs:
         with self.engine.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 
+    def last_write(self, *, but: str = "") -> Run | None:
+        """Return the newest apply or undo that was not refused, *but* one command."""
+        wrote = (run for run in self.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
+        return next((run for run in wrote if run.command != but and run.state != "refused"), None)
+
 
 def _run(row: Row[Any]) -> Run:
     return Run(row.run_id, row.command, row.state, row.started_at, row.finished_at, row.counts)
@@ -125,9 +130,15 @@ class Cursors:
         began = self.get(connection, stream + WHOLE).get("began")
         return datetime.fromisoformat(began) if began else None
 
-    def ended(self, connection: str, stream: str, began: datetime, run_id: str) -> None:
-        """Note that the reading that began at a moment (UTC) came to the end of a stream."""
-        self.move(connection, stream + WHOLE, {"began": began.isoformat()}, run_id)
+    def held(self, connection: str, stream: str) -> int | None:
+        """Return how many rows were in force when a stream was last read to its end; None where nobody counted."""
+        rows = self.get(connection, stream + WHOLE).get("rows")
+        return int(rows) if rows else None
+
+    def ended(self, connection: str, stream: str, began: datetime, run_id: str, *, rows: int | None = None) -> None:
+        """Note that the reading that began at a moment (UTC) came to the end of a stream, and the rows in force."""
+        counted = {} if rows is None else {"rows": str(rows)}
+        self.move(connection, stream + WHOLE, {"began": began.isoformat(), **counted}, run_id)
 
     def move(self, connection: str, stream: str, cursor: Cursor, run_id: str) -> None:
         """Set the cursor of a stream; call it after the rows are safe."""

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -26,6 +23,7 @@ from sync.control.personas import PersonaVersions
 from sync.control.plans import Plans
 from sync.control.published import People
 from sync.control.runs import Cursors, Runs
+from sync.control.schema import NEWEST_STEP
 
 BUSY_SECONDS = 30
 LOOK = "Check [workspace] state in personasync.toml."
@@ -57,17 +55,17 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     remember(SecretUrl(url))
     engine, shown = _engine(url), url_without_secrets(url)
     try:
-        _migrate(engine)
+        current = _is_current(engine) or _upgraded(engine)
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", fix=LOOK) from error
-    except CommandError as error:  # it stands at a step that this version does not have
+        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", mend=LOOK) from error
+    if not current:
         engine.dispose()
         raise FixSettingsError(
             f"The control store {shown} was created by a newer version of personasync.",
-            fix="Install that version.",
-        ) from error
+            mend="Install that version.",
+        )
     return Control(
         runs=Runs(engine, now),
         cursors=Cursors(engine, now),
@@ -110,15 +108,22 @@ def _prepare_sqlite(connection: DBAPIConnection, record: object) -> None:
         cursor.close()
 
 
-def _migrate(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", "sync.control:migrations")
-    config.set_main_option("path_separator", "os")
-    with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # two processes that open at once: one migrates, one waits
-        else:
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(722110)")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+def _is_current(engine: Engine) -> bool:
+    """Whether the tables stand at the newest step: one statement, where Alembic needs longer than a small command."""
+    try:
+        with engine.connect() as connection:
+            steps = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+    except DBAPIError:  # a new store; or none that can be reached, which the upgrade says
+        return False
+    return list(steps) == [NEWEST_STEP]
+
+
+def _upgraded(engine: Engine) -> bool:
+    """Bring the tables up to date; False where a newer personasync made the store."""
+    from sync.control.upgrade import NewerStoreError, upgrade  # noqa: PLC0415 - it loads Alembic
+
+    try:
+        upgrade(engine)
+    except NewerStoreError:
+        return False
+    return True

@@ -12,8 +12,8 @@ from ibis import Table
 
 from segmenter.value.focus import Instead, focused, instead_of, sizes_with_subsegments, with_subsegments
 from sync.active_people import assigned_people
-from sync.control import Control
-from sync.session import Session
+from sync.control.store import Control
+from sync.session import Workbench
 from sync.workspace.settings import Workspace
 
 PLANNED = "focus"

@@ -7,16 +7,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
-from connectors.records import Outcome
 from sync.clock import duration
-from sync.control.runs import Run
-from sync.plan.job import last_write
-from sync.results.campaign_result import Freshness
-from sync.results.campaigns import freshness
-from sync.session import Session
+from sync.results.freshness import Freshness, freshness
+
+if TYPE_CHECKING:
+    from connectors.records import Outcome
+    from sync.control.runs import Run
+    from sync.session import Recording, Stores
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
 REJECTED = ("rejected", "unknown", "parked")
@@ -33,12 +33,12 @@ class Status:
     sentences: Sequence[str]
 
 
-def workspace_status(session: Session) -> Status:
+def status(bench: Stores) -> Status:
     """Look at the stores only; nothing is asked of the platforms."""
-    streams = freshness(session)
-    plan = session.control.plans.latest()
-    unsettled = sum(len(changes) for changes in session.control.ledger.unsettled().values())
-    newest = last_write(session)
+    streams = freshness(bench.workspace.connections, bench.control.cursors)
+    plan = bench.control.plans.latest()
+    unsettled = sum(len(changes) for changes in bench.control.ledger.unsettled().values())
+    newest = bench.control.runs.last_write()
     compared = _compared(newest.counts if newest else {})
     document = {
         "streams": [
@@ -89,13 +89,13 @@ class Past:
     state: str
 
 
-def past(session: Session, *, limit: int, service: bool) -> list[Past]:
+def past(bench: Recording, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
     found = session.control.runs.newest(limit, but=None if service else "serve")
     return [Past(run, _state(session, run)) for run in found]
 
 
-def past_run(session: Session, run_id: str) -> Past:
+def past_run(bench: Recording, run_id: str) -> Past:
     """Return one run.
 
     Raises:
@@ -107,7 +107,7 @@ def past_run(session: Session, run_id: str) -> Past:
     return Past(run, _state(session, run))
 
 
-def _state(session: Session, run: Run) -> str:
+def _state(bench: Recording, run: Run) -> str:
     """A plan that nobody applied waits, as long as it is the newest."""
     newest = session.control.plans.latest() if run.command == "plan" else None
     waits = newest is not None and newest.run_id == run.run_id and newest.state == "fresh" and newest.changes > 0
@@ -124,7 +124,7 @@ def _compared(counts: Any) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def rejects(session: Session, run_id: str, path: Path) -> int:
+def rejects(bench: Recording, run_id: str, path: Path) -> int:
     """Write what became of the changes of a run that were not applied, with the platform's own words.
 
     Args:

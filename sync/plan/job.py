@@ -17,7 +17,6 @@ from segmenter.personalize.creepiness import Concern
 from sync.active_people import assigned_people
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
-from sync.control.runs import Run
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
@@ -139,8 +138,8 @@ def basis(session: Session, *, own: str = "") -> dict[str, str]:
         session: The open workspace.
         own: A plan whose own applies do not count.
     """
-    newest = {what: session.control.runs.latest(what) for what in ("pull", "assign")}
-    wrote = last_write(session, but=f"apply {own}")
+    newest = {what: bench.control.runs.latest(what) for what in ("pull", "assign")}
+    wrote = bench.control.runs.last_write(but=f"apply {own}")
     return {
         **{what: run.run_id if run else "" for what, run in newest.items()},
         "apply": wrote.run_id if wrote else "",
@@ -148,15 +147,7 @@ def basis(session: Session, *, own: str = "") -> dict[str, str]:
     }
 
 
-def last_write(session: Session, *, but: str = "") -> Run | None:
-    """Return the newest apply or undo, *but* one command."""
-    wrote = (
-        run for run in session.control.runs.newest(200, but="serve") if run.command.startswith(("apply ", "undo "))
-    )
-    return next((run for run in wrote if run.command != but and run.state != "refused"), None)
-
-
-def targets(session: Session, personas: PersonaValues) -> list[Target]:
+def targets(bench: Workbench, personas: Values) -> list[Target]:
     """Return what may be written through each connection that can be written to.
 
     Args:
@@ -253,7 +244,7 @@ def _unread(session: Session) -> list[Breach]:
     """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
     ended = (session.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
     pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
-    applied = last_write(session)
+    applied = bench.control.runs.last_write()
     if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
         return [Breach("unread_apply", "Changes were applied since the last pull; run `personasync pull` first.")]
     return []

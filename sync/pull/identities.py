@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from connectors.records import CONTACTS, email_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
-from sync.control import Control
 from sync.control.leases import new_holder
+from sync.control.store import Control
 from sync.warehouse.store import Warehouse
 
 AT_ONCE = 10_000  # changed contacts a step; some tens of megabytes

@@ -13,7 +13,8 @@ from datetime import datetime
 from segmenter.lift.text import RATES, points
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.proportions import newcombe, wilson
-from sync.results.campaign_result import CLICKED, METRICS, CampaignResult, Freshness, Metric, ResultRow
+from sync.results.campaign_result import CLICKED, METRICS, CampaignResult, Metric, ResultRow
+from sync.results.freshness import Freshness
 
 EVERYONE = "everyone"
 

@@ -63,18 +63,3 @@ class CampaignResult:
     currency: str
     rows: Sequence[ResultRow]
     totals: Mapping[str, int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Freshness:
-    """Freshness of one stream of one connection."""
-
-    connection: str
-    stream: str
-    rows: int | None
-    at: datetime | None
-
-    @property
-    def shown(self) -> str:
-        """The time, for tables."""
-        return f"{self.at:%Y-%m-%d %H:%M} UTC" if self.at else "never"

@@ -1,4 +1,4 @@
-"""Newest campaigns with their results per persona and variant, and the freshness of each stream."""
+"""Newest campaigns with their results per persona and variant."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.records import ASSIGNMENTS, CAMPAIGNS, CONTACTS, DELIVERIES, ORDERS
+from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.exposures import BEFORE_ANY, campaign_results
 from segmenter.personalize.personas import UNCLASSIFIED
-from sync.results.campaign_result import CampaignResult, Freshness, ResultRow
+from sync.results.campaign_result import CampaignResult, ResultRow
 from sync.results.lift import engagements
 from sync.session import Session
 
@@ -55,17 +55,3 @@ def _campaign(row: dict[str, Any], results: Sequence[ResultRow]) -> CampaignResu
         rows=sorted(results, key=lambda result: (result.persona == BEFORE_ANY, result.persona, result.variant or "")),
         totals={name: row[name] for name in ("sent", "opened", "clicked", "unsubscribed", "complained")},
     )
-
-
-def freshness(session: Session) -> list[Freshness]:
-    """Return when each stream was last read to its end, and how many contacts it holds."""
-    contacts = session.warehouse.current(CONTACTS.name)
-    counted = contacts.filter(contacts.state == "active").group_by("connection").aggregate(rows=lambda t: t.count())
-    rows = {row["connection"]: int(row["rows"]) for row in counted.to_pyarrow().to_pylist()}
-    found = []
-    for name in session.workspace.connections:
-        for stream in ("contacts", "memberships", "orders", "survey_answers", "campaigns", "activity"):
-            moved = session.control.cursors.read_at(name, stream)
-            if moved is not None or stream == "contacts":
-                found.append(Freshness(name, stream, rows.get(name, 0) if stream == "contacts" else None, moved))
-    return found

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from connectors.records import Change
-from sync.control import Control
 from sync.control.published import Published
+from sync.control.store import Control
 from sync.online.handoff import PUBLISHED
 from sync.plan.diff import replaces
 from sync.webhooks.service import Service

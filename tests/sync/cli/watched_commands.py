@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from keyring.backend import KeyringBackend
 
-from sync.cli import app
-from sync.cli.main import run
+from sync.cli.main import all_commands, run
 from tests.sync.cli.canaries import leaks_below, leaks_in
 
 SECRETS = "secrets"  # the folder of what `file:` points to
@@ -49,7 +47,7 @@ def commands() -> Iterator[str]:
             assert not needed or " ".join(path) in ARGUMENTS, f"ARGUMENTS lacks {path}: {needed}"
             yield " ".join(path)
 
-    yield from below(typer.main.get_command(app), ())
+    yield from below(all_commands(), ())
 
 
 class Ring(KeyringBackend):

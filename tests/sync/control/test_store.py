@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, create_mock_engine
 
 from connectors.errors import FixSettingsError
 from connectors.records import MEMBER, Change, Outcome
 from segmenter.identity import IdentityChanges
-from sync.control import Control, open_control
-from sync.control.schema import metadata
+from sync.control.schema import NEWEST_STEP, metadata
+from sync.control.store import Control, open_control
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 HEADLINE = Change("crm", "1", "p-1", "ada@people.test", "field", "headline", "old", "new")
@@ -76,7 +77,7 @@ def test_a_store_is_opened_again_with_all_that_was_in_it(url: str) -> None:
 
 def test_processes_that_open_a_new_store_at_once_all_succeed(url: str) -> None:
     code = (
-        "import sys; from sync.clock import now; from sync.control import open_control\n"
+        "import sys; from sync.clock import now; from sync.control.store import open_control\n"
         "control = open_control(sys.argv[1], now=now); print(control.runs.begin('pull')); control.close()"
     )
     started = [subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -276,3 +277,9 @@ def test_a_store_of_a_newer_version_is_left_alone(url: str) -> None:
 
     with pytest.raises(FixSettingsError, match="newer version of personasync"):
         open_control(url, now=ticking())
+
+
+def test_the_newest_step_is_that_of_the_migrations() -> None:
+    folder = Path(__file__).parents[3] / "sync" / "control" / "migrations"
+
+    assert ScriptDirectory(str(folder)).get_heads() == [NEWEST_STEP]

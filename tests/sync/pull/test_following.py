@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from connectors.records import CONTACTS, erased_contact, platform_key
 from sync.cli.render import healed
 from sync.clock import now
-from sync.control import Control, open_control
+from sync.control.store import Control, open_control
 from sync.ops.doctor import examine
 from sync.plan.job import plan
 from sync.pull.identities import POSITION, follow_identities, heal, is_replaced, position_of, unlinked

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from connectors.errors import TryLaterError
-from sync.control import Control, open_control
 from sync.control.inbox import GROUPS, Claimed, Event, Settled
 from sync.control.leases import new_holder
+from sync.control.store import Control, open_control
 
 START = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

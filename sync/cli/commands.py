@@ -1,0 +1,74 @@
+"""Every command: its name, the module that has it, and what `personasync --help` says of it, in the order of the work.
+
+This table is all that help, completion and the look-up of a command need: a module is imported when its command runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or a group of commands.
+
+    Attributes:
+        module: Of `sync.cli`; importing it registers the command with `sync.cli.options.app`.
+        help: The first sentence of its own help; a test holds them equal.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
+    "Start": (
+        Entry("init", "init", "Create a workspace with commented settings."),
+        Entry("demo", "init", "Run the whole loop on local platforms, without accounts."),
+        Entry("doctor", "doctor", "Check connections and settings; show how to fix problems."),
+        Entry("setup", "pipeline", "Create the fields, tags and lists that personasync owns."),
+        Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
+    ),
+    "The loop": (
+        Entry("pull", "pipeline", "Pull new and changed contacts, orders and survey answers."),
+        Entry("assign", "pipeline", "Assign every person to a segment and a persona."),
+        Entry("plan", "pipeline", "Preview the changes on the platforms and save them as a plan."),
+        Entry("apply", "pipeline", "Send a saved plan to the platforms, or a part of it."),
+        Entry("undo", "pipeline", "Undo a run: restore the values from before it."),
+        Entry("results", "pipeline", "Import campaign results: deliveries, opens, clicks and orders."),
+        Entry("report", "pipeline", "Write the HTML report: personas and campaign results."),
+        Entry("run", "pipeline", "Run all steps in order, with guardrails."),
+    ),
+    "Understand": (
+        Entry("status", "status", "Show data freshness, the newest plan, and unconfirmed changes."),
+        Entry("history", "status", "List the latest runs and what each did."),
+        Entry("explain", "status", "Explain why a contact has its persona."),
+        Entry("classify", "models", "Classify one person now and show the result."),
+        Entry("quality", "quality", "Check data quality and drift."),
+        Entry("migration", "discover", "Show how people moved between segments over time."),
+    ),
+    "Segments and models": (
+        Entry("discover", "discover", "Find segments in traits or a survey and save a proposal."),
+        Entry("overlap", "discover", "Compare two segmentations of the same people."),
+        Entry("segments", "segments", "Rank segments by value: keep, merge or retire."),
+        Entry("survey", "survey", "Typing tools: short surveys that assign segments."),
+        Entry("fit", "models", "Train a classification model and validate it."),
+    ),
+    "Personas": (
+        Entry("personas", "personas", "Personas: facts from your data, profile from your team."),
+        Entry("preview", "preview", "Preview an email as recipients would see it."),
+    ),
+    "Campaigns": (
+        Entry("experiment", "experiments", "A/B tests and holdouts: create, show, list, end."),
+        Entry("lift", "lift", "Measure a campaign's or experiment's lift for each persona."),
+        Entry("offers", "lift", "Show which offer works best for each persona."),
+    ),
+    "Operate": (
+        Entry("serve", "serve", "Run the webhook service."),
+        Entry("inbox", "serve", "Show the webhook queue and failed contacts (dead letters)."),
+        Entry("audit", "audit", "Check whether segments predict a sensitive attribute."),
+    ),
+}
+
+ENTRIES = {entry.name: entry for entries in HELP_GROUPS.values() for entry in entries}
