@@ -16,7 +16,7 @@ from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, O
 from segmenter.identity import IdentityChanges
 from segmenter.traits.builtin import catalogue
 from sync.control.store import open_control
-from sync.traits.aggregates import KeptFacts
+from sync.traits.aggregates import KeptAggregates
 from sync.traits.compute import Measuring
 from sync.warehouse.store import open_warehouse
 

@@ -51,7 +51,7 @@ class Stores:
 
 
 @dataclass(slots=True)
-class Workbench:
+class Session:
     """A workspace with its stores open, and its platforms a call away.
 
     Attributes:
@@ -165,9 +165,7 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
 
 
 @contextmanager
-def open_workbench(
-    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]
-) -> Iterator[Workbench]:
+def open_session(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
     Raises:

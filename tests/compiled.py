@@ -6,7 +6,7 @@ up, and moments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ _kept: dict[tuple[type, ops.Node, Any], tuple[sge.Expression, Stands]] = {}
 
 def keep_compiled(patch: pytest.MonkeyPatch) -> None:
     """Let DuckDB's compiler look first whether it compiled the same expression before."""
-    translate = DuckDBCompiler.to_sqlglot
+    translate: Callable[..., sge.Expression] = DuckDBCompiler.to_sqlglot
 
     def to_sqlglot(
         this: SQLGlotCompiler, expr: ibis.Expr, *, limit: str | None = None, params: Mapping[Any, Any] | None = None
@@ -58,8 +58,8 @@ def _standing_in(expression: ops.Node, stands: Stands) -> ops.Node:
             return ops.Literal(stands.setdefault(node.value, moment), dtype=node.dtype)
         return node.__recreate__(arguments) if arguments else node
 
-    found: ops.Node = expression.replace(replaced)
-    return found
+    node: ops.Node = expression.replace(replaced)
+    return node
 
 
 def _in_utc(kind: dt.DataType) -> bool:
@@ -74,7 +74,7 @@ def _filled(statement: sge.Expression, now: Stands) -> sge.Expression:
         if isinstance(node, sge.Identifier):
             node.set("this", names.get(node.this, node.this))
         elif node.name.casefold().startswith("make_timestamp"):
-            moment = moments.get(tuple(one.name for one in node.expressions[:6]))
+            moment = moments.get(tuple(expression.name for expression in node.expressions[:6]))
             if moment is not None:
                 rest = node.expressions[6:]
                 node.set("expressions", [*map(sge.Literal.number, _parts(moment)), *rest])

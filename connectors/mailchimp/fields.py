@@ -83,7 +83,7 @@ def missing_merge_fields(
         larger = "" if premium else f' On a Premium plan, write plan = "{PREMIUM}" into [connections.{connection}].'
         raise FixSettingsError(
             f"The audience has {len(there)} of {most} merge fields: no room for {names}.",
-            mend=f"Delete unused merge fields in Mailchimp, or remove template fields from personas.toml.{larger}",
+            fix=f"Delete unused merge fields in Mailchimp, or remove template fields from personas.toml.{larger}",
         )
     for field in lacking:
         yield SetupStep(

@@ -75,12 +75,12 @@ def intended(session: Session, run_id: str) -> Intended:
     Raises:
         FixSettingsError: There is no such run, or it wrote nothing.
     """
-    return _looked_at(bench, _runs(bench, run_id))
+    return _looked_at(session, _runs(session, run_id))
 
 
-def still_intended(bench: Workbench, agreed: Intended) -> Intended:
+def still_intended(session: Session, agreed: Intended) -> Intended:
     """Look at the platforms again, and return what somebody agreed to and is still so; more than that is left alone."""
-    found = _looked_at(bench, agreed.runs)
+    found = _looked_at(session, agreed.runs)
     for name, changes in found.restore.items():
         known = set(agreed.restore.get(name, ()))
         found.restore[name] = [change for change in changes if change in known]
@@ -88,17 +88,17 @@ def still_intended(bench: Workbench, agreed: Intended) -> Intended:
     return found
 
 
-def _looked_at(bench: Workbench, runs: list[Run]) -> Intended:
+def _looked_at(session: Session, runs: list[Run]) -> Intended:
     found = Intended(runs)
-    for name in bench.workspace.connections:
-        if not bench.connector(name).pushes:
+    for name in session.workspace.connections:
+        if not session.connector(name).pushes:
             continue
         recover(session, session.connector(name))
         applied = [outcome for run in runs for outcome in session.control.ledger.outcomes(run.run_id, state="applied")]
         mine = [outcome.change for outcome in applied if outcome.change.connection == name]
         if mine:
-            intended.restore[name] = _taken_back(session, name, mine, intended)
-    return intended
+            found.restore[name] = _taken_back(session, name, mine, found)
+    return found
 
 
 def undo(session: Session, intended: Intended, *, progress: Progress = no_progress) -> Undone:

@@ -62,7 +62,7 @@ def explain(session: Session, email: str) -> Explanation:
     newest = session.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    return _explained(bench, person, person.assignment, as_of, _traits(bench, person, as_of))
+    return _explained(session, person, person.assignment, as_of, _traits(session, person, as_of))
 
 
 def classify(session: Session, email: str, *, as_of: datetime) -> Explanation:
@@ -76,14 +76,14 @@ def classify(session: Session, email: str, *, as_of: datetime) -> Explanation:
     traits = _traits(session, person, as_of)
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
-    decided = decide_one(traits, definitions_of(bench.workspace), previous=person.assignment, as_of=as_of)
-    return _explained(bench, person, decided, as_of, traits)
+    decided = decide_one(traits, definitions_of(session.workspace), previous=person.assignment, as_of=as_of)
+    return _explained(session, person, decided, as_of, traits)
 
 
 def _found(session: Session, email: str) -> _Person:
     address = normalise_email(email)
     key = email_key(address) if address else ""
-    person_id = bench.control.links.of_keys([key]).get(key)
+    person_id = session.control.links.of_keys([key]).get(key)
     if person_id is None:
         raise FixSettingsError(
             f"No contact has the email address {email!r}.",
@@ -92,7 +92,7 @@ def _found(session: Session, email: str) -> _Person:
     assignments = session.warehouse.current(ASSIGNMENTS.name)
     found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
     return _Person(
-        str(address), person_id, list(bench.control.links.of_persons([person_id])), found[0] if found else None
+        str(address), person_id, list(session.control.links.of_persons([person_id])), found[0] if found else None
     )
 
 
@@ -103,9 +103,9 @@ def _traits(session: Session, person: _Person, as_of: datetime) -> dict[str, Any
 
 
 def _explained(
-    bench: Workbench, person: _Person, assignment: Mapping[str, Any], as_of: datetime, traits: Mapping[str, Any]
+    session: Session, person: _Person, assignment: Mapping[str, Any], as_of: datetime, traits: Mapping[str, Any]
 ) -> Explanation:
-    definitions = definitions_of(bench.workspace)
+    definitions = definitions_of(session.workspace)
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
         for step in (definitions.steps.steps if traits else ())

@@ -11,8 +11,8 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.names import completing, segments
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.pipeline import moment
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.pipeline import parse_moment
 
 if TYPE_CHECKING:
     from segmenter.discover.propose import Proposal

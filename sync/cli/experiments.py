@@ -9,8 +9,8 @@ import typer
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.names import completing, experiments, personas
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
-from sync.cli.pipeline import moment, share
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.pipeline import parse_moment, parse_share
 
 group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
 app.add_typer(group)

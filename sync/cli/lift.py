@@ -10,7 +10,7 @@ from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.experiments import RATIO_BROKEN
 from sync.cli.names import completing, experiments
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 
 
 @app.command("lift")

@@ -16,7 +16,7 @@ from sync.cli.console import Console, put
 from sync.clock import now
 
 if TYPE_CHECKING:
-    from sync.session import Stores, Workbench
+    from sync.session import Session, Stores
     from sync.workspace.settings import Workspace
 
 REJECTS = 4  # done, but some records were rejected
@@ -33,10 +33,13 @@ WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
-OnlyOption = Annotated[
+ConnectionOption = Annotated[
     str | None,
     typer.Option(
-        "--only", metavar="CONNECTION", help="Only this connection.", autocompletion=names.completing(names.connections)
+        "--connection",
+        metavar="CONNECTION",
+        help="Only this connection.",
+        autocompletion=names.completing(names.connections),
     ),
 ]
 HERE = Path()
@@ -45,11 +48,11 @@ HERE = Path()
 @contextmanager
 def session_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
     """Open the workspace with the real clock and environment; its warnings go to stderr."""
-    from sync.session import open_workbench  # noqa: PLC0415 - heavy imports only where needed
+    from sync.session import open_session  # noqa: PLC0415 - heavy imports only where needed
 
-    with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
-        _remark(bench.workspace)
-        yield bench
+    with open_session(workspace, now=now, environment=os.environ if environment is None else environment) as session:
+        _remark(session.workspace)
+        yield session
 
 
 @contextmanager

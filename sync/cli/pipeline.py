@@ -14,12 +14,12 @@ from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import Console
 from sync.cli.names import completing, plans, runs
-from sync.cli.options import HERE, REJECTS, JsonOption, OnlyOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, REJECTS, ConnectionOption, JsonOption, WorkspaceOption, app, console_of, session_of
 
 if TYPE_CHECKING:
     from connectors.records import SetupStep
     from sync.apply.undo import Intended
-    from sync.session import Workbench
+    from sync.session import Session
 
 AsOfOption = Annotated[
     str | None,
@@ -40,9 +40,9 @@ def setup_command(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, 
 
     console = console_of(as_json=as_json)
     agreed = None if yes else _agreed_setup(workspace, console)
-    with bench_of(workspace) as bench:
-        steps = [step for step in job.needed(bench) if agreed is None or step in agreed]
-        notes = job.create(bench, steps)
+    with session_of(workspace) as session:
+        steps = [step for step in job.needed(session) if agreed is None or step in agreed]
+        notes = job.create_missing(session, steps)
     created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
     console.result({"created": created, "notes": notes}, words.setup_done(steps), *notes)
 
@@ -51,21 +51,21 @@ def _agreed_setup(workspace: Path, console: Console) -> list[SetupStep]:
     """Show what setup would do, and ask. While the question waits, no store is open: other commands can run."""
     from sync.ops import setup as job  # noqa: PLC0415
 
-    with bench_of(workspace) as bench:
-        steps = job.needed(bench)
+    with session_of(workspace) as session:
+        steps = job.needed(session)
     if steps:
-        console.say(words.setup_shown(steps))
+        console.say(words.render_setup(steps))
         if not sys.stdin.isatty():
             raise FixSettingsError(
                 "Confirmation needed: setup would create the above.",
-                mend="Run `personasync setup --yes` to create them.",
+                fix="Run `personasync setup --yes` to create them.",
             )
         typer.confirm("Create these?", abort=True, err=True)
     return steps
 
 
-@app.command()
-def pull(
+@app.command("pull")
+def pull_command(
     *,
     workspace: WorkspaceOption = HERE,
     connection: ConnectionOption = None,
@@ -128,8 +128,8 @@ def plan_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = Fal
     return 3 if planned.breaches else 0
 
 
-@app.command()
-def apply(
+@app.command("apply")
+def apply_command(
     plan_file: Annotated[
         Path | None,
         typer.Argument(metavar="[PLAN]", help="Default: the newest plan.", autocompletion=completing(plans)),
@@ -178,9 +178,9 @@ def undo_command(
 
     console = console_of(as_json=as_json)
     agreed = None if yes else _agreed_undo(workspace, run, console)
-    with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
-        found = job.intended(bench, run) if agreed is None else job.still_intended(bench, agreed)
-        undone = job.undo(bench, found, progress=progress)
+    with session_of(workspace) as session, console.progress(session.budget) as progress:
+        found = job.intended(session, run) if agreed is None else job.still_intended(session, agreed)
+        undone = job.undo(session, found, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
 
@@ -189,20 +189,22 @@ def _agreed_undo(workspace: Path, run: str, console: Console) -> Intended:
     """Show what the undo would do, and ask. While the question waits, no store is open: other commands can run."""
     from sync.apply import undo as job  # noqa: PLC0415
 
-    with bench_of(workspace) as bench:
-        found = job.intended(bench, run)
-    if found.count:
-        console.say(words.undo_shown(found))
+    with session_of(workspace) as session:
+        intended = job.intended(session, run)
+    if intended.count:
+        console.say(words.render_undo(intended))
         if not sys.stdin.isatty():
             raise FixSettingsError(
-                "Confirmation needed: undo would do the above.", mend="Run it again with --yes to confirm."
+                "Confirmation needed: undo would do the above.", fix="Run it again with --yes to confirm."
             )
         typer.confirm("Undo these changes?", abort=True, err=True)
-    return found
+    return intended
 
 
-@app.command()
-def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> None:
+@app.command("results")
+def results_command(
+    *, workspace: WorkspaceOption = HERE, connection: ConnectionOption = None, as_json: JsonOption = False
+) -> None:
     """Import campaign results: deliveries, opens, clicks and orders."""
     from sync.results import job  # noqa: PLC0415
 

@@ -10,7 +10,7 @@ import typer
 
 from sync.cli.console import table
 from sync.cli.names import completing, personas
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
 from sync.cli.render import creepy
 
 

@@ -106,7 +106,7 @@ def render_moves(moves: Sequence[Move]) -> Rendered:
 
 def planned(result: Planned) -> Rendered:
     """Return a plan's changes and its guardrail verdict."""
-    from sync.plan.guardrails import fix  # noqa: PLC0415 - status and help need not load it
+    from sync.plan.guardrails import how_to_override  # noqa: PLC0415 - status and help need not load it
 
     summary = result.summary
     if not result.plan.changes:

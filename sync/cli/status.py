@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
 from sync.cli.names import completing, runs
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of, stores_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of, stores_of
 
 
 @app.command("status")
@@ -20,8 +20,8 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with stores_of(workspace) as bench:
-        found = job.status(bench)
+    with stores_of(workspace) as session:
+        status = job.workspace_status(session)
     fresh = [
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
         for line in status.streams
@@ -32,8 +32,8 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
     console.result(status.document, *shown)
 
 
-@app.command()
-def history(
+@app.command("history")
+def history_command(
     run: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Show only this run.", autocompletion=completing(runs))
     ] = None,
@@ -51,33 +51,33 @@ def history(
     from sync.ops import history as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with stores_of(workspace) as bench:
+    with stores_of(workspace) as session:
         if run is None and rejects is not None:
             raise FixSettingsError("--rejects needs a run.", fix="See `personasync history`.")
         if run is not None and rejects is not None:
-            console.say(f"{job.rejects(bench, run, rejects):,} rejected changes saved to {rejects}")
-        shown = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
+            console.say(f"{job.rejects(session, run, rejects):,} rejected changes saved to {rejects}")
+        shown = job.past(session, limit=limit, service=service) if run is None else [job.past_run(session, run)]
     document = {
         "runs": [
             {
-                "run": run.run.run_id,
-                "command": run.run.command,
-                "state": run.state,
-                "started_at": run.run.started_at,
-                "counts": {name: count for name, count in run.run.counts.items() if name != "record"},
+                "run": past_run.run.run_id,
+                "command": past_run.run.command,
+                "state": past_run.state,
+                "started_at": past_run.run.started_at,
+                "counts": {name: count for name, count in past_run.run.counts.items() if name != "record"},
             }
-            for one in shown
+            for past_run in shown
         ]
     }
     rows = [
         (
-            run.run.run_id,
-            f"{run.run.started_at:%Y-%m-%d %H:%M}",
-            run.run.command,
-            run.state,
-            words.render_counts(run.run.counts),
+            past_run.run.run_id,
+            f"{past_run.run.started_at:%Y-%m-%d %H:%M}",
+            past_run.run.command,
+            past_run.state,
+            words.render_counts(past_run.run.counts),
         )
-        for one in shown
+        for past_run in shown
     ]
     console.result(document, table("Run", "Started (UTC)", "Command", "State", "What", rows=rows))
 

@@ -59,12 +59,12 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     except (DBAPIError, sqlite3.Error) as error:
         engine.dispose()
         reason = error.orig if isinstance(error, DBAPIError) else error
-        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", mend=LOOK) from error
+        raise FixSettingsError(f"The control store {shown} can't be opened: {reason}.", fix=LOOK) from error
     if not current:
         engine.dispose()
         raise FixSettingsError(
             f"The control store {shown} was created by a newer version of personasync.",
-            mend="Install that version.",
+            fix="Install that version.",
         )
     return Control(
         runs=Runs(engine, now),

@@ -13,7 +13,7 @@ from ibis import Table
 from segmenter.value.focus import Instead, focused, instead_of, sizes_with_subsegments, with_subsegments
 from sync.active_people import assigned_people
 from sync.control.store import Control
-from sync.session import Workbench
+from sync.session import Session
 from sync.workspace.settings import Workspace
 
 PLANNED = "focus"

@@ -28,9 +28,9 @@ from segmenter.monitor.quality import (
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.stability import Held, held
-from sync.results.campaigns import campaigns
+from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
-from sync.session import Workbench
+from sync.session import Session
 from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age
 
@@ -110,8 +110,8 @@ def faults(session: Session) -> list[DataFault]:
 
 def stale_streams(session: Session) -> list[str]:
     """Return a sentence for each stream that was not read for too long."""
-    oldest, told = bench.now() - max_age(bench), []
-    for line in freshness(bench.workspace.connections, bench.control.cursors):
+    oldest, told = session.now() - max_age(session), []
+    for line in freshness(session.workspace.connections, session.control.cursors):
         if line.at is not None and line.at < oldest:
             step = "results" if line.stream in {"campaigns", "activity"} else "pull"
             hours = (session.now() - line.at).total_seconds() / 3600

@@ -33,12 +33,12 @@ class Status:
     sentences: Sequence[str]
 
 
-def status(bench: Stores) -> Status:
+def workspace_status(session: Stores) -> Status:
     """Look at the stores only; nothing is asked of the platforms."""
-    streams = freshness(bench.workspace.connections, bench.control.cursors)
-    plan = bench.control.plans.latest()
-    unsettled = sum(len(changes) for changes in bench.control.ledger.unsettled().values())
-    newest = bench.control.runs.last_write()
+    streams = freshness(session.workspace.connections, session.control.cursors)
+    plan = session.control.plans.latest()
+    unsettled = sum(len(changes) for changes in session.control.ledger.unsettled().values())
+    newest = session.control.runs.last_write()
     compared = _compared(newest.counts if newest else {})
     document = {
         "streams": [
@@ -89,13 +89,13 @@ class Past:
     state: str
 
 
-def past(bench: Recording, *, limit: int, service: bool) -> list[Past]:
+def past(session: Recording, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
     found = session.control.runs.newest(limit, but=None if service else "serve")
     return [Past(run, _state(session, run)) for run in found]
 
 
-def past_run(bench: Recording, run_id: str) -> Past:
+def past_run(session: Recording, run_id: str) -> Past:
     """Return one run.
 
     Raises:
@@ -107,7 +107,7 @@ def past_run(bench: Recording, run_id: str) -> Past:
     return Past(run, _state(session, run))
 
 
-def _state(bench: Recording, run: Run) -> str:
+def _state(session: Recording, run: Run) -> str:
     """A plan that nobody applied waits, as long as it is the newest."""
     newest = session.control.plans.latest() if run.command == "plan" else None
     waits = newest is not None and newest.run_id == run.run_id and newest.state == "fresh" and newest.changes > 0
@@ -124,7 +124,7 @@ def _compared(counts: Any) -> list[tuple[str, str, int, int]]:
     ]
 
 
-def rejects(bench: Recording, run_id: str, path: Path) -> int:
+def rejects(session: Recording, run_id: str, path: Path) -> int:
     """Write what became of the changes of a run that were not applied, with the platform's own words.
 
     Args:

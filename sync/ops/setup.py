@@ -28,13 +28,13 @@ def unheard(session: Session) -> list[SetupStep]:
     return [step for connector in session.connectors() for step in hooks.missing_webhooks(session, connector.name)]
 
 
-def needed(bench: Workbench) -> list[SetupStep]:
-    """Return all that `missing` and `unheard` find."""
-    return [*missing(bench), *unheard(bench)]
+def needed(session: Session) -> list[SetupStep]:
+    """Return all that `missing_steps` and `unheard` find."""
+    return [*missing_steps(session), *unheard(session)]
 
 
-def create(bench: Workbench, steps: Sequence[SetupStep]) -> list[str]:
-    """Do what `missing` and `unheard` returned, and return what a person has to know or do now."""
+def create_missing(session: Session, steps: Sequence[SetupStep]) -> list[str]:
+    """Do what `missing_steps` and `unheard` returned, and return what a person has to know or do now."""
     notes = []
     with recorded(session, "setup") as run:
         for step in steps:

@@ -138,8 +138,8 @@ def basis(session: Session, *, own: str = "") -> dict[str, str]:
         session: The open workspace.
         own: A plan whose own applies do not count.
     """
-    newest = {what: bench.control.runs.latest(what) for what in ("pull", "assign")}
-    wrote = bench.control.runs.last_write(but=f"apply {own}")
+    newest = {what: session.control.runs.latest(what) for what in ("pull", "assign")}
+    wrote = session.control.runs.last_write(but=f"apply {own}")
     return {
         **{what: run.run_id if run else "" for what, run in newest.items()},
         "apply": wrote.run_id if wrote else "",
@@ -147,7 +147,7 @@ def basis(session: Session, *, own: str = "") -> dict[str, str]:
     }
 
 
-def targets(bench: Workbench, personas: Values) -> list[Target]:
+def targets(session: Session, personas: PersonaValues) -> list[Target]:
     """Return what may be written through each connection that can be written to.
 
     Args:
@@ -244,7 +244,7 @@ def _unread(session: Session) -> list[Breach]:
     """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
     ended = (session.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
     pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
-    applied = bench.control.runs.last_write()
+    applied = session.control.runs.last_write()
     if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
         return [Breach("unread_apply", "Changes were applied since the last pull; run `personasync pull` first.")]
     return []

@@ -111,8 +111,8 @@ def read_stream(
         session.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
         raise ContractError(f"{name} ended without a cursor to continue from.")
-    rows = len(bench.warehouse.known_ids(connector.name, {"active"})) if stream == CONTACTS.name else None
-    bench.control.cursors.ended(connector.name, stream, began, run.run_id, rows=rows)
+    rows = len(session.warehouse.known_ids(connector.name, {"active"})) if stream == CONTACTS.name else None
+    session.control.cursors.ended(connector.name, stream, began, run.run_id, rows=rows)
     pulled.rows[name] = done
 
 

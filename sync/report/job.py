@@ -19,9 +19,9 @@ from sync.report.page import CampaignPart, Figure, ReportPage
 from sync.report.persona_cards import cards
 from sync.report.sentences import PersonaShare, Report, show_campaign
 from sync.results.campaign_result import CampaignResult
-from sync.results.campaigns import campaigns
+from sync.results.campaigns import newest_campaigns
 from sync.results.freshness import freshness
-from sync.session import Workbench, recorded
+from sync.session import Session, recorded
 from sync.value.ranking import SegmentValues
 
 
@@ -100,8 +100,8 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         made_at=session.now(),
         as_of=as_of,
         summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
-        health=freshness(bench.workspace.connections, bench.control.cursors),
-        sync=_sync_sentences(bench),
+        health=freshness(session.workspace.connections, session.control.cursors),
+        sync=_sync_sentences(session),
     )
     return _Made(report, page, measured, key_figures)
 

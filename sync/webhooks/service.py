@@ -13,7 +13,7 @@ from connectors.connector import NO_SECRET, Connector, find_connector
 from connectors.errors import CredentialError, FixSettingsError
 from connectors.secret import Secret
 from sync.control.store import Control, open_control
-from sync.fields.platform_persona import Values, platform_personas
+from sync.fields.platform_persona import PersonaValues, platform_personas
 from sync.webhooks.logs import tell
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.schema import ServePart

@@ -210,7 +210,9 @@ def test_minimum_data_are_named_before_training() -> None:
 
 def test_one_class_only_is_no_task_for_a_model() -> None:
     with pytest.raises(DefinitionError, match="needs two or more segments; there is 1"):
-        fit(Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS)
+        fit_classifier(
+            Sample(("a",), np.ones((90, 1)), np.array(["x"] * 90)), rng=np.random.default_rng(1), thresholds=LIMITS
+        )
 
 
 def test_features_that_tell_nothing_are_dropped_and_named() -> None:
@@ -226,7 +228,7 @@ def test_features_that_tell_nothing_are_dropped_and_named() -> None:
     assert fitted.model.features == ("a", "b", "c")
     nothing = Sample(("missing",), np.full((600, 1), np.nan), sample.truth)
     with pytest.raises(DefinitionError, match="no values, or all the same"):
-        fit(nothing, rng=np.random.default_rng(2), thresholds=LIMITS)
+        fit_classifier(nothing, rng=np.random.default_rng(2), thresholds=LIMITS)
 
 
 def test_unknown_values_are_filled_by_the_mean_of_the_known() -> None:

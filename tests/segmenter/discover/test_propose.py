@@ -240,11 +240,11 @@ def test_yes_sayers_are_flagged_and_nothing_is_left_of_them_once_centred() -> No
 
     proposal = propose(base, QUICK, default_rng(4))
 
-    assert found.light == "amber"
-    assert any(segment.style for segment in found.segments)
-    assert "no segments are left" in found.notes[0]
-    assert found.test.p == pytest.approx(0.05)
-    assert max(null_test(centred(base), (2, 3), shuffled, Effort(8, 3), default_rng(5), copies=3).agreement) < 0.3
+    assert proposal.light == "amber"
+    assert any(segment.style for segment in proposal.segments)
+    assert "no segments are left" in proposal.notes[0]
+    assert proposal.test.p == pytest.approx(0.05)
+    assert max(null_test(centred_items(base), (2, 3), shuffled, Effort(8, 3), default_rng(5), copies=3).agreement) < 0.3
 
 
 @pytest.fixture(scope="module")

@@ -138,7 +138,10 @@ def test_another_rule_another_size_and_other_words_are_told() -> None:
     ]
     assert "was “orders_365d >= 3”" in persona_changes[0].sentence
     words = rewritten({"name": "Rita", "story": ""}, {"name": "Rita R.", "story": "Hikes.", "quote": ""})
-    assert [one.sentence for one in words] == ["name: “Rita R.”, was “Rita”.", "story: added “Hikes.”."]
+    assert [persona_change.sentence for persona_change in words] == [
+        "name: “Rita R.”, was “Rita”.",
+        "story: added “Hikes.”.",
+    ]
 
 
 def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:

@@ -75,8 +75,11 @@ JOINED = replace(
         (COUNTRY, 400, "country: CH 70% (all 40%; index 175, 95% CI 162 to 188; known of 50%)"),
         (replace(COUNTRY, here=0.004), 200, "country: CH 0.4% (all 40%; index 175, 95% CI 162 to 188)"),
         (ORDERS, 200, "orders placed: median 5 orders (all 1 order; index 175, 95% CI 162 to 188)"),
-        (replace(ORDERS, unit="main currency", here=0.256, everywhere=3.14), 200,
-         "orders placed: median 0.26 (all 3.1; index 175, 95% CI 162 to 188)"),
+        (
+            replace(ORDERS, unit="main currency", here=0.256, everywhere=3.14),
+            200,
+            "orders placed: median 0.26 (all 3.1; index 175, 95% CI 162 to 188)",
+        ),
         (JOINED, 200, "day of joining: median October 2024 (all April 2019; 95% CI September 2024 to October 2024)"),
     ],
 )

@@ -163,10 +163,10 @@ def test_a_table_is_read_either_way_round(table: AgencyTable) -> None:
         ),
         (AgencyTable(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
         (
-            Table(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
+            AgencyTable(("item", "a", "b"), (("x", "3", "1"), ("x", "3", "1"), ("constant", "1", "2")), (2, 3, 4)),
             "duplicate item 'x'",
         ),
-        (Table(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "duplicate constants"),
+        (AgencyTable(("item", "a", "b"), (("constant", "3", "1"), ("const", "1", "2")), (2, 3)), "duplicate constants"),
     ],
 )
 def test_a_table_of_the_wrong_shape_is_refused_with_place_and_mend(table: AgencyTable, told: str) -> None:

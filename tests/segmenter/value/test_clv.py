@@ -284,7 +284,7 @@ def test_amounts_that_grow_with_frequency_are_warned_of() -> None:
     x = rng.integers(1, 30, 500).astype(float)
     spend_model = fit_spend(x, 10 * x + rng.gamma(4, 2, 500))
 
-    assert "are correlated (0.99)" in found.warning or "are correlated (1.00)" in found.warning
+    assert "are correlated (0.99)" in spend_model.warning or "are correlated (1.00)" in spend_model.warning
     assert fit_spend(x, rng.gamma(4, 2, 500)).warning == ""
 
 

@@ -170,7 +170,7 @@ def test_each_criterion_is_said_in_words() -> None:
     assert found["tiny"].reasons[0].startswith("too small: it needs 81 people, you have 9")
     assert found["mute"].reasons[0].startswith("not reachable: it needs 50 marketable contacts")
     assert "may be zero" in found["poor"].reasons[0]
-    assert advise(ranking, messages, valued=False)["poor"].verdict == "keep"
+    assert advise_on_segments(ranking, messages, valued=False)["poor"].verdict == "keep"
 
 
 def test_the_top_tenth_is_counted_by_hand() -> None:

@@ -23,7 +23,7 @@ from sync.ops.history import past, past_run, rejects, workspace_status
 from sync.plan.file import read_plan
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Session
+from sync.session import Session, Stores
 from tests.sync.conftest import Platforms
 
 
@@ -178,7 +178,7 @@ def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready:
 def test_status_compares_what_was_predicted_with_what_was_sent(ready: Session) -> None:
     plan(ready)
     apply(ready)
-    status = workspace_status(ready)
+    status = workspace_status(Stores(ready.workspace, ready.control))
     sent = {(name, end): (predicted, real) for name, end, predicted, real in status.compared}
 
     assert sent["crm", "POST contacts/batch/update"][0] == sent["crm", "POST contacts/batch/update"][1] > 0
@@ -190,9 +190,9 @@ def test_status_compares_what_was_predicted_with_what_was_sent(ready: Session) -
 def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Session) -> None:
     whole = plan(ready).plan.changes
     apply(ready, part=PlanSelection(limit=5))
-    sample = workspace_status(ready)
+    sample = workspace_status(Stores(ready.workspace, ready.control))
     apply(ready, part=PlanSelection(only=frozenset({"email"})))
-    rest = workspace_status(ready)
+    rest = workspace_status(Stores(ready.workspace, ready.control))
 
     assert len({change.person_id for change in whole}) > 5
     for found in (sample, rest):

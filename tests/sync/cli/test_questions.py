@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.sandbox.door import Fault
+from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.server import Sandbox
 from sync.apply.undo import intended, still_intended
 from sync.clock import now
-from sync.session import open_workbench
+from sync.session import open_session
 from tests.sync.cli.terminal import at_a_terminal
 from tests.sync.conftest import Moment, Platforms, connected, filled
 
@@ -34,8 +34,8 @@ def after_apply(tmp_path: Path, applied_moment: Moment) -> Iterator[Platforms]:
 def test_an_undo_asks_with_nothing_locked_and_nothing_painted(after_apply: Platforms) -> None:
     with at_a_terminal("undo", "last", "-w", str(after_apply.folder), environment=after_apply.environment) as terminal:
         asked = terminal.read_until("Undo these changes? [y/N]:")
-        with open_workbench(after_apply.folder, now=now, environment={}) as bench:
-            runs = bench.control.runs.newest(5)
+        with open_session(after_apply.folder, now=now, environment={}) as session:
+            runs = session.control.runs.newest(5)
         terminal.type("y\n")
         status = terminal.end()
 
@@ -47,15 +47,15 @@ def test_an_undo_asks_with_nothing_locked_and_nothing_painted(after_apply: Platf
 
 
 def test_an_undo_does_only_what_was_agreed_to_and_is_still_so(after_apply: Platforms) -> None:
-    with open_workbench(after_apply.folder, now=now, environment=after_apply.environment) as bench:
-        agreed = intended(bench, "last")
-        one = next(change for change in agreed.restore["crm"] if change.kind == "field" and change.before)
-        properties = after_apply.crm.contact_records.table[one.platform_id]["properties"]
-        properties[one.name] = "what a person wrote meanwhile"
+    with open_session(after_apply.folder, now=now, environment=after_apply.environment) as session:
+        agreed = intended(session, "last")
+        change = next(change for change in agreed.restore["crm"] if change.kind == "field" and change.before)
+        properties = after_apply.crm.contact_records.table[change.platform_id]["properties"]
+        properties[change.name] = "what a person wrote meanwhile"
         left_out = agreed.restore["email"].pop()
-        found = still_intended(bench, agreed)
+        found = still_intended(session, agreed)
 
-    assert one not in found.restore["crm"]
+    assert change not in found.restore["crm"]
     assert left_out not in found.restore["email"]
     assert found.changed_since == 2
     assert found.count == agreed.count - 1
@@ -66,8 +66,8 @@ def test_what_was_done_can_be_read_while_another_command_holds_the_warehouse(
     after_apply: Platforms, arguments: list[str]
 ) -> None:
     program = str(Path(sys.executable).with_name("personasync"))
-    with open_workbench(after_apply.folder, now=now, environment={}) as bench:
-        contacts = bench.warehouse.current("contacts")
+    with open_session(after_apply.folder, now=now, environment={}) as session:
+        contacts = session.warehouse.current("contacts")
         rows = contacts.filter(contacts.connection == "crm", contacts.state == "active").count().to_pyarrow().as_py()
         command = [program, *arguments, "-w", str(after_apply.folder), "--json"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -83,8 +83,8 @@ def test_setup_asks_with_nothing_locked(tmp_path: Path) -> None:
         platforms = connected(sandbox, tmp_path / "workspace")
         with at_a_terminal("setup", "-w", str(platforms.folder), environment=platforms.environment) as terminal:
             terminal.read_until("Create these? [y/N]:")
-            with open_workbench(platforms.folder, now=now, environment={}) as bench:
-                assert bench.warehouse.last_sequence() == 0
+            with open_session(platforms.folder, now=now, environment={}) as session:
+                assert session.warehouse.last_sequence() == 0
             terminal.type("n\n")
             status = terminal.end()
 
@@ -111,8 +111,8 @@ def test_ctrl_c_in_a_pull_ends_with_its_sentence_and_130(tmp_path: Path, *, as_j
         pull.send_signal(signal.SIGINT)
         out, told = pull.communicate(timeout=120)
         fault.times = 0
-        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-            runs = bench.control.runs.newest(5)
+        with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+            runs = session.control.runs.newest(5)
 
     assert (pull.returncode, told) == (
         130,
@@ -123,7 +123,7 @@ def test_ctrl_c_in_a_pull_ends_with_its_sentence_and_130(tmp_path: Path, *, as_j
         assert json.loads(out)["error"]["status"] == 130
 
 
-class Waited(Fault):
+class Waited(InjectedFault):
     """No answer to anything about contacts; it says when the first request has come."""
 
     def __init__(self, came: threading.Event) -> None:

@@ -246,7 +246,7 @@ def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
     assert "2026-11-20" in with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC))
 
 
-def test_lift_before_anything_happened_says_what_to_do(assigned: Workbench) -> None:
+def test_lift_before_anything_happened_says_what_to_do(assigned: Session) -> None:
     with pytest.raises(FixSettingsError, match="No campaign with variants"):
         lifting.lift_of_campaign(assigned, None)
     with pytest.raises(FixSettingsError, match="no experiment 'spring'"):

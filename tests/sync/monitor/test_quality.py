@@ -65,11 +65,11 @@ def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None
 
 def test_a_deciding_trait_that_is_mostly_impossible_stops_the_assign(tmp_path: Path) -> None:
     rows = "o1,a@people.test,0001-01-01,5,EUR\no2,b@people.test,0001-01-01,5,EUR\n"
-    with open_workbench(workspace(tmp_path, rows), now=now, environment={}) as bench:
-        pull(bench)
+    with open_session(workspace(tmp_path, rows), now=now, environment={}) as session:
+        pull(session)
         with pytest.raises(
             GuardrailError, match=r"days_since_order is used for assignment, and 100% .*--override trait_quality"
         ):
-            assign(bench, as_of=bench.now())
-        assert judge(bench).light == "red"
-        assert assign(bench, as_of=bench.now(), override=frozenset({"trait_quality"})).persons == 3
+            assign(session, as_of=session.now())
+        assert judge_quality(session).light == "red"
+        assert assign(session, as_of=session.now(), override=frozenset({"trait_quality"})).persons == 3

@@ -272,8 +272,8 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
     card = told("personas", "show", "kin_a")
     assert said(card)["country", "CH"]["index"] > 100
     assert said(card)["age", ""]["base"]
-    assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
-    assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
+    assert card["profile"]["trust"]["stability"][0]["jaccard"] == 0.91
+    assert told("personas", "show", "kin_b")["profile"]["trust"]["grade"] == "weak"
     assert (
         "Proposal 'none' not found"
         in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
