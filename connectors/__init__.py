@@ -1,1 +1,1 @@
-"""The outside world in one vocabulary: platforms in, records out, changes back."""
+"""Connectors: read records from platforms and files, push changes to platforms."""

@@ -1,4 +1,4 @@
-"""The Protocol that every connector keeps, and how one is found."""
+"""The `Connector` protocol that every connector implements, and the lookup of connectors."""
 
 from __future__ import annotations
 
@@ -210,5 +210,5 @@ def find(connector: str) -> Any:
     known = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if connector not in known:
         listed = ", ".join(sorted(known)) or "none"
-        raise FixSettingsError(f"There is no connector {connector!r}.", mend=f"Known: {listed}.")
+        raise FixSettingsError(f"Unknown connector {connector!r}.", mend=f"Known: {listed}.")
     return known[connector].load()

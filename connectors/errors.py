@@ -1,4 +1,4 @@
-"""Every error that leaves a connector. The class says what to do next, the message what happened.
+"""Errors of connectors. The class says how to recover, the message what happened.
 
 ::
 
@@ -23,7 +23,7 @@ from connectors.secret import hide
 
 
 class PersonasyncError(Exception):
-    """What happened, to what, and the next step: one sentence each; no secret of this process stands in them.
+    """Base class of all errors: what happened, to what, and how to fix it. Never contains a secret.
 
     Attributes:
         mend: The next step for a person, or "" where there is none.
@@ -37,7 +37,7 @@ class PersonasyncError(Exception):
 
 
 class FixSettingsError(PersonasyncError):
-    """A person must change something before this can work."""
+    """The settings, the account or a file must be fixed first."""
 
     exit_code = 2
 
@@ -59,15 +59,15 @@ class MissingScopeError(FixSettingsError):
 
 
 class NotFoundError(FixSettingsError):
-    """Something that the settings name does not exist on the platform (404)."""
+    """Something in the settings does not exist on the platform (404)."""
 
 
 class TryLaterError(PersonasyncError):
-    """Nothing is wrong with the request; the platform can't now."""
+    """The request is fine, but the platform is temporarily unavailable."""
 
 
 class RateLimitError(TryLaterError):
-    """A limit of the platform was reached.
+    """A rate limit of the platform was reached (429).
 
     Attributes:
         wait: Seconds until it makes sense to try again, None where the platform does not say.
@@ -81,7 +81,7 @@ class RateLimitError(TryLaterError):
 
 
 class PlatformDownError(TryLaterError):
-    """No answer, or one that is no answer: 5xx, HTML, an empty or cut body, a time-out.
+    """No valid response: 5xx, HTML, an empty or truncated body, or a timeout.
 
     Attributes:
         answered: False where the request may have taken effect although no answer arrived.
@@ -93,7 +93,7 @@ class PlatformDownError(TryLaterError):
 
 
 class RejectedError(PersonasyncError):
-    """The platform refused this request for good (4xx).
+    """The platform rejected the request permanently (4xx).
 
     Attributes:
         status: HTTP status.
@@ -109,11 +109,11 @@ class RejectedError(PersonasyncError):
 
 
 class ContractError(PersonasyncError):
-    """The platform broke its own contract; going on could lose or repeat data."""
+    """The platform broke its API contract; continuing could lose or duplicate data."""
 
 
 class SignatureError(PersonasyncError):
-    """A webhook that is not, or no longer, the platform's own; answer 401 and forget it.
+    """A webhook with an invalid or expired signature; answered with 401 and discarded.
 
     Attributes:
         reason: ``missing``, ``malformed``, ``window`` (too old or too new), ``wrong``, or ``secret`` (we know none);

@@ -1,4 +1,4 @@
-"""Limits of the platforms that others must know too: what personas, templates, surveys and webhooks may hold.
+"""Platform limits shared with other packages: lengths of fields, tags and webhook batches.
 
 Limits that only a connector needs are in plugin.toml.
 """

@@ -1,4 +1,4 @@
-"""What crosses the border between a platform and us: frozen records, and the columns of each table.
+"""Record types shared by all connectors, and the table schemas (columns).
 
 Bulk data travel as Arrow tables in the schemas below, single things as frozen dataclasses. Every
 timestamp is UTC with microseconds. `contact_key` is the one way in which a row names a human: either
@@ -323,7 +323,7 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One value of one contact that shall be different: wanted minus shown.
+    """A change of one value of one contact: wanted minus current.
 
     Attributes:
         email: The contact's address as the platform shows it now; Mailchimp needs it for its paths.
@@ -359,7 +359,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `doctor`: what was looked at, whether it is well, and the mend if not."""
+    """A health check result of `doctor`: the check, its state, and the fix."""
 
     check: str
     state: Literal["ok", "warn", "fail"]

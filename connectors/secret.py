@@ -1,4 +1,4 @@
-"""Secrets: values that never render, and the one place that takes known secrets out of a text.
+"""Secret values that never print, and redaction of known secrets from text.
 
 A secret is kept in a `Secret`, which prints, formats, logs and pickles as ``***``. Only `Secret.reveal` gives the
 value, and only what sends it calls that. Texts that others made (an error of a library, what a platform answered) may
@@ -73,6 +73,7 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         """Return itself: a secret does not change."""
+        del memo
         return self
 
 

@@ -1,4 +1,4 @@
-"""Is this webhook really from them? Pure: raw bytes, the secret and the time in; nothing or one error out.
+"""Webhook signature verification for HubSpot and Mailchimp. Pure: raw bytes, secret and time in.
 
 Whatever a stranger can send ends in `SignatureError`, whichever way it is broken. The whole text of a signature is
 compared, in constant time, never its decoded value: so no second spelling of a right signature passes.
@@ -32,7 +32,7 @@ WINDOW = timedelta(minutes=5)  # what the documentation of both platforms asks f
 DECODED = {"3A": ":", "2F": "/", "3F": "?", "40": "@", "21": "!", "24": "$", "27": "'"}
 DECODED |= {"28": "(", "29": ")", "2A": "*", "2C": ",", "3B": ";"}
 
-WRONG = "the signature is not theirs"
+WRONG = "the signature is wrong"
 _ENCODED = re.compile("%(" + "|".join(DECODED) + ")", re.IGNORECASE)
 _STAMP = re.compile(rb"[0-9]{1,16}")
 _MAILCHIMP = re.compile(rb"t=([0-9]{1,13}),v1=([0-9a-f]{64})")
@@ -65,7 +65,7 @@ def check_hubspot(
         SignatureError: The only error, whatever is wrong.
     """
     if not secret:
-        raise SignatureError("no secret is known to check HubSpot's signature with", reason="secret")
+        raise SignatureError("no secret is set to verify HubSpot's signature", reason="secret")
     if (stamped := _one(headers, b"x-hubspot-signature-v3")) is not None and "v3" in accepted:
         stamp = _one(headers, b"x-hubspot-request-timestamp") or b""
         message = method.encode("utf-8", "replace") + _decoded(uri).encode("utf-8", "replace") + body + stamp
@@ -75,7 +75,7 @@ def check_hubspot(
     version: Version = "v2" if _one(headers, b"x-hubspot-signature-version") == b"v2" else "v1"
     given = _one(headers, b"x-hubspot-signature")
     if given is None or version not in accepted:
-        raise SignatureError("no signature of HubSpot's that is accepted here", reason="missing")
+        raise SignatureError("no accepted HubSpot signature", reason="missing")
     _refuse_lengthened(body)
     addressed = f"{method}{uri}" if version == "v2" else ""
     message = f"{secret}{addressed}".encode("utf-8", "replace") + body
@@ -98,13 +98,13 @@ def check_mailchimp(headers: Headers, *, body: bytes, secret: str, now: datetime
     """
     secrets = secret.split()
     if not secrets:
-        raise SignatureError("no secret is known to check Mailchimp's signature with", reason="secret")
+        raise SignatureError("no secret is set to verify Mailchimp's signature", reason="secret")
     given = _one(headers, b"x-mailchimp-signature")
     if given is None:
         raise SignatureError("no X-Mailchimp-Signature", reason="missing")
     parts = _MAILCHIMP.fullmatch(given)
     if parts is None:
-        raise SignatureError("X-Mailchimp-Signature is not of the form t=SECONDS,v1=HEX", reason="malformed")
+        raise SignatureError("X-Mailchimp-Signature does not have the form t=SECONDS,v1=HEX", reason="malformed")
     stamp, signature = parts.groups()
     _within_window(int(stamp) * 1000, now)
     expected = [_hmac(one, stamp + b"." + body).hex().encode() for one in secrets]
@@ -123,7 +123,7 @@ def check_secret_path(given: str, *, secret: str) -> None:
         SignatureError: The only error, whatever is wrong.
     """
     if not secret:
-        raise SignatureError("no secret is known to check the webhook's address with", reason="secret")
+        raise SignatureError("no secret is set to verify the webhook URL", reason="secret")
     # digests, so that the time taken does not tell how long the secret is
     _same(
         hashlib.sha256(secret.encode("utf-8", "replace")).digest(),
@@ -146,7 +146,7 @@ def public_uri(public_url: str, raw_path: bytes, query: bytes = b"") -> str:
 def _one(headers: Headers, name: bytes) -> bytes | None:
     found = [value for key, value in headers if key == name]
     if len(found) > 1:
-        raise SignatureError(f"{name.decode()} came {len(found)} times", reason="malformed")
+        raise SignatureError(f"{name.decode()} occurs {len(found)} times", reason="malformed")
     return found[0] if found else None
 
 
@@ -156,7 +156,7 @@ def _decoded(uri: str) -> str:
 
 def _whole_number(text: bytes, name: str) -> int:
     if not _STAMP.fullmatch(text):
-        raise SignatureError(f"{name} is no time in milliseconds", reason="malformed")
+        raise SignatureError(f"{name} is not a time in milliseconds", reason="malformed")
     return int(text)
 
 
@@ -171,7 +171,7 @@ def _refuse_lengthened(body: bytes) -> None:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SignatureError("the body is no UTF-8 text", reason="malformed") from error
+        raise SignatureError("the body is not UTF-8 text", reason="malformed") from error
 
 
 def _hmac(secret: str, message: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""What the segmenter refuses: a definition that can't mean anything, with the place."""
+"""Errors: a definition that is not valid, with its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is who: contacts of all platforms joined into persons, one for each human. Pure.
+"""Identity resolution: contacts of all platforms joined into people. Pure.
 
 Two records that show one address, or of which one was merged into the other, are one human. A record keeps its
 person when its address changes. An address that no record shows any more stays with the person who had it, so
@@ -19,7 +19,7 @@ SAYS_NOTHING = "merged"  # the record that took this one in shows the address no
 
 @dataclass(frozen=True, slots=True)
 class ContactKeys:
-    """What a contact row says about who it is (see `connectors.records.CONTACTS`)."""
+    """Identifiers of a contact row (see `connectors.records.CONTACTS`)."""
 
     connection: str
     platform_id: str
@@ -44,7 +44,7 @@ class ContactKeys:
 
 @dataclass(frozen=True, slots=True)
 class IdentityChanges:
-    """What has to be written so that the identity map holds again.
+    """Changes to write to the identity map.
 
     Attributes:
         links: contact_key -> person_id, new or changed ones only.
@@ -65,12 +65,12 @@ def contact_keys(contacts: pa.Table) -> Iterator[ContactKeys]:
 
 
 def resolve(contacts: Iterable[ContactKeys], links: Mapping[str, str], new_id: Callable[[], str]) -> IdentityChanges:
-    """Return the links that make persons of *contacts*.
+    """Return the links from *contacts* to people.
 
     Args:
         contacts: The contacts in force, all of them: whether an address moved is seen from who shows it now.
         links: contact_key -> person_id as it stands.
-        new_id: Makes a person id. Where persons join, the id that sorts first survives.
+        new_id: Makes a person id. Where people are merged, the id that sorts first survives.
     """
     known = list(contacts)
     components = _components(known, links)
@@ -94,7 +94,7 @@ def resolve(contacts: Iterable[ContactKeys], links: Mapping[str, str], new_id: C
 
 
 def _components(contacts: Iterable[ContactKeys], links: Mapping[str, str]) -> _Components:
-    """Join what belongs to one human: records, the addresses they show, and the persons they were linked to."""
+    """Join what belongs to one human: records, the addresses they show, and the people they were linked to."""
     components = _Components()
     alive: set[str] = set()  # persons with a record that is in use
     for contact in contacts:
@@ -116,7 +116,7 @@ def _components(contacts: Iterable[ContactKeys], links: Mapping[str, str]) -> _C
 
 
 class _Components:
-    """Union-find over contact keys and persons."""
+    """Union-find over contact keys and people."""
 
     def __init__(self) -> None:
         self.parent: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""How much data each method needs before it begins, and the one sentence that says what is missing.
+"""Minimum sample sizes of each method, and the message on missing data.
 
 Conventions (marks as in SCIENCE.md): a segment the larger of 5% and 50 people (J), ten people a feature, 70 respondents
 an item wanted (Dolnicar et al. 2014). What a campaign needs depends on its rate: `segmenter.stats.power`.
@@ -9,17 +9,17 @@ from __future__ import annotations
 from math import ceil
 
 BUYERS, AGAIN, WEEKS = 500, 100, 12
-"""Of the value model: buyers, people who ordered again, weeks from the first order to now."""
+"""Value model: buyers, repeat buyers, weeks from the first order to now."""
 OF_A_SEGMENT, A_FEATURE = 50, 10
-"""Of a model on company data: people of each segment, and people for each feature."""
+"""Classifier: people per segment, and people per feature."""
 TO_DISCOVER, ITEMS, AN_ITEM = 20, 2, 70
-"""Of `discover`: people at all, items at all, and people that are wanted for each item."""
+"""`discover`: minimum people, minimum items, and recommended people per item."""
 SHARE, PEOPLE = 0.05, 50
-"""Of a segment that is proposed or kept: the larger of this share of all and so many people."""
+"""Segment size: the larger of this share of all and this number of people."""
 REACHABLE = 50
-"""Of a segment that is kept: people who may be written to and get mail."""
+"""Marketable contacts who get email, in a segment that is kept."""
 RESPONDENTS = 10
-"""Of a typing tool: respondents of each segment; with fewer nothing can be held out."""
+"""Typing tool: respondents per segment, for cross-validation."""
 
 
 def of_a_segment(everybody: int) -> int:

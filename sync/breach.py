@@ -28,7 +28,7 @@ def stale(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: dat
     found = []
     for connection, moment in pulled_at.items():
         if moment is None:
-            found.append(Breach("max_data_age_hours", f"{connection} was never pulled; run `personasync pull`."))
+            found.append(Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`."))
         elif now - moment > max_age:
             hours = (now - moment) / timedelta(hours=1)
             allowed = max_age / timedelta(hours=1)

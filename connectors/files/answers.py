@@ -1,4 +1,4 @@
-"""Survey answers from a file: one row an answer (item, value), or one row a respondent and one column an item."""
+"""Survey answers from a file: one row per answer (item, value), or one row per respondent with a column per item."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def read_answers(table: FileTable, columns: Columns, connection: str, rejects: R
             for answer in _answers(row, connection, survey=table.path.stem):
                 key = (answer["contact_key"], answer["survey"], answer["item"])
                 if key in found:
-                    rejects.add(number, f"{answer['item']!r} was answered before; this answer counts")
+                    rejects.add(number, f"{answer['item']!r} is a duplicate answer; this one is used")
                 found[key] = answer
         except CellError as error:
-            rejects.add(number, f"{error}; the row is left out")
+            rejects.add(number, f"{error}; row skipped")
     return pa.Table.from_pylist(list(found.values()), SURVEY_ANSWERS.columns)
 
 
@@ -49,7 +49,7 @@ def _pairs(row: Row) -> Iterator[tuple[str, str | None]]:
     if "item" in row.columns:
         item = row.text("item")
         if item is None:
-            raise CellError(f"column {row.columns.header('item')!r}: nothing says which question this answers")
+            raise CellError(f"column {row.columns.header('item')!r}: empty, so the question is unknown")
         yield item, row.text("value")
     else:
         for header in row.columns.others:

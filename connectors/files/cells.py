@@ -1,4 +1,4 @@
-"""One cell of a file as a value of ours."""
+"""Parsing of file cells: times, numbers, email addresses, consent."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def as_time(value: Any) -> datetime | None:
     try:
         return _utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
-        raise CellError(f"{text!r} is no ISO time (like 2026-11-24T08:30:00+01:00)") from None
+        raise CellError(f"{text!r} is not an ISO 8601 time (like 2026-11-24T08:30:00+01:00)") from None
 
 
 def as_number(value: Any) -> float | None:
@@ -66,9 +66,9 @@ def as_number(value: Any) -> float | None:
         try:
             number = float(text)
         except ValueError:
-            raise CellError(f"{text!r} is no number (like 12.50)") from None
+            raise CellError(f"{text!r} is not a number (like 12.50)") from None
     if not math.isfinite(number):
-        raise CellError(f"{value!r} is no finite number")
+        raise CellError(f"{value!r} is not a finite number")
     return number
 
 
@@ -83,7 +83,7 @@ def as_email(value: Any) -> str | None:
         return None
     address = normalise_email(text)
     if address is None:
-        raise CellError(f"{text!r} is no e-mail address")
+        raise CellError(f"{text!r} is not an email address")
     return address
 
 
@@ -105,7 +105,9 @@ def as_consent(value: Any) -> str:
         return "unknown"
     word = text.lower().replace("-", "_").replace(" ", "_")
     if word not in CONSENTS:
-        raise CellError(f"{text!r} is no consent (subscribed, unsubscribed, pending, cleaned, transactional, unknown)")
+        raise CellError(
+            f"{text!r} is not a consent state (subscribed, unsubscribed, pending, cleaned, transactional, unknown)"
+        )
     return CONSENTS[word]
 
 

@@ -1,4 +1,4 @@
-"""Which column of a file holds what: our names, the names that people use, and those that the settings give."""
+"""Column mapping of files: our field names, common header names, and names from the settings."""
 
 from __future__ import annotations
 
@@ -133,5 +133,5 @@ def _require(kind: str, columns: Columns, headers: Sequence[str], *, file: str) 
     if ("item" in columns) != ("value" in columns):
         raise FixSettingsError(
             f"{file} has only one of the columns 'item' and 'value'.",
-            mend="A file with one answer a row needs both; a file with one respondent a row needs neither.",
+            mend=("A file with one answer per row needs both; a file with one respondent per row needs neither."),
         )

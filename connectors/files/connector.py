@@ -1,4 +1,4 @@
-"""The connector of files: it reads, and never writes.
+"""The file connector (CSV, Parquet), read-only.
 
 A stream's cursor is the digest of its file and of the settings that say how to read it: an unchanged file is not
 read again. A file is read as a whole; what an earlier version of it held and this one lacks stays known.
@@ -30,7 +30,7 @@ from connectors.secret import Secret
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
 PAGE = 10_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ONLY_READ = "Files are only read; nothing can be written to them."
+ONLY_READ = "File connections are read-only."
 
 
 def connect(connection: Connection, *, session: requests.Session | None = None) -> Files:  # noqa: ARG001 - the Protocol's
@@ -42,7 +42,7 @@ def connect(connection: Connection, *, session: requests.Session | None = None) 
     if not any(connection.settings.get(setting) for setting in STREAMS.values()):
         wanted = ", ".join(STREAMS.values())
         raise FixSettingsError(
-            f"The connection {connection.name!r} names no file.", mend=f"Give at least one of: {wanted}."
+            f"The connection {connection.name!r} has no file.", mend=f"Give at least one of: {wanted}."
         )
     return Files(connection)
 
@@ -151,8 +151,8 @@ class Files:
         return Finding(
             STREAMS[stream],
             "warn",
-            f"{told}; {len(wrong):,} rows need a look. {wrong[0]}.",
-            "Correct them in the file.",
+            f"{told}; {len(wrong):,} rows have errors. First: {wrong[0]}.",
+            "Fix them in the file.",
         )
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:  # noqa: ARG002 - the Protocol's
@@ -180,7 +180,7 @@ class Files:
         Raises:
             ContractError: Always.
         """
-        raise ContractError(f"Files send no events. ({webhook.url})")
+        raise ContractError(f"Files don't send webhooks. ({webhook.url})")
 
     def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Show nothing: nothing is ever written here."""

@@ -1,4 +1,4 @@
-"""Contacts from a file: one row a contact, the columns that we have no name for as properties."""
+"""Contacts from a file: one row per contact, unmapped columns as properties."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read_contacts(table: FileTable, columns: Columns, connection: str, rejects: 
         try:
             contact = _contact(row, connection)
         except CellError as error:
-            rejects.add(number, f"{error}; the row is left out")
+            rejects.add(number, f"{error}; row skipped")
             continue
         for earlier in _replaced(contact, found, by_email):
             rejects.add(number, _told(contact, earlier))
@@ -44,7 +44,7 @@ def read_contacts(table: FileTable, columns: Columns, connection: str, rejects: 
 def _contact(row: Row, connection: str) -> Contact:
     contact_id, address = row.text("id"), row.read("email", as_email)
     if contact_id is None and address is None:
-        raise CellError("it has neither an id nor an e-mail address")
+        raise CellError("no id and no email address")
     return {
         "connection": connection,
         "platform_id": contact_id or address,
@@ -82,5 +82,5 @@ def _take_over(contact: Contact, earlier: Contact) -> None:
 
 def _told(contact: Contact, earlier: Contact) -> str:
     if contact["platform_id"] == earlier["platform_id"] and contact["email"] != earlier["email"]:
-        return f"the id {contact['platform_id']!r} came before; this row counts"
-    return f"the address {contact['email']!r} came before (small and capital letters are one); this row counts"
+        return f"the id {contact['platform_id']!r} is a duplicate; this row is used"
+    return f"the address {contact['email']!r} is a duplicate (case is ignored); this row is used"

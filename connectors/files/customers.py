@@ -1,4 +1,4 @@
-"""Contacts where there is no file of contacts: everybody who stands in the orders."""
+"""Contacts derived from the orders file, where there is no contacts file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every table that people save as text: its separators, and headers that stand once."""
+"""Delimited text files: separator detection and duplicate header checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders from a file: one row an order, or one row an order line."""
+"""Orders from a file: one row per order, or one row per order line."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def read_orders(table: FileTable, columns: Columns, connection: str, rejects: Re
             numbers[order["order_id"]] = place = numbers.get(order["order_id"], 0) + 1
             line = _line(row, order, place) if has_lines else None
         except CellError as error:
-            rejects.add(number, f"{error}; the row is left out")
+            rejects.add(number, f"{error}; row skipped")
             continue
         if line is not None:
             lines[line["order_id"], line["line_id"]] = line
         elif known is not None:
-            rejects.add(number, f"the order {order['order_id']!r} came before; this row counts")
+            rejects.add(number, f"the order {order['order_id']!r} is a duplicate; this row is used")
         orders[order["order_id"]] = order
     if "amount" not in columns:
         _add_up(orders, lines.values())
@@ -64,7 +64,7 @@ def _order(row: Row, connection: str) -> dict[str, Any]:
         raise CellError(f"column {row.columns.header('amount')!r}: the order has no amount")
     state = row.text("state") or ""
     if state.lower() not in STATES:
-        raise CellError(f"column {row.columns.header('state')!r}: {state!r} is no state (placed, cancelled)")
+        raise CellError(f"column {row.columns.header('state')!r}: {state!r} is not an order state (placed, cancelled)")
     return {
         "connection": connection,
         "order_id": order_id,
@@ -81,7 +81,7 @@ def _check_same(known: dict[str, Any] | None, order: dict[str, Any], row: Row) -
     """The lines of one order are one human's."""
     if known is not None and known["contact_key"] != order["contact_key"]:
         header = row.columns.header("id")
-        raise CellError(f"column {header!r}: the order {order['order_id']!r} came before, for somebody else")
+        raise CellError(f"column {header!r}: the order {order['order_id']!r} already belongs to another contact")
 
 
 def _line(row: Row, order: dict[str, Any], place: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every reader of a file needs: a row's cells by our names, and a list of the rows that had to be left out."""
+"""Mapped file rows: cells by our field names, and the list of skipped rows with reasons."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Row:
         contact_id = self.text("contact_id")
         if contact_id is None:
             headers = " or ".join(repr(self.columns.header(name)) for name in ("email", "contact_id"))
-            raise CellError(f"column {headers}: nothing says whose row this is")
+            raise CellError(f"column {headers}: empty, so the contact is unknown")
         return platform_key(connection, contact_id)
 
 

@@ -1,4 +1,4 @@
-"""A CSV or Parquet file as rows, each with the number that a spreadsheet shows for it."""
+"""A CSV or Parquet file as rows, with their row numbers."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _read_csv(path: Path) -> FileTable:
     skipped: dict[int, str] = {}
 
     def skip(row: Any) -> str:
-        skipped[row.number] = f"has {row.actual_columns} cells, the header has {row.expected_columns}"
+        skipped[row.number] = f"has {row.actual_columns} cells, but the header has {row.expected_columns}"
         return "skip"
 
     rows = pacsv.read_csv(
@@ -119,13 +119,15 @@ def _csv_header(path: Path) -> tuple[list[str], str]:
 
 def _check_headers(path: Path, headers: list[str]) -> None:
     if not headers or not any(headers):
-        raise FixSettingsError(f"{path.name} is empty.", mend="The first row must name the columns.")
+        raise FixSettingsError(f"{path.name} is empty.", mend="The first row must be a header.")
     refuse_repeated(path.name, headers)
 
 
 def _unreadable(path: Path, error: OSError) -> FixSettingsError:
-    reason = "There is no file" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}:"
-    return FixSettingsError(f"{reason} {path}.", mend="Paths are relative to the workspace; correct personasync.toml.")
+    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}:"
+    return FixSettingsError(
+        f"{reason} {path}.", mend="Fix the path in personasync.toml; paths are relative to the workspace."
+    )
 
 
 def _first_line(error: Exception) -> str:

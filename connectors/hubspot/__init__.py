@@ -1,4 +1,4 @@
-"""HubSpot: contacts, deals, marketing e-mails and their events in; owned properties and lists out."""
+"""HubSpot connector: pulls contacts, deals, marketing emails and events; pushes owned properties and lists."""
 
 from connectors.hubspot.connector import connect
 

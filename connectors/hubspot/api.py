@@ -1,4 +1,4 @@
-"""Call an operation: through the official SDK where it has the method and the version, else directly.
+"""HubSpot API calls: through the official SDK where it has the method and version, else directly.
 
 The SDK's own HTTP layer (no time-out, no retry of POST, a pool per read of an attribute) is replaced by our
 transport, which decodes answers; the SDK's models cost twenty times as much.
@@ -135,5 +135,5 @@ def _text(value: Any) -> Any:
 def _refuse_broken_urllib3() -> None:
     if installed("urllib3") == FIRST_BROKEN_URLLIB3:
         raise FixSettingsError(
-            "urllib3 2.6.0 is installed, with which HubSpot's SDK can't work.", mend="Upgrade urllib3."
+            "urllib3 2.6.0 is installed; HubSpot's SDK does not work with it.", mend="Upgrade urllib3."
         )

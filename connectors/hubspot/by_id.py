@@ -1,4 +1,4 @@
-"""Read some contacts as they are now, a hundred a request: by id, by address, and which of our lists they are on."""
+"""HubSpot batch reads of contacts by id or email, with their memberships in our lists."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Fetch:
         found = []
         for one in answer.get("results", ()):
             if "recordListMemberships" not in one:  # the key is not in the public pages (?)
-                raise ContractError("HubSpot tells a record's lists in words that we do not know.")
+                raise ContractError("HubSpot returned a record's lists in an unknown format.")
             found += [(str(one["recordId"]), str(on["listId"])) for on in one["recordListMemberships"]]
         return found
 

@@ -1,4 +1,4 @@
-"""HubSpot under the Protocol of `connectors.connector`."""
+"""The HubSpot connector: implements the protocol of `connectors.connector`."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ class HubSpot:
         """
         foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
         if foreign:
-            raise FixSettingsError(f"Not ours to write: {', '.join(sorted(foreign))}.")
+            raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
         batch, workers = self._limits["batch"], self._limits["connections"]
         fields_written = push.push_fields(self._api, push.by_contact(changes), batch=batch, workers=workers)
         yield from until_silence(fields_written)
@@ -286,7 +286,7 @@ class HubSpot:
         Raises:
             ContractError: Always.
         """
-        raise ContractError(f"HubSpot's app is configured by its project files. ({webhook.url})")
+        raise ContractError(f"Webhooks of a HubSpot app are configured in its project files. ({webhook.url})")
 
     def look(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what HubSpot shows where *changes* were made; see the Protocol."""
@@ -325,13 +325,13 @@ class HubSpot:
             present = self.now()
         except PersonasyncError as error:
             return [Finding("credentials", "fail", str(error))]
-        found = [Finding("credentials", "ok", f"HubSpot account {self._account.get('portalId')} answers.")]
+        found = [Finding("credentials", "ok", f"HubSpot account {self._account.get('portalId')} connected.")]
         probes: list[tuple[Operation, dict[str, str], dict[str, Any]]] = [(one, {}, {"limit": 1}) for one in _PROBES]
         if self._everything.exports:
             probes.append((EXPORT_STATUS, {"task_id": "0"}, {}))
         lacking = [finding for probe in probes if (finding := self._scope_finding(*probe)) is not None]
         found += lacking or [
-            Finding("scopes", "ok", "Everything can be read; writing shows when something is written.")
+            Finding("scopes", "ok", "All read scopes work; write scopes are checked at the first write.")
         ]
         found.append(self._version_finding(present.date()))
         return found
@@ -343,7 +343,7 @@ class HubSpot:
             return None  # so it may be read
         except MissingScopeError as error:
             wanted = ", ".join(self._reason(scope) for scope in error.scopes)
-            return Finding("scopes", "fail", f"{probe.endpoint} can't be read; missing: {wanted}.", error.mend)
+            return Finding("scopes", "fail", f"{probe.endpoint} can't be read. Missing scopes: {wanted}.", error.mend)
         return None
 
     def _reason(self, scope: str) -> str:
@@ -355,7 +355,7 @@ class HubSpot:
         version, ends = self._api.version, date.fromisoformat(self._connection.manifest["api_version_ends"])
         if version == VERSIONS[0] and today > ends - YEAR:
             mend = f'Set api_version = "{VERSIONS[1]}" in [connections.{self.name}].'
-            return Finding("API version", "warn", f"HubSpot ends {version} on {ends}.", mend)
+            return Finding("API version", "warn", f"HubSpot retires API version {version} on {ends}.", mend)
         return Finding("API version", "ok", f"{version} is supported.")
 
     def close(self) -> None:
@@ -374,11 +374,11 @@ def _checked(connection: Connection) -> tuple[Secret, str, str]:
         raise CredentialError(f"[connections.{connection.name}] has no access token.", mend=MEND_TOKEN)
     version = settings.get("api_version") or manifest["api_version"]
     if version not in VERSIONS:
-        raise FixSettingsError(f"HubSpot has no API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
+        raise FixSettingsError(f"Unknown HubSpot API version {version!r}.", mend=f"Known: {', '.join(VERSIONS)}.")
     path = settings.get("full_pull") or PATHS[0]
     if path not in PATHS:
         raise FixSettingsError(
-            f"[connections.{connection.name}] has full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
+            f"[connections.{connection.name}] has an unknown full_pull = {path!r}.", mend=f"Known: {', '.join(PATHS)}."
         )
     return connection.secret, version, path
 

@@ -1,4 +1,4 @@
-"""Who opted out, bounced or went since contacts were last read: asked just before something is written to them.
+"""Consent check before writing: HubSpot contacts that opted out, bounced or were deleted since the last pull.
 
 A few contacts are read by id, which is exact. Of many, search tells who changed, in three requests mostly; its index
 lags some moments behind, and the archived are not in it: HubSpot itself refuses what is written to those.

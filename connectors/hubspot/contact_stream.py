@@ -1,4 +1,4 @@
-"""The stream of contacts: all of them once, then what changed, and who is gone.
+"""HubSpot contact stream: a full pull first, then incremental changes and deletions.
 
 Search and lists tell who is there, never who went. So HubSpot's count of contacts, which every search for the newest
 changes brings along, is compared with what we know: where it differs, the archived ones are read, and where these

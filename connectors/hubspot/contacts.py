@@ -1,4 +1,4 @@
-"""Contacts of HubSpot as rows."""
+"""HubSpot contact records as table rows."""
 
 from __future__ import annotations
 

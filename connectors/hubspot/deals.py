@@ -1,4 +1,4 @@
-"""Deals of HubSpot as orders: a won deal is an order, any other is none (any more)."""
+"""HubSpot deals as orders: closed-won deals only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marketing e-mails of HubSpot as campaigns, and their events as deliveries and engagements.
+"""HubSpot marketing emails as campaigns, and their events as deliveries and engagements.
 
 Events come from the one interface that tells them by recipient (v1, PLATFORMS: email events), which has no dated
 path: it is isolated here.
@@ -71,7 +71,7 @@ def events(
         if not answer["hasMore"]:
             return
         if answer["offset"] == offset:
-            raise ContractError("HubSpot's pages of e-mail events do not go on.")
+            raise ContractError("HubSpot's email events paging does not advance.")
         offset = answer["offset"]
 
 

@@ -1,4 +1,4 @@
-"""The ids of all contacts by one of HubSpot's export jobs: a handful of requests for any number of them.
+"""HubSpot export jobs: all contact ids in a few requests.
 
 Only ids are taken from the file. How an export writes moments, empty values and names of columns is not documented
 (PLATFORMS 3.16), so the contacts themselves are read by their ids, and HubSpot's own count tells whether the file
@@ -60,7 +60,7 @@ def exported_ids(api: HubSpotApi, *, every: float, until: threading.Event) -> pa
             return None
         job = api.call(EXPORT_STATUS, path=task)
     if job.get("status") != "COMPLETE" or not job.get("result"):
-        raise ContractError(f"HubSpot's export {task['task_id']} ended as {job.get('status')!r}.")
+        raise ContractError(f"HubSpot's export {task['task_id']} ended with status {job.get('status')!r}.")
     return ids_in(_fetched(api, job))
 
 
@@ -95,4 +95,4 @@ def _column(part: bytes) -> pa.ChunkedArray:
         if name.strip().lower() in ID_COLUMNS:
             wanted = ConvertOptions(include_columns=[name], column_types={name: pa.int64()})
             return read_csv(io.BytesIO(part), convert_options=wanted).column(0)
-    raise ContractError(f"HubSpot's export has no column of ids, but {', '.join(names[:3])!r}.")
+    raise ContractError(f"HubSpot's export has no id column, only {', '.join(names[:3])!r}.")

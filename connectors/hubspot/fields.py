@@ -1,4 +1,4 @@
-"""The properties that we own in HubSpot: what is missing, and how it is made."""
+"""Setup of the HubSpot properties that personasync owns: find missing ones and create them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def missing(api: HubSpotApi, connection: str, fields: Sequence[FieldDefinition])
             continue
         if there["type"] != TYPES[field.type][0]:
             raise FixSettingsError(
-                f"HubSpot has a property {field.name!r} of type {there['type']}, not {TYPES[field.type][0]}.",
+                f"HubSpot property {field.name!r} has type {there['type']}, expected {TYPES[field.type][0]}.",
                 mend="Rename or archive it there; personasync never changes a property that it did not create.",
             )
         lacking = [value for value, _ in field.options if value not in _values(there)]

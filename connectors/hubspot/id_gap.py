@@ -1,4 +1,4 @@
-"""Where the readers of all contacts have got to: one upwards, others downwards, until they meet."""
+"""Progress of a parallel contact scan: one reader goes up by id, others down, until they meet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our lists in HubSpot: one per segment, kept by us alone."""
+"""The static HubSpot lists that personasync owns, one per segment."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Lists:
                 return None
             if found["processingType"] == "DYNAMIC":
                 raise FixSettingsError(
-                    f"The HubSpot list {found['name']!r} fills itself by rules.",
-                    mend="Rename it; personasync makes its own.",
+                    f"The HubSpot list {found['name']!r} is an active list (filled by filters).",
+                    mend="Rename it in HubSpot; personasync creates its own static list.",
                 )
             self._ids[group] = str(found["listId"])
         return self._ids[group]

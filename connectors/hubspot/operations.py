@@ -1,4 +1,4 @@
-"""Every request to HubSpot, once: its path in both versions of the API, and the SDK's method for it.
+"""Table of HubSpot API operations: path in both API versions, and the SDK method.
 
 The version moves around in the path (PLATFORMS: path map), so there is a table and no replacing of text. Whatever
 is not in this table can't be asked for: nothing here deletes, archives, subscribes or sends.

@@ -1,4 +1,4 @@
-"""Write owned properties by record id in batches, and keep lists; an outcome for every change.
+"""HubSpot push: batch updates of owned properties and list memberships, with an outcome per change.
 
 By id and never by address: an update by address changes nothing or fails (PLATFORMS, trap H9). A batch that is refused
 as a whole is halved until the bad record stands alone.
@@ -81,7 +81,7 @@ def _outcomes(contacts: Sequence[Contact], answer: Mapping[str, Any]) -> list[Ou
 
 def _silent(change: Change) -> Outcome:
     """An answer that does not mention a contact says nothing about it: whoever sent the change has to look."""
-    return Outcome(change, "unknown", "HubSpot did not mention this contact in its answer.", "not_mentioned")
+    return Outcome(change, "unknown", "HubSpot's response does not include this contact.", "not_mentioned")
 
 
 def _refused(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -93,7 +93,7 @@ def _refused(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[s
 def _kept(change: Change, properties: Mapping[str, Any]) -> Outcome:
     """A success that shows another value is none."""
     if change.name in properties and (properties[change.name] or "") != (change.after or ""):
-        reason = f"HubSpot answered success but shows {properties[change.name]!r}."
+        reason = f"HubSpot reported success but returned {properties[change.name]!r}."
         return Outcome(change, "rejected", reason, "not_kept")
     return Outcome(change, "applied")
 
@@ -143,7 +143,7 @@ def _moved(change: Change, moved: set[str], gone: set[str], *, again: bool) -> O
     if change.platform_id in moved:
         return Outcome(change, "applied")
     if change.platform_id in gone:
-        return Outcome(change, "rejected", "HubSpot does not know this contact any more.", "OBJECT_NOT_FOUND")
+        return Outcome(change, "rejected", "This contact no longer exists in HubSpot.", "OBJECT_NOT_FOUND")
     if again:
-        return Outcome(change, "applied", "The first request took effect, though its answer was lost.", "seen")
-    return Outcome(change, "unchanged", "It was so already.", "already")
+        return Outcome(change, "applied", "The first request was applied, although its response was lost.", "seen")
+    return Outcome(change, "unchanged", "Already up to date.", "already")

@@ -1,4 +1,4 @@
-"""What HubSpot shows now, without writing: before something unanswered is sent again, and before an undo."""
+"""HubSpot read-back: current values, before resending an unconfirmed change and before an undo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HubSpot's refusals, as our errors. The words stand in different places in different families: all are looked at."""
+"""HubSpot error translation: HTTP errors to the error classes of `connectors.errors`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from connectors.transport.answers import object_of
 
 LOCKED, HOLD_ON = 423, 477
 TEN_SECONDS, ONE_SECOND, LOCK_SECONDS = 10.0, 1.0, 2.0
-MEND_TOKEN = "Create a token (see docs/how-to/connect-hubspot.md) and put it where `access_token` points."  # noqa: S105 - a sentence
+MEND_TOKEN = "Create an access token (see docs/how-to/connect-hubspot.md) and store it where `access_token` points."  # noqa: S105 - a sentence
 
 
 def translate(response: requests.Response) -> PersonasyncError | None:
@@ -27,21 +27,21 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     status, body = response.status_code, object_of(response)
     said = words(body) or f"HTTP {status}"
     if status == 401:  # noqa: PLR2004
-        return CredentialError("HubSpot does not accept the access token.", mend=MEND_TOKEN)
+        return CredentialError("HubSpot rejected the access token.", mend=MEND_TOKEN)
     if status == 403:  # noqa: PLR2004
         return _forbidden(body, said)
     if status == 429:  # noqa: PLR2004
         return _too_many(body, response)
     if status == LOCKED:
-        return RateLimitError("HubSpot has locked the record for a moment.", wait=LOCK_SECONDS)
+        return RateLimitError("HubSpot has temporarily locked the record.", wait=LOCK_SECONDS)
     if status == HOLD_ON:
         wait = response.headers.get("Retry-After", "")
-        return RateLimitError("HubSpot is moving this account.", wait=float(wait) if wait.isdigit() else None)
+        return RateLimitError("HubSpot is migrating this account.", wait=float(wait) if wait.isdigit() else None)
     if status == 404:  # noqa: PLR2004
-        return NotFoundError(f"HubSpot knows nothing at {response.request.method} {response.request.path_url}: {said}")
+        return NotFoundError(f"HubSpot found nothing at {response.request.method} {response.request.path_url}: {said}")
     if 400 <= status < 500:  # noqa: PLR2004
         if not body:
-            return PlatformDownError(f"HubSpot answered HTTP {status} without a reason.", answered=True)
+            return PlatformDownError(f"HubSpot returned HTTP {status} without a reason.", answered=True)
         return RejectedError(f"HubSpot refused: {said}", status=status, code=code(body), body=body)
     return None
 
@@ -65,15 +65,15 @@ def _forbidden(body: dict[str, Any], said: str) -> PersonasyncError:
     for one in body.get("errors", ()):
         scopes = scopes or tuple(one.get("context", {}).get("requiredGranularScopes", ()))
     listed = ", ".join(scopes)
-    mend = f"Add to the token: {listed}." if listed else "Compare the token's scopes with plugin.toml."
+    mend = f"Add these scopes to the token: {listed}." if listed else "Compare the token's scopes with plugin.toml."
     return MissingScopeError(f"HubSpot: {said}", scopes=scopes, mend=mend)
 
 
 def _too_many(body: dict[str, Any], response: requests.Response) -> RateLimitError:
     policy, message = str(body.get("policyName", "")), str(body.get("message", ""))
     if policy == "DAILY" or "daily" in message:
-        mend = "Run again after midnight in the account's time zone; what was read is kept."
-        return RateLimitError("HubSpot's daily limit is used up.", wait=None, daily=True, mend=mend)
+        mend = "Run the command again after midnight in the account's time zone; the data already pulled are kept."
+        return RateLimitError("HubSpot's daily API limit is reached.", wait=None, daily=True, mend=mend)
     asked = response.headers.get("Retry-After", "")
     usual = ONE_SECOND if policy == "SECONDLY" or "secondly limit" in message.replace("_secondly", "") else TEN_SECONDS
     return RateLimitError(f"HubSpot: {message}", wait=float(asked) if asked.isdigit() else usual)

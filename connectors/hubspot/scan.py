@@ -1,4 +1,4 @@
-"""All contacts on the fastest path that HubSpot offers, chosen by size.
+"""HubSpot full pull of contacts, by the fastest path for the account's size.
 
 ========================  ==================================================================================
 list                      100 a page, one after the other. Few contacts, and wherever another path does not add up
@@ -167,7 +167,7 @@ class AllContacts:
             answer = self._search.highest(low)
             if all(int(row["id"]) < low for row in answer["results"]):
                 return answer
-        raise ContractError("HubSpot's contacts/search does not keep to its filter on ids.")
+        raise ContractError("HubSpot's contacts/search ignored its id filter.")
 
 
 def read_by_ids(api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties: Sequence[str]) -> Sequence[Row]:
@@ -187,7 +187,7 @@ def read_by_ids(api: HubSpotApi, ids: Sequence[str] | Sequence[int], properties:
         waiting = [key for key in waiting if key not in told]
         if not waiting:
             return found
-    raise ContractError(f"HubSpot does not say whether the contacts {', '.join(waiting[:3])} exist.")
+    raise ContractError(f"HubSpot does not report whether the contacts {', '.join(waiting[:3])} exist.")
 
 
 def ids_of(row: Row) -> list[str]:

@@ -1,4 +1,4 @@
-"""Read every record of a kind, or every one that changed, without losing any.
+"""HubSpot search paging: all records of a type, or all changed since a time, beyond the 10,000 cap.
 
 List paging has no cap; search has one of 10,000 rows a query (PLATFORMS: traps H5, H6). Each search begins above
 the last id seen instead of at an offset: rows that leave the set while it is read move no other row out of sight,
@@ -45,7 +45,7 @@ def _following(
         after = page.get("paging", {}).get("next", {}).get("after")
         if after is None or after not in seen:
             return page["results"], after
-    raise ContractError(f"HubSpot's pages of {operation.endpoint} go round in a circle at {after!r}.")
+    raise ContractError(f"HubSpot's pages of {operation.endpoint} repeat at {after!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Search:
             answer = self.ask([*filters, on_property(OBJECT_ID, "GT", above)], OBJECT_ID)
             if all(int(row["id"]) > above for row in answer["results"]):
                 return answer
-        raise ContractError(f"HubSpot's {self.operation.endpoint} does not keep to its filter on ids.")
+        raise ContractError(f"HubSpot's {self.operation.endpoint} ignored its id filter.")
 
     def changed(self, since: datetime, first: Mapping[str, Any]) -> Iterator[tuple[Sequence[Row], int]]:
         """Yield what changed at *since* or later, given *first*, the answer of `newest`.

@@ -1,4 +1,4 @@
-"""HubSpot's moments: ISO text or epoch milliseconds, always made UTC here."""
+"""HubSpot timestamps (ISO text or epoch milliseconds) as UTC times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def moment(text: str | int | None) -> datetime | None:
             return datetime.fromtimestamp(int(text) / 1000, UTC)
         found = datetime.fromisoformat(str(text))
     except (ValueError, OverflowError) as error:
-        raise ContractError(f"HubSpot sent {text!r} where a moment should be.") from error
+        raise ContractError(f"HubSpot sent {text!r} instead of a time.") from error
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 

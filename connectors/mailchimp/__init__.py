@@ -1,4 +1,4 @@
-"""Mailchimp: members, orders, campaigns and what recipients did in; owned merge fields and tags out."""
+"""Mailchimp connector: pulls members, orders, campaigns and engagement; pushes owned merge fields and tags."""
 
 from connectors.mailchimp.connector import connect
 

@@ -1,4 +1,4 @@
-"""The official SDK over our transport.
+"""Mailchimp API calls: the official SDK over our transport.
 
 Its own HTTP layer has no pool and no retry, rewrites the word "server" anywhere in an address, and returns an error
 without a body as if it were data (PLATFORMS: S1 to S5); ours replaces it. What is not in `ENDPOINTS` can't be
@@ -107,7 +107,7 @@ class MailchimpApi:
                 if not entries or entries != before:
                     break
             else:
-                what = f"Mailchimp answers with the same {key} at {offset - size} and at {offset}."
+                what = f"Mailchimp returned the same {key} at offsets {offset - size} and {offset}."
                 raise PlatformDownError(what, answered=True, mend="Run the command again later.")
             yield entries
             if len(entries) < size:
@@ -147,12 +147,13 @@ def endpoint_of(method: str, path: str) -> Endpoint:
     for endpoint in ENDPOINTS:
         if endpoint.method == method and endpoint.pattern.match(path):
             return endpoint
-    raise FixSettingsError(f"{method} {path} is nothing that personasync may ask of Mailchimp.")
+    raise FixSettingsError(f"{method} {path} is not an allowed Mailchimp request.")
 
 
 def _refuse_other_sdk() -> None:
     found = installed("mailchimp-marketing")
     if found != SDK_VERSION:
         raise FixSettingsError(
-            f"mailchimp-marketing {found} is installed.", mend=f"Only {SDK_VERSION} is known to work; install that one."
+            f"mailchimp-marketing {found} is installed.",
+            mend=f"Install version {SDK_VERSION}, the only one known to work.",
         )

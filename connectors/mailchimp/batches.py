@@ -1,4 +1,4 @@
-"""Many writes as one job: started, watched, and its answers fetched from a file.
+"""Mailchimp batch operations (/batches): start, poll, and fetch the results file.
 
 A finished job is no success: every operation's own status counts (PLATFORMS: batches). The file's address lives ten
 minutes and gets no credentials.
@@ -52,7 +52,7 @@ class Jobs:
         waited, pause, due = 0.0, FIRST_LOOK, self._seconds_each * count
         while job["status"] != "finished":
             if waited > PATIENCE:
-                raise PlatformDownError(f"Mailchimp's batch {job['id']} did not finish in an hour.", answered=True)
+                raise PlatformDownError(f"Mailchimp's batch {job['id']} did not finish within an hour.", answered=True)
             now = min(max(due - waited, pause), LONGEST_LOOK)
             self._wait(now)
             waited += now
@@ -97,7 +97,7 @@ def _answers(archive: bytes) -> Iterator[tuple[str, tuple[int, Any]]]:
                 for one in json.loads(file.read()) if file is not None else ():
                     yield str(one["operation_id"]), (int(one["status_code"]), _decoded(one.get("response")))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise PlatformDownError("Mailchimp's file of batch results is broken.", answered=True) from error
+        raise PlatformDownError("Mailchimp's batch results file is damaged.", answered=True) from error
 
 
 def _decoded(text: str | None) -> Any:
@@ -109,4 +109,4 @@ def _decoded(text: str | None) -> Any:
 
 def failure(error: PersonasyncError) -> str:
     """Return what an outcome says when the whole job got no answer."""
-    return f"{error} Whether it took effect shows at the next pull."
+    return f"{error} The next pull shows whether it was applied."

@@ -1,4 +1,4 @@
-"""Read some members as they are now, with their tags: the newest in one request, the others one by one."""
+"""Mailchimp reads of single members with their tags: recent ones in one request, others one by one."""
 
 from __future__ import annotations
 

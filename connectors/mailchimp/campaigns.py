@@ -1,4 +1,4 @@
-"""Sent campaigns with their variants, and what each recipient did."""
+"""Mailchimp campaigns with their variants, and the activity of each recipient."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _combination_labels(settings: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for one in settings.get("combinations", ()):
         named = [str(settings[many][one[key]]) for key, many in parts.items() if len(settings.get(many) or ()) > 1]
-        found[str(one["id"])] = " / ".join(named) or "same for all"
+        found[str(one["id"])] = " / ".join(named) or "same for everyone"
     return found
 
 

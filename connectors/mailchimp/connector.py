@@ -1,4 +1,4 @@
-"""Mailchimp under the Protocol of `connectors.connector`: one audience of one account."""
+"""The Mailchimp connector: implements the protocol of `connectors.connector` for one audience."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class Mailchimp:
             raise CredentialError(f"[connections.{name}] has no API key.", mend=MEND_KEY)
         if not audience:
             raise FixSettingsError(
-                f"[connections.{name}] names no audience.",
-                mend='Add audience = "...": Audience, Settings, Audience ID.',
+                f"[connections.{name}] has no audience.",
+                mend='Add audience = "..." (in Mailchimp: Audience > Settings > Audience ID).',
             )
         self.name, self.traffic = name, Traffic()
         self._connection, self._audience, self._limits = connection, audience, manifest["limits"]
@@ -216,7 +216,7 @@ class Mailchimp:
         """
         foreign = {change.name for change in changes if change.kind == "field"} - set(self._connection.owned)
         if foreign:
-            raise FixSettingsError(f"Not ours to write: {', '.join(sorted(foreign))}.")
+            raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
         written = push.by_member(changes)
         many = len(written) >= self._limits["batches_from"]
         yield from until_silence(self._writer.as_jobs(written) if many else self._writer.one_by_one(written))
@@ -263,20 +263,20 @@ class Mailchimp:
             self.now()
         except PersonasyncError as error:
             return [Finding("credentials", "fail", str(error))]
-        found = [Finding("credentials", "ok", "Mailchimp accepts the key.")]
+        found = [Finding("credentials", "ok", "Mailchimp accepts the API key.")]
         try:
             audience = self._api.call(self._api.sdk.lists.get_list, self._audience)
         except NotFoundError:
             return [*found, Finding("audience", "fail", str(self._no_audience()))]
         count, most = len(fields.present(self._api, self._audience)), self._limits["merge_fields"]
-        found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} members."))
-        found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} are in use."))
+        found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} contacts."))
+        found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} in use."))
         return found
 
     def _no_audience(self) -> FixSettingsError:
         return FixSettingsError(
             f"Mailchimp has no audience {self._audience!r}.",
-            mend=f"Correct `audience` in [connections.{self.name}]: Audience, Settings, Audience ID.",
+            mend=(f"Fix `audience` in [connections.{self.name}] (in Mailchimp: Audience > Settings > Audience ID)."),
         )
 
     def close(self) -> None:
@@ -290,5 +290,5 @@ def _base_url(pattern: str, key: Secret) -> str:
         return pattern
     centre = key.reveal().rpartition("-")[2]
     if not re.fullmatch(r"[a-z]{2,3}\d{1,3}", centre):
-        raise CredentialError("The Mailchimp key does not end in a data centre, such as -us6.", mend=MEND_KEY)
+        raise CredentialError("The Mailchimp API key does not end with a data center, such as -us6.", mend=MEND_KEY)
     return pattern.format(dc=centre)

@@ -1,4 +1,4 @@
-"""Who unsubscribed, was cleaned or archived since members were last read: asked just before something is written.
+"""Consent check before writing: Mailchimp members unsubscribed, cleaned or archived since the last pull.
 
 One request shows the members that changed last, mostly all since then. Where more changed, most of them by our own
 writes, those of each status that is no subscription are read.

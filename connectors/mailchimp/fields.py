@@ -1,4 +1,4 @@
-"""The merge fields that we own in an audience: what is missing, and how it is made."""
+"""Setup of the Mailchimp merge fields that personasync owns: find missing ones and create them."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def missing(
     for field in fields:
         if len(field.name) > MERGE_TAG_LENGTH:
             raise FixSettingsError(
-                f"{field.name!r} is longer than the {MERGE_TAG_LENGTH} characters that a merge tag may have.",
+                f"{field.name!r} is too long: a merge tag can have {MERGE_TAG_LENGTH} characters.",
                 mend="Choose a shorter name in personas.toml.",
             )
         if field.name in there:
@@ -80,10 +80,10 @@ def missing(
     most = limits["merge_fields_premium" if premium else "merge_fields"]
     if len(lacking) > most - len(there):
         names = ", ".join(field.name for field in lacking)
-        larger = "" if premium else f' On Premium, write plan = "{PREMIUM}" into [connections.{connection}].'
+        larger = "" if premium else f' On a Premium plan, write plan = "{PREMIUM}" into [connections.{connection}].'
         raise FixSettingsError(
-            f"The audience has {len(there)} of {most} merge fields; no room for {names}.",
-            mend=f"Delete fields that nobody uses in Mailchimp, or drop template fields from personas.toml.{larger}",
+            f"The audience has {len(there)} of {most} merge fields: no room for {names}.",
+            mend=(f"Delete unused merge fields in Mailchimp, or remove template fields from personas.toml.{larger}"),
         )
     for field in lacking:
         yield SetupStep(
@@ -108,6 +108,6 @@ def create(api: MailchimpApi, audience: str, field: FieldDefinition) -> None:
 def _check_type(field: FieldDefinition, found: str) -> None:
     if found not in COMPATIBLE.get(TYPES[field.type], {TYPES[field.type]}):
         raise FixSettingsError(
-            f"Mailchimp has a merge field {field.name!r} of type {found}, not {TYPES[field.type]}.",
-            mend="Rename it there, or choose another name in personas.toml; the type of a field can't change.",
+            f"Mailchimp merge field {field.name!r} has type {found}, expected {TYPES[field.type]}.",
+            mend=("Rename it in Mailchimp, or choose another name in personas.toml; a field's type can't be changed."),
         )

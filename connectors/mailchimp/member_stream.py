@@ -1,4 +1,4 @@
-"""The stream of members: all of them once, then what changed, and who was deleted for good.
+"""Mailchimp member stream: a full pull first, then incremental changes and permanent deletions.
 
 An archived member still shows, as archived. One that was deleted for good does not show at all; so the number of
 members, which every answer brings along, is compared with what we know, and all are read where it differs.

@@ -1,4 +1,4 @@
-"""Members of an audience as rows, and how they are read without losing any."""
+"""Mailchimp members as table rows, with paging that skips none."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class Members:
             same = len(page) > 1 and query["offset"] and [one["id"] for one in page] == [one["id"] for one in last]
             if not early and not same:
                 return answer
-        raise ContractError("Mailchimp sends a page of members that was not asked for.")
+        raise ContractError("Mailchimp returned an unexpected page of members.")
 
     def _ask(self, *, count: int, offset: int = 0, sort_dir: str = "ASC", **window: str) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = self._api.call(

@@ -1,4 +1,4 @@
-"""Write owned merge fields by calls that carry no status, and tags through segment batches; each change has an outcome.
+"""Mailchimp push: owned merge fields (never a status) and tags in batches, with an outcome per change.
 
 No call here can subscribe anybody: members are updated by PATCH with `merge_fields` alone. Few go one by one over all
 connections, many as one job of the same calls.
@@ -23,7 +23,7 @@ TagCall = tuple[str, list[Change], list[Change]]
 """Name of the segment, who gets its tag, who loses it."""
 OPERATIONS = 5_000  # of one job: some megabytes, and a kill repeats no more than these
 REPORTED = 50  # outcomes that are handed on together where members are written one by one
-MISSING = "Mailchimp does not know this member any more."
+MISSING = "This contact no longer exists in Mailchimp."
 
 
 def by_member(changes: Sequence[Change]) -> list[Member]:
@@ -132,13 +132,13 @@ def _body(changes: Sequence[Change]) -> dict[str, Any]:
 
 def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list[Outcome]:
     if answer is None:
-        reason = "The job's results do not mention this member."
+        reason = "The batch results do not include this contact."
         return [Outcome(change, "unknown", reason, "not_mentioned") for change in changes]
     status, body = answer
     if status == 404:  # noqa: PLR2004
         return [Outcome(change, "rejected", MISSING, "not_found") for change in changes]
     if status >= 500 or status in {429, *NOT_NOW}:  # noqa: PLR2004
-        return [Outcome(change, "unknown", f"HTTP {status} inside the job.", NO_ANSWER) for change in changes]
+        return [Outcome(change, "unknown", f"HTTP {status} in the batch job.", NO_ANSWER) for change in changes]
     if status >= 400:  # noqa: PLR2004
         said = f"Mailchimp refused: {words(body)}"
         return [Outcome(change, "rejected", said, str(body.get("title") or "REFUSED")) for change in changes]
@@ -154,7 +154,7 @@ def _kept(changes: Sequence[Change], shown: Mapping[str, Any]) -> list[Outcome]:
         if present == (change.after or ""):
             found.append(Outcome(change, "applied"))
         else:
-            reason = f"Mailchimp answered success but shows {present!r}."
+            reason = f"Mailchimp reported success but returned {present!r}."
             found.append(Outcome(change, "rejected", reason, "not_kept"))
     return found
 
@@ -220,5 +220,5 @@ def _moved(change: Change, moved: set[str | None], refused: Mapping[str | None, 
     if change.email in refused:
         return Outcome(change, "rejected", f"Mailchimp: {refused[change.email]}", "tag_refused")
     if again:
-        return Outcome(change, "applied", "The first request took effect, though its answer was lost.", "seen")
-    return Outcome(change, "unchanged", "It was so already.", "already")
+        return Outcome(change, "applied", "The first request was applied, although its response was lost.", "seen")
+    return Outcome(change, "unchanged", "Already up to date.", "already")

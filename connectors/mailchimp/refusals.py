@@ -1,4 +1,4 @@
-"""Mailchimp's refusals, as our errors."""
+"""Mailchimp error translation: HTTP errors to the error classes of `connectors.errors`."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from connectors.errors import (
 from connectors.transport.answers import object_of
 
 NOT_NOW = (423, 477)  # locked, on the move: nothing of ours is wrong, so nothing is refused for good
-MEND_KEY = "Create an API key (see docs/how-to/connect-mailchimp.md) and put it where `api_key` points."
-MEND_FIELDS = "A field became required: fill it in Mailchimp, or leave skip_merge_validation on."
+MEND_KEY = "Create an API key (see docs/how-to/connect-mailchimp.md) and store it where `api_key` points."
+MEND_FIELDS = "A merge field became required: make it optional in Mailchimp, or keep skip_merge_validation on."
 
 
 def translate(response: requests.Response) -> PersonasyncError | None:
@@ -27,22 +27,24 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     status, body = response.status_code, object_of(response)
     said = words(body)
     if status == 401:  # noqa: PLR2004
-        return CredentialError("Mailchimp does not accept the API key.", mend=MEND_KEY)
+        return CredentialError("Mailchimp rejected the API key.", mend=MEND_KEY)
     if status == 429 or (status == 403 and not response.content.strip()):  # noqa: PLR2004
         # without a body both mean the same: too much at once (PLATFORMS: limits)
-        return RateLimitError("Mailchimp asks for fewer requests at a time.", wait=1.0)
+        return RateLimitError("Mailchimp reports too many simultaneous connections.", wait=1.0)
     if status in NOT_NOW:
         wait = response.headers.get("Retry-After", "")
         return RateLimitError(
-            f"Mailchimp can't do it at the moment: {said}", wait=float(wait) if wait.isdigit() else 1.0
+            f"Mailchimp is temporarily unavailable: {said}", wait=float(wait) if wait.isdigit() else 1.0
         )
     if status == 403:  # noqa: PLR2004
-        return MissingScopeError(f"Mailchimp: {said}", scopes=(), mend="The key's user needs the role Manager or more.")
+        return MissingScopeError(
+            f"Mailchimp: {said}", scopes=(), mend="The API key's user needs the Manager role or higher."
+        )
     if status == 404:  # noqa: PLR2004
         path = (response.request.path_url or "").partition("?")[0]
-        return NotFoundError(f"Mailchimp knows nothing at {path}: {said}")
+        return NotFoundError(f"Mailchimp found nothing at {path}: {said}")
     if status == 426:  # noqa: PLR2004
-        return FixSettingsError("Mailchimp answers https only.", mend="Write https:// in base_url.")
+        return FixSettingsError("Mailchimp requires https.", mend="Use https:// in base_url.")
     if 400 <= status < 500:  # noqa: PLR2004
         mend = MEND_FIELDS if "merge fields were invalid" in said else ""
         code = str(body.get("title") or "REFUSED")

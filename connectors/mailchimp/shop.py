@@ -1,4 +1,4 @@
-"""E-commerce orders of the stores that are connected to our audience."""
+"""Mailchimp e-commerce orders of the stores connected to the audience."""
 
 from __future__ import annotations
 

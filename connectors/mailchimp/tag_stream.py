@@ -1,4 +1,4 @@
-"""The stream of tags: who has ours, read from the members, each of which shows its tags beside its contact id.
+"""Mailchimp tag stream: memberships in our tags, read from the members.
 
 Nothing is read while Mailchimp says the same about our tags as last time. Else all members are: which of them lost a
 tag is known from who has it. No filter by `last_changed` stands in for that, as nothing promises that a segment batch,

@@ -1,4 +1,4 @@
-"""Our tags in an audience: a tag is a static segment, found and filled by its id.
+"""The Mailchimp tags that personasync owns; a tag is a static segment, addressed by its id.
 
 Who has a tag is read from the members, each of which shows its own tags with its contact id. Members of a segment
 carry no contact id (Mailchimp's description 3.0.55), only the hash of the address: those answers complete what a member

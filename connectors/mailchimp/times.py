@@ -1,4 +1,4 @@
-"""Mailchimp's moments: ISO 8601 with an offset; "" is none."""
+"""Mailchimp timestamps (ISO 8601 with offset) as UTC times; "" is None."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def moment(text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ContractError(f"Mailchimp sent {text!r} where a moment should be.") from error
+        raise ContractError(f"Mailchimp sent {text!r} instead of a time.") from error
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

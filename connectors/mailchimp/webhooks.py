@@ -1,4 +1,4 @@
-"""The webhooks of an audience: which there are, and one more. None is ever changed or deleted: others may need them."""
+"""Mailchimp webhooks of an audience: list and create. Existing ones are never changed or deleted."""
 
 from __future__ import annotations
 

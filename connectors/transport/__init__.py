@@ -1,4 +1,4 @@
-"""The one way out: pooled session, allowed hosts, time-outs, pacing, retry, redaction, error translation."""
+"""HTTP transport: pooled session, allowed hosts, timeouts, rate limits, retries, redaction, error translation."""
 
 from connectors.transport.answers import ABOUT_OTHERS, check_made, is_about_others
 from connectors.transport.circuit_breaker import NO_ANSWER, until_silence

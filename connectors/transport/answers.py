@@ -1,4 +1,4 @@
-"""Is this an answer at all? What every platform has in common, whatever its error bodies look like."""
+"""HTTP response checks common to all platforms: JSON, redirects, 429 and 5xx."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def document(response: requests.Response) -> Any:
     try:
         return json.loads(response.content)
     except ValueError:
-        what = "a web page" if b"<html" in response.content[:EXCERPT].lower() else "something that is no JSON"
+        what = "a web page" if b"<html" in response.content[:EXCERPT].lower() else "something other than JSON"
         raise PlatformDownError(
-            f"{_asked(response)} was answered with {what} (HTTP {response.status_code}).", answered=True, mend=LATER
+            f"{_asked(response)} returned {what} (HTTP {response.status_code}).", answered=True, mend=LATER
         ) from None
 
 
-LATER = "Nothing is lost; run the command again in some minutes."
+LATER = "Nothing is lost; run the command again in a few minutes."
 
 
 def check_made(wanted: str, answered: object, what: str) -> None:
@@ -43,11 +43,11 @@ def check_made(wanted: str, answered: object, what: str) -> None:
     """
     if answered != wanted:
         raise PlatformDownError(
-            f"The answer to the creation of {what} {wanted!r} is about {answered!r}.", answered=False, mend=LATER
+            f"The response to creating {what} {wanted!r} is about {answered!r}.", answered=False, mend=LATER
         )
 
 
-ABOUT_OTHERS = "The answer is about other records: an older one, out of some cache."
+ABOUT_OTHERS = "The response is about other records; it may come from a cache."
 
 
 def is_about_others(mentioned: Collection[str | None], asked: Iterable[str | None]) -> bool:
@@ -72,14 +72,14 @@ def common_error(response: requests.Response) -> PersonasyncError | None:
     status = response.status_code
     asked = _asked(response)
     if REDIRECT <= status < REFUSED:
-        return ContractError(f"{asked} was redirected; no credentials follow a redirection.", mend="Check base_url.")
+        return ContractError(f"{asked} was redirected; credentials are not sent to redirects.", mend="Check base_url.")
     if status == TOO_MANY:
         wait = response.headers.get("Retry-After", "")
         return RateLimitError(
             f"{asked}: too many requests.", wait=float(wait) if _is_number(wait) else None, mend=LATER
         )
     if status >= BROKEN:
-        reason = "the platform failed" if status == BROKEN else "the platform can't answer now"
+        reason = "platform error" if status == BROKEN else "the platform is temporarily unavailable"
         return PlatformDownError(f"{asked}: {reason} (HTTP {status}).", answered=status not in GATEWAY, mend=LATER)
     return None
 

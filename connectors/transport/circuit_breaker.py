@@ -1,4 +1,4 @@
-"""Stop writing to a platform that has stopped answering."""
+"""Circuit breaker: stops writing to a platform that no longer responds."""
 
 from __future__ import annotations
 

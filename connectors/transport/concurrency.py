@@ -1,4 +1,4 @@
-"""Several requests at a time, answers in the order of the questions; several readers, pages in order of arrival."""
+"""Concurrent requests: ordered parallel map, and parallel readers merged as pages arrive."""
 
 from __future__ import annotations
 

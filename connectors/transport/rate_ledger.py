@@ -1,4 +1,4 @@
-"""Where a budget notes its requests: in memory, or in a file that all processes of an account share.
+"""Rate limit ledger: used requests, in memory or in a file shared by all processes of an account.
 
 An account's limits do not care which of our processes asks. So each request is an entry in a small file, locked
 while it is read and written; a process that died leaves entries that end by themselves.

@@ -1,4 +1,4 @@
-"""How fast a platform may be asked: windows that slide, and connections that are counted.
+"""Rate limits: sliding windows of requests, and concurrent connections.
 
 The platform counts a request when it arrives, which is some time between its departure and its answer. Two requests
 arrive at least *seconds* apart when the second one leaves that long after the answer to the first; the way back of
@@ -26,7 +26,7 @@ LOOK_AGAIN = 0.005  # seconds between two looks for a free connection that anoth
 FEW_WAYS = 10  # answers that tell how long the way is, at least; two windows of search
 TAKEN_OFF = 0.8  # of the fastest one: ways vary
 GIVEN_UP = 130.0  # seconds after which a request without an answer counts no more: both platforms give up before
-NEXT_DAY = "Run the command again after midnight in the account's time zone; it goes on where it stopped."
+NEXT_DAY = "Run the command again after midnight in the account's time zone; it continues where it stopped."
 
 
 class Budget(Protocol):
@@ -148,7 +148,7 @@ class Window:
             RateLimitError: The day's requests are used up.
         """
         if self.left_today is not None and self.left_today <= 0:
-            raise RateLimitError("The account's requests of today are used up.", wait=None, daily=True, mend=NEXT_DAY)
+            raise RateLimitError("The account's daily request limit is reached.", wait=None, daily=True, mend=NEXT_DAY)
         number = next(_NUMBERS)
         while (pause := self._take(number)) > 0:
             self._wait(pause)

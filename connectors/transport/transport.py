@@ -1,4 +1,4 @@
-"""Every request of a connector leaves through here.
+"""The HTTP client of all connectors.
 
 Takes care of the traps of both platforms' SDKs (no pool, no time-out, no retry, errors returned as data) and of
 the network itself: an answer that is cut, a page instead of data, a time-out, a refused connection.
@@ -133,7 +133,7 @@ class Transport:
             ContractError: There was no answer yet, or it had no such header.
         """
         if self.platform_time is None:
-            raise ContractError(f"{urlsplit(self.base_url).netloc} answers without a Date header.")
+            raise ContractError(f"{urlsplit(self.base_url).netloc} sent no Date header.")
         return self.platform_time
 
     @property
@@ -197,13 +197,13 @@ class Transport:
     def _lost(self, call: Call, error: requests.RequestException) -> PlatformDownError:
         asked = f"{call.method} {urlsplit(call.url).path}"
         if isinstance(error, requests.Timeout):
-            what = "took too long"
+            what = "timed out"
         elif isinstance(error, requests.exceptions.SSLError):
             what = "has no trusted certificate"
         elif "refused" in str(error) or "resolve" in str(error).lower():
             what = "could not be reached"
         else:
-            what = "broke off before the answer was complete"
+            what = "closed the connection before the response was complete"
         host = urlsplit(call.url).netloc
         return PlatformDownError(f"{asked}: {host} {what}.", answered=False, mend=LATER)
 
@@ -218,18 +218,17 @@ class Transport:
         parts = urlsplit(url)
         host = parts.hostname or ""
         if parts.username is not None:
-            raise FixSettingsError(f"The address of {host} holds a user or a password.", mend="Leave it out.")
+            raise FixSettingsError(f"The URL of {host} contains a user name or password.", mend="Remove it.")
         if host in LOOPBACK and parts.scheme in {"http", "https"}:
             return
         if parts.scheme != "https":
             raise FixSettingsError(
-                f"{url_without_secrets(url)!r} is no https address.", mend="Only this machine may be asked without it."
+                f"{url_without_secrets(url)!r} is not an https URL.",
+                mend="Use https; http is allowed for this machine only.",
             )
         if not any(fnmatch(host, pattern) for pattern in allowed):
             listed = ", ".join(allowed) or "none"
-            raise FixSettingsError(
-                f"{host!r} is not a host that this plugin may talk to.", mend=f"plugin.toml allows: {listed}."
-            )
+            raise FixSettingsError(f"{host!r} is not an allowed host.", mend=f"plugin.toml allows: {listed}.")
 
 
 def pooled(connections: int) -> requests.Session:

@@ -1,4 +1,4 @@
-"""What would give a person another segment: the clauses that are missing, or the smallest change of one trait."""
+"""Counterfactuals: failing rule conditions, or the smallest change of one trait, that would change the segment."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Flip:
     def __str__(self) -> str:
         """Return it in words."""
         after = self.after if isinstance(self.after, str) else f"{self.after:.4g}"
-        return f"the model would say {self.segment} if {self.trait} were {after} instead of {shown_one(self.before)}"
+        return f"the model would assign {self.segment} if {self.trait} were {after} instead of {shown_one(self.before)}"
 
 
 def smallest_flip(person: Mapping[str, Any], model: LinearModel) -> Flip | None:

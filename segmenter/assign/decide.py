@@ -1,4 +1,4 @@
-"""Which segment and persona a person has: the waterfall of sources, and whether its answer is followed at once.
+"""Assignment: the waterfall of sources gives each person a segment, hysteresis decides when it may change.
 
 `decide_all` decides for everybody in Ibis, `decide_one` for one person in Python; both decide the same.
 """
@@ -29,7 +29,7 @@ def decide_one(
         definitions: The sources.
         previous: The person's assignment in force, None where there is none.
         as_of: The moment for which the traits were measured, UTC. A previous assignment of a later one is ignored:
-            looking back starts anew.
+            looking back starts again.
 
     Returns:
         The assignment, in the columns of `connectors.records.ASSIGNMENTS`; as *previous* where nothing changed.

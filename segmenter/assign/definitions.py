@@ -1,4 +1,4 @@
-"""Everything that decides which segment a person is in: the sources, their order, and when an answer may change."""
+"""Definitions of an assignment: sources and their order, models, rules, hysteresis settings, and their version."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Scorer:
         learned_from_rules: Whether its truth was what rules said. It then knows only people whom rules match, and is
             asked only about those whom a rule could not judge, never about those whom every rule left out.
         means: What its labels stand for where they are no segments: a segment that several are, None for one that was
-            let go (`segmenter.classifier.label_groups`).
+            retired (`segmenter.classifier.label_groups`).
         who: Whom it is asked about; None: everybody.
         speech: How its reasons tell the answers to its questions.
     """
@@ -65,7 +65,7 @@ class Scorer:
 
     @property
     def meaning(self) -> Meaning:
-        """What its labels stand for."""
+        """Meaning of its labels: the segment of each."""
         return meaning_of(self.model.labels, self.means)
 
 
@@ -100,16 +100,16 @@ class Definitions:
             DefinitionError: A source comes twice; a model tells no probabilities, or names an unknown segment.
         """
         if len(set(self.order)) != len(self.order):
-            raise DefinitionError("a source comes twice", where="the order of sources")
+            raise DefinitionError("duplicate source", where="the order of sources")
         for scorer in (*self.tools, *([self.model] if self.model else [])):
             where = f"model {scorer.version!r}"
             if not scorer.model.tells_probabilities:
                 raise DefinitionError(
-                    "k-means without a temperature tells no probabilities; discover and accept it again", where=where
+                    "this k-means proposal has no probabilities; run `discover` and accept it again", where=where
                 )
             unknown = [name for name in scorer.meaning.segments if name is not None and name not in self.segments]
             if unknown:
-                raise DefinitionError(f"there is no segment {unknown[0]!r}; fit it anew", where=where)
+                raise DefinitionError(f"there is no segment {unknown[0]!r}; fit it again", where=where)
 
     @cached_property
     def segments(self) -> frozenset[str]:

@@ -1,6 +1,6 @@
-"""Whether the answer of the sources is followed at once: nobody flaps, and nothing is kept for ever.
+"""Hysteresis: when a person's segment changes, is kept although unconfirmed, or expires.
 
-Answers flap and persons should not (SCIENCE.md 4.2 and 4.3, ADR 10):
+Answers flap and segments should not (SCIENCE.md 4.2 and 4.3, ADR 10):
 
 - What people say of themselves, and what they answer in a survey, is followed at once. So is every answer when the
   definition or model that decided last time is out of force.
@@ -25,7 +25,7 @@ from segmenter.assign.sources_one import Answer
 
 AT_ONCE = ("declared", "survey")
 ALIKE = 0.05
-"""A confidence that moved less is not told anew: each small step of it would be a write on every platform."""
+"""Smallest change of confidence that is written: each one costs a write on every platform."""
 
 FACTS = ("segment", "confidence", "runner_up", "reasons", "source", "version")
 WAITING = ("pending", "pending_since", "pending_sure", "expires_at")
@@ -135,7 +135,7 @@ def _moment(at: datetime) -> Any:
 
 
 def _facts(told: Table, definitions: Definitions, as_of: datetime) -> dict[str, Any]:
-    """What `followed_one` asks, one column a question; each is true or false, never null."""
+    """Conditions of `followed_one` as Boolean columns, never null."""
     holding, old, segment = definitions.holding, told["_old_segment"], told["_segment"]
     long_ago = _moment(as_of - holding.rest)
     from_rules = _true(told["_old_source"] == "rules")

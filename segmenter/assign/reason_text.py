@@ -1,4 +1,4 @@
-"""The sentences about a source that answered, or did not: as parts, which Python and an engine put together alike.
+"""Reason texts of assignments, as parts that Python and the SQL engine join alike.
 
 A part is text, or a value of one person: a Python string for one, an Ibis expression for everybody.
 """
@@ -12,39 +12,39 @@ from typing import Any
 import ibis
 
 NAMES = {"survey": "the survey", "model": "the model"}
-NOBODY_ASKED = "nothing was asked"
+NOBODY_ASKED = "no source had an answer"
 
 Parts = Sequence[Any]
 
 
 def said(trait: str, value: Any) -> Parts:
-    """A person said what they are."""
-    return [f"said so: {trait} is ", value]
+    """Declared: the person named their segment."""
+    return [f"self-declared: {trait} is ", value]
 
 
 def not_a_segment(trait: str, value: Any) -> Parts:
-    """A person said something that nothing is called."""
-    return [f"{trait} says '", value, "', which is no segment and no persona"]
+    """Declared, but not the name of a segment or persona."""
+    return [f"{trait} says '", value, "', which is not a segment or persona"]
 
 
 def not_known(source: str, known: Any, traits: int, needed: float) -> Parts:
-    """Too little is known of a person to ask a model."""
+    """Too many traits are missing to score a person."""
     return [f"{NAMES[source]} needs {percent_one(needed)} of its {traits} traits, ", known, " known"]
 
 
 def left_out_by_rules(source: str) -> Parts:
-    """A model that learned from the rules is not asked about people whom every rule left out."""
-    return [f"{NAMES[source]} learned from the rules, which leave this person out"]
+    """The model was trained on the rules, and the person matches no rule."""
+    return [f"{NAMES[source]} was trained on the rules, and this person matches no rule"]
 
 
 def let_go(source: str, label: Any) -> Parts:
-    """A model is sure of a segment that the workspace let go."""
-    return [f"{NAMES[source]} says ", label, ", which was let go"]
+    """The model predicts a retired segment."""
+    return [f"{NAMES[source]} says ", label, ", which was retired"]
 
 
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:
-    """A model is not sure enough."""
-    return [f"{NAMES[source]} is not sure: ", best, " ", confidence, ", ", second, " ", chance]
+    """The confidence is below the threshold."""
+    return [f"low confidence of {NAMES[source]}: ", best, " ", confidence, ", ", second, " ", chance]
 
 
 def percent_one(share: float) -> str:

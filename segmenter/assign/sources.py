@@ -1,4 +1,4 @@
-"""What each source says of everybody, as Ibis columns. `segmenter.assign.sources_one` says the same of one person.
+"""Answers of each source for everyone, as Ibis columns (`segmenter.assign.sources_one` for one person).
 
 New columns begin with an underscore, which no trait's name does.
 """
@@ -51,7 +51,7 @@ class Column:
 
 
 def with_answers(people: Table, definitions: Definitions) -> tuple[Table, list[Column]]:
-    """Ask every source, and add the first answer in their order: ``_segment``, ``_source``, ``_version`` and so on.
+    """Add the first answer of the sources in their order: ``_segment``, ``_source``, ``_version`` and so on.
 
     Args:
         people: The trait table.

@@ -1,4 +1,4 @@
-"""What each source says of one person. `segmenter.assign.sources` says the same of everybody, in Ibis."""
+"""Answers of each source for one person, in Python (`segmenter.assign.sources` for everyone, in Ibis)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from segmenter.rules.segments import left_out_one, rule_answer
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the waterfall says of one person.
+    """The waterfall's answer for one person.
 
     Attributes:
         segment: None: unclassified.
@@ -48,7 +48,7 @@ class Answer:
 
 
 def answer_one(person: Mapping[str, Any], definitions: Definitions) -> Answer:
-    """Ask the sources in their order; the first one that answers decides.
+    """Return the first answer of the sources in their order.
 
     Args:
         person: Trait name -> value (None: nothing known).
@@ -81,7 +81,7 @@ def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source
 
 
 def _plain(score: Score, labels: Sequence[str]) -> Meant:
-    """Of labels that are segments z decides: chances that are too small to be told apart still have an order."""
+    """The score of labels that are segments, ranked by z (very small probabilities would tie)."""
     places = labels.index(score.segment), labels.index(score.runner_up)
     return Meant(score.segment, score.confidence or 0.0, score.runner_up, score.second or 0.0, *places)
 

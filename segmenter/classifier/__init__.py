@@ -1,1 +1,1 @@
-"""Models that classify: linear, so that one scorer serves one person, an array and a million rows."""
+"""Classifiers: linear models, scored for one person, an array or a whole table."""

@@ -1,4 +1,4 @@
-"""A linear model as an Ibis expression: the same answers on every engine, with a number a million times."""
+"""Linear model as an Ibis expression: scores on any engine that equal those of `segmenter.classifier.linear`."""
 
 from __future__ import annotations
 

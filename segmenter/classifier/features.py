@@ -1,4 +1,4 @@
-"""Which features a model may learn from: company data only, nothing sensitive, nothing that its target is made of."""
+"""Feature selection: company data only, nothing sensitive, no target leakage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitted models of scikit-learn and StepMix as `LinearModel`: the weights taken apart, nothing fitted here.
+"""Convert fitted scikit-learn and StepMix models to `LinearModel`.
 
 Formulas: SCIENCE.md 4.5. The estimators are only read, so neither library is imported.
 """

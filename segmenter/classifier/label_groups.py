@@ -1,4 +1,4 @@
-"""What a model's labels mean where they are not segments themselves: two that were merged, or one that was let go.
+"""Label groups: labels that were merged into one segment, or retired.
 
 A segment's chance is the sum of those of its labels, added in their order, for one person as for everybody.
 """
@@ -23,8 +23,8 @@ class Meaning:
     """Which labels go together.
 
     Attributes:
-        segments: The segment of each label; None where it was let go: its people are in no segment.
-        groups: Places of the labels that are one, in the order of the first; each that was let go stands alone.
+        segments: The segment of each label; None where it was retired: its people are in no segment.
+        groups: Places of the labels that are one, in the order of the first; each retired one stands alone.
     """
 
     segments: tuple[str | None, ...]
@@ -46,7 +46,7 @@ def meaning_of(labels: Sequence[str], means: Mapping[str, str | None]) -> Meanin
     for place, segment in enumerate(segments):
         groups.setdefault(place if segment is None else segment, []).append(place)
     if len(groups) < FEWEST:
-        raise DefinitionError("all of its labels mean one segment", where=f"a model of {', '.join(labels)}")
+        raise DefinitionError("all its labels map to one segment", where=f"a model of {', '.join(labels)}")
     return Meaning(segments, tuple(tuple(places) for places in groups.values()))
 
 
@@ -54,7 +54,7 @@ class Meant(NamedTuple):
     """The best and the second best group of one person.
 
     Attributes:
-        segment: None: it was let go.
+        segment: None: it was retired.
         confidence: Chance of the whole group.
         lead: The likeliest label of the group; `rival`: of the second one.
     """
@@ -123,7 +123,7 @@ def _likeliest(told: Table, model: LinearModel, prefix: str, group: Sequence[int
 
 
 def as_segments(labels: Any, model: LinearModel, meaning: Meaning) -> Any:
-    """Return a column of labels as one of segments, null for what was let go."""
+    """Return a column of labels as one of segments, null for retired ones."""
     nothing = ibis.null("string")
     named = zip(model.labels, meaning.segments, strict=True)
     return ibis.cases(*((labels == label, nothing if name is None else name) for label, name in named), else_=nothing)

@@ -1,4 +1,4 @@
-"""The one form of every model that classifies: p = softmax(z), z_l = b_l + sum_j w_lj x_j.
+"""Linear model (softmax), the form of every classifier: p = softmax(z), z_l = b_l + sum_j w_lj x_j.
 
 LDA, multinomial logit, k-means and binary latent classes all have it (SCIENCE.md 4.5). Sums run in the order of the
 features wherever they are made, so that one person, an array and an Ibis expression reach the same z bit by bit, and
@@ -22,7 +22,7 @@ from segmenter.errors import DefinitionError
 Kind = Literal["lda", "logit", "kmeans", "lca"]
 
 LARGEST = 1e100
-"""What is larger, or no number, counts as unknown: an infinity in one trait would decide for everybody."""
+"""Values beyond this, and infinities, count as unknown."""
 CHUNK = 8_192  # rows at a time: what is worked on stays in the processor's cache
 FEWEST = 2  # labels: one class needs no model
 UNCALIBRATED = 1.0
@@ -92,12 +92,12 @@ def _check(model: LinearModel) -> None:
     where = f"a model of kind {model.kind!r}"
     many, wide = len(model.labels), len(model.features)
     if many < FEWEST or len(set(model.labels)) != many:
-        raise DefinitionError("it needs two segments or more, each named once", where=where)
+        raise DefinitionError("it needs two or more segments with unique names", where=where)
     if not wide or len(set(model.features)) != wide or not all(model.features):
-        raise DefinitionError("it needs one feature or more, each named once", where=where)
+        raise DefinitionError("it needs one or more features with unique names", where=where)
     named = {trait_of(feature) for feature in model.features if option_of(feature) is not None}
     if named & set(model.features):
-        raise DefinitionError("it reads a trait both as a number and by its values", where=where)
+        raise DefinitionError("it uses a trait both as a number and by its values", where=where)
     shapes = [len(model.intercepts) == many, len(model.weights) == many, len(model.fill) == wide]
     shapes += [len(model.mean) == wide, *(len(row) == wide for row in model.weights)]
     if not all(shapes):
@@ -106,11 +106,11 @@ def _check(model: LinearModel) -> None:
         )
     numbers = [*model.intercepts, *model.fill, *model.mean, *(weight for row in model.weights for weight in row)]
     if not all(abs(number) <= LARGEST for number in numbers) or not 0 < model.temperature <= LARGEST:
-        raise DefinitionError("a coefficient is no number, or beyond all measure", where=where)
+        raise DefinitionError("a coefficient is not a number, or too large", where=where)
 
 
 class Score(NamedTuple):
-    """What a model says of one person.
+    """A model's prediction for one person.
 
     Attributes:
         probabilities: One a label.
@@ -184,7 +184,7 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
 
 
 class Scores(NamedTuple):
-    """What a model says of many people; arrays with a row a person.
+    """A model's predictions for many people; arrays with one row per person.
 
     Attributes:
         probabilities: Shape (people, labels).

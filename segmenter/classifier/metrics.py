@@ -1,4 +1,4 @@
-"""How good a classification is against chance, and whether it may be pushed (SCIENCE.md 4.1, 4.2)."""
+"""Classification metrics (hit rate, kappa, Brier score, calibration) and the quality gate (SCIENCE.md 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """Of the people whose confidence is at least *confidence*: how many they are, and how many of them are right.
+    """A point of the coverage curve: share of people with at least this *confidence*, and their hit rate.
 
     Attributes:
         hit: None where nobody is so sure.
@@ -137,35 +137,37 @@ def calibration_error(confidence: Floats, right: NDArray[np.bool_]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Whether a classification may be pushed, and if not, why, in sentences."""
+    """The quality gate of a model: whether it may be used, and if not, why."""
 
     passed: bool
     sentences: tuple[str, ...]
 
 
-NO_BETTER = "Company data tell these segments no better than chance"
+NO_BETTER = "The model predicts these segments no better than chance"
 
 
 def gate(quality: Quality, *, rules_hit: float | None = None) -> Gate:
-    """Judge whether the model may be used (SCIENCE.md 4.1).
+    """Apply the quality gate to a model (SCIENCE.md 4.1).
 
     Args:
-        quality: Of people whom it did not learn from.
+        quality: On held-out people.
         rules_hit: What the workspace's rules hit among the same people, None where there is nothing to compare with.
     """
     told = []
     lead = quality.hit - quality.largest_share
     if quality.kappa < LEAST_KAPPA or lead < LEAST_LEAD:
         told.append(
-            f"{NO_BETTER}: the hit rate is {quality.hit:.0%} where the largest segment alone gives "
-            f"{quality.largest_share:.0%} ({LEAST_LEAD * 100:.0f} points more are needed), "
-            f"kappa is {quality.kappa:.2f} ({LEAST_KAPPA} is needed)."
+            f"{NO_BETTER}: hit rate {quality.hit:.0%}, largest segment {quality.largest_share:.0%} "
+            f"(a lead of {LEAST_LEAD * 100:.0f} pp is required), kappa {quality.kappa:.2f} "
+            f"(at least {LEAST_KAPPA} is required)."
         )
     if not quality.coverage:
-        told.append("Nobody was classified surely enough to be assigned.")
+        told.append("Nobody reaches the confidence needed for an assignment.")
     for label, precision in quality.precision.items():
         if precision is not None and precision < LEAST_PRECISION:
-            told.append(f"Of those whom it puts into {label!r} only {precision:.0%} belong there; half are needed.")
+            told.append(f"Precision of {label!r} is {precision:.0%}; at least {LEAST_PRECISION:.0%} is required.")
     if rules_hit is not None and rules_hit >= quality.hit:
-        told.append(f"The rules hit {rules_hit:.0%} of the same people, the model {quality.hit:.0%}: keep the rules.")
+        told.append(
+            f"Keep the rules: their hit rate on the same people is {rules_hit:.0%}, the model's {quality.hit:.0%}."
+        )
     return Gate(not told, tuple(told))

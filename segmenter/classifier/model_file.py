@@ -1,4 +1,4 @@
-"""A model as a file: plain JSON with everything that is needed to score, judge and audit it, and a digest of itself.
+"""Model file: JSON with coefficients, training, quality gate and a digest.
 
 Text in, text out. What a file holds is read as numbers and names and checked; nothing of it is ever run.
 """
@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class Coefficients(_Part):
-    """What scores: see `segmenter.classifier.linear.LinearModel`."""
+    """Coefficients of the model: see `segmenter.classifier.linear.LinearModel`."""
 
     kind: Kind
     labels: Names
@@ -46,7 +46,7 @@ class Coefficients(_Part):
 
 
 class Training(_Part):
-    """What it learned from.
+    """Training data of the model.
 
     Attributes:
         target: Where the truth came from: rules, survey, declared or discovered.
@@ -56,7 +56,7 @@ class Training(_Part):
         dropped: Features that told nothing.
         data_digest: Of features and truth of everybody, in their order.
         seed: Of the folds.
-        found_again: Whether discovered segments were found anew in each fold; if not, the figures are optimistic.
+        found_again: Whether discovered segments were recalculated in each fold; if not, the figures are optimistic.
         purpose: For which it may read sensitive traits; empty where it reads none.
     """
 
@@ -73,14 +73,14 @@ class Training(_Part):
 
 
 class GatePart(_Part):
-    """Whether it may be used, and if not why."""
+    """The quality gate: whether the model may be used, and if not, why."""
 
     passed: bool
     sentences: Names
 
 
 class ModelFile(_Part):
-    """A model with all that is known of it.
+    """A model with its training, quality and definitions.
 
     Attributes:
         version: Names the model in assignments.
@@ -126,7 +126,7 @@ def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
         if name not in catalogue.traits:
             told.append(f"trait {name!r} is gone")
         elif _digest(definition(catalogue.traits[name])) != digest:
-            told.append(f"trait {name!r} is defined in another way")
+            told.append(f"trait {name!r} has a different definition now")
     return told
 
 
@@ -142,7 +142,7 @@ def sealed(told: Mapping[str, Any]) -> str:
 
 @contextmanager
 def read_from(where: str) -> Iterator[None]:
-    """Name the file and the place in it when what is read in the block does not fit.
+    """Context manager that adds the file and the place to validation errors.
 
     Raises:
         DefinitionError: It did not.
@@ -173,7 +173,7 @@ def read_model(text: str, *, where: str) -> ModelFile:
         file.linear()
     read = {feature.partition("=")[0] for feature in file.model.features}
     if read != set(file.catalogue):
-        raise DefinitionError("it does not say how each of its traits was defined", where=where)
+        raise DefinitionError("it lacks the definitions of its traits", where=where)
     return file
 
 
@@ -186,28 +186,28 @@ def unsealed(text: str, *, where: str) -> dict[str, Any]:
     told = _decoded(text, where)
     digest = told.pop("digest", None)
     if digest is None:
-        raise DefinitionError("its digest is missing, so nobody can tell whether it is whole", where=where)
+        raise DefinitionError("its digest is missing, so it can't be verified", where=where)
     if digest != _digest(told):
-        raise DefinitionError("its digest is another one: the file was damaged or changed by hand", where=where)
+        raise DefinitionError("its digest does not match: the file is damaged or was edited", where=where)
     return told
 
 
 def _decoded(text: str, where: str) -> dict[str, Any]:
     if len(text) > LARGEST_FILE:
-        raise DefinitionError(f"it has {len(text):,} characters; no model has more than {LARGEST_FILE:,}", where=where)
+        raise DefinitionError(f"it has {len(text):,} characters; the limit is {LARGEST_FILE:,}", where=where)
     try:
         told = json.loads(text, parse_constant=_no_number)
     except RecursionError as error:
-        raise DefinitionError("it is nested deeper than any model", where=where) from error
+        raise DefinitionError("it is nested too deeply for a model", where=where) from error
     except ValueError as error:  # no JSON, a NaN, or a number of thousands of digits
         raise DefinitionError(f"it can't be read: {error}", where=where) from error
     if not isinstance(told, dict):
-        raise DefinitionError("it is no JSON object", where=where)
+        raise DefinitionError("it is not a JSON object", where=where)
     return told
 
 
 def _no_number(name: str) -> float:
-    message = f"{name} is no number"
+    message = f"{name} is not a number"
     raise ValueError(message)
 
 

@@ -1,4 +1,4 @@
-"""Why the model answered so: what speaks most for the segment against its runner-up, in words.
+"""Reasons of a prediction: the features that contribute most to the segment over its runner-up.
 
 A feature's part is (w_best - w_runner_up) * (x - mean) (SCIENCE.md 4.5). For one person in Python and for everybody
 in Ibis, letter by letter the same.
@@ -19,12 +19,12 @@ from segmenter.classifier.linear import LinearModel, Score, features_of
 from segmenter.rules.format_value import shown, shown_one
 
 MOST = 3  # more reasons are not read
-NOTHING = "nothing in particular; the commonest answer"
+NOTHING = "no particular trait; the most common segment"
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """How a reason tells a trait that is an answer to a question.
+    """Wording of a trait that is a survey answer, in a reason.
 
     Attributes:
         item: What the question is called.
@@ -36,7 +36,7 @@ class Spoken:
 
 
 Speech = Mapping[str, Spoken]
-"""By trait; a trait that is not in it is told by its name and its number."""
+"""By trait; other traits are printed with their name and number."""
 
 
 def reasons_one(
@@ -92,7 +92,7 @@ def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = 
 
 
 def _parts(told: Table, model: LinearModel, prefix: str) -> list[Any]:
-    """What each feature adds to the lead of the segment over its runner-up."""
+    """Contribution of each feature to the lead of the segment over its runner-up."""
 
     def weight(label: Any, feature: int) -> Any:
         rows = zip(model.labels, model.weights, strict=True)

@@ -1,4 +1,4 @@
-"""When the answer of a model is confident enough."""
+"""Confidence thresholds of a model's predictions."""
 
 from __future__ import annotations
 

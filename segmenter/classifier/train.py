@@ -1,7 +1,7 @@
-"""Fit LDA and multinomial logit on company data, calibrate them, choose one, and say how good it is.
+"""Training: fit LDA and multinomial logit, calibrate (temperature scaling), cross-validate, choose one.
 
 Everything that is said of a model is said of people whom it did not learn from: fitted on the other folds, with a
-temperature from still others, and where the segments themselves were discovered, with these discovered anew.
+temperature from still others, and where the segments themselves were discovered, with these recalculated.
 scikit-learn is imported late: 1.8 seconds that nobody pays who fits nothing.
 """
 
@@ -32,12 +32,12 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 Labeller = Callable[[Places], Sequence[str]]
-"""Discovers segments among some people (their places) and returns everybody's; labels need not agree between calls."""
+"""Segments some people (their row numbers) and returns labels for everyone; labels may be permuted between calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The people to learn from.
+    """Training sample.
 
     Attributes:
         features: As in `LinearModel`.
@@ -52,7 +52,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The chosen model, and what can be said of it.
+    """The chosen model with its metrics.
 
     Attributes:
         model: Fitted on everybody, calibrated.
@@ -68,7 +68,7 @@ class Fitted:
 
     @property
     def chosen(self) -> Quality:
-        """The figures of the model that was chosen."""
+        """Metrics of the chosen model."""
         return self.quality["lda" if self.model.kind == "lda" else "logit"]
 
 
@@ -77,7 +77,7 @@ def lacking(sample: Sample) -> list[str]:
     names, counts = np.unique(sample.truth, return_counts=True)
     told = []
     if len(names) < 2:  # noqa: PLR2004 - one class needs no model
-        told.append(f"A model tells segments apart: it needs two or more, there is {len(names)} with people.")
+        told.append(f"A model needs two or more segments; there is {len(names)} with people.")
     few = [(str(name), int(count)) for name, count in zip(names, counts, strict=True) if count < OF_A_SEGMENT]
     told += [needs(f"Segment {name!r}", OF_A_SEGMENT, "people", count) + "." for name, count in few]
     wanted = A_FEATURE * len(sample.features)
@@ -101,19 +101,19 @@ def fit(
         sample: The people to learn from.
         rng: Deals the folds.
         thresholds: Above which a person is assigned, for the figures about the assigned.
-        labeller: Where the truth was discovered: discovers it anew on each fold's people. None: the truth stands.
+        labeller: Where the truth was discovered: recalculates it on each fold's people. None: the truth stands.
         rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
-        folds: How many parts the people are dealt into; each is held out once.
+        folds: Number of cross-validation folds; each is held out once.
 
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
     told = lacking(sample)
     if told:
-        raise DefinitionError(" ".join(told), where="too few people to learn from")
+        raise DefinitionError(" ".join(told), where="too few people for training")
     useful = _telling(sample.rows)
     if not useful.any():
-        raise DefinitionError("nobody's is known, or everybody's is the same", where="every feature")
+        raise DefinitionError("no values, or all the same", where="every feature")
     features = tuple(name for name, tells in zip(sample.features, useful, strict=True) if tells)
     dropped = tuple(name for name, tells in zip(sample.features, useful, strict=True) if not tells)
     kept = Sample(features, sample.rows[:, useful], sample.truth)

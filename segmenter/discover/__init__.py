@@ -1,1 +1,1 @@
-"""Find segments in data, and refuse to find any where there are none."""
+"""Segment discovery: clustering and latent classes, with tests against data without segments."""

@@ -1,7 +1,7 @@
-"""How sure is it that a person belongs to the segment of the nearest centre? Segments found anew tell.
+"""Bagged confidence: calibrate k-means membership on bootstrap refits.
 
 k-means knows no probability. But a segmentation made of other people might put somebody elsewhere, the more easily the
-nearer they are to a border. So the confidence of "segment j" means: of segmentations made anew without this person, the
+nearer they are to a border. So the confidence of "segment j" means: of segmentations refitted without this person, the
 share that agrees. It is modelled as softmax(z / T), the posterior of groups that all spread alike (Celeux & Govaert
 1992), with the one T that makes the labels of the refits likeliest (temperature scaling, Guo et al. 2017).
 """
@@ -26,7 +26,7 @@ TINY = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class Sureness:
-    """How z becomes a confidence.
+    """Calibration of membership: the temperature that turns z into a confidence.
 
     Attributes:
         temperature: By which z = c x - |c|^2 / 2 is divided.

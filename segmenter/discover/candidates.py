@@ -1,4 +1,4 @@
-"""One solution for each number of segments, with everything that it is judged by."""
+"""Candidate solutions: one segmentation per k, with its stability and markers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many segments: the order in which evidence is asked, and the sentences that say why a number was refused.
+"""Choose k, the number of segments, and say why others were rejected.
 
 SCIENCE 3.4: more than noise; no more than the BIC allows; the largest number before stability breaks; every segment
 stable, large enough, and told by a marker. Segments that would get the same message become one.
@@ -41,27 +41,27 @@ def before_the_break(found: Mapping[int, Solution]) -> int:
 
 
 def refusals(solution: Solution, test: NullTest, bound: int, largest: int) -> tuple[str, ...]:
-    """Return why *solution* is not proposed, in the order of the questions; empty where nothing speaks against it."""
+    """Return why *solution* is not proposed, in the order of the tests; empty where it passes all."""
     k, stable = solution.k, solution.stability
     told = []
     if not test.candidate(k):
         place = test.ks.index(k)
         told.append(
-            f"no more stable than copies without segments (A {test.agreement[place]:.2f}, "
-            f"95% of the copies are below {test.quantile[place]:.2f})"
+            f"not more stable than shuffled data without segments (agreement {test.agreement[place]:.2f}; "
+            f"95th percentile of shuffled data {test.quantile[place]:.2f})"
         )
     if k > bound:
-        told.append(f"the BIC allows {bound} at most")
+        told.append(f"the BIC supports {bound} at most")
     if k > largest:
-        told.append(f"stability breaks after {largest}")
+        told.append(f"stability drops after {largest}")
     if (level := min(stable.agreement, stable.median)) < FRAGILE:
-        told.append(f"segmentations of the same people agree by {level:.2f} only")
+        told.append(f"repeated segmentations agree by {level:.2f} only")
     if min(stable.segments) < TRUSTED:
-        told.append(f"a segment does not come again (SLSw {min(stable.segments):.2f})")
+        told.append(f"a segment is not stable (SLSw {min(stable.segments):.2f})")
     if min(solution.sizes) < (least := of_a_segment(len(solution.labels))):
         told.append(needs("a segment", least, "people", min(solution.sizes)))
     if not all(solution.markers):
-        told.append("a segment has no marker: nothing tells it from the others")
+        told.append("a segment has no marker: nothing distinguishes it from the others")
     return tuple(told)
 
 
@@ -78,7 +78,7 @@ class Choice:
 
 
 def choose(found: Mapping[int, Solution], test: NullTest, bound: int) -> Choice:
-    """Return the largest number of segments that nothing speaks against."""
+    """Return the largest number of segments that passes all tests."""
     largest = before_the_break(found)
     refused = {k: refusals(solution, test, bound, largest) for k, solution in found.items()}
     allowed = [k for k, told in refused.items() if not told]

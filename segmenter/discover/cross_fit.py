@@ -1,4 +1,4 @@
-"""A segmentation found anew among some of its people, so that a model can be judged on people it never saw."""
+"""Cross-fitting: refit a segmentation on each training fold, so that hit rates are held out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
 
     Args:
         items: Numbers, of everybody.
-        k: Segments, before any were merged or let go.
+        k: Segments, before any were merged or retired.
         rng: Chance of the starts.
     """
 
@@ -46,7 +46,7 @@ def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Se
 
     Args:
         items: Answers, as numbers, of everybody; of an item with others than 0 and 1 each number is a category.
-        k: Classes, before any were merged or let go.
+        k: Classes, before any were merged or retired.
         rng: Chance of the starts.
     """
     answers, owner = answered(items if items.kind == "binary" else _categories(items))

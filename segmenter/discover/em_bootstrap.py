@@ -1,4 +1,4 @@
-"""Latent classes of many bootstrap samples at once, by EM on weighted rows: what their stability is judged by.
+"""EM for latent classes on many bootstrap samples at once, for their stability.
 
 StepMix fits the classes that are reported; it fits one sample at a time, and a stability needs hundreds.
 """

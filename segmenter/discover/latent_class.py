@@ -1,4 +1,4 @@
-"""Latent classes and mixtures by StepMix: how well k classes tell the answers, and how sure each person's class is.
+"""Latent class analysis and mixtures (StepMix): fit, BIC, entropy and posteriors.
 
 Linzer & Lewis 2011 (poLCA) for answers; a mixture of independent normals for numbers.
 """

@@ -1,4 +1,4 @@
-"""What a segment is like: markers, a way of answering, and descriptors that differ."""
+"""Marker items of a segment, response styles, and descriptors that differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is there more in the data than in copies of it that have no segments? Two nulls, one exact test over all k.
+"""Null models: permutation tests of cluster stability against shuffled data.
 
 First null: each column shuffled by itself (same margins, no relation). Second null: same margins and same rank
 correlations, but no groups. Copies and data are exchangeable under the null, so the share of sets whose best
@@ -27,7 +27,7 @@ Null = Callable[[Items, Generator], Items]
 
 @dataclass(frozen=True, slots=True)
 class NullTest:
-    """How the data compare with copies that have no segments.
+    """Result of the permutation test against data without segments.
 
     Attributes:
         ks: Numbers of segments that were tried.

@@ -1,4 +1,4 @@
-"""Propose segments, or say why there are none: the evidence in its order, a light, and a sentence."""
+"""Segment proposal: tests, choice of k, and a traffic light with a sentence; or why there are no segments."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPORTED, TESTED = Effort(100, 10), Effort(20, 4)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is looked for, and how hard.
+    """Settings of a proposal: method, range of k, effort.
 
     Attributes:
         most: Largest number of segments that is tried; 2 is the least.
@@ -70,7 +70,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What was found.
+    """A segment proposal.
 
     Attributes:
         sentence: The light in words.
@@ -115,7 +115,7 @@ class Proposal:
 
 
 def propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
-    """Look for segments in *items*: few, stable, different, large enough; or say why there are none."""
+    """Propose segments in *items*: stable, distinct, large enough; or say why there are none."""
     with threadpool_limits(1):  # many small fits: threads would wait for each other
         return _propose(items, asked, rng)
 
@@ -133,7 +133,7 @@ def _propose(items: Items, asked: Asked, rng: Generator) -> Proposal:
     bound = upper_bound(classes)
     bic = {k: one.bic for k, one in classes.items()}
     if bound == 1:
-        return _nothing(test, "One group explains the data best (BIC): there are no segments in them.", bound, bic)
+        return _nothing(test, "No segments: one group explains the data best (BIC).", bound, bic)
     found = solutions(base, ks, asked.method, asked.report, rng, classes)
     chosen = choice.choose(found, test, bound)
     if chosen.k is None:
@@ -148,16 +148,16 @@ def _class_starts(items: Items, asked: Asked) -> int:
 
 def _noise(test: NullTest) -> str:
     if test.p <= LEVEL:
-        return "The data are one group: segments in copies whose columns were shuffled are just as tight. No segments."
+        return "No segments: the data are one group. Segments in shuffled copies of the data are just as tight."
     return (
-        "This looks like noise: copies whose columns were shuffled have segments that are just as stable "
-        f"(p {test.p:.2f}). No segments."
+        "No segments: this looks like noise. Segments in shuffled copies of the data are just as stable "
+        f"(p = {test.p:.2f})."
     )
 
 
 def _why_none(found: Mapping[int, Solution], chosen: choice.Choice) -> str:
     nearest = min(chosen.refused, key=lambda k: (len(chosen.refused[k]), -found[k].stability.agreement))
-    return f"No number of segments holds. {nearest} come nearest, but: {'; '.join(chosen.refused[nearest])}."
+    return f"No number of segments is stable. {nearest} comes closest, but: {'; '.join(chosen.refused[nearest])}."
 
 
 def _nothing(
@@ -210,7 +210,7 @@ def _proposed(
         *_style_notes(styled, again, k),
         *_class_notes(own),
         *_base_notes(items),
-        *(("Segments that would get the same message were made one.",) if len(set(groups)) < k else ()),
+        *(("Segments that would get the same message were merged.",) if len(set(groups)) < k else ()),
     )
     light = choice.light_of(solution, notes=notes)
     return Proposal(
@@ -236,14 +236,14 @@ def _proposed(
 
 def _sentence(many: int, solution: Solution, second: NullTest | None, k: int) -> str:
     level = min(solution.stability.agreement, solution.stability.median)
-    again = "come again" if level >= choice.REPRODUCIBLE else "come again in part"
+    again = "are stable" if level >= choice.REPRODUCIBLE else "are partly stable"
     if second is not None and second.candidate(k):
-        kind = "they are natural: more than correlations explain them"
+        kind = "natural segments: correlations alone do not explain them"
     elif second is not None:
-        kind = "they are constructed: useful to address, but correlations alone would give the like"
+        kind = "constructed segments: useful to target, but correlations alone would give similar ones"
     else:
-        kind = "whether they are natural can't be tested on answers of this kind: call them constructed"
-    return f"{many} segments that {again} when the people are drawn anew (agreement {level:.2f}); {kind}."
+        kind = "treat them as constructed: answers of this kind can't show whether segments are natural"
+    return f"{many} segments that {again} when the people are resampled (agreement {level:.2f}); {kind}."
 
 
 def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple[str, ...]:
@@ -252,10 +252,10 @@ def _style_notes(styled: Sequence[int], again: NullTest | None, k: int) -> tuple
     named = " and ".join(str(j + 1) for j in styled)
     after = max(again.agreement[again.ks.index(k)], 0.0)
     left = again.candidate(k) and after >= choice.FRAGILE
-    holds = "they still hold" if left else "nothing is left of them"
+    holds = "the segments are stable" if left else "no segments are left"
     note = (
-        f"Segment {named} is up or down on nearly every item: probably a way of answering, not a need. "
-        f"Without each person's own level {holds} (A {after:.2f}, p {again.p:.2f})."
+        f"Segment {named} is high or low on nearly every item: probably a response style, not a need. "
+        f"After centring each person {holds} (agreement {after:.2f}, p = {again.p:.2f})."
     )
     return (note,)
 
@@ -265,15 +265,15 @@ def _class_notes(classes: Classes | None) -> tuple[str, ...]:
         return ()
     told = []
     if classes.entropy < CLEAR:
-        told.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, {CLEAR} is wanted.")
+        told.append(f"Classes overlap: relative entropy {classes.entropy:.2f}, at least {CLEAR} recommended.")
     if (least := min(classes.mean_posteriors())) < SURE:
-        told.append(f"People of one class are doubtful: mean posterior {least:.2f}, {SURE} is wanted.")
+        told.append(f"Membership of one class is uncertain: mean posterior {least:.2f}, at least {SURE} recommended.")
     return tuple(told)
 
 
 def _base_notes(items: Items) -> tuple[str, ...]:
     people, wanted = len(items.values), AN_ITEM * len(items.names)
-    told = needs(f"To be sure, a base of {len(items.names)} items", wanted, "people", people)
+    told = needs(f"For reliable segments, a base of {len(items.names)} items", wanted, "people", people)
     return (f"{told}.",) if people < wanted else ()
 
 

@@ -1,4 +1,4 @@
-"""How much of a segmentation comes again when the people are drawn anew (SCIENCE: bootstrap stability).
+"""Bootstrap stability of a segmentation: agreement (adjusted Rand index) and Jaccard per segment.
 
 Dolnicar & Leisch 2010 (all of it, A), 2017 (one segment: SLSw within a solution, SLSa across solutions).
 """
@@ -18,7 +18,7 @@ SELDOM = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is computed.
+    """Number of bootstrap samples and starts.
 
     Attributes:
         pairs: Pairs of bootstrap samples; 100 for figures that are reported.
@@ -31,7 +31,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """How one number of segments behaves.
+    """Stability of the segmentation with one k.
 
     Attributes:
         agreement: Mean adjusted Rand index over the pairs, A(k).

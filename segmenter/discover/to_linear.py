@@ -1,4 +1,4 @@
-"""Segments as a linear model: people who were not there when they were found get a segment by the same rule."""
+"""Convert a segmentation to a linear model, which also scores new people."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Lift: what a campaign did, per persona, against a holdout or between arms, with intervals."""
+"""Lift: the effect of campaigns per persona, against a holdout or between variants, with intervals."""

@@ -1,7 +1,7 @@
-"""What to stop, to go on with and to test next, from what campaigns were found to do.
+"""Recommendations from lift results: what to stop, to keep or scale, and to test next.
 
-Only findings that stand (`segmenter.lift.effects.judged`) stop anything or let it go on. What is tested next is what
-nobody knows yet of the people who are worth most.
+Only significant effects (`segmenter.lift.effects.judged`) stop or keep anything. What to test next is what is still
+unknown about the most valuable personas.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.network import SIDES
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
-from segmenter.lift.text import carried, lead, listed
+from segmenter.lift.text import RATES, carried, counted, lead, listed, points, versus
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.power import people_needed
 from segmenter.stats.proportions import Responses
 
 GOOD = ("ordered", "clicked")
-"""Metrics whose rise is wanted, the weightier first. Opens decide nothing: half of them are by machines."""
+"""Metrics that should rise, the most important first. Opens decide nothing: half are machine opens."""
 
 WORTH = 0.01
 LEAST_BASE = 0.001
@@ -29,7 +29,7 @@ NOBODYS = (UNCLASSIFIED, "before any assignment")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One campaign or experiment with its comparisons.
+    """A campaign or experiment with its comparisons.
 
     Attributes:
         about: Its name.
@@ -41,10 +41,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """One thing to do, in a sentence, and for whom.
+    """A recommendation: one sentence, and the persona and variant that it is about.
 
     Attributes:
-        arm: What it is about; "" where nothing was tried yet.
+        arm: The variant; "" where nothing was tested yet.
     """
 
     persona: str
@@ -54,12 +54,11 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do next.
+    """Recommendations: stop, keep or scale, test next.
 
     Attributes:
-        measured: Whether anything was compared: before that there is nothing to stop or to go on with.
-        settled: Whether each persona has a best offer for sure, out of all that there are: only then nothing is left
-            to test.
+        measured: Whether anything was compared: before that there is nothing to stop or to keep.
+        settled: Whether each persona has a significant winner among all offers: only then nothing is left to test.
     """
 
     stop: tuple[Tip, ...]
@@ -75,7 +74,7 @@ def advise(
     worth: Mapping[str, float],
     apart: Mapping[str, Sequence[Sequence[str]]] | None = None,
 ) -> Advice:
-    """Return what to stop, to go on with and to test next.
+    """Return what to stop, to keep or scale, and to test next.
 
     Args:
         measured: Campaigns and experiments, the newest first; of two findings about one persona and arm the newer
@@ -99,7 +98,7 @@ def advise(
 
 
 def _sides(found: Effect) -> bool:
-    """Whether anybody of both arms did anything that could be compared."""
+    """Whether both variants have contacts and any of them responded."""
     return found.verdict != "nobody" and found.treated.converted + found.control.converted > 0
 
 
@@ -117,23 +116,23 @@ def _harms(one: Measured) -> Iterator[Tip]:
         # against people who get no mail every mail does some: that is what mailing costs, and no reason to stop one arm
         if metric in GUARDRAILS and comparison.question.control != HOLDOUT:
             for effect in _standing(comparison, "more"):
-                yield _tip(effect, comparison, one.about, "Stop", f"more of them {metric}")
+                yield _tip(effect, comparison, one.about, "Stop")
 
 
 def _worse(one: Measured) -> Iterator[Tip]:
     for comparison in _wanted(one):
         for effect in _standing(comparison, "less"):
-            yield _tip(effect, comparison, one.about, "Stop", f"fewer {effect.metric}")
+            yield _tip(effect, comparison, one.about, "Stop")
 
 
 def _better(one: Measured) -> Iterator[Tip]:
     for comparison in _wanted(one):
         for effect in _standing(comparison, "more"):
-            yield _tip(effect, comparison, one.about, "Go on with", f"more {effect.metric}")
+            yield _tip(effect, comparison, one.about, "Keep")
 
 
 def _wanted(one: Measured) -> list[Comparison]:
-    """What says that an arm does better or worse; who got no mail could not click, which speaks for no arm."""
+    """Comparisons that say whether a variant does better or worse; the holdout got no email and could not click."""
     found = [
         comparison
         for comparison in one.comparisons
@@ -144,19 +143,18 @@ def _wanted(one: Measured) -> list[Comparison]:
 
 
 def _standing(comparison: Comparison, verdict: str) -> list[Effect]:
-    """Findings that stand: everybody's alone where no persona differs for sure, else each persona's own too."""
+    """Significant effects: on everyone; on each persona too where the effect differs between personas."""
     effects = [comparison.everyone, *(comparison.personas if comparison.common.differ else ())]
     return [effect for effect in effects if effect.verdict == verdict]
 
 
-def _tip(effect: Effect, comparison: Comparison, about: str, verb: str, why: str) -> Tip:
+def _tip(effect: Effect, comparison: Comparison, about: str, verb: str) -> Tip:
     question = comparison.question
-    than = "than in the holdout" if question.control == HOLDOUT else f"than with “{question.control}”"
-    low, high = sorted((abs(100 * effect.interval.low), abs(100 * effect.interval.high)))
+    low, high = 100 * effect.interval.low, 100 * effect.interval.high
     sentence = (
-        f"{verb} “{question.treated}” for {effect.persona}: {why} {than} in {about}, by "
-        f"{abs(100 * effect.difference):.1f} points (95% interval {low:.1f} to {high:.1f}; "
-        f"{effect.treated.people:,} people with it, {effect.control.people:,} without)."
+        f"{verb} “{question.treated}” for {effect.persona}: {RATES[effect.metric]} {points(effect.difference)} pp "
+        f"{versus(comparison)} in {about} (95% CI {low:.1f} to {high:.1f}; {effect.treated.people:,} vs "
+        f"{effect.control.people:,} contacts)."
     )
     return Tip(effect.persona, question.treated, sentence)
 
@@ -165,8 +163,8 @@ def _supported(offers: Sequence[Best]) -> Iterator[Tip]:
     for best in offers:
         if best.supported:
             sentence = (
-                f"Send “{best.best.offer}” to {best.persona}: of {listed(cell.offer for cell in best.offers)} it works "
-                f"best, with {best.best.expected:.1%} expected again; {lead(best)}; {carried(best)}."
+                f"Send “{best.best.offer}” to {best.persona}, best of {listed(cell.offer for cell in best.offers)}: "
+                f"{lead(best)}. Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
             )
             yield Tip(best.persona, best.best.offer, sentence)
 
@@ -177,7 +175,7 @@ def _untold(
     worth: Mapping[str, float],
     apart: Mapping[str, Sequence[Sequence[str]]],
 ) -> Iterator[Tip]:
-    """What nobody knows of these personas, the most valuable first."""
+    """What to test for these personas, the most valuable first."""
     rows: dict[str, Best] = {}
     for best in offers:
         rows.setdefault(best.persona, best)
@@ -187,7 +185,7 @@ def _untold(
 
 
 def _missing(persona: str, measured: Sequence[Measured]) -> int | None:
-    """How many people an arm the newest comparison of *persona* lacks; None where there is none that lacks any."""
+    """Contacts per variant that the newest comparison of *persona* lacks; None where it lacks none."""
     for one in measured:
         for comparison in one.comparisons[:1]:
             for effect in comparison.personas:
@@ -199,16 +197,16 @@ def _missing(persona: str, measured: Sequence[Measured]) -> int | None:
 def _test(persona: str, row: Best | None, missing: int | None, apart: Sequence[Sequence[str]]) -> Tip:
     if (row is None or row.supported) and len(apart) >= SIDES:
         one, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
-        return Tip(persona, one, f"Test “{one}” against “{other}” for {persona}: they were never compared.")
+        return Tip(persona, one, f"Test “{one}” vs “{other}” for {persona}: not compared yet.")
     if row is None:
-        return Tip(persona, "", f"Test two offers for {persona}: no campaign has compared any yet.")
+        return Tip(persona, "", f"Test two offers for {persona}: no campaign has compared offers yet.")
     first, second = row.offers[:SIDES]
-    pair = f"“{first.offer}” against “{second.offer}”"
+    pair = f"“{first.offer}” vs “{second.offer}”"
     if missing is not None:
-        needed = f"{missing:,} more people an arm are needed to see a rise of a point"
+        needed = f"{missing:,} more contacts per variant to detect {counted(WORTH)}"
     else:
         pooled = sum((cell.responses for cell in row.offers), Responses(0, 0))
         base = min(max(pooled.rate, LEAST_BASE), 1 - WORTH)
-        needed = f"{people_needed(base, base + WORTH):,} people an arm would show a rise of a point"
-    told = f"Test {pair} again for {persona}: nothing is sure yet ({carried(row)}); {needed}."
+        needed = f"{people_needed(base, base + WORTH):,} contacts per variant to detect {counted(WORTH)}"
+    told = f"Test {pair} again for {persona}: no significant winner yet; {needed}. {carried(row)}."
     return Tip(persona, first.offer, told)

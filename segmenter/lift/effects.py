@@ -1,4 +1,4 @@
-"""Effects of one arm against another, per persona: differences with intervals, and what may be said of them.
+"""Effects per persona: difference of response rates, confidence interval, verdict.
 
 The difference of everybody is post-stratified: each persona's, weighted by its share of the people, so that arms whose
 personas differ by chance are compared fairly. Its interval puts the personas' intervals together (Zou & Donner 2008,
@@ -56,7 +56,7 @@ class Effect:
 
     @property
     def verdict(self) -> Verdict:
-        """What may be said."""
+        """The verdict on the effect."""
         if not self.treated.people or not self.control.people:
             return "nobody"
         if self.stands and not self.interval.low <= 0 <= self.interval.high:
@@ -66,7 +66,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is compared, and how.
+    """A comparison to make: metric, treated and control variant, settings.
 
     Attributes:
         metric: A count of `Stratum`: clicked, ordered, opened, unsubscribed, complained.
@@ -87,7 +87,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Everything about one metric: everybody, each persona, and whether personas differ."""
+    """Results of one metric: everyone, each persona, heterogeneity."""
 
     question: Question
     everyone: Effect
@@ -110,7 +110,7 @@ def compare(strata: Sequence[Stratum], question: Question) -> Comparison:
 
 
 def judged(comparisons: Sequence[Comparison], *, primary: str) -> list[Comparison]:
-    """Let findings stand: the primary metric of everybody by itself, all others together (Benjamini-Hochberg).
+    """Set verdicts: the primary metric on everyone unadjusted, all others with Benjamini-Hochberg.
 
     Guardrails are a family of their own. Where several arms are compared with the same control, one false finding of
     the primary metric is as rare as with one arm (Holm).
@@ -168,7 +168,7 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Ques
 
 
 def _missing(treated: Responses, control: Responses, interval: Interval, worth: float) -> int:
-    """How many are missing: none where a rise worth knowing is seen, or can be excluded."""
+    """Contacts missing for the minimum detectable effect; none where it is detected or excluded."""
     if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < worth:
         return 0
     return more_needed(treated, control, worth=worth)

@@ -1,4 +1,4 @@
-"""Count what campaigns did: people per campaign, variant and the persona that was in force when the mail was sent."""
+"""Exposures: people per campaign, variant and persona at send time, with their responses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ibis
 from ibis import Table
 
 ORDER_WINDOW_DAYS = 7
-"""An order without a campaign of its own is credited to a delivery up to this many days before it."""
+"""Attribution window in days: an order without a campaign is credited to a delivery before it."""
 
 BEFORE_ANY = "before any assignment"
 

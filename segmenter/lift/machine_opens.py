@@ -1,4 +1,4 @@
-"""Opens by machines: mail programs that fetch every picture at once, whether anybody reads or not.
+"""Machine opens (Apple Mail Privacy Protection, scanners): detect opens that no person made.
 
 HubSpot marks them; Mailchimp does not tell (PLATFORMS: opens include machine opens). There an open within seconds of
 the sending counts as a machine's. What is marked stays in the data and is judged apart.

@@ -1,10 +1,10 @@
-"""Which mails of an experiment may be compared: those that went out together, one to each arm, and reached all alike.
+"""Comparable mailings of an experiment: sent together, one email per variant, with equal reach.
 
-Chance dealt people into arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly all
-whom it reached were dealt into that arm; it is compared with the mails that other arms got within a day of it. A mail
-that several arms got alike says something only where fields show each arm its own words. Where a smaller part of one
-arm was reached than of another (a list that was not full, a reminder to those who did not click), somebody chose, and
-nothing is compared.
+People are randomly assigned to arms, and whoever sends decides who gets a mail. A mail counts for its arm when nearly
+all whom it reached were assigned to that arm; it is compared with the mails that other arms got within a day of it. A
+mail that several arms got alike says something only where fields show each arm its own words. Where a smaller part of
+one arm was reached than of another (a list that was not full, a reminder to those who did not click), somebody chose,
+and nothing is compared.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from segmenter.lift.network import SIDES
 from segmenter.lift.randomization import sample_ratio
 
 OWN = 0.95
-"""Of the people whom a mail reached so many are of one arm, where it is that arm's own."""
+"""Share of an email's recipients in one variant from which it belongs to that variant."""
 TOGETHER = timedelta(days=1)
 SMALL = 0.05
-"""A mail that reached a smaller part of those whom the largest one did was a trial run: it is no mail to an arm."""
+"""Reach, relative to the largest email, below which an email is a test send."""
 MOST = 12
-"""Mailings of one experiment that are compared, the newest: what people did in all of them is held side by side."""
+"""Maximum number of mailings per experiment that are compared; the newest count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Mail:
 
     Attributes:
         key: Of the connection, and of the mail there.
-        reached: People of one persona by the arm that they were dealt into before.
+        reached: People of one persona by the arm that they were assigned to before.
     """
 
     key: tuple[str, str]
@@ -53,13 +53,13 @@ class Mailing:
 
     @property
     def name(self) -> str:
-        """What its mails are called."""
+        """Names of its emails."""
         return " / ".join(dict.fromkeys(one.name for one in self.mails.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What may be compared, and what not.
+    """Comparable mailings, and those excluded.
 
     Attributes:
         unlike: Mailings that reached the arms unlike.
@@ -76,7 +76,7 @@ def mailings(mails: Sequence[Mail], dealt: Mapping[str, Sequence[tuple[datetime,
 
     Args:
         mails: Those that reached anybody of an arm that gets mails.
-        dealt: How many people were dealt into each arm, and when.
+        dealt: How many people were assigned to each arm, and when.
         in_fields: Whether fields show the arms their own words, so that one mail to all carries the experiment.
     """
     least = SMALL * max((sum(one.reached.values()) for one in mails), default=0)

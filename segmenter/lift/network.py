@@ -1,6 +1,6 @@
-"""Offers compared inside randomizations, and put together over them through the offers that they share.
+"""Network meta-analysis: offers compared within randomized trials, and across them through shared offers.
 
-Chance dealt people only within one experiment, or one campaign that the platform sent in variants. So rates are
+People are randomized only within one experiment, or one campaign that the platform sent in variants. So rates are
 compared within one mailing of it, and the differences are put together: Mantel & Haenszel's weights (people of one
 arm times those of the other over those of both), the variance of the common difference by Greenland & Robins 1985.
 Offers that no mailing had side by side are compared through a third one that both were compared with, the variances
@@ -26,7 +26,7 @@ from segmenter.stats.proportions import Responses
 Array = NDArray[np.float64]
 NOT_REACHED, REACHED, RESPONDED = 0, 1, 2
 SIDES = 2
-"""A comparison has so many."""
+"""Sides of a comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Pattern:
     """People of one arm to whom the same happened.
 
     Attributes:
-        arm: The offer that they were dealt.
+        arm: The offer that they were assigned to.
         states: For each mailing of the trial: not reached, reached, or responded.
         people: How many they are.
     """
@@ -49,7 +49,7 @@ class Trial:
     """One persona's people in one randomization: an experiment, or a campaign in variants.
 
     Attributes:
-        early: Whether its end has not come.
+        early: Whether it is interim.
     """
 
     name: str
@@ -183,7 +183,7 @@ def _parts(whole: Trial) -> list[Trial]:
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """What the regression needs of one trial; rows are arms.
+    """Sufficient statistics of one trial for the regression; rows are arms.
 
     Attributes:
         arms: Of each row.

@@ -1,4 +1,4 @@
-"""Which offer speaks to which persona, by what was compared: inside randomizations, and through offers they share.
+"""Best offer per persona, from randomized comparisons and network meta-analysis.
 
 An offer is what a variant or an arm was called. The best of a persona is supported only where it beats each other
 offer that it was compared with. The p-value of that is the largest of the single ones (Berger 1982, intersection-union
@@ -22,7 +22,7 @@ from segmenter.stats.proportions import Interval, Responses
 from segmenter.stats.sequential import Look, always_valid
 
 EXPECTED = 0.01
-"""How far offers differ, as a standard deviation: where early looks are at their sharpest."""
+"""Tau of the mSPRT: the standard deviation of expected effects."""
 LEVEL = 0.95
 
 

@@ -1,4 +1,4 @@
-"""What people did after they were mailed, or were meant to be: counts and sums per persona and arm, Ibis in, Ibis out.
+"""Outcomes after an email, or its holdout: counts and sums per persona and variant, Ibis in, Ibis out.
 
 Everybody who was assigned to an arm counts, whether the mail arrived or not (intention to treat), so that arms stay
 comparable. Orders count whoever is credited with them.
@@ -19,14 +19,14 @@ from segmenter.stats.proportions import Responses
 
 COVARIATE_DAYS = 90
 CUT = 0.999
-"""Amounts above this quantile of the buyers are cut to it, so that one order decides nothing."""
+"""Winsorization: amounts above this quantile of buyers are capped."""
 
 KINDS = {"opened": "open", "clicked": "click", "unsubscribed": "unsubscribe", "complained": "complaint"}
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What counts.
+    """Time window and attribution of outcomes.
 
     Attributes:
         until: UTC; nothing later counts.
@@ -41,7 +41,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """What the people of one persona in one arm did.
+    """Outcomes of one persona in one arm.
 
     Attributes:
         counts: People by metric: opened, clicked, unsubscribed, complained, ordered.

@@ -1,4 +1,4 @@
-"""Arms and holdouts: who is in which, by a hash that every engine computes alike, and whether the counts are as meant.
+"""Randomization: deterministic variants and holdouts by hash, and the sample ratio mismatch check.
 
 The arm of a person follows from the experiment's salt and the person's id alone: nobody moves when segments are
 refitted, and nothing has to be remembered to find it again. Source of the cut: the first eight hexadecimal digits of
@@ -21,16 +21,16 @@ from segmenter.errors import DefinitionError
 HOLDOUT = "holdout"
 DIGITS = 8
 MISMATCH = 0.001
-"""Below this p-value of the counts something is wrong with who is in which arm, and nothing else is said."""
+"""P-value of the counts below which there is a sample ratio mismatch, and no result is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """Who gets what, so that the difference can be told.
+    """An experiment: arms, shares, holdout, period.
 
     Attributes:
         name: In file names and group names: lower case letters, digits, underscores.
-        salt: What the hash starts with; another salt deals anew.
+        salt: What the hash starts with; another salt randomizes again.
         arms: Share of the people who are not held out, by arm; they sum to 1. The first one is what others are
             compared with, unless there is a holdout.
         holdout: Share of all people who get nothing, 0 to less than 1.
@@ -82,37 +82,37 @@ class Experiment:
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Look at an experiment's definition.
+    """Validate an experiment's definition.
 
     Raises:
         DefinitionError: Shares do not sum to 1, an arm takes the holdout's name, or a holdout leaves nobody.
     """
     where = f"experiment {experiment.name!r}"
     if not experiment.arms:
-        raise DefinitionError("it has no arms", where=where)
+        raise DefinitionError("it has no variants", where=where)
     _check_copy(experiment, where)
     if experiment.ends is not None and experiment.ends <= experiment.begins:
         raise DefinitionError("it ends before it begins", where=where)
     if HOLDOUT in experiment.arms:
-        raise DefinitionError("'holdout' is no arm; write holdout = 0.1 beside the arms", where=where)
+        raise DefinitionError("'holdout' can't be a variant; write holdout = 0.1 beside the arms", where=where)
     if any(share <= 0 for share in experiment.arms.values()):
-        raise DefinitionError("each arm needs a share above 0", where=where)
+        raise DefinitionError("each variant needs a share above 0", where=where)
     total = sum(experiment.arms.values())
     if abs(total - 1) > 1e-6:  # noqa: PLR2004 - what decimals of shares lose
-        raise DefinitionError(f"the shares of its arms sum to {total:g}, not to 1", where=where)
+        raise DefinitionError(f"the shares of its variants sum to {total:g}, not to 1", where=where)
     for share in (experiment.holdout, *experiment.holdouts.values()):
         if not 0 <= share < 1:
-            raise DefinitionError(f"a holdout of {share:g} leaves nobody; write a share below 1", where=where)
+            raise DefinitionError(f"a holdout of {share:g} leaves no contacts; write a share below 1", where=where)
     if len(experiment.arms) == 1 and not experiment.holdout and not experiment.holdouts:
-        raise DefinitionError("one arm without a holdout has nothing to be compared with", where=where)
+        raise DefinitionError("one variant needs a holdout to compare with", where=where)
 
 
 def _check_copy(experiment: Experiment, where: str) -> None:
     for arm in (*experiment.generic, *experiment.placebo):
         if arm not in experiment.arms:
-            raise DefinitionError(f"{arm!r} is none of its arms", where=where)
+            raise DefinitionError(f"{arm!r} is not one of its variants", where=where)
     if set(experiment.generic) & set(experiment.placebo):
-        raise DefinitionError("an arm gets either the fallback copy or that of a random persona", where=where)
+        raise DefinitionError("a variant gets either the fallback copy or that of a random persona", where=where)
 
 
 def arm_of(person_id: str, experiment: Experiment, persona: str | None = None) -> str:

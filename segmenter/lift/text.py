@@ -1,4 +1,4 @@
-"""What was found, in plain sentences: with the interval, and without more than the figures carry."""
+"""Lift results as sentences: effect in percentage points, 95% confidence interval, verdict."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
 
 CARRIED = 3
-"""So many comparisons are named; of the others their number."""
+"""How many comparisons are named; the others are only counted."""
 GROUPS = 4
-VERBS = {
-    "clicked": "clicked",
-    "ordered": "ordered",
-    "opened": "opened",
-    "unsubscribed": "unsubscribed",
-    "complained": "complained",
+INTERIM = "; interim, peeking-safe"
+RATES = {
+    "clicked": "click rate",
+    "ordered": "order rate",
+    "opened": "open rate",
+    "unsubscribed": "unsubscribe rate",
+    "complained": "spam complaint rate",
 }
 
 
 def sentences(found: Comparison) -> list[str]:
-    """Return a sentence for everybody, whether personas differ, and one for each persona."""
+    """Return one sentence for everyone, one on whether personas differ, and one for each persona."""
     told = [sentence(found.everyone, found)]
     if len(found.personas) > 1:
         told.append(differ(found))
@@ -30,97 +31,101 @@ def sentences(found: Comparison) -> list[str]:
 
 
 def differ(found: Comparison) -> str:
-    """Say whether there is evidence that personas differ."""
+    """State whether the effect differs between personas (Cochran's Q)."""
     if found.common.differ:
-        return f"Personas differ in this (Q = {found.common.q:.1f}, p = {found.common.p:.3f})."
-    return f"No evidence that personas differ in this (p = {found.common.p:.2f}): expect the same of each."
+        return f"The effect differs between personas (Q = {found.common.q:.1f}, p = {found.common.p:.3f})."
+    return f"No significant difference between personas (p = {found.common.p:.2f}): expect the same effect for each."
 
 
 def sentence(one: Effect, found: Comparison) -> str:
-    """Say what may be said of one persona, or of everybody."""
+    """State the effect on one persona, or on everyone."""
     who = "Everyone" if one.persona == EVERYONE else one.persona
-    than = "the holdout" if found.question.control == HOLDOUT else f"with “{found.question.control}”"
-    with_what = "" if found.question.control == HOLDOUT else f" with “{found.question.treated}”"
     if one.verdict == "nobody":
-        return f"{who}: nothing to compare, one side has nobody."
-    points = (
-        f"{100 * one.difference:+.1f} points, 95% interval {_points(one.interval.low)} to {_points(one.interval.high)}"
-    )
-    verb = VERBS[one.metric]
+        return f"{who}: nothing to compare, one variant has no contacts."
+    rate, versus = RATES[one.metric], contrast(found)
+    effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, found)})"
     if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:
-        worst = f"at worst {_points(one.interval.high)} points more ({points}{_early(found)})."
-        known = (
-            f"no sign that more {verb};" if one.verdict == "none" else f"not enough data to rule out that more {verb}:"
-        )
-        return f"{who}: {known} {worst}"
+        known = "no significant rise in" if one.verdict == "none" else "not enough data to rule out a rise in"
+        return f"{who}: {known} {rate}, at most {points(one.interval.high)} pp: {effect}."
     if one.verdict in {"more", "less"}:
-        much = f"{abs(100 * one.difference):.1f} points {one.verdict}"
-        interval = f"95% interval {_points(one.interval.low)} to {_points(one.interval.high)}"
-        return f"{who} {verb} {much}{with_what} than {than}, {interval}{_early(found)}."
+        return f"{who}: {rate} {effect}."
     if one.verdict == "too_few":
-        return (
-            f"{who}: not enough data ({points}); needs {one.more:,} more people an arm to see a rise of "
-            f"{counted(found.question.worth)}{_early(found)}."
-        )
+        needed = f"{one.more:,} more contacts per variant to detect {counted(found.question.worth)}"
+        return f"{who}: not enough data on {rate}: {effect}; {needed}."
     if not one.interval.low <= 0 <= one.interval.high:
-        return f"{who}: {points} in who {verb}{_early(found)}, which may be chance when all are looked at together."
-    return f"{who}: no evidence of a difference in who {verb} ({points}{_early(found)})."
+        return f"{who}: {rate} {effect}, not significant after correction for multiple comparisons."
+    return f"{who}: no significant difference in {rate}: {effect}."
+
+
+def contrast(found: Comparison) -> str:
+    """Return what is compared: “b” vs “a”, or “b” vs the holdout."""
+    return f"“{found.question.treated}” {versus(found)}"
+
+
+def versus(found: Comparison) -> str:
+    """Return the control: vs “a”, or vs the holdout."""
+    return "vs the holdout" if found.question.control == HOLDOUT else f"vs “{found.question.control}”"
 
 
 def counted(share: float) -> str:
-    """Return a difference of rates in points, as people say it."""
-    return "1 point" if abs(share - 0.01) < 1e-9 else f"{100 * share:g} points"  # noqa: PLR2004 - what floats lose
+    """Return an effect size in percentage points, without a sign."""
+    return f"{100 * share:g} pp"
+
+
+def points(share: float) -> str:
+    """Return a difference of rates in percentage points, with its sign and without the unit."""
+    return f"{100 * share:+.1f}"
 
 
 def offer_sentence(best: Best) -> str:
-    """Say which of the offers that were compared a persona gets best, or that nobody can tell yet."""
+    """Name the best offer of a persona, or say that none is significantly better."""
+    offers = listed(cell.offer for cell in best.offers)
     if best.supported:
         return (
-            f"{best.persona}: “{best.best.offer}” works best of {listed(cell.offer for cell in best.offers)} "
-            f"({best.best.expected:.1%} expected again; {lead(best)}; {carried(best)})."
+            f"{best.persona}: “{best.best.offer}” is the best of {offers}: {lead(best)}. "
+            f"Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
         )
     return (
-        f"{best.persona}: no offer of {listed(cell.offer for cell in best.offers)} is better for sure yet "
-        f"(p = {best.p:.2f}; {carried(best)}); go on testing."
+        f"{best.persona}: no significant winner among {offers} yet (p = {best.p:.2f}). {carried(best)}. Keep testing."
     )
 
 
 def lead(best: Best) -> str:
-    """Say how far the best offer is before the one that is hardest to tell from it."""
-    return (
-        f"{100 * best.difference:.1f} points more than “{best.rival}”, 95% interval {_points(best.lead.low)} to "
-        f"{_points(best.lead.high)}{', valid at every look' if best.early else ''}"
-    )
+    """State the lead of the best offer over its closest rival."""
+    peeking = INTERIM if best.early else ""
+    low, high = _points(best.lead.low), _points(best.lead.high)
+    return f"{points(best.difference)} pp vs “{best.rival}” (95% CI {low} to {high}{peeking})"
 
 
 def carried(best: Best) -> str:
-    """Name the comparisons that carry what is said, with the people of each offer."""
+    """Name the comparisons behind a result, with the contacts of each offer."""
     wanted = [best.best.offer, best.rival] if best.direct else [cell.offer for cell in best.offers]
     told = []
     for one in best.trials[:CARRIED]:
         people = one.people()
-        told.append(f"{one.name}: " + ", ".join(f"{people[name]:,} “{name}”" for name in wanted if name in people))
-    more = f" and {len(best.trials) - CARRIED} more" if len(best.trials) > CARRIED else ""
-    through = "" if best.direct else ", never side by side but through offers that these share"
-    return f"compared in {'; '.join(told)}{more}{through}"
+        told.append(f"{one.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
+    if len(best.trials) > CARRIED:
+        told.append(f"{len(best.trials) - CARRIED} more")
+    through = "" if best.direct else "; an indirect comparison, through offers that they share"
+    return f"Based on {', '.join(told)}{through}"
 
 
 def apart_sentence(persona: str, groups: Sequence[Sequence[str]]) -> str:
-    """Name the offers that a persona never had compared with each other."""
+    """Name the offers that were never compared with each other for a persona."""
     shown = [listed(group, word="or") for group in groups[:GROUPS]]
-    more = f", nor with {len(groups) - GROUPS} others" if len(groups) > GROUPS else ""
-    return f"{persona}: never compared were {' with '.join(shown)}{more}."
+    more = f" or {len(groups) - GROUPS} other groups" if len(groups) > GROUPS else ""
+    return f"{persona}: not compared yet: {' with '.join(shown)}{more}."
 
 
 def listed(names: Iterable[str], *, word: str = "and") -> str:
-    """Return names in quotes, as people list them."""
+    """Return names in quotation marks, as a list in a sentence."""
     quoted = [f"“{name}”" for name in names]
     return f" {word} ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 
 
+def _interval(one: Effect, found: Comparison) -> str:
+    return f"{_points(one.interval.low)} to {_points(one.interval.high)}{INTERIM if found.question.early else ''}"
+
+
 def _points(share: float) -> str:
     return f"{100 * share:.1f}"
-
-
-def _early(found: Comparison) -> str:
-    return ", valid at every look" if found.question.early else ""

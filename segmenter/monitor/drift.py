@@ -1,4 +1,4 @@
-"""Have people or their answers changed since the reference? Counts in, verdicts out.
+"""Drift detection: PSI, chi-squared, CUSUM. Counts in, verdicts out.
 
 Population drift: the population stability index of traits, scores and shares (PSI; its thresholds .1 and .25 are a
 convention without an error rate: Yurdakul & Naranjo 2020, so chance is added to ours). Concept drift: a segment
@@ -14,20 +14,20 @@ from math import erfc, log, sqrt
 from segmenter.stats.multiplicity import Measured, standing
 
 WATCH = 0.1
-"""PSI below which a change is never called drift (convention)."""
+"""PSI (population stability index) below which there is no drift (convention)."""
 CERTAINTY = 0.999
-"""Of the chi-squared distribution that PSI follows without drift: one false alarm in a thousand looks."""
+"""Quantile of PSI without drift (chi-squared): one false alarm in 1,000 checks."""
 CONTINUITY = 0.5  # added to every bin: an empty one has a logarithm
 SLACK, DECISION = 0.5, 5.0
-"""Of the CUSUM, in standard errors: changes of one standard error are found (Page 1954; Montgomery, table 9.4)."""
+"""CUSUM allowance and limit in standard errors: detects changes of one (Page 1954; Montgomery, table 9.4)."""
 LEAST_MOVE = 0.05
-"""A share or a mean confidence that moves by less than five points is no finding, however many people there are."""
+"""Changes of a share or of mean confidence below 5 pp are not reported, however significant."""
 SURE = 0.001  # p-value below which such a move is more than chance
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How the distribution of one trait or score differs from the reference.
+    """Drift of one trait or score against the reference.
 
     Attributes:
         psi: Over the values that the reference knew.
@@ -91,7 +91,7 @@ def drift(reference: Mapping[str, int], present: Mapping[str, int]) -> Drift:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """How many of the people who were asked answered: bought, clicked, said yes."""
+    """Responses: people asked, and how many of them bought, clicked or said yes."""
 
     people: int
     answers: int
@@ -104,7 +104,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """How the response of one segment differs from the reference.
+    """Change of one segment's response rate against the reference.
 
     Attributes:
         z: Of the two-proportion test, pooled; above 0: more than before.
@@ -145,7 +145,7 @@ def responses(reference: Mapping[str, Answered], present: Mapping[str, Answered]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What mailing adds to one segment, before and now.
+    """Incremental response of one segment, before and now.
 
     Attributes:
         stands: Whether it is another when all segments are looked at together.
@@ -205,7 +205,7 @@ def slow_change(reference: Answered, later: Sequence[Answered]) -> int | None:
 
 
 def share_moved(before: Answered, now: Answered) -> bool:
-    """Tell whether a share (of unclassified people) moved by five points or more, and by more than chance."""
+    """Whether a share (of unclassified people) changed by 5 pp or more, and significantly."""
     _, p = two_proportions(before, now)
     return p < SURE and abs(now.rate - before.rate) >= LEAST_MOVE
 
@@ -220,7 +220,7 @@ class Spread:
 
 
 def mean_moved(before: Spread, now: Spread) -> bool:
-    """Tell whether a mean (of confidence) moved by five points or more, and by more than chance (Welch's z)."""
+    """Whether a mean (of confidence) changed by 5 pp or more, and significantly (Welch's z)."""
     moved = abs(now.mean - before.mean)
     if not before.people or not now.people or moved < LEAST_MOVE:
         return False

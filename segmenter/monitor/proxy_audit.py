@@ -1,4 +1,4 @@
-"""Do segments and traits give a sensitive flag away? How well it can be predicted, and who gets the offer.
+"""Proxy audit: how well segments and traits predict a sensitive attribute, and the four-fifths rule on offers.
 
 The flag is supplied for the audit only. Nothing here keeps it: what comes out are rates of groups.
 """
@@ -29,7 +29,7 @@ LETTING_ITERATE = 5000
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How well one set of columns tells a group from all others.
+    """Predictability (AUC) of a group from one set of columns.
 
     Attributes:
         group: The flag's value.
@@ -51,7 +51,7 @@ class Separation:
 
 @dataclass(frozen=True, slots=True)
 class OfferRate:
-    """How much of each group is in one segment (gets its offer).
+    """Share of each group in one segment (who gets its offer).
 
     Attributes:
         rates: By group.

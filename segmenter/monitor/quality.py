@@ -1,4 +1,4 @@
-"""Are the data fit to decide? What is missing, impossible, unreadable or twice there; Ibis in, one row a table out."""
+"""Data quality: missing, impossible, unreadable and duplicate data; Ibis in, one row per table out."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from segmenter.traits.windows import typed
 Light = Literal["green", "amber", "red"]
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-"""Nothing that a company knows of a living customer happened before; files that lack a date often say year 1."""
+"""Earliest plausible date; files without a date often say year 1."""
 AHEAD = timedelta(days=3650)
-"""A date that a platform holds (a renewal, a birthday to come) may lie ahead, but not by more than ten years."""
+"""Latest plausible date of a property (a renewal): ten years ahead."""
 CLOCKS_APART = timedelta(days=1)  # a moment of which only the day is known may seem to lie ahead
 SOME_IMPOSSIBLE, MOSTLY = 0.01, 0.5
-"""Of a trait's known values: more than 1% impossible is amber, more than half is red."""
+"""Share of impossible values of a trait: above the first amber, above the second red."""
 SHOWN = 24  # characters of an example
 
 
 @dataclass(frozen=True, slots=True)
 class TraitQuality:
-    """What one trait's values are like.
+    """Data quality of one trait.
 
     Attributes:
-        people: Persons who were measured.
+        people: Everyone who was measured.
         missing: Of them, those without a value. Where nothing happened there is nothing to tell: no fault by itself.
         impossible: Those whose value can't be.
     """
@@ -42,12 +42,12 @@ class TraitQuality:
 
     @property
     def share_missing(self) -> float:
-        """Of all persons."""
+        """Share of all people."""
         return self.missing / self.people if self.people else 0.0
 
     @property
     def share_impossible(self) -> float:
-        """Of the values that are known."""
+        """Share of impossible values among known ones."""
         known = self.people - self.missing
         return self.impossible / known if known else 0.0
 
@@ -111,11 +111,11 @@ class Fault:
     mend: str
 
 
-AHEAD_OF_NOW, TOO_EARLY = "lie in the future", "are older than 1900"
-FIX_TIMES = "Correct the dates where the data come from, then run `personasync pull --full`."
-FIX_AMOUNTS = "Mark returns as cancelled where the orders come from; until then they lower the revenue of their buyers."
+AHEAD_OF_NOW, TOO_EARLY = "have future dates", "have dates before 1900"
+FIX_TIMES = "Fix the dates in the source, then run `personasync pull --full`."
+FIX_AMOUNTS = "Mark returns as cancelled in the source; until then they lower the revenue of their buyers."
 MOMENTS = {"contacts": "created_at", "orders": "at", "deliveries": "at", "engagements": "at", "survey_answers": "at"}
-"""When something happened, by table."""
+"""Event time column, by table."""
 
 
 def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
@@ -135,9 +135,7 @@ def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
 def moment_faults(table: str, figures: Mapping[str, Any]) -> list[Fault]:
     """Return what the row of `moment_figures` says."""
     found = [
-        Fault(
-            table, f"{MOMENTS[table]} of {figures[count]:,} rows {what}", figures[count], figures[example] or "", mend
-        )
+        Fault(table, f"{figures[count]:,} rows {what}", figures[count], figures[example] or "", mend)
         for count, example, what, mend in (
             ("early", "earliest", TOO_EARLY, FIX_TIMES),
             ("late", "latest", AHEAD_OF_NOW, FIX_TIMES + " Until then they do not count."),
@@ -179,8 +177,8 @@ def unreadable_faults(figures: Mapping[str, Any], mapped: Sequence[MappedTrait])
     for place, trait in enumerate(mapped):
         rows = figures[f"rows_{place}"]
         if rows:
-            what = f"{trait.property} of {rows:,} contacts of {trait.connection} is no {trait.type}"
-            mend = f"Correct it there, or map [traits.{trait.name}] as text; until then these people have no value."
+            what = f"{trait.property} of {rows:,} contacts of {trait.connection} is not a {trait.type}"
+            mend = f"Fix it there, or map [traits.{trait.name}] as text; until then these contacts have no value."
             found.append(Fault("contacts", what, rows, _shown(figures[f"example_{place}"]), mend))
     return found
 
@@ -193,14 +191,14 @@ def _shown(text: str) -> str:
 
 
 def duplicate_figures(contacts: Table, links: Table) -> tuple[Table, Table]:
-    """Count people who may be twice there: two tables of one row each, column ``n``.
+    """Count duplicates: two tables of one row each, column ``n``.
 
     Args:
         contacts: Versions in force.
         links: Columns ``contact_key``, ``person_id``.
 
     Returns:
-        Addresses that several persons have; persons with several contacts of one connection.
+        Addresses shared by several people; people with several contacts of one connection.
     """
     active = contacts.filter(contacts.state == "active")
     key = active.connection.concat(":", active.platform_id)
@@ -219,17 +217,17 @@ def duplicate_faults(addresses: int, persons: int) -> list[Fault]:
     found = [
         Fault(
             "contacts",
-            f"{addresses:,} addresses belong to several persons",
+            f"{addresses:,} addresses belong to several people",
             addresses,
             "",
             "Run `personasync pull --full`, which joins them.",
         ),
         Fault(
             "contacts",
-            f"{persons:,} persons have several contacts on one platform",
+            f"{persons:,} people have duplicates on one platform",
             persons,
             "",
-            "Merge them there; until then each of them gets the same persona.",
+            "Merge them there; until then each duplicate gets the same persona.",
         ),
     ]
     return [fault for fault in found if fault.rows]

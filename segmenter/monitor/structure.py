@@ -1,8 +1,8 @@
-"""Do segments that were found still hold for the people of today? Structural drift, against what chance allows.
+"""Structural drift: whether a segmentation is still found in today's data.
 
-Three things can happen to a segmentation: its borders lie elsewhere now (segments found anew among today's people put
-them together otherwise), it comes apart (a segment does not come again any more: two became one), or there is one more
-(the next number of segments holds now, and did not before). Each is compared with what drawing the people anew would do
+Three things can happen to a segmentation: its borders lie elsewhere now (segments recalculated on today's people put
+them together otherwise), it comes apart (a segment is not stable any more: two became one), or there is one more
+(the next number of segments holds now, and did not before). Each is compared with what resampling the people would do
 by itself: SCIENCE.md 3.2 and 5.
 """
 
@@ -22,9 +22,9 @@ from segmenter.stats.item_matrix import Items, Labels, coded
 from segmenter.stats.kmeans import Rows
 
 SAME_SEGMENTS = 0.6
-"""Agreement (adjusted Rand) of old and new labels above which nothing is said, however surely it fell."""
+"""Agreement (adjusted Rand index) of old and new labels above which there is no alarm."""
 FALLEN: Sequence[tuple[float, float]] = ((TRUSTED, 0.1), (VALID, 0.2))
-"""A segment's stability is told when it is below the first, and fell by more than the second."""
+"""Stability alarm: below the first value, and a fall of more than the second."""
 RISE = 0.1  # by so much the stability of the next number of segments must have risen to be told
 MANY = 1_000  # people: more don't make segments steadier
 EFFORT = Effort(100, 5)
@@ -33,7 +33,7 @@ STARTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was known of the segments when they were found.
+    """Reference figures of the segments, from when they were found.
 
     Attributes:
         people: Among whom.
@@ -52,11 +52,11 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """How segments that were found meet those of today.
+    """Comparison of accepted segments with recalculated ones.
 
     Attributes:
         people: Of today.
-        agreement: Of the old segments and of those found anew (adjusted Rand).
+        agreement: Of the old segments and of the recalculated ones (adjusted Rand index).
         threshold: Below which it is an alarm: the convention, or less where chance allows less.
         stability: SLSw of the least stable segment of today.
         following: A(k + 1) today, 0 where stability breaks after k, or a segment of it would be too small or unstable.
@@ -82,7 +82,7 @@ class Structure:
 
     @property
     def dissolved(self) -> bool:
-        """Whether a segment does not come again any more; of few people nobody can tell."""
+        """Whether a segment is not stable any more; never with few people."""
         fall = self.before.stability - self.stability
         return not self.few and any(self.stability < level and fall > step for level, step in FALLEN)
 
@@ -98,28 +98,28 @@ class Structure:
         return self.moved or self.dissolved or self.one_more
 
     def sentences(self) -> list[str]:
-        """Say what happened, one sentence each; nothing where the segments still hold."""
+        """Return one sentence per structural change; none while the segments are stable."""
         told = []
         if self.moved:
             told.append(
-                f"segments found anew agree with these by {self.agreement:.2f} only ({self.threshold:.2f} is the least "
-                "that the same people would give)"
+                f"recalculated segments agree with these by {self.agreement:.2f} only (at least {self.threshold:.2f} "
+                "expected)"
             )
         if self.dissolved:
             told.append(
-                f"a segment does not come again any more (stability {self.stability:.2f}, it was "
-                f"{self.before.stability:.2f}): two may have become one"
+                f"a segment is not stable any more (stability {self.stability:.2f}, was "
+                f"{self.before.stability:.2f}): two may have merged"
             )
         if self.one_more:
             told.append(
-                f"{self.before.k + 1} segments hold now (agreement {self.following:.2f}, it was "
+                f"{self.before.k + 1} segments are stable now (agreement {self.following:.2f}, was "
                 f"{self.before.following or 0:.2f}): there may be a new one"
             )
         return told
 
 
 def structure(items: Items, old: Labels, before: Before, rng: Generator, effort: Effort = EFFORT) -> Structure:
-    """Find the segments anew among the people of today, and compare.
+    """Recalculate the segments on the people of today, and compare.
 
     Args:
         items: Today's base: the items or traits that the segments were found on.

@@ -1,4 +1,4 @@
-"""What can be wrong with template fields and with the copy that people wrote for them."""
+"""Checks of template fields and of their copy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FROM: Mapping[FieldKind, frozenset[TraitType]] = {
 
 
 def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purpose: Purpose) -> None:
-    """Look at where fields get their values from.
+    """Validate the sources of template fields.
 
     Raises:
         DefinitionError: A trait that does not exist, that the field's type can't show, or that is sensitive and has no
@@ -40,7 +40,7 @@ def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purp
         if template.level == "individual" and template.trait is None:
             raise DefinitionError('personalize = "individual" needs a trait: trait = "favourite_category"', where=where)
         if (template.type == "choice") != bool(template.options):
-            raise DefinitionError('options belong to type = "choice", and it needs some', where=where)
+            raise DefinitionError('options go with type = "choice", which needs at least one', where=where)
         if template.trait is not None:
             _check_trait(template, template.trait, catalogue, purpose, where=where)
 
@@ -53,15 +53,15 @@ def _check_trait(template: TemplateField, name: str, catalogue: Catalogue, purpo
     if kind not in FROM[template.type]:
         fitting = next(field for field, kinds in FROM.items() if kind in kinds)
         raise DefinitionError(
-            f"the trait {name!r} is a {kind}, which a field of type {template.type} can't show; "
-            f'write type = "{kind if kind in FROM else fitting}"',
+            f"the trait {name!r} is a {kind}, which a field of type {template.type} can't show; use "
+            f'type = "{kind if kind in FROM else fitting}"',
             where=where,
         )
     refuse_sensitive([name], catalogue, purpose, where=where)
 
 
 def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField]) -> None:
-    """Look at everything that people wrote for templates.
+    """Validate the copy of template fields.
 
     Raises:
         DefinitionError: Copy for a field that does not exist, longer than a platform keeps or the template has room
@@ -78,14 +78,14 @@ def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField])
                 raise DefinitionError(f"there is no such field; personas.toml defines: {listed}", where=where)
             if connection and connection not in fields[name].targets:
                 listed = ", ".join(fields[name].targets) or "none"
-                raise DefinitionError(f"the field is on no connection {connection!r}; it is on: {listed}", where=where)
+                raise DefinitionError(f"the field is not on connection {connection!r}; it is on: {listed}", where=where)
             _check_text(text, fields[name], where=where)
 
 
 def _check_text(text: str, template: TemplateField, *, where: str) -> None:
     size = len(text.encode())
     if size > TEXT_BYTES:
-        raise DefinitionError(f"the text has {size} bytes, Mailchimp keeps {TEXT_BYTES}; shorten it", where=where)
+        raise DefinitionError(f"the text has {size} bytes; Mailchimp keeps {TEXT_BYTES}. Shorten it", where=where)
     if len(text) > template.max_length:
         most = template.max_length
         raise DefinitionError(
@@ -93,7 +93,7 @@ def _check_text(text: str, template: TemplateField, *, where: str) -> None:
         )
     found = INJECTION.search(text)
     if found:
-        raise DefinitionError(f"{found.group()!r} would be executed by a template instead of printed", where=where)
+        raise DefinitionError(f"{found.group()!r} would run as template code instead of being printed", where=where)
     problem = _bad_value(text, template) if text else ""
     if problem:
         raise DefinitionError(problem, where=where)
@@ -101,13 +101,13 @@ def _check_text(text: str, template: TemplateField, *, where: str) -> None:
 
 def _bad_value(text: str, template: TemplateField) -> str:
     if template.type == "url" and not re.fullmatch(r"https?://[^\s<>\"']+", text):
-        return f"{text!r} is no web address (https://...)"
+        return f"{text!r} is not a URL (https://...)"
     if template.type == "number" and not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text):
-        return f"{text!r} is no number (digits and one point)"
+        return f"{text!r} is not a number (digits and one decimal point)"
     if template.type == "date" and not _is_date(text):
-        return f"{text!r} is no date (2027-01-31)"
+        return f"{text!r} is not a date (2027-01-31)"
     if template.type == "choice" and text not in template.options:
-        return f"{text!r} is none of the options: {', '.join(template.options)}"
+        return f"{text!r} is not one of the options: {', '.join(template.options)}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What reads as if somebody had looked over one's shoulder: values, audiences and mails, each with reason and mend.
+"""Creepiness checks: values, audiences and emails that feel too personal, each with a reason and a fix.
 
 Personal is what a reader expects the sender to know; creepy is what makes them ask how the sender knew. Nothing here
 changes a value: it is judged, and `segmenter.personalize.fields` shows or holds back what was judged.
@@ -29,7 +29,7 @@ NEVER_SHOWN: tuple[Reason, ...] = ("sensitive",)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a workspace allows.
+    """Limits of a workspace on personalization.
 
     Attributes:
         max_individual: Most values of the reader's own in one mail.
@@ -50,7 +50,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a trait's value rests on.
+    """Evidence behind a trait's value.
 
     Attributes:
         names: What it names back to the person, if it does.
@@ -184,23 +184,27 @@ def of_value(
     held = reason in limits.held_back
     trait = template.asked or ""
     why: Mapping[str, str] = {
-        "sensitive": f"{trait} says something about health, religion, children or the like",
-        "recent": f"{trait} names what they bought or looked at within {limits.recent_days:g} days, as if watched",
-        "once": f"{trait} names back what they did fewer than {limits.min_times} times, as if it were theirs",
-        "old": f"{trait} rests on what they did more than {limits.max_age_days:g} days ago",
+        "sensitive": f"{trait} reveals sensitive data, such as health, religion or children",
+        "recent": (
+            f"{trait} mentions a purchase or view within {limits.recent_days:g} days, which may feel like being watched"
+        ),
+        "once": f"{trait} mentions something they did fewer than {limits.min_times} times, too few for a preference",
+        "old": f"{trait} is based on behavior more than {limits.max_age_days:g} days old",
     }
     mends: Mapping[str, str] = {
-        "sensitive": f'If it may be said, personasync.toml needs: [sensitive] purpose = "...", allow = ["{trait}"].',
-        "recent": "Set [personalize] recent_days lower if that is welcome",
-        "once": "Set [personalize] min_times lower if once is enough",
-        "old": "Set [personalize] max_age_days higher if that still holds",
+        "sensitive": (
+            f'If this is allowed, add to personasync.toml: [sensitive] purpose = "...", allow = ["{trait}"].'
+        ),
+        "recent": "Lower [personalize] recent_days if this is fine",
+        "once": "Lower [personalize] min_times if this is enough",
+        "old": "Raise [personalize] max_age_days if this is still relevant",
     }
     mend = mends[reason]
     if reason != "sensitive":
-        mend += "." if held else ', or creepy = "fallback": they get the persona\'s copy or the fallback instead.'
-    shown = "gets the persona's copy or the fallback instead" if held else "is shown that"
+        mend += "." if held else ', or set creepy = "fallback" to show the persona\'s copy or the fallback instead.'
+    shown = "gets the persona's copy or the fallback instead" if held else "sees this"
     who = "1 person" if people == 1 else f"{people:,} people"
-    shown = shown if people == 1 else shown.replace("gets", "get").replace("is shown", "are shown")
+    shown = shown if people == 1 else shown.replace("gets", "get").replace("sees", "see")
     return Concern(
         reason,
         f"field {template.name!r}, persona {persona!r}",
@@ -225,9 +229,10 @@ def of_audiences(audiences: Mapping[str, int], limits: Limits, *, what: str = "p
         Concern(
             "audience",
             f"{what} {name!r}",
-            f"{count:,} {'person gets' if count == 1 else 'people get'} words of their own, min_audience is "
-            f"{limits.min_audience}: so few feel singled out, and can be told apart.",
-            "Join it with another, or set [personalize] min_audience lower.",
+            f"{count:,} {'person gets' if count == 1 else 'people get'} copy of their own; "
+            f"min_audience is {limits.min_audience}. Groups this small feel singled out and can be "
+            "identified.",
+            "Merge it with another, or lower [personalize] min_audience.",
             count,
             name if what == "persona" else "",
         )
@@ -250,9 +255,9 @@ def of_mail(tokens: Mapping[str, int], limits: Limits) -> list[Concern]:
         Concern(
             "tokens",
             f"line {list(tokens.values())[limits.max_individual]}",
-            f"the mail prints {len(tokens)} values of the reader's own, max_individual is {limits.max_individual}: "
-            f"{listed}. It reads like a file on somebody.",
-            "Keep those that help the reader, or set [personalize] max_individual higher.",
+            f"the email shows {len(tokens)} individual values, max_individual is "
+            f"{limits.max_individual}: {listed}. This may feel intrusive.",
+            "Keep the values that help the reader, or raise [personalize] max_individual.",
         )
     ]
 
@@ -268,13 +273,13 @@ def of_fields(
         place, rests = f"field {name!r}", evidence(template.asked, catalogue)
         if purpose.allows(template.asked):
             why = "" if template.asked in NEXT else why_sensitive(template.asked, catalogue)
-            message = f"it prints a sensitive trait ({why or 'its values may be'}) into mails, which others may see."
-            mend = 'personalize = "persona" keeps it out of mails.'
+            message = f"it shows a sensitive trait ({why or 'its values may be'}) in emails, which others may see."
+            mend = 'personalize = "persona" keeps it out of emails.'
             found.append(Concern("sensitive", place, message, mend))
         if rests.names and "recent" not in limits.held_back:
             reason: Reason = "recent" if rests.names == "bought" else "once"
             what = "bought last" if rests.names == "bought" else "looked at, even once"
-            message = f"{template.asked} names back what somebody {what}."
-            mend = 'Set [personalize] creepy = "fallback", so that nobody is told what is too fresh or happened once.'
+            message = f"{template.asked} mentions what the reader {what}."
+            mend = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
             found.append(Concern(reason, place, message, mend))
     return found

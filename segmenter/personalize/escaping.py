@@ -1,4 +1,4 @@
-"""Make text that stems from contacts harmless where a template prints it: no merge tag, no HubL, no HTML, no new line.
+"""Escaping: contact data that prints as plain text in a template (no merge tag, HubL, HTML or line break).
 
 Platforms print the value of a field as it is, in the body, in an attribute or in the subject. So every character that
 could begin or end something there gives way to one that looks like it; people read the same.

@@ -1,4 +1,4 @@
-"""What each person's fields shall show: persona copy, individual values, and facts about the assignment."""
+"""Field values of each person: persona copy, individual values, and assignment details."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class OwnedField:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of people besides their assignment, and who may be addressed how.
+    """People's traits for individual values, and the limits on them.
 
     Attributes:
         people: Columns ``person_id``, ``consent``, and the traits that fields ask for; beside each ``creepy_TRAIT``:
@@ -90,7 +90,7 @@ def values_wanted(
     copies: Table | None = None,
     known: Known | None = None,
 ) -> Table:
-    """Return what every assigned or unclassified person's fields shall show, on every connection.
+    """Return the field values of every assigned or unclassified person, on every connection.
 
     Args:
         assignments: Versions in force (`connectors.records.ASSIGNMENTS`).
@@ -138,7 +138,7 @@ def creepy_values(
 
 
 def _told(assignments: Table, copies: Table | None, known: Known | None) -> Table:
-    """Who is assigned what, whose copy they get, and what is known of them."""
+    """Assignments with the persona whose copy people get, and their traits."""
     told = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
     generic: Any = ibis.literal(False)  # noqa: FBT003 - an expression
     if copies is not None:

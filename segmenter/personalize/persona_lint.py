@@ -26,7 +26,7 @@ class Remark:
     def sentence(self) -> str:
         """Return it in words."""
         whose = f"persona {self.persona!r}, {self.part}" if self.persona else self.part
-        return f"{whose}: {self.found.word!r} is about {self.found.family}; nobody should read that in a mail or a CRM"
+        return f"{whose}: {self.found.word!r} is about {self.found.family}; don't use it in emails or the CRM"
 
 
 def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> list[Remark]:

@@ -1,4 +1,4 @@
-"""Personas: the described person who stands for one or more segments."""
+"""Persona definitions, and the mapping of segments to personas."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Persona:
     Attributes:
         slug: The value that the platforms store; stable while name and story change.
         segments: Names of the segments that the persona stands for.
-        story: Invented, like quote and picture: people write them, and nothing is computed from them.
+        story: Written by the team, like quote and picture, and nothing is computed from them.
         fields: Copy for the template fields, by field name.
         on: Copy for one connection only: by field name and connection. It goes before the other.
         alias: What a platform calls its own persona of that kind, where it is called differently there.
@@ -61,13 +61,13 @@ def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[s
     for persona in personas:
         where = f"persona {persona.slug!r}"
         if persona.slug == UNCLASSIFIED:
-            raise DefinitionError(f"the name {UNCLASSIFIED!r} is kept for people without a segment", where=where)
+            raise DefinitionError(f"the name {UNCLASSIFIED!r} is reserved for people without a segment", where=where)
         for segment in persona.segments:
             if segment not in known:
                 raise DefinitionError(f"there is no segment {segment!r}", where=where)
             if segment in direct:
                 raise DefinitionError(
-                    f"segment {segment!r} belongs to persona {direct[segment]!r} already", where=where
+                    f"segment {segment!r} already belongs to persona {direct[segment]!r}", where=where
                 )
             direct[segment] = persona.slug
     found = {}

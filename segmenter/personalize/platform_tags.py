@@ -1,4 +1,4 @@
-"""The tags that a platform fills in itself, whoever reads the mail: links, dates, the sender's own data.
+"""System tags that the platform fills in itself: links, dates, sender data.
 
 Mailchimp's are those that its help pages call system merge tags, HubSpot's the variables of its e-mail templates. What
 a preview can't know of them (the list's address, a coupon) stands in square brackets, so that nobody takes it for text.

@@ -1,4 +1,4 @@
-"""Read a mail template in either platform's language, render it for one person, and say what is wrong with it.
+"""Email template parser and renderer for Mailchimp merge tags and HubL, with problems by line.
 
 Mailchimp: ``*|TAG|*`` and ``*|IF:TAG=x|* ... *|ELSEIF:|* ... *|ELSE:|* ... *|END:IF|*``. HubL: ``{{ contact.name }}``,
 ``{{ personalization_token("contact.name", "default") }}``, ``{% if contact.name == "x" %}`` with elif, else and endif.
@@ -31,7 +31,7 @@ MERGE_TAG = re.compile(r"[A-Z][A-Z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong, and where: line and column count from 1."""
+    """A problem of a template, with its place: line and column count from 1."""
 
     line: int
     column: int
@@ -177,7 +177,7 @@ class _Reader:
             asked = Asked(name, wanted if sign else None, (sign == "!=") != (word == "IFNOT"))
             self._branch(asked, found.start(), new=word != "ELSEIF")
         elif other := ANY_CONDITION.fullmatch(tag):
-            self._wrong(found.start(), f"the preview can't answer {found.group()!r}; shown is what stands without it")
+            self._wrong(found.start(), f"the preview can't evaluate {found.group()!r}; it shows the email without it")
             self._branch(NEVER, found.start(), new=other.group(1) != "ELSEIF")
         elif tag == "ELSE:":
             self._branch(None, found.start(), new=False)
@@ -189,9 +189,13 @@ class _Reader:
             self._own(tag, printed, found.start())
         else:
             if not MERGE_TAG.fullmatch(tag):
-                self._wrong(found.start(), f"{found.group()!r} is no merge tag: upper-case letters, digits, underscore")
+                self._wrong(
+                    found.start(), f"{found.group()!r} is not a merge tag (upper-case letters, digits, underscore)"
+                )
             elif len(tag) > MERGE_TAG_LENGTH:
-                self._wrong(found.start(), f"{tag} has {len(tag)} characters, a merge tag at most {MERGE_TAG_LENGTH}")
+                self._wrong(
+                    found.start(), f"{tag} has {len(tag)} characters; a merge tag can have at most {MERGE_TAG_LENGTH}"
+                )
             self._print(Printed(tag, found.group()), found.start())
 
     def _hubl_print(self, inner: str, found: re.Match[str]) -> None:
@@ -203,7 +207,7 @@ class _Reader:
         elif (printed := printed_by_hubspot(inner, self.today)) is not None:
             self._own(inner, printed, found.start())
         else:
-            self._wrong(found.start(), f"the preview doesn't know {found.group()!r}; it is left as it is")
+            self._wrong(found.start(), f"the preview doesn't support {found.group()!r}; it is shown unchanged")
             self._here().append(found.group())
 
     def _hubl_block(self, inner: str, found: re.Match[str]) -> None:
@@ -217,7 +221,7 @@ class _Reader:
         elif inner == "endif":
             self._close(found.start())
         else:
-            self._wrong(found.start(), f"the preview doesn't know {found.group()!r}; it is left as it is")
+            self._wrong(found.start(), f"the preview doesn't support {found.group()!r}; it is shown unchanged")
             self._here().append(found.group())
 
     def _print(self, part: Printed, at: int) -> None:
@@ -238,7 +242,7 @@ class _Reader:
             self._here().append(choice)
             self.open.append((choice, at))
         elif not self.open:
-            self._wrong(at, "there is no condition that this belongs to")
+            self._wrong(at, "no condition is open here")
             return
         self.open[-1][0].branches.append((asked, []))
 
@@ -246,7 +250,7 @@ class _Reader:
         if self.open:
             self.open.pop()
         else:
-            self._wrong(at, "there is no condition that this closes")
+            self._wrong(at, "no condition is open to close here")
 
     def _place(self, at: int) -> tuple[int, int]:
         return self.text.count("\n", 0, at) + 1, at - (self.text.rfind("\n", 0, at) + 1) + 1

@@ -1,4 +1,4 @@
-"""What may not decide without a named purpose: traits and words about special categories of data, and about children.
+"""Sensitive data: traits and words of special categories and about children, and the purpose they need.
 
 The families are those of GDPR Art. 9(1), from which data that allow to infer them are not exempt (CJEU C-184/20), and
 children. The lists are English and German, and can't be complete: `sensitive = true` on a trait adds to them, the
@@ -76,12 +76,12 @@ INNOCENT = (
 )
 """Phrases that hold a word of the lists and mean something else."""
 
-MEND = 'If there is a lawful purpose, write into personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
+MEND = 'If there is a lawful purpose, add to personasync.toml: [sensitive] purpose = "...", allow = ["{name}"].'
 
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """What the workspace says that sensitive traits are needed for.
+    """Declared purpose of sensitive traits, and the traits it allows.
 
     Attributes:
         text: The purpose; "" allows nothing.
@@ -182,5 +182,5 @@ def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpos
         reason = "" if purpose.allows(name) else why_sensitive(name, catalogue)
         if reason:
             raise DefinitionError(
-                f"the trait {name!r} is sensitive ({reason}) and may not decide. {MEND.format(name=name)}", where=where
+                f"the trait {name!r} is sensitive ({reason}) and can't be used. {MEND.format(name=name)}", where=where
             )

@@ -1,1 +1,1 @@
-"""What is true of a group's people: facts that differ from everybody, a typical member, and how sure all of it is."""
+"""Profiles of groups: distinctive traits, a typical member, credibility."""

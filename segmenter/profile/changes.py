@@ -1,4 +1,4 @@
-"""What changed between two versions of a persona: in its facts, beyond chance or not, and in what people wrote.
+"""Changes between two versions of a persona: measured traits (tested for significance) and written text.
 
 Both versions mostly look at the same people, whose figures go together; the tests take them for two samples, so they
 call a change real too seldom rather than too often.
@@ -28,10 +28,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is another than before.
+    """A change between two versions.
 
     Attributes:
-        part: "size", "facts", "segments", "typical member" or "confidence"; "invention" for what people wrote.
+        part: "size", "facts", "segments", "typical member" or "confidence"; "invention" for written text.
         verdict: "real" beyond chance, "noise" within it, "unknown" where it can't be tested, "other" for no figures.
         p: Of a tested change, after Benjamini & Hochberg over all that were tested together.
     """
@@ -48,12 +48,12 @@ def changes(before: Profile, now: Profile) -> list[Change]:
 
 
 def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
-    """Return what people wrote anew; see `segmenter.personalize.personas.Persona.invention`."""
+    """Return the changes of written text; see `segmenter.personalize.personas.Persona.invention`."""
     told = []
     for place in dict.fromkeys((*before, *now)):
         old, new = before.get(place, ""), now.get(place, "")
         if old != new:
-            words = f"“{new}”, was “{old}”" if old and new else f"“{new}” is new" if new else f"“{old}” is gone"
+            words = f"“{new}”, was “{old}”" if old and new else f"added “{new}”" if new else f"removed “{old}”"
             told.append(Change("invention", f"{place}: {words}.", "other"))
     return told
 
@@ -64,11 +64,11 @@ def _definition(before: Profile, now: Profile) -> Iterator[Change]:
         if name not in new:
             yield Change("segments", f"The persona no longer stands for {name}.", "other")
         elif name not in old:
-            yield Change("segments", f"The persona stands for {name} too.", "other")
+            yield Change("segments", f"The persona now also stands for {name}.", "other")
         elif old[name] != new[name]:
             yield Change(
                 "segments",
-                f"{name} is another segment: its rule is “{new[name].rule}”, was “{old[name].rule}”.",
+                f"{name} was redefined: rule “{new[name].rule}”, was “{old[name].rule}”.",
                 "other",
             )
 
@@ -85,7 +85,7 @@ def _judged(part: str, words: str, p: float | None) -> Change:
     if p is None:
         return Change(part, f"{words}.", "unknown")
     if p <= LEVEL:
-        return Change(part, f"{words}: more than chance explains.", "real", p)
+        return Change(part, f"{words}: significant.", "real", p)
     return Change(part, f"{words}: {NOISE}.", "noise", p)
 
 
@@ -95,7 +95,7 @@ Tested = tuple[str, str, float | None]
 def _size(before: Profile, now: Profile) -> Iterator[Tested]:
     old, new = (Responses(profile.trust.everybody, profile.trust.people) for profile in (before, now))
     if old != new:
-        words = f"{new.converted:,} people, {new.rate:.1%} of all; were {old.converted:,}, {old.rate:.1%}"
+        words = f"{new.converted:,} people, {new.rate:.1%} of all; was {old.converted:,}, {old.rate:.1%}"
         yield "size", words, _p_of_shares(old, new)
 
 
@@ -109,20 +109,20 @@ def _facts(before: Profile, now: Profile) -> Iterator[Tested]:
         if was and told:
             yield from _moved(was, told)
         elif told:
-            yield "facts", f"Said now: {subject(told)} {figure(told, told.here)}; it could not be told before", None
+            yield "facts", f"New: {subject(told)} {figure(told, told.here)}; not measurable before", None
         elif was:
-            why = "it is told in another way now" if any(one[0] == key[0] for one in new) else "too few people have it"
-            yield "facts", f"No longer said: {subject(was)} {figure(was, was.here)}; {why}", None
+            why = "measured differently now" if any(one[0] == key[0] for one in new) else "too few people"
+            yield "facts", f"No longer shown: {subject(was)} {figure(was, was.here)}; {why}", None
 
 
 def _moved(was: Fact, told: Fact) -> Iterator[Tested]:
     old, new = figure(was, was.here), figure(told, told.here)
-    moved = f"{subject(told)} {new}, was {old}" if old != new else f"{subject(told)} {new} as before"
+    moved = f"{subject(told)} {new}, was {old}" if old != new else f"{subject(told)} {new}, unchanged"
     p = _p_of_shares(_counts(was), _counts(told)) if told.kind == "share" else _p_of_medians(was, told)
     if told.said and not was.said:
-        yield "facts", f"Said now: {moved}", p
+        yield "facts", f"New: {moved}", p
     elif was.said and not told.said:
-        yield "facts", f"No longer said: {moved}, so it tells them from others too little", p
+        yield "facts", f"No longer distinctive: {moved}", p
     elif old != new:
         yield "facts", moved, p
 
@@ -164,7 +164,7 @@ def _typical(before: Profile, now: Profile) -> Iterator[Change]:
     told = [f"{meaning}: {new[meaning]}, was {old[meaning]}" for meaning in new if old.get(meaning, "") != new[meaning]
             if meaning in old]  # fmt: skip
     if told:
-        yield Change("typical member", f"The typical member is told anew ({'; '.join(told)}).", "other")
+        yield Change("typical member", f"The typical member changed ({'; '.join(told)}).", "other")
 
 
 def _grade(before: Profile, now: Profile) -> Iterator[Change]:

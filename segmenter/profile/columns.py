@@ -1,4 +1,4 @@
-"""One trait of many people as it is compared: codes of categories, or numbers."""
+"""Columns for group comparisons: one trait of many people as category codes or numbers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Trait
 
 TECHNICAL = ("logarithm", "hour", "currencies", "connections")
-"""Units of numbers that say nothing of people in a median: logarithms, hours that go round, counts of our own."""
+"""Units whose median says nothing: logarithms, hours of the day, internal counts."""
 
 SHRUNK = "_shrunk"
-"""Rates drawn towards everybody's are for models; of people one says what they did."""
+"""Smoothed rates are for models; profiles use raw rates."""
 
 WINDOW = re.compile(r"(_\d+d|_total)$")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

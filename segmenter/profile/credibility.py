@@ -1,4 +1,4 @@
-"""How far a persona may be believed: how many people it stands on, how sure they are of it, how firm the segment is."""
+"""Credibility of a persona: size, confidence, stability and data age, as a grade."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ STABLE, SHAKY = 0.75, 0.6
 """Jaccard over resamples: from .75 a segment is valid, below .6 not to be trusted (`fpc::clusterboot`)."""
 
 FRESH, AGED = 30.0, 90.0
-"""Days since the newest thing that was heard of anybody."""
+"""Days since the newest event of anyone."""
 
 DEFINED = frozenset({"rules", "declared"})
-"""Sources that define a segment: it is not found in data, so nothing can come apart when people are drawn anew."""
+"""Sources that define a segment, rather than find it in data: stability does not apply."""
 
 
 NAMES = {
-    "declared": "what they said themselves",
+    "declared": "declaration",
     "survey": "the survey",
     "model": "the model",
     "proposal": "the proposal",
@@ -34,7 +34,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What put people into the group: declared, survey, rules or model, and how sure it was on average."""
+    """A source of the group's assignments (declared, survey, rules, model), with its mean confidence."""
 
     name: str
     people: int
@@ -43,7 +43,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Stability:
-    """How firm one of the group's segments is, as `discover` found."""
+    """Stability of one of the group's segments, from `discover`."""
 
     segment: str
     proposal: str
@@ -52,7 +52,7 @@ class Stability:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The figures behind a persona's confidence.
+    """Credibility figures of a persona.
 
     Attributes:
         people: In the group; *everybody*: in all groups and in none.
@@ -95,23 +95,23 @@ class Trust:
         return min(grades, key=order.index)
 
     def sentences(self) -> list[str]:
-        """Return it in words, with the figures."""
+        """Return the grade and its figures as sentences."""
         share = self.people / self.everybody if self.everybody else 0.0
         told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
         told += [_source(one) for one in self.sources]
         if self.kept:
-            told.append(f"{self.kept:,} of them keep the segment although nothing confirms it any more.")
+            told.append(f"{self.kept:,} of them keep the segment although no source confirms it any more (hysteresis).")
         told += [_stability(one) for one in self.stability]
         if not self.sources:  # the unclassified are no segment
             pass
         elif not self.stability and self.defined:
-            told.append("The segment is defined, not found in data: nobody tested whether its people belong together.")
+            told.append("The segment is defined by rules, not found in data, so its stability is not tested.")
         elif not self.stability:
-            told.append("How firm the segment is was not tested: it comes from no accepted proposal of `discover`.")
+            told.append("Stability is not tested: the segment comes from no accepted proposal of `discover`.")
         if self.age_days is None:
-            told.append("No order, mail or visit was ever read: the facts rest on contact records alone.")
+            told.append("No order, email or visit was read: the traits rest on contact records alone.")
         else:
-            told.append(f"The newest order, mail or visit was {_days(self.age_days)} old when the facts were made.")
+            told.append(f"The newest order, email or visit was {_days(self.age_days)} old at the time of this profile.")
         return told
 
 
@@ -120,7 +120,7 @@ def _grade(value: float, strong: float, fair: float) -> Grade:
 
 
 def _size(people: int) -> str:
-    return "" if people >= ENOUGH else ", which is few" if people >= FEW else ", which is too few to build on"
+    return "" if people >= ENOUGH else ", a small group" if people >= FEW else ", too few to rely on"
 
 
 def _source(one: Source) -> str:
@@ -128,15 +128,15 @@ def _source(one: Source) -> str:
     if one.confidence is None:
         return f"{who}."
     if one.name == "rules":
-        return f"{who}: on average {one.confidence:.0%} of what the rules ask is known of them."
-    return f"{who}: on average {one.confidence:.0%} sure."
+        return f"{who}: on average {one.confidence:.0%} of the rules' traits are known."
+    return f"{who}: mean confidence {one.confidence:.0%}."
 
 
 def _stability(one: Stability) -> str:
     found = {
-        "strong": "the same people come together again when people are drawn anew",
-        "fair": "a pattern is there, who belongs to it is doubtful",
-        "weak": "it hardly comes again when people are drawn anew: do not build on it",
+        "strong": "stable when people are resampled",
+        "fair": "there is a pattern, but membership is uncertain",
+        "weak": "not stable when people are resampled: do not rely on it",
     }[_grade(one.jaccard, STABLE, SHAKY)]
     return f"Stability of {one.segment} {one.jaccard:.2f} (proposal {one.proposal}): {found}."
 

@@ -1,4 +1,4 @@
-"""Facts about groups of people: in which traits they differ from everybody, and by how much.
+"""Distinctive traits of groups: tests, effect sizes and an index against everyone.
 
 Three gates in this order. Do the groups differ in the trait at all: chi-squared or Kruskal-Wallis over all groups,
 Benjamini & Hochberg over all traits. Does this group differ from the rest in this value: tested within the traits that
@@ -24,19 +24,19 @@ from segmenter.stats.proportions import Responses, wilson
 from segmenter.traits.trait_families import Family
 
 FEWEST = 10
-"""People that a figure must be of, so that nobody can be recognised in it."""
+"""Minimum people per figure (privacy)."""
 
 SMALL_EFFECT = 0.05
-"""Cliff's delta below which a difference that is no marker is not worth a sentence: everything differs in a million."""
+"""Cliff's delta below which a difference is negligible, however significant."""
 
 MOST_VALUES = 30
 ANY = "any"
-"""The value of a count or a rate that most people have none of: whether it is above zero."""
+"""Category of a count or rate that is zero for most people: above zero or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One figure of a group beside everybody's.
+    """A distinctive trait: a figure of the group against everyone.
 
     Attributes:
         kind: "share" of people (of whom the trait is known) with a value, or "median".
@@ -50,7 +50,7 @@ class Fact:
         p: That the group is like everybody else in it.
         test: Over all groups, with its statistic and its *trait_p* after Benjamini & Hochberg.
         marker: Whether it tells the group from others at sight (SCIENCE 3.6).
-        base: Whether the group was made from the trait, so that the difference is no news.
+        base: Whether the group was made from the trait, so that the difference is by definition.
         said: Whether it passed all three gates. What did not is kept for comparisons with other versions only.
     """
 
@@ -80,13 +80,13 @@ class Fact:
 
     @property
     def strength(self) -> tuple[bool, float]:
-        """What facts are ordered by."""
+        """Sort key of traits: the effect size."""
         return self.marker, abs(self.effect)
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How a number is standardised: (f(x) - shift) / spread, f being log1p or nothing."""
+    """Standardization of a number: (f(x) - shift) / spread, f being log1p or nothing."""
 
     logged: bool
     shift: float
@@ -95,7 +95,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one trait showed: facts of each group (people enough or none), and the test over all."""
+    """Comparison of one trait: figures of each group (large enough, or none), and the test over all."""
 
     trait: str
     facts: tuple[tuple[Fact, ...], ...]
@@ -154,7 +154,7 @@ def _shares(
 def _share(
     column: Column, name: str, here: Responses, rest: Responses, p: float, test: GroupTest, *, two: bool
 ) -> Fact:
-    """Of *two* values either may be what marks the group: few yes are as telling as many no."""
+    """The share of the more distinctive of *two* values."""
     everybody, span, ends = (here + rest).rate, wilson(here), index_interval(here, rest)
     apart, rarer = abs(here.rate - everybody), min(everybody, 1 - everybody) if two else everybody
     return _fact(
@@ -174,7 +174,7 @@ def _share(
 
 
 def _one_of_two(own: Sequence[Fact]) -> list[Fact]:
-    """Of yes and no, the one that they have more often than others: both say the same, and people are what they are."""
+    """The value of yes and no that is over-represented in the group; both would say the same."""
     return [max(own, key=lambda fact: fact.here / fact.everywhere)] if own else []
 
 
@@ -247,7 +247,7 @@ def _fact(
 
 
 def _scale(known: NDArray[np.float64], least: float | None) -> Scale | None:
-    """How a distance takes the number: a skewed count by its logarithm, as `discover` does."""
+    """Scale of a number for distances: skewed counts are log-transformed, as in `discover`."""
     spread = known.std()
     if not spread:
         return None

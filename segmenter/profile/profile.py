@@ -1,4 +1,4 @@
-"""What is kept of a persona's people: facts, a typical member, confidence; one value, which reads from JSON again."""
+"""Profile of a persona: distinctive traits, typical member, credibility; saved as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from segmenter.profile.typical_member import Typical
 from segmenter.traits.trait_families import TRAIT_FAMILIES, Family
 
 MOST_SAID = 4
-"""Facts a family on a card."""
+"""Maximum traits per family on a card."""
 
 DIGITS = 4
 
@@ -31,7 +31,7 @@ class Definition:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is true of a persona's people as of a moment.
+    """Profile of a persona's people as of a moment.
 
     Attributes:
         slug: The persona.

@@ -1,4 +1,4 @@
-"""Facts in words: one sentence each, with the share or median, everybody's beside it, the index and its interval."""
+"""Distinctive traits as text: share or median of the group and of everyone, index, and 95% CI."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from segmenter.traits.trait_families import Family
 
 DATE = "date"
 MONEY_LIKE = ("main currency", "")
-"""Units that a sentence does without: the meaning says it already."""
+"""Units that are not printed: the meaning contains them."""
 
 
 def sentence(fact: Fact, people: int) -> str:
-    """Return a fact about so many *people* in words; where it is not known of all of them, of how many."""
+    """Return a distinctive trait of *people* as text, with the share of them that it is known of."""
     known = f"; known of {fact.known / people:.0%}" if fact.known < people else ""
     return f"{what(fact)} ({everybody(fact)}{known})"
 
@@ -36,8 +36,8 @@ def everybody(fact: Fact) -> str:
     """Return how all are, and the index with its interval, or the interval of the median where there is none."""
     told = f"all {figure(fact, fact.everywhere)}"
     if fact.index is not None and fact.index_low is not None and fact.index_high is not None:
-        return f"{told}; index {fact.index:,.0f}, {fact.index_low:,.0f} to {fact.index_high:,.0f}"
-    return f"{told}; surely {figure(fact, fact.here_low)} to {figure(fact, fact.here_high)}"
+        return f"{told}; index {fact.index:,.0f}, 95% CI {fact.index_low:,.0f} to {fact.index_high:,.0f}"
+    return f"{told}; 95% CI {figure(fact, fact.here_low)} to {figure(fact, fact.here_high)}"
 
 
 def figure(fact: Fact, value: float) -> str:
@@ -85,8 +85,8 @@ def made_from(profile: Profile) -> list[str]:
 
 def _nothing(compared: int) -> str:
     if not compared:
-        return "Nothing is known: no such trait has different values."
-    return f"Nothing that differs from everybody enough; {compared} trait{'s' if compared > 1 else ''} compared."
+        return "No data: no trait of this family varies."
+    return f"No significant differences; {compared} trait{'s' if compared > 1 else ''} compared."
 
 
 def typical_sentences(profile: Profile) -> list[str]:
@@ -95,8 +95,8 @@ def typical_sentences(profile: Profile) -> list[str]:
     if member is None:
         return []
     how = (
-        f"A real person, nearest to the middle of its people: Euclidean distance over {len(member.traits)} "
-        f"standardised traits, {member.distance:.2f} standard deviations a trait away. Told in spans, so that "
-        f"{member.alike:,} of its people are the same in all of this."
+        f"A real person, closest to the segment's centre (Euclidean distance over {len(member.traits)} "
+        f"standardised traits, {member.distance:.2f} standard deviations per trait). Shown as ranges: "
+        f"{member.alike:,} people of the segment share all of them."
     )
     return [*(said(one) for one in member.said), how]

@@ -1,4 +1,4 @@
-"""The typical member of a group: the real person nearest to its middle, told so that nobody can look them up.
+"""Typical member of a group: the real person nearest to the centroid, shown as ranges for privacy.
 
 A combination that nobody has would describe nobody; so it is one person's, the one nearest to the group's centroid.
 What is said of them is coarse (spans of numbers, usual categories), and so little that enough people of the group are
@@ -21,7 +21,7 @@ from segmenter.stats.item_matrix import Matrix
 from segmenter.traits.trait_families import Family
 
 MOST_TRAITS = 8
-"""Things said of the typical member."""
+"""Number of traits shown of the typical member."""
 
 STEPS = (2.0, 2.5, 2.0)  # from 1 to 2, to 5, to 10, and on
 SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
@@ -29,7 +29,7 @@ SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One thing about the typical member: a span or a category in place of the value."""
+    """A trait of the typical member, as a range or a category."""
 
     trait: str
     meaning: str
@@ -92,7 +92,7 @@ def _squares(column: Column, scales: Mapping[str, Scale]) -> Matrix:
 
 
 def _told(columns: Sequence[Column], member: int, fewest: int) -> tuple[list[Said], NDArray[np.bool_]]:
-    """What is said, and who is the same in all of it: each trait is added only while those are enough."""
+    """Traits to show, and who shares them: a trait is added only while enough people do (k-anonymity)."""
     same = np.ones(len(columns[0].values), dtype=bool)
     said: list[Said] = []
     for column in columns:

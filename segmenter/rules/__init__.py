@@ -1,1 +1,1 @@
-"""Rules: what they say of a person, and the segments that they define."""
+"""Rules: expressions over traits, and the segments that they define."""

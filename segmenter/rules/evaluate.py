@@ -1,4 +1,4 @@
-"""What a rule means: as an Ibis expression for everybody, and in plain Python for one person. Both mean the same.
+"""Rule evaluation: as an Ibis expression for everyone, and in Python for one person, with equal results.
 
 Nulls follow SQL: a comparison with nothing is neither true nor false, and only what is true matches. Division by
 zero gives nothing.

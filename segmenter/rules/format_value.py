@@ -1,4 +1,4 @@
-"""How the value of a trait is written in a reason: by the engine and in Python, letter by letter the same."""
+"""Formatting of trait values in reasons, equal in SQL and in Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Segments by rule: expressions over traits such as ``orders_365d >= 3 and days_since_order < 60``.
+"""Rule parser and type checker: expressions over traits such as ``orders_365d >= 3 and days_since_order < 60``.
 
 A rule is SQL's expression language, parsed by sqlglot and allowed piece by piece; what is not on the list
 below is an error that points at its place. The result is one Ibis expression for everybody, and the same rule
@@ -104,15 +104,15 @@ class _Checker:
             return self._arithmetic(node)
         if isinstance(node, FUNCTIONS):
             return self._function(node)
-        raise self.error(node, f"rules don't have {node.key.upper()}")
+        raise self.error(node, f"{node.key.upper()} is not supported in rules")
 
     def _trait(self, node: exp.Column) -> TraitType:
         if node.table:
-            raise self.error(node, "a trait is one name, without a dot")
+            raise self.error(node, "a trait name can't contain a dot")
         known = self.catalogue.traits.get(node.name)
         if known is None:
             near = difflib.get_close_matches(node.name, self.catalogue.traits, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; `personasync` knows the traits in docs/reference.md"
+            hint = f"; did you mean {near[0]!r}?" if near else "; see docs/reference.md for the list of traits"
             raise self.error(node, f"there is no trait {node.name!r}{hint}")
         return known.type
 
@@ -127,11 +127,11 @@ class _Checker:
     def _test(self, node: exp.Expression) -> TraitType:
         parts = operands(node)
         if isinstance(node, exp.Is) and not isinstance(node.expression, exp.Null):
-            raise self.error(node, "IS goes with NULL only; write = for values")
+            raise self.error(node, "IS works with NULL only; use = for values")
         types = [self.type_of(part) for part in parts]
         for part, kind in zip(parts[1:], types[1:], strict=True):
             if None not in {kind, types[0]} and not _comparable(types[0], kind, part):
-                raise self.error(part, f"{types[0]} is compared with {kind}")
+                raise self.error(part, f"can't compare {types[0]} with {kind}")
         if isinstance(node, exp.Like) and types[0] not in {"text", None}:
             raise self.error(node, "LIKE needs text")
         return "boolean"
@@ -141,7 +141,7 @@ class _Checker:
             if self.type_of(part) not in {"number", None}:
                 raise self.error(part, "is not a number")
         if isinstance(node, exp.Div) and isinstance(node.expression, exp.Literal) and float(node.expression.this) == 0:
-            raise self.error(node.expression, "divides by zero")
+            raise self.error(node.expression, "division by zero")
         return "number"
 
     def _function(self, node: exp.Expression) -> TraitType | None:

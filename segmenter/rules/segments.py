@@ -1,4 +1,4 @@
-"""Segments by rule: nested, tried one after the other in a waterfall, so that one person is in one segment."""
+"""Segments by rule: nested, evaluated as a waterfall, so that each person is in one segment."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     known: dict[str, Segment] = {}
     for segment in segments:
         if segment.name in known:
-            raise DefinitionError("the name is used twice", where=_where(segment))
+            raise DefinitionError("duplicate name", where=_where(segment))
         known[segment.name] = segment
     ancestors = {segment.name: _ancestors(segment, known) for segment in segments}
     children: dict[str | None, list[Segment]] = {}
@@ -108,14 +108,14 @@ def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...
         if parent not in known:
             raise DefinitionError(f"there is no segment {parent!r} to be its parent", where=_where(segment))
         if parent in found or parent == segment.name:
-            raise DefinitionError(f"it lies in itself, through {parent!r}", where=_where(segment))
+            raise DefinitionError(f"circular parent {parent!r}", where=_where(segment))
         found.append(parent)
         parent = known[parent].parent
     return tuple(found)
 
 
 def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
-    """Give each person of the trait table the first segment of the waterfall that matches.
+    """Add the first matching segment of the waterfall to the trait table.
 
     Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
     on half of its evidence (the other half of an OR unknown) says so. It is no probability.

@@ -1,4 +1,4 @@
-"""Which segment of one labeling is which of another: so that a persona keeps its name when segments are made anew."""
+"""Label alignment (Hungarian method) of two segmentations, so that personas keep their names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAME = 0.5  # Jaccard from which a segment keeps its name
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How two labelings of the same people meet.
+    """Cross-tabulation of two labelings of the same people.
 
     Attributes:
         rows: Segments of the first; columns: of the second. None is "unclassified".

@@ -1,4 +1,4 @@
-"""How values are spread over people, small enough to be kept with every run: deciles of numbers, counts of words."""
+"""Distribution summaries kept with every run: deciles of numbers, counts of categories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From which difference on a segment differs from everybody: effect sizes, and the level of significance."""
+"""Effect size thresholds and the significance level for distinctive traits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do groups differ in something? Tests over all groups at once, and of one group against everybody else.
+"""Group tests: all groups at once (chi-squared, Kruskal-Wallis), and one group against the rest.
 
 Categories by chi-squared (Fisher's exact test where a two-by-two table is thin), numbers by ranks: Kruskal & Wallis
 1952 over all groups, Mann & Whitney 1947 for one. Both are corrected for ties, and need one ranking.

@@ -1,4 +1,4 @@
-"""Intervals of what a group is told apart by: an index against everybody, and a median."""
+"""Confidence intervals of an index (ratio of shares) and of a median."""
 
 from __future__ import annotations
 

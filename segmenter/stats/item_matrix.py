@@ -1,4 +1,4 @@
-"""What segments are looked for in: one row a person, one column an item or trait; checked, coded, scaled."""
+"""Item matrix for clustering: one row per person, one column per item or trait; checked, coded, scaled."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
         known = column[~np.isnan(column)]
         _check_known(name, len(known), len(column), "trait")
         if np.ptp(known) == 0:
-            raise DefinitionError(f"every person has {known[0]:g}; leave it out", where=f"trait {name!r}")
+            raise DefinitionError(f"all values are {known[0]:g}; exclude it", where=f"trait {name!r}")
     return Items("metric", tuple(columns), values)
 
 
@@ -139,16 +139,16 @@ def _check_people(people: int, items: int, most: int) -> None:
         raise DefinitionError(minimum.needs("a relation", minimum.ITEMS, "items", items), where="the base")
     needed = max(minimum.TO_DISCOVER, most + 1)
     if people < needed:
-        told = minimum.needs(f"looking for up to {most} segments", needed, "people", people)
-        raise DefinitionError(f"{told}; {minimum.AN_ITEM * items:,} are wanted", where="the base")
+        told = minimum.needs(f"finding up to {most} segments", needed, "people", people)
+        raise DefinitionError(f"{told}; {minimum.AN_ITEM * items:,} are recommended", where="the base")
 
 
 def _check_known(name: str, known: int, people: int, what: str) -> None:
     if known == 0:
-        raise DefinitionError("nobody has a value; leave it out", where=f"{what} {name!r}")
+        raise DefinitionError("no values; exclude it", where=f"{what} {name!r}")
     if known < people * (1 - MOST_EMPTY):
         raise DefinitionError(
-            f"{people - known:,} of {people:,} values are missing; leave it out, or ask more people",
+            f"{people - known:,} of {people:,} values are missing; exclude it, or survey more people",
             where=f"{what} {name!r}",
         )
 
@@ -158,7 +158,7 @@ def _check_column(name: str, column: Sequence[str | None]) -> None:
     _check_known(name, sum(counts.values()), len(column), "item")
     if len(counts) == 1:
         (only,) = counts
-        raise DefinitionError(f"everybody answered {only!r}; leave it out", where=f"item {name!r}")
+        raise DefinitionError(f"all answers are {only!r}; exclude it", where=f"item {name!r}")
 
 
 def _check_no_mix(columns: Mapping[str, Sequence[str | None]]) -> None:
@@ -174,7 +174,7 @@ def _check_no_mix(columns: Mapping[str, Sequence[str | None]]) -> None:
             )
         if len(set(known)) > MOST_CATEGORIES:
             raise DefinitionError(
-                f"{len(set(known))} different answers are no categories (at most {MOST_CATEGORIES}); leave it out",
+                f"{len(set(known))} different answers are too many categories (at most {MOST_CATEGORIES}); exclude it",
                 where=f"item {name!r}",
             )
 

@@ -1,4 +1,4 @@
-"""k-means for many weighted samples of the same rows at once: what bootstraps and permutation tests are made of.
+"""k-means on many weighted samples at once, for bootstraps and permutation tests.
 
 A bootstrap sample is the same rows with other weights, so one matrix product serves all samples and all starts.
 """

@@ -1,4 +1,4 @@
-"""Amounts per person: means with intervals, differences after Welch, and less noise by a covariate.
+"""Means per person: confidence intervals, Welch's test, CUPED variance reduction.
 
 Sources: Welch 1947 (unequal variances, Satterthwaite's degrees of freedom); Deng, Xu, Kohavi & Walker 2013 (CUPED:
 ``Y - theta (X - mean X)`` with ``theta = cov(X, Y) / var(X)``, X measured before the exposure).
@@ -19,7 +19,7 @@ LEAST = 2  # values from which a variance can be told
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """How many people, and the sums that a mean and its variance need.
+    """Sufficient statistics of a mean and its variance.
 
     Attributes:
         people: Everybody who was looked at, those with nothing too.

@@ -1,4 +1,4 @@
-"""The largest likelihood over positive parameters, looked for from several starts."""
+"""Maximum likelihood over positive parameters, with several starting points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several personas at once: do they differ at all, how far to believe each, and which findings stand.
+"""Multiple comparisons: heterogeneity (Cochran's Q), shrinkage, Benjamini-Hochberg and Holm corrections.
 
 Sources: Cochran 1954 (Q); DerSimonian & Laird 1986 (the variance between groups, which the shrinkage uses);
 Benjamini & Hochberg 1995; Holm 1979.
@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DIFFER = 0.1
-"""Above this p-value of Q the sentence is: no evidence that personas differ."""
+"""Above this p-value of Q there is no significant difference between personas."""
 
 FALSE_SHARE = 0.05
-"""Of the findings of a campaign at most this share may be false (Benjamini-Hochberg)."""
+"""False discovery rate of a campaign's findings (Benjamini-Hochberg)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""How many people a comparison needs, and the least lift that those at hand can show.
+"""Power analysis: sample size, and minimum detectable effect.
 
 Source: the normal approximation for two independent proportions without pooling,
 ``n = (z_(1-a/2) + z_power)^2 (p0 (1 - p0) + p1 (1 - p1)) / (p1 - p0)^2`` per arm (SCIENCE: size).
@@ -23,7 +23,7 @@ def people_needed(base: float, rate: float, *, power: float = POWER, false_alarm
         ValueError: A rate is none, or both are the same: no number of people shows that.
     """
     if not (0 <= base <= 1 and 0 <= rate <= 1) or base == rate:
-        raise ValueError(f"{base} to {rate} is no difference of rates that people could show")
+        raise ValueError(f"{base} to {rate} is not a detectable difference of rates")
     spread = base * (1 - base) + rate * (1 - rate)
     return ceil(_factor(power, false_alarm) * spread / (rate - base) ** 2 - 1e-9)
 

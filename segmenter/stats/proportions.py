@@ -1,4 +1,4 @@
-"""Rates of people who responded, with intervals: of one group, and of the difference of two.
+"""Response rates: Wilson intervals, and Newcombe's interval of a difference.
 
 Estimators see sufficient statistics, never rows. Sources: Wilson 1927 (interval of one proportion); Newcombe 1998,
 method 10 (difference of two independent proportions from their Wilson intervals).
@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 @dataclass(frozen=True, slots=True)
 class Responses:
-    """How many people were reached, and how many of them responded."""
+    """People reached, and people who responded."""
 
     people: int
     converted: int
@@ -21,7 +21,7 @@ class Responses:
     def __post_init__(self) -> None:
         """Refuse what can't be counted."""
         if not 0 <= self.converted <= self.people:
-            raise ValueError(f"{self.converted} of {self.people} people is no count")
+            raise ValueError(f"{self.converted} of {self.people} people is not a valid count")
 
     def __add__(self, other: Responses) -> Responses:
         """Pool two groups."""

@@ -1,4 +1,4 @@
-"""Looking at a test before its end without fooling oneself: p-values and intervals that hold at every look.
+"""Sequential testing: always-valid p-values (mSPRT) and confidence sequences, safe for peeking.
 
 A test that is looked at every day turns 5% false alarms into 40% (SCIENCE: 60 looks). Sources: Johari, Koomen,
 Pekelis & Walsh 2017 (mSPRT, always-valid p); Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024 (asymptotic

@@ -1,1 +1,1 @@
-"""Surveys: answers as numbers, and what is wrong with them."""
+"""Surveys: coding of answers, and survey quality checks."""

@@ -1,4 +1,4 @@
-"""Survey answers as numbers: one row a respondent, one column an item; and how the words were turned into numbers."""
+"""Coding of survey answers: one row per respondent, one column per item, and how words became numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_ANSWER = frozenset({
     "", "-", "–", ".", "?", "na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "missing", "refused", "no answer",
     "don't know", "dont know", "dk", "k.a.", "ka", "keine angabe", "weiß nicht", "weiss nicht",
 })  # fmt: skip
-"""What people write where somebody did not answer."""
+"""Codes of a missing answer."""
 
 YES = frozenset({"yes", "y", "true", "ja", "j", "wahr", "oui", "sí", "si", "x", "✓"})
 NO = frozenset({"no", "n", "false", "nein", "falsch", "non"})
@@ -35,7 +35,7 @@ SCALES: Sequence[Mapping[str, float]] = (
     {"never": 1, "rarely": 2, "sometimes": 3, "often": 4, "always": 5},
     {"nie": 1, "selten": 2, "manchmal": 3, "oft": 4, "immer": 5},
 )  # fmt: skip
-"""Worded scales that are known by heart."""
+"""Built-in answer scales."""
 
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d+)?|[.,]\d+)%?")
 NUMBER_BEHIND_WORDS = re.compile(r"\D*?([+-]\d+)")  # "I love it!+5"
@@ -50,7 +50,7 @@ class AnswerSheet:
     Attributes:
         respondents: Who, one a row.
         items: The questions' names, one a column.
-        values: (respondents, items); NaN is no answer.
+        values: (respondents, items); NaN is a missing answer.
         segments: The segment of each respondent where it is known, else "".
         labels: By item: what a number stands for, where the answers were words.
         rows: Where each respondent stands in the file, from 1.
@@ -173,6 +173,6 @@ def _unreadable(plain: Sequence[str], kinds: Mapping[str, str], item: str, rows:
     numbers = sum(number_of(text) is not None for text in answered)
     first = next(place for place, text in enumerate(plain) if text in kinds and number_of(text) is None)
     if numbers >= MOSTLY * len(answered):
-        return DefinitionError(f"{plain[first]!r} is no number", where=f"row {rows[first]}, column {item!r}")
+        return DefinitionError(f"{plain[first]!r} is not a number", where=f"row {rows[first]}, column {item!r}")
     shown = ", ".join(repr(text) for text in list(kinds)[:3])
-    return WordsError(f"its {len(kinds)} answers are words without a known order: {shown}", where=f"column {item!r}")
+    return WordsError(f"its {len(kinds)} answers are words of unknown order: {shown}", where=f"column {item!r}")

@@ -1,4 +1,4 @@
-"""What is wrong with a survey before anything is learned from it: items, respondents, and ways of answering."""
+"""Survey quality checks: constant items, duplicate respondents, reverse-coded items, response styles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is odd about a survey.
+    """A survey quality warning.
 
     Attributes:
         kind: A short word to count by.
@@ -39,10 +39,10 @@ def unusable_items(sheet: AnswerSheet) -> dict[str, str]:
     for item, column in zip(sheet.items, sheet.values.T, strict=True):
         answered = column[~np.isnan(column)]
         if not answered.size:
-            found[item] = "nobody answered it"
+            found[item] = "no answers"
         elif np.ptp(answered) == 0:
             shown = sheet.labels.get(item, {}).get(float(answered[0]), f"{answered[0]:g}")
-            found[item] = f"everybody answered {shown}"
+            found[item] = f"all answers are {shown}"
     return found
 
 
@@ -151,16 +151,18 @@ def examine(sheet: AnswerSheet) -> list[Finding]:
 
 def _items(sheet: AnswerSheet) -> Iterator[Finding]:
     for item, reason in unusable_items(sheet).items():
-        yield Finding("item", f"{item!r} is left out: {reason}.", "Look whether the column was read as you meant it.")
+        yield Finding("item", f"{item!r} is excluded: {reason}.", "Check how the column was read.")
 
 
 def _respondents(sheet: AnswerSheet) -> Iterator[Finding]:
     for who, places in repeated(sheet).items():
         rows = ", ".join(str(sheet.rows[place]) for place in places)
-        yield Finding("duplicate", f"{who!r} answered several times (rows {rows}); the last one counts.", "Delete one.")
+        yield Finding(
+            "duplicate", f"{who!r} answered several times (rows {rows}); the last answer counts.", "Delete the others."
+        )
     empty = int(np.isnan(sheet.values).all(axis=1).sum())
     if empty:
-        yield Finding("empty", f"{empty:,} respondents answered nothing; they are left out.", "Delete their rows.")
+        yield Finding("empty", f"{empty:,} respondents have no answers and are excluded.", "Delete their rows.")
 
 
 def _reversed(sheet: AnswerSheet) -> Iterator[Finding]:
@@ -168,8 +170,8 @@ def _reversed(sheet: AnswerSheet) -> Iterator[Finding]:
         if correlation <= REVERSED:
             yield Finding(
                 "reversed",
-                f"{item!r} goes against the other items (correlation {correlation:.2f}).",
-                f"If its scale is the other way round: --reverse {item}. If it asks for the opposite, all is well.",
+                f"{item!r} correlates negatively with the other items ({correlation:.2f}).",
+                f"If its scale is reverse-coded, pass --reverse {item}. If it asks for the opposite, keep it.",
             )
 
 
@@ -179,8 +181,8 @@ def _styles(sheet: AnswerSheet) -> Iterator[Finding]:
         share = people / len(sheet.respondents)
         yield Finding(
             "style",
-            f"{people:,} of {len(sheet.respondents):,} ({share:.0%}) are {style}s: a way of answering, not a need.",
-            "Run it again with --centre, which takes each person's mean out, and compare.",
+            f"{people:,} of {len(sheet.respondents):,} ({share:.0%}) are {style}s: a response style, not a need.",
+            "Rerun with --centre, which subtracts each person's mean, and compare.",
         )
 
 
@@ -189,9 +191,14 @@ def _size(sheet: AnswerSheet) -> Iterator[Finding]:
     if len(sheet.respondents) < wanted:
         yield Finding(
             "size",
-            needs(f"To be sure, a survey of {len(sheet.items)} items", wanted, "respondents", len(sheet.respondents))
+            needs(
+                f"For reliable segments, a survey of {len(sheet.items)} items",
+                wanted,
+                "respondents",
+                len(sheet.respondents),
+            )
             + ".",
-            "Take the hit rates as they are: their intervals are honest, the segments may be shaky.",
+            "The hit rates and their intervals are valid, but the segments may be unstable.",
         )
 
 

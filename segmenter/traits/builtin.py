@@ -1,4 +1,4 @@
-"""The traits that there are, by name: those built in, and those that a workspace maps from platforms and surveys."""
+"""Trait catalogue: built-in traits, and those that a workspace maps from platforms and surveys."""
 
 from __future__ import annotations
 
@@ -54,84 +54,84 @@ def _orders() -> Iterator[Trait]:
     for days in ORDER_WINDOWS:
         yield _number(f"orders_{days}d", f"orders placed in the last {days} days", "orders", "orders", days)
         yield _number(f"revenue_{days}d", f"sum of orders of the last {days} days", "main currency", "orders", days)
-    yield _number("average_order", "mean amount of an order in the main currency", "main currency", "orders")
+    yield _number("average_order", "average order value in the main currency", "main currency", "orders")
     yield _number("days_since_order", "days since the last order", "days", "orders")
     yield _number("days_since_first_order", "days since the first order", "days", "orders")
-    yield _number("days_between_orders", "mean days from an order to the next; null below two", "days", "orders")
+    yield _number("days_between_orders", "average days between orders; null below two", "days", "orders")
     yield _trend("orders", "orders placed", "orders")
     yield _text("currency", "the currency of most orders", "ISO 4217", "orders", "cultural")
-    yield _number("currencies", "currencies ordered in; only the most used one is summed", "currencies", "orders")
-    worth = "what the person's coming orders are worth by the value model; null where it does not know"
+    yield _number("currencies", "number of currencies ordered in; only the main one is summed", "currencies", "orders")
+    worth = "predicted customer lifetime value; null where unknown"
     yield _number("clv", worth, "main currency", "person_values")
-    expected = "orders expected in the next 365 days by the value model"
+    expected = "predicted orders in the next 365 days"
     yield _number("expected_orders_365d", expected, "orders", "person_values")
-    yield _text("favourite_category", "category of which most pieces were ordered", "category", "order_lines")
-    yield _text("last_category", "category that was ordered last", "category", "order_lines")
-    yield _text("last_product", "product that was ordered last; its title, or its number", "product", "order_lines")
-    yield _number("categories", "different categories ordered", "categories", "order_lines")
+    yield _text("favourite_category", "category with the most items ordered", "category", "order_lines")
+    yield _text("last_category", "category of the last order", "category", "order_lines")
+    yield _text("last_product", "product of the last order: its title, or its number", "product", "order_lines")
+    yield _number("categories", "number of different categories ordered", "categories", "order_lines")
 
 
 def _mail() -> Iterator[Trait]:
     for days in MAIL_WINDOWS:
-        yield _number(f"deliveries_{days}d", f"mails delivered in the last {days} days", "mails", "deliveries", days)
-        yield _number(f"opens_{days}d", f"mails opened in the last {days} days", "mails", "engagements", days)
-        yield _number(f"clicks_{days}d", f"mails clicked in the last {days} days", "mails", "engagements", days)
+        yield _number(f"deliveries_{days}d", f"emails delivered in the last {days} days", "emails", "deliveries", days)
+        yield _number(f"opens_{days}d", f"emails opened in the last {days} days", "emails", "engagements", days)
+        yield _number(f"clicks_{days}d", f"emails clicked in the last {days} days", "emails", "engagements", days)
     for kind in ("open", "click"):
-        meaning = f"mails with a {kind} in the last {RATE_WINDOW} days, of those delivered"
+        meaning = f"{kind} rate: share of delivered emails {kind}ed in the last {RATE_WINDOW} days"
         share, source, days = "share 0 to 1", "engagements", RATE_WINDOW
         name = f"{kind}_rate_{days}d"
-        shrunk = f"{meaning}, drawn towards everybody's rate the more, the fewer there were"
+        shrunk = f"{meaning}, smoothed towards the average rate where there are few (empirical Bayes)"
         yield Trait(name, f"{meaning}; null without deliveries", share, "number", source, days, least=0, most=1)
         yield Trait(f"{name}_shrunk", shrunk, share, "number", source, days, least=0, most=1)
-    yield _trend("opens", "mails opened", "engagements")
-    yield _trend("clicks", "mails clicked", "engagements")
-    yield _number("days_since_delivery", "days since the last mail was delivered", "days", "deliveries")
-    yield _number("days_since_open", "days since a mail was last opened", "days", "engagements")
-    yield _number("days_since_click", "days since the last click in a mail", "days", "engagements")
+    yield _trend("opens", "emails opened", "engagements")
+    yield _trend("clicks", "emails clicked", "engagements")
+    yield _number("days_since_delivery", "days since the last email was delivered", "days", "deliveries")
+    yield _number("days_since_open", "days since an email was last opened", "days", "engagements")
+    yield _number("days_since_click", "days since the last click in an email", "days", "engagements")
     yield Trait(
         "favourite_hour",
-        "hour of the day, where the person is, in which most mails were first opened or clicked",
+        "local hour of the day with the most first opens or clicks",
         "hour of the day (local time)",
         "number",
         "engagements",
         least=0,
         most=23,
     )
-    yield _number("bounces_365d", "bounced mails of the last 365 days", "mails", "engagements", YEAR)
-    yield _number("complaints_365d", "mails of the last 365 days reported as spam", "mails", "engagements", YEAR)
-    yield _number("complaints_total", "mails ever reported as spam", "mails", "engagements")
-    yield _number("replies_365d", "mails answered in the last 365 days", "mails", "engagements", YEAR)
+    yield _number("bounces_365d", "emails bounced in the last 365 days", "emails", "engagements", YEAR)
+    yield _number("complaints_365d", "spam complaints in the last 365 days", "emails", "engagements", YEAR)
+    yield _number("complaints_total", "spam complaints, all time", "emails", "engagements")
+    yield _number("replies_365d", "emails replied to in the last 365 days", "emails", "engagements", YEAR)
     for days in VISIT_WINDOWS:
-        yield _number(f"visits_{days}d", f"visits to the site in the last {days} days", "visits", "engagements", days)
-    yield _number("days_since_visit", "days since the last visit to the site", "days", "engagements")
-    yield _number("forms_365d", "forms sent in the last 365 days", "forms", "engagements", YEAR)
+        yield _number(f"visits_{days}d", f"website visits in the last {days} days", "visits", "engagements", days)
+    yield _number("days_since_visit", "days since the last website visit", "days", "engagements")
+    yield _number("forms_365d", "forms submitted in the last 365 days", "forms", "engagements", YEAR)
 
 
 def _answers() -> Iterator[Trait]:
-    yield _number("days_since_answer", "days since the last answer to a survey", "days", "survey_answers")
+    yield _number("days_since_answer", "days since the last survey answer", "days", "survey_answers")
 
 
 def _trend(kind: str, what: str, source: str) -> Trait:
     days = TREND_WINDOW
-    meaning = f"{what} in the last {days} days against the {days} days before; above 0: more"
-    unit = "logarithm of the ratio, with 0.5 added to both"
+    meaning = f"trend of {what}: last {days} days vs the {days} days before; above 0: increasing"
+    unit = "log ratio, with 0.5 added to both counts"
     return _number(f"{kind}_trend_{days}d", meaning, unit, source, 2 * days, least=None)
 
 
 def _people() -> Iterator[Trait]:
     yield _number("tenure_days", "days since the first contact record was created", "days", "contacts")
-    yield _number("platforms", "connections that know the person", "connections", "contacts")
-    yield _text("consent", "strictest consent over the person's contacts", "consent", "contacts")
+    yield _number("platforms", "number of connections with a contact of this person", "connections", "contacts")
+    yield _text("consent", "strictest consent across the person's contacts", "consent", "contacts")
     yield _text("lifecycle_stage", "lifecycle stage in the CRM", "stage", "contacts")
     yield _text("country", "country, as the platform writes it", "country", "contacts", "geographic")
     yield _text("region", "state or region, as the platform writes it", "region", "contacts", "geographic")
     yield _text("city", "city, as the platform writes it", "city", "contacts", "geographic")
     yield _text("time_zone", "time zone, as the platform writes it", "time zone", "contacts", "geographic")
     yield _text("language", "language, as the platform writes it", "language", "contacts", "cultural")
-    yield _text("company", "company that the person works for", "company", "contacts", "demographic")
+    yield _text("company", "employer", "company", "contacts", "demographic")
     yield _text("industry", "industry of the company", "industry", "contacts", "demographic")
     yield _text("job_title", "job title", "job title", "contacts", "demographic")
-    size = "employees of the company; of a range its lower end"
+    size = "number of employees of the company (lower end of a range)"
     yield Trait("employees", size, "employees", "number", "contacts", least=0.0, family="demographic")
 
 
@@ -181,9 +181,7 @@ def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
     traits = dict(BUILT_IN)
     for trait in own:
         if trait.name in BUILT_IN:
-            raise DefinitionError(
-                "there is a built-in trait of that name; choose another", where=f"trait {trait.name!r}"
-            )
+            raise DefinitionError("a built-in trait has this name; choose another", where=f"trait {trait.name!r}")
         traits[trait.name] = _described(trait)
     mapped = {trait.name: trait for trait in own if isinstance(trait, MappedTrait)}
     surveyed = {trait.name: trait for trait in own if isinstance(trait, SurveyTrait)}

@@ -1,4 +1,4 @@
-"""What the value model said of each person until the moment."""
+"""Customer lifetime value traits: predictions of the value model as of a moment."""
 
 from __future__ import annotations
 

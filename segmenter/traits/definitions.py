@@ -1,4 +1,4 @@
-"""A trait: one measured value of a person as of a moment. And the tables that traits are measured from."""
+"""Trait definition: one measured value of a person as of a moment; and the input tables of traits."""
 
 from __future__ import annotations
 

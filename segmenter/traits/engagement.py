@@ -1,4 +1,4 @@
-"""Facts of the mails that reached a person, and of what the person did with them and on the site."""
+"""Engagement aggregates per person: emails received, opens, clicks, visits, forms."""
 
 from __future__ import annotations
 

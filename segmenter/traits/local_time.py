@@ -1,4 +1,4 @@
-"""The hour of the day where a person is: zones change their offset with the seasons, so each moment has its own."""
+"""Local hour of the day of a person, with daylight saving time."""
 
 from __future__ import annotations
 

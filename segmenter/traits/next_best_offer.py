@@ -1,4 +1,4 @@
-"""What people with similar purchases bought besides: the next best category or product, by co-purchase.
+"""Next best offer: category or product recommendations by co-purchase.
 
 Item-to-item collaborative filtering (Linden, Smith and York, IEEE Internet Computing 7 (2003) 76): two items are as
 alike as the cosine of their buyers, n(a and b) / sqrt(n(a) n(b)). The item that is most like what somebody has bought

@@ -1,4 +1,4 @@
-"""Facts of a person's orders and of what was in them."""
+"""Order aggregates per person: orders and order lines."""
 
 from __future__ import annotations
 

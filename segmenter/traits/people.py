@@ -1,4 +1,4 @@
-"""Facts of a person's contacts, and of what the person answered."""
+"""Contact and survey aggregates per person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments as numbers that an engine compares, subtracts and divides."""
+"""Timestamps as numbers for Ibis arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The five families of traits by which a persona is described, and the one that a trait most likely belongs to.
+"""Trait families: the five groups of traits that describe a persona, and the family of a trait.
 
 Cultural means language, market, holidays and preferences that people state. It never means ethnicity or religion, which
 nobody may infer from anything (see `segmenter.privacy.sensitive`).
@@ -15,9 +15,9 @@ Family = Literal["demographic", "geographic", "behavioural", "cultural", "psycho
 TRAIT_FAMILIES: Mapping[Family, str] = {
     "demographic": "who they are: age, household, work; of companies industry and size",
     "geographic": "where they are",
-    "behavioural": "what they do: orders, mails, visits",
-    "cultural": "language, market, holidays, preferences that they state",
-    "psychographic": "what they want and think, as they say in surveys",
+    "behavioural": "what they do: orders, emails, website visits",
+    "cultural": "language, market, holidays, stated preferences",
+    "psychographic": "what they want and think, from surveys",
 }
 
 WORDS: Mapping[Family, frozenset[str]] = {

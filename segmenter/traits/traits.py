@@ -1,4 +1,4 @@
-"""Measure every person's traits as of a moment: Ibis in, Ibis out, one pass over each table.
+"""Trait calculation for everyone as of a moment: Ibis in, Ibis out, one pass over each table.
 
 First facts, which can be kept (`segmenter.facts`): counts, sums, moments, texts.
 Then traits, which follow from the facts and the moment: days since, rates, trends. Nothing after the moment counts:
@@ -118,7 +118,7 @@ def base_rates(known: Table) -> Table:
     """Return how often everybody's mails are opened and clicked, as priors: one row, to be handed to `traits_of`.
 
     The rate is that of all mails together. The strength (a + b of a beta distribution) follows from how much more
-    persons' rates differ than chance would have it, by the method of moments for unequal numbers of mails:
+    people's rates differ than chance would have it, by the method of moments for unequal numbers of mails:
     Kleinman, J. Am. Stat. Assoc. 68 (1973) 46, weights equal to the numbers.
 
     Returns:

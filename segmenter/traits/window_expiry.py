@@ -1,9 +1,9 @@
-"""What time alone takes out of the windows of persons of whom nothing else changed: Ibis in, Ibis out.
+"""Window expiry: people whose windowed traits change by the passing of time alone.
 
 Facts (`segmenter.traits.traits.facts`) that are kept are moments, texts, totals, and counts within windows. When a day
 passes, moments, texts and totals stay as they are, and a count loses what left its window. So the facts of a later
-moment are those that are kept, minus `left`, except for persons of whom anything changed or for whom something came
-between the moments: their facts are made anew from all that is known of them (`sync.traits.compute`).
+moment are those that are kept, minus `left`, except for people of whom anything changed or for whom something came
+between the moments: their facts are recalculated from all that is known of them (`sync.traits.compute`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WINDOWED: Mapping[str, tuple[int, ...]] = {
     "deliveries": MAIL_WINDOWS,
     "engagements": tuple(sorted({*MAIL_WINDOWS, *VISIT_WINDOWS})),
 }
-"""The tables whose rows are counted within windows, and in which."""
+"""Tables with windowed counts, and their windows."""
 
 
 def left(table: str, rows: Table, links: Table, known: Table, *, before: datetime, as_of: datetime) -> Table:
@@ -57,4 +57,4 @@ def coming(at: Any, *, before: datetime, as_of: datetime) -> Any:
 
 
 LONGEST_LEAP = timedelta(days=45)
-"""Between moments further apart most persons lose something: all facts are made anew."""
+"""Gap between runs above which everyone is recalculated: most people's windows changed."""

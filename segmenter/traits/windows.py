@@ -1,4 +1,4 @@
-"""Counting within windows of days, as of a moment."""
+"""Time windows: counts within the last N days, as of a moment."""
 
 from __future__ import annotations
 

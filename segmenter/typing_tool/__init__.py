@@ -1,1 +1,1 @@
-"""The typing tool: the few questions that tell best which segment somebody is in, and what their answers say."""
+"""Typing tool: the few survey questions that best predict the segment, and their scoring."""

@@ -1,4 +1,4 @@
-"""A table of coefficients from a research agency, as a typing tool: items by segments, with a row of constants."""
+"""Import of an agency's coefficient table: items by segments, with a row of constants."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a table says.
+    """An imported coefficient table.
 
     Attributes:
         has_means: Whether it says what stands for a missing answer; else every question has to be answered.
@@ -57,7 +57,7 @@ def read_coefficients(table: Table, tool: str, *, file: str) -> Imported:
         file: Its name, for messages.
 
     Raises:
-        DefinitionError: It has no constants, too few segments or items, a name twice, or a cell that is no number.
+        DefinitionError: It has no constants, too few segments or items, a name twice, or a cell that is not a number.
     """
     names = [row[0] for row in table.rows]
     in_rows = [place for place, name in enumerate(names) if _plain(name) in CONSTANTS]
@@ -67,7 +67,7 @@ def read_coefficients(table: Table, tool: str, *, file: str) -> Imported:
             f"it has no row of constants; add a row named 'constant' (its rows are: {', '.join(names[:8])})", where=file
         )
     if len(in_rows) + len(in_columns) > 1:
-        raise DefinitionError("it has constants twice; leave one row (or column) of them", where=file)
+        raise DefinitionError("it has duplicate constants; keep one row (or column)", where=file)
     cells, items, named, constant, means = _turned(table, file) if in_columns else _straight(table, file)
     segments = [slug(name) for name in named]
     _check_names(items, segments, file)
@@ -126,10 +126,10 @@ def _number(table: Table, row: int, column: int, file: str) -> float:
     cell = table.rows[row][column]
     number = number_of(cell)
     if number is None:
-        what = "is empty" if not cell.strip() else f"holds {cell!r}, which is no number"
+        what = "is empty" if not cell.strip() else f"holds {cell!r}, which is not a number"
         raise DefinitionError(
             f"row {table.numbers[row]} ({table.rows[row][0]!r}), column {table.headers[column]!r} {what}; "
-            "write every coefficient as 0.25 or 0,25, without separators of thousands",
+            "write every coefficient as 0.25 or 0,25, without thousands separators",
             where=file,
         )
     return number
@@ -145,6 +145,6 @@ def _check_names(items: Sequence[str], segments: Sequence[str], file: str) -> No
     for names, kind in ((items, "item"), (segments, "segment")):
         twice = next((name for name in names if list(names).count(name) > 1), None)
         if twice is not None:
-            raise DefinitionError(f"the {kind} {twice!r} comes twice; rename one", where=file)
+            raise DefinitionError(f"duplicate {kind} {twice!r}; rename one", where=file)
         if not all(name.strip() for name in names):
-            raise DefinitionError(f"a {kind} has no name; give it one", where=file)
+            raise DefinitionError(f"a {kind} has no name; name it", where=file)

@@ -1,4 +1,4 @@
-"""Make a typing tool: the curve, the items, the model on everybody, and what stands in for answers that are missing."""
+"""Build a typing tool: accuracy curve, item selection, final model, imputation of missing answers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SMOOTHING = 1.0  # one answer of each kind more than was counted, so that nothin
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is wanted.
+    """Settings of a typing tool to build.
 
     Attributes:
         items: So many questions; None: as few of 5 to 15 as come within two points of the best.
@@ -68,7 +68,7 @@ class Made:
 
 
 def make_tool(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: Order, generator: Generator) -> Made:
-    """Make a tool from usable items of respondents who each stand in one row.
+    """Build a typing tool from usable items, one row per respondent.
 
     Args:
         sheet: The answers.
@@ -126,16 +126,16 @@ def _check(sheet: AnswerSheet, labeller: Labeller, names: Sequence[str], order: 
     people, wanted = len(sheet.respondents), RESPONDENTS * len(names)
     where = f"tool {order.name!r}"
     if len(names) < 2:  # noqa: PLR2004 - one segment needs no tool
-        raise DefinitionError("there is one segment only; everybody is in it", where=where)
+        raise DefinitionError("there is only one segment", where=where)
     if people < wanted:
-        raise DefinitionError(needs(f"telling {len(names)} segments apart", wanted, "respondents", people), where=where)
+        raise DefinitionError(needs(f"predicting {len(names)} segments", wanted, "respondents", people), where=where)
     if order.items is not None and order.items > len(sheet.items):
         raise DefinitionError(needs("it", order.items, "usable items", len(sheet.items)), where=where)
     counts = np.bincount(labeller(np.arange(people), generator), minlength=len(names))
     if counts.min() < RESPONDENTS:
         least = int(counts.argmin())
         told = needs(f"segment {names[least]!r}", RESPONDENTS, "respondents", int(counts[least]))
-        raise DefinitionError(f"{told}: ask for fewer segments, or more people", where=where)
+        raise DefinitionError(f"{told}: use fewer segments, or survey more people", where=where)
 
 
 def _fit(method: Method, values: Matrix, labels: Labels, segments: int) -> Linear:

@@ -1,4 +1,4 @@
-"""Forward selection: one item after the other, each time the one that classifies best beside those already chosen."""
+"""Forward selection of items: each step adds the item with the best classification."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Linear discriminant analysis from sums, so that every subset of items costs one small matrix and no new pass.
+"""Linear discriminant analysis from sums, so that each subset of items costs one small matrix.
 
 Fisher's linear functions with a pooled covariance: z_j = x' S^-1 m_j - m_j' S^-1 m_j / 2 + ln p_j, where S is the
 scatter within the segments over n (the maximum likelihood estimate; McLachlan 1992, Discriminant Analysis, 3.3). Equal
-to scikit-learn's ``LinearDiscriminantAnalysis(solver="svd")``, which has to see all rows anew for each subset.
+to scikit-learn's ``LinearDiscriminantAnalysis(solver="svd")``, which has to read all rows again for each subset.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def probabilities(scores: Matrix) -> Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What discriminant analysis needs to know of the rows it learns from.
+    """Sufficient statistics for discriminant analysis.
 
     Attributes:
         counts: (segments,) people.

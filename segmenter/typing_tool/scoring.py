@@ -1,4 +1,4 @@
-"""Score answers with a typing tool: segment, confidence, runner-up and reasons, and who answered too little."""
+"""Typing tool scoring: segment, confidence, runner-up, reasons, and incomplete respondents."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_REASONS = 3
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What the tool says of one respondent.
+    """A respondent's score.
 
     Attributes:
         segment: None where the answer is not sure enough, or too little was answered.
@@ -43,7 +43,7 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
 
     Args:
         file: The tool.
-        values: (respondents, questions) in the tool's order; NaN is no answer.
+        values: (respondents, questions) in the tool's order; NaN is a missing answer.
         thresholds: When an answer is sure enough; `complete` tools ask for every answer.
     """
     model, meaning = file.linear(), meaning_of(file.model.labels, file.means)
@@ -78,7 +78,7 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
 
 
 def _features(file: ToolFile, model: LinearModel, values: Matrix) -> Matrix:
-    """What the model reads: the answer's number, or whether it is one of the answers."""
+    """Features of the model: the answer's number, or an indicator of one answer."""
     places = {question.trait: place for place, question in enumerate(file.questions)}
     columns = []
     for trait, option, _ in model.reads:

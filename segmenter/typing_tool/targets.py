@@ -1,4 +1,4 @@
-"""Where the segments come from that a typing tool is to find again."""
+"""Target segments of a typing tool: given labels, or a segmentation recalculated in each fold."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def given(labels: Labels) -> Labeller:
 
 
 def found_anew(values: Matrix, segments: int, truth: Labels) -> Labeller:
-    """Return a labeller for segments that k-means found: it finds them anew among the rows that it is told.
+    """Return a labeller for k-means segments: it recalculates them on the given rows.
 
     Told everybody, it answers *truth*: that is what they are.
 

@@ -1,4 +1,4 @@
-"""A typing tool as a file: its questions, what scores them, how good it was found to be, and a digest of itself."""
+"""Typing tool file: questions, coefficients, accuracy and a digest, as JSON."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Point(_Part):
 
 
 class Quality(_Part):
-    """What was measured when the tool was made; an imported one has none."""
+    """Accuracy measured when the tool was built; an imported tool has none."""
 
     respondents: int
     segments_from: Name
@@ -102,7 +102,7 @@ class ToolFile(_Part):
         profiles: Used where somebody left something out, if it was found to do better than the items' means.
         complete: Whether every question has to be answered.
         means: What the model's labels stand for where they are no segments: a segment that several are, none for one
-            that was let go.
+            that was retired.
     """
 
     format: Literal[1]
@@ -126,7 +126,7 @@ class ToolFile(_Part):
         """
         model = LinearModel(**self.model.model_dump())
         if tuple(question.trait for question in self.questions) != model.traits:
-            raise DefinitionError("its questions are not those that its model reads", where=f"tool {self.name!r}")
+            raise DefinitionError("its questions do not match its model", where=f"tool {self.name!r}")
         if self.profiles is not None:
             _check_profiles(self, self.profiles, len(model.labels))
         meaning_of(model.labels, self.means)
@@ -145,7 +145,7 @@ def _check_profiles(file: ToolFile, profiles: Profiles, segments: int) -> None:
         rows = profiles.answers.get(question.trait, ())
         wrong |= len(rows) != len(question.answers) or any(len(row) != segments or min(row) <= 0 for row in rows)
     if wrong:
-        raise DefinitionError("its latent classes do not fit its questions", where=f"tool {file.name!r}")
+        raise DefinitionError("its latent classes do not match its questions", where=f"tool {file.name!r}")
 
 
 def version_of(name: str, model: LinearModel, as_of: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How often a typing tool of so many items finds the right segment: held out, with everything learned anew.
+"""Cross-validated hit rate of a typing tool by number of items (nested, nothing leaks).
 
 In each outer fold the segmentation, the selection of items and the model are made from the other folds alone. The
 truth of somebody who was held out is the segment that this segmentation gives to their full set of answers.
@@ -30,7 +30,7 @@ LETTING_ITERATE = 5000
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """What one model of one size said of people it had not seen; rows of all outer folds, one below the other.
+    """Held-out predictions of one model and size; the rows of all outer folds, stacked.
 
     Attributes:
         scores: (people, segments) z of the linear functions.

@@ -1,4 +1,4 @@
-"""Rankings that need no model, beside those of a model: whose top tenth holds more of what came after?"""
+"""Baseline rankings (past spend, past orders, recency) against the value model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 100  # draws at once: bounds the memory
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What one ranking's top holds.
+    """Share of revenue in one ranking's top (gains).
 
     Attributes:
         share: Of all that came after, held by the top of this ranking.

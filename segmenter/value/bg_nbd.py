@@ -1,4 +1,4 @@
-"""How often a buyer will order: BG/NBD, and NBD where it degenerates.
+"""BG/NBD model of purchase frequency, with NBD as its fallback.
 
 Sources: Fader, Hardie & Lee 2005, "Counting your customers the easy way" (BG/NBD, equations 6, 9 and 10);
 Ehrenberg 1959 (NBD). Parameters in orders and weeks.
@@ -154,12 +154,12 @@ def boundary(full: Maximum, plain: Maximum) -> str:
     _, _, a, b = full.parameters
     low, high = PARAMETERS
     if full.log_likelihood - plain.log_likelihood < WORTH:
-        return "nobody seems to stop ordering for good, so BG/NBD says no more than NBD; NBD is used"
+        return "no buyer seems to churn, so BG/NBD reduces to NBD; NBD is used"
     if a / (a + b) < LEAST_DROPOUT:
-        return f"BG/NBD puts the chance to stop at {a / (a + b):.1g}, as good as never; NBD is used"
+        return f"BG/NBD estimates a churn probability of {a / (a + b):.1g}, close to zero; NBD is used"
     outside = [
         f"{name} = {value:.3g}"
         for name, value in zip(("r", "alpha", "a", "b"), full.parameters, strict=True)
         if not low <= value <= high
     ]
-    return f"BG/NBD runs away ({', '.join(outside)}); NBD is used" if outside else ""
+    return f"BG/NBD does not converge ({', '.join(outside)}); NBD is used" if outside else ""

@@ -1,4 +1,4 @@
-"""One value model: how often, how much, and from both the worth of a buyer's coming orders."""
+"""Customer lifetime value: BG/NBD frequency times Gamma-Gamma order value."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the workspace says about money.
+    """Margin, discount rate and horizon of the workspace.
 
     Attributes:
         margin: Share of an order's amount that is earned; 1 makes values revenue.
@@ -115,11 +115,11 @@ def model_of(document: Any) -> ValueModel:
         ModelFileError: It is no value model, of another format, or does not match its digest.
     """
     if not isinstance(document, dict) or document.get("kind") != "value" or document.get("format") != FORMAT:
-        raise ModelFileError("this is no value model of this version")
+        raise ModelFileError("not a value model of this version")
     told = {name: value for name, value in document.items() if name != "digest"}
     try:
         if document.get("digest") != _digest(told):
-            raise ModelFileError("the model does not match its digest: it was damaged or changed")
+            raise ModelFileError("its digest does not match: the file is damaged or was edited")
         model = ValueModel(
             frequency=Frequency(**told["frequency"]),
             spend=Spend(**told["spend"]),
@@ -131,7 +131,7 @@ def model_of(document: Any) -> ValueModel:
     except (KeyError, TypeError, ValueError) as error:
         raise ModelFileError(str(error)) from error
     if not all(math.isfinite(value) and value > 0 for value in parameters):
-        raise ModelFileError("a parameter is no positive number")
+        raise ModelFileError("a parameter is not a positive number")
     return model
 
 
@@ -153,7 +153,7 @@ def fit_value_model(history: History, as_of: datetime, rng: np.random.Generator)
     buyers = history.buyers.only(history.buyers.in_currency)
     missing = _missing(buyers)
     if missing:
-        return TooLittle(f"{missing}. So nobody has a value yet.")
+        return TooLittle(f"{missing}. There are no values yet.")
     fitted = buyers
     if len(buyers) > MOST_FITTED:
         fitted = buyers.only(rng.choice(len(buyers), MOST_FITTED, replace=False))
@@ -163,13 +163,13 @@ def fit_value_model(history: History, as_of: datetime, rng: np.random.Generator)
 
 
 def _missing(buyers: Buyers) -> str:
-    """What a model lacks most, "" when nothing."""
+    """The most severe lack of data, "" for none."""
     repeaters = int(((buyers.repeats > 0) & (buyers.repeat_mean > 0)).sum())
     weeks = float(buyers.observed.max()) if len(buyers) else 0.0
     if len(buyers) < minimum.BUYERS:
         return minimum.needs(MODEL, minimum.BUYERS, "buyers", len(buyers))
     if repeaters < minimum.AGAIN:
-        return minimum.needs(MODEL, minimum.AGAIN, "people who ordered again for more than nothing", repeaters)
+        return minimum.needs(MODEL, minimum.AGAIN, "repeat buyers with an order above zero", repeaters)
     if weeks < minimum.WEEKS:
         return minimum.needs(MODEL, minimum.WEEKS, "weeks of orders", int(weeks))
     return ""

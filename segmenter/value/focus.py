@@ -1,4 +1,4 @@
-"""Which segments are pushed: people of the others are shown the segment around theirs, or the fallback."""
+"""Segment focus: only some segments are pushed; people of the others get the parent segment, or the fallback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much an order of a buyer will bring: Gamma-Gamma (Fader & Hardie 2013, "The Gamma-Gamma model")."""
+"""Gamma-Gamma model of order value (Fader & Hardie 2013, "The Gamma-Gamma model")."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Spend:
         if abs(self.correlation) <= TOO_RELATED:
             return ""
         return (
-            f"how often people order and how much they spend hang together (correlation {self.correlation:.2f}); "
-            "Gamma-Gamma takes them for unrelated, so values of frequent buyers may be off"
+            f"order frequency and order value are correlated ({self.correlation:.2f}); Gamma-Gamma assumes "
+            "independence, so values of frequent buyers may be biased"
         )
 
 
@@ -80,7 +80,7 @@ def fit_spend(repeats: Array, repeat_mean: Array) -> Spend:
     usable = (repeats > 0) & (repeat_mean > 0)
     x, m = repeats[usable], repeat_mean[usable]
     if not len(m):
-        raise ValueError("nobody has a repeat order of more than nothing")
+        raise ValueError("there is no repeat order above zero")
     related = float(np.corrcoef(x, m)[0, 1]) if x.std() > 0 and m.std() > 0 else 0.0
     mean = float(m.mean())
     if m.std() <= 1e-9 * mean:
@@ -100,9 +100,9 @@ def _means(mean: float, buyers: int, related: float, reason: str) -> Spend:
 def _boundary(best: Maximum) -> str:
     _, q, _ = best.parameters
     if q <= 1:
-        return f"Gamma-Gamma puts no bound on the mean amount (q = {q:.2f}); means are used"
+        return f"Gamma-Gamma has no finite mean (q = {q:.2f}); means are used"
     low, high = PARAMETERS
     outside = [
         f"{n} = {v:.3g}" for n, v in zip(("p", "q", "gamma"), best.parameters, strict=True) if not low <= v <= high
     ]
-    return f"Gamma-Gamma runs away ({', '.join(outside)}); means are used" if outside else ""
+    return f"Gamma-Gamma does not converge ({', '.join(outside)}); means are used" if outside else ""

@@ -1,4 +1,4 @@
-"""Which segments to keep, merge or let go, and why: the knock-out criteria before any ranking.
+"""Keep, merge or retire a segment, and why: the knock-out criteria of segment evaluation.
 
 Of the criteria of Dolnicar, Grün & Leisch 2018 (chapter 4) these can be read from data: large enough, reachable,
 distinct (another message), and worth more than nothing.
@@ -13,15 +13,15 @@ from typing import Literal
 from segmenter.minimum import PEOPLE, REACHABLE, SHARE, needs, of_a_segment
 from segmenter.value.ranking import Ranked
 
-Verdict = Literal["keep", "merge", "let go"]
+Verdict = Literal["keep", "merge", "retire"]
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do with a segment.
+    """A recommendation for a segment: keep, merge or retire.
 
     Attributes:
-        reasons: In words, one a criterion; why to keep it where none speaks against it.
+        reasons: One sentence per failed criterion; else why to keep it.
         merge_with: The segment that gets the same message; "" unless the verdict is "merge".
     """
 
@@ -46,12 +46,12 @@ def advise(ranking: Sequence[Ranked], messages: Mapping[str, str], *, valued: bo
         against = [*_small(one, least), *_unreachable(one), *(_worthless(one) if valued else ())]
         twin = first.setdefault(messages[one.name], one.name) if one.name in messages else one.name
         if twin != one.name:
-            reasons = (f"its people get the same message as those of {twin}", *against)
+            reasons = (f"same message as {twin}", *against)
             found[one.name] = Advice("merge", reasons, twin)
         elif against:
-            found[one.name] = Advice("let go", tuple(against))
+            found[one.name] = Advice("retire", tuple(against))
         else:
-            found[one.name] = Advice("keep", ("large enough, reachable, and told something of its own",))
+            found[one.name] = Advice("keep", ("large enough, reachable, and has its own message",))
     return found
 
 
@@ -64,10 +64,10 @@ def _small(one: Ranked, least: int) -> list[str]:
 def _unreachable(one: Ranked) -> list[str]:
     if one.reachable >= REACHABLE:
         return []
-    return [f"not reachable: {needs('it', REACHABLE, 'people who may be written to and get mail', one.reachable)}"]
+    return [f"not reachable: {needs('it', REACHABLE, 'marketable contacts who get email', one.reachable)}"]
 
 
 def _worthless(one: Ranked) -> list[str]:
     if one.interval.low > 0:
         return []
-    return ["it may be worth nothing: the interval of its value reaches down to zero"]
+    return ["its value may be zero: the 95% CI includes 0"]

@@ -1,7 +1,7 @@
-"""Which segments are worth most, and how sure that is.
+"""Segment ranking by value, with rank intervals (bootstrap).
 
-V_j = N_j r_j (CLV_j + L_j m - c): people, reachable share, mean value of a person's coming orders, incremental orders a
-contact, what an order earns, what a contact costs. L_j is what mailing adds: the shrunken lift of the best supported
+V_j = N_j r_j (CLV_j + L_j m - c): people, reachable share, mean value of a person's coming orders, incremental orders
+per contact, what an order earns, what a contact costs. L_j is the shrunken lift of the best
 arm, and 0 where that is below 0, since nobody has to be mailed. Ranks have intervals by Mogstad, Romano, Shaikh &
 Wilhelm 2024 ("Inference for ranks", section 3): a segment surely stands below those that beat it by more than chance
 explains, and above those that it beats; the quantile is that of the largest of its comparisons, by bootstrap over
@@ -27,7 +27,7 @@ EXACT = 64  # of the largest values stand for themselves: they carry the varianc
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a contact of the segment gains, as campaigns measured it.
+    """Incremental response per contact of a segment, as measured.
 
     Attributes:
         gain: Orders a contact more than without (or with the other arms).
@@ -48,7 +48,7 @@ class SegmentPeople:
 
     Attributes:
         values: What each person's coming orders are worth; 0 for who never ordered.
-        reachable: Whether each may be written to, and mail arrives.
+        reachable: Whether each is marketable, and email arrives.
         spent: What each spent so far.
         response: None where no campaign measured it.
     """
@@ -62,7 +62,7 @@ class SegmentPeople:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What a further order earns (margin times its amount), and what a contact costs; in money."""
+    """Margin per order, and cost per contact; in money."""
 
     earned: float = 0.0
     contact: float = 0.0

@@ -1,4 +1,4 @@
-"""Order histories in the few figures that the value models need: one row a buyer.
+"""RFM summary: repeat orders, recency, observation time and mean order value per buyer.
 
 All orders of a day are one purchase, as in the literature (Fader, Hardie & Lee 2005). Time is counted in weeks from the
 first purchase.

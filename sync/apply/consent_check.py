@@ -1,4 +1,4 @@
-"""Whether people may still be written to, asked of the platforms just before something is written.
+"""Consent check just before writing, by asking the platforms.
 
 A plan stands on the last pull; who unsubscribes or is deleted meanwhile must not be written to. So each platform is
 asked who changed since, in a request or a few, and people whose consent is another now are left out on every platform.
@@ -25,14 +25,14 @@ ADDRESS = email_key("")
 CONSENT, GONE = "consent_changed", "gone"  # codes of outcomes
 WORDS = {
     "unsubscribed": "unsubscribed",
-    "cleaned": "bounced, and was cleaned",
-    "pending": "did not confirm the subscription yet",
-    "transactional": "is no subscriber",
-    "archived": "was archived",
-    "deleted": "was deleted",
-    "merged": "was merged into another contact",
+    "cleaned": "bounced and cleaned",
+    "pending": "has not confirmed the subscription",
+    "transactional": "not subscribed",
+    "archived": "archived",
+    "deleted": "deleted",
+    "merged": "merged into another contact",
 }
-AGAIN = "Nothing was written to anybody since. Run the same command again when it answers."
+AGAIN = "Nothing has been written since. Run the same command again when the platform responds."
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class ConsentCheck:
         try:
             rows = connector.consents(cursor, None if few is None else few.get(name, ()))
         except PersonasyncError as error:
-            told = f"Who unsubscribed since the last pull could not be asked of {name}: {error}"
+            told = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
             raise (FixSettingsError if isinstance(error, FixSettingsError) else TryLaterError)(
                 told, mend=AGAIN
             ) from error
@@ -177,7 +177,7 @@ def _over(known: Row | None, row: Row) -> Row:
 
 def _why(before: Mapping[str, Row], now: Mapping[str, Row], consent: str) -> str:
     if consent == "unknown":
-        return "Nothing says any more that this person may be written to."
+        return "This person no longer has marketing consent."
     said = next((row for row in now.values() if row["consent"] == consent), None)
     if said is not None:
         return _since(consent, said["connection"])

@@ -1,4 +1,4 @@
-"""Send a saved plan, exactly as it was written, and keep what became of every change.
+"""The apply job: send a saved plan and record the outcome of every change.
 
 The same command after a kill sends only what has no final outcome yet; setting a value twice is harmless. A part of
 a plan may go first: one connection, some people, a share of them. The rest waits for the next apply of that plan.
@@ -30,7 +30,7 @@ from sync.session import Progress, RecordedRun, Workbench, no_progress, recorded
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of a plan shall be sent.
+    """The part of a plan to send: a limit or a canary share.
 
     Attributes:
         only: Some connections, none for all.
@@ -103,9 +103,9 @@ def apply(
     plan = read_plan(path or _newest(bench))
     record = bench.control.plans.get(plan.plan_id)
     if record is None:
-        raise FixSettingsError(f"{plan.path} was not made in this workspace.", mend=NEW_PLAN)
+        raise FixSettingsError(f"{plan.path} was made in another workspace.", mend=NEW_PLAN)
     if record.state == "applied":
-        raise FixSettingsError(f"Plan {plan.plan_id} was applied already.", mend=NEW_PLAN)
+        raise FixSettingsError(f"Plan {plan.plan_id} was already applied.", mend=NEW_PLAN)
     wanted = part.only or frozenset(bench.workspace.connections)
     names = [name for name in bench.workspace.connections if name in wanted and bench.connector(name).pushes]
     _refuse_stale(bench, plan)
@@ -147,7 +147,7 @@ def _recovered(bench: Workbench, name: str, sent: Sent) -> int:
 
 
 def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
-    """What `history` and `status` tell about an apply."""
+    """Counts of an apply, for `history` and `status`."""
     parked = plan.summary.get("parked", {})
     refused = sum(plan.summary.get("refused", {}).values())
     return {
@@ -177,7 +177,7 @@ def _chance(plan_id: str, person: str) -> str:
 def _newest(bench: Workbench) -> Path:
     newest = bench.control.plans.latest()
     if newest is None:
-        raise FixSettingsError("There is no plan yet.", mend="Run `personasync plan` first.")
+        raise FixSettingsError("No plan yet.", mend="Run `personasync plan` first.")
     return bench.workspace.directory / newest.path
 
 
@@ -188,7 +188,7 @@ def _refuse_stale(bench: Workbench, plan: SavedPlan) -> None:
     if moved:
         bench.control.plans.move(plan.plan_id, "stale")
         raise FixSettingsError(
-            f"Plan {plan.plan_id} is stale: since it was made there was another {', another '.join(moved)}.",
+            f"Plan {plan.plan_id} is out of date. Changed since it was made: {', '.join(moved)}.",
             mend=NEW_PLAN,
         )
 
@@ -207,7 +207,7 @@ def _refuse_breaches(bench: Workbench, plan: SavedPlan, override: frozenset[str]
 def _still_meant(
     bench: Workbench, plan: SavedPlan, changes: Sequence[Change], applied: Applied | None = None
 ) -> list[Change]:
-    """Those of *changes* whose persons the webhook service has not decided for since the plan's assignments."""
+    """Changes of people whom the webhook service has not updated since the plan's assignments."""
     assigned = bench.control.runs.get(plan.basis.get("assign", ""))
     since = assigned.started_at if assigned else plan.created_at
     newer = overtaken(bench, since)
@@ -220,7 +220,7 @@ def _still_meant(
 def _permitted(
     bench: Workbench, name: str, changes: Sequence[Change], check: ConsentCheck, applied: Applied, run: RecordedRun
 ) -> list[Change]:
-    """Those of *changes* whose people may still be written to; parks the others.
+    """Changes whose people are still marketable; skips the others.
 
     Raises:
         PersonasyncError: Nobody could be asked, and nothing has been written yet.
@@ -242,7 +242,7 @@ def _permitted(
 def _untouched(
     bench: Workbench, name: str, changes: Sequence[Change], applied: Applied, run: RecordedRun
 ) -> list[Change]:
-    """Those of *changes* that overwrite nothing that a person set since the last pull; parks the others."""
+    """Changes that overwrite no edit since the last pull; skips the others."""
     guarded = {field for field, overwrite in shared(bench, name).items() if not overwrite}
     asked = [change for change in changes if change.name in guarded and change.kind == "field"]
     if not asked or name in applied.failed:
@@ -253,7 +253,7 @@ def _untouched(
         applied.failed[name] = str(error)
         return list(changes)
     moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
-    outcomes = [Outcome(one, "parked", "Somebody has set it since it was read.", "set_by_others") for one in moved]
+    outcomes = [Outcome(one, "parked", "Edited by someone since the last pull.", "set_by_others") for one in moved]
     bench.control.ledger.settle(run.run_id, outcomes)
     applied.states[name, "parked"] += len(moved)
     left = set(map(key, moved))

@@ -1,4 +1,4 @@
-"""Send changes through one connection, and know afterwards what became of each of them.
+"""Push of changes through one connection, with recovery of unconfirmed outcomes.
 
 Each change is in the ledger before it leaves, and its outcome before the next batch does. A change that nobody
 answered for is looked for on the platform before it is sent again; of what was said to be applied a sample is looked
@@ -142,7 +142,7 @@ def _send_again(
         _push(bench, connector, again, outcomes, run, progress)
     still = [one.change for one in outcomes.values() if one.state == "unknown"]
     if still:
-        raise TryLaterError(f"{connector.name} keeps silent about {len(still)} changes.")
+        raise TryLaterError(f"{connector.name} did not confirm {len(still)} changes.")
 
 
 def _look_at_some(
@@ -174,13 +174,13 @@ def _shows(change: Change, shown: Shown) -> bool:
 
 def _found(change: Change, shown: Shown) -> Outcome:
     if key(change) not in shown:
-        return Outcome(change, "rejected", "The platform does not know this contact any more.", "gone")
+        return Outcome(change, "rejected", "This contact no longer exists on the platform.", "gone")
     if _shows(change, shown):
-        return Outcome(change, "applied", "It was seen on the platform afterwards.", "seen")
-    return Outcome(change, "rejected", "The run ended before this took effect.", INTERRUPTED)
+        return Outcome(change, "applied", "Confirmed by reading it back from the platform.", "seen")
+    return Outcome(change, "rejected", "Not applied: the run ended first.", INTERRUPTED)
 
 
 def _not_kept(change: Change, shown: Shown) -> str:
     present = shown.get(key(change), ABSENT)
-    shows = "no such contact" if present == ABSENT else repr(present or "")
-    return f"The platform answered success, and shows {shows} afterwards."
+    shows = "contact not found" if present == ABSENT else repr(present or "")
+    return f"The platform reported success but returned {shows} when read back."

@@ -1,4 +1,4 @@
-"""Take back what one run wrote: every value and group that still is what we wrote goes back to what it was before.
+"""Undo of a run: restore previous values and memberships, except where they were edited since.
 
 What a person, another program or a later run has changed since is left alone. An undo is a run like any other: it is
 in the ledger, it can be killed and run again, and it can be undone.
@@ -119,10 +119,10 @@ def _runs(bench: Workbench, run_id: str) -> list[Run]:
             return bench.control.runs.of_command(newest.command)
     run = bench.control.runs.get(run_id)
     if run is None:
-        raise FixSettingsError(f"There is no run {run_id!r} that wrote anything.", mend="See `personasync history`.")
+        raise FixSettingsError(f"Run {run_id!r} not found, or it made no changes.", mend="See `personasync history`.")
     if not run.command.startswith(UNDOABLE):
         raise FixSettingsError(
-            f"Run {run.run_id} was `{run.command}`, which writes nothing to undo.", mend="See `personasync history`."
+            f"Run {run.run_id} was `{run.command}`, which makes no changes to undo.", mend="See `personasync history`."
         )
     return [run]
 

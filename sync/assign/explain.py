@@ -1,4 +1,4 @@
-"""Say why one person has their persona: what was decided, each source that was asked, and what would change it."""
+"""Explanation of one assignment: the decision, each source, and what would change it."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sync.session import Workbench
 from sync.traits.compute import measured
 
 NOT_READ = (
-    "The webhook service decided this; what was tried and what would change it can be said after the next "
-    "`personasync pull`."
+    "The webhook service assigned this. The segments tried and what would change it are "
+    "available after the next `personasync pull`."
 )
 
 
@@ -58,7 +58,7 @@ def explain(bench: Workbench, email: str) -> Explanation:
     take_in(bench)
     person = _found(bench, email)
     if person.assignment is None:
-        raise FixSettingsError(f"{person.address} was not assigned yet.", mend="Run `personasync assign`.")
+        raise FixSettingsError(f"{person.address} has not been assigned yet.", mend="Run `personasync assign`.")
     newest = bench.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
@@ -86,7 +86,8 @@ def _found(bench: Workbench, email: str) -> _Person:
     person_id = links.get(email_key(address)) if address else None
     if person_id is None:
         raise FixSettingsError(
-            f"Nobody here has the address {email!r}.", mend="Run `personasync pull`, or look for a typo."
+            f"No contact has the email address {email!r}.",
+            mend="Run `personasync pull`, or check the address for a typo.",
         )
     assignments = bench.warehouse.current(ASSIGNMENTS.name)
     found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
@@ -131,7 +132,7 @@ def _explained(bench: Workbench, person: _Person, assignment: Mapping[str, Any],
             *(
                 [
                     *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
-                    *["", f"Known as: {known_as}"],
+                    *["", f"Contacts: {known_as}"],
                     *tried_lines(tried),
                 ]
                 if traits

@@ -1,4 +1,4 @@
-"""An explanation in sentences."""
+"""Text of `explain`: the assignment, its reasons, and the counterfactual."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import Any
 from segmenter.assign.counterfactuals import Flip, Missing
 from segmenter.rules.segments import Checked, Clause
 
-RIGHT = "calibrated: of persons as sure as this, about that share is right"
+RIGHT = "calibrated: about this share of people with the same confidence are correct"
 MEANING = {
-    "declared": "they said so themselves",
-    "survey": f"{RIGHT}, or comes into the same segment where a survey's own segments are found anew",
-    "rules": "share of the rule's traits that are known; a rule is no probability",
+    "declared": "self-declared",
+    "survey": f"{RIGHT}, or stays in the same segment when the survey's segments are rebuilt",
+    "rules": "share of the rule's traits that are known; not a probability",
     "model": RIGHT,
 }
 """What the confidence of each source means."""
 
 
 def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datetime | None) -> list[str]:
-    """Return what was decided, by whom, why, and until when it holds."""
+    """Return the assignment, its source, its reasons and its expiry."""
     lines = [_first(address, assignment, persona)]
     if assignment["segment"] is not None:
-        lines.append(f"Because: {assignment['reasons']}.")
+        lines.append(f"Reasons: {assignment['reasons']}.")
     if assignment["runner_up"]:
-        lines.append(f"Next best: {assignment['runner_up']}.")
-    lines.append(f"Decided by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
+        lines.append(f"Runner-up: {assignment['runner_up']}.")
+    lines.append(f"Assigned by version {assignment['version']} as of {assignment['as_of']:%Y-%m-%d %H:%M} UTC.")
     if assignment["pending_since"] is not None:
         lines.append(
-            f"Another answer waits since {assignment['pending_since']:%Y-%m-%d}: "
-            f"{assignment['pending'] or 'unclassified'}. It is followed if it stays."
+            f"Pending change since {assignment['pending_since']:%Y-%m-%d}: "
+            f"{assignment['pending'] or 'unclassified'}. It takes effect if it persists (hysteresis)."
         )
     if assignment["expires_at"] is not None:
-        lines.append(f"No source is sure of it any more: it is kept until {assignment['expires_at']:%Y-%m-%d}.")
+        lines.append(f"No source confirms it any more: it is kept until {assignment['expires_at']:%Y-%m-%d}.")
     elif ends is not None:
-        lines.append(f"It holds until {ends:%Y-%m-%d} even if nothing confirms it from now on.")
+        lines.append(f"It is valid until {ends:%Y-%m-%d} without further confirmation.")
     return lines
 
 
@@ -49,16 +49,16 @@ def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
 
 
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
-    """Return what would give the person another segment."""
+    """Return the counterfactual: what would change the segment."""
     told = {
-        "declared": ["another word of theirs"],
-        "survey": ["another answer of theirs to the survey, or a word about themselves"],
+        "declared": ["a different self-declared value"],
+        "survey": ["a different survey answer, or a self-declared value"],
     }.get(source or "")
     if told is None:
         told = [str(missing)] if missing else []
         told += [str(flip)] if flip and source != "rules" else []
         if not told and own is not None:
-            told = ["no segment is tried before this one; it changes when one of its own clauses fails"]
+            told = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
     return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
 
 
@@ -66,12 +66,12 @@ NO_RULE = "FALSE"  # what a segment without a rule is asked
 
 
 def tried_lines(tried: Sequence[tuple[Checked, bool, Sequence[Clause]]]) -> list[str]:
-    """Return each segment with its clauses, the values that decided, and whether they held."""
-    lines = ["", "Segments in the order in which they are tried, looked at now:"]
+    """Return each segment with its conditions, the current values, and whether they are true."""
+    lines = ["", "Segments in evaluation order, with current values:"]
     for step, held, clauses in tried:
         within = f" (within {step.ancestors[0]})" if step.ancestors else ""
         if step.segment.rule.strip().upper() == NO_RULE:
-            lines.append(f"  no   {step.segment.name}{within}: it has no rule; other sources put people into it")
+            lines.append(f"  no   {step.segment.name}{within}: no rule; people are assigned by other sources")
             continue
         lines.append(f"  {'yes' if held else 'no '}  {step.segment.name}{within}")
         lines += [f"         {'yes' if clause.held else 'no '}  {clause.text}  {_values(clause)}" for clause in clauses]

@@ -1,4 +1,4 @@
-"""Give every person a segment and a persona, as of one moment, and keep only what changed.
+"""The assign job: segment and persona of every person as of a date; only changes are stored.
 
 An assignment that stays the same is not written again, so that reasons and dates on the platforms stay what they
 were, and the cost of a daily run is that of its changes.

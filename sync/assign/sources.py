@@ -1,4 +1,4 @@
-"""What decides in this workspace: its rules, what people may say, its typing tools and its model, as one value."""
+"""Classification sources of a workspace: rules, self-declared values, typing tools and model."""
 
 from __future__ import annotations
 
@@ -64,6 +64,6 @@ def _check_declared(workspace: Workspace) -> None:
         return
     trait = workspace.catalogue.traits.get(name)
     if trait is None or trait.type != "text":
-        what = "is no trait" if trait is None else f"is a trait of type {trait.type}, not text"
-        mend = f"Map the property in which people say what they are: [traits.{name}]."
+        what = "is not a trait" if trait is None else f"has type {trait.type}, but must be text"
+        mend = f"Map the property that holds the self-declared value: [traits.{name}]."
         raise FixSettingsError(f"{MAIN}, [classify] declared: {name!r} {what}.", mend=mend)

@@ -1,4 +1,4 @@
-"""Who would move if other segments were in force. Nothing is saved."""
+"""What-if analysis: who would move under another segments.toml. Nothing is saved."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def what_if(bench: Workbench, segments: Path, *, as_of: datetime) -> list[Move]:
         FixSettingsError: The file is missing or wrong.
     """
     if not segments.is_file():
-        raise FixSettingsError(f"There is no file {segments}.", mend="Name a segments.toml.")
+        raise FixSettingsError(f"File not found: {segments}.", mend="Give the path of a segments.toml.")
     other = definitions_of(load_workspace(bench.workspace.directory, segments_path=segments))
     now = bench.warehouse.current(ASSIGNMENTS.name)
     then = decide_all(measured(bench, as_of), other, previous=now, as_of=as_of)

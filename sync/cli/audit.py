@@ -1,4 +1,4 @@
-"""Is somebody's sensitive trait in what we do, although nobody asked for it?"""
+"""Proxy audit command: do segments and traits predict a sensitive attribute?"""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ BLOCKED = 3  # as a guardrail that refuses
 @app.command()
 def audit(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="CSV, TSV or XLSX: `email`, and a flag.", dir_okay=False)
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV, TSV or XLSX with an `email` column and a column for the sensitive flag.",
+            dir_okay=False,
+        ),
     ],
     *,
-    flag: Annotated[str | None, typer.Option("--flag", metavar="COLUMN", help="The column of the flag.")] = None,
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Of an XLSX file; the first by default.")] = None,
+    flag: Annotated[
+        str | None, typer.Option("--flag", metavar="COLUMN", help="The column that holds the flag.")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Sheet of an XLSX file. Default: the first.")] = None,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> int:
-    """Ask whether segments and traits give a sensitive flag away. The flag is read for this audit and kept nowhere."""
+    """Check whether segments predict a sensitive attribute. Runs a proxy audit; the attribute is never stored."""
     from sync.monitor import proxy_audit as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -47,19 +54,25 @@ def audit(
     ]
     console.result(
         _document(found),
-        f"{found.people:,} people with {found.flag!r}; {found.strangers:,} rows name nobody here.",
+        f"{found.people:,} people matched with {found.flag!r}; {found.strangers:,} rows match no contact.",
         table("Predicted from", "Group", "People", "AUC", "", rows=rows),
-        table("Segment", "Share of each group in it", "Lowest / highest", "", rows=offers),
+        table("Segment", "Share of each group", "Lowest / highest", "", rows=offers),
         SENTENCES[found.verdict],
     )
     return BLOCKED if found.verdict == "block" else 0
 
 
 SENTENCES = {
-    "ok": "Neither segments nor traits tell this flag (AUC up to .65), and every group is in each segment alike.",
-    "warn": "Look: the flag can be read off to some degree (AUC above .65), or a segment holds less than four "
-    "fifths of one group's share of another. Leave out the traits that carry it, or have counsel weigh the purpose.",
-    "block": "Do not use it: who has the flag can be told from segments and traits (AUC above .80). They stand for it.",
+    "ok": (
+        "Segments and traits don't predict this flag (AUC up to .65), and every group is equally "
+        "represented in each segment."
+    ),
+    "warn": (
+        "Warning: segments or traits partly predict this flag (AUC above .65), or in a segment "
+        "one group's share is below four fifths of another's. Remove the traits that predict it, "
+        "or have counsel review the purpose."
+    ),
+    "block": "Do not use: segments and traits predict this flag (AUC above .80) and act as a proxy for it.",
 }
 
 

@@ -1,4 +1,4 @@
-"""What a command prints, and where: one JSON document or a few plain lines on stdout, everything else on stderr."""
+"""Command output: the result on stdout (one JSON document or text), everything else on stderr."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from rich.text import Text
 
 
 def no_budget(name: str) -> str:
-    """Know nothing of a limit."""
+    """Return no rate budget."""
     del name
     return ""
 
 
 @dataclass(slots=True)
 class Console:
-    """One command's way to people and to scripts.
+    """Output of one command, for people and for scripts.
 
     Attributes:
         as_json: Whether stdout carries one JSON document and nothing else.

@@ -1,4 +1,4 @@
-"""Find segments, make them the workspace's, and see who moves between them: discover, migration, overlap."""
+"""Segment discovery, acceptance and migration commands: discover, migration, overlap."""
 
 from __future__ import annotations
 
@@ -28,27 +28,38 @@ MONTH = timedelta(days=30)
 
 @app.command()
 def discover(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A survey: CSV, TSV or XLSX.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A file of survey answers: CSV, TSV or XLSX.")
+    ] = None,
     *,
     workspace: WorkspaceOption = HERE,
-    survey: Annotated[str | None, typer.Option(help="A survey whose answers were pulled, instead of a file.")] = None,
-    trait: Annotated[list[str] | None, typer.Option(help="A trait to use; repeat it. Default: a usual set.")] = None,
-    item: Annotated[list[str] | None, typer.Option(help="An item to use; repeat it. Default: all.")] = None,
-    respondent: Annotated[str | None, typer.Option(metavar="COLUMN", help="Who answered, in FILE.")] = None,
-    describe: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Describes segments of FILE without making them.")
+    survey: Annotated[str | None, typer.Option(help="Use a survey from the warehouse instead of a file.")] = None,
+    trait: Annotated[
+        list[str] | None, typer.Option(help="A trait to use; repeat for several. Default: a standard set.")
     ] = None,
-    within: Annotated[str | None, typer.Option(metavar="SEGMENT", help="Only its people: sub-segments.")] = None,
-    most: Annotated[int, typer.Option(help="Most segments to try.", min=LEAST, max=MOST)] = 6,
-    method: Annotated[str, typer.Option(help="kmeans, or lca (latent classes, for answers).")] = "kmeans",
+    item: Annotated[
+        list[str] | None, typer.Option(help="A survey item to use; repeat for several. Default: all.")
+    ] = None,
+    respondent: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="The column of FILE that identifies the respondent.")
+    ] = None,
+    describe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of FILE that describes the segments but does not form them."),
+    ] = None,
+    within: Annotated[
+        str | None, typer.Option(metavar="SEGMENT", help="Only people of this segment, to find sub-segments.")
+    ] = None,
+    most: Annotated[int, typer.Option(help="The largest number of segments to try.", min=LEAST, max=MOST)] = 6,
+    method: Annotated[str, typer.Option(help="kmeans, or lca (latent class analysis, for survey answers).")] = "kmeans",
     name: Annotated[str, typer.Option(help="The proposal's name.")] = "proposal",
-    seed: Annotated[int, typer.Option(help="Where chance starts; the same seed gives the same segments.")] = SEED,
+    seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same segments.")] = SEED,
     accept: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Make the segments of an edited proposal the workspace's.")
+        str | None, typer.Option(metavar="NAME", help="Add the segments of an edited proposal to the workspace.")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Look for segments in traits or in a survey, say how sure they are, and save a proposal to edit."""
+    """Find segments in traits or a survey and save a proposal. Edit the proposal, then accept it."""
     if accept is not None:
         _accept(workspace, accept, as_json=as_json)
         return 0
@@ -60,9 +71,7 @@ def discover(
     asked = Asked(most=most, method=_method(method))
     with bench_of(workspace) as bench:
         base = _base(bench, file, survey, trait or (), item or (), respondent, describe or (), within, most, seed, name)
-        console.say(
-            f"Looking at {len(base.people):,} people and {len(base.items.names)} items; this may take a minute."
-        )
+        console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
         found = job.discover(bench, base, asked, name=name, seed=seed)
     console.result(_document(found), *_told(found))
     return 0
@@ -70,9 +79,9 @@ def discover(
 
 def _check(file: Path | None, survey: str | None, traits: Any, name: str) -> None:
     if sum((file is not None, survey is not None, bool(traits))) > 1:
-        raise FixSettingsError("A file, --survey and --trait exclude each other.", mend="Name one of them.")
+        raise FixSettingsError("FILE, --survey and --trait can't be combined.", mend="Use only one of them.")
     if not (name.isidentifier() and name.islower() and name[0] != "_" and len(name) <= 40):  # noqa: PLR2004 - as segments
-        raise FixSettingsError(f"{name!r} is no name.", mend="Use lower-case letters, digits and _.")
+        raise FixSettingsError(f"{name!r} is not a valid name.", mend="Use lower-case letters, digits and _.")
 
 
 def _method(text: str) -> Literal["kmeans", "lca"]:
@@ -80,7 +89,7 @@ def _method(text: str) -> Literal["kmeans", "lca"]:
         return "kmeans"
     if text == "lca":
         return "lca"
-    raise FixSettingsError(f"There is no method {text!r}.", mend="Write kmeans or lca.")
+    raise FixSettingsError(f"Unknown method {text!r}.", mend="Use kmeans or lca.")
 
 
 def _base(
@@ -106,7 +115,7 @@ def _base(
 
     if file is not None:
         if within is not None:
-            raise FixSettingsError("--within needs people of the workspace.", mend="Leave the file or --within out.")
+            raise FixSettingsError("--within works only with people of the workspace.", mend="Remove FILE or --within.")
         return bases.from_file(file, wanted=items, respondent=respondent, beside=describe, most=most, why=why)
     if survey is not None:
         return bases.from_warehouse(bench, survey, items, within, most, why)
@@ -127,17 +136,23 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
         "traits": list(done.traits),
         "remarks": list(done.remarks),
     }
-    told = [f"segments.toml has {len(done.added)} more. Who is in which: {done.labels}", *done.remarks]
+    told = [f"segments.toml has {len(done.added)} new segments. Members: {done.labels}", *done.remarks]
     if done.tool is not None:
         told += [
-            f"{done.tool.version}: who answered all {len(done.tool.questions)} items is classified by it from now on.",
-            f"personasync.toml has {len(done.traits)} more traits: the items.",
-            f"For people who answer less, a shorter tool: personasync survey design --proposal {name} --tool short",
+            (
+                f"{done.tool.version}: from now on it classifies everyone who answered all "
+                f"{len(done.tool.questions)} items."
+            ),
+            f"personasync.toml has {len(done.traits)} new traits, one for each item.",
+            f"For a shorter survey, run: personasync survey design --proposal {name} --tool short",
         ]
-    others = "people who answered nothing" if done.tool else "everybody else"
+    others = "people without answers" if done.tool else "everyone else"
     told += [
-        f"For {others}, learn from the labels: personasync fit --target discovered --labels {name}",
-        f"Give the segments personas; of the workspace's people: personasync personas draft --all --proposal {name}",
+        f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}",
+        (
+            "Next, draft a persona for each segment; for people of the workspace: personasync "
+            f"personas draft --all --proposal {name}"
+        ),
     ]
     console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
 
@@ -171,20 +186,30 @@ def _told(done: Discovered) -> list[Any]:
             (p.name, p.size, f"{p.share:.0%}", f"{p.stability:.2f}", "; ".join(p.markers[:4]))
             for p in done.file.segments
         ]
-        shown.append(table("Segment", "People", "Share", "Comes again", "Markers", rows=rows))
-    columns = ("Number", "A", "median", "noise 95%", "each (SLSw)", "from one parent (SLSa)", "people", "BIC", "")
-    shown.append(table(*columns, rows=_figures(found), title="The figures"))
-    second = "" if found.second is None else f"; against correlations alone p {found.second.p:.2f}"
-    one = f"; BIC of one group {found.bic[1]:,.0f}" if 1 in found.bic else ""
+        shown.append(table("Segment", "People", "Share", "Stability", "Markers", rows=rows))
+    columns = (
+        "Number",
+        "A",
+        "median",
+        "null 95%",
+        "stability within (SLSw)",
+        "stability across (SLSa)",
+        "people",
+        "BIC",
+        "",
+    )
+    shown.append(table(*columns, rows=_figures(found), title="Statistics"))
+    second = "" if found.second is None else f"; vs. correlations only p {found.second.p:.2f}"
+    one = f"; BIC of one segment {found.bic[1]:,.0f}" if 1 in found.bic else ""
     sure = "" if found.classes is None else f"; relative entropy {found.classes.entropy:.2f}"
-    shown.append(f"Against shuffled copies p {found.test.p:.2f}{second}{one}{sure}.")
+    shown.append(f"vs. shuffled data p {found.test.p:.2f}{second}{one}{sure}.")
     shown += [
         f"{one.name} {'differs' if one.differs else 'does not differ'} between segments ({one.test} "
         f"{one.statistic:.1f}, p {one.adjusted:.2g} adjusted)."
         for one in done.described
     ]
     if done.path is not None:
-        shown.append(f"Edit {done.path}, then: personasync discover --accept {done.file.proposal.name}")
+        shown.append(f"Edit {done.path}, then run: personasync discover --accept {done.file.proposal.name}")
     return shown
 
 
@@ -236,12 +261,15 @@ def migration(
     *,
     workspace: WorkspaceOption = HERE,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="ISO 8601 (UTC unless it says). Default: 30 days ago.")
+        str | None,
+        typer.Option(
+            "--from", metavar="TIME", help="Start, ISO 8601 (UTC unless a time zone is given). Default: 30 days ago."
+        ),
     ] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="Default: now.")] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End, ISO 8601. Default: now.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show who moved from which segment to which between two moments."""
+    """Show how people moved between segments over time."""
     from sync.monitor import migration as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -254,13 +282,13 @@ def migration(
 
 @app.command()
 def overlap(
-    first: Annotated[str, typer.Argument(help="A proposal, or: assigned.")],
-    second: Annotated[str, typer.Argument(help="A proposal, or: assigned.")] = "assigned",
+    first: Annotated[str, typer.Argument(help='A proposal, or "assigned" for the current segments.')],
+    second: Annotated[str, typer.Argument(help='A proposal, or "assigned" for the current segments.')] = "assigned",
     *,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how two segmentations of the same people meet: proposals, or the segments in force."""
+    """Compare two segmentations of the same people. Each is a proposal, or the current segments."""
     from segmenter.monitor.structure import SAME_SEGMENTS  # noqa: PLC0415
     from segmenter.stats.alignment import kept_names  # noqa: PLC0415
     from sync.monitor import migration as job  # noqa: PLC0415
@@ -280,7 +308,8 @@ def overlap(
     told = [f"{new} of {second} is {old} of {first}." for new, old in same.items()]
     if anew:
         told.append(
-            "They agree too little to be the same segments: look at the newer ones before you go on with the older."
+            "The agreement is too low for these to be the same segments: review the newer ones "
+            "before you keep using the older."
         )
     console.result(document, _matrix(found), f"Agreement (adjusted Rand) {found.agreement():.2f}.", *told)
 

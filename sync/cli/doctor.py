@@ -1,4 +1,4 @@
-"""Is everything in order between us and the platforms?"""
+"""Health check command: `doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MARKS = {"ok": "ok", "warn": "look", "fail": "FAIL"}
 
 @app.command()
 def doctor(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> int:
-    """Check credentials, scopes, limits, fields, clock and version; say how to mend what is wrong."""
+    """Check connections and settings; show how to fix problems. Covers credentials, scopes, limits and fields."""
     from sync.ops.doctor import examine  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

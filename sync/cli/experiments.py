@@ -1,4 +1,4 @@
-"""Experiments: create, show, end. And what came of them, or of a campaign: lift."""
+"""A/B test commands: create, show, list, end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, console_of
 from sync.cli.pipeline import moment, share
 
-group = typer.Typer(name="experiment", help="Arms and holdouts: who gets what, so that the difference can be told.")
+group = typer.Typer(name="experiment", help="A/B tests and holdouts: create, show, list, end.")
 app.add_typer(group)
 
-RATIO_BROKEN = "The counts of the arms are not what their shares promise: conclude nothing before that is explained."
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits, underscores.")]
+RATIO_BROKEN = (
+    "Sample ratio mismatch: the variants' sizes don't match their planned shares. Draw no "
+    "conclusions until this is explained."
+)
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name: lower-case letters, digits and underscores.")]
 
 
 @group.command()
@@ -25,30 +28,45 @@ def create(
     workspace: WorkspaceOption = HERE,
     arm: Annotated[
         list[str],
-        typer.Option("--arm", metavar="ARM[=SHARE]", help="An arm; without a share all are equal. Repeat it."),
+        typer.Option(
+            "--arm",
+            metavar="ARM[=SHARE]",
+            help="A variant, like new=50%; without shares all are equal. Repeat for each variant.",
+        ),
     ],
-    holdout: Annotated[str, typer.Option(metavar="SHARE", help="People who get no mail, like 10%.")] = "0",
+    holdout: Annotated[
+        str, typer.Option(metavar="SHARE", help="Holdout: share of people who get no email, like 10%.")
+    ] = "0",
     holdout_of: Annotated[
-        list[str] | None, typer.Option("--holdout-of", metavar="PERSONA=SHARE", help="Another one for a persona.")
+        list[str] | None,
+        typer.Option(
+            "--holdout-of", metavar="PERSONA=SHARE", help="A different holdout for one persona, like champions=5%."
+        ),
     ] = None,
-    persona: Annotated[list[str] | None, typer.Option(help="Only this persona; repeat it for more.")] = None,
-    generic: Annotated[list[str] | None, typer.Option(metavar="ARM", help="This arm gets the fallback copy.")] = None,
+    persona: Annotated[list[str] | None, typer.Option(help="Only this persona; repeat for several.")] = None,
+    generic: Annotated[
+        list[str] | None, typer.Option(metavar="ARM", help="The variant that gets the fallback copy.")
+    ] = None,
     placebo: Annotated[
-        list[str] | None, typer.Option(metavar="ARM", help="This arm gets the copy of a random persona.")
+        list[str] | None, typer.Option(metavar="ARM", help="The variant that gets the copy of a random persona.")
     ] = None,
-    metric: Annotated[str, typer.Option(help="What decides: clicked, ordered or opened.")] = "clicked",
-    worth: Annotated[str, typer.Option(metavar="SHARE", help="The least rise worth knowing, like 1%.")] = "1%",
-    base: Annotated[str | None, typer.Option(metavar="SHARE", help="The rate to plan with, like 3%.")] = None,
-    ends: Annotated[str | None, typer.Option(metavar="TIME", help="ISO 8601; until then looks count as early.")] = None,
+    metric: Annotated[str, typer.Option(help="Primary metric: clicked, ordered or opened.")] = "clicked",
+    worth: Annotated[str, typer.Option(metavar="SHARE", help="Minimum detectable effect (absolute), like 1%.")] = "1%",
+    base: Annotated[
+        str | None, typer.Option(metavar="SHARE", help="Baseline rate for the sample size, like 3%.")
+    ] = None,
+    ends: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Planned end, ISO 8601; results before it count as interim.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Deal people into arms by a stable hash, and say first what lift they could show."""
+    """Create an A/B test and show the lift it can detect. People are randomly assigned to variants by a stable hash."""
     from segmenter.lift.randomization import Experiment  # noqa: PLC0415 - heavy imports only where needed
     from sync.experiments import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if metric not in job.USUAL:
-        raise FixSettingsError(f"{metric!r} can't decide.", mend=f"Write one of: {', '.join(job.USUAL)}.")
+        raise FixSettingsError(f"{metric!r} can't be the primary metric.", mend=f"Use one of: {', '.join(job.USUAL)}.")
     with bench_of(workspace) as bench:
         wanted = Experiment(
             name=name,
@@ -70,7 +88,7 @@ def create(
 
 @group.command(name="show")
 def show_one(name: NameArgument, *, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Show an experiment: people by persona and arm, the lift they can show, and whether its groups were edited."""
+    """Show an experiment. Lists people by persona and variant, the detectable lift, and edited groups."""
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -87,7 +105,7 @@ def list_all(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) 
         found = list(bench.workspace.experiments.values())
     rows = [(e.name, f"{e.begins:%Y-%m-%d}", f"{e.ends:%Y-%m-%d}" if e.ends else "open", e.metric) for e in found]
     listed = [{"name": e.name, "begins": e.begins, "ends": e.ends, "metric": e.metric} for e in found]
-    empty = "There is no experiment yet: `personasync experiment create` makes one."
+    empty = "No experiments yet. Create one with `personasync experiment create`."
     console.result({"experiments": listed}, table("Name", "Begins", "Ends", "Metric", rows=rows) if rows else empty)
 
 
@@ -96,49 +114,52 @@ def end(
     name: NameArgument,
     *,
     workspace: WorkspaceOption = HERE,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="ISO 8601. Default: now.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="End, ISO 8601. Default: now.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End an experiment: nobody is dealt in any more, and its figures count as final."""
+    """End an experiment: nobody else is assigned, and its results are final."""
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         ended = job.end(bench, name, moment(at) or bench.now())
-    told = f"{name} ends {ended.ends:%Y-%m-%d %H:%M} UTC. `personasync lift --experiment {name}` tells its result."
+    told = f"{name} ends {ended.ends:%Y-%m-%d %H:%M} UTC. See the result with `personasync lift --experiment {name}`."
     console.result({"experiment": name, "ends": ended.ends}, told)
 
 
 def arms_of(texts: list[str]) -> dict[str, float]:
-    """Return arms with shares; where no arm names one, all are equal.
+    """Return the variants with shares; where none is given, all are equal.
 
     Raises:
         FixSettingsError: Some arms name a share and some do not, or an arm is named twice.
     """
     pairs = [_pair(text) if "=" in text else (text, "") for text in texts]
     if len({name for name, _ in pairs}) < len(pairs):
-        raise FixSettingsError("An arm is named twice.", mend="Give each arm its own name.")
+        raise FixSettingsError("Two variants have the same name.", mend="Give each variant its own name.")
     if not any(text for _, text in pairs):
         return {name: 1 / len(pairs) for name, _ in pairs}
     if not all(text for _, text in pairs):
-        raise FixSettingsError("Some arms have a share and some have none.", mend="Write --arm old=50% --arm new=50%.")
+        raise FixSettingsError(
+            "Some variants have a share and some don't.",
+            mend="Give all shares or none, like --arm old=50% --arm new=50%.",
+        )
     return {name: share(text) for name, text in pairs}
 
 
 def share_or_none(text: str) -> float:
-    """Return a share that may be nothing."""
+    """Return a share, or None where the option is not given."""
     return 0.0 if text.strip().rstrip("%") in {"0", "0.0"} else share(text)
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or not name or not value:
-        raise FixSettingsError(f"{text!r} is no pair.", mend="Write it like name=10%.")
+        raise FixSettingsError(f"{text!r} is not name=share.", mend="Write name=share, like name=10%.")
     return name, value
 
 
 def document(found: Any) -> dict[str, Any]:
-    """Return an experiment for scripts."""
+    """Return an experiment as a JSON document."""
     one = found.experiment
     return {
         "experiment": one.name,
@@ -157,7 +178,7 @@ def document(found: Any) -> dict[str, Any]:
 
 
 def shown(found: Any) -> list[Any]:
-    """Return an experiment for people."""
+    """Return an experiment as text."""
     from segmenter.lift.text import counted  # noqa: PLC0415 - heavy imports only where needed
 
     one = found.experiment
@@ -166,20 +187,25 @@ def shown(found: Any) -> list[Any]:
         (size.persona, *(size.people.get(arm, 0) for arm in arms), _least(size), f"{size.needed:,}")
         for size in found.sizes
     ]
-    lines: list[Any] = [table("Persona", *arms, "Least lift seen", "Needed an arm", rows=rows)]
+    lines: list[Any] = [table("Persona", *arms, "Detectable lift", "Needed per variant", rows=rows)]
     if found.sizes:
-        known = "a guess, no campaign was measured yet" if found.guessed else "as you said"
+        known = "an assumption, no campaign has been measured yet" if found.guessed else "as given"
         lines.append(
-            f"Planned with a rate of {found.sizes[0].base:.1%} ({known}): a rise of {counted(one.worth)} shows "
-            f"in 4 of 5 experiments with {found.sizes[0].needed:,} people an arm."
+            f"Planned with a baseline rate of {found.sizes[0].base:.1%} ({known}): a rise of "
+            f"{counted(one.worth)} is detected with 80% power by {found.sizes[0].needed:,} contacts "
+            "per variant."
         )
     else:
-        lines.append("Nobody is assigned yet: run `personasync assign`, which deals people in.")
+        lines.append("Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants.")
     if found.ratio is not None and found.ratio.broken:
         lines.append(
-            "The counts of the arms are not what their shares promise: conclude nothing before that is explained."
+            "Sample ratio mismatch: the variants' sizes don't match their planned shares. Draw no "
+            "conclusions until this is explained."
         )
-    lines += [f"{n:,} people are in another group on {name} than their arm says." for name, n in found.edited.items()]
+    lines += [
+        f"{n:,} people are in a different group on {name} than their variant requires."
+        for name, n in found.edited.items()
+    ]
     return lines
 
 
@@ -191,5 +217,5 @@ def next_steps(found: Any) -> list[str]:
     """Return what to do after an experiment was created."""
     groups = ", ".join(found.experiment.groups.values())
     return [
-        f"Next: `personasync setup`, `plan` and `apply` put people into the groups {groups}; send each arm its mail."
+        f"Next: `personasync setup`, `plan` and `apply` create the groups {groups}; then send each variant its email."
     ]

@@ -1,4 +1,4 @@
-"""Ways to begin: init, sandbox up, demo."""
+"""Getting started commands: init, sandbox up, demo."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import typer
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, app, console_of
 
-sandbox_app = typer.Typer(help="Local platforms to try things on, without an account.", no_args_is_help=True)
+sandbox_app = typer.Typer(help="Local HubSpot and Mailchimp to try things out.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
 
-PeopleOption = Annotated[int, typer.Option("--people", help="How many generated people live there.", min=1)]
-SeedOption = Annotated[int, typer.Option("--seed", help="Where chance starts; the same seed gives the same people.")]
+PeopleOption = Annotated[int, typer.Option("--people", help="Number of generated contacts.", min=1)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Random seed; the same seed gives the same contacts.")]
 
 
 @app.command()
@@ -24,7 +24,7 @@ def init(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a commented workspace that validates. Asks when at a terminal."""
+    """Create a workspace with commented settings. Asks questions at a terminal."""
     from sync.cli.prompts import ask, defaults  # noqa: PLC0415
     from sync.workspace.scaffold import Answers, write_workspace  # noqa: PLC0415 - heavy imports only where needed
 
@@ -32,7 +32,7 @@ def init(
     asked = sys.stdin.isatty() and not as_json
     answers: Answers = ask(directory) if asked else defaults(directory)
     written = write_workspace(directory, answers)
-    lines = [f"Wrote {path}" for path in written] or ["Everything is there already; nothing was overwritten."]
+    lines = [f"Wrote {path}" for path in written] or ["All files exist already; nothing was overwritten."]
     console.result({"written": [str(path) for path in written]}, *lines, NEXT)
 
 
@@ -45,31 +45,35 @@ def sandbox_up(
     people: PeopleOption = 1000,
     seed: SeedOption = 20261124,
     hubspot_port: Annotated[
-        int, typer.Option("--hubspot-port", help="Where the local HubSpot listens; 0 picks a free port.")
+        int, typer.Option("--hubspot-port", help="Port of the local HubSpot; 0 picks a free one.")
     ] = 8100,
     mailchimp_port: Annotated[
-        int, typer.Option("--mailchimp-port", help="Where the local Mailchimp listens; 0 picks a free port.")
+        int, typer.Option("--mailchimp-port", help="Port of the local Mailchimp; 0 picks a free one.")
     ] = 8200,
-    state: Annotated[Path | None, typer.Option("--state", help="A file that keeps everything over a restart.")] = None,
+    state: Annotated[Path | None, typer.Option("--state", help="A file that keeps the data across restarts.")] = None,
     orders: Annotated[
-        Path | None, typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated people.")
+        Path | None,
+        typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated contacts."),
     ] = None,
     orders_as: Annotated[
-        Literal["ecommerce", "deals"], typer.Option("--orders-as", help="ecommerce (Mailchimp) or deals (HubSpot).")
+        Literal["ecommerce", "deals"],
+        typer.Option("--orders-as", help="Where orders are kept: ecommerce (Mailchimp) or deals (HubSpot)."),
     ] = "ecommerce",
-    latency: Annotated[float, typer.Option("--latency", help="Seconds added to each answer.", min=0)] = 0.0,
+    latency: Annotated[float, typer.Option("--latency", help="Delay of each response, in seconds.", min=0)] = 0.0,
     webhooks: Annotated[
-        str, typer.Option("--webhooks", help="Address of a running `personasync serve` on this machine.", metavar="URL")
+        str, typer.Option("--webhooks", help="URL of a running `personasync serve` on this machine.", metavar="URL")
     ] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Start both local platforms, filled, and serve until Ctrl-C. Prints the tokens and the URLs."""
+    """Start the local platforms with sample data. Prints the tokens and URLs. Ctrl-C stops them."""
     from connectors.errors import FixSettingsError  # noqa: PLC0415
     from connectors.sandbox import post, server  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if webhooks and not post.is_here(webhooks):
-        raise FixSettingsError(f"--webhooks {webhooks}: the local platforms send to this machine only.", mend=WEBHOOKS)
+        raise FixSettingsError(
+            f"--webhooks {webhooks}: the local platforms send webhooks to this machine only.", mend=WEBHOOKS
+        )
 
     def ready(access: dict[str, str]) -> None:
         rows = list(access.items())
@@ -89,17 +93,15 @@ def sandbox_up(
     )
 
 
-WEBHOOKS = "Give the address at which `personasync serve` listens, such as http://127.0.0.1:8080."
+WEBHOOKS = "Use the URL of `personasync serve`, such as http://127.0.0.1:8080."
 
-EXPORTS = """
-In another terminal:
-  export HUBSPOT_TOKEN={hubspot_token}
-  export MAILCHIMP_API_KEY={mailchimp_key}
-  export HUBSPOT_APP_SECRET={hubspot_secret}
-and in personasync.toml:
-  [connections.crm]    base_url = "{hubspot_url}"
-  [connections.email]  base_url = "{mailchimp_url}"   audience = "{audience}"
-Ctrl-C ends both platforms."""
+EXPORTS = (
+    "\nIn another terminal:\n  export HUBSPOT_TOKEN={hubspot_token}\n  export "
+    "MAILCHIMP_API_KEY={mailchimp_key}\n  export HUBSPOT_APP_SECRET={hubspot_secret}\nand in "
+    'personasync.toml:\n  [connections.crm]    base_url = "{hubspot_url}"\n  '
+    '[connections.email]  base_url = "{mailchimp_url}"   audience = "{audience}"\nPress '
+    "Ctrl-C to stop both platforms."
+)
 
 
 @app.command()
@@ -109,11 +111,12 @@ def demo(
     people: PeopleOption = 3000,
     seed: SeedOption = 20261124,
     orders: Annotated[
-        Path | None, typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated people.")
+        Path | None,
+        typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated contacts."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the whole loop on local platforms, twice; the second run changes nothing. No accounts needed."""
+    """Run the whole loop on local platforms, without accounts. Runs it twice: the second run changes nothing."""
     from sync.ops import demo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -124,5 +127,5 @@ def demo(
         table("", "", rows=shown.rows),
         *shown.sentences,
         f"Report: {shown.report}",
-        f"The mail: {shown.preview}",
+        f"Email preview: {shown.preview}",
     )

@@ -1,4 +1,4 @@
-"""What a campaign or an experiment did, per persona: `lift`."""
+"""Campaign and experiment lift per persona: `lift`, `offers`."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, c
 @app.command()
 def lift(
     campaign: Annotated[
-        str | None, typer.Argument(metavar="[CAMPAIGN]", help="Name or id. Default: the newest one.")
+        str | None, typer.Argument(metavar="[CAMPAIGN]", help="Campaign name or id. Default: the newest campaign.")
     ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The arms of an experiment instead of a campaign's variants.")
+        str | None, typer.Option(metavar="NAME", help="Compare the variants of an experiment instead of a campaign's.")
     ] = None,
     control: Annotated[
-        str | None, typer.Option(metavar="VARIANT", help="What others are compared with. Default: the first by name.")
+        str | None,
+        typer.Option(metavar="VARIANT", help="The variant that others are compared with. Default: the first by name."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a campaign did for each persona, against the holdout or between arms, with intervals."""
+    """Measure a campaign's or experiment's lift for each persona. With confidence intervals, vs holdout or control."""
     from sync.results import lift as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     if experiment is not None and (campaign is not None or control is not None):
-        raise FixSettingsError("An experiment names its own arms.", mend="Leave out CAMPAIGN and --control.")
+        raise FixSettingsError("An experiment defines its own variants.", mend="Remove CAMPAIGN and --control.")
     with bench_of(workspace) as bench:
         if experiment is not None:
             found = job.lift_of_experiment(bench, experiment)
@@ -42,10 +43,10 @@ def lift(
 
 
 def shown(found: Any) -> list[Any]:
-    """Return the lift for people."""
+    """Return the lift as text."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
-    lines: list[Any] = [f"{found.about}{' (early: its end has not come)' if found.early else ''}"]
+    lines: list[Any] = [f"{found.about}{' (interim: the experiment has not ended)' if found.early else ''}"]
     if found.ratio is not None and found.ratio.broken:
         return [*lines, RATIO_BROKEN, *found.notes]
     for one in found.comparisons:
@@ -62,28 +63,28 @@ def shown(found: Any) -> list[Any]:
             for effect in (one.everyone, *one.personas)
         ]
         asked = one.question
-        headed = f"{asked.metric}: “{asked.treated}” against “{asked.control}”"
-        columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected again")
+        headed = f"{asked.metric}: “{asked.treated}” vs “{asked.control}”"
+        columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected next send")
         lines += [table(*columns, rows=rows, title=headed), *sentences(one), ""]
     lines += [spent(one) for one in found.spend]
     return [*lines, *found.notes]
 
 
 def spent(one: Any) -> str:
-    """Say what the revenue per person did."""
+    """Return the difference in revenue per person as text."""
     if one.interval.high == float("inf"):
-        return f"Revenue: not enough orders to compare “{one.treated}” with “{one.control}”."
+        return f"Revenue: not enough orders to compare “{one.treated}” and “{one.control}”."
     told = (
-        f"Revenue per person: {one.difference:+.2f} {one.currency} with “{one.treated}” against “{one.control}”, "
-        f"95% interval {one.interval.low:.2f} to {one.interval.high:.2f}"
+        f"Revenue per person: {one.difference:+.2f} {one.currency}, “{one.treated}” vs "
+        f"“{one.control}” (95% CI {one.interval.low:.2f} to {one.interval.high:.2f})"
     )
-    told += f"; earlier spending explained {one.less:.0%} of the noise." if one.less else "."
-    left = f" {one.left_out:,} orders in other currencies are left out." if one.left_out else ""
+    told += f"; adjusting for past spend (CUPED) removed {one.less:.0%} of the variance." if one.less else "."
+    left = f" {one.left_out:,} orders in other currencies are excluded." if one.left_out else ""
     return told + left
 
 
 def document(found: Any) -> dict[str, Any]:
-    """Return the lift for scripts: rates and differences as shares."""
+    """Return the lift as a JSON document: rates and differences as shares."""
     from segmenter.lift.text import sentences  # noqa: PLC0415
 
     return {
@@ -122,7 +123,7 @@ def document(found: Any) -> dict[str, Any]:
 
 
 def effect_document(one: Any) -> dict[str, Any]:
-    """Return one effect for scripts."""
+    """Return one effect as a JSON document."""
     return {
         "persona": one.persona,
         "treated": {"people": one.treated.people, "converted": one.treated.converted},
@@ -141,15 +142,15 @@ def effect_document(one: Any) -> dict[str, Any]:
 def offers(
     *,
     workspace: WorkspaceOption = HERE,
-    metric: Annotated[str, typer.Option(help="clicked, ordered or opened.")] = "clicked",
+    metric: Annotated[str, typer.Option(help="Metric: clicked, ordered or opened.")] = "clicked",
     as_json: JsonOption = False,
 ) -> None:
-    """Say which offer (variant or arm) works best for which persona, where chance dealt them out, and how sure."""
+    """Show which offer works best for each persona. Compares randomized variants only, with confidence intervals."""
     from sync.experiments.job import USUAL  # noqa: PLC0415
     from sync.results import offers as job  # noqa: PLC0415 - heavy imports only where needed
 
     if metric not in USUAL:
-        raise FixSettingsError(f"{metric!r} can't be compared.", mend=f"Write one of: {', '.join(USUAL)}.")
+        raise FixSettingsError(f"{metric!r} can't be compared.", mend=f"Use one of: {', '.join(USUAL)}.")
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         found = job.offers(bench, metric=metric)
@@ -165,9 +166,9 @@ def offers_shown(found: Any, metric: str) -> list[Any]:
     for best in found.bests:
         rates = {cell.offer: f"{cell.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
         rows.append((best.persona, *(rates.get(name, "") for name in names)))
-    title = f"Who {metric}, of the mails that compare offers"
+    title = f"Share who {metric}, of emails that compare offers"
     return [
-        *([table("Persona", *names, rows=rows, title=title)] if rows else ["Nothing was compared yet."]),
+        *([table("Persona", *names, rows=rows, title=title)] if rows else ["No offers have been compared yet."]),
         *(offer_sentence(best) for best in found.bests),
         *(apart_sentence(persona, groups) for persona, groups in found.apart.items()),
         *found.notes,
@@ -175,7 +176,7 @@ def offers_shown(found: Any, metric: str) -> list[Any]:
 
 
 def offers_document(found: Any, metric: str) -> dict[str, Any]:
-    """Return the offers for scripts: one entry for each persona and group of offers that were compared."""
+    """Return the offers as a JSON document: one entry for each persona and group of offers that were compared."""
     return {
         "metric": metric,
         "personas": [best_document(best) for best in found.bests],

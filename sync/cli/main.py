@@ -1,4 +1,4 @@
-"""Run a command: the one place where an error becomes a sentence and an exit status."""
+"""Entry point of the command line: runs a command, turns errors into messages and exit statuses."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ INTERRUPTED = 130  # the shell's status for Ctrl-C
 @app.callback()
 def personasync(
     *,
-    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a traceback on errors.")] = False,
 ) -> None:
-    """Segments and personas between your CRM and your e-mail platform."""
+    """Segments and personas between your CRM and your email platform."""
     del debug  # read where errors are printed, which is outside of any command
 
 
@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> int:
     except PersonasyncError as error:
         return _failed(error, arguments, exit_status=error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. What was done is kept; the same command goes on.\n")
+        sys.stderr.write("Stopped. Completed work is kept; run the same command again to continue.\n")
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
         return _failed(error, arguments, exit_status=1)
@@ -91,7 +91,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _misused(error: typer.TyperException) -> int:
-    """Print how the command is meant, the way Typer itself does."""
+    """Print the usage error, as Typer does."""
     show = getattr(error, "show", None)
     if show is not None:
         show()
@@ -103,9 +103,9 @@ def _failed(error: Exception, arguments: list[str], *, exit_status: int) -> int:
     if "--debug" in arguments:
         sys.stderr.write(hide("".join(traceback.format_exception(error))))
     known = isinstance(error, PersonasyncError)
-    message = hide(str(error) if known else f"Something went wrong that personasync did not foresee: {error!r}.")
+    message = hide(str(error) if known else f"Unexpected error: {error!r}.")
     if not known and "--debug" not in arguments:
-        message += " Run it again with `personasync --debug ...` and report what it prints."
+        message += " Run it again with `personasync --debug ...` and report the output."
     if "--json" in arguments:
         document: dict[str, Any] = {"error": {"kind": type(error).__name__, "message": message, "status": exit_status}}
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

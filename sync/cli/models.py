@@ -1,4 +1,4 @@
-"""Commands that make and ask the classification: `fit`, `classify`."""
+"""Model commands: `fit`, `classify`."""
 
 from __future__ import annotations
 
@@ -21,28 +21,32 @@ def fit(
     *,
     workspace: WorkspaceOption = HERE,
     target: Annotated[
-        str, typer.Option("--target", help="Where the segments come from: rules, survey, declared, discovered.")
+        str,
+        typer.Option("--target", help="Where the training labels come from: rules, survey, declared or discovered."),
     ] = "survey",
     labels: Annotated[
         Path | None,
         typer.Option(
             "--labels",
             metavar="NAME",
-            help="For discovered: an accepted proposal, or a CSV file with segment and email.",
+            help="For discovered: an accepted proposal, or a CSV file with the columns segment and email.",
         ),
     ] = None,
     traits: Annotated[
-        str | None, typer.Option("--traits", metavar="A,B", help="Learn from these only; default: all that may be.")
+        str | None,
+        typer.Option(
+            "--traits", metavar="A,B", help="Traits to train on, separated by commas. Default: all allowed traits."
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Of the folds.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Random seed of the cross-validation folds.")] = None,
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Fit a model on company data, judge it on people it did not learn from, and use it if it is good enough."""
+    """Train a classification model and validate it. It is validated on held-out people and used if good enough."""
     from sync.modeling import fit as job  # noqa: PLC0415 - only this command fits
 
     if target not in TARGETS:
-        raise FixSettingsError(f"{target!r} is no target.", mend=f"Write one of: {', '.join(TARGETS)}.")
+        raise FixSettingsError(f"{target!r} is not a target.", mend=f"Use one of: {', '.join(TARGETS)}.")
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         made = job.fit(
@@ -58,7 +62,7 @@ def fit(
 
 
 def _fitted(made: Any) -> list[Any]:
-    """The figures of a fit, as people read them."""
+    """The quality figures of a fitted model, as text."""
     file, chosen = made.file, made.fitted.chosen
     rows = [
         (
@@ -75,34 +79,32 @@ def _fitted(made: Any) -> list[Any]:
     ]
     people = ", ".join(f"{name} {count:,}" for name, count in file.training.people.items())
     shown: list[Any] = [
-        f"Learned from {chosen.people:,} persons ({people}) and {len(file.model.features)} features.",
+        f"Trained on {chosen.people:,} people ({people}) and {len(file.model.features)} features.",
         (
-            f"Chance: the largest segment alone gives {chosen.largest_share:.1%}, "
-            f"shares {chosen.proportional_chance:.1%} (Brier {chosen.brier_of_shares:.3f})."
+            f"Chance level: largest segment {chosen.largest_share:.1%}, proportional "
+            f"{chosen.proportional_chance:.1%} (Brier {chosen.brier_of_shares:.3f})."
         ),
         table("model", "hit rate", "balanced", "kappa", "ECE", "Brier", "log loss", "Press's Q", rows=rows),
-        table("confidence from", "of all", "hit rate", rows=curve),
+        table("min. confidence", "coverage", "hit rate", rows=curve),
     ]
     since = f"from {file.training.traits_from:%Y-%m-%d}" if file.training.traits_from else "the whole history"
     shown.append(f"Calibrated by {file.calibration}; traits of {since}; data {file.training.data_digest[:12]}.")
     if file.training.target == "rules":
         shown.append(
-            "It is asked only about people of whom a rule's trait is unknown; whom every rule leaves out, stays "
-            "unclassified."
+            "It classifies only people for whom a rule's trait is unknown; people who match no rule stay unclassified."
         )
     if file.training.target == "discovered" and not file.training.found_again:
         shown.append(
-            "These segments were discovered once, on everybody, the people held out among them: the figures above are "
-            "optimistic."
+            "These segments were discovered on all people, including those held out: the figures above are optimistic."
         )
     if file.training.purpose:
-        shown.append(f"It reads sensitive traits, for this purpose: {file.training.purpose}")
+        shown.append(f"It uses sensitive traits, for this purpose: {file.training.purpose}")
     if file.training.dropped:
-        shown.append(f"Told nothing: {', '.join(file.training.dropped)}.")
+        shown.append(f"Dropped as uninformative: {', '.join(file.training.dropped)}.")
     if file.gate.passed:
-        shown.append(f"In use: {file.version} ({made.path.name}). `personasync assign` asks it from now on.")
+        shown.append(f"In use: {file.version} ({made.path.name}). `personasync assign` uses it from now on.")
     else:
-        shown += [*file.gate.sentences, f"Saved as {made.path.name}, and not used."]
+        shown += [*file.gate.sentences, f"Saved as {made.path.name}, but not in use."]
     return shown
 
 
@@ -114,7 +116,7 @@ def classify(
     as_of: AsOfOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Classify one person again, now, and show what would be decided. Nothing is saved."""
+    """Classify one person now and show the result. Nothing is saved."""
     from sync.assign.explain import classify as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

@@ -1,4 +1,4 @@
-"""What the commands share: the Typer app, common options, the session and the console of one command."""
+"""Shared parts of the commands: the Typer app, common options, the session and the console."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REJECTS = 4  # done, but some records were rejected
 
 app = typer.Typer(
     name="personasync",
-    help="Segments and personas between your CRM and your e-mail platform.",
+    help="Segments and personas between your CRM and your email platform.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -29,17 +29,17 @@ app = typer.Typer(
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", metavar="DIR", help="The workspace's folder.", file_okay=False)
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, nothing else there.")]
-OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CONNECTION", help="One connection only.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+OnlyOption = Annotated[str | None, typer.Option("--only", metavar="CONNECTION", help="Only this connection.")]
 HERE = Path()
 
 
 @contextmanager
 def bench_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Workbench]:
-    """Open the workspace with the real clock and environment; what it should not say is told on stderr."""
+    """Open the workspace with the real clock and environment; its warnings go to stderr."""
     with open_workbench(workspace, now=now, environment=os.environ if environment is None else environment) as bench:
         for remark in bench.workspace.remarks:
-            sys.stderr.write(f"Look: {remark}\n")
+            sys.stderr.write(f"Warning: {remark}\n")
         yield bench
 
 

@@ -1,4 +1,4 @@
-"""Personas: draft them from facts, show their cards, and say what changed between versions."""
+"""Persona commands: draft, show, diff."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sync.personas.versions import Compared, Shown
     from sync.session import Workbench
 
-group = typer.Typer(name="personas", help="Personas from evidence: facts that are found, invention that people write.")
+group = typer.Typer(name="personas", help="Personas: facts from your data, profile from your team.")
 app.add_typer(group)
 
 
@@ -26,27 +26,27 @@ app.add_typer(group)
 def draft(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[SEGMENT]", help="A segment without a persona; or a persona, for its facts."),
+        typer.Argument(metavar="[SEGMENT]", help="A segment without a persona, or a persona whose facts to update."),
     ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     everybody: Annotated[
-        bool, typer.Option("--all", help="All segments without a persona, and all facts anew.")
+        bool, typer.Option("--all", help="Draft a persona for every segment without one, and update all facts.")
     ] = False,
     proposal: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Describe the people of an accepted proposal of `discover`, before `assign`."
+            metavar="NAME", help="Use the members of an accepted `discover` proposal, before `assign` has run."
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draft a persona behind the end of personas.toml, and keep its facts as a version. Nothing written is touched."""
+    """Draft a persona in personas.toml from the facts. Existing text is kept; the facts are saved as a version."""
     from sync.personas import drafts as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
     if (name is None) != everybody:
-        raise FixSettingsError("Say whose facts are meant.", mend="Name one segment, or write --all.")
+        raise FixSettingsError("No segment or persona given.", mend="Name a segment, or use --all.")
     with bench_of(workspace) as bench:
         done = job.draft(bench, name, proposal=proposal)
         missing = {slug: job.to_write(bench.workspace, slug) for slug in done.profiles}
@@ -64,19 +64,19 @@ def draft(
 
 def _done(done: Drafted, missing: dict[str, list[str]]) -> Iterator[str]:
     for slug, segment in done.drafted.items():
-        yield f"{slug}: drafted for the segment {segment}, behind the end of personas.toml."
+        yield f"{slug}: drafted for segment {segment}, at the end of personas.toml."
     for one in done.kept:
         told = len(done.profiles[one.slug].told())
         yield f"{one.slug}: version {one.version}, {told} facts as of {one.as_of:%Y-%m-%d %H:%M} UTC."
     for slug in done.unchanged:
-        yield f"{slug}: its facts and words are those of the newest version."
+        yield f"{slug}: unchanged since the newest version."
     for slug, profile in done.profiles.items():
         if profile.silent:
             yield f"{slug}: {profile.silent}"
         if missing[slug]:
-            yield f"{slug}: still to write: {', '.join(missing[slug])}."
+            yield f"{slug}: still to be written: {', '.join(missing[slug])}."
     yield from done.skipped.values()
-    yield "`personasync personas show NAME` prints a card."
+    yield "Show a persona with `personasync personas show NAME`."
 
 
 @group.command()
@@ -86,16 +86,16 @@ def show(
     ] = None,
     *,
     workspace: WorkspaceOption = HERE,
-    version: Annotated[int | None, typer.Option(metavar="N", help="Of this version, not of the newest.")] = None,
+    version: Annotated[int | None, typer.Option(metavar="N", help="Show this version. Default: the newest.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a persona: facts by family, typical member, confidence; and apart from them what people invented."""
+    """Show a persona. Facts by family, typical member and confidence, then the profile your team wrote."""
     from sync.personas import drafts as persona_drafts  # noqa: PLC0415
     from sync.personas import versions as persona_versions  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if name is None and version is not None:
-        raise FixSettingsError("A version is one persona's.", mend="Name the persona too.")
+        raise FixSettingsError("A version belongs to one persona.", mend="Name the persona as well.")
     with bench_of(workspace) as bench:
         if name is None:
             console.result(*_list(bench))
@@ -130,15 +130,15 @@ def _list(bench: Workbench) -> tuple[Any, ...]:
             }
         )
         facts = (profile.trust.people, profile.trust.grade) if profile else ("–", "–")
-        when = f"{version.as_of:%Y-%m-%d}" if version else "none kept"
+        when = f"{version.as_of:%Y-%m-%d}" if version else "none yet"
         rows.append((slug, persona.name, *facts, when, ", ".join(missing) or "nothing"))
     without = [one.name for one in bench.workspace.segments if one.name not in bench.workspace.persona_of]
-    shown = table("Persona", "Name", "People", "Confidence", "Facts of", "Still to write", rows=rows)
+    shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
     lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
     return {"personas": told, "segments_without": without}, shown, *(lines if without else [])
 
 
-NO_RULE = "no rule; people come into it by what they say, by a survey or by a model"
+NO_RULE = "no rule; people are assigned by what they state, by a survey or by a model"
 
 
 def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
@@ -148,7 +148,7 @@ def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator
     which = f"version {one.version.version}, " if one.version else ""
     yield f"{invention['name']} ({one.slug})"
     yield ""
-    yield f"FACTS, found in the data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 is everybody)"
+    yield f"FACTS, from your data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 = average of everyone)"
     for segment in profile.segments:
         yield f"  Segment {segment.name}: {NO_RULE if segment.rule == 'false' else segment.rule}"
     if profile.silent:
@@ -163,14 +163,14 @@ def _card(one: Shown, invention: dict[str, str], missing: list[str]) -> Iterator
     yield "  Confidence"
     yield from (f"    {line}" for line in profile.trust.sentences())
     yield ""
-    yield "INVENTION, written by people in personas.toml"
+    yield "PROFILE, written by your team in personas.toml"
     yield from (f"  {place}: {text}" for place, text in invention.items() if text)
     if missing:
-        yield f"  still to write: {', '.join(missing)}"
+        yield f"  to be written: {', '.join(missing)}"
     if one.versions:
         yield ""
         days = ", ".join(f"{kept.version} ({kept.recorded_at:%Y-%m-%d})" for kept in one.versions)
-        yield f"Versions: {days}. `personasync personas diff` says what changed."
+        yield f"Versions: {days}. Compare them with `personasync personas diff`."
     if one.remark:
         yield one.remark
 
@@ -182,7 +182,7 @@ def _facts(profile: Profile) -> Iterator[str]:
         yield f"  {family.capitalize()}"
         yield from (f"    {line}" for line in lines)
     if made := words.made_from(profile):
-        yield "  What the segment is made from, so it is no news"
+        yield "  Segment definition"
         yield from (f"    {line}" for line in made)
 
 
@@ -217,19 +217,20 @@ def _card_document(one: Shown, invention: dict[str, str], missing: list[str]) ->
 @group.command()
 def diff(
     old: Annotated[
-        str | None, typer.Argument(metavar="[OLD]", help="A version or a day; default: the one before.")
+        str | None, typer.Argument(metavar="[OLD]", help="A version or date. Default: the previous version.")
     ] = None,
     new: Annotated[
-        str | None, typer.Argument(metavar="[NEW]", help="Likewise; default: the newest, as written now.")
+        str | None,
+        typer.Argument(metavar="[NEW]", help="A version or date. Default: the newest, with the current text."),
     ] = None,
     *,
     workspace: WorkspaceOption = HERE,
     persona: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only this persona, or that of a segment.")
+        str | None, typer.Option(metavar="NAME", help="Only this persona, or the persona of this segment.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what changed between two versions: in facts beyond chance, in facts within it, and in what people wrote."""
+    """Compare two versions of a persona. Shows significant changes, changes within chance, and edited text."""
     from sync.personas import versions as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -253,10 +254,10 @@ def diff(
 
 def _difference(one: Compared) -> Iterator[str]:
     from_, to = (f"version {v.version} (as of {v.as_of:%Y-%m-%d %H:%M} UTC)" for v in (one.old, one.new))
-    edited = ", with what personas.toml says now" if one.edited else ""
+    edited = ", with the current personas.toml" if one.edited else ""
     yield f"{one.slug}: {from_} to {to}{edited}"
     if not one.changes:
-        yield "  Nothing changed."
+        yield "  No changes."
     parts = (("facts", False), ("invention", True))
     for title, invented in parts:
         told = [change for change in one.changes if (change.part == "invention") == invented]

@@ -1,4 +1,4 @@
-"""The steps of the loop: setup, pull, assign, plan, apply, results, report, run."""
+"""Pipeline commands: setup, pull, assign, plan, apply, undo, results, report, run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from sync.session import Workbench
 
 AsOfOption = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="TIME", help="The moment to look at, ISO 8601 (UTC unless it says). Default: now."),
+    typer.Option(
+        "--as-of", metavar="TIME", help="As-of time, ISO 8601 (UTC unless a time zone is given). Default: now."
+    ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation.")]
 OverrideOption = Annotated[
-    list[str] | None, typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail aside for this one plan.")
+    list[str] | None, typer.Option("--override", metavar="GUARDRAIL", help="Override a guardrail for this one plan.")
 ]
 
 
 @app.command()
 def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json: JsonOption = False) -> None:
-    """Create the fields and groups that personasync owns, and let events reach `serve`. Shows it first."""
+    """Create the fields, tags and lists that personasync owns. Registers webhooks too. Shows the changes first."""
     from sync.ops import setup as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -37,7 +39,10 @@ def setup(*, workspace: WorkspaceOption = HERE, yes: YesOption = False, as_json:
         if steps and not yes:
             console.say(words.setup_shown(steps))
             if not sys.stdin.isatty():
-                raise FixSettingsError("setup would create the above.", mend="Run `personasync setup --yes` to do it.")
+                raise FixSettingsError(
+                    "Confirmation needed: setup would create the above.",
+                    mend="Run `personasync setup --yes` to create them.",
+                )
             typer.confirm("Create these?", abort=True, err=True)
         notes = job.create(bench, steps)
     created = [{"connection": s.connection, "action": s.action, "name": s.name} for s in steps]
@@ -49,10 +54,10 @@ def pull(
     *,
     workspace: WorkspaceOption = HERE,
     only: OnlyOption = None,
-    full: Annotated[bool, typer.Option("--full", help="Read everything again, not only what changed.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Read contacts, orders and answers that changed on the platforms."""
+    """Pull new and changed contacts, orders and survey answers."""
     from sync.pull import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -69,18 +74,18 @@ def assign(
     as_of: AsOfOption = None,
     what_if: Annotated[
         Path | None,
-        typer.Option("--what-if", metavar="FILE", help="Only show who would move under this segments.toml."),
+        typer.Option("--what-if", metavar="FILE", help="Only show who would move with this segments.toml."),
     ] = None,
     override: Annotated[
         list[str] | None,
-        typer.Option("--override", metavar="GUARDRAIL", help="Set a guardrail about the data aside, this once."),
+        typer.Option("--override", metavar="GUARDRAIL", help="Override a data guardrail for this run."),
     ] = None,
     full: Annotated[
-        bool, typer.Option("--full", help="Measure everybody anew, not only those of whom something changed.")
+        bool, typer.Option("--full", help="Recalculate everyone, not only people whose data changed.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give every person a segment and a persona."""
+    """Assign every person to a segment and a persona."""
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         at = moment(as_of) or bench.now()
@@ -98,7 +103,7 @@ def assign(
 
 @app.command()
 def plan(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> int:
-    """Show what would change on the platforms, and save it for `apply`. Nothing is written."""
+    """Preview the changes on the platforms and save them as a plan. Nothing is sent."""
     from sync.plan import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -116,14 +121,14 @@ def apply(
     override: OverrideOption = None,
     only: OnlyOption = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", help="Only N persons, as a first small sample.", min=1)
+        int | None, typer.Option("--limit", metavar="N", help="Send to N people only, as a first sample.", min=1)
     ] = None,
     canary: Annotated[
-        str | None, typer.Option("--canary", metavar="SHARE", help="Only a share of the persons, like 1%.")
+        str | None, typer.Option("--canary", metavar="SHARE", help="Send to a share of the people only, like 1%.")
     ] = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Send a saved plan to the platforms, or a part of it; the rest waits for the next apply of the plan."""
+    """Send a saved plan to the platforms, or a part of it. The rest stays for the next `apply`."""
     from sync.apply import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -138,14 +143,14 @@ def apply(
 @app.command()
 def undo(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run that `history` shows; last: the newest plan that was applied.")
+        str, typer.Argument(metavar="RUN", help='A run id from `history`, or "last" for the newest applied plan.')
     ],
     *,
     workspace: WorkspaceOption = HERE,
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Take back what a run wrote, except what was changed since. Shows first what it would do."""
+    """Undo a run: restore the values from before it. Values edited since are skipped. Shows the changes first."""
     from sync.apply import undo as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -154,8 +159,10 @@ def undo(
         if found.count and not yes:
             console.say(words.undo_shown(found))
             if not sys.stdin.isatty():
-                raise FixSettingsError("undo would do the above.", mend="Run it again with --yes.")
-            typer.confirm("Do it?", abort=True, err=True)
+                raise FixSettingsError(
+                    "Confirmation needed: undo would do the above.", mend="Run it again with --yes to confirm."
+                )
+            typer.confirm("Undo these changes?", abort=True, err=True)
         undone = job.undo(bench, found, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
@@ -163,7 +170,7 @@ def undo(
 
 @app.command()
 def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_json: JsonOption = False) -> None:
-    """Import what the campaigns did."""
+    """Import campaign results: deliveries, opens, clicks and orders."""
     from sync.results import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -174,7 +181,7 @@ def results(*, workspace: WorkspaceOption = HERE, only: OnlyOption = None, as_js
 
 @app.command()
 def report(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Write one HTML page: personas, and what the campaigns did for each."""
+    """Write the HTML report: personas and campaign results."""
     from sync.report import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -202,7 +209,7 @@ def run_all(
     override: OverrideOption = None,
     as_json: JsonOption = False,
 ) -> int:
-    """Do all steps in order, under the guardrails. For cron."""
+    """Run all steps in order, with guardrails. For cron."""
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench, console.progress(bench.budget) as progress:
         document, shown, status = _loop(bench, console, moment(as_of), frozenset(override or ()), progress)
@@ -226,7 +233,7 @@ def _status(applied: Any) -> int:
 
 
 def share(text: str) -> float:
-    """Return the share that *text* names, 0 to 1.
+    """Return the share in *text*, 0 to 1.
 
     Raises:
         FixSettingsError: It is none.
@@ -236,12 +243,12 @@ def share(text: str) -> float:
     except ValueError:
         found = -1.0
     if not 0 < found <= 1:
-        raise FixSettingsError(f"{text!r} is no share.", mend="Write it like 1% or 0.01.")
+        raise FixSettingsError(f"{text!r} is not a percentage.", mend="Write a share like 1% or 0.01.")
     return found
 
 
 def moment(text: str | None) -> datetime | None:
-    """Return the moment that *text* names, UTC.
+    """Return the time in *text*, UTC.
 
     Raises:
         FixSettingsError: It is no ISO 8601 time.
@@ -252,6 +259,6 @@ def moment(text: str | None) -> datetime | None:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
         raise FixSettingsError(
-            f"{text!r} is no time.", mend="Write it like 2026-11-24 or 2026-11-24T09:00:00+01:00."
+            f"{text!r} is not a valid time.", mend="Write a time like 2026-11-24 or 2026-11-24T09:00:00+01:00."
         ) from error
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)

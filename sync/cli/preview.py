@@ -1,4 +1,4 @@
-"""The command that shows a mail before anybody gets it: `preview`."""
+"""Email preview command: `preview`."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from sync.cli.render import creepy
 
 @app.command()
 def preview(
-    template: Annotated[Path, typer.Argument(metavar="TEMPLATE", help="An HTML file with merge tags or HubL.")],
+    template: Annotated[
+        Path, typer.Argument(metavar="TEMPLATE", help="An HTML email template with merge tags or HubL.")
+    ],
     *,
     workspace: WorkspaceOption = HERE,
-    contact: Annotated[str | None, typer.Option("--contact", metavar="EMAIL", help="For this person.")] = None,
-    persona: Annotated[str | None, typer.Option("--persona", metavar="P", help="For this persona.")] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="All personas side by side; the default.")] = False,
+    contact: Annotated[str | None, typer.Option("--contact", metavar="EMAIL", help="Preview for this person.")] = None,
+    persona: Annotated[str | None, typer.Option("--persona", metavar="P", help="Preview for this persona.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Preview for all personas side by side (default).")] = False,
     connection: Annotated[
-        str | None, typer.Option("--connection", metavar="NAME", help="Whose template it is.")
+        str | None, typer.Option("--connection", metavar="NAME", help="The platform of the template.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the page is written.")] = Path(
-        "preview.html"
-    ),
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The HTML file to write.")] = Path("preview.html"),
     as_json: JsonOption = False,
 ) -> None:
-    """Show the mail that people would get, and what is wrong with its template. Nothing is sent."""
+    """Preview an email as recipients would see it. Checks the template too. Nothing is sent."""
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)

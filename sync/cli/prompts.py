@@ -1,4 +1,4 @@
-"""What `init` asks, and what it assumes where nobody can answer."""
+"""Questions of `init`, and the defaults without a terminal."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def email_platform(audience: str) -> NewConnection:
 
 
 def defaults(directory: Path) -> Answers:
-    """Return what a workspace starts with when there is no terminal to ask at."""
+    """Return the default connections, used without a terminal."""
     return Answers(name=directory.resolve().name, connections=(CRM, email_platform(NO_AUDIENCE)))
 
 
 def ask(directory: Path) -> Answers:
-    """Ask for what can't be guessed, at a terminal."""
-    name = typer.prompt("What is the company or brand called", default=directory.resolve().name, err=True)
+    """Ask for the connections at a terminal."""
+    name = typer.prompt("Company or brand name", default=directory.resolve().name, err=True)
     connections: list[NewConnection] = []
     if typer.confirm("Are the contacts in HubSpot?", default=True, err=True):
         connections.append(CRM)
-    if typer.confirm("Do you mail them from Mailchimp?", default=True, err=True):
+    if typer.confirm("Do you send email with Mailchimp?", default=True, err=True):
         where = "Audience id (Mailchimp: Audience > Settings > Audience name and defaults)"
         audience = typer.prompt(where, default=NO_AUDIENCE, err=True)
         connections.append(email_platform(audience))
     if typer.confirm("Do contacts or orders come from files (CSV or Parquet)?", default=not connections, err=True):
-        contacts = typer.prompt("File of contacts", default="contacts.csv", err=True)
-        orders = typer.prompt("File of orders (empty: none)", default="", err=True)
+        contacts = typer.prompt("Contacts file", default="contacts.csv", err=True)
+        orders = typer.prompt("Orders file (leave empty for none)", default="", err=True)
         files = {"contacts": contacts} | ({"orders": orders} if orders else {})
         connections.append(NewConnection("files", "files", files))
     return Answers(name=name, connections=tuple(connections))

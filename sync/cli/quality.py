@@ -1,4 +1,4 @@
-"""May these data decide, and do they still say what they said?"""
+"""Data quality and drift command: `quality`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def quality(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Judge the data (missing, impossible, stale, twice there), and compare people and answers with the reference."""
+    """Check data quality and drift. Finds missing, impossible, stale and duplicate data, and drift."""
     from sync.monitor import quality as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -41,21 +41,23 @@ def _shown(found: Judged) -> list[Any]:
             (name, f"{one.psi:.3f}", f"{one.threshold:.3f}", "drift" if one.alarm else "", f"{one.share_new:.1%}")
             for name, one in found.drifts.items()
         ]
-        shown.append(table("Compared with the reference", "PSI", "Alarm above", "", "New values", rows=moved))
+        shown.append(table("Compared with the reference", "PSI", "Alert above", "", "New values", rows=moved))
     else:
-        shown.append("No drift is told yet: the first assign under these definitions is the reference for later ones.")
+        shown.append("No drift data yet: the first `assign` with these definitions becomes the reference.")
     shown.extend(found.stale)
     shown.extend(f"{one.table}: {_fault(one.what, one.example)}. {one.mend}" for one in found.faults)
     shown.extend(found.concept)
     shown.extend(_structural(found))
-    shown.append(f"Altogether: {found.light}.")
+    shown.append(f"Overall: {found.light}.")
     return shown
 
 
 def _structural(found: Judged) -> list[str]:
     told = []
     for one in found.structural:
-        kept = f"Segments of {one.proposal!r} still hold: found anew they agree by {one.found.agreement:.2f}."
+        kept = (
+            f"Segments of {one.proposal!r} are still stable: agreement of a new clustering {one.found.agreement:.2f}."
+        )
         told += one.sentences() or [kept]
     return told
 

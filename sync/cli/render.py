@@ -1,4 +1,4 @@
-"""What people read after a step: a few plain lines and tables. And the same as a document for scripts."""
+"""Command results as text and tables for people, and as JSON documents for scripts."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ def as_document(result: Any) -> dict[str, Any]:
 
 
 def setup_shown(steps: Sequence[SetupStep]) -> str:
-    """Return what setup would do, a line a step."""
+    """Return what setup would do, one line for each step."""
     lines = [f"  {step.connection}: {ACTIONS[step.action]} {step.name}  {step.detail}".rstrip() for step in steps]
     return "\n".join(["personasync would:", *lines])
 
 
 def setup_done(steps: Sequence[SetupStep]) -> str:
     """Return what setup did, in a sentence."""
-    done = "1 step was done." if len(steps) == 1 else f"{len(steps)} steps were done."
-    return done if steps else "Everything that personasync owns is there already."
+    done = "Created 1 item." if len(steps) == 1 else f"Created {len(steps)} items."
+    return done if steps else "All fields, tags and lists exist already."
 
 
 def pulled(result: Pulled) -> Shown:
     """Return what was read."""
     shown: Shown = [table("Read", "Rows", rows=list(result.rows.items()))]
     kept = sum(result.versions.values())
-    shown.append(f"{kept:,} rows were new or different." if kept else "Nothing new.")
+    shown.append(f"{kept:,} new or changed rows." if kept else "No new records.")
     if result.persons:
-        joined = f", {result.joined:,} turned out to be one with another" if result.joined else ""
-        shown.append(f"{result.persons:,} persons{joined}.")
-    shown.extend(f"Left out: {reject}" for reject in result.rejects)
+        joined = f", {result.joined:,} merged with another" if result.joined else ""
+        shown.append(f"{result.persons:,} people{joined}.")
+    shown.extend(f"Skipped: {reject}" for reject in result.rejects)
     return [*shown, *healed(result)]
 
 
@@ -66,27 +66,28 @@ def healed(result: Pulled) -> Shown:
     """Return what a pull repaired."""
     shown: Shown = []
     if result.reread:
-        shown.append("The warehouse is older than the state beside it, so everything was read again.")
+        shown.append("The warehouse was older than the saved state, so all records were read again.")
     if result.healed:
         shown.append(
-            f"{result.healed:,} contacts that an earlier version had skipped are linked to their person now; "
+            f"{result.healed:,} contacts skipped by an earlier version are now linked to a person; "
             "the next `personasync assign` includes them."
         )
     return shown
 
 
 def assigned(result: Assigned) -> Shown:
-    """Return who is what."""
+    """Return the result of an assign."""
     rows = [(name, persons, f"{persons / max(result.persons, 1):.0%}") for name, persons in result.segments.items()]
     shown: Shown = [table("Segment", "Persons", "Share", rows=rows)]
     shown.append(
-        f"{result.persons:,} persons as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} assigned, "
-        f"{result.unclassified:,} unclassified; {result.changed:,} moved to another segment, {result.new:,} are new."
+        f"{result.persons:,} people as of {result.as_of:%Y-%m-%d %H:%M} UTC: {result.assigned:,} "
+        f"assigned, {result.unclassified:,} unclassified; {result.changed:,} moved to another "
+        f"segment, {result.new:,} new."
     )
     if result.measured_all_because:
-        shown.append(f"All {result.measured_anew:,} persons were measured anew: {result.measured_all_because}.")
+        shown.append(f"Recalculated all {result.measured_anew:,} people: {result.measured_all_because}.")
     else:
-        shown.append(f"{result.measured_anew:,} persons, of whom something changed, were measured anew.")
+        shown.append(f"Recalculated {result.measured_anew:,} people whose data changed.")
     shown.extend(result.value_notes)
     return shown
 
@@ -98,16 +99,16 @@ def moves(found: Sequence[Move]) -> Shown:
     rows = [(move.before, move.after, move.persons, ", ".join(move.samples)) for move in found]
     total = sum(move.persons for move in found)
     return [
-        table("From", "To", "Persons", "For example", rows=rows),
-        f"{total:,} persons would move. Nothing was saved.",
+        table("From", "To", "Persons", "Example", rows=rows),
+        f"{total:,} people would move. Nothing was saved.",
     ]
 
 
 def planned(result: Planned) -> Shown:
-    """Return what a plan would do, and whether it may."""
+    """Return a plan's changes and its guardrail verdict."""
     summary = result.summary
     if not result.plan.changes:
-        shown: Shown = ["Nothing to change: the platforms show what they should."]
+        shown: Shown = ["Nothing to change: the platforms are up to date."]
     else:
         rows = [(name, count) for name, count in summary["by_field"].items()]
         shown = [table("Would change", "Contacts", rows=rows, title=f"Plan {result.plan_id}")]
@@ -115,23 +116,22 @@ def planned(result: Planned) -> Shown:
             (s["contact"], s["connection"], s.get("field") or s.get("group"), s["before"] or "–", s["after"] or "–")
             for s in summary["samples"]
         ]
-        shown.append(table("For example", "On", "Field or group", "Shows", "Shall show", rows=samples))
+        shown.append(table("Example", "On", "Field or group", "Shows", "New", rows=samples))
     shown += [_contacts(name, count, summary) for name, count in summary["changed_contacts"].items() if count]
     if result.focus:
         shown.append(result.focus)
     shown.extend(result.notes)
     shown += [
-        f"{name}: {count:,} values that people set are left alone."
-        for name, count in summary["values_of_others"].items()
+        f"{name}: {count:,} values set by users were skipped." for name, count in summary["values_of_others"].items()
     ]
     if summary["parked"]:
-        shown.append(table("Left alone", "Contacts", rows=list(summary["parked"].items())))
+        shown.append(table("Skipped", "Contacts", rows=list(summary["parked"].items())))
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
-        shown.append(f"That takes {duration(60 * summary['minutes'])} or a little more at this account's limits.")
+        shown.append(f"Estimated time at this account's limits: {duration(60 * summary['minutes'])} or slightly more.")
     shown.extend(creepy(result.concerns))
-    shown.extend(f"A guardrail says no: {breach.message}" for breach in result.breaches)
+    shown.extend(f"Blocked by guardrail: {breach.message}" for breach in result.breaches)
     if result.breaches:
         shown.append(fix([breach.guardrail for breach in result.breaches]))
     shown.append(f"Saved as {result.path}")
@@ -143,21 +143,22 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
     replaced, explained = summary["replaced_contacts"][name], summary["explained_contacts"][name]
     first = changed - replaced - explained
     return (
-        f"{name}: {changed:,} contacts would change: {replaced:,} show something else than now, {first:,} get first "
-        f"values, tags or an experiment's words, {explained:,} only another reason, confidence or date."
+        f"{name}: {changed:,} contacts would change: {replaced:,} get a different value, "
+        f"{first:,} get their first values, tags or experiment copy, {explained:,} only a new "
+        "reason, confidence or date."
     )
 
 
 def creepy(concerns: Sequence[Concern]) -> Shown:
-    """Return what readers may find creepy, and for whom."""
+    """Return the values that readers may find intrusive, and for whom."""
     return [
-        f"May be creepy: {one.sentence()}" + (f" For example: {one.example}." if one.example else "")
+        f"May feel intrusive: {one.sentence()}" + (f" Example: {one.example}." if one.example else "")
         for one in concerns
     ]
 
 
 def applied_document(result: Applied) -> dict[str, Any]:
-    """Return what an apply did, for scripts."""
+    """Return the result of an apply as a JSON document."""
     return {
         "plan": result.plan_id,
         "run": result.run_id,
@@ -172,50 +173,56 @@ def applied_document(result: Applied) -> dict[str, Any]:
 
 
 def applied(result: Applied) -> Shown:
-    """Return what became of a plan."""
+    """Return the result of an apply."""
     shown: Shown = []
     if result.recovered:
-        shown.append(f"{result.recovered:,} changes of an interrupted run were looked for, and have their outcome now.")
+        shown.append(f"{result.recovered:,} changes of an interrupted run were checked and are now confirmed.")
     if result.overtaken:
         shown.append(
-            f"{result.overtaken:,} changes were left out: the webhook service decided for these persons after the plan "
-            "was made. The next run looks at them."
+            f"{result.overtaken:,} changes were skipped: the webhook service updated these people "
+            "after the plan was made. The next run checks them."
         )
     if result.skipped:
         shown.append(
-            f"{result.skipped:,} changes were skipped: these people may not be written to any more, or their contact "
-            "is gone. The reasons are below."
+            f"{result.skipped:,} changes were skipped: these contacts are no longer marketable, or no "
+            "longer exist. See the reasons below."
         )
     if not result.states and not result.failed:
         return [*shown, "Nothing to send."]
     shown += _outcomes(result)
     shown.extend(
-        f"{name} stopped: {message} The rest waits: run `personasync apply` again."
+        f"{name} stopped: {message} The remaining changes are pending: run `personasync apply` again."
         for name, message in result.failed.items()
     )
     if result.waiting:
-        shown.append(f"{result.waiting:,} changes of the plan wait: `personasync apply` sends them.")
+        shown.append(f"{result.waiting:,} changes are pending: run `personasync apply` to send them.")
     return shown
 
 
+OUTCOMES = {"parked": "skipped"}  # outcomes that people know by another name
+
+
 def _outcomes(result: Sent) -> Shown:
-    rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
+    rows = [(name, OUTCOMES.get(state, state), count) for (name, state), count in sorted(result.states.items())]
     shown: Shown = [table("Connection", "Outcome", "Changes", rows=rows)]
     if result.reasons:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
-        shown.append(table("Connection", "Why not", "Changes", rows=rows))
+        shown.append(table("Connection", "Reason", "Changes", rows=rows))
     return shown
 
 
 def undo_shown(found: Intended) -> str:
     """Return what an undo would do, in lines."""
-    lines = [f"  {name}: {len(changes):,} values and groups go back" for name, changes in found.restore.items()]
-    told = f"  left alone: {found.changed_since:,} changed since, {found.gone:,} of contacts that are gone"
+    lines = [
+        f"  {name}: {len(changes):,} values, tags and list memberships would be restored"
+        for name, changes in found.restore.items()
+    ]
+    told = f"  skipped: {found.changed_since:,} edited since, {found.gone:,} of deleted contacts"
     return "\n".join([f"personasync would undo `{found.run.command}`:", *lines, told])
 
 
 def undone_document(result: Undone) -> dict[str, Any]:
-    """Return what an undo did, for scripts."""
+    """Return the result of an undo as a JSON document."""
     return {
         "run": result.run_id,
         "undone": result.undone_run,
@@ -229,13 +236,16 @@ def undone_document(result: Undone) -> dict[str, Any]:
 def undone(result: Undone) -> Shown:
     """Return what an undo did."""
     shown: Shown = _outcomes(result) if result.states else []
-    shown.append(f"{result.restored:,} values and groups are as before, {result.left:,} were changed since and stay.")
+    shown.append(
+        f"{result.restored:,} values, tags and list memberships restored; {result.left:,} skipped "
+        "because they were edited since."
+    )
     shown.extend(f"{name} stopped: {message} Run the same undo again." for name, message in result.failed.items())
     return shown
 
 
 def loop_document(done: Loop) -> dict[str, Any]:
-    """Return what a whole run did, for scripts."""
+    """Return the result of a whole run as a JSON document."""
     return {
         "pulled": asdict(done.pulled),
         "assigned": asdict(done.assigned),

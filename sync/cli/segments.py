@@ -10,7 +10,7 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, c
 
 @app.command()
 def segments(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Rank segments by value, with intervals, and say which to keep, merge or let go."""
+    """Rank segments by value: keep, merge or retire. With confidence intervals."""
     from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -28,15 +28,15 @@ def _table(found: Any) -> Any:
             one.people,
             one.reachable,
             f"{one.mean_value:,.2f}" if found.valued else "unknown",
-            "not measured" if one.gain is None else f"{100 * one.gain:+.2f}%",
+            "not estimated" if one.gain is None else f"{100 * one.gain:+.2f}%",
             f"{one.value:,.0f} ({one.interval.low:,.0f} to {one.interval.high:,.0f})" if found.valued else "unknown",
             _places(one.ranks) if found.valued else "unknown",
             one.naive,
         )
         for one in found.ranking
     ]
-    heads = ("Segment", "People", "Reachable", "Worth of one", "Response", f"Value in {found.currency or 'money'}")
-    return table(*heads, "Place (95%)", "Place by past spend", rows=rows)
+    heads = ("Segment", "People", "Reachable", "Value per contact", "Response", f"Value in {found.currency or 'money'}")
+    return table(*heads, "Rank (95% CI)", "Rank by past spend", rows=rows)
 
 
 def _places(ranks: tuple[int, int]) -> str:

@@ -1,4 +1,4 @@
-"""The webhook service, and what it could not do."""
+"""Webhook service commands: serve, inbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of
 from sync.clock import now
 
 PortOption = Annotated[
-    int | None, typer.Option("--port", help="Listen here instead of at [serve] port; 0: a free one.")
+    int | None, typer.Option("--port", help="Port to listen on, instead of [serve] port; 0 picks a free one.")
 ]
 
 
@@ -20,10 +20,10 @@ PortOption = Annotated[
 def serve(
     *,
     workspace: WorkspaceOption = HERE,
-    worker: Annotated[bool, typer.Option("--worker", help="Only work events off; take no deliveries.")] = False,
+    worker: Annotated[bool, typer.Option("--worker", help="Only process queued events; accept no webhooks.")] = False,
     port: PortOption = None,
 ) -> None:
-    """Take webhooks, and give contacts their persona within seconds. Ends with a signal, after the work under way."""
+    """Run the webhook service. Contacts get their persona within seconds. Ctrl-C or SIGTERM stops it cleanly."""
     from sync.webhooks import logs, server  # noqa: PLC0415 - heavy imports only where needed
     from sync.webhooks.service import open_service  # noqa: PLC0415
 
@@ -40,10 +40,10 @@ def serve(
 def inbox(
     *,
     workspace: WorkspaceOption = HERE,
-    retry: Annotated[bool, typer.Option("--retry", help="Let the service try the parked contacts again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Retry the contacts that failed (dead letters).")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what waits in the webhook inbox, and which contacts are parked and why."""
+    """Show the webhook queue and failed contacts (dead letters)."""
     from sync.control import open_control  # noqa: PLC0415
     from sync.workspace.settings import load_workspace  # noqa: PLC0415
 
@@ -64,8 +64,8 @@ def inbox(
         ],
     }
     since = f", the oldest since {backlog.oldest_at:%Y-%m-%d %H:%M:%S} UTC" if backlog.oldest_at else ""
-    told = [f"{backlog.waiting:,} contacts wait{since}; {len(parked):,} are parked."]
+    told = [f"{backlog.waiting:,} contacts are queued{since}; {len(parked):,} failed and were set aside."]
     if released:
-        told.insert(0, f"{released:,} contacts will be tried again.")
+        told.insert(0, f"{released:,} contacts will be retried.")
     rows = [(one.contact, str(one.tries), one.reason) for one in parked]
     console.result(document, *told, *([table("Contact", "Tries", "Reason", rows=rows)] if rows else []))

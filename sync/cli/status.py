@@ -1,4 +1,4 @@
-"""What happened, and why: status, history, explain."""
+"""Status commands: status, history, explain."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, bench_of, c
 
 @app.command()
 def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """Show how fresh the data are, what the newest plan is, and what has no outcome yet."""
+    """Show data freshness, the newest plan, and unconfirmed changes."""
     from sync.ops import history as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
@@ -25,36 +25,34 @@ def status(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) ->
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
         for line in found.streams
     ]
-    shown: list[Any] = [table("Connection", "Stream", "Rows", "Last read", rows=fresh), *found.sentences]
+    shown: list[Any] = [table("Connection", "Stream", "Rows", "Last pulled", rows=fresh), *found.sentences]
     if found.compared:
-        shown.append(table("Connection", "Request of the last apply", "Predicted", "Sent", rows=found.compared))
+        shown.append(table("Connection", "Request type (last apply)", "Predicted", "Sent", rows=found.compared))
     console.result(found.document, *shown)
 
 
 @app.command()
 def history(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="One run only.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show only this run.")] = None,
     *,
     workspace: WorkspaceOption = HERE,
-    limit: Annotated[int, typer.Option(help="How many runs.", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="Number of runs to show.", min=1)] = 20,
     rejects: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE", help="Write what the platforms refused in RUN to FILE (.csv or .json).", dir_okay=False
-        ),
+        typer.Option(metavar="FILE", help="Export RUN's rejected changes to FILE (.csv or .json).", dir_okay=False),
     ] = None,
-    service: Annotated[bool, typer.Option("--service", help="The webhook service's runs too; there are many.")] = False,
+    service: Annotated[bool, typer.Option("--service", help="Include the runs of the webhook service (many).")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the newest runs, with what each did."""
+    """List the latest runs and what each did."""
     from sync.ops import history as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with bench_of(workspace) as bench:
         if run is None and rejects is not None:
-            raise FixSettingsError("--rejects needs a run.", mend="`personasync history` lists them.")
+            raise FixSettingsError("--rejects needs a run.", mend="See `personasync history`.")
         if run is not None and rejects is not None:
-            console.say(f"{job.rejects(bench, run, rejects):,} changes in {rejects}")
+            console.say(f"{job.rejects(bench, run, rejects):,} rejected changes saved to {rejects}")
         runs = job.past(bench, limit=limit, service=service) if run is None else [job.past_run(bench, run)]
     document = {
         "runs": [
@@ -88,7 +86,7 @@ def explain(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Say why one contact has their persona: every segment that was tried, with the values that decided."""
+    """Explain why a contact has its persona. Shows every segment tried, and the values that decided."""
     from sync.assign import explain as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

@@ -17,20 +17,28 @@ if TYPE_CHECKING:
     from sync.surveys.job import Designed
     from sync.workspace.settings import Workspace
 
-survey_app = typer.Typer(help="The few questions that tell which segment somebody is in.", no_args_is_help=True)
+survey_app = typer.Typer(help="Typing tools: short surveys that assign segments.", no_args_is_help=True)
 app.add_typer(survey_app, name="survey")
 
-ToolOption = Annotated[str, typer.Option("--tool", metavar="NAME", help="The tool's name; several stand side by side.")]
+ToolOption = Annotated[
+    str, typer.Option("--tool", metavar="NAME", help="Name of the typing tool; a workspace can have several.")
+]
 SurveyOption = Annotated[
-    str | None, typer.Option("--survey", metavar="NAME", help="The survey in the warehouse; default: the tool's name.")
+    str | None, typer.Option("--survey", metavar="NAME", help="Survey in the warehouse. Default: the tool's name.")
 ]
 RespondentOption = Annotated[
-    str | None, typer.Option("--respondent", metavar="COLUMN", help="Who answered; default: email, respondent or id.")
+    str | None,
+    typer.Option(
+        "--respondent",
+        metavar="COLUMN",
+        help="The column that identifies the respondent. Default: email, respondent or id.",
+    ),
 ]
-SheetOption = Annotated[str | None, typer.Option("--sheet", help="Of an XLSX file; the first by default.")]
-OutOption = Annotated[Path | None, typer.Option("--out", help="The folder of the form and the definitions.")]
+SheetOption = Annotated[str | None, typer.Option("--sheet", help="Sheet of an XLSX file. Default: the first.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Output folder for the form and the definitions.")]
 AnswersArgument = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="Answers (CSV, TSV, XLSX); default: those that were pulled.")
+    Path | None,
+    typer.Argument(metavar="[FILE]", help="Answers (CSV, TSV, XLSX). Default: the answers in the warehouse."),
 ]
 FOUND_ONCE = "found once"
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,19}")
@@ -41,43 +49,52 @@ def design(
     file: AnswersArgument = None,
     *,
     tool: ToolOption = "short",
-    items: Annotated[int | None, typer.Option("--items", min=1, max=100, help="Questions; default: 5 to 15.")] = None,
+    items: Annotated[
+        int | None, typer.Option("--items", min=1, max=100, help="Number of questions. Default: 5 to 15.")
+    ] = None,
     segment: Annotated[
-        str | None, typer.Option("--segment", metavar="COLUMN", help="The segment, where it is known already.")
+        str | None, typer.Option("--segment", metavar="COLUMN", help="The column with the segment, if already known.")
     ] = None,
     segments: Annotated[
-        int | None, typer.Option("--segments", "-k", min=2, max=30, help="Groups to find where it is not.")
+        int | None, typer.Option("--segments", "-k", min=2, max=30, help="Number of segments to find, if not known.")
     ] = None,
     proposal: Annotated[
         str | None,
-        typer.Option("--proposal", metavar="NAME", help="An accepted proposal whose segments it shall find."),
+        typer.Option("--proposal", metavar="NAME", help="An accepted proposal whose segments to predict."),
     ] = None,
     respondent: RespondentOption = None,
-    leave_out: Annotated[list[str] | None, typer.Option("--leave-out", metavar="COLUMN", help="No question.")] = None,
+    leave_out: Annotated[
+        list[str] | None, typer.Option("--leave-out", metavar="COLUMN", help="A column that is not a question.")
+    ] = None,
     question: Annotated[
-        list[str] | None, typer.Option("--question", metavar="COLUMN", help="Questions; default: all other columns.")
+        list[str] | None,
+        typer.Option(
+            "--question", metavar="COLUMN", help="A question column; repeat for several. Default: all other columns."
+        ),
     ] = None,
     reverse: Annotated[
-        list[str] | None, typer.Option("--reverse", metavar="COLUMN", help="Its scale is the other way round.")
+        list[str] | None, typer.Option("--reverse", metavar="COLUMN", help="A reverse-coded question.")
     ] = None,
     centre: Annotated[
-        bool, typer.Option("--centre", help="Take each person's mean out before groups are found.")
+        bool, typer.Option("--centre", help="Center each respondent's answers before clustering.")
     ] = False,
     texts: Annotated[
-        Path | None, typer.Option("--texts", metavar="FILE", help="What to ask: columns item and text.")
+        Path | None,
+        typer.Option("--texts", metavar="FILE", help="Question texts: a file with the columns item and text."),
     ] = None,
     survey: SurveyOption = None,
     sheet: SheetOption = None,
     out: OutOption = None,
     action: Annotated[
-        str | None, typer.Option("--action", metavar="URL", help="Where the form sends answers; default: into a file.")
+        str | None,
+        typer.Option("--action", metavar="URL", help="URL that receives the answers. Default: download as a file."),
     ] = None,
-    title: Annotated[str | None, typer.Option("--title", help="The form's heading.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the folds.")] = 1,
+    title: Annotated[str | None, typer.Option("--title", help="Heading of the form.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Random seed of the cross-validation folds.")] = 1,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Pick the questions that classify best, measure them on people held out, and write a ready form."""
+    """Design a typing tool from survey answers. Selects and validates the best questions, and writes a ready form."""
     from sync.surveys import answers as survey_answers  # noqa: PLC0415 - heavy imports only where needed
     from sync.surveys import job as surveys  # noqa: PLC0415
     from sync.workspace.proposals import accepted, load  # noqa: PLC0415
@@ -85,7 +102,7 @@ def design(
     _check(tool, action)
     console = console_of(as_json=as_json)
     if proposal is not None and (segment is not None or segments is not None):
-        raise FixSettingsError("--proposal names the segments; --segment and --segments do too.", mend="Name one.")
+        raise FixSettingsError("--proposal, --segment and --segments can't be combined.", mend="Use only one of them.")
     columns = survey_answers.Columns(respondent, segment, leave_out or (), question or ())
     with bench_of(workspace) as bench:
         found = None if proposal is None else load(bench.workspace.directory, proposal)
@@ -119,11 +136,11 @@ def design(
 def _check(tool: str, action: str | None = None) -> None:
     if not SLUG.fullmatch(tool):
         raise FixSettingsError(
-            f"{tool!r} is no name of a tool.",
-            mend="Write lower-case letters, digits and _, a letter in front, at most 20.",
+            f"{tool!r} is not a valid tool name.",
+            mend="Use lower-case letters, digits and _, starting with a letter, at most 20 characters.",
         )
     if action is not None and not re.fullmatch(r"https?://[^\s<>\"']+", action):
-        raise FixSettingsError(f"{action!r} is no web address.", mend="Write it like https://example.com/answers.")
+        raise FixSettingsError(f"{action!r} is not a URL.", mend="Use a URL like https://example.com/answers.")
 
 
 def _texts(path: Path) -> dict[str, str]:
@@ -162,30 +179,35 @@ def _designed(made: Designed) -> list[Any]:
     found = [table("Look", "Mend", rows=[(f.message, f.mend) for f in made.findings])] if made.findings else []
     return [
         *found,
-        table("Items", "LDA", "Logit", "95% interval", "Right among the sure", "Same items", rows=rows),
+        table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
         _chance(quality),
-        table("", "Question", "Chosen in folds", rows=questions),
+        table("", "Question", "Selected in folds", rows=questions),
         _missing(file),
     ]
 
 
 def _chance(quality: Any) -> str:
     once = quality.segments_from.endswith(FOUND_ONCE)
-    anew = "questions and model learned anew, the segments not" if once else "all of it learned anew"
+    anew = (
+        "questions and model refitted in each fold, segments fixed"
+        if once
+        else "segments, questions and model refitted in each fold"
+    )
     return (
-        f"Held out, {anew}. By chance: {quality.proportional_chance:.1%}; everybody in the largest "
-        f"segment: {quality.largest_share:.1%}. {quality.respondents:,} respondents; segments: {quality.segments_from}."
+        f"Held-out validation: {anew}. Chance level: {quality.proportional_chance:.1%}; largest "
+        f"segment: {quality.largest_share:.1%}. {quality.respondents:,} respondents; segments: "
+        f"{quality.segments_from}."
     )
 
 
 def _missing(file: Any) -> str:
     quality = file.quality
     if quality.hit_missing_mean is None or quality.hit_missing_lca is None:
-        return "An answer that is missing is taken as the mean of all."
-    way = "latent classes" if file.profiles else "the mean of all"
+        return "A missing answer counts as the mean of all respondents."
+    way = "latent class model" if file.profiles else "mean imputation"
     return (
-        f"With a fifth of the answers missing: {quality.hit_missing_mean:.1%} with means, "
-        f"{quality.hit_missing_lca:.1%} with latent classes; {way} will be used."
+        f"With 20% of answers missing: {quality.hit_missing_mean:.1%} with mean imputation, "
+        f"{quality.hit_missing_lca:.1%} with a latent class model; {way} will be used."
     )
 
 
@@ -193,7 +215,10 @@ def _written(saved: Path, written: list[Path]) -> list[str]:
     return [
         f"Saved {saved}",
         *(f"Wrote {path}" for path in written),
-        "Next: paste traits.toml into personasync.toml and segments.toml into segments.toml, and give people the form.",
+        (
+            "Next: copy traits.toml into your personasync.toml and segments.toml into your "
+            "segments.toml, and send people the form."
+        ),
     ]
 
 
@@ -204,11 +229,11 @@ def score(
     tool: ToolOption = "short",
     respondent: RespondentOption = None,
     sheet: SheetOption = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A CSV with a row a respondent.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="CSV with one row per respondent.")] = None,
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Say which segment each respondent is in, how surely and why; and who answered too little."""
+    """Score survey answers. Each respondent gets a segment, with confidence and reason."""
     from sync.surveys import job as surveys  # noqa: PLC0415
     from sync.surveys.answers import Columns  # noqa: PLC0415
     from sync.workspace.typing_tools import load_tool  # noqa: PLC0415
@@ -237,10 +262,12 @@ def score(
     if found.incomplete:
         listed = ", ".join(found.incomplete[:10])
         shown.append(
-            f"{len(found.incomplete):,} answered too little: {listed}{' ...' if found.incomplete[10:] else ''}"
+            f"{len(found.incomplete):,} with too few answers: {listed}{' ...' if found.incomplete[10:] else ''}"
         )
     if found.flags:
-        shown.append(f"{len(found.flags):,} show a way of answering rather than a need; see the column flag.")
+        shown.append(
+            f"{len(found.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
+        )
     if out:
         shown.append(f"Wrote {out}")
     else:
@@ -261,7 +288,9 @@ def _limits(workspace: Workspace) -> Thresholds:
 
 @survey_app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Items by segments with a row of constants.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Coefficient table: items by segments, with a row of constants.")
+    ],
     *,
     tool: ToolOption = "agency",
     survey: SurveyOption = None,
@@ -270,7 +299,7 @@ def import_(
     workspace: WorkspaceOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a typing tool of a table of coefficients that a research agency delivered."""
+    """Import a typing tool from an agency's coefficient table."""
     from sync.surveys import job as surveys  # noqa: PLC0415
 
     _check(tool)
@@ -281,17 +310,19 @@ def import_(
         )
         saved = bench.workspace.state_dir / "tools" / f"{tool}.json"
     written = _write(made, out, None, None)
-    lines = ["The table lay on its side: segments in rows. It was read so."] if transposed else []
+    lines = ["The table has segments in rows; it was transposed."] if transposed else []
     lines.append(f"{len(made.questions)} questions, {len(made.segments)} segments: {', '.join(made.segments)}.")
     if made.complete:
-        lines.append("It names no means: every question has to be answered. A column 'mean' would change that.")
+        lines.append(
+            "It has no means, so every question must be answered. Add a column 'mean' to allow missing answers."
+        )
     document = {**made.model_dump(mode="json"), "transposed": transposed, "written": [str(path) for path in written]}
     console.result(document, *lines, *_written(saved, written))
 
 
 @survey_app.command("list")
 def list_tools(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
-    """List the typing tools, and whether the waterfall asks them."""
+    """List the typing tools, and whether `assign` uses them."""
     from sync.workspace.typing_tools import load_tools  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -304,7 +335,7 @@ def list_tools(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
         ]
     }
     rows = [
-        (t.file.name, len(t.file.questions), t.file.source, f"not asked: {t.lacking}" if t.lacking else "asked")
+        (t.file.name, len(t.file.questions), t.file.source, f"not used: {t.lacking}" if t.lacking else "asked")
         for t in tools
     ]
     console.result(document, table("Tool", "Questions", "Made", "Waterfall", rows=rows))

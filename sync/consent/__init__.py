@@ -1,1 +1,1 @@
-"""Consent of a person: the strictest that their records show, and opt-outs that outlive the record."""
+"""Consent of a person: the strictest across records, and opt-outs that outlive a record."""

@@ -1,4 +1,4 @@
-"""Keep the opt-outs of records that are gone, and let go of them when the person said yes since (ADR 19)."""
+"""Opt-outs of deleted records, kept until the person opts in again (ADR 19)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a person may be written to, from what their records say: those in use, and those that are gone. Pure.
+"""Strictest consent of a person, across active and deleted records. Pure.
 
 The strictest consent of a person counts until a newer yes. A record that is archived, deleted or merged keeps the last
 refusal that it showed; it is released by a yes that another record of the person came to show later.

@@ -1,4 +1,4 @@
-"""The control plane: what was done, how far, and to whom. SQLite or PostgreSQL, through SQLAlchemy Core.
+"""The control store: runs, cursors, ledger, identities, webhook inbox (SQLite or PostgreSQL).
 
 `open_control` gives a `Control`: `runs`, `cursors`, `links`, `plans`, `ledger`.
 """

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL each spell in their own way: a transaction that writes, and an insert that gives way."""
+"""SQL dialect differences of SQLite and PostgreSQL: write transactions, insert or ignore."""
 
 from __future__ import annotations
 

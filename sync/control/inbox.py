@@ -1,4 +1,4 @@
-"""The webhook inbox: events that are safely on disk, and the contacts that wait for a worker because of them.
+"""The webhook inbox: a durable queue of events, and of contacts to process.
 
 An event is kept once, whatever happens to its deliveries. Each contact with events stands in one row, which a worker
 leases; events that arrive meanwhile count the row's `arrivals` up, so that a worker that ends knows whether it has
@@ -77,7 +77,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class ParkedContact:
-    """A contact whose events nobody tries any more, and why."""
+    """A dead letter: a contact whose events failed too often, with the reason."""
 
     contact: str
     tries: int
@@ -236,7 +236,7 @@ class Inbox:
         self._move(owner, contacts, values)
 
     def park(self, owner: str, contacts: Collection[str], *, reason: str) -> None:
-        """Try these contacts no more until somebody says so."""
+        """Move contacts to the dead letters, until they are released."""
         self._move(owner, contacts, {"owner": "", "lease_until": None, "state": "parked", "reason": reason})
 
     def _move(self, owner: str, contacts: Collection[str], values: Mapping[str, Any]) -> None:
@@ -263,14 +263,14 @@ class Inbox:
         return Backlog(waiting, found.get("parked", (0, None))[0], oldest)
 
     def parked(self) -> list[ParkedContact]:
-        """Return the parked contacts, the oldest first."""
+        """Return the dead letters, oldest first."""
         query = select(CONTACT).where(CONTACT.c.state == "parked").order_by(CONTACT.c.first_at)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return [ParkedContact(row.contact, row.tries, row.first_at, row.reason) for row in rows]
 
     def release(self) -> int:
-        """Let the parked contacts be tried again, and return how many there are."""
+        """Retry the dead letters, and return how many there are."""
         values = {"state": "waiting", "tries": 0, "due_at": self.now(), "reason": ""}
         with writing(self.engine) as connection:
             parked = locked(connection, CONTACT.c.contact, CONTACT.c.state == "parked")

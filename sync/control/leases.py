@@ -1,4 +1,4 @@
-"""Leases: who may do something alone for a while, over all processes and machines that share the store."""
+"""Leases: distributed locks with expiry, across processes and machines."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Leases:
         while not self.take([name], holder, seconds=seconds):
             now = time.monotonic()
             if now > began + 2 * seconds:
-                raise TryLaterError(f"Somebody else keeps holding the lease {name!r}.")
+                raise TryLaterError(f"Another process still holds the lock {name!r}.")
             if now > looked + LOOK_FOR_DEAD:
                 looked = now
                 for gone in filter(has_gone, self.holders()):

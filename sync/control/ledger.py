@@ -1,4 +1,4 @@
-"""Every change that we sent, with the value before, and what became of it."""
+"""The ledger: every change sent, with the previous value and the outcome."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Noted:
 
 
 class Ledger:
-    """Every change that we sent, with the value before, and what became of it."""
+    """The ledger: every change sent, with the previous value and the outcome."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self.engine, self.now = engine, now

@@ -1,4 +1,4 @@
-"""Who was seen to refuse: what the webhook service knows when a record is gone that no pull has seen refuse."""
+"""Opt-outs seen by the webhook service, kept after the record is gone."""
 
 from __future__ import annotations
 

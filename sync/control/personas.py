@@ -1,4 +1,4 @@
-"""Versions of personas: the facts that were found, and what people had written then."""
+"""Persona versions: facts, and the profile text at that time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans that were made."""
+"""Saved plans and their state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PlanRecord:
 
 
 class Plans:
-    """Plans that were made."""
+    """Saved plans and their state."""
 
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self.engine, self.now = engine, now

@@ -1,4 +1,4 @@
-"""What the webhook service knows of people without the warehouse, and what it hands back.
+"""Data shared with the webhook service: published people, and the service's results.
 
 `assign` publishes a person's row: traits that no fresh contact tells, and the assignment in force. The service writes
 its own assignments into the same row, and into the outbox, from which the next command that opens the warehouse takes

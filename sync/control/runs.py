@@ -1,4 +1,4 @@
-"""Commands that were run, and how far each stream has been read."""
+"""Runs of commands, and stream cursors."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Runs:
             running = [_run(row) for row in connection.execute(query)]
         for run in running:
             if not alive(int(run.counts.get("process", 0))):
-                self.finish(run.run_id, "failed", {**run.counts, "error": "It was killed before its end."})
+                self.finish(run.run_id, "failed", {**run.counts, "error": "The run was killed before it finished."})
 
     def newest(self, limit: int = 20, *, but: str | None = None) -> list[Run]:
         """Return the newest runs (*but* those of one command), newest first."""

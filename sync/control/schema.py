@@ -1,4 +1,4 @@
-"""The tables of the control store. Migrations bring a store to this shape; a test compares the two."""
+"""Table definitions of the control store; a test compares them with the migrations."""
 
 from __future__ import annotations
 

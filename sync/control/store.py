@@ -1,4 +1,4 @@
-"""Open the control store, and bring its tables up to date."""
+"""The control store: open it and run migrations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sync.control.published import People
 from sync.control.runs import Cursors, Runs
 
 BUSY_SECONDS = 30
-LOOK = "Look at [workspace] state in personasync.toml."
+LOOK = "Check [workspace] state in personasync.toml."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     except CommandError as error:  # it stands at a step that this version does not have
         engine.dispose()
         raise FixSettingsError(
-            f"The control store {shown} was made by a newer personasync.",
+            f"The control store {shown} was created by a newer version of personasync.",
             mend="Install that version.",
         ) from error
     return Control(
@@ -89,11 +89,11 @@ def _engine(url: str) -> Engine:
         if parsed.get_backend_name() != "sqlite":
             return create_engine(parsed)
     except (ArgumentError, ValueError):  # both repeat the text, which may hold a password: neither is kept as the cause
-        mend = f"{LOOK} In a password, @ : / ? # and % are written as %40 %3A %2F %3F %23 and %25."
-        raise FixSettingsError("The control store's address is no database URL.", mend=mend) from None
+        mend = f"{LOOK} In a password, write @ : / ? # and % as %40 %3A %2F %3F %23 and %25."
+        raise FixSettingsError("The control store address is not a database URL.", mend=mend) from None
     except ImportError as error:
         raise FixSettingsError(
-            f"The control store needs a driver that is not installed: {error.name}.", mend=f"Install {error.name}."
+            f"The control store needs a missing driver: {error.name}.", mend=f"Install {error.name}."
         ) from error
     if parsed.database and parsed.database != ":memory:":
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)

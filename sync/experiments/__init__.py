@@ -1,1 +1,1 @@
-"""Experiments: create one, and randomize people to its arms."""
+"""Experiments: create, and randomly assign people to variants."""

@@ -1,4 +1,4 @@
-"""Deal people into the arms of experiments, and say which groups on the platforms that puts them into.
+"""Random assignment of people to experiment variants, and the platform groups of each.
 
 Who was dealt in stays: a row is written once, with the persona of that day, and never again. The arm itself follows
 from the experiment's salt and the person's id (`segmenter.lift.arms`), so that it could be found again without it.
@@ -21,7 +21,7 @@ from sync.session import Workbench
 
 
 def deal(bench: Workbench, as_of: datetime) -> dict[str, int]:
-    """Deal everybody who is assigned and in no arm yet into the running experiments and the global holdout.
+    """Randomly assign everyone without a variant to the running experiments and the global holdout.
 
     Args:
         bench: The open workspace.

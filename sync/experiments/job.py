@@ -1,4 +1,4 @@
-"""Create, show and end experiments: what can be seen with the people at hand is said before anybody is dealt in."""
+"""Experiment jobs: create (with a power calculation), show and end."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Shown:
 
 
 def create(bench: Workbench, wanted: Experiment, *, base: float | None = None) -> Shown:
-    """Add an experiment to experiments.toml and deal everybody who is assigned into its arms.
+    """Add an experiment to experiments.toml and randomly assign people to its variants.
 
     Args:
         bench: The open workspace; its settings are those from before.
@@ -121,7 +121,7 @@ def find(bench: Workbench, name: str) -> Experiment:
     everybody = bench.workspace.everybody
     found = everybody if name == HOLDOUT else bench.workspace.experiments.get(name)
     if found is None and name == HOLDOUT:
-        raise FixSettingsError("Nobody is held out of everything.", mend="personasync.toml: [holdout] share = 0.05")
+        raise FixSettingsError("No global holdout is set.", mend="personasync.toml: [holdout] share = 0.05")
     if found is None:
         known = ", ".join(bench.workspace.experiments) or "none yet"
         raise FixSettingsError(f"There is no experiment {name!r}.", mend=f"{EXPERIMENTS} has: {known}.")
@@ -136,10 +136,10 @@ def end(bench: Workbench, name: str, at: datetime) -> Experiment:
     """
     one = find(bench, name)
     if name == HOLDOUT:
-        raise FixSettingsError("The global holdout has no end.", mend="Set its share to 0 in personasync.toml.")
+        raise FixSettingsError("The global holdout has no end date.", mend="Set its share to 0 in personasync.toml.")
     if one.ends is not None and one.ends <= at:
         ended = f"{name} ended {one.ends:%Y-%m-%d %H:%M} UTC."
-        raise FixSettingsError(ended, mend=f"`personasync lift --experiment {name}` tells its result.")
+        raise FixSettingsError(ended, mend=f"See the result with `personasync lift --experiment {name}`.")
     path = bench.workspace.directory / EXPERIMENTS
     replace_text(path, with_end(read_text(path), name, at))
     bench.reload()
@@ -161,7 +161,7 @@ def _ratio(one: Experiment, people: Mapping[tuple[str | None, str], int]) -> Sam
 
 
 def edited(bench: Workbench, one: Experiment) -> dict[str, int]:
-    """Count the people whom somebody moved between the experiment's groups on a platform.
+    """Count people who were moved between the experiment's groups on a platform.
 
     Looked at are those who are in any of its groups there: being in another arm's group, or in two, is an edit.
     """

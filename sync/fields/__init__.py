@@ -1,1 +1,1 @@
-"""What template fields show, the privacy checks on it, and a platform's own persona field."""
+"""Template field values, their privacy checks, and a platform's own persona field."""

@@ -1,4 +1,4 @@
-"""What template fields show of people themselves, beside what their traits tell."""
+"""Individual values of template fields, such as the next best offer."""
 
 from __future__ import annotations
 

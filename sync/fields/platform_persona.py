@@ -1,4 +1,4 @@
-"""A platform's own personas (HubSpot's `hs_persona`): which of its options each of ours is.
+"""A platform's own personas (HubSpot's `hs_persona`), matched to ours.
 
 People make those personas in the platform's settings, and see labels; what is stored is the option's value
 (``persona_1``). So the label is looked up in the property's definition, each time anew.
@@ -34,16 +34,16 @@ class Lacking:
     def message(self) -> str:
         """What is the case."""
         return (
-            f"{self.connection} has no persona {self.label!r} ({self.field} has: {self.offered}), which "
-            f"[personas.{self.slug}] would be; its people are shown none there."
+            f"{self.connection} has no persona {self.label!r} ({self.field} has: {self.offered}) for "
+            f"[personas.{self.slug}]; its contacts get none there."
         )
 
     @property
     def fix(self) -> str:
         """What to do."""
         return (
-            f"Make it in the platform's settings (Properties, Persona), or write {self.field} = "
-            f'"its label" into [personas.{self.slug}]; personasync makes no personas there.'
+            "Create it in the platform's settings (Properties > Persona), or set "
+            f'{self.field} = "its label" in [personas.{self.slug}]; personasync does not create personas there.'
         )
 
 
@@ -120,7 +120,7 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
         if value in found.values():
             other = next(one for one, taken in found.items() if taken == value)
             raise FixSettingsError(
-                f"The personas {other!r} and {slug!r} would both be {called(persona)!r} on {connection}.",
+                f"The personas {other!r} and {slug!r} would both map to {called(persona)!r} on {connection}.",
                 mend="Give one of them another hs_persona in personas.toml.",
             )
         found[slug] = value

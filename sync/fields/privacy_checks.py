@@ -1,4 +1,4 @@
-"""Whether anybody would find creepy what a workspace shows: gathers what `segmenter.personalize.creepiness` judges."""
+"""Privacy checks of template fields: gathers the data for `segmenter.personalize.creepiness`."""
 
 from __future__ import annotations
 

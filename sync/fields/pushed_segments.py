@@ -1,4 +1,4 @@
-"""Which segments are pushed now, as everybody who writes to the platforms has to know it without the warehouse.
+"""Segments that are pushed: the value focus and the minimum audience, without the warehouse.
 
 A segment is not pushed where `[value] focus` leaves it out, or where fewer people than `[personalize] min_audience`
 are in it. How many that are is what the newest `assign` counted, so that plan and webhook service agree.
@@ -73,12 +73,12 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
     found = []
     for name, people in skipped.items():
         around = instead[name][0]
-        shown = f"are shown as {around!r}, in which they are too" if around else "show the fallback and are in no group"
+        shown = f"get the copy of the parent segment {around!r}" if around else "get the fallback and no tag or list"
         held = "1 person" if people == 1 else f"{people:,} people"
         found.append(
-            f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. They {shown}. "
-            "To push it, widen or merge it in segments.toml, or lower min_audience in personasync.toml; then run "
-            "`personasync assign` and `plan`."
+            f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. "
+            f"Its people {shown}. To push it, widen or merge it in segments.toml, or lower "
+            "min_audience in personasync.toml; then run `personasync assign` and `plan`."
         )
     return found
 

@@ -1,4 +1,4 @@
-"""Make the segments of an edited proposal those of the workspace, and let its own scorer decide who is in them."""
+"""Accept a proposal: add its segments to the workspace, and its scorer as a source."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sync.workspace.typing_tools import load_tools, save_tool
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What an edited proposal became.
+    """Result of accepting a proposal.
 
     Attributes:
         segments: Name -> people.
@@ -51,7 +51,7 @@ class Accepted:
 
 
 def accept(workspace: Workspace, name: str) -> Accepted:
-    """Make the segments of an edited proposal segments of the workspace.
+    """Accept an edited proposal: add its segments to the workspace.
 
     segments.toml gets what it lacks, without a rule. Where the segments were found on a survey, their own scorer is
     saved as a typing tool: who answered every item is classified by it from then on. personasync.toml gets the items
@@ -65,7 +65,8 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     named = _merged([part for part in file.segments if part.keep])
     if len(set(named.values())) < 2:  # noqa: PLR2004 - one segment tells nobody apart
         raise FixSettingsError(
-            f"proposals/{name}.toml keeps fewer than two segments.", mend="Set keep = true, or let the proposal go."
+            f"proposals/{name}.toml keeps fewer than two segments.",
+            mend="Set keep = true for two or more, or discard the proposal.",
         )
     members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
     known = {segment.name for segment in workspace.segments}
@@ -104,21 +105,17 @@ def _tool(
     if file.proposal.source != "survey":
         return None, ()
     if form is None or any(logged(feature) for feature in form.features):
-        remark = (
-            "These segments have no scorer of their own, because an item counts by its logarithm: make a typing tool"
-        )
+        remark = "These segments have no scorer, because an item is log-transformed: make a typing tool"
         return None, (f"{remark} with `personasync survey design --proposal {file.proposal.name}`.",)
     _check_name(workspace, file.proposal.name)
     if _nobody(workspace, file.proposal.within):
-        return None, (
-            f"{file.proposal.within!r} has no rule that says whom to ask, so that these sub-segments have no scorer.",
-        )
+        return None, (f"{file.proposal.within!r} has no rule, so its sub-segments have no scorer.",)
     questions = _questions(workspace, file, form)
     traits = {question.item: question.trait for question in questions}
     features = tuple(_renamed(feature, traits) for feature in form.features)
     means = [named.get(number) for number in form.segments]
     labels_ = [
-        one if one is not None and means.count(one) == 1 else f"{one or 'let go'}#{place}"
+        one if one is not None and means.count(one) == 1 else f"{one or 'retired'}#{place}"
         for place, one in enumerate(means, 1)
     ]
     model = Coefficients(**{**form.coefficients(), "labels": tuple(labels_), "features": features})
@@ -155,8 +152,8 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Qu
     for item in dict.fromkeys(trait_of(feature) for feature in form.features):
         if reason := why_item(workspace, made.name, made.survey, item):
             raise FixSettingsError(
-                f"The item {item!r} is sensitive ({reason}) and may not decide.",
-                mend="Run `personasync discover` without it, or name the purpose in [sensitive].",
+                f"The item {item!r} is sensitive ({reason}) and may not decide segments.",
+                mend="Run `personasync discover` without it, or state the purpose in [sensitive].",
             )
         trait = own.get(item) or trait_name(made.name, item, {one.trait for one in found})
         told = [Answer(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
@@ -175,7 +172,7 @@ def _nobody(workspace: Workspace, within: str | None) -> bool:
 
 
 def _rules(workspace: Workspace, within: str | None) -> list[str]:
-    """What has to hold for people who are in a segment by rule."""
+    """Rules that membership of *within* requires: its own and those of its ancestors."""
     steps = workspace.steps.by_name()
     names = () if within is None else (within, *steps[within].ancestors)
     return [steps[name].rule.text for name in names]

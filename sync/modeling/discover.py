@@ -1,4 +1,4 @@
-"""Look for segments in the workspace's traits or in a survey, and save what is proposed."""
+"""The `discover` job: propose segments from traits or a survey, and save the proposal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONGEST = 40  # letters of a segment's name
 
 @dataclass(frozen=True, slots=True)
 class Discovered:
-    """What one run found, and where it was saved (None where nothing was).
+    """Result of a discover run, and its path (None where nothing was saved).
 
     Attributes:
         kept: Name of a segment -> whether it kept the name of an earlier proposal.
@@ -40,7 +40,7 @@ class Discovered:
 
 
 def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int) -> Discovered:
-    """Look for segments in *base*, and save them as the proposal *name* where there are some.
+    """Propose segments in *base*, and save a proposal *name* where there are any.
 
     Segments that mostly hold the people of an earlier proposal of this name keep its names, titles and messages.
 
@@ -48,7 +48,9 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
         FixSettingsError: Latent classes were asked for in numbers.
     """
     if asked.method == "lca" and base.items.kind == "metric":
-        raise FixSettingsError("Latent classes need answers in categories; these are numbers.", mend="Use kmeans.")
+        raise FixSettingsError(
+            "Latent class analysis needs categorical answers; these are numbers.", mend="Use --method kmeans."
+        )
     with recorded(bench, "discover") as run:
         found = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in found.people]
@@ -93,11 +95,11 @@ def discover(bench: Workbench, base: Base, asked: Asked, *, name: str, seed: int
 
 def _turned(base: Base) -> tuple[str, ...]:
     turned = reversed_items(base.items) if base.source == "survey" else ()
-    return (f"Asked the other way round? These run against the other items: {', '.join(turned)}.",) if turned else ()
+    return (f"Reverse-coded? These items correlate negatively with the others: {', '.join(turned)}.",) if turned else ()
 
 
 def _held(found: Proposal) -> dict[str, float]:
-    """What `quality` compares with later: how well these segments held, and how well one more would have."""
+    """Reference stability for `quality`: of these segments, and of one more."""
     if found.k is None:
         return {}
     held = {"least_agreement": round(found.tried[found.k].stability.least, 4)}
@@ -172,7 +174,7 @@ def _aligned(
 def _with_words(
     parts: Sequence[ProposedPart], same: Mapping[int, ProposedPart], taken: set[str]
 ) -> tuple[ProposedPart, ...]:
-    """Give segments the words of the earlier one that holds the same people; the others a name that nothing has.
+    """Keep names of earlier segments with the same people; give the others a new name.
 
     A name is what a persona hangs on: a segment of other people that got it by chance would inherit the persona.
     """

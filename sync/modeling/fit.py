@@ -1,4 +1,4 @@
-"""Fit a model on company data to the segments that rules, surveys, what people say, or a labelling give."""
+"""The `fit` job: train a classifier on company data, for segments from rules, surveys, declarations or labels."""
 
 from __future__ import annotations
 
@@ -87,9 +87,7 @@ def fit(
         people = measured(bench, as_of).to_pyarrow()
         truth = _truth(bench, definitions, bench.warehouse.memtable(people), target, as_of, labels)
         if not truth:
-            raise FixSettingsError(
-                f"Nobody's segment is told by {target}.", mend="Look at [classify] in personasync.toml."
-            )
+            raise FixSettingsError(f"No segment comes from {target}.", mend="Check [classify] in personasync.toml.")
         drawn = _drawn(people, truth, np.random.default_rng(seed))
         again = None if labels is None else _found_again(bench, labels, drawn, seed)
         made = train(
@@ -113,8 +111,8 @@ def _truth(
     """Person id -> segment, of everybody whom the target tells of."""
     if (target == "discovered") != (labels is not None):
         raise FixSettingsError(
-            "A discovered labelling comes from a file.",
-            mend="Write `fit --target discovered --labels FILE`, or the name of an accepted proposal.",
+            "The discovered target needs a labels file.",
+            mend="Run `personasync fit --target discovered --labels FILE`, or pass the name of an accepted proposal.",
         )
     if labels is not None:
         return _labels(bench, _accepted(bench, labels), definitions)
@@ -139,7 +137,7 @@ def _accepted(bench: Workbench, labels: Path) -> Path:
 
 
 def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) -> Labeller | None:
-    """What finds the segments of a proposal anew in each fold; None where nobody knows how they were made.
+    """A labeller that recalculates the segments of a proposal in each fold; None where nobody knows how they were made.
 
     k-means and latent classes are looked for again in the traits that they were made of; of a survey, in those that
     its items became when the proposal was accepted.
@@ -160,7 +158,7 @@ def _found_again(bench: Workbench, labels: Path, people: pa.Table, seed: int) ->
         return anew(base_of(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:
         raise FixSettingsError(
-            f"Proposal {name!r} can't be found again: {error}.", mend="Run `personasync discover` again."
+            f"Proposal {name!r} can't be reproduced: {error}.", mend="Run `personasync discover` again."
         ) from error
 
 
@@ -168,14 +166,12 @@ def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str,
     try:
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(
-            f"{path.name} can't be read: {error}.", mend="It is a CSV file with a header."
-        ) from error
+        raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Use a CSV file with a header.") from error
     names = set(rows.column_names)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(
             f"{path.name} has the columns {', '.join(rows.column_names)}.",
-            mend="It needs segment, and person_id or email.",
+            mend="It needs the columns segment, and person_id or email.",
         )
     links = bench.control.links.mapping() if "person_id" not in names else {}
     found = {}
@@ -186,7 +182,7 @@ def _labels(bench: Workbench, path: Path, definitions: Definitions) -> dict[str,
     unknown = sorted(set(found.values()) - definitions.segments)
     if unknown:
         raise FixSettingsError(
-            f"{path.name} names segment {unknown[0]!r}, which segments.toml does not.",
+            f"{path.name} has segment {unknown[0]!r}, which segments.toml does not define.",
             mend="Add it there; it needs no rule.",
         )
     return found
@@ -230,7 +226,7 @@ def train(
         as_of: The moment of the traits, UTC.
         but: Traits that it may not read.
         only: Traits to learn from; None: all others.
-        labeller: Discovers the segments anew in each fold; see `segmenter.classifier.train`.
+        labeller: Recalculates the segments in each fold; see `segmenter.classifier.train`.
         seed: Of the folds.
 
     Raises:
@@ -266,14 +262,14 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
     for name in only:
         if name not in known:
             raise FixSettingsError(
-                f"A model may not learn from {name!r}: there is no such trait, or it is sensitive, a date, a survey "
+                f"{name!r} can't be a feature: there is no such trait, or it is sensitive, a date, a survey "
                 "answer, or what the target is made of.",
-                mend=f"It may learn from: {', '.join(known)}.",
+                mend=f"Possible features: {', '.join(known)}.",
             )
 
 
 def _rules(bench: Workbench, people: pa.Table, as_of: datetime) -> Any:
-    """What the rules say of the same people, "" for nothing."""
+    """Segments by rule of the same people, "" for none."""
     definitions = replace(definitions_of(bench.workspace, with_model=False), order=("rules",))
     told = _told_by(definitions, bench, bench.warehouse.memtable(people), as_of)
     return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None

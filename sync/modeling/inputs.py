@@ -1,4 +1,4 @@
-"""What segments are looked for in: traits of the workspace's people, answers of a file, answers that were pulled."""
+"""Inputs of `discover`: traits of the workspace, answers of a file, or pulled survey answers."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from sync.traits.compute import measured
 from sync.workspace.settings import SEGMENTS
 
 USUAL = ("days_since_order", "orders_total", "revenue_total", "open_rate_90d", "click_rate_90d", "tenure_days")
-"""Traits that segments are looked for in when nobody names any; those that nobody has are left out."""
+"""Default traits of `discover`; those without values are excluded."""
 MOST_PEOPLE = 20_000  # beyond, a sample finds the same centres
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What segments are looked for in.
+    """Input of `discover`: items, people and their source.
 
     Attributes:
         people: An id each: a person, or a respondent.
@@ -49,11 +49,11 @@ class Base:
 
 
 Sensitive = Callable[[str, str], str]
-"""Told a survey and an item; answers why the item may decide nothing, "" where it may."""
+"""Takes a survey and an item; returns why the item is sensitive, "" where it is not."""
 
 
 def not_asked(survey: str, item: str) -> str:
-    """Say of every item that it may be used: for answers that nobody's workspace is asked about."""
+    """Allow every item: for answers outside a workspace."""
     del survey, item
     return ""
 
@@ -77,9 +77,7 @@ def from_traits(
     notes: list[str] = []
     if not wanted:
         usable = {name: column for name, column in columns.items() if _tells(column)}
-        notes = [
-            f"{name} was left out: nearly nobody has it, or all the same." for name in columns if name not in usable
-        ]
+        notes = [f"{name} is excluded: nearly no values, or all the same." for name in columns if name not in usable]
         columns = usable
     items = _checked(lambda: numbers(columns, most=most), "The people", "Name other traits with --trait.")
     return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
@@ -98,12 +96,12 @@ def _usual(bench: Workbench) -> list[str]:
 def _trait(bench: Workbench, name: str) -> str:
     known = bench.workspace.catalogue.traits
     if name not in known:
-        raise FixSettingsError(f"There is no trait {name!r}.", mend="docs/reference.md and [traits] name all.")
+        raise FixSettingsError(f"There is no trait {name!r}.", mend="See docs/reference.md and [traits].")
     if known[name].type != "number":
-        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Name traits that are numbers.")
+        raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", mend="Use numeric traits.")
     if (reason := why_sensitive(name, bench.workspace.catalogue)) and not bench.workspace.sensitive.allows(name):
         raise FixSettingsError(
-            f"The trait {name!r} is sensitive: {reason}.", mend="Use others, or name the purpose in [sensitive]."
+            f"The trait {name!r} is sensitive: {reason}.", mend="Use other traits, or state the purpose in [sensitive]."
         )
     return name
 
@@ -141,7 +139,7 @@ def from_file(
         why: Which items are sensitive: left out, or refused where they are named.
 
     Raises:
-        FixSettingsError: Names the file, the row, the item and the mend.
+        FixSettingsError: Names the file, the row, the item and the fix.
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)
@@ -163,14 +161,14 @@ def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:
         if reason := why(survey, name):
             raise FixSettingsError(
                 f"The item {name!r} is sensitive: {reason}.",
-                mend="Use others. With a lawful purpose: a trait of this survey and item, named in [sensitive].",
+                mend="Use other items. With a lawful purpose: allow a trait of this survey and item in [sensitive].",
             )
 
 
 def _harmless(names: Sequence[str], survey: str, why: Sensitive) -> tuple[list[str], tuple[str, ...]]:
     """The items that may make segments, and a sentence about each that may not."""
     reasons = {name: why(survey, name) for name in names}
-    notes = [f"{name} was left out: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
+    notes = [f"{name} is excluded: it is sensitive, {reason}." for name, reason in reasons.items() if reason]
     return [name for name, reason in reasons.items() if not reason], tuple(notes)
 
 
@@ -180,11 +178,13 @@ def _respondents(grid: Grid, who: str | None) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     for person, number in zip(grid.column(who), grid.numbers, strict=True):
         if not person:
-            raise FixSettingsError(f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs one.")
+            raise FixSettingsError(
+                f"{grid.file}, row {number}: {who!r} is empty.", mend="Every respondent needs an id."
+            )
         if person in seen:
             raise FixSettingsError(
-                f"{grid.file}, row {number}: {person!r} answered in row {seen[person]} already.",
-                mend="Keep one of both rows.",
+                f"{grid.file}, row {number}: {person!r} already answered in row {seen[person]}.",
+                mend="Keep one of the rows.",
             )
         seen[person] = number
     return tuple(seen)
@@ -213,9 +213,7 @@ def from_warehouse(
     latest_last = table.order_by([table["at"].asc(nulls_first=True), "contact_key"])
     rows = latest_last.select("person_id", "item", "value").to_pyarrow().to_pylist()
     if not rows:
-        raise FixSettingsError(
-            f"Nobody answered the survey {survey!r}.", mend="Run `personasync pull`, or name a file."
-        )
+        raise FixSettingsError(f"The survey {survey!r} has no answers.", mend="Run `personasync pull`, or name a file.")
     by_person: dict[str, dict[str, str]] = {}
     for row in rows:
         by_person.setdefault(row["person_id"], {})[row["item"]] = row["value"]

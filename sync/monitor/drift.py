@@ -1,4 +1,4 @@
-"""Whether people have changed since the reference: their traits, their answers to mail, and what mailing adds."""
+"""Drift since the reference: population drift of traits, concept drift of response and incremental orders."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
     told = []
     before, now = (Answered(one["people"], one["segments"].get(UNCLASSIFIED, 0)) for one in (first, last))
     if share_moved(before, now):
-        told.append(f"{now.rate:.0%} of people are unclassified; it was {before.rate:.0%}.")
+        told.append(f"{now.rate:.0%} of people are unclassified, was {before.rate:.0%}.")
     one, two = Spread(**first["confidence"]), Spread(**last["confidence"])
     if mean_moved(one, two):
-        told.append(f"Mean confidence is {two.mean:.2f}; it was {one.mean:.2f}.")
+        told.append(f"Mean confidence is {two.mean:.2f}, was {one.mean:.2f}.")
     return told
 
 
 def answered(newest_first: Sequence[CampaignResult]) -> list[str]:
-    """Return sentences about personas whose share of clickers is another in the newest campaign, or drifts slowly."""
+    """Return sentences about personas whose click rate changed in the newest campaign, or drifts slowly (CUSUM)."""
     measured_so_far = [_clicks(result.rows) for result in reversed(newest_first)]
     if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
         return []
@@ -67,16 +67,14 @@ def answered(newest_first: Sequence[CampaignResult]) -> list[str]:
     for persona, reference in first.items():
         place = slow_change(reference, [one[persona] for one in later if persona in one])
         if place is not None:
-            told.append(
-                f"{persona}: the share that clicks has drifted since the first campaign ({reference.rate:.1%})."
-            )
+            told.append(f"{persona}: click rate has drifted since the first campaign ({reference.rate:.1%}).")
     return told
 
 
 def lifted(bench: Workbench) -> list[str]:
-    """Return sentences about personas to whom mailing adds more or less orders than in earlier experiments.
+    """Return sentences about personas whose incremental orders changed since earlier experiments.
 
-    Only a holdout tells what mailing adds, whatever the arms were.
+    Only a holdout measures incremental orders.
     """
     found = [(one.name, _effects(bench, one.name)) for one in bench.workspace.experiments.values()]
     held = [(name, effects) for name, effects in found if effects]
@@ -84,15 +82,15 @@ def lifted(bench: Workbench) -> list[str]:
         return []
     *earlier, (name, newest) = held
     return [
-        f"{one.segment}: mailing added {100 * one.now.difference:+.1f} points of orders in {name}, "
-        f"{100 * one.before.difference:+.1f} before."
+        f"{one.segment}: incremental orders {100 * one.now.difference:+.1f} pp in {name}, "
+        f"were {100 * one.before.difference:+.1f} pp."
         for one in lifts_moved([effects for _, effects in earlier], newest)
         if one.stands
     ]
 
 
 def _effects(bench: Workbench, name: str) -> dict[str, Measured]:
-    """Orders that the best supported arm of an experiment added over its holdout, by persona."""
+    """Incremental orders of an experiment's best variant over its holdout, by persona."""
     if bench.workspace.experiments[name].control != HOLDOUT:
         return {}
     try:
@@ -105,7 +103,7 @@ def _effects(bench: Workbench, name: str) -> dict[str, Measured]:
 
 
 def _changed(one: Response) -> str:
-    return f"{one.segment}: {one.now.rate:.1%} clicked in the newest campaign, {one.before.rate:.1%} in those before."
+    return f"{one.segment}: click rate {one.now.rate:.1%} in the newest campaign, was {one.before.rate:.1%}."
 
 
 def _clicks(rows: Sequence[Any]) -> dict[str, Answered]:

@@ -1,4 +1,4 @@
-"""Who moved from which segment to which between two moments, and how two segmentations of the same people meet."""
+"""Segment migration between two dates, and the cross-tabulation of two segmentations (overlap)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ def migration(bench: Workbench, before: datetime, after: datetime) -> Overlap:
     both = first.select("person_id", here="segment").inner_join(told, "person_id")
     rows = both.group_by("here", "there").aggregate(people=both.count()).to_pyarrow().to_pylist()
     if not rows:
-        raise FixSettingsError(f"Nobody had been assigned at {before:%Y-%m-%d %H:%M} UTC.", mend=_first_assigned(bench))
+        raise FixSettingsError(f"Nobody was assigned at {before:%Y-%m-%d %H:%M} UTC.", mend=_first_assigned(bench))
     return overlap({(row["here"], row["there"]): row["people"] for row in rows})
 
 
 def _first_assigned(bench: Workbench) -> str:
     first = bench.warehouse.history(ASSIGNMENTS.name).recorded_at.min().to_pyarrow().as_py()
-    return "Run `personasync assign`." if first is None else f"The first assignments are of {first:%Y-%m-%d %H:%M} UTC."
+    return (
+        "Run `personasync assign`." if first is None else f"The first assignments were at {first:%Y-%m-%d %H:%M} UTC."
+    )
 
 
 def meeting(bench: Workbench, first: str, second: str) -> Overlap:
@@ -55,7 +57,8 @@ def meeting(bench: Workbench, first: str, second: str) -> Overlap:
     pairs = Counter((here[person], there[person]) for person in here if person in there)
     if not pairs:
         raise FixSettingsError(
-            f"{first} and {second} have nobody in common.", mend="Respondents of a file are no persons: compare others."
+            f"{first} and {second} have no people in common.",
+            mend="Respondents of a file are not people of the workspace: compare others.",
         )
     return overlap(pairs)
 

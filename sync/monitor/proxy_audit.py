@@ -1,4 +1,4 @@
-"""The proxy audit: can a sensitive flag be read off segments and traits, and does every group get its offers?
+"""Proxy audit: do segments and traits predict a sensitive attribute, and do its groups get the same offers?
 
 The flag comes from a file that is read here and written nowhere: no store, no run, no log holds a person's flag.
 """
@@ -30,11 +30,11 @@ RANKS = ("ok", "warn", "block")
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What an audit found.
+    """Result of a proxy audit.
 
     Attributes:
         people: Whose flag is known, and who have an assignment.
-        strangers: Rows of the file that name nobody here.
+        strangers: Rows whose address is not in the workspace.
         by_segment: How well the segment alone tells the flag.
         by_everything: How well the segment and all traits that may decide tell it.
         offers: Share of each group in each segment.
@@ -92,7 +92,7 @@ def _flag_column(grid: Grid, address: str, flag: str | None) -> str:
     others = [header for header in grid.headers if header != address]
     if len(others) != 1:
         raise FixSettingsError(
-            f"{grid.file} has {len(others)} columns beside {address!r}.", mend="Say which one is the flag: --flag NAME."
+            f"{grid.file} has {len(others)} columns beside {address!r}.", mend="Name the flag column: --flag NAME."
         )
     return others[0]
 
@@ -109,7 +109,7 @@ def _flags(grid: Grid, address: str, column: str, links: Mapping[str, str]) -> t
             strangers += 1
         elif told.setdefault(person, value.casefold()) != value.casefold():
             raise FixSettingsError(
-                f"{grid.file}, row {number}: {column!r} contradicts an earlier row of the same person.",
+                f"{grid.file}, row {number}: {column!r} differs from an earlier row of the same person.",
                 mend="Keep one of the rows.",
             )
     return told, strangers
@@ -125,14 +125,15 @@ def _groups(file: str, column: str, values: Sequence[str]) -> dict[str, int]:
     groups = {value: values.count(value) for value in sorted(set(values))}
     if len(groups) > MOST_GROUPS:
         raise FixSettingsError(
-            f"{file}: {column!r} has {len(groups)} different values.", mend="A flag is yes or no, or a few groups."
+            f"{file}: {column!r} has {len(groups)} different values.",
+            mend="Use a flag with a few groups, such as yes and no.",
         )
     large = [group for group, people in groups.items() if people >= LEAST]
     if len(groups) < 2 or not large or len(values) - max(groups[one] for one in large) < LEAST:  # noqa: PLR2004
         counted = ", ".join(f"{group}: {people}" for group, people in groups.items()) or "nobody"
         raise FixSettingsError(
-            f"{file}: {column!r} tells two groups of {LEAST} assigned people or more apart, or nothing ({counted}).",
-            mend="Add people, or run `personasync assign` first.",
+            f"{file}: {column!r} needs at least two groups of {LEAST} assigned people ({counted}).",
+            mend="Add contacts, or run `personasync assign` first.",
         )
     return groups
 

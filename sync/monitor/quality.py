@@ -1,4 +1,4 @@
-"""Are the data fit to decide, and have people, their answers or the segments changed since the reference?"""
+"""The `quality` job: data quality, drift and structural stability, with an overall light."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ from sync.traits.compute import measured
 from sync.traits.data_checks import deciding, max_age
 
 NEW_SHARE = 0.01
-"""From this share of people on a value that the reference never had is told."""
+"""Share of people with values new since the reference, from which they are reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is known of the workspace's data, and what changed.
+    """Result of a quality check: data quality, drift, stability.
 
     Attributes:
         deciding: Names of the traits that have a part in the decision.
@@ -69,7 +69,7 @@ class Judged:
 
 
 def judge(bench: Workbench) -> Judged:
-    """Look at the newest traits and rows, and compare the newest assignments with the reference; nothing is written."""
+    """Check data quality and drift against the reference; writes nothing."""
     now, definitions = bench.now(), definitions_of(bench.workspace)
     traits = list(bench.workspace.catalogue.traits.values())
     row = _row(trait_figures(measured(bench, now), traits, now))
@@ -92,7 +92,7 @@ def _row(table: Any) -> dict[str, Any]:
 
 
 def faults(bench: Workbench) -> list[Fault]:
-    """Return rows with moments, amounts, properties that can't be, and people who are twice there."""
+    """Return impossible dates, amounts and properties, and duplicates."""
     warehouse = bench.warehouse
     found: list[Fault] = []
     for name in (CONTACTS.name, ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name):
@@ -115,6 +115,6 @@ def stale(bench: Workbench) -> list[str]:
             step = "results" if line.stream in {"campaigns", "activity"} else "pull"
             hours = (bench.now() - line.at).total_seconds() / 3600
             told.append(
-                f"{line.connection}: {line.stream} were last read {hours:,.0f} hours ago; run `personasync {step}`."
+                f"{line.connection}: {line.stream} were last pulled {hours:,.0f} hours ago; run `personasync {step}`."
             )
     return told

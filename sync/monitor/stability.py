@@ -1,4 +1,4 @@
-"""Do the segments that were found and accepted still hold among the people of today?"""
+"""Stability of accepted segments: whether k-means finds them again in today's data."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ SEED = 20_261_126
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What became of one accepted proposal."""
+    """The stability check of one accepted proposal."""
 
     proposal: str
     found: Structure
 
     def sentences(self) -> list[str]:
-        """Say what happened, and what to do; nothing where the segments still hold."""
-        mend = f"Run `personasync discover --name {self.proposal}` again, and look at `personasync overlap`."
+        """Return the change and its fix; none while the segments are stable."""
+        mend = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
         told = self.found.sentences()
         return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {mend}"] if told else []
 
 
 def traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
-    """Return the traits that hold what segments were found on; None where one is missing, or is no number."""
+    """Return the traits that hold what segments were found on; None where one is missing, or not a number."""
     catalogue = bench.workspace.catalogue
     if made.source == "model":
         names = list(made.base)
@@ -54,7 +54,7 @@ def traits_of(bench: Workbench, made: ProposalPart) -> list[str] | None:
 
 
 def held(bench: Workbench) -> list[Held]:
-    """Look at every accepted proposal that k-means made, among the people of now; those without enough are left out.
+    """Check every accepted k-means proposal on today's people; those with too few are skipped.
 
     Of a survey the people who answered since are looked at where they are enough: who made the segments confirms them.
 
@@ -102,7 +102,7 @@ def _structure(bench: Workbench, made: ProposalPart, before: Before, traits: Seq
 
 
 def _people(bench: Workbench, made: ProposalPart, traits: Sequence[str], enough: int) -> pa.Table:
-    """Those of whom at least half of the base is known."""
+    """People with at least half of the base traits known."""
     table = measured(bench, bench.now())
     if made.within is not None:
         groups = memberships(assigned_people(bench), bench.workspace.steps)

@@ -1,1 +1,1 @@
-"""What the batch run and the webhook service hand each other."""
+"""Handoff between the batch run and the webhook service."""

@@ -1,4 +1,4 @@
-"""Traits of a few persons at a time: the expression of `segmenter.traits.traits`, compiled once and run on other rows.
+"""Real-time traits: the expression of `segmenter.traits.traits`, compiled once for a few people.
 
 A service that answers webhooks compiles when it starts (`sync.warehouse.prepared`).
 """

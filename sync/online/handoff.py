@@ -1,4 +1,4 @@
-"""What the commands that open the warehouse and the webhook service tell each other, through the control store.
+"""Handoff between batch commands and the webhook service, through the control store.
 
 `assign` publishes each person's traits and assignment, changed rows only, where [serve] is configured. The service
 hands back the assignments that it made; they become versions of the warehouse, recorded when they were made. A person

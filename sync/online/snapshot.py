@@ -1,4 +1,4 @@
-"""The part of a person's traits that no contact tells: what `assign` publishes of it, and how it is read again.
+"""Published trait snapshots: the traits that can't be computed from the contacts alone.
 
 Moments are kept in place of days: "14 days since the last order" is another number every day, the order's moment is
 not; so a row is written anew only when something happened.

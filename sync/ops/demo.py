@@ -1,4 +1,4 @@
-"""The whole loop, twice, on local platforms: what anybody can run without an account. And the proof that it helps.
+"""The demo: the whole loop twice on local platforms, and an experiment with measured lift.
 
 Both runs look at the same moment, so the second one must find nothing to do: what came after that moment (the
 campaign's own clicks and orders) is measured in the results, and counts as history from the next look on. Then an
@@ -44,16 +44,12 @@ MARKER = "demo.toml"  # a folder that holds it was made by the demo, and may be 
 GENERIC = "<h1>News from the shop</h1><p>Have a look at what we have this week.</p>"
 PERSONAL = '<h1>*|PS_HEAD|*</h1><p>*|PS_OFFER|*</p><p><a href="https://shop.example/offer">Have a look</a></p>'
 INDIVIDUAL = f"{PERSONAL}<p>And for you: what is new in *|PS_FAV|*.</p>"
-FAVOURITE = """
-# A value of each reader's own: what they bought most of. Who bought once, or nothing, gets the fallback.
-[fields.favourite]
-label = "Favourite category"
-fallback = "the whole shop"
-trait = "favourite_category"
-crm = "personasync_favourite"
-email = "PS_FAV"
-"""
-CREEPY = '[personalize]\ncreepy = "fallback"                  # what reads as if somebody was watched is not shown'
+FAVOURITE = (
+    "\n# An individual value: the category each reader bought most. Readers with one order or "
+    'none get the fallback.\n[fields.favourite]\nlabel = "Favourite category"\nfallback = "the '
+    'whole shop"\ntrait = "favourite_category"\ncrm = "personasync_favourite"\nemail = "PS_FAV"\n'
+)
+CREEPY = '[personalize]\ncreepy = "fallback"                  # values that may feel intrusive are not shown'
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ def demo(
         FixSettingsError: *directory* holds something that the demo did not make.
     """
     started = time.monotonic()
-    tell("Starting both local platforms ...")
+    tell("Starting the local platforms ...")
     with local_platforms(people=people, seed=seed, orders=orders) as access:
         make_workspace(directory, access, samples="shop" if orders else "demo")
         _personalize(directory)
@@ -125,7 +121,7 @@ def _twice(
         set_up=True,
     )
     before = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
-    tell("Second run, of the same moment:")
+    tell("Second run, as of the same time:")
     second = run_loop(bench, as_of=as_of, progress=progress, tell=_indented(tell))
     after = marketer.writes_seen(access["hubspot_url"]) + marketer.writes_seen(access["mailchimp_url"])
     return first, second, after - before
@@ -153,14 +149,14 @@ def send_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> None:
         access["mailchimp_url"],
         access["mailchimp_key"],
         access["audience"],
-        title="Demo: generic or personal",
+        title="Demo: generic vs personalized",
         subject="This week in the shop",
         variants={"generic": GENERIC, "personal": personal},
     )
 
 
 def _campaign(access: Mapping[str, str], clock: Clock, tell: Callable[[str], None]) -> None:
-    tell("  a campaign goes out from the platform, and four days pass")
+    tell("  the platform sends a campaign; four days pass")
     send_campaign(access, INDIVIDUAL)
     clock.let_pass(access, CAMPAIGN_DAYS)
 
@@ -169,12 +165,12 @@ def _worth(
     bench: Workbench, access: Mapping[str, str], clock: Clock, tell: Callable[[str], None], progress: Progress
 ) -> tuple[Lift, Path]:
     """What personas are worth: their own words against those of a persona drawn at random. And the report of it all."""
-    tell("An experiment: half of the people get the words of a persona drawn at random.")
+    tell("An experiment: half of the contacts get the copy of a random persona.")
     arms, personas = {"random": 0.5, "own": 0.5}, tuple(bench.workspace.personas)
     wanted = Experiment("worth", "demo", arms, bench.now(), personas=personas, placebo=("random",))
     experiments.create(bench, wanted)
     run_loop(bench, progress=progress, tell=_indented(tell), set_up=True)
-    tell(f"  {MAILS} mails go out, the same to all, with the fields in them")
+    tell(f"  {MAILS} emails are sent: the same template, with personalized fields")
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
     for number in range(1, MAILS + 1):
         for arm in arms:
@@ -205,7 +201,7 @@ def local_platforms(*, people: int, seed: int, orders: Path | None = None) -> It
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
-            raise PlatformDownError("The local platforms did not start; what they said stands above.", answered=True)
+            raise PlatformDownError("The local platforms did not start; see their output above.", answered=True)
         yield json.loads(line)
     finally:
         process.terminate()
@@ -224,10 +220,10 @@ def make_workspace(directory: Path, access: Mapping[str, str], *, samples: str =
     """
     if directory.exists() and any(directory.iterdir()):
         if not (directory / MARKER).exists():
-            raise FixSettingsError(f"{directory} is not empty.", mend="Name another folder: `personasync demo DIR`.")
+            raise FixSettingsError(f"{directory} is not empty.", mend="Choose another folder: `personasync demo DIR`.")
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / MARKER).write_text("# Made by `personasync demo`, which makes this folder anew each time.\n", "utf-8")
+    (directory / MARKER).write_text("# Made by `personasync demo`, which recreates this folder each time.\n", "utf-8")
     crm = NewConnection("crm", "hubspot", {"access_token": "env:HUBSPOT_TOKEN", "base_url": access["hubspot_url"]})
     email = NewConnection(
         "email",
@@ -287,10 +283,10 @@ def _shown(
         ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
         ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
         ("Campaign lift", compared[0] if compared else "no campaign"),
-        ("Against random personas", sentence(clicks.everyone, clicks)),
+        ("vs. random personas", sentence(clicks.everyone, clicks)),
         (
             "Second run",
-            f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes seen by the platforms",
+            f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes received by the platforms",
         ),
         ("Seconds", f"{seconds:.1f}"),
     ]

@@ -1,4 +1,4 @@
-"""Look at everything that a run needs, without writing: each finding with its mend."""
+"""Health checks (`doctor`) of everything that a run needs, read-only, each finding with its fix."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sync.report.persona_cards import picture
 from sync.session import Workbench
 from sync.traits import data_checks as fitness
 
-REFUSED = "Until then `assign` and `run` classify nobody."
-DAILY = "Let cron run `personasync run` every day."
+REFUSED = "Until this is fixed, `assign` and `run` classify nobody."
+DAILY = "Schedule `personasync run` daily, for example with cron."
 CLOCKS_APART = timedelta(minutes=2)
 
 
@@ -47,9 +47,9 @@ def _connection(bench: Workbench, name: str) -> list[Finding]:
 def _fields(bench: Workbench, name: str) -> Finding:
     steps = setup.missing(bench, only=name)
     if not steps:
-        return Finding("fields", "ok", "Every field and group that personasync owns is there.")
+        return Finding("fields", "ok", "All fields, tags and lists of personasync exist.")
     listed = ", ".join(step.name for step in steps)
-    return Finding("fields", "warn", f"Not there yet: {listed}.", "Run `personasync setup`.")
+    return Finding("fields", "warn", f"Missing: {listed}.", "Run `personasync setup`.")
 
 
 def _personas(bench: Workbench, name: str) -> list[Finding]:
@@ -63,7 +63,7 @@ def _personas(bench: Workbench, name: str) -> list[Finding]:
         except FixSettingsError as error:
             found.append(Finding("personas", "fail", str(error).removesuffix(error.mend).strip(), error.mend))
         if not found:
-            found.append(Finding("personas", "ok", f"Each persona is one of {field}."))
+            found.append(Finding("personas", "ok", f"Every persona matches an option of {field}."))
     return found
 
 
@@ -72,8 +72,13 @@ def _clock(bench: Workbench, name: str) -> Finding:
     apart = abs(bench.connector(name).now() - bench.now())
     if apart > CLOCKS_APART:
         minutes = apart.total_seconds() / 60
-        return Finding("clock", "warn", f"The clocks are {minutes:.0f} minutes apart.", "Set this machine's clock.")
-    return Finding("clock", "ok", "The clocks agree.")
+        return Finding(
+            "clock",
+            "warn",
+            f"This machine's clock is off by {minutes:.0f} minutes.",
+            "Synchronize this machine's clock (NTP).",
+        )
+    return Finding("clock", "ok", "Clock in sync.")
 
 
 def _workspace(bench: Workbench) -> list[Finding]:
@@ -84,8 +89,8 @@ def _workspace(bench: Workbench) -> list[Finding]:
         )
     ]
     if not workspace.segments:
-        found.append(Finding("segments", "warn", "There is no segment.", "Write one in segments.toml."))
-    found += [Finding("personas", "warn", remark, "Say it in other words.") for remark in workspace.remarks]
+        found.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
+    found += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
     found += [
         Finding("creepy", "warn", f"{one.place}: {one.message}", one.mend) for one in creepiness.of_settings(bench)
     ]
@@ -99,8 +104,8 @@ def _workspace(bench: Workbench) -> list[Finding]:
             Finding(
                 "ledger",
                 "warn",
-                f"{waiting:,} changes have no outcome yet.",
-                "Run `personasync pull` and `plan`: what is missing comes again.",
+                f"{waiting:,} changes are not confirmed yet.",
+                "Run `personasync pull` and `personasync plan`; unconfirmed changes are planned again.",
             )
         )
     return found
@@ -111,8 +116,8 @@ def _people(bench: Workbench) -> list[Finding]:
     count = unlinked(bench.warehouse, bench.control)
     if not count:
         return []
-    told = f"{count:,} active contacts are not linked to a person, so they get no persona."
-    return [Finding("people", "fail", told, "Run `personasync pull`; if they remain, `personasync pull --full`.")]
+    told = f"{count:,} active contacts are not linked to a person and get no persona."
+    return [Finding("people", "fail", told, "Run `personasync pull`; if that doesn't help, `personasync pull --full`.")]
 
 
 def _facts(bench: Workbench) -> list[Finding]:
@@ -123,8 +128,8 @@ def _facts(bench: Workbench) -> list[Finding]:
     ]
     for slug, persona in bench.workspace.personas.items():
         if persona.picture and not picture(bench.workspace.directory, persona.picture):
-            mend = "Put a .png, .jpg or .svg of at most a megabyte into the workspace's folder."
-            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be shown.", mend))
+            mend = "Put a .png, .jpg or .svg file of up to 1 MB into the workspace folder."
+            found.append(Finding("personas", "warn", f"{slug}: {persona.picture!r} can't be used.", mend))
     return found
 
 
@@ -138,7 +143,7 @@ def _data(bench: Workbench) -> list[Finding]:
     except PersonasyncError as error:
         return [*found, Finding("model", "fail", str(error))]
     moved = [name for name, one in drifts.items() if one.alarm]
-    mend = "Look at `personasync quality`; if it stays, run `personasync fit` or `discover` again."
+    mend = "Check `personasync quality`; if the drift persists, run `personasync fit` or `discover` again."
     if moved:
-        found.append(Finding("drift", "warn", f"People have changed in: {', '.join(moved)}.", mend))
+        found.append(Finding("drift", "warn", f"Drift detected in: {', '.join(moved)}.", mend))
     return found + [Finding("drift", "warn", sentence, mend) for sentence in told]

@@ -1,4 +1,4 @@
-"""What `status` and `history` tell: how fresh everything is, what was sent, and what the platforms refused."""
+"""Run history, data freshness and rejected changes, for `status` and `history`."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def status(bench: Workbench) -> Status:
         "last_write": {"run": newest.run_id, "state": called(newest.state), **newest.counts} if newest else None,
     }
     told = f"Newest plan {plan.plan_id}: {called(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
-    waiting = f"{unsettled:,} changes have no outcome yet; the next apply finds out." if unsettled else ALL_SETTLED
+    waiting = f"{unsettled:,} changes are not confirmed yet; the next apply checks them." if unsettled else ALL_SETTLED
     sentences = [told, waiting]
     if newest and "predicted_minutes" in newest.counts:
         took, least = newest.counts.get("seconds", 0), 60 * newest.counts["predicted_minutes"]
-        sentences.append(f"The last apply took {duration(took)}; predicted was {duration(least)}.")
+        sentences.append(f"The last apply took {duration(took)}; the estimate was {duration(least)}.")
     return Status(document, streams, compared, sentences)
 
 
-NO_PLAN, ALL_SETTLED = "There is no plan yet.", "Every change has its outcome."
+NO_PLAN, ALL_SETTLED = "No plan yet.", "All changes confirmed."
 
 
 CALLED = {
@@ -68,7 +68,7 @@ CALLED = {
     "applying": "working",
     "running": "working",
     "applied": "done",
-    "rejects": "done with rejects",
+    "rejects": "done with rejections",
 }
 
 
@@ -103,7 +103,7 @@ def past_run(bench: Workbench, run_id: str) -> Past:
     """
     run = bench.control.runs.get(run_id)
     if run is None:
-        raise FixSettingsError(f"There is no run {run_id!r}.", mend="`personasync history` lists them.")
+        raise FixSettingsError(f"Run {run_id!r} not found.", mend="See `personasync history`.")
     return Past(run, _state(bench, run))
 
 
@@ -139,15 +139,17 @@ def rejects(bench: Workbench, run_id: str, path: Path) -> int:
         FixSettingsError: There is no such run, or the file's name ends otherwise.
     """
     if bench.control.runs.get(run_id) is None:
-        raise FixSettingsError(f"There is no run {run_id!r}.", mend="See `personasync history`.")
+        raise FixSettingsError(f"Run {run_id!r} not found.", mend="See `personasync history`.")
     if path.suffix not in FORMATS:
-        raise FixSettingsError(f"{path.name} is neither .csv nor .json.", mend="Name it rejects.csv or rejects.json.")
+        raise FixSettingsError(
+            f"{path.name} must end in .csv or .json.", mend="Use a name like rejects.csv or rejects.json."
+        )
     found = [one for state in REJECTED for one in bench.control.ledger.outcomes(run_id, state=state)]
     rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in found]
     try:
         _write(rows, path)
     except OSError as error:
-        raise FixSettingsError(f"{path} can't be written: {error.strerror}.", mend="Name another file.") from error
+        raise FixSettingsError(f"{path} can't be written: {error.strerror}.", mend="Choose another file.") from error
     return len(rows)
 
 

@@ -1,4 +1,4 @@
-"""The files of the HubSpot app that sends events here, for ``hs project upload``. Pure: facts in, documents out.
+"""HubSpot app project files (webhooks, workflow action) for ``hs project upload``. Pure.
 
 Their shape is HubSpot's, platform version 2026.03: a project, an app with static authentication for one account, its
 webhooks, and the action that workflows can run.

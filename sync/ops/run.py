@@ -1,4 +1,4 @@
-"""All steps in their order, as cron runs them and the demo shows them."""
+"""The run job: all steps in order, for cron and the demo."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _refuse_unseen(steps: Sequence[SetupStep]) -> None:
     if steps:
         listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
         raise FixSettingsError(
-            f"Not on the platforms yet: {listed}.", mend="Run `personasync setup`, which shows them first."
+            f"Missing on the platforms: {listed}.", mend="Run `personasync setup` to review and create them."
         )
 
 

@@ -1,4 +1,4 @@
-"""Create the fields and groups that we own, and let events reach our service, after showing it."""
+"""The setup job: create owned fields and groups, and register webhooks."""
 
 from __future__ import annotations
 

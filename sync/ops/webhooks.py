@@ -1,4 +1,4 @@
-"""Whether the platforms send their events here, and what has to be done that they do."""
+"""Webhook registration and health checks for HubSpot and Mailchimp."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROJECT = "hubspot-project"
 QUIET = timedelta(days=7)  # an account in use changes some contact in a week; a rule of thumb of ours
 MAILCHIMP, HUBSPOT, ACTION = "/webhooks/mailchimp", "/webhooks/hubspot", "/actions/hubspot"
 KEPT = "file:.personasync/mailchimp_signing_secret"  # where the workspace names no place that is ours to write
-UNHEARD = "Nothing has ever been delivered from here."
+UNHEARD = "No webhook has been received yet."
 
 
 def missing(bench: Workbench, name: str) -> list[SetupStep]:
@@ -49,21 +49,23 @@ def create(bench: Workbench, step: SetupStep) -> str:
     """
     serve = bench.workspace.serve
     if serve is None:
-        raise FixSettingsError(f"{MAIN} has no section [serve].")
+        raise FixSettingsError(f"{MAIN} has no [serve] section.")
     if step.action == "write_files":
         for path, document in _wanted(bench, step.connection, serve).items():
             target = bench.workspace.directory / PROJECT / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-        return f"Now run `hs project upload` in {PROJECT}, and give the app's client secret to [serve] hubspot_secret."
+        return (
+            f"Next, run `hs project upload` in {PROJECT}, then set [serve] hubspot_secret to the app's client secret."
+        )
     facts = bench.manifest.connectors[bench.workspace.connections[step.connection].connector]
     webhook = Webhook(_mailchimp_url(bench, serve), tuple(one.type for one in facts.webhooks), facts.webhook_sources)
     try:
         secret = bench.connector(step.connection).add_webhook(webhook)
     except RejectedError as error:
         raise FixSettingsError(
-            f"Mailchimp did not take the webhook {_shown(serve)}: {error}",
-            mend="It looks whether somebody answers there: start `personasync serve`, then run `personasync setup`.",
+            f"Mailchimp did not accept the webhook {_shown(serve)}: {error}",
+            mend=("Mailchimp checks that the URL responds: start `personasync serve`, then run `personasync setup`."),
         ) from error
     return _keep(bench, serve, secret)
 
@@ -75,7 +77,7 @@ def findings(bench: Workbench, name: str) -> list[Finding]:
         return []
     if not serve.public_url:
         mend = f"Set public_url in [serve] of {MAIN}, then run `personasync setup`."
-        return [Finding("webhooks", "warn", "Nobody knows where the webhook service is reached from outside.", mend)]
+        return [Finding("webhooks", "warn", "The public URL of the webhook service is not set.", mend)]
     found = _of_hubspot(bench, name, serve) if kind == "hubspot" else _of_mailchimp(bench, name, serve)
     return [*found, _lately(bench, name)]
 
@@ -85,54 +87,57 @@ def _of_hubspot(bench: Workbench, name: str, serve: ServePart) -> list[Finding]:
     if there == wanted:
         registered = Finding("webhooks", "ok", f"The app of {PROJECT} sends events to {serve.public_url}{HUBSPOT}.")
     else:
-        what = "is not as it should be" if there else "was not written yet"
+        what = "is out of date" if there else "has not been created yet"
         mend = f"Run `personasync setup`, then `hs project upload` in {PROJECT}."
         registered = Finding("webhooks", "warn", f"The HubSpot app in {PROJECT} {what}.", mend)
     secret = _secret(bench, "hubspot_secret")
-    mend = "Give [serve] hubspot_secret: the app's page in HubSpot, Auth, Client secret."
-    signed = Finding("signatures", "ok", "The app's secret is known; deliveries are checked with it.")
-    return [registered, signed if secret else Finding("signatures", "fail", "HubSpot's secret is not known.", mend)]
+    mend = "Set [serve] hubspot_secret to the client secret (in HubSpot: the app's page > Auth > Client secret)."
+    signed = Finding("signatures", "ok", "The app's client secret is set; webhook signatures are verified.")
+    return [
+        registered,
+        signed if secret else Finding("signatures", "fail", "HubSpot's client secret is not set.", mend),
+    ]
 
 
 def _of_mailchimp(bench: Workbench, name: str, serve: ServePart) -> list[Finding]:
     ours = _ours(bench, name, serve)
     if ours is None:
-        return [Finding("webhooks", "warn", f"No webhook leads to {_shown(serve)}.", "Run `personasync setup`.")]
+        return [Finding("webhooks", "warn", f"No webhook points to {_shown(serve)}.", "Run `personasync setup`.")]
     facts = bench.manifest.connectors["mailchimp"]
     lacking = {one.type for one in facts.webhooks} - set(ours.events)
     lacking |= set(facts.webhook_sources) - set(ours.sources)
     told = Finding("webhooks", "ok", f"The audience sends events to {_shown(serve)}.")
     if lacking:
-        mend = "Switch it on in Mailchimp: Audience, Settings, Webhooks."
-        told = Finding("webhooks", "warn", f"The webhook does not tell of {', '.join(sorted(lacking))}.", mend)
+        mend = "Turn it on in Mailchimp: Audience > Settings > Webhooks."
+        told = Finding("webhooks", "warn", f"The webhook is not subscribed to {', '.join(sorted(lacking))}.", mend)
     return [told, _signed(bench, ours)]
 
 
 def _signed(bench: Workbench, ours: Webhook) -> Finding:
-    again = "Delete the webhook in Mailchimp and run `personasync setup`: the secret is shown once."
+    again = "Delete the webhook in Mailchimp and run `personasync setup`. The secret is shown only once."
     if ours.signed and _secret(bench, "mailchimp_secret"):
-        return Finding("signatures", "ok", "Deliveries are signed, and the secret is known.")
+        return Finding("signatures", "ok", "Webhooks are signed and verified.")
     if _secret(bench, "mailchimp_path"):
         return Finding(
             "signatures",
             "warn" if ours.signed else "ok",
-            "The address itself is the secret.",
+            "The webhook URL contains a secret.",
             again if ours.signed else "",
         )
     if ours.signed:
-        return Finding("signatures", "fail", "Deliveries are signed, and the secret is not known.", again)
-    mend = "Give [serve] mailchimp_path a secret, delete the webhook in Mailchimp and run `personasync setup`."
-    return Finding("signatures", "fail", "Deliveries are not signed, and the address is no secret.", mend)
+        return Finding("signatures", "fail", "Webhooks are signed, but the signing secret is not set.", again)
+    mend = "Set [serve] mailchimp_path to a secret, delete the webhook in Mailchimp and run `personasync setup`."
+    return Finding("signatures", "fail", "Webhooks are not signed and the URL contains no secret.", mend)
 
 
 def _lately(bench: Workbench, name: str) -> Finding:
     last = bench.control.inbox.last_delivery(name)
     if last is None:
-        return Finding("deliveries", "warn", UNHEARD, "Change a contact there, and see `personasync inbox`.")
-    came = f"The last event came {last:%Y-%m-%d %H:%M} UTC."
+        return Finding("deliveries", "warn", UNHEARD, "Edit a contact there, then check `personasync inbox`.")
+    came = f"Last event received {last:%Y-%m-%d %H:%M} UTC."
     if bench.now() - last <= QUIET:
         return Finding("deliveries", "ok", came)
-    return Finding("deliveries", "warn", came, "Look whether the service can be reached from outside.")
+    return Finding("deliveries", "warn", came, "Check that the service can be reached from the internet.")
 
 
 def _ours(bench: Workbench, name: str, serve: ServePart) -> Webhook | None:
@@ -172,16 +177,21 @@ def _secret(bench: Workbench, key: str) -> Secret:
 def _keep(bench: Workbench, serve: ServePart, secret: Secret) -> str:
     """Put a signing secret where the workspace says that it lies, beside those of other audiences."""
     if not secret:
-        return "" if serve.mailchimp_path else "Mailchimp does not sign: give [serve] mailchimp_path a secret."
+        return (
+            "" if serve.mailchimp_path else "Mailchimp webhooks are unsigned: set [serve] mailchimp_path to a secret."
+        )
     directory = bench.workspace.directory
     if add_secret(serve.mailchimp_secret, secret, directory=directory):
-        return "Mailchimp's signing secret was put where [serve] mailchimp_secret says. Start `personasync serve` anew."
+        return (
+            "Mailchimp's signing secret was saved where [serve] mailchimp_secret points. Restart `personasync serve`."
+        )
     # Mailchimp shows it this once, and whatever is printed ends up in some log
     add_secret(KEPT, secret, directory=directory)
     move = f"move it to {serve.mailchimp_secret}, or write" if serve.mailchimp_secret else "write"
     return (
-        f"Mailchimp shows its signing secret this once, so it was put into {KEPT.removeprefix('file:')} of the "
-        f'workspace: {move} mailchimp_secret = "{KEPT}" into [serve]. Then start `personasync serve` anew.'
+        "Mailchimp shows its signing secret only once, so it was saved to "
+        f'{KEPT.removeprefix("file:")} in the workspace: {move} mailchimp_secret = "{KEPT}" into '
+        "[serve]. Then restart `personasync serve`."
     )
 
 

@@ -1,6 +1,6 @@
-"""Draft personas and take their facts anew. What people wrote in personas.toml stays as it is, to the byte.
+"""Persona drafts: append to personas.toml and update profiles; text written by people stays byte for byte.
 
-Facts and invention live apart. Facts are found, and every set of them is kept as a version in the control store;
+Facts and written text are kept apart. Facts are found, and every set of them is kept as a version in the control store;
 personas.toml holds what people invent, and the only thing that is ever written there is a draft behind its end.
 """
 
@@ -26,7 +26,7 @@ LONGEST = 40  # letters of a persona's name
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """What one run did.
+    """Result of a draft run.
 
     Attributes:
         as_of: The moment of the facts, UTC.
@@ -46,7 +46,7 @@ class Drafted:
 
 
 def draft(bench: Workbench, name: str | None, *, proposal: str | None = None) -> Drafted:
-    """Draft the persona of a segment that has none, and take its facts anew; of all segments where *name* is None.
+    """Draft the persona of a segment that has none, and update its profile; of all segments where *name* is None.
 
     Args:
         bench: The open workspace; it is read again when something was drafted.
@@ -89,7 +89,9 @@ def _wanted(
 ) -> tuple[list[str], dict[str, str]]:
     """The segments that get a draft, and those that get none, with the reason; *only_these*: of those with a size."""
     if not workspace.segments:
-        raise FixSettingsError("There is no segment to describe.", mend=f"Write one in {SEGMENTS}, or run `discover`.")
+        raise FixSettingsError(
+            "There is no segment to describe.", mend=f"Add one to {SEGMENTS}, or run `personasync discover`."
+        )
     if name is not None:
         return _named(workspace, name, sizes), {}
     steps, chosen, skipped = workspace.steps.by_name(), [], {}
@@ -123,7 +125,7 @@ def _direct(workspace: Workspace) -> set[str]:
     return {segment for persona in workspace.personas.values() for segment in persona.segments}
 
 
-MEND = "Run `personasync assign`, widen or merge the segment, or lower [privacy] min_group_shown (never below ten)."
+MEND = "Run `personasync assign`, widen or merge the segment, or lower [privacy] min_group_shown (minimum 10)."
 
 
 def _fewest(workspace: Workspace) -> int:
@@ -132,13 +134,13 @@ def _fewest(workspace: Workspace) -> int:
 
 def _too_few(workspace: Workspace, segment: str, people: int) -> str:
     return (
-        f"The segment {segment!r} has {people:,} people; of fewer than {_fewest(workspace):,} nothing is said, "
-        "since it could tell who they are."
+        f"The segment {segment!r} has {people:,} people; groups of fewer than {_fewest(workspace):,} are not shown, "
+        "since people could be identified."
     )
 
 
 def _people(workspace: Workspace, segment: str, sizes: Mapping[str, int]) -> int:
-    """How many people a persona of *segment* would stand for: sub-segments with a persona of their own are not its."""
+    """People of a persona of *segment*, without sub-segments that have a persona."""
     ends = {segment, *_direct(workspace)}
     own = [
         name
@@ -173,9 +175,9 @@ def _names(segment: str) -> Sequence[str]:
 
 
 HEAD = """\
-# Drafted {day} for the segment {segment!r}. What is true of its people is not here, so that it never goes stale:
+# Drafted {day} for the segment {segment!r}. The measured traits of its people are not here, so that they stay current:
 #   personasync personas show {slug}
-# All of this is invention, and yours to write; nothing computes from it and nothing overwrites it.
+# The profile below is written by your team; personasync neither calculates with it nor overwrites it.
 """
 
 
@@ -186,12 +188,12 @@ def _draft(bench: Workbench, slug: str, segment: str) -> str:
         f"[personas.{slug}]",
         f"name = {as_toml(title)}",
         f"segments = [{as_toml(segment)}]",
-        'story = ""      # to write: who is this, what do they want, what keeps them from it? Two or three sentences',
+        'story = ""      # to write: who is this, what do they want, what stops them? Two or three sentences',
         'quote = ""      # to write: a sentence that they could say',
-        'picture = ""    # to write: a file in this folder (.png, .jpg, .svg); of nobody who is in your data',
+        'picture = ""    # to write: a file in this folder (.png, .jpg, .svg); not of a person in your data',
         f"[personas.{slug}.fields]",
         *(
-            f'# {name} = ""    # to write; until then they read: {as_toml(field.fallback)}'
+            f'# {name} = ""    # to write; fallback until then: {as_toml(field.fallback)}'
             for name, field in bench.workspace.fields.items()
         ),
     ]
@@ -199,14 +201,14 @@ def _draft(bench: Workbench, slug: str, segment: str) -> str:
 
 
 TO_WRITE = ("story", "quote")
-"""What makes a persona of a segment; a picture and copy of its own are good to have."""
+"""Required parts of a persona's profile; a picture and its own copy are recommended."""
 
 
 def to_write(workspace: Workspace, slug: str) -> list[str]:
     """Return what nobody has written of a persona yet."""
     persona = workspace.personas[slug]
     titles = {segment.title for segment in workspace.segments if segment.name in persona.segments}
-    missing = ["a name that is not the segment's"] if persona.name in titles else []
+    missing = ["a name other than the segment's"] if persona.name in titles else []
     missing += [place for place in TO_WRITE if not persona.invention()[place].strip()]
     copied = {name for name, _, _ in persona.texts()}
     return missing + [
@@ -220,7 +222,7 @@ def kept_profile(version: PersonaVersion) -> Profile | None:
 
 
 def stale(bench: Workbench) -> list[tuple[str, str]]:
-    """Return the personas whose kept facts should be taken anew, by slug, each with the reason."""
+    """Return the personas whose profile should be updated, by slug, each with the reason."""
     limit = bench.workspace.guardrails.max_facts_age_days
     found = []
     for slug, version in bench.control.personas.in_force().items():
@@ -228,9 +230,9 @@ def stale(bench: Workbench) -> list[tuple[str, str]]:
             continue
         days = (bench.now() - version.as_of).total_seconds() / 86_400
         if _kept_segments(version) != definitions(bench, slug):
-            found.append((slug, f"{slug} stands for other segments, or other rules, than its facts were taken from"))
+            found.append((slug, f"the segments or rules of {slug} changed since its profile was made"))
         elif days > limit:
-            found.append((slug, f"the facts of {slug} are {days:,.0f} days old, more than {limit:g}"))
+            found.append((slug, f"the profile of {slug} is {days:,.0f} days old, more than {limit:g}"))
     return found
 
 

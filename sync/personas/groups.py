@@ -1,4 +1,4 @@
-"""Who is described: people by the assignments in force, or by an accepted proposal before anybody is assigned by it."""
+"""Groups of people to profile: by current assignment, or by an accepted proposal."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def assigned(bench: Workbench) -> Grouping:
     as_of = newest_moment(bench)
     if as_of is None:
         raise FixSettingsError(
-            "Nobody is assigned yet, so there is nobody to describe.", mend="Run `personasync assign`."
+            "Nobody is assigned yet, so there are no people to describe.", mend="Run `personasync assign`."
         )
     told = assigned_people(bench)
     return Grouping(told.select("person_id", "segment", *SAID), as_of)
@@ -71,7 +71,7 @@ def proposed(bench: Workbench, name: str) -> Grouping:
     """Return the segments of an accepted proposal, as of when it was made.
 
     Raises:
-        FixSettingsError: It was not accepted, or holds respondents of a file who are no persons here.
+        FixSettingsError: It was not accepted, or holds respondents of a file who are not contacts here.
     """
     directory = bench.workspace.directory
     file, labels = load(directory, name), accepted(directory, name)
@@ -79,8 +79,8 @@ def proposed(bench: Workbench, name: str) -> Grouping:
     known = set(bench.control.links.load()["person_id"].to_pylist())
     if not known & set(labels):
         raise FixSettingsError(
-            f"Nobody of the proposal {name!r} is a person of this workspace.",
-            mend="Respondents of a file are none: describe them with `personasync discover FILE --describe COLUMN`.",
+            f"No respondent of the proposal {name!r} is a contact of this workspace.",
+            mend="Describe respondents of a file with `personasync discover FILE --describe COLUMN`.",
         )
     told = bench.warehouse.memtable(rows).mutate(
         source=ibis.literal(PROPOSAL), confidence=ibis.null("float64"), expires_at=ibis.null("timestamp('UTC')")

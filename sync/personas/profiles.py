@@ -1,4 +1,4 @@
-"""What is true of each persona's people, from the assignments in force: one way for cards, drafts and versions."""
+"""Profiles of personas from current assignments, for cards, drafts and versions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CELLS = 20_000_000
 """Values that are read at a time: a million people's twenty traits, some hundred megabytes."""
 
 MOST_LOOKED_AT = 12
-"""Traits in which the typical member is looked for."""
+"""Traits used to choose the typical member."""
 
 DAY = timedelta(days=1)
 
@@ -137,13 +137,13 @@ def _typical(
 
 def _silent(trust: Trust, own: Sequence[Fact], compared: Sequence[Measured], fewest: int) -> str:
     if trust.people < fewest:
-        return f"Nothing is said of {trust.people:,} people: figures of fewer than {fewest:,} could tell who they are."
+        return f"Too few people for figures ({trust.people:,}): below {fewest:,} they could be identified."
     if trust.people == trust.everybody:
-        return "Everybody is in it, so there is nobody from whom its people could differ."
+        return "All people are in it, so there is nobody to compare with."
     if not compared:
-        return "No trait has values that could be compared: read orders, mails or contacts' properties first."
+        return "No trait has values to compare: pull orders, emails or contact properties first."
     if not any(fact.said for fact in own):
-        return f"Nothing tells its people from the others: {len(compared)} traits were compared, none differs enough."
+        return f"No significant differences: {len(compared)} traits were compared."
     return ""
 
 
@@ -217,4 +217,4 @@ def profiles_of(bench: Workbench, grouping: Grouping, slugs: Iterable[str]) -> d
 
 def _nobody(bench: Workbench, slug: str, as_of: datetime) -> Profile:
     trust = Trust(0, 0)
-    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="Nobody is in it.")
+    return Profile(slug, as_of.isoformat(), definitions(bench, slug), trust, silent="No people.")

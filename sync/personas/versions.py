@@ -1,4 +1,4 @@
-"""What `personas show` and `personas diff` tell: versions of a persona, and what changed between two of them."""
+"""Persona versions: show one, and compare two (`personas show`, `personas diff`)."""
 
 from __future__ import annotations
 
@@ -50,21 +50,19 @@ def shown(bench: Workbench, name: str, number: int | None = None) -> Shown:
     version = _numbered(versions, slug, number) if number is not None else versions[-1] if versions else None
     if version is None:
         found = profiles_of(bench, assigned(bench), [slug])
-        return Shown(
-            slug, found[slug], None, (), f"No version is kept yet: `personasync personas draft {slug}` keeps one."
-        )
+        return Shown(slug, found[slug], None, (), f"No version is saved yet: run `personasync personas draft {slug}`.")
     profile = _profile(version)
     newest = newest_moment(bench)
     if version is not versions[-1]:
         return Shown(slug, profile, version, versions)
     if any(one.name == PROPOSAL for one in profile.trust.sources):
-        remark = f"These are the people of a proposal. Once they are assigned: `personasync personas draft {slug}`."
+        remark = f"These are the people of a proposal. Once they are assigned, run `personasync personas draft {slug}`."
         return Shown(slug, profile, version, versions, remark)
     if newest is None or profile.moment >= newest:
         return Shown(slug, profile, version, versions)
     remark = (
-        f"People were classified again since, as of {newest:%Y-%m-%d %H:%M} UTC: `personasync personas draft {slug}` "
-        "takes the facts anew."
+        f"People were reassigned since, as of {newest:%Y-%m-%d %H:%M} UTC. Run `personasync personas draft {slug}` "
+        "to update the profile."
     )
     return Shown(slug, profile, version, versions, remark)
 
@@ -82,7 +80,7 @@ def slug_of(bench: Workbench, name: str) -> str:
         return workspace.persona_of[name]
     if name in workspace.steps.by_name():
         raise FixSettingsError(
-            f"The segment {name!r} has no persona yet.", mend=f"`personasync personas draft {name}`."
+            f"The segment {name!r} has no persona yet.", mend=f"Run `personasync personas draft {name}`."
         )
     known = ", ".join(workspace.personas) or "none"
     raise FixSettingsError(f"There is no persona {name!r}.", mend=f"personas.toml has: {known}.")
@@ -92,7 +90,7 @@ def _numbered(versions: Sequence[PersonaVersion], slug: str, number: int) -> Per
     found = next((one for one in versions if one.version == number), None)
     if found is None:
         known = ", ".join(str(one.version) for one in versions) or "none yet"
-        raise FixSettingsError(f"There is no version {number} of {slug!r}.", mend=f"Versions of it: {known}.")
+        raise FixSettingsError(f"There is no version {number} of {slug!r}.", mend=f"Its versions: {known}.")
     return found
 
 
@@ -100,15 +98,15 @@ def _profile(version: PersonaVersion) -> Profile:
     profile = profile_of(version.facts)
     if profile is None:
         raise FixSettingsError(
-            f"Version {version.version} of {version.slug!r} was kept by another personasync and can't be read.",
-            mend=f"`personasync personas draft {version.slug}` takes the facts anew.",
+            f"Version {version.version} of {version.slug!r} was saved in an unknown format and can't be read.",
+            mend=f"Run `personasync personas draft {version.slug}` to update the profile.",
         )
     return profile
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What changed in one persona.
+    """Comparison of two versions of a persona.
 
     Attributes:
         old: The version before; *new* the one after.
@@ -140,17 +138,17 @@ def compare(bench: Workbench, old: str | None, new: str | None, only: str | None
     for slug in slugs:
         versions = bench.control.personas.of(slug)
         if not versions:
-            notes.append(f"{slug}: no version is kept; `personasync personas draft {slug}` keeps one.")
+            notes.append(f"{slug}: no version is saved yet; run `personasync personas draft {slug}`.")
             continue
         last = _at(versions, new) if new else versions[-1]
         before = [one for one in versions if last and one.version < last.version]
         first = _at(versions, old) if old else before[-1] if before else last
         if first is None or last is None:
-            notes.append(f"{slug}: there was no version yet at {old if first is None else new}.")
+            notes.append(f"{slug}: there was no version at {old if first is None else new}.")
             continue
         one = _compared(bench, slug, first, last, edited=new is None)
         if first is last and not one.changes:
-            notes.append(f"{slug}: only version {last.version} is kept, and nothing was rewritten since.")
+            notes.append(f"{slug}: there is only version {last.version}, and no text changed since.")
         else:
             found.append(one)
     _check_known(bench, old, new)
@@ -177,7 +175,7 @@ def _end_of(day: str) -> datetime:
         told = datetime.fromisoformat(f"{day}T00:00:00+00:00")
     except ValueError as error:
         raise FixSettingsError(
-            f"{day!r} is neither a version nor a day.", mend="Write a number, or a day like 2026-11-24."
+            f"{day!r} is not a version or a date.", mend="Write a number, or a date such as 2026-11-24."
         ) from error
     return told + timedelta(days=1)
 
@@ -187,4 +185,4 @@ def _check_known(bench: Workbench, *points: str | None) -> None:
     newest = max((one.version for one in bench.control.personas.in_force().values()), default=0)
     for point in points:
         if point and point.isdigit() and int(point) > newest:
-            raise FixSettingsError(f"There is no version {point}.", mend=f"The newest one is {newest}.")
+            raise FixSettingsError(f"There is no version {point}.", mend=f"The newest is {newest}.")

@@ -1,4 +1,4 @@
-"""Decide what would change on the platforms: wanted minus shown, owned fields and groups only.
+"""Plan diff: wanted values minus current values, owned fields and groups only.
 
 Tables and policies in, a `Plan` out: the tables' engine is asked for their rows. Nothing here reads a clock, a file or
 a platform, and nothing here writes, so the same tables give the same plan. What a person may not receive, or a platform
@@ -67,7 +67,7 @@ def may_write(*, wanted: str | None, shown: str | None, ours: str | None, overwr
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A contact that is left alone, and why."""
+    """A skipped contact, with the reason."""
 
     connection: str
     platform_id: str
@@ -142,7 +142,7 @@ class Plan:
 
 
 def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None) -> Plan:
-    """Compare what each contact shall show with what the platform last showed us.
+    """Compare the wanted values of each contact with the platform's current values.
 
     Args:
         state: The tables; only their own content decides.
@@ -241,7 +241,7 @@ def _contacts(state: State, target: Target) -> Table:
     known = linked.semi_join(state.assignments, "person_id")
     no_email = known.email.isnull() & ibis.literal(target.needs_email)
     blocked = ibis.cases(
-        (no_email, "no e-mail address"),
+        (no_email, "no email address"),
         (
             ~known.person_consent.isin(sorted(target.consents)),
             ibis.literal("consent: ", type="string") + known.person_consent,
@@ -265,7 +265,7 @@ def _personas(assignments: Table) -> Mapping[str, int]:
 
 
 def _field_changes(allowed: Table, state: State, target: Target, counts: Counts) -> Iterator[Change]:
-    """Yield the fields that shall show something else. One scan of the contacts, however many fields there are."""
+    """Yield the changed fields. One scan of the contacts, however many fields there are."""
     if not target.fields:
         return
     values = state.values.filter(state.values.connection == target.connection)

@@ -1,4 +1,4 @@
-"""The plan as a file that people can read and `apply` takes: JSON Lines, a header first, then a change a line.
+"""Plan files (JSON Lines): a header, then one change per line.
 
 The header names what the plan was made from and the digest of everything below it, so that a plan that was
 edited, cut or mixed up is refused instead of applied.
@@ -74,7 +74,7 @@ def read_plan(path: Path) -> SavedPlan:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError as error:
-        raise FixSettingsError(f"There is no plan at {path}.", mend="Run `personasync plan` first.") from error
+        raise FixSettingsError(f"Plan not found: {path}.", mend="Run `personasync plan` first.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FixSettingsError(f"{path} can't be read as a plan: {error}.", mend=NEW_PLAN) from error
     first, *lines = text.split("\n")[:-1] or [""]
@@ -85,15 +85,15 @@ def read_plan(path: Path) -> SavedPlan:
             or len(lines) != header["changes"]
             or _digest(lines) != header["digest"]
         ):
-            raise FixSettingsError(f"{path} was changed or cut after it was written.", mend=NEW_PLAN)
+            raise FixSettingsError(f"{path} was edited or truncated after it was saved.", mend=NEW_PLAN)
         changes = tuple(_changes(lines))
         created_at = datetime.fromisoformat(header["created_at"])
         return SavedPlan(path, header["id"], created_at, header["basis"], header["summary"], changes)
     except (KeyError, TypeError, ValueError) as error:
-        raise FixSettingsError(f"{path} is not a plan of personasync.", mend=NEW_PLAN) from error
+        raise FixSettingsError(f"{path} is not a personasync plan.", mend=NEW_PLAN) from error
 
 
-NEW_PLAN = "Make a new one with `personasync plan`."
+NEW_PLAN = "Create a new one with `personasync plan`."
 
 
 def _changes(lines: Sequence[str]) -> Iterator[Change]:

@@ -1,4 +1,4 @@
-"""May this plan be applied? Pure: the plan's counts and the workspace's limits in, a verdict out."""
+"""Guardrails of a plan. Pure: the plan's counts and the workspace's limits in, breaches out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sync.breach import Breach, stale
 from sync.plan.diff import Counts
 
 PULL_FIRST = ("max_data_age_hours", "unread_apply")
-"""Guardrails that stop a plan until the platforms were read."""
+"""Guardrails that block a plan until the next pull."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def fix(guardrails: Sequence[str]) -> str:
     if not set(guardrails).isdisjoint(PULL_FIRST):
         return "Run `personasync pull`, then `personasync assign`, then `personasync plan`."
     named = " ".join(f"--override {name}" for name in dict.fromkeys(guardrails))
-    return f"To apply this one plan all the same: `personasync apply {named}`."
+    return f"To override for this plan only: `personasync apply {named}`."
 
 
 def verdict(
@@ -75,7 +75,7 @@ def _changed(counts: Counts, limits: Limits) -> list[Breach]:
             found.append(
                 _share(
                     "max_changed",
-                    f"{connection}: {again:,} of {base:,} contacts would show something else",
+                    f"{connection}: {again:,} of {base:,}contacts would get a different value",
                     again / base,
                     limits.max_changed,
                 )
@@ -91,7 +91,7 @@ def _removed(counts: Counts, limits: Limits) -> list[Breach]:
             found.append(
                 _share(
                     "max_removed",
-                    f"{connection}: {removed:,} of {base:,} contacts would be taken out of a tag or list",
+                    f"{connection}: {removed:,} of {base:,}contacts would lose a tag or list membership",
                     removed / base,
                     limits.max_removed,
                 )
@@ -108,7 +108,7 @@ def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
         return [
             _share(
                 "max_unclassified",
-                f"{unclassified:,} of {persons:,} persons are unclassified",
+                f"{unclassified:,} of {persons:,} people are unclassified",
                 unclassified / persons,
                 limits.max_unclassified,
             )
@@ -119,6 +119,6 @@ def _unclassified(counts: Counts, limits: Limits) -> list[Breach]:
 def _share(guardrail: str, what: str, share: float, limit: float) -> Breach:
     return Breach(
         guardrail,
-        f"{what} ({share:.1%}), the limit is {limit:.1%}; look at the samples, and raise {guardrail} in "
-        "personasync.toml if that is usual.",
+        f"{what} ({share:.1%}), the limit is {limit:.1%}. Review the samples, and raise "
+        f"{guardrail} in personasync.toml if this is expected.",
     )

@@ -1,4 +1,4 @@
-"""Gather what a plan is made from, decide it, judge it and save it."""
+"""The plan job: gather state, compute the diff, check guardrails, save the plan."""
 
 from __future__ import annotations
 
@@ -223,8 +223,8 @@ def _written(bench: Workbench) -> Table | None:
     for name, field in names:
         if field not in properties_read(bench, name):
             raise FixSettingsError(
-                f"{field} of {name} was never read, so nobody can tell what people set there.",
-                mend="Run `personasync pull`, then plan again.",
+                f"{field} of {name} has never been pulled, so existing values are unknown.",
+                mend="Run `personasync pull`, then `personasync plan`.",
             )
     return bench.warehouse.memtable(bench.control.ledger.fields_written(names)) if names else None
 
@@ -251,7 +251,7 @@ def _unread(bench: Workbench) -> list[Breach]:
     pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
     applied = last_write(bench)
     if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
-        return [Breach("unread_apply", "An apply has written since the last pull; run `personasync pull` first.")]
+        return [Breach("unread_apply", "Changes were applied since the last pull; run `personasync pull` first.")]
     return []
 
 

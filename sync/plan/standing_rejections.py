@@ -1,4 +1,4 @@
-"""Changes that a platform refused, and whose reason has not gone: they are parked instead of being sent every day.
+"""Standing rejections: changes that a platform rejected are skipped until the cause is gone.
 
 A refusal stands until something is different: the contact (its consent, address, state, any value that is not ours),
 the value that is wanted, the fields and groups there (`setup` ran), or a week has passed.
@@ -24,7 +24,7 @@ LOOKED_AT = ("email", "state", "consent")
 
 
 def standing(bench: Workbench) -> dict[Refused, str]:
-    """Return the refusals that still stand, with the platform's words."""
+    """Return the standing rejections, with the platform's reason."""
     set_up = bench.control.runs.latest("setup")
     oldest = max(bench.now() - TRIED_AGAIN, set_up.started_at) if set_up else bench.now() - TRIED_AGAIN
     found = [

@@ -1,1 +1,1 @@
-"""Mails as contacts will see them, before they are sent."""
+"""Email previews before sending."""

@@ -1,4 +1,4 @@
-"""Fields that a template prints and that aren't ours (first name, city): what a preview can say of them.
+"""Foreign fields: merge tags of a template that personasync does not write (first name, city).
 
 Whether there is such a field, and its default, the platform's definitions tell. Its value is each reader's own: for one
 contact it is read, for a persona it stands in square brackets.
@@ -15,16 +15,16 @@ from segmenter.personalize.templates import Language, Template
 from sync.session import Workbench
 
 ADDRESS = {"EMAIL": "e-mail address", "email": "e-mail address"}
-"""Every contact has it; Mailchimp lists it among no merge fields."""
+"""Every contact has it, but Mailchimp's API does not list it as a merge field."""
 UNKNOWN: Mapping[Language, str] = {
-    "mailchimp": "the audience has no merge field {name}; Mailchimp prints the tag as it stands",
-    "hubspot": "HubSpot has no property {name}; it prints nothing there",
+    "mailchimp": "the audience has no merge field {name}; Mailchimp prints the tag unchanged",
+    "hubspot": "HubSpot has no property {name} and prints nothing",
 }
 
 
 @dataclass(slots=True)
 class Foreign:
-    """What a template prints of fields that aren't ours.
+    """Foreign fields of a template: values, defaults, problems.
 
     Attributes:
         values: By field: its value for one contact, else its label in brackets.
@@ -82,10 +82,10 @@ def _own_tags(template: Template) -> list[str]:
 
 
 def _in_brackets(template: Template, found: Foreign) -> list[str]:
-    notes = [f"{', '.join(found.values)}: each reader's own; the preview shows them in brackets."]
+    notes = [f"{', '.join(found.values)}: individual values; the preview shows them in brackets."]
     asked = [one for one in found.values if one in template.asked]
     if asked:
-        notes.append(f"Conditions ask for {', '.join(asked)}: shown is what people get who have another value there.")
+        notes.append(f"Conditions use {', '.join(asked)}: the preview shows the branch for any other value.")
     return notes
 
 
@@ -93,7 +93,7 @@ def _defined(bench: Workbench, name: str, found: Foreign) -> Mapping[str, FieldD
     try:
         return bench.connector(name).fields()
     except PersonasyncError as error:
-        found.problems.append(f"{name} was not asked which other fields there are: {error}")
+        found.problems.append(f"Can't read the fields of {name}: {error}")
         return None
 
 
@@ -104,14 +104,14 @@ def _read(bench: Workbench, name: str, person: str, found: Foreign) -> None:
     mine = contacts.filter(contacts.connection == name, contacts.platform_id.isin(keys), contacts.state == "active")
     rows = mine.select("platform_id", "email").order_by("platform_id").limit(1).to_pyarrow().to_pylist()
     if not rows:
-        found.notes.append(f"The person is no contact of {name}: {', '.join(found.values)} stand in brackets.")
+        found.notes.append(f"The person is not a contact of {name}: {', '.join(found.values)} are shown in brackets.")
         return
     key, email = rows[0]["platform_id"], rows[0]["email"]
     asked = [Change(name, key, person, email, "field", one, None, None) for one in found.values if one not in ADDRESS]
     try:
         shown = bench.connector(name).look(asked) if asked else {}
     except PersonasyncError as error:
-        found.problems.append(f"{name} was not asked for the contact's values: {error}")
+        found.problems.append(f"Can't read the contact's values from {name}: {error}")
         return
     found.values |= {one: shown.get((key, "field", one)) or "" for one in found.values if one not in ADDRESS}
     found.values |= {one: email or "" for one in found.values if one in ADDRESS}

@@ -1,4 +1,4 @@
-"""Show the mail that people would get, before anybody gets it: one contact, one persona, or all side by side."""
+"""Email preview: the template rendered for one contact, one persona, or all personas side by side."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def preview(
     """Render the template in *path* for a contact, for a persona, or for every persona.
 
     Raises:
-        FixSettingsError: The file is no text, too large, or for no connection; nobody has that address or persona.
+        FixSettingsError: The file is not text, too large, or for no connection; nobody has that address or persona.
     """
     text = _read(path)
     name, language = _target(bench, text, only)
@@ -62,7 +62,7 @@ def preview(
     shown = [_shown(bench, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
     if not shown:
         whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
-        problems.append(f"{whom}, so there is nobody to show the mail for: run `personasync pull` and `assign`.")
+        problems.append(f"{whom}, so there is no contact to preview. Run `personasync pull` and `assign`.")
     concerns = _concerns(bench, name, template, others, (assigned, asked_for, people))
     mine = [one for one in concerns if one.persona in {"", *wanted}]
     return Preview(name, problems, shown, mine, others.notes, focus_told)
@@ -71,7 +71,7 @@ def preview(
 def _concerns(
     bench: Workbench, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
 ) -> list[Concern]:
-    """What readers may find creepy: *told* are all assignments, those that are looked at, and what is known of people.
+    """Creepiness warnings: *told* are all assignments, those that are looked at, and what is known of people.
 
     Audiences are those of the whole mailing, even where one person is looked at.
     """
@@ -97,12 +97,12 @@ def _read(path: Path) -> str:
     try:
         raw = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
         if raw is None:
-            raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", mend="Name a mail template.")
+            raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", mend="Pass an email template.")
         text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise FixSettingsError(f"{path} can't be read as text: {error}.", mend="Save it as UTF-8 text.") from error
     if "\0" in text:
-        raise FixSettingsError(f"{path} is no text.", mend="Name a mail template.")
+        raise FixSettingsError(f"{path} is not text.", mend="Pass an email template.")
     return text
 
 
@@ -114,7 +114,7 @@ def _target(bench: Workbench, text: str, only: str | None) -> tuple[str, Languag
                 found.append((name, language))
     if len(found) != 1:
         what = "no connection" if not found else "several connections"
-        raise FixSettingsError(f"The template may be for {what}.", mend="Name one: --connection NAME.")
+        raise FixSettingsError(f"The template matches {what}.", mend="Set --connection NAME.")
     return found[0]
 
 
@@ -123,7 +123,7 @@ def _person(bench: Workbench, contact: str) -> str:
     key = email_key(address or "")
     person = bench.control.links.of_keys({key}).get(key)
     if person is None:
-        raise FixSettingsError(f"Nobody here has the address {contact!r}.", mend="Run `personasync pull`.")
+        raise FixSettingsError(f"No contact has the email address {contact!r}.", mend="Run `personasync pull`.")
     return person
 
 

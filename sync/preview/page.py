@@ -1,4 +1,4 @@
-"""A preview as one HTML page: the mail of every persona side by side, what is wrong, and who gets fallbacks."""
+"""Preview page (HTML): the email of every persona side by side, problems, and the share of fallbacks."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would be sent, what is wrong with the template, and what its readers may find creepy.
+    """A rendered preview, with the template's problems and creepiness warnings.
 
     Attributes:
         notes: What the preview shows otherwise than the platform will, and why.
@@ -44,9 +44,9 @@ class Preview:
 
     def page(self) -> str:
         """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
-        told = _listed("What is wrong", self.problems) if self.problems else "<p>No problems found.</p>"
-        told += _listed("What readers may find creepy", [one.sentence() for one in self.concerns])
-        told += _listed("How to read it", [*self.notes, *([self.focus] if self.focus else [])])
+        told = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
+        told += _listed("Too personal?", [one.sentence() for one in self.concerns])
+        told += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
         return PAGE.format(told=told, cards="".join(_card(one) for one in self.shown))
 
 
@@ -74,6 +74,6 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 def _card(one: Shown) -> str:
     told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in one.fallbacks.items())
     told += "".join(f"<li>{escape(name)}: no value</li>" for name in one.empty)
-    frame = f'<iframe sandbox title="The mail for {escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'
+    frame = f'<iframe sandbox title="Email for {escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'
     people = "1 person" if one.people == 1 else f"{one.people:,} people"
     return f"<section><h2>{escape(one.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"

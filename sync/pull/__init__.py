@@ -1,1 +1,1 @@
-"""Read what changed on the platforms, and follow who is who."""
+"""Pull: incremental reads from the platforms, and identity resolution."""

@@ -1,4 +1,4 @@
-"""Keep the identity map true after contacts changed, looking only at those whom a change can concern.
+"""Incremental identity resolution: update the links of contacts to people after changes.
 
 `segmenter.identity.resolve` decides; here the contacts are found that it has to see: the changed ones, and by the links
 of their records and addresses everybody who is, was, or may become the same person.

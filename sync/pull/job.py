@@ -1,4 +1,4 @@
-"""Read what changed on the platforms since the last time, and follow who is who.
+"""The pull job: read changes since the last pull, and resolve identities.
 
 Data first, cursor last: a page is in the warehouse before the cursor that skips it is saved, so a run that is
 killed repeats work and never loses any. Writing a page twice changes nothing.
@@ -108,7 +108,7 @@ def read_stream(
         _keep_snapshot(bench, connector, snapshot, groups, pulled)
         bench.control.cursors.move(connector.name, stream, last or {}, run.run_id)
     elif last is None and done:
-        raise ContractError(f"{name} ended without saying where to go on.")
+        raise ContractError(f"{name} ended without a cursor to continue from.")
     bench.control.cursors.ended(connector.name, stream, began, run.run_id)
     pulled.rows[name] = done
 

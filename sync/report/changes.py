@@ -1,4 +1,4 @@
-"""What changed since the last report: the key facts of each report, kept with its run, compared in words. Pure."""
+"""Changes since the last report: compares the key figures that each report keeps with its run. Pure."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 MOVED = 0.02
-"""A persona's share that moved by less is not worth a sentence."""
+"""Changes of a persona's share below this are not reported."""
 
 VERDICTS = {
-    "more": "does better",
-    "less": "does worse",
-    "none": "shows no evidence of a difference",
-    "too_few": "has too few people to tell",
-    "nobody": "has nobody to compare",
+    "more": "significant increase",
+    "less": "significant decrease",
+    "none": "no significant difference",
+    "too_few": "not enough data",
+    "nobody": "nothing to compare",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a report said, in short.
+    """Key figures of a report.
 
     Attributes:
         made_at: ISO 8601, UTC.
         names: Persona slug -> name.
-        shares: Persona slug -> share of all persons.
-        ranks: Segment -> place by value, 1 is the most valuable.
+        shares: Persona slug -> share of all people.
+        ranks: Segment -> rank by value, 1 is the most valuable.
         offers: Persona's name -> its best supported offer.
-        verdicts: Campaign -> what was found of everybody.
+        verdicts: Campaign -> verdict on everyone in the primary metric.
     """
 
     made_at: str
@@ -44,7 +44,7 @@ class Facts:
 
 
 def facts_of(document: Any) -> Facts | None:
-    """Return the facts that a run kept; None where it kept none, or in a form that is not known any more."""
+    """Return the key figures that a run kept; None where it kept none, or in an unknown format."""
     try:
         return Facts(**document)
     except TypeError:
@@ -52,11 +52,11 @@ def facts_of(document: Any) -> Facts | None:
 
 
 def changes(before: Facts, now: Facts) -> list[str]:
-    """Say what is another than at the last report."""
+    """Return one sentence per change since the last report."""
     told = [*_renamed(before, now), *_shares(before, now), *_ranks(before, now), *_offers(before, now)]
     told += _verdicts(before, now)
     when = before.made_at[:16].replace("T", " ")
-    return told or [f"Nothing worth a sentence changed since the last report ({when} UTC)."]
+    return told or [f"No significant changes since the last report ({when} UTC)."]
 
 
 def _renamed(before: Facts, now: Facts) -> Iterator[str]:
@@ -65,27 +65,27 @@ def _renamed(before: Facts, now: Facts) -> Iterator[str]:
         if old is None and before.names:
             yield f"{name} is a new persona."
         elif old is not None and old != name:
-            yield f"{old} is called {name} now."
+            yield f"{old} is now called {name}."
     for slug, name in before.names.items():
         if slug not in now.names:
-            yield f"{name} is no persona any more."
+            yield f"{name} is no longer a persona."
 
 
 def _shares(before: Facts, now: Facts) -> Iterator[str]:
     if not any(before.shares.values()):
-        return  # nobody was assigned then: that everybody came since is no news
+        return  # nobody was assigned then: everyone is new since
     for slug, share in now.shares.items():
         old = before.shares.get(slug)
         if old is not None and abs(share - old) >= MOVED:
             grew = "grew" if share > old else "shrank"
-            yield f"{now.names.get(slug, slug)} {grew} from {old:.0%} to {share:.0%} of all persons."
+            yield f"{now.names.get(slug, slug)} {grew} from {old:.0%} to {share:.0%} of all people."
 
 
 def _ranks(before: Facts, now: Facts) -> Iterator[str]:
     for name, place in now.ranks.items():
         old = before.ranks.get(name)
         if old is not None and old != place:
-            yield f"{name} {'rose' if place < old else 'fell'} from place {old} to {place} by value."
+            yield f"{name} {'rose' if place < old else 'fell'} from rank {old} to rank {place} by value."
 
 
 def _offers(before: Facts, now: Facts) -> Iterator[str]:
@@ -93,18 +93,18 @@ def _offers(before: Facts, now: Facts) -> Iterator[str]:
     for name, offer in now.offers.items():
         old = before.offers.get(old_names.get(name, name))
         if old is None:
-            yield f"{name} has a best offer now: “{offer}”."
+            yield f"{name} now has a best offer: “{offer}”."
         elif old != offer:
-            yield f"The best offer of {name} is “{offer}” now, and was “{old}”."
+            yield f"Best offer of {name}: now “{offer}”, was “{old}”."
     for name, offer in before.offers.items():
         if name not in {old_names.get(one, one) for one in now.offers}:
-            yield f"“{offer}” is not surely the best offer of {name} any more."
+            yield f"“{offer}” is no longer a significant winner for {name}."
 
 
 def _verdicts(before: Facts, now: Facts) -> Iterator[str]:
     for about, verdict in now.verdicts.items():
         old = before.verdicts.get(about)
         if old is None:
-            yield f"{about} is new: it {VERDICTS.get(verdict, verdict)}."
+            yield f"New result: {about}: {VERDICTS.get(verdict, verdict)}."
         elif old != verdict:
-            yield f"{about} {VERDICTS.get(verdict, verdict)} now; before, it {VERDICTS.get(old, old)}."
+            yield f"{about}: now {VERDICTS.get(verdict, verdict)}, was {VERDICTS.get(old, old)}."

@@ -52,7 +52,7 @@ def _clicks(points: list[dict[str, Any]]) -> str:
         yOffset=alt.YOffset("variant:N"),
         color=alt.Color("variant:N", legend=legend, scale=alt.Scale(domain=variants, range=_colours(len(variants)))),
     )
-    rate = alt.X("rate:Q", title="Share who clicked, with 95% interval", axis=alt.Axis(format=".0%", tickCount=5))
+    rate = alt.X("rate:Q", title="Click rate, with 95% CI", axis=alt.Axis(format=".0%", tickCount=5))
     spans = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title=None), x2="high:Q")
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(x=rate)
     return _svg((spans + dots).properties(width=WIDTH, height=alt.Step(20)))
@@ -72,14 +72,14 @@ def forest(found: Comparison) -> str:
             "difference": 100 * one.difference,
             "low": 100 * one.interval.low,
             "high": 100 * one.interval.high,
-            "kind": {"more": "more", "less": "less"}.get(one.verdict, "not sure"),
+            "kind": {"more": "more", "less": "less"}.get(one.verdict, "not significant"),
         }
         for one in (found.everyone, *found.personas)
         if one.verdict != "nobody"
     ]
     if not points:
         return ""
-    kinds = alt.Scale(domain=["more", "less", "not sure"], range=[COLOURS[2], "#9b1c1c", SOFT])
+    kinds = alt.Scale(domain=["more", "less", "not significant"], range=[COLOURS[2], "#9b1c1c", SOFT])
     base = alt.Chart(alt.Data(values=points)).encode(
         y=alt.Y("persona:N", title=None, sort=None, axis=alt.Axis(labelLimit=150)),
         color=alt.Color("kind:N", scale=kinds, legend=None),
@@ -87,9 +87,11 @@ def forest(found: Comparison) -> str:
     shape = alt.Shape(
         "kind:N",
         legend=None,
-        scale=alt.Scale(domain=["more", "less", "not sure"], range=["triangle-right", "triangle-left", "circle"]),
+        scale=alt.Scale(
+            domain=["more", "less", "not significant"], range=["triangle-right", "triangle-left", "circle"]
+        ),
     )
-    title = "Difference in points, with 95% interval"
+    title = "Difference in pp, with 95% CI"
     zero = alt.Chart(alt.Data(values=[{"x": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")
     spans = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title), x2="high:Q")
     dots = base.mark_point(filled=True, size=110, opacity=1).encode(x="difference:Q", shape=shape)
@@ -142,7 +144,7 @@ def history(points: Sequence[tuple[str, float, float, float]]) -> str:
 
 
 def shares(points: Sequence[tuple[str, int, float]]) -> str:
-    """Return an SVG of the personas' shares: name, persons, share; "" without any."""
+    """Return an SVG of the personas' shares: name, people, share; "" without any."""
     import altair as alt  # noqa: PLC0415
 
     if not points:
@@ -150,7 +152,7 @@ def shares(points: Sequence[tuple[str, int, float]]) -> str:
     rows = [{"persona": name, "share": share, "told": f"{share:.0%}"} for name, _, share in points]
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("persona:N", title=None, sort=None, axis=alt.Axis(labelLimit=150)),
-        x=alt.X("share:Q", title="Share of all persons", axis=alt.Axis(format=".0%", tickCount=4)),
+        x=alt.X("share:Q", title="Share of all people", axis=alt.Axis(format=".0%", tickCount=4)),
     )
     text = base.mark_text(align="left", dx=4, color=INK, fontSize=LETTERS).encode(text="told:N")
     return _svg((base.mark_bar(color=MARK) + text).properties(width=WIDTH - 40, height=alt.Step(26)))

@@ -1,4 +1,4 @@
-"""What a persona's card shows beside the facts, counted in the warehouse: channels, hours, the usual way."""
+"""Engagement profile of a persona: channels, hours of opens and clicks, and the typical customer journey."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from sync.session import Workbench
 from sync.warehouse.time_zones import offsets
 
 LEAST_PEOPLE = 5
-"""Of fewer people no figure is shown: it would tell of each of them."""
+"""Minimum group size for any figure (privacy)."""
 
 HOURS = 24
-STEPS = {"mail": "got a mail", "open": "opened one", "click": "clicked", "order": "ordered"}
+STEPS = {"mail": "received an email", "open": "opened an email", "click": "clicked", "order": "ordered"}
 
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """People with a contact on one connection, and those of them who may be written to."""
+    """People with a contact on one connection, and how many of them are marketable."""
 
     connection: str
     persons: int
@@ -37,7 +37,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that people do for the first time.
+    """A step of the typical journey: the first time that people do something.
 
     Attributes:
         share: Of the persona's people who ever did it.
@@ -51,7 +51,7 @@ class Step:
 
 @dataclass(slots=True)
 class Portrait:
-    """What is known of one persona's people.
+    """The engagement profile of one persona.
 
     Attributes:
         opens: People-mails opened by hour of the day where they are, 24 numbers, machines left out; *clicks* likewise.

@@ -1,4 +1,4 @@
-"""Gather the report's figures from the stores, draw them, and write the page."""
+"""The `report` step: collect the figures, render the HTML page and write it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sync.value.ranking import SegmentValues
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the page is, what it says in short, and the figures under it."""
+    """A written report: its path, its summary and its figures."""
 
     path: Path
     summary: Sequence[str]
@@ -57,7 +57,7 @@ class _Made:
 
 
 def _made(bench: Workbench, before: Facts | None) -> _Made:
-    """Gather everything for the page."""
+    """Collect everything for the page."""
     measured, shares = campaigns(bench), persona_shares(bench)
     newest = bench.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
@@ -108,11 +108,11 @@ def _made(bench: Workbench, before: Facts | None) -> _Made:
 def _worth_words(
     bench: Workbench, shares: Sequence[PersonaShare], worth: Mapping[str, float], ranked: SegmentValues | None
 ) -> dict[str, str]:
-    """What each persona's people are worth together, in words, by slug."""
+    """Total value of each persona as text, by slug."""
     days = bench.workspace.value.horizon_days
     currency = ranked.currency if ranked else ""
     return {
-        share.slug: f"worth {worth[share.name]:,.0f} {currency} in the next {days} days"
+        share.slug: f"value {worth[share.name]:,.0f} {currency} in the next {days} days"
         for share in shares
         if share.name in worth
     }
@@ -121,7 +121,7 @@ def _worth_words(
 def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
     points = [(share.name, share.persons, share.share) for share in shares]
     told = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
-    return Figure(charts.shares(points), f"Share of each persona in all persons: {told}.")
+    return Figure(charts.shares(points), f"Share of all people by persona: {told}.")
 
 
 def render(report: Report, page: Page) -> str:
@@ -132,7 +132,7 @@ def render(report: Report, page: Page) -> str:
 
 
 def persona_shares(bench: Workbench) -> list[PersonaShare]:
-    """Return each persona with its persons, the largest first, the unclassified last."""
+    """Return each persona with its size, the largest first, the unclassified last."""
     assignments = assigned_people(bench)
     slugs = assignments.select(slug=assignments.persona.fill_null(UNCLASSIFIED))
     counted = slugs.group_by("slug").aggregate(persons=slugs.count()).to_pyarrow()
@@ -144,7 +144,7 @@ def persona_shares(bench: Workbench) -> list[PersonaShare]:
     ]
     shares.sort(key=lambda share: -share.persons)
     if persons.get(UNCLASSIFIED):
-        story = "No segment fits them, or too little is known. They get the fallback copy."
+        story = "No segment matches, or too little data. They get the fallback copy."
         shares.append(PersonaShare("Unclassified", persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story))
     return shares
 
@@ -155,20 +155,20 @@ def summarise(
     """Return the report in a few sentences."""
     persons = sum(persona.persons for persona in personas)
     if not persons:
-        return ["Nobody is classified yet: run `personasync assign`."]
+        return ["Nobody is assigned yet: run `personasync assign`."]
     largest = personas[0]
-    told = [f"{persons:,} persons; the largest persona is {largest.name} with {largest.share:.0%}.", *findings]
+    told = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
     if not measured:
         told.append("No campaign has been imported yet.")
     elif not findings:
-        told.append("No campaign went out in variants, so nothing can be compared yet.")
+        told.append("No campaign had variants, so there is nothing to compare yet.")
     return told
 
 
 def _sync_sentences(bench: Workbench) -> list[str]:
     applied = next((run for run in bench.control.runs.newest(50) if run.command.startswith("apply ")), None)
     if applied is None:
-        return ["Nothing has been written to the platforms yet."]
+        return ["Nothing has been applied to the platforms yet."]
     outcomes = (
         ", ".join(f"{count:,} {name}" for name, count in applied.counts.get("outcomes", {}).items())
         or "nothing to send"

@@ -1,4 +1,4 @@
-"""The parts of the report's page beyond campaigns: cards, values, findings, migration, advice. Pure."""
+"""View models of the report page: cards, values, lift, migration, recommendations. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One persona as people see it.
+    """A persona card, formatted.
 
     Attributes:
         anchor: Of the card in the page.
@@ -28,7 +28,7 @@ class Card:
         typical: Its typical member, in sentences.
         confidence: How far all this may be believed, in sentences.
         silent: Why there are no facts; "" where there are some.
-        quote: Invented, like the story.
+        quote: Written by the team, like the story.
         picture: A ``data:`` address; "" for none.
         channels: Where they can be reached, in words.
         path: Steps of the usual way, in words.
@@ -57,7 +57,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class ValueRow:
-    """One segment's place by value, in words."""
+    """A row of the value ranking, formatted."""
 
     place: int
     segment: str
@@ -73,7 +73,7 @@ class ValueRow:
 
 @dataclass(frozen=True, slots=True)
 class ShownLift:
-    """What one campaign or experiment did, per persona.
+    """The lift of one campaign or experiment, per persona, formatted.
 
     Attributes:
         headline: Metric and arms of the drawing.
@@ -92,7 +92,7 @@ class ShownLift:
 
 @dataclass(frozen=True, slots=True)
 class OfferRow:
-    """One persona's offers: its rates in the order of the columns, and what may be said."""
+    """A persona's row in the offer table: rates in column order, best offer, sentence."""
 
     persona: str
     rates: Sequence[str]
@@ -102,7 +102,7 @@ class OfferRow:
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Who moved between two dates: people by segment before (rows) and after (columns)."""
+    """Segment migration between two dates: people by segment before (rows) and after (columns)."""
 
     title: str
     columns: Sequence[str] = ()
@@ -153,7 +153,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything that stands around the campaigns."""
+    """Every section of the page beside campaigns."""
 
     changes: Sequence[str] = ()
     advice: Sequence[tuple[str, Sequence[Line]]] = ()

@@ -1,4 +1,4 @@
-"""The report's cards: one a persona, facts and what people invented apart."""
+"""Persona cards of the report: measured facts, and apart from them the profile written by your team."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def cards(
 
     Args:
         bench: The open workspace.
-        shares: The personas with their persons.
+        shares: The personas with their sizes.
         measured: Campaigns, the newest first.
         values: What a persona's people are worth, in words, by slug.
         as_of: Of the newest assignments.
@@ -63,15 +63,13 @@ def _card(
     hours = Figure(charts.hours(drawn.opens, drawn.clicks), _hours_text(share.name, drawn))
     newest_last = [(result.name, rate, low, high) for result, rate, low, high in reversed(told)]
     course = Figure(
-        charts.history(newest_last), f"Share of {share.name} who clicked, by campaign: " + _course_text(newest_last)
+        charts.history(newest_last), f"Click rate of {share.name} by campaign: " + _course_text(newest_last)
     )
     card = Card(
         share,
         f"persona-{share.slug}",
         values.get(share.slug, ""),
-        channels=[
-            f"{one.connection}: {one.persons:,}, {one.reachable:,} of them may be written to" for one in drawn.channels
-        ],
+        channels=[f"{one.connection}: {one.persons:,}, {one.reachable:,} marketable" for one in drawn.channels],
         path=[_step(one) for one in drawn.path],
         copy=_copy(bench, share.slug),
         history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
@@ -90,7 +88,7 @@ def _with_facts(card: Card, profile: Profile) -> Card:
     return replace(
         card,
         facts=[(family.capitalize(), lines[family]) for family in lines if family in said],
-        quiet=f"Nothing to say of: {', '.join(quiet)}." if quiet and not profile.silent else "",
+        quiet=f"No significant differences: {', '.join(quiet)}." if quiet and not profile.silent else "",
         made_from=words.made_from(profile),
         typical=words.typical_sentences(profile),
         confidence=profile.trust.sentences(),
@@ -109,7 +107,7 @@ def picture(directory: Path, name: str) -> str:
 
 
 def _step(one: Step) -> str:
-    days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "got a mail"} else ""
+    days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "received an email"} else ""
     return f"{one.share:.0%} {one.what}{days}"
 
 
@@ -123,7 +121,7 @@ def _copy(bench: Workbench, slug: str) -> list[tuple[str, str]]:
 
 
 def _shown_as(field: TemplateField, copy: str) -> str:
-    return f"each reader's own ({field.asked.replace('_', ' ')}), else “{copy}”" if field.asked else copy
+    return f"individual value ({field.asked.replace('_', ' ')}); fallback “{copy}”" if field.asked else copy
 
 
 def _responses(name: str, measured: Sequence[CampaignResult]) -> list[tuple[CampaignResult, float, float, float]]:
@@ -144,9 +142,9 @@ def _course_text(points: Sequence[tuple[str, float, float, float]]) -> str:
 
 def _hours_text(name: str, drawn: Portrait) -> str:
     if not any(drawn.opens):
-        return f"When {name} open and click: nothing yet."
+        return f"Opens and clicks of {name} by hour: none yet."
     best = max(range(len(drawn.opens)), key=lambda hour: drawn.opens[hour])
     return (
-        f"Opens and clicks of {name} by hour of the day, local time: {sum(drawn.opens):,} opens, most of them at "
+        f"Opens and clicks of {name} by hour of the day, local time: {sum(drawn.opens):,} opens, peak hour "
         f"{best:02d}; {sum(drawn.clicks):,} clicks."
     )

@@ -1,4 +1,4 @@
-"""Gather what stands around the campaigns in the report: values, findings, offers, migration, advice."""
+"""The report's sections beside campaigns: values, lift, offers, migration, recommendations, data quality."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.records import CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import Advice, Measured, advise
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
-from segmenter.lift.text import apart_sentence, offer_sentence, sentence, sentences
+from segmenter.lift.text import RATES, apart_sentence, contrast, offer_sentence, sentence, sentences
 from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import answered, lifted, population
@@ -33,7 +33,7 @@ DEPTHS = (0.05, 0.2, 0.5, 0.8)
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What campaigns and experiments taught."""
+    """Lift results, offers and recommendations."""
 
     lifts: Sequence[Lift]
     offers: Offers
@@ -41,7 +41,7 @@ class Learned:
 
 
 def learned(bench: Workbench, measured: Sequence[CampaignResult], worth: Mapping[str, float]) -> Learned:
-    """Judge experiments and the campaigns that went out in variants, and say what to do next.
+    """Compute the lift of experiments and of campaigns with variants, and what to do next.
 
     Args:
         bench: The open workspace.
@@ -61,7 +61,7 @@ def _experiments(bench: Workbench) -> Iterator[Lift]:
     for name in reversed(list(bench.workspace.experiments)):
         try:
             yield lift_of_experiment(bench, name)
-        except FixSettingsError:  # nobody was dealt in yet
+        except FixSettingsError:  # nobody is assigned to a variant yet
             continue
 
 
@@ -72,7 +72,7 @@ def _campaigns(bench: Workbench, measured: Sequence[CampaignResult]) -> Iterator
 
 
 def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
-    """Return each lift as the page shows it: a drawing and sentences of the metric that was named before."""
+    """Return each lift as the page shows it: a forest plot and sentences of the primary metric."""
     found = []
     for number, lift in enumerate(lifts):
         for place, one in enumerate(lift.comparisons):
@@ -83,30 +83,28 @@ def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
 
 def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
     question = one.question
-    headline = f"{question.metric}: “{question.treated}” against “{question.control}”"
+    headline = f"{RATES[question.metric]}: {contrast(one)}"
     if lift.broken:
-        told = "The arms do not have the people that they should have: something dealt wrongly, so nothing is said."
+        told = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
         return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
     mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
-    early = ["Its end has not come: the intervals hold at every look, and are wider for it."] if lift.early else []
-    text = f"Difference in people who {question.metric}, by persona. " + " ".join(sentences(one))
+    early = (
+        ["Interim: the experiment still runs. The intervals are peeking-safe, and wider for it."] if lift.early else []
+    )
+    text = f"Difference in {RATES[question.metric]}, by persona. " + " ".join(sentences(one))
     figure = Figure(charts.forest(one), text)
-    others = [
-        f"{other.question.metric.capitalize()}: {sentence(other.everyone, other)}"
-        for other in mine
-        if other.everyone.verdict != "nobody"
-    ]
+    others = [sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
     return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
 
 
 def _hetero_first(one: Comparison) -> list[str]:
-    """Whether personas differ at all comes before what is said of each."""
+    """Put whether personas differ before the effect on each."""
     everybody, *rest = sentences(one)
     return [rest[0], everybody, *rest[1:]] if rest else [everybody]
 
 
 def offer_rows(found: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
-    """Return the names of all offers, and a row for each persona's offers that were compared with each other."""
+    """Return the names of all offers, and one row per persona and group of compared offers."""
     names = sorted({cell.offer for best in found for cell in best.offers})
     rows = []
     for best in found:
@@ -117,7 +115,7 @@ def offer_rows(found: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
 
 
 def offer_notes(found: Offers) -> list[str]:
-    """Name what was never compared, and what was left out."""
+    """Name the offers that were never compared, and what was excluded."""
     return [*(apart_sentence(persona, groups) for persona, groups in found.apart.items()), *found.notes]
 
 
@@ -132,15 +130,13 @@ def best_of_each(found: Sequence[Best]) -> dict[str, str]:
 
 
 def advice_lines(found: Advice) -> list[tuple[str, list[Line]]]:
-    """Return the advice under its headings; one with nothing under it says so only where enough was compared."""
+    """Return the recommendations under their headings; an empty one says so only where enough was compared."""
     nothing = {
-        "Stop": "Nothing: no finding that stands speaks against anything." if found.measured else "",
-        "Go on": "Nothing is proven to work yet." if found.measured else "",
-        "Test next": "Nothing: each persona has an offer that works best of all that there are."
-        if found.settled
-        else "",
+        "Stop": "No significant negative result." if found.measured else "",
+        "Keep or scale": "No significant positive result yet." if found.measured else "",
+        "Test next": "Nothing: every persona has a significant winner among all offers." if found.settled else "",
     }
-    parts = (("Stop", "stop", found.stop), ("Go on", "go", found.go_on), ("Test next", "test", found.test_next))
+    parts = (("Stop", "stop", found.stop), ("Keep or scale", "go", found.go_on), ("Test next", "test", found.test_next))
     told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
     return [(title, [Line(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
 
@@ -168,8 +164,8 @@ def moves(bench: Workbench, now: datetime) -> Moves:
         ]
         rows.append((titles.get(row, row) if row else "Unclassified", cells))
     people = int(found.counts.sum())
-    stayed = f"{found.stayed():.0%} of the {people:,} persons who were known at both dates have the same segment."
-    once = " All assignments are of one run so far, so nobody can have moved." if len(runs) == 1 else ""
+    stayed = f"{found.stayed():.0%} of the {people:,} people known at both dates stayed in their segment."
+    once = " All assignments come from one run so far, so there is no migration yet." if len(runs) == 1 else ""
     return Moves(title, named, rows, stayed + once)
 
 
@@ -182,7 +178,7 @@ def links_of(bench: Workbench, result: CampaignResult) -> list[LinkRow]:
     links = warehouse.memtable(bench.control.links.load())
     told = engagements(bench).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
     human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
-    clicked = human.mutate(address=human.url.fill_null("(address not told)").re_replace(r"[?#].*$", ""))
+    clicked = human.mutate(address=human.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
     whole = max(int(human.person_id.nunique().to_pyarrow().as_py()), 1)
     counted = clicked.group_by("address").aggregate(people=clicked.person_id.nunique())
     rows = counted.order_by(counted.people.desc(), "address").limit(LINKS_SHOWN).to_pyarrow().to_pylist()
@@ -190,9 +186,9 @@ def links_of(bench: Workbench, result: CampaignResult) -> list[LinkRow]:
 
 
 def machine_sentence(result: CampaignResult) -> str:
-    """Say how many mails only a machine opened; "" where none."""
+    """State the machine opens of a campaign (Apple MPP, scanners); "" where none."""
     n = sum(row.machine_only for row in result.rows)
-    return f"{n:,} mails were opened by a mail program only; they are not in the opens." if n else ""
+    return f"{n:,} emails had machine opens only (Apple MPP, scanners); they do not count as opened." if n else ""
 
 
 def valued(bench: Workbench) -> SegmentValues | None:
@@ -219,7 +215,7 @@ def value_rows(bench: Workbench, found: SegmentValues) -> list[ValueRow]:
                 names.get(one.name, ""),
                 one.people,
                 one.reachable,
-                f"{one.value:,.0f} {found.currency}" if found.valued else "not known",
+                f"{one.value:,.0f} {found.currency}" if found.valued else "unknown",
                 f"{one.interval.low:,.0f} to {one.interval.high:,.0f}" if found.valued else "",
                 ranks if found.valued else "–",
                 one.naive,
@@ -240,7 +236,7 @@ def worth_of(bench: Workbench, found: SegmentValues | None) -> dict[str, float]:
 
 
 def quality(bench: Workbench) -> list[str]:
-    """Say how sure the assignments in force are, and how old what they rest on is."""
+    """State the confidence of current assignments, and the age of the newest event."""
     told = assigned_people(bench)
     row = (
         told.aggregate(
@@ -256,31 +252,33 @@ def quality(bench: Workbench) -> list[str]:
     if not row["persons"]:
         return structural
     share = (row["unclassified"] or 0) / row["persons"]
-    found = [f"{share:.0%} of {row['persons']:,} persons are unclassified."]
+    found = [f"{share:.0%} of {row['persons']:,} people are unclassified."]
     if row["confidence"] is not None:
-        found.append(f"Of the others the mean confidence is {row['confidence']:.0%}.")
+        found.append(f"Mean confidence of the others: {row['confidence']:.0%}.")
     if row["kept"]:
-        found.append(f"{row['kept']:,} keep a segment that nothing confirms any more; it ends by itself.")
+        found.append(
+            f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis)."
+        )
     newest = bench.warehouse.current(ENGAGEMENTS.name)["at"].max().to_pyarrow().as_py()
-    when = f"is of {newest:%Y-%m-%d %H:%M} UTC" if newest else "was never read"
-    return [*found, f"The newest open, click or visit {when}.", *structural]
+    when = f"{newest:%Y-%m-%d %H:%M} UTC" if newest else "none read yet"
+    return [*found, f"Newest open, click or visit: {when}.", *structural]
 
 
 def drifts(bench: Workbench, measured: Sequence[CampaignResult]) -> list[str]:
-    """Say whether people, their answers, or what mailing adds to them have changed; what `quality` tells too."""
+    """State drift of traits, response and incremental orders, as `quality` does."""
     moved, told = population(bench, definitions_of(bench.workspace).version)
     names = [name for name, one in moved.items() if one.alarm]
-    found = [f"People have changed in: {', '.join(names)}."] if names else []
+    found = [f"Drift in: {', '.join(names)}."] if names else []
     return [*found, *told, *answered(measured), *lifted(bench)]
 
 
 def verdict_of(lift: Lift) -> str:
-    """Return what was found of everybody in the metric that was named before."""
+    """Return the verdict on everyone in the primary metric."""
     return next((one.everyone.verdict for one in lift.comparisons if one.question.metric == lift.primary), "nobody")
 
 
 def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
-    """Return a sentence about everybody for each lift that may be believed."""
+    """Return a sentence on everyone for each lift without a sample ratio mismatch."""
     told = []
     for lift in lifts:
         for one in lift.comparisons:

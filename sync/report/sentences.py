@@ -1,4 +1,4 @@
-"""What the report says: figures in, sentences and one HTML page out. Pure.
+"""Campaign figures as table rows and sentences of the report. Pure.
 
 Rates are shares of the people that a campaign was delivered to, with 95% Wilson intervals; differences between
 variants carry Newcombe's interval (`segmenter.lift`).
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from segmenter.lift.text import RATES, points
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.proportions import newcombe, wilson
 from sync.results.campaign_result import CLICKED, METRICS, CampaignResult, Freshness, Metric, ResultRow
@@ -19,7 +20,7 @@ EVERYONE = "everyone"
 
 @dataclass(frozen=True, slots=True)
 class PersonaShare:
-    """One persona as people see it on a card."""
+    """A persona's name, size and share, as its card shows them."""
 
     name: str
     persons: int
@@ -66,7 +67,7 @@ class ShownCampaign:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything on the page."""
+    """Summary, sync status and metrics of the page."""
 
     workspace: str
     made_at: datetime
@@ -109,7 +110,7 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 
 def lifts(result: CampaignResult, metric: Metric = CLICKED) -> list[str]:
-    """Compare a campaign's variants: one sentence for everyone and one for each persona, intervals included."""
+    """Compare a campaign's two variants: one sentence for everyone, one for each persona, with 95% intervals."""
     variants = sorted({row.variant for row in result.rows if row.variant})
     if len(variants) != 2:  # noqa: PLR2004 - a difference has two sides
         return []
@@ -126,20 +127,18 @@ def lifts(result: CampaignResult, metric: Metric = CLICKED) -> list[str]:
 def _compared(persona: str, treated: ResultRow, control: ResultRow, metric: Metric) -> str:
     who = persona[:1].upper() + persona[1:]
     if not treated.delivered or not control.delivered:
-        return f"{who}: nothing to compare, one of the variants reached nobody."
+        return f"{who}: nothing to compare, one variant reached nobody."
     found = newcombe(treated.responses(metric), control.responses(metric))
-    points = 100 * (treated.responses(metric).rate - control.responses(metric).rate)
-    interval = f"95% interval {100 * found.low:.1f} to {100 * found.high:.1f}"
+    difference = points(treated.responses(metric).rate - control.responses(metric).rate)
+    interval = f"95% CI {100 * found.low:.1f} to {100 * found.high:.1f}"
+    effect = f"{difference} pp, “{treated.variant}” vs “{control.variant}” ({interval})"
     if found.low <= 0 <= found.high:
-        both = f"“{treated.variant}” and “{control.variant}”"
-        return f"{who}: no evidence that {both} differ in clicks ({points:+.1f} points, {interval})."
-    more = "more" if points > 0 else "less"
-    compared = f"with “{treated.variant}” than with “{control.variant}”"
-    return f"{who} {metric.verb} {abs(points):.1f} points {more} {compared}, {interval}."
+        return f"{who}: no significant difference in {RATES[metric.column]}: {effect}."
+    return f"{who}: {RATES[metric.column]} {effect}."
 
 
 def differences(result: CampaignResult) -> list[str]:
-    """Name every total that the platform itself states otherwise than we counted."""
+    """Name every total that differs between the platform's report and our count."""
     found = []
     for name in ("sent", "opened", "clicked", "unsubscribed", "complained"):
         stated, counted = result.totals.get(name), _counted(result, "delivered" if name == "sent" else name)
@@ -147,10 +146,15 @@ def differences(result: CampaignResult) -> list[str]:
         if stated is None or stated == counted:
             continue
         if machines and stated == counted + machines:
-            found.append(f"Of the {stated:,} opens that the platform states, {machines:,} were by mail programs only.")
+            found.append(
+                f"{result.connection} reports {stated:,} opens; {machines:,} of them are machine opens "
+                "(Apple MPP, scanners)."
+            )
         else:
             ours_named = "delivered" if name == "sent" else name
-            found.append(f"The platform states {stated:,} {name}, we counted {counted:,} {ours_named}.")
+            found.append(
+                f"{result.connection} reports {stated:,} {name}, personasync counted {counted:,} {ours_named}."
+            )
     return found
 
 
@@ -177,4 +181,4 @@ def _chart_text(result: CampaignResult, rows: Sequence[ResultRow]) -> str:
         for row in rows
         if row.delivered
     )
-    return f"Share of people who clicked in {result.name}: {told}."
+    return f"Click rate in {result.name}: {told}."

@@ -1,1 +1,1 @@
-"""Import campaign results; lift; offers."""
+"""Campaign results: import, lift, offers."""

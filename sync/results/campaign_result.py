@@ -1,4 +1,4 @@
-"""The result of one campaign per persona and variant, as values."""
+"""Campaign result: counts per persona and variant, as values."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from segmenter.stats.proportions import Responses
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One thing that recipients do: its column in the results, its title, and the verb for sentences."""
+    """A response metric: its column in the results, and its title."""
 
     column: str
     title: str
-    verb: str
 
 
 METRICS = (
-    Metric("opened", "Opened", "opened"),
-    Metric("clicked", "Clicked", "clicked"),
-    Metric("ordered", "Ordered", "ordered"),
-    Metric("unsubscribed", "Unsubscribed", "unsubscribed"),
-    Metric("complained", "Complained", "complained"),
+    Metric("opened", "Opened"),
+    Metric("clicked", "Clicked"),
+    Metric("ordered", "Ordered"),
+    Metric("unsubscribed", "Unsubscribed"),
+    Metric("complained", "Spam complaints"),
 )
 CLICKED = METRICS[1]
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """What one campaign (or one variant of it) did for one persona; counts are people.
+    """Results of a campaign (or of one variant) for one persona; counts are people.
 
     Attributes:
-        machine_only: People whose mail only a machine opened; they are not in *opened*.
+        machine_only: People with machine opens only; they are not in *opened*.
     """
 
     persona: str
@@ -68,7 +67,7 @@ class CampaignResult:
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How fresh one stream of one connection is."""
+    """Freshness of one stream of one connection."""
 
     connection: str
     stream: str

@@ -1,4 +1,4 @@
-"""The newest campaigns with their results per persona and variant, and how fresh each stream is."""
+"""Newest campaigns with their results per persona and variant, and the freshness of each stream."""
 
 from __future__ import annotations
 

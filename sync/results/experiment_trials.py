@@ -1,4 +1,4 @@
-"""What an experiment's mails compare: who got which, and the answer to that very delivery, for each persona."""
+"""Trials of an experiment: per persona, who received which variant and responded to that delivery."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from sync.session import Workbench
 def trials_of(bench: Workbench, one: Experiment, metric: str) -> tuple[list[Trial], list[str]]:
     """Return an experiment's trials, one a persona, and what of it was left out, in sentences.
 
-    Who was dealt in after a mail went out takes no part in it, and arms that are shown nobody's own copy are no offers.
+    People assigned after an email was sent are excluded from it. Arms with nobody's own copy are no offers.
     """
     if len(_offers(one)) < SIDES:
         return [], []
     if _dealt_wrongly(bench, one):
-        return [], [f"{one.name} is left out: its arms do not have the people that their shares promise."]
+        return [], [f"{one.name} is excluded: sample ratio mismatch."]
     dealt = _dealt(bench, one)
     told = _answers(bench, one).inner_join(dealt.rename(dealt_at="at"), "person_id")
     told = told.filter(told.dealt_at <= told["at"])
@@ -68,7 +68,7 @@ def _dealt_wrongly(bench: Workbench, one: Experiment) -> bool:
 
 
 def _dealt(bench: Workbench, one: Experiment) -> Table:
-    """Who was dealt which offer, and when: ``person_id, arm, persona, at``."""
+    """Assignments of an experiment's offers: ``person_id, arm, persona, at``."""
     arms = bench.warehouse.current(ARMS.name)
     mine = arms.filter(arms.experiment == one.name, arms.arm.isin(_offers(one)))
     return mine.select("person_id", "arm", "at", persona=mine.persona.fill_null(UNCLASSIFIED))
@@ -91,7 +91,7 @@ def _answers(bench: Workbench, one: Experiment) -> Table:
 
 
 def _there(dealt: Table) -> dict[str, dict[str, list[tuple[datetime, int]]]]:
-    """How many people were dealt an offer, and when, by persona."""
+    """People per offer and time of assignment, by persona."""
     counted = dealt.group_by("persona", "arm", "at").aggregate(n=dealt.count())
     found: dict[str, dict[str, list[tuple[datetime, int]]]] = defaultdict(lambda: defaultdict(list))
     for row in counted.to_pyarrow().to_pylist():
@@ -142,11 +142,11 @@ def _patterns(
 
 
 def _left_out(one: Experiment, found: Mapping[str, Found]) -> list[str]:
-    """Name what is not compared, once for all personas."""
+    """Sentences on excluded emails, once for all personas."""
     unlike = dict.fromkeys(mailing.name for each in found.values() for mailing in each.unlike)
     compared = {mail.key for each in found.values() for mailing in each.compared for mail in mailing.mails.values()}
     alone = dict.fromkeys(mail.name for each in found.values() for mail in each.alone if mail.key not in compared)
     return [
-        *(f"{one.name}: {name} did not reach its arms alike, so it compares nothing." for name in unlike),
-        *(f"{one.name}: {name} went to one arm only that day, so it compares nothing." for name in alone),
+        *(f"{one.name}: {name} is excluded, it reached the variants unequally." for name in unlike),
+        *(f"{one.name}: {name} is excluded, it went to one variant only." for name in alone),
     ]

@@ -1,4 +1,4 @@
-"""Import what the campaigns did: campaigns, deliveries, opens, clicks, unsubscribes, bounces, complaints, orders."""
+"""The `results` step: import campaigns, deliveries, opens, clicks, unsubscribes, bounces, spam complaints, orders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a campaign or an experiment did, per persona: gathered from the warehouse, judged by `segmenter.lift`."""
+"""Lift of a campaign or experiment per persona: counts from the warehouse, statistics by `segmenter.lift`."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from sync.experiments.job import edited, find
 from sync.session import Workbench
 
 METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
-WORTH = 0.01  # a point: the least rise worth knowing where no experiment says another
+WORTH = 0.01  # 1 pp: the default minimum detectable effect
 HARM = {"unsubscribed": 0.005, "complained": 0.001}
-"""The least rise worth knowing of what must not rise: mailbox providers act on one complaint in a thousand."""
+"""Minimum detectable effect of guardrail metrics: mailbox providers act on 1 spam complaint in 1,000."""
 ANSWER_DAYS = 7
-"""So long after the last mail of a campaign its figures still move: looks before that are early."""
+"""Days after the last email of a campaign while its figures still move: results before that are interim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """Revenue per person of one arm against another, everybody together.
+    """Revenue per person of one variant vs another, all personas together (CUPED).
 
     Attributes:
         difference: Of means, in *currency*, after CUPED.
-        less: Share of the variance that the spending of the time before took off.
-        left_out: Orders in other currencies, whose amounts are not in it.
+        less: Share of the variance that pre-period spend removes.
+        left_out: Orders in other currencies, which are excluded.
     """
 
     treated: str
@@ -51,14 +51,14 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Lift:
-    """Everything that can be said of one campaign or experiment.
+    """All lift results of one campaign or experiment.
 
     Attributes:
         about: Its name.
-        primary: The metric that was named before.
+        primary: The primary metric.
         comparisons: One a metric and treated arm, judged together.
-        ratio: Whether the arms have the people that they should; None where that is not known.
-        early: Whether its end has not come.
+        ratio: Sample ratio mismatch check; None where the expected shares are unknown.
+        early: Whether the results are interim.
         notes: What else must be known, in sentences.
     """
 
@@ -95,7 +95,7 @@ def lift_of_campaign(bench: Workbench, name: str | None, *, control: str | None 
     if len(arms) < 2:  # noqa: PLR2004 - a difference has two sides
         raise FixSettingsError(
             f"{campaign['name']!r} has no variants to compare.",
-            mend="Send it in variants, or compare arms: `personasync lift --experiment NAME`.",
+            mend="Send it with variants, or compare those of an experiment: `personasync lift --experiment NAME`.",
         )
     if control is not None and control not in arms:
         raise FixSettingsError(f"There is no variant {control!r}.", mend=f"Its variants are: {', '.join(arms)}.")
@@ -108,13 +108,15 @@ def lift_of_experiment(bench: Workbench, name: str) -> Lift:
     """Compare the arms of an experiment with its control, by intention to treat.
 
     Raises:
-        FixSettingsError: There is no such experiment, or nobody was dealt in.
+        FixSettingsError: There is no such experiment, or nobody is assigned to it.
     """
     one = find(bench, name)
     now = latest(bench)
     found = strata_of_experiment(bench, one)
     if not found:
-        raise FixSettingsError(f"Nobody is in {name} yet.", mend="Run `personasync assign`, which deals people in.")
+        raise FixSettingsError(
+            f"Nobody is in {name} yet.", mend="Run `personasync assign`, which randomly assigns people to the variants."
+        )
     early = one.ends is None or now < one.ends
     lift = _judge(
         bench,
@@ -249,8 +251,8 @@ def _newest_with_variants(bench: Workbench) -> dict[str, Any]:
     if rows:
         return rows[0]
     raise FixSettingsError(
-        "No campaign that was sent in variants has been imported yet.",
-        mend="Send one and run `personasync results`, or compare arms: `personasync lift --experiment NAME`.",
+        "No campaign with variants has been imported yet.",
+        mend="Send one and run `personasync results`, or compare variants: `personasync lift --experiment NAME`.",
     )
 
 
@@ -268,10 +270,10 @@ def campaign_named(bench: Workbench, name: str) -> dict[str, Any]:
     found = [row for row in rows if name in {row["campaign_id"], row["name"]}]
     if len(found) > 1:
         told = ", ".join(f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in found)
-        raise FixSettingsError(f"{len(found)} campaigns are called {name!r}.", mend=f"Name one by its id: {told}.")
+        raise FixSettingsError(f"{len(found)} campaigns have the name {name!r}.", mend=f"Use an id instead: {told}.")
     if not found:
         listed = ", ".join(repr(row["name"]) for row in rows[:5])
-        raise FixSettingsError(f"There is no campaign {name!r}.", mend=f"The newest are: {listed}.")
+        raise FixSettingsError(f"There is no campaign {name!r}.", mend=f"Most recent: {listed}.")
     return found[0]
 
 
@@ -282,7 +284,7 @@ def _mails(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
 
 
 def _reached(bench: Workbench, campaign: Mapping[str, Any]) -> Table:
-    """Whom a campaign reached, with the persona in force and the variant: ``person_id, persona, arm, at``."""
+    """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
     told = _everybody_reached(bench)
     mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
@@ -308,13 +310,13 @@ def _ratio(one: Experiment, found: Sequence[Stratum]) -> SampleRatio | None:
 
 def _moved(bench: Workbench, one: Experiment) -> list[str]:
     return [
-        f"Somebody changed who is in its groups on {name}: {n:,} people. They count in the arm they were dealt into."
+        f"{n:,} contacts were moved between its groups on {name}. They count in the variant they were assigned to."
         for name, n in edited(bench, one).items()
     ]
 
 
 def _mailed_holdout(bench: Workbench, one: Experiment) -> list[str]:
-    """Name the people who should have got nothing, and did: their answers make the difference look smaller."""
+    """Count the holdout contacts who got email: they bias the difference towards zero."""
     if one.control != HOLDOUT:
         return []
     deliveries = bench.warehouse.current(DELIVERIES.name).semi_join(
@@ -325,8 +327,4 @@ def _mailed_holdout(bench: Workbench, one: Experiment) -> list[str]:
     held = arms.filter(arms.experiment == one.name, arms.arm == HOLDOUT)
     got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())
-    return (
-        [f"{people:,} people of the holdout were mailed all the same; the difference looks smaller than it is."]
-        if people
-        else []
-    )
+    return [f"{people:,} people of the holdout got email, which biases the difference towards zero."] if people else []

@@ -1,4 +1,4 @@
-"""What was learned over all campaigns: which offer speaks to which persona, and what was never compared."""
+"""Best offer per persona over all campaigns and experiments, and the offers never compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sync.session import Workbench
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What offers did.
+    """Offer results: best offers, and offers never compared.
 
     Attributes:
         bests: The best of each persona's offers that were compared with each other.
@@ -37,7 +37,7 @@ NOTHING = Learned((), {}, ())
 
 
 def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
-    """Compare each persona's offers over all campaigns and experiments, as far as chance dealt them out.
+    """Compare each persona's offers over all campaigns and experiments, where people were randomized.
 
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
     """
@@ -48,8 +48,8 @@ def offers(bench: Workbench, *, metric: str = "clicked") -> Learned:
         notes += left_out
     if not told and not notes:
         raise FixSettingsError(
-            "No campaign had variants, and no experiment has arms that were mailed yet: nothing can be compared.",
-            mend="Send a campaign in variants, or run `personasync experiment create`; then `personasync results`.",
+            "There are no offers to compare: no campaign had variants, and no variant of an experiment was mailed yet.",
+            mend="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
     known = {pattern.arm for one in told for pattern in one.patterns}
     personas = sorted({one.name for one in bench.workspace.personas.values()})
@@ -88,5 +88,5 @@ def _campaigns(bench: Workbench, metric: str) -> Iterator[Trial]:
 
 
 def _offer(campaign: str, variant: str) -> str:
-    """What a variant is called; a letter that the platform gave it ("a") is an offer in this campaign only."""
+    """Name of a variant; a letter that the platform gave it ("a") is an offer in this campaign only."""
     return variant if len(variant) > 1 else f"{campaign}: {variant}"

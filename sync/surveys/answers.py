@@ -1,4 +1,4 @@
-"""Answers as the segmenter takes them: from a file with a row a respondent, or from what the warehouse holds."""
+"""Survey answers from a file (one row per respondent) or from the warehouse."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def answers_from_file(path: Path, columns: Columns, *, sheet: str | None = None)
     """Return the answers of a file.
 
     Raises:
-        FixSettingsError: It can't be read, lacks a column, or a cell of an item of numbers is no number.
+        FixSettingsError: It can't be read, lacks a column, or a cell of a numeric item is not a number.
     """
     return answers_of(read_grid(path, sheet=sheet), columns)
 
@@ -70,12 +70,12 @@ def answers_of(grid: Grid, columns: Columns) -> Read:
         try:
             coded = code(grid.column(item), item, grid.numbers)
         except WordsError as error:
-            mend = f"Number its answers if they have an order, or say --leave-out {item!r}."
-            findings.append(Finding("words", f"{item!r} is left out: {error}.", mend))
+            mend = f"Number its answers if they have an order, or pass --leave-out {item!r}."
+            findings.append(Finding("words", f"{item!r} is excluded: {error}.", mend))
             continue
         except DefinitionError as error:
             raise FixSettingsError(
-                f"{grid.file}, {error}.", mend="Correct the cell, or empty it where nobody answered."
+                f"{grid.file}, {error}.", mend="Fix the cell, or empty it if there is no answer."
             ) from error
         values.append(coded.values)
         kept.append(item)
@@ -83,7 +83,7 @@ def answers_of(grid: Grid, columns: Columns) -> Read:
             labels[item] = coded.words
     if not kept:
         raise FixSettingsError(
-            f"{grid.file} has no item that can be used.", mend=findings[0].message if findings else "Add questions."
+            f"{grid.file} has no usable item.", mend=findings[0].message if findings else "Add questions."
         )
     told = grid.column(segment) if segment else []
     respondents = grid.column(who) if who else [f"row {number}" for number in grid.numbers]
@@ -109,8 +109,8 @@ def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[st
              for one in sheet.respondents]  # fmt: skip
     if not any(known):
         raise FixSettingsError(
-            f"None of these respondents is in the proposal {proposal!r}.",
-            mend="Take the answers that it was made of, with the same --respondent.",
+            f"No respondent is in the proposal {proposal!r}.",
+            mend="Use the answers that it was made from, with the same --respondent.",
         )
     return replace(read, sheet=replace(sheet, segments=tuple(one or "" for one in known)))
 
@@ -136,7 +136,7 @@ def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: Columns) ->
         surveys = sorted(table.select("survey").distinct().to_pyarrow()["survey"].to_pylist())
         raise FixSettingsError(
             f"There are no answers to a survey {survey!r}.",
-            mend=f"Pulled were: {', '.join(surveys) or 'none; name a file, or run `personasync pull`'}.",
+            mend=f"Pulled surveys: {', '.join(surveys) or 'none; name a file, or run `personasync pull`'}.",
         )
     items = sorted({row["item"] for row in rows})
     found: dict[str, dict[str, str]] = {}

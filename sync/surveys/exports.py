@@ -1,4 +1,4 @@
-"""A typing tool as things to use: a form, a list of questions, definitions for both platforms, settings to paste."""
+"""Typing tool exports: a web form, a question list, field definitions for both platforms, settings."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def merge_tag(tool: str, place: int) -> str:
 def traits_toml(file: ToolFile) -> str:
     """Return the block to paste into personasync.toml."""
     lines = [
-        f"# Questions of the typing tool {file.name!r}, for personasync.toml: answers that the files connector reads.",
-        "# Answers in a platform's fields instead? Write connection and property in place of survey and item.",
+        f"# Questions of the typing tool {file.name!r}, for personasync.toml. The files connector reads the answers.",
+        "# If the answers are in fields of a platform, write connection and property instead of survey and item.",
     ]
     for place, question in enumerate(file.questions, 1):
         where = f"HubSpot {question.trait}, Mailchimp {merge_tag(file.name, place)}"
@@ -157,7 +157,7 @@ def trait_block(file: ToolFile, question: Question, remark: str = "") -> str:
 def segments_toml(file: ToolFile) -> str:
     """Return the segments that segments.toml needs, without rules: the tool says who is in them."""
     blocks = [f"[[segments]]\nname = {quoted(label)}\n" for label in file.segments]
-    return "# For segments.toml; leave out those that are there already.\n" + "\n".join(blocks)
+    return "# For segments.toml; skip those that exist already.\n" + "\n".join(blocks)
 
 
 def quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The jobs of `personasync survey`: design a typing tool, score answers with it, import one from an agency."""
+"""The `survey` jobs: design a typing tool, score answers, import an agency's tool."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a tool shall be.
+    """Settings of a tool to design.
 
     Attributes:
         items: So many questions; None: as few as do nearly as well as the best.
@@ -56,7 +56,7 @@ class Wish:
         reverse: Items whose scale is the other way round.
         centre: Whether each person's mean is taken out before groups are found.
         texts: What to ask, by item.
-        proposal: The accepted proposal whose segments the tool shall find; the answers' segments are its names.
+        proposal: The accepted proposal whose segments the tool predicts; the answers' segments are its names.
     """
 
     tool: str
@@ -80,7 +80,7 @@ class Designed:
 
 
 def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> Designed:
-    """Make a tool and save it.
+    """Build a typing tool and save it.
 
     Raises:
         FixSettingsError: The answers can't carry a tool.
@@ -88,9 +88,7 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
     sheet = read.sheet
     unknown = next((item for item in wish.reverse if item not in sheet.items), None)
     if unknown is not None:
-        raise FixSettingsError(
-            f"There is no item {unknown!r} to reverse.", mend=f"There are: {', '.join(sheet.items)}."
-        )
+        raise FixSettingsError(f"There is no item {unknown!r} to reverse.", mend=f"Items: {', '.join(sheet.items)}.")
     findings = [*read.findings, *examine(turned_round(sheet, wish.reverse))]
     usable, withheld = _usable(latest(turned_round(sheet, wish.reverse)), workspace, wish)
     findings += withheld
@@ -105,7 +103,7 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
         made = make_tool(usable, labeller, names, order, generator)
     except DefinitionError as error:
         raise FixSettingsError(
-            f"No tool can be made: {error}.", mend="Look at the answers, or ask more people."
+            f"Can't build a typing tool: {error}.", mend="Check the answers, or survey more people."
         ) from error
     labels = labeller(np.arange(len(usable.values)), np.random.default_rng(wish.seed))
     findings += _ways_of_answering(usable.values, labels.tolist(), names)
@@ -113,7 +111,7 @@ def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> De
 
 
 def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[AnswerSheet, list[Finding]]:
-    """The respondents and items that can be learned from; what is sensitive only where the purpose names it."""
+    """Usable respondents and items; sensitive ones only where the purpose allows them."""
     useless = unusable_items(sheet)
     findings, kept = [], []
     for item in sheet.items:
@@ -121,7 +119,7 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
         reason = why_item(workspace, wish.tool, wish.survey, item, (wish.texts or {}).get(item, ""))
         if reason:
             mend = f'With a lawful purpose: [sensitive] purpose = "...", allow = ["{trait}"], and a trait of that name.'
-            findings.append(Finding("sensitive", f"{item!r} is left out: {reason}.", mend))
+            findings.append(Finding("sensitive", f"{item!r} is excluded: {reason}.", mend))
         elif item not in useless:
             kept.append(item)
     places = [sheet.items.index(item) for item in kept]
@@ -131,9 +129,7 @@ def _usable(sheet: AnswerSheet, workspace: Workspace, wish: Wish) -> tuple[Answe
         if places and not np.isnan(sheet.values[row, places]).all() and (not sheet.segments or sheet.segments[row])
     ]
     if not kept or not rows:
-        raise FixSettingsError(
-            "No item is left to learn from: all are constant, unanswered or sensitive.", mend="Look at the answers."
-        )
+        raise FixSettingsError("No usable item: all are constant, unanswered or sensitive.", mend="Check the answers.")
     return sheet.only(rows, kept), findings
 
 
@@ -149,14 +145,14 @@ def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
         return found_anew(sheet.values[:, own], max(found_before(wish.proposal), len(names)), truth), names
     if wish.segments is None:
         raise FixSettingsError(
-            "The answers come without segments.",
-            mend="Name their column: --segment NAME; or say how many to find: -k 4.",
+            "The answers have no segments.",
+            mend="Name the segment column: --segment NAME; or set how many to find: -k 4.",
         )
     different = len(np.unique(sheet.values, axis=0))
     if different < wish.segments:
         raise FixSettingsError(
             f"{needs(f'Finding {wish.segments} segments', wish.segments, 'different answers', different)}.",
-            mend="Ask for fewer, or ask more people.",
+            mend="Set fewer segments, or survey more people.",
         )
     known = filled(sheet.values, fill_values(sheet.values))
     base = centred(known) if wish.centre else known
@@ -166,18 +162,18 @@ def _labeller(sheet: AnswerSheet, wish: Wish) -> tuple[Labeller, list[str]]:
 def _source(proposal: ProposalFile) -> tuple[str, list[Finding]]:
     made = proposal.proposal
     if made.method == "kmeans":
-        return f"proposal {made.name}, found anew in each fold", []
-    message = f"The classes of {made.name!r} were found once, on everybody: the hit rates below are optimistic."
-    return f"proposal {made.name}, found once", [Finding("optimistic", message, "Ask new people, and compare.")]
+        return f"proposal {made.name}, recalculated in each fold", []
+    message = f"The classes of {made.name!r} were found once, on all respondents: the hit rates below are optimistic."
+    return f"proposal {made.name}, found once", [Finding("optimistic", message, "Validate on new respondents.")]
 
 
 def _ways_of_answering(values: Matrix, labels: Sequence[int], names: Sequence[str]) -> list[Finding]:
     return [
         Finding(
             "style",
-            f"{names[segment]!r} is {'above' if share > HALF else 'below'} everybody in {max(share, 1 - share):.0%} "
-            "of the items: probably a way of answering, not a need.",
-            "Run it again with --centre, and compare.",
+            f"{names[segment]!r} is {'above' if share > HALF else 'below'} average on {max(share, 1 - share):.0%} "
+            "of the items: probably a response style, not a need.",
+            "Rerun with --centre, and compare.",
         )
         for segment, share in all_up_or_down(values, labels).items()
     ]
@@ -185,7 +181,7 @@ def _ways_of_answering(values: Matrix, labels: Sequence[int], names: Sequence[st
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Respondents with what the tool says of them; flags are ways of answering."""
+    """Scored respondents; flags are response styles."""
 
     respondents: Sequence[str]
     scored: Sequence[Scored]
@@ -205,9 +201,7 @@ def score_file(file: ToolFile, path: Path, columns: Columns, thresholds: Thresho
     there = [header for header in headers.values() if header]
     if not there:
         listed = ", ".join(question.item for question in file.questions)
-        raise FixSettingsError(
-            f"{path.name} holds none of the questions of {file.name!r}.", mend=f"They are: {listed}."
-        )
+        raise FixSettingsError(f"{path.name} has no question of {file.name!r}.", mend=f"Its questions: {listed}.")
     values = np.full((len(read.rows), len(file.questions)), np.nan)
     for place, question in enumerate(file.questions):
         header = headers[question.trait]
@@ -229,8 +223,8 @@ def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows:
         if value is None:
             offered = ", ".join(words) or "numbers"
             raise FixSettingsError(
-                f"{where}, row {rows[place]}: {cell!r} is no answer to this question.",
-                mend=f"Its answers are: {offered}.",
+                f"{where}, row {rows[place]}: {cell!r} is not an answer to this question.",
+                mend=f"Valid answers: {offered}.",
             )
         found[place] = value
     return found
@@ -245,7 +239,7 @@ def score_workspace(bench: Workbench, file: ToolFile, thresholds: Thresholds) ->
     lacking = [q.trait for q in file.questions if q.trait not in bench.workspace.catalogue.traits]
     if lacking:
         raise FixSettingsError(
-            f"personasync.toml lacks [traits.{lacking[0]}].", mend="Paste the tool's traits.toml into it."
+            f"personasync.toml lacks [traits.{lacking[0]}].", mend="Paste the tool's traits.toml into personasync.toml."
         )
     names = [question.trait for question in file.questions]
     rows = measured(bench, bench.now()).select("person_id", *names).to_pyarrow().to_pylist()
@@ -288,7 +282,7 @@ def _safe(cell: object) -> str:
 def import_table(
     workspace: Workspace, path: Path, *, tool: str, survey: str, sheet: str | None, now: datetime
 ) -> tuple[ToolFile, bool]:
-    """Make a tool of an agency's table of coefficients, and save it; also tells whether the table lay on its side.
+    """Import an agency's coefficient table as a typing tool, and save it; also return whether it was transposed.
 
     Raises:
         FixSettingsError: It can't be read, or has another shape.

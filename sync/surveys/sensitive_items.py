@@ -1,4 +1,4 @@
-"""Which items of a survey may decide nothing, unless the workspace names the purpose."""
+"""Sensitive survey items, which may not decide segments without a purpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file of rows and columns as text, from CSV, TSV or XLSX: what strangers send, so everything about it is checked."""
+"""Spreadsheet reader for CSV, TSV and XLSX files of unknown origin, with size and format checks."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def read_grid(path: Path, *, sheet: str | None = None) -> Grid:
     """
     suffix = path.suffix.lower()
     if suffix not in KINDS:
-        raise FixSettingsError(f"{path.name} is no table that can be read.", mend=f"Save it as {', '.join(KINDS)}.")
+        raise FixSettingsError(f"{path.name} is not a readable table.", mend=f"Save it as {', '.join(KINDS)}.")
     if sheet is not None and suffix != ".xlsx":
-        raise FixSettingsError(f"{path.name} has no sheets.", mend="Leave --sheet out.")
+        raise FixSettingsError(f"{path.name} has no sheets.", mend="Remove --sheet.")
     try:
         data = _bytes(path)
     except OSError as error:
-        raise FixSettingsError(f"{path} can't be read: {error.strerror or error}.", mend="Look at its path.") from error
+        raise FixSettingsError(f"{path} can't be read: {error.strerror or error}.", mend="Check the path.") from error
     lines = _xlsx(path.name, data, sheet) if suffix == ".xlsx" else _delimited(path.name, data)
     return _grid(path.name, lines)
 
@@ -87,7 +87,7 @@ def read_grid(path: Path, *, sheet: str | None = None) -> Grid:
 def _bytes(path: Path) -> bytes:
     if path.stat().st_size > MOST_BYTES:
         raise FixSettingsError(
-            f"{path.name} has more than {MOST_BYTES // 2**20} MB.", mend="Leave out the columns that are not needed."
+            f"{path.name} has more than {MOST_BYTES // 2**20} MB.", mend="Remove columns that are not needed."
         )
     return path.read_bytes()
 
@@ -104,7 +104,7 @@ def _delimited(file: str, data: bytes) -> Iterator[tuple[int, Sequence[str]]]:
             before = reader.line_num
     except csv.Error as error:
         raise FixSettingsError(
-            f"{file}, row {before + 1}: {error}.", mend="Look for a quote that is not closed."
+            f"{file}, row {before + 1}: {error}.", mend="Check for an unclosed quotation mark."
         ) from error
 
 
@@ -118,7 +118,7 @@ def _text(file: str, data: bytes) -> str:
             continue
         if "\0" not in text:
             return text
-    raise FixSettingsError(f"{file} is no text.", mend="Save it as CSV in UTF-8.")
+    raise FixSettingsError(f"{file} is not text.", mend="Save it as CSV in UTF-8.")
 
 
 BROKEN = (
@@ -135,14 +135,14 @@ def _xlsx(file: str, data: bytes, sheet: str | None) -> Iterator[tuple[int, Sequ
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
         if unpacked > MOST_UNPACKED:
-            raise FixSettingsError(f"{file} is far larger than it looks.", mend="Save the one sheet as CSV.")
+            raise FixSettingsError(f"{file} is far larger when unpacked.", mend="Save the sheet as CSV.")
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
         try:
             yield from enumerate(_cells(_sheet(file, book, sheet)), 1)
         finally:
             book.close()
     except BROKEN as error:
-        raise FixSettingsError(f"{file} is no spreadsheet that can be read.", mend="Save it as CSV.") from error
+        raise FixSettingsError(f"{file} is not a readable spreadsheet.", mend="Save it as CSV.") from error
 
 
 def _sheet(file: str, book: Any, wanted: str | None) -> Any:
@@ -159,7 +159,7 @@ def _cells(sheet: Any) -> Iterator[list[str]]:
 
 
 def _shown(cell: object) -> str:
-    """What a spreadsheet's cell says: whole numbers without the point that its format stores them with."""
+    """Text of a spreadsheet cell; whole numbers without a decimal point."""
     if cell is None:
         return ""
     if isinstance(cell, bool):
@@ -185,12 +185,12 @@ def _grid(file: str, lines: Iterable[tuple[int, Sequence[str]]]) -> Grid:
         if len(cells) > len(headers):
             raise FixSettingsError(
                 f"{file}, row {number}: it has {len(cells)} cells, the header has {len(headers)}.",
-                mend="Give every column a name, or look for a separator within a cell.",
+                mend="Give every column a name, or check for a separator within a cell.",
             )
         rows.append((*cells, *([""] * (len(headers) - len(cells)))))
         numbers.append(number)
         if len(rows) > MOST_ROWS or len(rows) * len(headers) > MOST_CELLS:
-            raise FixSettingsError(f"{file} has more than {len(rows) - 1:,} rows of use.", mend="Take a sample of it.")
+            raise FixSettingsError(f"{file} has more than {len(rows) - 1:,} usable rows.", mend="Use a sample.")
     if headers is None or not rows:
         raise FixSettingsError(f"{file} is empty.", mend="It needs a header row and rows below it.")
     return Grid(file, headers, tuple(rows), tuple(numbers))
@@ -198,12 +198,12 @@ def _grid(file: str, lines: Iterable[tuple[int, Sequence[str]]]) -> Grid:
 
 def _headers(file: str, cells: Sequence[str]) -> tuple[str, ...]:
     if len(cells) > MOST_COLUMNS:
-        raise FixSettingsError(f"{file} has more than {MOST_COLUMNS:,} columns.", mend="Leave some out.")
+        raise FixSettingsError(f"{file} has more than {MOST_COLUMNS:,} columns.", mend="Remove some.")
     names = [" ".join(cell.split()) for cell in cells]
     if names and not names[0]:
         names[0] = "item"  # the corner of a table is often left empty
     for place, name in enumerate(names, 1):
         if not name:
-            raise FixSettingsError(f"{file}, header row: column {place} has no name.", mend="Give it one.")
+            raise FixSettingsError(f"{file}, header row: column {place} has no name.", mend="Name it.")
     refuse_repeated(file, names)
     return tuple(names)

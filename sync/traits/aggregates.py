@@ -1,4 +1,4 @@
-"""Facts of everybody that are kept in the warehouse from one day to the next, with the mark of what they include.
+"""Aggregates: per-person sums and counts kept in the warehouse between runs, with a watermark.
 
 ``person_facts`` (`segmenter.traits.traits.facts`), ``person_links`` (who was who), ``overtaken_versions`` (versions of
 rows that are not in force any more), ``answered_again`` (engagements that a later one with the same mail stands for),
@@ -32,7 +32,7 @@ MARKS = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What kept facts include.
+    """Watermark of the aggregates: what they include.
 
     Attributes:
         as_of: The moment of the facts, UTC.
@@ -51,13 +51,13 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """Names of staged tables: what changes from one mark to the next.
+    """Staged tables of one update, by name.
 
     Attributes:
         persons: Column ``person_id``: whose facts and links go.
         facts: Facts that come.
-        links: Links that come, of those persons.
-        engagements: Column ``sequence``: engagements that are looked at anew.
+        links: Links that come, of those people.
+        engagements: Column ``sequence``: engagements that are recalculated.
         again: Those of them that do not count.
         overtaken: All versions that are not in force.
         values: ``person_id``, and columns of the facts that have another value now.
@@ -87,7 +87,7 @@ class KeptFacts:
 
     @property
     def links(self) -> Table:
-        """Who was who: ``contact_key, person_id``."""
+        """Identity links of the aggregates: ``contact_key, person_id``."""
         return self._tables.table(LINKED)
 
     @property

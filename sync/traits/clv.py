@@ -1,4 +1,4 @@
-"""What every buyer's coming orders are worth: the value model is fitted once a week and asked at every assign."""
+"""Customer lifetime value of every buyer: the value model is refitted weekly and applied at each `assign`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from segmenter.value.rfm_summary import History, history
 from sync.session import Workbench
 
 LASTS = timedelta(days=7)
-"""So long a fitted model is asked before it is fitted anew."""
+"""Age at which the value model is refitted."""
 
 CHANGED = 0.01
-"""A value that moved by less than this share is not written again: the cost of a day is its changes."""
+"""Relative change below which a value is not rewritten."""
 
 
 @dataclass(frozen=True, slots=True)
 class Valued:
-    """What one run of the value model said.
+    """Result of one run of the value model.
 
     Attributes:
         model: None where there is too little to fit one.
         history: Whose coming orders were asked about.
-        written: Persons whose value is new or moved.
+        written: People whose value is new or changed.
         notes: What must be known, in sentences.
     """
 
@@ -84,7 +84,7 @@ def value_people(bench: Workbench, as_of: datetime, links: Table | None = None) 
 def _said(model: ValueModel) -> Iterator[str]:
     again = model.frequency.expected_of_new(365 / 7)
     seen = f"{model.buyers:,} buyers until {model.as_of:%Y-%m-%d}"
-    yield f"Value model of {seen}: a new one orders {again:.1f} times more within a year."
+    yield f"Value model of {seen}: a new buyer is expected to place {again:.1f} more orders within a year."
     for told in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
         if told:
             yield f"Value model: {told}."
@@ -93,11 +93,14 @@ def _said(model: ValueModel) -> Iterator[str]:
 def _left_out(found: History) -> Iterator[str]:
     if found.other_currency:
         yield (
-            f"{found.other_currency:,} buyers order mostly in another currency than {found.currency}; "
-            "they have no value, since nothing says what their money is worth."
+            f"{found.other_currency:,} buyers order mostly in a currency other than {found.currency}; "
+            "they have no value, because no exchange rate is set."
         )
     if found.not_positive:
-        yield f"{found.not_positive:,} orders of nothing or less count as orders, but not for the amount of an order."
+        yield (
+            f"{found.not_positive:,} orders with an amount of zero or less are counted, but excluded "
+            "from the average order value."
+        )
 
 
 def _write(bench: Workbench, rows: pa.Table, as_of: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Everybody's traits as of a moment; from one day to the next only what changed is measured anew.
+"""Traits of everyone as of a moment, calculated incrementally.
 
 What `segmenter.traits.traits.facts` says of a person is kept (`sync.traits.aggregates`) and followed through changes
 (`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.
@@ -37,15 +37,15 @@ ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 SOURCES = (*ROWS, VALUES)
 CODE = (mail, orders, people, windows, worth, traits, refresh, local_time, trait_catalogue)
 MOST_CHANGED = 0.2
-"""Share of people above which measuring everybody is about as fast."""
+"""Share of changed people above which a full recalculation is about as fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one measuring did.
+    """Result of one calculation: people recalculated, and why all.
 
     Attributes:
-        persons: Who was measured anew from all rows about them.
+        persons: Who was recalculated from all rows about them.
         whole: Why everybody was; "": only those of whom something changed.
     """
 
@@ -55,7 +55,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """What traits are measured from.
+    """Trait calculation over the warehouse, identity links and catalogue.
 
     Attributes:
         links: Who is who.
@@ -107,7 +107,7 @@ class Measuring:
         kept = KeptFacts(self.warehouse)
         before = kept.mark()
         mark, rows_before = self._look(as_of, before)
-        why = "it was asked for" if full else _why_whole(before, mark, rows_before)
+        why = "requested" if full else _why_whole(before, mark, rows_before)
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
@@ -117,7 +117,7 @@ class Measuring:
             found = int(persons.count().to_pyarrow().as_py())
             known = int(kept.facts.count().to_pyarrow().as_py())
             if found > self.most_changed * max(known, 1):
-                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} who were known")
+                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
             step.follow(self.catalogue, self.time_zone, changed, persons)
         return Measured(found)
 
@@ -140,7 +140,7 @@ class Measuring:
         return Measured(int(kept.facts.count().to_pyarrow().as_py()), why)
 
     def _look(self, as_of: datetime, before: Mark | None) -> tuple[Mark, int]:
-        """What facts that are made now include; and how many of the rows that were there *before* still are."""
+        """The watermark of aggregates made now, and how many rows counted *before* still exist."""
         number = self.links.newest()  # first: what is written meanwhile is looked at again the next time
         since = before.sequence if before else 0
         tables = [self.warehouse.history(source.name) for source in SOURCES]
@@ -166,15 +166,15 @@ class Measuring:
 
 def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
     if before is None:
-        return "nothing was kept yet"
+        return "no saved values yet"
     if before.made_by != mark.made_by:
-        return "traits, or how they are counted, changed"
+        return "trait definitions changed"
     if before.as_of > mark.as_of:
-        return "a later moment was looked at last"
+        return "the last calculation was for a later date"
     if mark.as_of - before.as_of > refresh.LONGEST_LEAP:
-        return f"people were last measured as of {before.as_of:%Y-%m-%d}"
+        return f"the last calculation was as of {before.as_of:%Y-%m-%d}"
     if before.rows != rows_before or before.links > mark.links:
-        return "rows were taken out of the stores"
+        return "records were deleted"
     return ""
 
 
@@ -198,7 +198,10 @@ def refreshed(bench: Workbench, as_of: datetime, *, full: bool = False) -> Itera
         yield measuring.traits(as_of), done
         return
     with measuring.traits(as_of).cache() as people:  # asked several times, and costly to measure
-        yield people, Measured(int(people.count().to_pyarrow().as_py()), "this engine keeps no facts")
+        yield (
+            people,
+            Measured(int(people.count().to_pyarrow().as_py()), "this engine does not support incremental updates"),
+        )
 
 
 def _measuring(bench: Workbench) -> Measuring:

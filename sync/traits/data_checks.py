@@ -1,4 +1,4 @@
-"""Before and after people are classified: are the data fit to decide, and what did they look like?"""
+"""Data checks before an assignment (trait quality guardrail), and the reference distribution kept after it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sync.session import Workbench
 
 ENOUGH = 20  # people: of fewer nobody can say that a trait is mostly missing
 RECORD = "record"
-"""In an assign run's counts: what people looked like."""
+"""Key in an assign run's counts: the reference distributions."""
 
 
 def deciding(bench: Workbench, definitions: Definitions) -> list[Trait]:
@@ -33,7 +33,7 @@ def deciding(bench: Workbench, definitions: Definitions) -> list[Trait]:
 
 
 def is_present(bench: Workbench, as_of: datetime) -> bool:
-    """Tell whether people are looked at as of about now: what they were long ago says nothing about today's data."""
+    """Whether *as_of* is about now: the checks apply to current data only."""
     return abs(bench.now() - as_of) <= max_age(bench)
 
 
@@ -83,14 +83,15 @@ def refuse_unfit(
 
 def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
     if one.light == "red":
-        what = f"{one.name} decides, and {one.share_impossible:.0%} of its values are impossible"
+        what = f"{one.name} is used for assignment, and {one.share_impossible:.0%} of its values are invalid"
     elif before and one.people >= ENOUGH and before.known >= 2 * (1 - one.share_missing) and before.known >= 1 / 2:
         what = (
-            f"{one.name} decides, and only {1 - one.share_missing:.0%} of people have it, where {before.known:.0%} had"
+            f"{one.name} decides segments, and only {1 - one.share_missing:.0%} of people have it, down from "
+            f"{before.known:.0%}"
         )
     else:
         return []
-    return [Breach("trait_quality", f"{what}; look at `personasync quality`, and correct it where it comes from.")]
+    return [Breach("trait_quality", f"{what}; check `personasync quality` and fix the source.")]
 
 
 def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
@@ -99,7 +100,7 @@ def _refuse(breaches: list[Breach], override: frozenset[str]) -> None:
         named = " ".join(f"--override {name}" for name in dict.fromkeys(breach.guardrail for breach in standing))
         raise GuardrailError(
             " ".join(breach.message for breach in standing),
-            mend=f"To classify all the same: `personasync assign {named}`, or `personasync run {named}`.",
+            mend=f"To classify anyway: `personasync assign {named}`, or `personasync run {named}`.",
         )
 
 
@@ -138,7 +139,7 @@ def record(
         definitions: What decided.
         as_of: UTC.
         run_id: Of this run.
-        accepted: Whether it begins anew: see `refuse_unfit`.
+        accepted: Whether it begins a new reference: see `refuse_unfit`.
     """
     if not is_present(bench, as_of) or not decided.num_rows:
         return {}

@@ -1,6 +1,6 @@
-"""Follow changes into the facts that are kept, so that the cost of a day is its changes and not the history.
+"""Incremental update of aggregates: only changed people are recalculated.
 
-A person is measured anew from all rows about them when a row came, changed or named somebody else, when who is who
+A person is recalculated from all rows about them when a row came, changed or named somebody else, when who is who
 changed, or when the moment of a row has come that was still ahead. Of everybody else counts lose what left its
 window (`segmenter.traits.window_expiry`), and the newest word of the value model is taken over.
 """
@@ -49,7 +49,7 @@ class Step:
 
     Attributes:
         before: What the kept facts include.
-        mark: What they shall include.
+        mark: What they are to include.
     """
 
     warehouse: Warehouse
@@ -73,7 +73,7 @@ class Step:
         return self.kept.stage("links_changed", changed.union(gone))
 
     def changed_persons(self, changed: Table) -> Table:
-        """Return who has to be measured anew: ``person_id``. Those who are nobody any more are among them.
+        """Return the people to recalculate: ``person_id``. Those who are nobody any more are among them.
 
         Args:
             changed: As `changed_links` returns them.
@@ -144,7 +144,7 @@ class Step:
         return same.union(changed.filter(changed.person_id.notnull()))
 
     def _all_about(self, persons: Table, links: Table, time_zone: str) -> Inputs:
-        """Every row in force about some persons."""
+        """Every row in force about some people."""
         about = {schema.name: self.kept.stage(f"rows_{schema.name}", self._rows_of(schema, links)) for schema in ABOUT}
         lines = self._in_force(ORDER_LINES).semi_join(about[ORDERS.name], ORDER)
         zones = offsets(about[CONTACTS.name], time_zone, self.mark.as_of)
@@ -185,7 +185,7 @@ class Step:
             yield name
 
     def _values(self) -> Table:
-        """What the value model said since, of those of whom it said anything."""
+        """People with a new value from the value model."""
         versions = self._history(VALUES)
         said = coming(versions.as_of, before=self.before.as_of, as_of=self.mark.as_of)
         told = versions.filter((versions.sequence > self.before.sequence) | said)

@@ -1,4 +1,4 @@
-"""Rank the workspace's segments by value, say which to keep, and which of them are pushed."""
+"""Segment value ranking of the workspace: value, response, keep or merge, focus."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from sync.traits.clv import best_model, terms, value_people
 BOUNCED = timedelta(days=365)  # a hard bounce says so long that no mail arrives
 BACK = timedelta(days=91)  # the forecast is tried on the last quarter
 ORDERED = "ordered"
-BELOW = "It is drawn towards that of all personas, and below 0 it counts as 0."
+BELOW = "It is shrunk towards the average of all personas; below 0 it counts as 0."
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def rank_segments(bench: Workbench) -> SegmentValues:
 
 def _margin_note(bench: Workbench, *, valued: bool) -> Iterator[str]:
     if not valued:
-        yield "Without values the segments are in the order of what their people spent so far."
+        yield "No values yet: segments are ranked by past spend."
     elif bench.workspace.value.margin == 1:
         yield "Values are revenue, not profit: set `margin` in [value]."
 
@@ -132,7 +132,7 @@ def _segment(name: str, rows: pa.Table, worth: Array, spent: Array, responses: M
 
 
 def _messages(bench: Workbench) -> dict[str, str]:
-    """What each segment's people are told, as text; a segment without a persona is told what everybody is."""
+    """Copy of each segment as comparable text; without a persona it is the fallback."""
     personas, of = bench.workspace.personas, bench.workspace.persona_of
     return {
         name: json.dumps(dict(sorted(personas[of[name]].fields.items())) if name in of else {})
@@ -141,7 +141,7 @@ def _messages(bench: Workbench) -> dict[str, str]:
 
 
 def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
-    """What mailing adds in orders a contact, and how that was measured, in sentences.
+    """Incremental orders per contact, and sentences on how they were measured.
 
     By segment, and by name for personas that no segment has (the unclassified): they tell what is common to all.
 
@@ -154,19 +154,19 @@ def _responses(bench: Workbench) -> tuple[dict[str, Response], list[str]]:
     for name in held:
         if found := _measured(bench, partial(lift_of_experiment, bench, name)):
             what = "all campaigns" if name == HOLDOUT else name
-            return found, [f"Response: what mailing adds, in orders a contact, by {what} against the holdout. {BELOW}"]
+            return found, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
     for name in (one.name for one in experiments if one.control != HOLDOUT):
         if found := _measured(bench, partial(lift_of_experiment, bench, name)):
-            said = f"orders a contact in {name}, the best supported arm against its control, not against no mail."
+            said = f"orders per contact in {name}, the best variant vs its control, not vs no email."
             return found, [f"Response: {said} {BELOW}"]
     if found := _measured(bench, partial(lift_of_campaign, bench, None)):
-        said = "in the newest campaign, the best supported variant against the first, not against no mail."
-        return found, [f"Response: orders a contact {said} {BELOW}"]
-    return {}, ["Response is not measured yet, so it counts as 0: `personasync experiment create` measures it."]
+        said = "in the newest campaign, the best variant vs the first, not vs no email."
+        return found, [f"Response: orders per contact {said} {BELOW}"]
+    return {}, ["Response is not measured yet and counts as 0. Run `personasync experiment create` to measure it."]
 
 
 def _measured(bench: Workbench, measure: Callable[[], Lift]) -> dict[str, Response]:
-    """What *measure* tells of orders; nothing where it has no arms yet, nobody ordered, or its arms are unlike."""
+    """Response from *measure*; none where there are no arms or orders, or a sample ratio mismatch."""
     personas = bench.workspace.personas
     names = {segment: personas[slug].name for segment, slug in bench.workspace.persona_of.items()}
     try:
@@ -215,7 +215,7 @@ def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, Response]:
 
 
 def _tried(bench: Workbench, links: Table, after: History) -> dict[str, Capture]:
-    """Fit as of a quarter ago, and look whose top tenth held more of what was spent since."""
+    """Backtest: fit as of a quarter ago, and compare the top tenth's share of revenue since."""
     then = bench.now() - BACK
     before = history(bench.warehouse.current(ORDERS.name), links, then)
     model = best_model(before, then)
@@ -230,25 +230,25 @@ def _tried(bench: Workbench, links: Table, after: History) -> dict[str, Capture]
 
 
 def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
-    """Say how the forecast did beside rankings that need no model."""
+    """State the backtest: the forecast vs rankings that need no model."""
     if not tried:
         return []
     lines = [
         (
-            f"Tried on the last {BACK.days} days: the top {TOP:.0%} by the model's forecast held "
-            f"{tried['model'].share:.1%} of what was spent."
+            f"Backtest on the last {BACK.days} days: the top {TOP:.0%} by the model's forecast made "
+            f"{tried['model'].share:.1%} of the revenue."
         )
     ]
     for name, one in tried.items():
         if name != "model":
             low, high = 100 * one.interval.low, 100 * one.interval.high
-            points = f"{100 * one.behind:+.1f} points (95%: {low:+.1f} to {high:+.1f})"
-            lines.append(f"  by {name}: {one.share:.1%}; the model {points}.")
+            points = f"{100 * one.behind:+.1f} pp (95% CI {low:+.1f} to {high:+.1f})"
+            lines.append(f"  by {name}: {one.share:.1%}; model vs {name} {points}.")
     return lines
 
 
 def focus(bench: Workbench) -> tuple[list[str] | None, str]:
-    """Return the segments that are pushed (None: all), and a sentence that says so.
+    """Return the segments in focus (None: all), and a sentence on them.
 
     Raises:
         FixSettingsError: `focus` names a segment that there is not.
@@ -271,8 +271,8 @@ def focus(bench: Workbench) -> tuple[list[str] | None, str]:
     assigned = assigned_people(bench)
     others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
     told = (
-        f"[value] focus: only {', '.join(active) or 'no segment'} of {len(names)} segments; "
-        f"{others:,} people of the others show the fallback and are in no group."
+        f"[value] focus: {', '.join(active) or 'no segment'} of {len(names)} segments; "
+        f"{others:,} people of the others get the fallback and are in no group."
     )
     return sorted(pushed), told
 

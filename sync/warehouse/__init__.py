@@ -1,1 +1,1 @@
-"""The data plane: versions of records in DuckDB, and every statement that only one engine understands."""
+"""The warehouse: append-only record versions (DuckDB or another Ibis engine), and engine-specific SQL."""

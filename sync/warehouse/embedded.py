@@ -1,4 +1,4 @@
-"""What only the embedded engine (DuckDB) understands: staged tables, several tables changed in one transaction."""
+"""DuckDB-specific statements: staging tables, multi-table transactions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which versions of rows are in force, told by those that are not: they are few, and ranking all costs the history."""
+"""Latest row versions, by an anti-join of superseded ones instead of a ranking."""
 
 from __future__ import annotations
 

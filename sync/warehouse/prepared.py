@@ -1,4 +1,4 @@
-"""A prepared question: an expression over empty tables, compiled once and asked again with other rows.
+"""Prepared statements: an Ibis expression compiled once and run on other rows.
 
 Compiling takes most of a second, running some hundredths.
 """

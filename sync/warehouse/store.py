@@ -1,4 +1,4 @@
-"""The data plane: append-only versions of every table, through Ibis.
+"""The warehouse store: append-only versions of every table, through Ibis.
 
 Each row is a version; the one with the newest ``recorded_at`` (then the largest ``sequence``) is in force. A row
 that equals the version in force is not written again, so writing a batch twice reads the same.
@@ -88,7 +88,7 @@ class Warehouse:
         numbered = rows.select(schema.columns.names).cast(schema.columns)
         for key in schema.key:
             if numbered[key].null_count:
-                raise ContractError(f"A row for {name} has no {key}; without it nobody could tell which row it is.")
+                raise ContractError(f"A row for {name} has no {key}, which identifies it.")
         at = pa.repeat(pa.scalar(recorded_at, TIME), rows.num_rows)
         return self._insert(schema, numbered.append_column("recorded_at", at), self._changed)
 
@@ -335,7 +335,7 @@ def _open_url(url: str) -> SQLBackend:
         # a driver may quote any part of the address, decoded or cut: its error is not kept as the cause
         raise FixSettingsError(
             f"The warehouse {url_without_secrets(url)} can't be opened: {error}.",
-            mend="Look at [workspace] engine in personasync.toml.",
+            mend="Check [workspace] engine in personasync.toml.",
         ) from None
     return cast("SQLBackend", opened)
 
@@ -347,8 +347,8 @@ def _open_file(path: Path) -> SQLBackend:
         opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
     except duckdb.IOException as error:
         if "lock" not in str(error).lower():
-            mend = "Restore it from a backup, or move it away and pull again."
+            mend = "Restore it from a backup, or move it away and run `personasync pull` again."
             raise FixSettingsError(f"{path.name} can't be opened: {error}.", mend=mend) from error
-        mend = "Wait until it ends, then try again."
+        mend = "Wait until it finishes, then try again."
         raise TryLaterError("Another personasync command is using this workspace's warehouse.", mend=mend) from error
     return opened

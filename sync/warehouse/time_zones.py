@@ -1,4 +1,4 @@
-"""The offsets of the time zones that contacts live in, as a table that joins with what they did."""
+"""Time zone offsets of contacts as a table, to compute local times in joins."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The webhook service: deliveries in, the contact classified and pushed to both platforms within seconds."""
+"""The webhook service: receives events, classifies the contact and pushes it within seconds."""

@@ -1,4 +1,4 @@
-"""The service's addresses: what platforms deliver to, and what tells an operator how it stands.
+"""HTTP endpoints of the webhook service: webhooks, health, readiness, metrics.
 
 A delivery is checked over its raw bytes, kept, and answered when it is on disk; what happens then is the worker's
 matter. An event that nobody needs is answered like any other: a refusal would bring it back for a day.
@@ -127,7 +127,7 @@ class Reception:
                         return dict(found[1] or {})
                     await asyncio.sleep(LOOK_SECONDS)
         except TimeoutError:
-            raise RefusedError(429, "not decided yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None
+            raise RefusedError(429, "no assignment yet", {"Retry-After": str(ACTION_AGAIN_MS)}) from None
 
     def _connection(self) -> str:
         connection = self._service.hubspot
@@ -148,7 +148,7 @@ class Reception:
 
     async def _keep(self, events: Sequence[Event]) -> None:
         if self._intake is None:
-            raise RefusedError(404, "this process only works")
+            raise RefusedError(404, "this process is a worker and takes no webhooks")
         if not self._bucket.take():  # only now: what strangers send must not use up what the platforms may
             raise RefusedError(429, "too many requests", {"Retry-After": "1"})
         if events:
@@ -166,8 +166,8 @@ class Reception:
         try:
             reason = await asyncio.to_thread(guarding.not_in_force, self._service)
         except Exception as error:  # noqa: BLE001 - whatever keeps the store from answering
-            reason = f"the control store does not answer: {type(error).__name__}"
-        reasons = [reason, *(one.trouble or (None if one.alive else "a worker has ended") for one in self._workers)]
+            reason = f"the control store is not available: {type(error).__name__}"
+        reasons = [reason, *(one.trouble or (None if one.alive else "a worker has stopped") for one in self._workers)]
         told = [one for one in dict.fromkeys(reasons) if one]
         return JSONResponse({"ready": not told, "reasons": told}, status_code=503 if told else 200)
 
@@ -199,10 +199,10 @@ async def _or_refusal(answer: Answer, request: Request, platform: str) -> Respon
     except MalformedError as error:
         status, reason, headers = 400, str(error), {}
     except FullError:
-        status, reason, headers = 503, "too many deliveries wait", {"Retry-After": "2"}
+        status, reason, headers = 503, "queue full", {"Retry-After": "2"}
     except Exception as error:  # noqa: BLE001 - the outer edge: what is not on disk must come again
         tell("not_kept", level=logging.ERROR, platform=platform, error=type(error).__name__)
-        status, reason, headers = 503, "not kept", {"Retry-After": "2"}
+        status, reason, headers = 503, "not saved", {"Retry-After": "2"}
     tell("refused", level=logging.WARNING, platform=platform, status=status, reason=reason)
     return PlainTextResponse(reason, status_code=status, headers=headers)
 

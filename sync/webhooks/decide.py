@@ -1,4 +1,4 @@
-"""Traits, segment and persona of a few persons at a time: the expressions of the batch, on an engine in memory.
+"""Real-time classification: traits, segment and persona of a few people, with the batch expressions.
 
 What decides between sources has a form for one person that decides the same (`segmenter.assign.decide`).
 """

@@ -1,4 +1,4 @@
-"""Wanted minus shown for the contacts of a few persons: what `sync.plan.diff` decides for all, without its tables.
+"""Real-time diff: wanted minus current values for a few people; `sync.plan.diff` for one contact.
 
 Pure. A test holds both to the same answers.
 """
@@ -63,5 +63,5 @@ def changes_of(
 def blocked(row: Row, consent: str, target: Target) -> str | None:
     """Return why nothing may be written to a contact, None where it may."""
     if row["email"] is None and target.needs_email:
-        return "no e-mail address"
+        return "no email address"
     return None if consent in target.consents else f"consent: {consent}"

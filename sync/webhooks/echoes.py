@@ -1,4 +1,4 @@
-"""Events that tell us what we know: our own writes coming back, and what was read already. They cause no work.
+"""Echo suppression: events caused by our own writes, or already pulled, are ignored.
 
 What we wrote is known from the ledger, what a contact showed besides from when it was last read; an event is an echo
 only when every value that it tells is known in one of these ways.

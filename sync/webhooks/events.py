@@ -1,4 +1,4 @@
-"""The bodies that platforms deliver, as events of the inbox. Pure.
+"""Parsing of webhook bodies into inbox events. Pure.
 
 An event's key is the same for each of its deliveries: HubSpot's event ids are not unique, Mailchimp gives none
 (PLATFORMS: webhooks), so several parts make it. What a platform sends beyond what is known here is let pass.
@@ -43,9 +43,9 @@ def hubspot_events(body: bytes, connection: str) -> list[Event]:
     """
     rows = _json(body)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise MalformedError("the body is no list of events")
+        raise MalformedError("the body is not a list of events")
     if len(rows) > EVENTS_PER_DELIVERY:
-        raise MalformedError(f"the body holds more than {EVENTS_PER_DELIVERY} events")
+        raise MalformedError(f"the body contains more than {EVENTS_PER_DELIVERY} events")
     return [event for row in rows if (event := _hubspot_event(row, connection)) is not None]
 
 
@@ -87,7 +87,7 @@ def _contact_ids(row: Mapping[str, Any], kind: str) -> list[str]:
         named = [row.get("objectId"), row.get("fromObjectId")]
     ids = [str(one) for one in named if isinstance(one, int | str) and RECORD_ID.fullmatch(str(one))]
     if not ids:
-        raise MalformedError("an event names no contact")
+        raise MalformedError("an event has no contact")
     return list(dict.fromkeys(ids))
 
 
@@ -107,9 +107,9 @@ def hubspot_action(body: bytes, connection: str) -> Event:
     row = _json(body)
     about, callback = (row.get("object"), row.get("callbackId")) if isinstance(row, dict) else (None, None)
     if not isinstance(about, dict) or not isinstance(callback, str) or not callback:
-        raise MalformedError("the body is no call of a workflow action")
+        raise MalformedError("the body is not a workflow action call")
     if str(about.get("objectType", "CONTACT")).upper() not in {"CONTACT", CONTACT_OBJECT}:
-        raise MalformedError("the workflow action is about no contact")
+        raise MalformedError("the workflow action has no contact")
     ids = _contact_ids(about, "action")
     key = _key("action", connection, [callback, ids[0]])
     # an answer is worth nothing later: such a call is not put in the order of other events
@@ -140,7 +140,7 @@ def mailchimp_events(body: bytes, connections: Mapping[str, str]) -> list[Event]
         if (address := normalise_email(form.get(f"data.{name}"))) is not None
     ]
     if not addresses:
-        raise MalformedError("the event names no member")
+        raise MalformedError("the event has no contact")
     told = form.get("data.id") or form.get("data.new_id") or addresses[0]
     parts = [kind, told, form.get("data.old_id"), *addresses, form.get("fired_at"), form.get("data.action")]
     shows = {
@@ -155,7 +155,7 @@ def _form(body: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError as error:
-        raise MalformedError("the body is no form") from error
+        raise MalformedError("the body is not form data") from error
     return {IN_BRACKETS.sub(r".\1", name): value for name, value in pairs}
 
 
@@ -172,7 +172,7 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:  # a text that is no UTF-8 is a ValueError too
-        raise MalformedError("the body is no JSON") from error
+        raise MalformedError("the body is not JSON") from error
 
 
 def _key(platform: str, connection: str, parts: Sequence[Any]) -> str:

@@ -1,4 +1,4 @@
-"""Whom events are about: their contacts on all platforms, read fresh, and who they are.
+"""Fetch of the contacts behind events from all platforms, with identity resolution.
 
 The identity map decides together with what the platforms show now, as in a pull (`sync.pull.identities`); here the
 contacts come from the platforms and not from the warehouse. What no platform can be asked for (a file's contacts)

@@ -1,4 +1,4 @@
-"""The guardrails of the service: what would be a breach in a plan stops the contacts that would make it one.
+"""Guardrails of the webhook service: contacts that would breach a daily limit are held back.
 
 A plan sees everybody at once, the service a few at a time; so it looks back over a day of its own work. Contacts that
 showed nothing of ours yet do not count, as in a plan.
@@ -37,8 +37,8 @@ def held_back(service: Service, changes: Sequence[Change], now: datetime) -> dic
         count = done[f"{kind} {connection}"] + len(persons)
         if count > most:
             reason = (
-                f"guardrail max_{kind}: within a day {count} contacts of {connection} would be {kind}, at most {most} "
-                "may; look at `personasync plan`, then `personasync inbox --retry`"
+                f"guardrail max_{kind}: {count} contacts of {connection} would be {kind} within a day, "
+                f"the limit is {most}; check `personasync plan`, then run `personasync inbox --retry`"
             )
             found |= dict.fromkeys(persons, reason)
     return found

@@ -1,4 +1,4 @@
-"""A group of contacts on its way: read fresh, who they are, their persona, and what both platforms shall show.
+"""Event handler: fetch, identify, classify and push a group of contacts.
 
 Nothing here is remembered between groups but in the control store, and each step may be done again: who is killed
 between two of them leaves contacts that are read anew and found to show what they shall.
@@ -89,7 +89,7 @@ class Handler:
             busy = {person for person in wanted if f"person {person}" not in held}
             for one in work:
                 if busy & persons_of[one.contact]:
-                    handled.later[one.contact] = "another worker is at this person"
+                    handled.later[one.contact] = "another worker is processing this person"
             decisions = self._push(gathered, wanted - busy, persons_of, handled)
             self._erase(work, gathered)
         finally:
@@ -176,8 +176,8 @@ class Handler:
             member = MEMBER if (name, key, what) in groups else None
             present = member if kind == "group" else shown[name, key].get(what)
             took = (present or None) == (change.after or None)
-            outcome = Outcome(change, "applied", "It was seen on the platform afterwards.", "seen")
-            lost = Outcome(change, "rejected", "The run ended before this took effect.", "interrupted")
+            outcome = Outcome(change, "applied", "Confirmed by reading it back from the platform.", "seen")
+            lost = Outcome(change, "rejected", "Not applied: the run ended first.", "interrupted")
             open_runs.setdefault(noted.run_id, []).append(outcome if took else lost)
         for run_id, outcomes in open_runs.items():
             self._service.control.ledger.settle(run_id, outcomes)

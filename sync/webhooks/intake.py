@@ -1,4 +1,4 @@
-"""Deliveries on their way to the disk: one commit for all that came within the same few milliseconds.
+"""Webhook intake: group commit of events to the inbox.
 
 The event loop hands events to one thread, which keeps them and then tells the loop; so no delivery is answered before
 it is safe, and the loop never waits for a disk.

@@ -1,4 +1,4 @@
-"""How much a stranger may ask of us: bytes, seconds and requests."""
+"""Request limits of the webhook service: body size, time and rate."""
 
 from __future__ import annotations
 
@@ -61,5 +61,5 @@ async def body_of(request: Request, *, most: int, seconds: float = BODY_SECONDS)
     except TimeoutError:
         raise RefusedError(408, "too slow", {"Connection": "close"}) from None
     except ClientDisconnect:
-        raise RefusedError(400, "broke off") from None
+        raise RefusedError(400, "interrupted") from None
     return bytes(read)

@@ -1,4 +1,4 @@
-"""What the service says: one line an event, key=value, identifiers and never an address or a secret."""
+"""Logging of the webhook service: one key=value line per event, no addresses or secrets."""
 
 from __future__ import annotations
 

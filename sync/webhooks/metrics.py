@@ -1,4 +1,4 @@
-"""What /metrics shows, in Prometheus' words."""
+"""Prometheus metrics of the webhook service."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.deliveries = Counter(
             "personasync_deliveries",
-            "Deliveries by platform and answer.",
+            "Webhook requests by platform and response.",
             ["platform", "status"],
             registry=self.registry,
         )
-        self.events = Counter("personasync_events", "New events that were kept.", registry=self.registry)
-        self.settled = Counter(
-            "personasync_settled", "Events by what became of them.", ["state"], registry=self.registry
-        )
+        self.events = Counter("personasync_events", "New events saved.", registry=self.registry)
+        self.settled = Counter("personasync_settled", "Events by result.", ["state"], registry=self.registry)
         self.changes = Counter(
             "personasync_changes", "Changes by connection and outcome.", ["connection", "state"], registry=self.registry
         )
         self.pushed = Histogram(
             "personasync_event_to_pushed_seconds",
-            "From the arrival of a contact's oldest event to the push on all platforms.",
+            "Seconds from a contact's oldest event to the push on all platforms.",
             buckets=SECONDS,
             registry=self.registry,
         )
-        self._waiting = Gauge("personasync_contacts_waiting", "Contacts that wait.", registry=self.registry)
-        self._parked = Gauge("personasync_contacts_parked", "Contacts that nobody tries.", registry=self.registry)
+        self._waiting = Gauge("personasync_contacts_waiting", "Contacts in the queue.", registry=self.registry)
+        self._parked = Gauge(
+            "personasync_contacts_parked", "Contacts set aside after failures (dead letters).", registry=self.registry
+        )
         self._oldest = Gauge(
-            "personasync_oldest_event_age_seconds", "Age of the oldest event that waits.", registry=self.registry
+            "personasync_oldest_event_age_seconds", "Age of the oldest queued event.", registry=self.registry
         )
         self._used = Gauge(
-            "personasync_budget_used", "Of the account's limit, in use.", ["connection"], registry=self.registry
+            "personasync_budget_used", "Used part of the account's rate limit.", ["connection"], registry=self.registry
         )
-        self._limit = Gauge("personasync_budget_limit", "The account's limit.", ["connection"], registry=self.registry)
+        self._limit = Gauge(
+            "personasync_budget_limit", "The account's rate limit.", ["connection"], registry=self.registry
+        )
 
     def page(self, service: Service, now: datetime) -> bytes:
         """Return the page, with the inbox and the budgets as they are."""

@@ -1,4 +1,4 @@
-"""The process: uvicorn in front, intake and workers behind, started and stopped in the right order."""
+"""The server process: uvicorn, intake and workers, with ordered startup and shutdown."""
 
 from __future__ import annotations
 
@@ -185,6 +185,6 @@ def listen(host: str, port: int) -> socket.socket:
             raise
     except OSError as error:
         raise FixSettingsError(
-            f"Nothing can listen at {host} port {port}: {error.strerror}.", mend="Look at [serve] host and port."
+            f"Can't listen on {host} port {port}: {error.strerror}.", mend="Check [serve] host and port."
         ) from error
     return listening

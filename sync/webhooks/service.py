@@ -1,4 +1,4 @@
-"""What the service works with: the workspace, the control store and the platforms. Never the warehouse."""
+"""Context of the webhook service: workspace, control store and platforms, never the warehouse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sync.workspace.secrets import resolve_secret
 from sync.workspace.settings import MAIN, Workspace, load_workspace
 
 PERSONAS_HOLD = timedelta(minutes=10)
-NO_SECTION = "Add [serve] to personasync.toml; docs/how-to/deploy-webhooks.md shows one."
+NO_SECTION = "Add [serve] to personasync.toml; see docs/how-to/deploy-webhooks.md."
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ def open_service(directory: Path, *, now: Callable[[], datetime], environment: M
     """
     workspace = load_workspace(directory)
     if workspace.serve is None:
-        raise FixSettingsError(f"{MAIN} has no section [serve].", mend=NO_SECTION)
+        raise FixSettingsError(f"{MAIN} has no [serve] section.", mend=NO_SECTION)
     secrets = _secrets(workspace, workspace.serve, environment)
     control = open_control(workspace.state_url.reveal(), now=now)
     service = Service(workspace, workspace.serve, secrets, load_manifest(), control, now, environment)
     try:
         if len(service._of("hubspot")) > 1:  # noqa: SLF001 - of this module
             raise FixSettingsError(
-                "The service can't tell two HubSpot connections apart.", mend="Serve each from a workspace of its own."
+                "The webhook service supports one HubSpot connection only.", mend="Use a separate workspace for each."
             )
         yield service
     finally:
@@ -146,7 +146,7 @@ def _secrets(workspace: Workspace, settings: ServePart, environment: Mapping[str
             tell(
                 "no_secret",
                 level=logging.WARNING,
-                reason=f"Mailchimp's deliveries are refused until it is there. {error}",
+                reason=f"Mailchimp webhooks are rejected until it is set. {error}",
             )
             return NO_SECRET
 

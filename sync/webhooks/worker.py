@@ -1,4 +1,4 @@
-"""The worker: takes contacts from the inbox, a group at a time, and never gives one up without saying why."""
+"""The inbox worker: processes groups of contacts, with retries and dead letters."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ class Worker:
         """Leave out contacts during which workers ended again and again without saying why."""
         deadly = {one.contact for one in claimed if one.tries > self._service.settings.tries}
         if deadly:
-            self._park(deadly, f"workers ended {self._service.settings.tries} times while they were at it")
+            self._park(deadly, f"the worker crashed {self._service.settings.tries} times on this contact")
         return [one for one in claimed if one.contact not in deadly]
 
     def _try(self, handler: Handler, claimed: Sequence[Claimed]) -> None:

@@ -1,4 +1,4 @@
-"""What can be wrong between the three files and plugin.toml: connections, their keys, and names on platforms."""
+"""Cross-checks of the workspace files with plugin.toml: connections, keys, and platform field names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
         facts = manifest.connectors.get(part.connector)
         if facts is None:
             listed = ", ".join(sorted(manifest.connectors))
-            message = f"there is no connector {part.connector!r}; known: {listed}."
+            message = f"unknown connector {part.connector!r}; known: {listed}."
             raise _wrong(path, (*place, "connector"), message)
         _check_keys(path, place, part, facts)
     for name, trait in main.traits.items():
@@ -41,12 +41,10 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: Connector
         if not isinstance(value, str):
             raise _wrong(path, (*place, key), f"{key!r} must be text in quotes.")
         if "://" in value and (what := credentials_in(value)):
-            told = (
-                f"the address in {key!r} holds {what}; put the secret where {facts.secret or 'a reference'!r} points."
-            )
+            told = f"the URL in {key!r} contains {what}; put the secret where {facts.secret or 'a reference'!r} points."
             raise _wrong(path, (*place, key), told)
         if key in facts.choices and value not in facts.choices[key]:
-            raise _wrong(path, (*place, key), f"{value!r} is none of {', '.join(facts.choices[key])}.")
+            raise _wrong(path, (*place, key), f"{value!r} is not one of {', '.join(facts.choices[key])}.")
     if facts.secret:
         at = at_line(path.name, read_text(path), (*place, facts.secret))
         check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
@@ -55,7 +53,7 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: Connector
 def credentials_in(address: str) -> str:
     """Return what of an address may be a secret, in words; "" where there is nothing. The value is not repeated."""
     if userinfo_of(address):
-        return "a user or a password"
+        return "a user name or password"
     return "a query" if "?" in address else "a fragment" if "#" in address else ""
 
 
@@ -87,13 +85,15 @@ def _bad_target(target: object, facts: ConnectorFacts) -> str:
     if not isinstance(target, str) or not target:
         return f"the name of a {facts.title} field must be text in quotes."
     if "merge_fields" in facts.limits and len(target) > MERGE_TAG_LENGTH:
-        return f"{target!r} has {len(target)} characters, a {facts.title} merge tag at most {MERGE_TAG_LENGTH}."
+        return (
+            f"{target!r} has {len(target)} characters; a {facts.title} merge tag can have at most {MERGE_TAG_LENGTH}."
+        )
     return ""
 
 
 def _taken(taken: dict[tuple[str, str], str], connection: str, target: str) -> str:
     owner = taken.get((connection, target))
-    return f"{target!r} on {connection!r} is used by {owner} already; choose another name." if owner else ""
+    return f"{target!r} on {connection!r} is already used by {owner}; choose another name." if owner else ""
 
 
 def _wrong(path: Path, place: Place, message: str) -> FixSettingsError:

@@ -1,4 +1,4 @@
-"""experiments.toml: read and checked, and extended by `experiment create`. Optional: a workspace may have none."""
+"""The optional experiments.toml: read, validated, and extended by `experiment create`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,45 @@ import re
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from connectors.errors import FixSettingsError
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
 from segmenter.rules.segments import Segment
-from sync.workspace.schema import ExperimentPart, ExperimentsFile
+from sync.workspace.schema import Part, Slug
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
-HEAD = "# Experiments of this workspace. `personasync experiment create` adds one; change nothing but `ends` later.\n"
+HEAD = "# Experiments of this workspace. `personasync experiment create` adds one. Later, change only `ends`.\n"
+
+
+class ExperimentPart(Part):
+    """[experiments.NAME], written by `personasync experiment create`. After the start, change only `ends`."""
+
+    arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
+    holdout: float = Field(default=0.0, description="Share of the people who get no email (holdout).")
+    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Different holdout shares by persona.")
+    personas: tuple[Slug, ...] = Field(default=(), description="Personas that take part; empty for all.")
+    metric: Literal["clicked", "ordered", "opened"] = Field(
+        default="clicked", description="Primary metric, chosen before the start."
+    )
+    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.01, description="Minimum detectable effect: 0.01 is one percentage point."
+    )
+    generic: tuple[Slug, ...] = Field(default=(), description="Variants that get the fallback copy in all fields.")
+    placebo: tuple[Slug, ...] = Field(default=(), description="Variants that get the copy of a random persona.")
+    salt: str = Field(description="Salt of the assignment hash.")
+    begins: datetime = Field(description="UTC.")
+    ends: datetime | None = Field(default=None, description="Planned end; results before it are interim.")
+
+
+class ExperimentsFile(Part):
+    """experiments.toml."""
+
+    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)
 
 
 def load_experiments(
@@ -51,7 +80,7 @@ def _check_names(one: Experiment, personas: Collection[str], taken: Collection[s
             raise DefinitionError(f"there is no persona {slug!r}; personas.toml has: {listed}", where=where)
     for group in one.groups.values():
         if group in taken:
-            raise DefinitionError(f"its group {group!r} has the name of another one", where=where)
+            raise DefinitionError(f"its group {group!r} has the same name as another group", where=where)
 
 
 def _experiment(name: str, part: ExperimentPart) -> Experiment:
@@ -105,7 +134,7 @@ def with_experiment(text: str, one: Experiment) -> str:
         FixSettingsError: There is one of that name.
     """
     if re.search(rf"^\[experiments\.{re.escape(one.name)}\]", text, flags=re.MULTILINE):
-        raise FixSettingsError(f"There is an experiment {one.name!r} already.", mend="Choose another name.")
+        raise FixSettingsError(f"An experiment named {one.name!r} already exists.", mend="Choose another name.")
     begin = text.rstrip() + "\n" if text.strip() else HEAD
     return begin + "\n" + as_toml(one)
 

@@ -1,4 +1,4 @@
-"""The published JSON Schemas of the workspace files, made from the shapes that also check them.
+"""JSON Schemas of the workspace files, generated from the models that validate them.
 
 ``python -m sync.workspace.json_schema`` writes them anew; a test compares.
 """
@@ -10,8 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from sync.workspace.experiments import ExperimentsFile
 from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
-from sync.workspace.schema import ExperimentsFile, MainFile, PersonasFile, SegmentsFile
+from sync.workspace.schema import MainFile, PersonasFile, SegmentsFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "^(env|keyring|file):.+$"

@@ -1,4 +1,4 @@
-"""The one reader of plugin.toml: what the plugin is, as checked values."""
+"""Reader of plugin.toml, as validated values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connectors.records import FieldType
 
 
 class Facts(BaseModel):
-    """Part of plugin.toml; a key that nobody knows is an error."""
+    """Section of plugin.toml; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -29,7 +29,7 @@ class Plugin(Facts):
 
 
 class Scope(Facts):
-    """A permission that the plugin asks for, and the reason that `doctor` and the documents give."""
+    """An API scope that the plugin needs, with the reason."""
 
     name: str
     why: str
@@ -45,14 +45,14 @@ class DeclaredField(Facts):
 
 
 class WebhookFacts(Facts):
-    """Something that the platform shall tell the webhook service."""
+    """A webhook subscription."""
 
     type: str
     property: str = ""
 
 
 class ActionFacts(Facts):
-    """The action that HubSpot's workflows can run."""
+    """The custom workflow action of HubSpot."""
 
     uid: str
     name: str
@@ -98,7 +98,7 @@ class Manifest(Facts):
 
     @property
     def explaining(self) -> frozenset[str]:
-        """The fields on any platform that only tell why somebody has a persona, how surely and since when."""
+        """Fields that only explain an assignment: reason, confidence and date."""
         fields = (one for connector in self.connectors.values() for one in connector.fields)
         return frozenset(one.name for one in fields if one.role in EXPLAINING)
 

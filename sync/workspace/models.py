@@ -1,4 +1,4 @@
-"""Model files in ``.personasync/models``: the one in use, and every one that was tried."""
+"""Model files in ``.personasync/models``: the active one and all others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from segmenter.errors import DefinitionError
 from segmenter.traits.builtin import Catalogue
 
 FOLDER, IN_USE, TRIED = "models", "model.json", "tried"
-MEND = "Run `personasync fit` again, or remove the file to go on without a model."
+MEND = "Run `personasync fit` again, or delete the file to continue without a model."
 
 
 def save_model(state_dir: Path, file: ModelFile) -> Path:
@@ -49,10 +49,14 @@ def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:
     except DefinitionError as error:
         raise FixSettingsError(f"{error}.", mend=MEND) from error
     if not file.gate.passed:
-        raise FixSettingsError(f"{where}: this model was refused: {' '.join(file.gate.sentences)}", mend=MEND)
+        raise FixSettingsError(
+            f"{where}: this model did not pass validation: {' '.join(file.gate.sentences)}", mend=MEND
+        )
     changed = changed_traits(file, catalogue)
     if changed:
-        raise FixSettingsError(f"{where}: fitted on other traits than today's: {', '.join(changed)}.", mend=MEND)
+        raise FixSettingsError(
+            f"{where}: these traits changed since the model was fitted: {', '.join(changed)}.", mend=MEND
+        )
     return file
 
 

@@ -1,4 +1,4 @@
-"""proposals/NAME.toml: segments that `discover` proposes, for people to edit. NAME.labels.csv: who is in which."""
+"""Segment proposals of `discover`: proposals/NAME.toml to edit, NAME.labels.csv with the members."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def load(directory: Path, name: str) -> ProposalFile:
     path = path_of(directory, name)
     if not path.is_file():
         known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
-        raise FixSettingsError(f"There is no proposal {name!r}.", mend=f"{FOLDER} has: {known}.")
+        raise FixSettingsError(f"Proposal {name!r} not found.", mend=f"{FOLDER} has: {known}.")
     return read_toml(path, ProposalFile)
 
 
@@ -155,7 +155,7 @@ def accepted(directory: Path, name: str) -> dict[str, str]:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return dict(rows[1:])
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"The proposal {name!r} was not accepted: {error}.", mend=mend) from error
+        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {error}.", mend=mend) from error
 
 
 def form_of(directory: Path, name: str) -> Form | None:
@@ -198,11 +198,11 @@ def write_labels(path: Path, members: Iterable[tuple[str, int | str]]) -> None:
     path.write_text(text.getvalue(), "utf-8")
 
 
-HEAD = """\
-# Segments that `personasync discover` proposes. Give them names and titles; write what you would tell each (message):
-# segments with the same message become one. keep = false lets one go: its people stay unclassified.
-# Then: personasync discover --accept {name}
-"""
+HEAD = (
+    "# Segments proposed by `personasync discover`. Give them names and titles, and write a "
+    "message for each:\n# segments with the same message are merged. keep = false drops a "
+    "segment: its people stay unclassified.\n# Then run: personasync discover --accept {name}\n"
+)
 
 
 def _as_toml(file: ProposalFile) -> str:

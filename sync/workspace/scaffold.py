@@ -1,4 +1,4 @@
-"""What `init` writes: three commented files that validate, and the schemas that editors check them with."""
+"""Workspace scaffold of `init`: three commented files, and JSON Schemas for editors."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The three files of a workspace as people write them: their shape, and nothing else."""
+"""Pydantic models of the workspace files."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
@@ -15,7 +14,7 @@ from segmenter.traits.trait_families import Family
 
 def _no_scheme(name: str) -> str:
     if name == "mailto":
-        message = "this name is kept for addresses; choose another"
+        message = "this name is reserved; choose another"
         raise ValueError(message)
     return name
 
@@ -26,7 +25,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Part(BaseModel):
-    """Part of a file; a key that nobody knows is an error."""
+    """Section of a workspace file; unknown keys are errors."""
 
     # what people typed may be a secret in the wrong place: no error repeats it
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -34,7 +33,7 @@ class Part(BaseModel):
 
 def _is_zone(name: str) -> str:
     if name not in available_timezones():
-        message = f"there is no time zone {name!r}; write it like Europe/Berlin"
+        message = f"unknown time zone {name!r}; use a name like Europe/Berlin"
         raise ValueError(message)
     return name
 
@@ -42,21 +41,24 @@ def _is_zone(name: str) -> str:
 class WorkspacePart(Part):
     """[workspace]."""
 
-    name: str = Field(min_length=1, description="The company or brand.")
+    name: str = Field(min_length=1, description="Company or brand name.")
     engine: str = Field(
-        default="duckdb", description='Where data lie: "duckdb" (a file in .personasync), or an Ibis URL.'
+        default="duckdb", description='Where data are stored: "duckdb" (a file in .personasync), or an Ibis URL.'
     )
     state: str = Field(
         default="sqlite",
-        description='Where runs, plans and the ledger lie: "sqlite" (a file in .personasync), or a postgresql:// URL.',
+        description=(
+            'Where runs, plans and the change log are stored: "sqlite" (a file in .personasync), or '
+            "a postgresql:// URL."
+        ),
     )
     time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
-        default="UTC", description="Where hours of the day are told for people whose own time zone is not known."
+        default="UTC", description="Default time zone, for people whose own is unknown."
     )
 
 
 class OpenPart(BaseModel):
-    """Part of a file with keys that something else defines; they are checked where that is known."""
+    """Section with additional keys, which are checked elsewhere."""
 
     model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
 
@@ -84,70 +86,78 @@ class TraitPart(Part):
 
     connection: str | None = Field(default=None, min_length=1, description="The connection that has the property.")
     property: str | None = Field(
-        default=None, min_length=1, description="The platform's name of the property or merge field."
+        default=None, min_length=1, description="Name of the property or merge field on the platform."
     )
-    survey: str | None = Field(default=None, min_length=1, description="Instead of a property: the survey's name.")
-    item: str | None = Field(default=None, min_length=1, description="The item of the survey whose answer counts.")
+    survey: str | None = Field(default=None, min_length=1, description="Survey name, instead of a property.")
+    item: str | None = Field(default=None, min_length=1, description="Survey item whose answer is used.")
     type: Literal["number", "text", "boolean", "date"] = "text"
     meaning: str = ""
     family: Family | None = Field(
         default=None,
-        description="What it tells of a persona. Default: what the name tells of, else demographic; of a survey's item "
-        "psychographic. Cultural: language, market, holidays, stated preferences, nothing else.",
+        description=(
+            "Trait family, for persona cards. Default: derived from the name, else demographic; "
+            "psychographic for survey items. Cultural covers language, market, holidays and stated "
+            "preferences only."
+        ),
     )
     sensitive: bool = False
     words: dict[str, Annotated[float, Field(allow_inf_nan=False)]] = Field(
         default_factory=dict,
-        description='Of a number whose values are words: what each counts as, { "No" = 0, "Yes" = 1 }.',
+        description='Numeric value of each word, like { "No" = 0, "Yes" = 1 }.',
     )
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         told = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
         if told not in ({"connection", "property"}, {"survey", "item"}):
-            message = "a trait names either connection and property, or survey and item"
+            message = "a trait needs either connection and property, or survey and item"
             raise ValueError(message)
         if self.words and self.type != "number":
-            message = f"`words` are for numbers, and this is a {self.type}"
+            message = f'`words` need type = "number", but this trait has type {self.type}'
             raise ValueError(message)
         return self
 
 
 class GuardrailsPart(Part):
-    """[guardrails]: what stops an apply."""
+    """[guardrails]: limits that block an apply."""
 
-    max_changed: Share = Field(default=0.2, description="Largest share of contacts whose shown values change at once.")
-    max_removed: Share = Field(default=0.05, description="Largest share of contacts that lose a group at once.")
-    max_unclassified: Share = Field(default=0.8, description="Largest share of persons without a segment.")
-    max_data_age_hours: float = Field(default=48, gt=0, description="Oldest data that may decide.")
+    max_changed: Share = Field(default=0.2, description="Maximum share of contacts whose values change in one plan.")
+    max_removed: Share = Field(
+        default=0.05, description="Maximum share of contacts that lose a tag or list in one plan."
+    )
+    max_unclassified: Share = Field(default=0.8, description="Maximum share of people without a segment.")
+    max_data_age_hours: float = Field(default=48, gt=0, description="Maximum age of the data, in hours.")
     max_facts_age_days: float = Field(
-        default=30, gt=0, description="Older facts of a persona are named by `doctor`; they stop nothing."
+        default=30, gt=0, description="`doctor` warns about persona facts older than this; nothing is blocked."
     )
 
 
 class ClassifyPart(Part):
-    """[classify]: which sources say what a person is, in which order, and how sure they must be."""
+    """[classify]: sources of segment assignments, their order, and the confidence they need."""
 
     order: tuple[Literal["declared", "survey", "rules", "model"], ...] = Field(
         default=("declared", "survey", "rules", "model"),
-        description="The first source that answers decides; one that is left out is not asked.",
+        description=("Order of the sources; the first one with an answer decides. Omitted sources are not used."),
     )
-    declared: Slug | None = Field(default=None, description="The trait in which people say themselves what they are.")
-    min_confidence: Share = Field(default=0.6, description="Least probability of the best segment.")
-    min_margin: Share = Field(default=0.15, description="Least lead of its probability over the runner-up's.")
-    min_known: Share = Field(default=0.5, description="Least share of a model's traits that are known for the person.")
+    declared: Slug | None = Field(default=None, description="Trait with the self-declared segment.")
+    min_confidence: Share = Field(default=0.6, description="Minimum probability of the best segment.")
+    min_margin: Share = Field(default=0.15, description="Minimum lead over the runner-up's probability.")
+    min_known: Share = Field(
+        default=0.5, description="Minimum share of the model's traits that are known for the person."
+    )
     min_lead: Share = Field(
-        default=0.15, description="Least lead over the segment that a person is in, twice in a row, to change it."
+        default=0.15,
+        description="Minimum lead over the current segment, twice in a row, before it changes (hysteresis).",
     )
     tools: tuple[Slug, ...] | None = Field(
         default=None,
-        description="The typing tools that are asked, in this order; default: all, the one with most questions first.",
+        description="Typing tools to use, in this order. Default: all, most questions first.",
     )
     rest_days: float = Field(
-        default=7, ge=0, description="Nobody moves twice within so many days, unless they said so themselves."
+        default=7, ge=0, description="Minimum days between two segment changes, except self-declared ones."
     )
     expiry_days: float = Field(
-        default=90, gt=0, description="How long a segment is kept of which no source is sure any more."
+        default=90, gt=0, description="How long a segment is kept when no source confirms it any more."
     )
 
 
@@ -156,46 +166,48 @@ class ToolPart(Part):
 
     who: str = Field(
         default="true",
-        description="A condition over traits: whom the tool is asked about, such as orders_total = 0 for new leads. "
-        "Default: everybody who answered.",
+        description=(
+            "Who the tool classifies: a condition over traits, such as orders_total = 0 for new "
+            "leads. Default: everyone who answered."
+        ),
     )
 
 
 class ValuePart(Part):
-    """[value]: what an order earns and a contact costs, and which segments are worth pushing."""
+    """[value]: margin and contact cost for customer value, and which segments to push."""
 
     margin: float = Field(
-        default=1.0, gt=0, le=1, description="Share of an order that is earned; 1: values are revenue."
+        default=1.0, gt=0, le=1, description="Profit margin, as a share of the order; 1 if values are revenue."
     )
-    contact_cost: float = Field(default=0.0, ge=0, description="Of one contact of one person, in your currency.")
-    horizon_days: int = Field(default=365, ge=28, le=3650, description="How far values look ahead.")
-    discount: Share = Field(default=0.1, description="A year's interest: what comes later counts for less.")
+    contact_cost: float = Field(default=0.0, ge=0, description="Cost of one email to one person, in your currency.")
+    horizon_days: int = Field(default=365, ge=28, le=3650, description="Time horizon of the value forecast.")
+    discount: Share = Field(default=0.1, description="Annual discount rate.")
     focus: tuple[Slug, ...] | Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Push only these segments, or so many of the most valuable; default: all."
+        default=None, description="Push only these segments, or this number of the most valuable. Default: all."
     )
 
 
 class ConsentPart(Part):
-    """[consent]: who may be written to. The strictest consent over a person's contacts decides."""
+    """[consent]: which consent states are marketable. A person's strictest consent applies."""
 
     push: tuple[Consent, ...] = Field(
         default=("subscribed", "unknown"),
         description='"unknown" is a CRM contact who neither opted out nor is in the audience.',
     )
     individual: tuple[Consent, ...] = Field(
-        default=("subscribed",), description="Who may be shown values of their own; others get their persona's copy."
+        default=("subscribed",), description="Segments that may get individual values; others get their persona's copy."
     )
     persona: tuple[Consent, ...] = Field(
-        default=get_args(Consent), description="Who may be shown a persona's copy; others get the fallback."
+        default=get_args(Consent), description="Consent states that may get persona copy; others get the fallback."
     )
 
 
 class SensitivePart(Part):
-    """[sensitive]: what traits about health, religion, politics and the like may be used for. Nothing, by default."""
+    """[sensitive]: permitted use of sensitive traits (health, religion, politics). None by default."""
 
-    purpose: str = Field(default="", description="Why sensitive traits are needed, in words; counsel should know it.")
+    purpose: str = Field(default="", description="Purpose of processing sensitive traits; have counsel review it.")
     allow: tuple[Slug, ...] = Field(
-        default=(), description="The sensitive traits that may enter models and rules for this purpose."
+        default=(), description="Sensitive traits that models and rules may use for this purpose."
     )
 
     @model_validator(mode="after")
@@ -207,85 +219,99 @@ class SensitivePart(Part):
 
 
 class PersonalizePart(Part):
-    """[personalize]: how good a suggestion has to be, and what would be creepy."""
+    """[personalize]: limits of recommendations, and of values that may feel intrusive."""
 
     next_people: int = Field(
-        default=10, ge=1, description="Fewest people who bought both, before one suggests the other."
+        default=10,
+        ge=1,
+        description="Minimum number of people who bought both, before one is recommended for the other.",
     )
-    next_rest_days: int = Field(default=90, ge=0, description="What was bought within so many days is not suggested.")
+    next_rest_days: int = Field(
+        default=90, ge=0, description="Products bought within this many days are not recommended."
+    )
     creepy: Literal["warn", "fallback"] = Field(
         default="warn",
-        description='Values that read as if the reader was watched: "warn" shows them and says so, "fallback" shows '
-        "the persona's copy or the fallback instead. Sensitive ones are never shown without a purpose.",
+        description=(
+            'Values that may feel intrusive: "warn" shows them with a warning, "fallback" shows the '
+            "persona's copy or the fallback instead. Sensitive values are never shown without a "
+            "purpose."
+        ),
     )
     max_individual: int = Field(
-        default=4, ge=0, description="Most values of the reader's own in a mail: more reads like a file on somebody."
+        default=4, ge=0, description="Maximum number of individual values in one email; more may feel intrusive."
     )
     recent_days: float = Field(
-        default=3, ge=0, description="Naming back what was bought within so many days reads as being watched."
+        default=3, ge=0, description="Mentioning a purchase within this many days may feel intrusive."
     )
     min_times: int = Field(
-        default=2, ge=1, description="What was bought or looked at less often is chance, and not named back as theirs."
+        default=2, ge=1, description="Minimum number of purchases or views before a preference is mentioned."
     )
-    max_age_days: float = Field(
-        default=730, gt=0, description="What people did longer ago they have forgotten, or have changed since."
-    )
-    min_audience: int = Field(
-        default=20, ge=0, description="A segment of fewer people is skipped, since so few feel singled out."
-    )
+    max_age_days: float = Field(default=730, gt=0, description="Behavior older than this many days is not mentioned.")
+    min_audience: int = Field(default=20, ge=0, description="A segment with fewer people is skipped.")
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
         if self.recent_days >= self.max_age_days:
-            message = "recent_days must be below max_age_days: everything would be too fresh or too old"
+            message = "recent_days must be below max_age_days; otherwise no value can be shown"
             raise ValueError(message)
         return self
 
 
 class PrivacyPart(Part):
-    """[privacy]: what may be told of people."""
+    """[privacy]: smallest group that is reported."""
 
     min_group_shown: int = Field(
-        default=20, ge=0, description="Nothing is told of a group of fewer people, nor ever of fewer than ten."
+        default=20, ge=0, description="Groups with fewer people are not reported; never fewer than ten."
     )
 
 
 class ServePart(Part):
     """[serve]: the webhook service. Secrets are references, as in [connections.NAME]."""
 
-    host: str = Field(default="127.0.0.1", description="The address to listen at.")
-    port: int = Field(default=8080, ge=0, le=65535, description="0 picks a free one.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port; 0 picks a free one.")
     public_url: str = Field(
         default="",
         pattern=r"^(https?://[^\s?#@]+)?$",
-        description="Where platforms reach the service from outside: what HubSpot's signatures are made over.",
+        description="Public URL of the service, which HubSpot signs.",
     )
-    hubspot_secret: str = Field(default="", description="The HubSpot app's client secret.")
-    mailchimp_secret: str = Field(default="", description="The secret that Mailchimp showed when the webhook was made.")
+    hubspot_secret: str = Field(default="", description="Client secret of the HubSpot app.")
+    mailchimp_secret: str = Field(
+        default="", description="Signing secret that Mailchimp showed when the webhook was created."
+    )
     mailchimp_path: str = Field(
-        default="", description="A secret last part of Mailchimp's address, for a webhook that is not signed."
+        default="", description="Secret last part of the Mailchimp webhook URL, for unsigned webhooks."
     )
-    workers: int = Field(default=1, ge=0, le=16, description="Workers within the service; 0: `serve --worker` apart.")
-    body_bytes: int = Field(default=1_048_576, ge=1024, description="Largest body of a delivery.")
-    requests_per_second: int = Field(default=500, ge=1, description="Deliveries that are taken in a second.")
-    tries: int = Field(default=5, ge=1, description="Times that a contact is tried before it is parked.")
+    workers: int = Field(
+        default=1, ge=0, le=16, description="Number of workers in the service; 0 if `serve --worker` runs separately."
+    )
+    body_bytes: int = Field(default=1_048_576, ge=1024, description="Maximum body size of a webhook request.")
+    requests_per_second: int = Field(default=500, ge=1, description="Maximum webhook requests per second.")
+    tries: int = Field(default=5, ge=1, description="Attempts per contact before it is set aside as a dead letter.")
 
 
 class HoldoutPart(Part):
-    """[holdout]: people who are never mailed, so that the worth of all campaigns together can be told."""
+    """[holdout]: global holdout, never emailed, to measure the incremental value of all campaigns."""
 
-    share: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, description="Of all persons; 0.05 to 0.1 is usual.")
-    salt: str = Field(default="everybody", description="Another one draws other people; leave it once it is in use.")
+    share: Annotated[float, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="Share of all people; 0.05 to 0.1 is common."
+    )
+    salt: str = Field(default="everybody", description="Seed of the random holdout; don't change it once in use.")
 
 
 class ResultsPart(Part):
-    """[results]: what counts as an answer to a campaign."""
+    """[results]: attribution window, and machine opens."""
 
-    order_days: int = Field(default=7, ge=1, description="Orders up to so many days after a mail count.")
+    order_days: int = Field(
+        default=7, ge=1, description="Attribution window: orders within this many days after an email count."
+    )
     machine_open_seconds: float = Field(
         default=120,
         ge=0,
-        description="Opens so soon after sending count as a machine's where the platform does not tell; 0: none do.",
+        description=(
+            "Opens within this many seconds after sending count as machine opens where the platform "
+            "doesn't report them; 0 turns this off."
+        ),
     )
 
 
@@ -315,11 +341,15 @@ class SegmentPart(Part):
     title: str = ""
     rule: str = Field(
         default="false",
-        description="A condition over traits: orders_365d >= 3 and days_since_order < 60. Without it nobody is in the "
-        "segment by rule, only by what they say, by a survey or by a model.",
+        description=(
+            "A condition over traits: orders_365d >= 3 and days_since_order < 60. Without a rule, "
+            "people are assigned only by what they state, by a survey or by a model."
+        ),
     )
-    parent: Slug | None = Field(default=None, description="The segment that this one is a part of.")
-    priority: int | None = Field(default=None, description="Smaller is tried first; default: the order of the file.")
+    parent: Slug | None = Field(default=None, description="Parent segment.")
+    priority: int | None = Field(
+        default=None, description="Lower values are tried first. Default: the order in the file."
+    )
 
 
 class SegmentsFile(Part):
@@ -329,16 +359,14 @@ class SegmentsFile(Part):
 
 
 class PersonaPart(Part):
-    """[personas.SLUG]: who stands for a segment. All of it is invented by people; facts are kept elsewhere."""
+    """[personas.SLUG]: the profile of a persona, written by your team. Facts are stored elsewhere."""
 
     name: str
     segments: tuple[Slug, ...] = ()
     story: str = ""
-    hs_persona: str = Field(
-        default="", description="Its name among HubSpot's own personas, where it is called differently there."
-    )
-    quote: str = Field(default="", description="What the persona would say.")
-    picture: str = Field(default="", description="A file in the workspace, .png, .jpg or .svg, for the report's card.")
+    hs_persona: str = Field(default="", description="Name of the matching HubSpot persona, if different.")
+    quote: str = Field(default="", description="A quote of the persona.")
+    picture: str = Field(default="", description="Picture for the report: a .png, .jpg or .svg file in the workspace.")
     fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
         default_factory=dict,
         description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',
@@ -346,23 +374,23 @@ class PersonaPart(Part):
 
 
 class FieldPart(OpenPart):
-    """[fields.NAME]. Keys beside these are connections: the field's name there."""
+    """[fields.NAME]: a template field. Additional keys are connections, with the field's name there."""
 
     label: str = ""
     type: Literal["text", "url", "number", "date", "choice"] = "text"
-    fallback: str = Field(description="Shown for people without a persona, and for personas without copy of their own.")
+    fallback: str = Field(description="Shown to people without a persona, and for personas without their own copy.")
     trait: Slug | None = Field(
         default=None, description="The trait whose value is shown to the person; next_category and next_product too."
     )
     personalize: Literal["none", "persona", "individual"] | None = Field(
         default=None,
-        description="How personal it may get: the fallback for all, persona copy, or the trait. Default: as far as the "
-        "field goes.",
+        description=(
+            "Level of personalization: fallback for everyone, persona copy, or the individual trait. "
+            "Default: the highest the field allows."
+        ),
     )
-    options: tuple[str, ...] = Field(default=(), description="Of a choice: what may be shown.")
-    max_length: int = Field(
-        default=TEXT_BYTES, ge=1, le=TEXT_BYTES, description="Most characters that the template has room for."
-    )
+    options: tuple[str, ...] = Field(default=(), description="Options of a choice field.")
+    max_length: int = Field(default=TEXT_BYTES, ge=1, le=TEXT_BYTES, description="Maximum number of characters.")
 
     def targets(self) -> dict[str, str]:
         """Return the field's name on each connection."""
@@ -374,31 +402,3 @@ class PersonasFile(Part):
 
     personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
     fields: dict[Slug, FieldPart] = Field(default_factory=dict)
-
-
-class ExperimentPart(Part):
-    """[experiments.NAME]: `personasync experiment create` writes it; change nothing but `ends` once it has begun."""
-
-    arms: dict[Slug, float] = Field(description="Share of the people who are not held out, by arm; they sum to 1.")
-    holdout: float = Field(default=0.0, description="Share of the people who get no mail.")
-    holdouts: dict[Slug, float] = Field(default_factory=dict, description="Another holdout for some personas.")
-    personas: tuple[Slug, ...] = Field(default=(), description="Who takes part; empty: all personas.")
-    metric: Literal["clicked", "ordered", "opened"] = Field(
-        default="clicked", description="What decides; named before the start."
-    )
-    worth: Annotated[float, Field(gt=0, lt=1)] = Field(
-        default=0.01, description="The least rise of its rate worth knowing: 0.01 is one point."
-    )
-    generic: tuple[Slug, ...] = Field(default=(), description="Arms whose people get the fallback copy everywhere.")
-    placebo: tuple[Slug, ...] = Field(
-        default=(), description="Arms whose people get the copy of a persona drawn at random."
-    )
-    salt: str = Field(description="What the dealing hash starts with.")
-    begins: datetime = Field(description="UTC.")
-    ends: datetime | None = Field(default=None, description="Until then every look counts as an early one.")
-
-
-class ExperimentsFile(Part):
-    """experiments.toml."""
-
-    experiments: dict[Slug, ExperimentPart] = Field(default_factory=dict)

@@ -13,7 +13,7 @@ from connectors.secret import HIDDEN, Secret, remember
 
 KINDS = ("env", "keyring", "file")
 SERVICE = "personasync"
-HOW = "Write env:NAME, keyring:NAME or file:PATH"
+HOW = "Use env:NAME, keyring:NAME or file:PATH"
 COPY = "Copy the secret again, without quotes or invisible characters, and run `personasync doctor`."
 BOM = "\ufeff"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -33,7 +33,7 @@ def check_reference(reference: str, *, where: str) -> None:
     kind, colon, name = reference.partition(":")
     if not colon or kind not in KINDS or not name.strip():
         raise FixSettingsError(
-            f"{where} is no reference to a secret.", mend=f"{HOW}; a secret itself never belongs into the file."
+            f"{where} is not a reference to a secret.", mend=f"{HOW}; never put the secret itself into the file."
         )
 
 
@@ -60,7 +60,7 @@ def resolve_secret(
     if kind == "env":
         found, reason = environment.get(name), f"the environment variable {_shown(kind, name)} is not set"
     elif kind == "keyring":
-        found, reason = _from_keyring(name, where), f"the keyring has no {name!r} for the service {SERVICE!r}"
+        found, reason = _from_keyring(name, where), f"the keyring has no entry {name!r} for the service {SERVICE!r}"
     else:
         found, reason = _from_file(directory / name, where), f"the file {name} is missing or empty"
     value = (found or "").strip().removeprefix(BOM).strip()
@@ -139,7 +139,7 @@ def _from_keyring(name: str, where: str) -> str | None:
         return keyring.get_password(SERVICE, name)
     except KeyringError as error:
         raise CredentialError(
-            f"{where}: the keyring can't be asked.", mend="Use env:NAME or file:PATH instead."
+            f"{where}: the keyring is not available.", mend="Use env:NAME or file:PATH instead."
         ) from error
 
 
@@ -153,4 +153,4 @@ def _from_file(path: Path, where: str) -> str | None:
         return content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8")
     except UnicodeDecodeError:
         # its error holds the bytes, so it is not kept as the cause
-        raise CredentialError(f"{where}: the file {path.name} is no text in UTF-8.", mend="Save it as UTF-8.") from None
+        raise CredentialError(f"{where}: the file {path.name} is not UTF-8 text.", mend="Save it as UTF-8.") from None

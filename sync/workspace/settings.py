@@ -1,4 +1,4 @@
-"""The workspace: personasync.toml, segments.toml and personas.toml, read and checked as a whole."""
+"""The workspace: personasync.toml, segments.toml and personas.toml, read and validated together."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
     unknown = [name for name in purpose.allow if name not in known.traits and name not in NEXT]
     if unknown:
         at = at_line(path.name, read_text(path), ("sensitive", "allow"))
-        raise FixSettingsError(f"{at}: there is no trait {unknown[0]!r} to allow.", mend="Look for a typo.")
+        raise FixSettingsError(f"{at}: unknown trait {unknown[0]!r} in `allow`.", mend="Check for a typo.")
 
 
 def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:

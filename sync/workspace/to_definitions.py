@@ -1,4 +1,4 @@
-"""What the parts of the workspace files mean: the segmenter's definitions, made from what people wrote."""
+"""Conversion of workspace settings to the segmenter's definitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a TOML file into a checked shape; what is wrong is named with file, line and key."""
+"""TOML reader with validation; errors name file, line and key."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_toml(path: Path, shape: type[Shape]) -> Shape:
         return shape.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise FixSettingsError(
-            f"{path.name} is no valid TOML: {error}.", mend="Look at that line and the one above."
+            f"{path.name} is not valid TOML: {error}.", mend="Check that line and the one above."
         ) from error
     except ValidationError as error:
         told = [_sentence(path.name, text, shape, dict(found)) for found in error.errors(include_input=False)]
@@ -44,8 +44,8 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError as error:
-        mend = "Run `personasync init`, or name the folder with --workspace."
-        raise FixSettingsError(f"There is no {path.name} in {path.parent}.", mend=mend) from error
+        mend = "Run `personasync init`, or give the folder with --workspace."
+        raise FixSettingsError(f"{path.name} not found in {path.parent}.", mend=mend) from error
     except (OSError, UnicodeDecodeError) as error:
         raise FixSettingsError(f"{path.name} can't be read: {error}.", mend="Save it as UTF-8 text.") from error
 
@@ -85,7 +85,7 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
     if near:
         return f"unknown key {key!r}. Did you mean {near[0]!r}?"
-    return f"unknown key {key!r}. Known here: {', '.join(known)}." if known else f"unknown key {key!r}."
+    return f"unknown key {key!r}. Valid keys: {', '.join(known)}." if known else f"unknown key {key!r}."
 
 
 def _sentence(file: str, text: str, shape: type[BaseModel], found: Mapping[str, Any]) -> str:
@@ -97,9 +97,9 @@ def _sentence(file: str, text: str, shape: type[BaseModel], found: Mapping[str, 
     if found["type"] == "missing":
         return f"{at}: the key {key!r} is missing."
     if found["type"] == "string_pattern_mismatch" and "https?" in found["ctx"]["pattern"]:
-        return f"{at}: {key!r} must be an address such as https://hooks.shop.example, without user, password and query."
+        return f"{at}: {key!r} must be a URL such as https://hooks.shop.example, without user, password or query."
     if found["type"] == "string_pattern_mismatch":
-        return f"{at}: {key!r} must be lower-case letters, digits and _, with a letter in front, at most 40."
+        return f"{at}: {key!r} must be lower-case letters, digits and _, starting with a letter, at most 40 characters."
     message = found["msg"].removeprefix("Value error, ")
     return f"{at}: {key!r}: {message[:1].lower()}{message[1:]}."
 

@@ -1,4 +1,4 @@
-"""Typing tools in ``.personasync/tools``: one file each, by name; several stand side by side."""
+"""Typing tools in ``.personasync/tools``, one file per tool."""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
     """
     path = state_dir / FOLDER / f"{name}.json"
     if path not in _files(state_dir):
-        known = ", ".join(one.stem for one in _files(state_dir)) or "none yet; `personasync survey design` makes one"
-        raise FixSettingsError(f"There is no typing tool {name!r}.", mend=f"There are: {known}.")
+        known = (
+            ", ".join(one.stem for one in _files(state_dir)) or "none yet; create one with `personasync survey design`"
+        )
+        raise FixSettingsError(f"There is no typing tool {name!r}.", mend=f"Available: {known}.")
     return _read(path)
 
 
@@ -73,7 +75,7 @@ def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) ->
         if name not in known:
             raise FixSettingsError(
                 f"{MAIN}, {where}: there is no typing tool {name!r}.",
-                mend=f"There are: {', '.join(known) or 'none yet; `personasync survey design` makes one'}.",
+                mend=(f"Available: {', '.join(known) or 'none yet; create one with `personasync survey design`'}."),
             )
 
 
@@ -114,7 +116,7 @@ def _lacking(file: ToolFile, workspace: Workspace) -> str:
     traits = [q.trait for q in file.questions if q.trait not in workspace.catalogue.traits]
     segments = [name for name in file.segments if name not in {one.name for one in workspace.segments}]
     wanted = workspace.classify.tools
-    told = ["[classify] tools leaves it out"] if wanted is not None and file.name not in wanted else []
+    told = ["not listed in [classify] tools"] if wanted is not None and file.name not in wanted else []
     told += [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []
     told += [f"segments.toml lacks {segments[0]!r}"] if segments else []
     return "; ".join(told)
@@ -131,5 +133,5 @@ def _read(path: Path) -> ToolFile:
             return read_tool(file.read(LARGEST_FILE + 1), where=where)
     except DefinitionError as error:
         raise FixSettingsError(
-            f"{error}.", mend="Make it again with `personasync survey`, or remove the file."
+            f"{error}.", mend="Create it again with `personasync survey`, or delete the file."
         ) from error

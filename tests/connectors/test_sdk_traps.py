@@ -32,7 +32,7 @@ OpenMailchimp = Callable[..., Mailchimp]
 def test_s4_a_slash_in_an_id_reaches_no_other_path(sandbox: Sandbox, open_mailchimp: OpenMailchimp) -> None:
     change = Change("email", "x/actions/delete-permanent", "p", "x@people.test", "field", "PERSONA", None, "a")
 
-    with pytest.raises(FixSettingsError, match="nothing that personasync may ask"):
+    with pytest.raises(FixSettingsError, match="not an allowed Mailchimp request"):
         list(open_mailchimp().push([change]))
 
     assert [one for one in sandbox.journal.entries if one.write] == []
@@ -64,7 +64,7 @@ def test_another_sdk_under_the_name_of_mailchimps_is_refused_at_once(
 ) -> None:
     monkeypatch.setattr(mailchimp_api, "installed", lambda _name: "3.0.81")
 
-    with pytest.raises(FixSettingsError, match=r"Only 3\.0\.80 is known to work"):
+    with pytest.raises(FixSettingsError, match=r"Install version 3\.0\.80"):
         open_mailchimp()
 
 

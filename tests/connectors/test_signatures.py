@@ -318,7 +318,7 @@ def test_a_workflow_action_must_be_signed_for_its_address() -> None:
         }
     )
 
-    with pytest.raises(SignatureError, match="accepted here"):
+    with pytest.raises(SignatureError, match="accepted HubSpot"):
         check_hubspot(
             message.headers,
             method="POST",

@@ -171,12 +171,12 @@ def _under_fault(
         _set_faults(stage, [asdict(fault)])
         status = stage.command(list(scene.command))
         verdict.error_points += 1
-        if status == STUCK or "Traceback" in stage.said or "did not foresee" in stage.said:
+        if status == STUCK or "Traceback" in stage.said or "Unexpected error" in stage.said:
             verdict.stuck.append(f"{where}: ended with {status}: {stage.said[-300:]}")
         _set_faults(stage, [])
         if status != 0:
             again = stage.command(list(scene.command))
-            if again != 0 and "was applied already" not in stage.said:
+            if again != 0 and "was already applied" not in stage.said:
                 verdict.stuck.append(f"{where}: {status}, and again {again}: {stage.said[-300:]}")
                 return
         tables = stage.tables()

@@ -191,7 +191,7 @@ def _recovered(stage: Stage, scene: Scene, expected: Expected, where: str, verdi
 
 def _done_already(said: str) -> bool:
     """A plan that was applied to its end just before the kill says so, and that is well."""
-    return "was applied already" in said
+    return "was already applied" in said
 
 
 def examine(stage: Stage, scene: Scene, *, share: float, offset: int, errors: float) -> Verdict:

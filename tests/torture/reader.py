@@ -169,7 +169,8 @@ def stale(shown: Mapping[Key, Record], known: Ours, gone: Collection[Key]) -> li
 
 
 def _wanted(connection: str, segment: str, persona: str, copy: Mapping[str, str]) -> dict[str, str]:
+    shown = persona or "unclassified"
     if connection == "email":
-        return {"PERSONA": persona, "PS_HEAD": copy["headline"], "PS_OFFER": copy["offer"]}
+        return {"PERSONA": shown, "PS_HEAD": copy["headline"], "PS_OFFER": copy["offer"]}
     texts = {f"personasync_{name}": text for name, text in copy.items()}
-    return {"personasync_persona": persona, "personasync_segment": segment, **texts}
+    return {"personasync_persona": shown, "personasync_segment": segment, **texts}

@@ -36,6 +36,7 @@ from sync.clock import now
 from sync.ops.demo import make_workspace
 
 COMMANDS: Any = importlib.import_module("sync.cli.main")  # the package's attribute of that name is a function
+OPTIONS: Any = importlib.import_module("sync.cli.options")  # where commands take their clock from
 PEOPLE = 14
 PATIENCE = 90.0  # seconds after which a command is stuck
 LEFT_OUT = {"__main__", "antigravity", "this"}
@@ -160,7 +161,7 @@ class Stage:
         """Run a command in a fork; return its exit status, `KILLED` or `STUCK`."""
 
         def work() -> int:
-            COMMANDS.now = lambda: now() + self.ahead
+            OPTIONS.now = lambda: now() + self.ahead
             status: int = COMMANDS.run([*arguments, "--workspace", str(self.workspace), "--json"])
             return status
 

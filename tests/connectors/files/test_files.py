@@ -216,7 +216,7 @@ def test_files_are_only_read(open_files: Open) -> None:
     with pytest.raises(ContractError):
         list(shop.push([change]))
     assert {finding.state for finding in shop.check()} == {"warn"}
-    with pytest.raises(FixSettingsError, match="names no file"):
+    with pytest.raises(FixSettingsError, match="has no file"):
         open_files()
 
 

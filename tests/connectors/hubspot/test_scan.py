@@ -229,7 +229,7 @@ def test_silence_about_a_contact_is_no_answer(sandbox: Sandbox, state: HubSpotSt
     sandbox.journal.faults[:] = [Fault(kind="idle", match="/batch/read", times=99)]
 
     assert set(active(rows)) == set(ids)
-    with pytest.raises(ContractError, match="does not say"):
+    with pytest.raises(ContractError, match="does not report"):
         read_on(hubspot, "contacts")
 
 

@@ -266,11 +266,11 @@ def test_a_refused_connection_is_told_as_one(open_mailchimp: Open) -> None:
 def test_wrong_settings_are_told(sandbox: Sandbox, open_mailchimp: Open) -> None:
     with pytest.raises(CredentialError, match="no API key"):
         open_mailchimp(api_key="")
-    with pytest.raises(FixSettingsError, match="names no audience"):
+    with pytest.raises(FixSettingsError, match="has no audience"):
         open_mailchimp(audience="")
-    with pytest.raises(CredentialError, match="data centre"):
+    with pytest.raises(CredentialError, match="data center"):
         open_mailchimp(api_key="abc", base_url="")
-    with pytest.raises(FixSettingsError, match="not a host"):
+    with pytest.raises(FixSettingsError, match="not an allowed host"):
         open_mailchimp(base_url="https://evil.example/3.0")
     wrong = {finding.check: finding.state for finding in open_mailchimp(audience="nope").check()}
     fine = {finding.check: finding.state for finding in open_mailchimp().check()}

@@ -144,7 +144,7 @@ def test_a_full_audience_and_a_long_tag_are_told_before_anything_is_made(
         open_mailchimp().missing([FieldDefinition("PERSONALITY", "P", "text")], [])
     for number in range(26):
         state.add_merge_field(AUDIENCE, f"X{number}", name=f"X {number}")
-    with pytest.raises(FixSettingsError, match="29 of 30 merge fields; no room for PERSONA, PS_HEAD"):
+    with pytest.raises(FixSettingsError, match="29 of 30 merge fields: no room for PERSONA, PS_HEAD"):
         open_mailchimp().missing(FIELDS, [])
 
     assert [one for one in sandbox.journal.entries if one.write] == []
@@ -275,14 +275,14 @@ def test_every_operation_of_a_job_counts_by_itself() -> None:
     ],
 )
 def test_nothing_can_subscribe_archive_delete_or_send(method: str, path: str) -> None:
-    with pytest.raises(FixSettingsError, match="nothing that personasync may ask"):
+    with pytest.raises(FixSettingsError, match="not an allowed Mailchimp request"):
         endpoint_of(method, path)
 
 
 def test_a_field_that_is_not_ours_is_never_written(state: MailchimpState, mailchimp: Mailchimp) -> None:
     state.add_member(AUDIENCE, "ada@people.test")
 
-    with pytest.raises(FixSettingsError, match="Not ours to write: FNAME"):
+    with pytest.raises(FixSettingsError, match="Not owned by personasync: FNAME"):
         pushed(mailchimp, field(people(mailchimp)[0], "Eve", "FNAME"))
 
 

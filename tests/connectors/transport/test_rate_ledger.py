@@ -109,7 +109,7 @@ def test_the_days_last_request_stops_the_run_before_the_platform_does() -> None:
     with window.turn():
         pass
 
-    with pytest.raises(RateLimitError, match="of today are used up") as caught, window.turn():
+    with pytest.raises(RateLimitError, match="daily request limit is reached") as caught, window.turn():
         pass
     assert caught.value.daily
 

@@ -55,7 +55,7 @@ def test_the_smallest_change_of_one_trait_is_told_in_words() -> None:
     flip = smallest_flip({"orders": 3.0, "spent": 60.0, "country": "it"}, MODEL)
 
     # b leads from orders = 4 - .6 = 3.4 on; a count goes to the next whole number, which is a third more
-    assert str(flip) == "the model would say b if orders were 4 instead of 3"
+    assert str(flip) == "the model would assign b if orders were 4 instead of 3"
 
 
 numbers = st.floats(-20, 200)

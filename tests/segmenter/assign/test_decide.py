@@ -149,10 +149,10 @@ def test_what_people_say_is_a_segment_or_a_persona_by_any_of_its_names() -> None
     said = {text: decide({"says": text}, definitions, None, NOON) for text in ("LONG gone", "rita", "Rita", " hikers ")}
 
     assert [row["segment"] for row in said.values()] == ["lapsed", "champions", "champions", "hikers"]
-    assert said["rita"]["reasons"] == "said so: says is rita"
+    assert said["rita"]["reasons"] == "self-declared: says is rita"
     assert (said["rita"]["confidence"], said["rita"]["persona"]) == (1.0, "rita")
     nobody = decide({"says": "Bob"}, definitions, None, NOON)
-    assert nobody["reasons"] == "says says 'Bob', which is no segment and no persona"
+    assert nobody["reasons"] == "says says 'Bob', which is not a segment or persona"
 
 
 def test_who_is_unclassified_reads_why_each_source_gave_no_answer() -> None:
@@ -189,7 +189,7 @@ def test_a_person_without_data_is_unclassified_however_sure_the_fill_values_are(
 
     row = decide({"tenure_days": float("nan")}, made(order=("model",), model=sure), None, NOON)
 
-    assert (row["segment"], row["reasons"]) == (None, "nothing was asked")
+    assert (row["segment"], row["reasons"]) == (None, "no source had an answer")
 
 
 def test_a_model_that_learned_from_rules_is_asked_only_about_whom_a_rule_could_not_judge() -> None:
@@ -205,7 +205,7 @@ def test_a_model_that_learned_from_rules_is_asked_only_about_whom_a_rule_could_n
         rows.append(decide(traits, definitions, None, NOON))
         return [(row["segment"], row["reasons"]) for row in rows]
 
-    silence = "no segment matches; the model learned from the rules, which leave this person out"
+    silence = "no segment matches; the model was trained on the rules, and this person matches no rule"
     assert told(left_out, learned_from_rules=True) == [(None, silence)] * 2
     assert [segment for segment, _ in told(left_out, learned_from_rules=False)] == ["campers"] * 2
     assert [segment for segment, _ in told(unjudged, learned_from_rules=True)] == ["campers"] * 2
@@ -366,8 +366,8 @@ def test_the_longer_typing_tool_that_knows_enough_answers_first() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"order": ("rules", "rules")}, "a source comes twice"),
-        ({"model": Scorer(model(kind="kmeans"), "m")}, "tells no probabilities"),
+        ({"order": ("rules", "rules")}, "duplicate source"),
+        ({"model": Scorer(model(kind="kmeans"), "m")}, "has no probabilities"),
         (
             {
                 "tools": (

@@ -43,7 +43,7 @@ def test_the_chance_of_a_merged_segment_is_that_of_all_its_labels_and_one_let_go
     assert (merged["segment"], merged["runner_up"]) == ("campers", "hikers")
     assert merged["confidence"] == pytest.approx((chances[1] + chances[2]) / sum(chances), abs=1e-12)
     assert told({"campers": None})["segment"] is None
-    assert told({"campers": None})["reasons"] == "the survey says campers, which was let go"
+    assert told({"campers": None})["reasons"] == "the survey says campers, which was retired"
     with pytest.raises(DefinitionError, match="mean one segment"):
         meaning_of(("a", "b"), {"a": "b"})
 

@@ -195,7 +195,7 @@ def test_without_anything_that_speaks_for_it_the_reason_says_so() -> None:
 
     assert (
         reasons_one(model, {"orders": 2}, score_one(model, {"orders": 2}))
-        == "nothing in particular; the commonest answer"
+        == "no particular trait; the most common segment"
     )
 
 
@@ -223,10 +223,10 @@ def test_a_temperature_makes_less_sure_and_changes_no_label() -> None:
         ({"intercepts": (0.0,)}, "do not fit"),
         ({"fill": (0.0,)}, "do not fit"),
         ({"mean": (0.0,)}, "do not fit"),
-        ({"weights": ((1.0, 1.0), (float("nan"), 1.0))}, "no number"),
-        ({"fill": (float("inf"), 1.0)}, "no number"),
-        ({"intercepts": (1e300, 1.0)}, "beyond all measure"),
-        ({"temperature": 0.0}, "no number, or beyond"),
+        ({"weights": ((1.0, 1.0), (float("nan"), 1.0))}, "not a number"),
+        ({"fill": (float("inf"), 1.0)}, "not a number"),
+        ({"intercepts": (1e300, 1.0)}, "too large"),
+        ({"temperature": 0.0}, "not a number, or too large"),
     ],
 )
 def test_numbers_that_fit_no_model_are_refused(wrong: dict[str, Any], told: str) -> None:

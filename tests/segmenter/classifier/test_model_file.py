@@ -92,10 +92,10 @@ def hostile(change: Callable[[dict[str, Any]], Any]) -> str:
     ("text", "told"),
     [
         ("", "can't be read"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
         ("{}", "digest is missing"),
-        ('{"a": NaN}', "NaN is no number"),
-        ('{"a": Infinity}', "Infinity is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
+        ('{"a": Infinity}', "Infinity is not a number"),
         ('{"a": ' + "9" * 5000 + "}", "can't be read"),
         ("[" * 100_000 + "]" * 100_000, "nested deeper"),
         ('{"a":' * 50_000 + "1" + "}" * 50_000, "nested deeper"),
@@ -106,7 +106,7 @@ def hostile(change: Callable[[dict[str, Any]], Any]) -> str:
         (hostile(lambda d: d["model"].update(labels=["a"])), "two segments"),
         (hostile(lambda d: d["model"].update(kind="forest")), "model.kind"),
         (hostile(lambda d: d["model"].update(temperature="__import__('os')")), "model.temperature"),
-        (hostile(lambda d: d["model"]["weights"][0].__setitem__(0, 1e308)), "beyond all measure"),
+        (hostile(lambda d: d["model"]["weights"][0].__setitem__(0, 1e308)), "too large"),
         (hostile(lambda d: d["model"]["weights"][0].__setitem__(0, None)), "model.weights.0.0"),
         (hostile(lambda d: d["model"].update(fill={})), "model.fill"),
         (hostile(lambda d: d.pop("gate")), "gate: Field required"),
@@ -141,7 +141,7 @@ def test_an_older_catalogue_is_told_by_the_traits_that_changed() -> None:
 
     told = changed_traits(made(), replace(KNOWN, traits=traits))
 
-    assert told == ["trait 'tenure_days' is defined in another way", "trait 'country' is gone"]
+    assert told == ["trait 'tenure_days' has a different definition now", "trait 'country' is gone"]
     assert changed_traits(made(), KNOWN) == []
 
 

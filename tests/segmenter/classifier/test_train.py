@@ -130,7 +130,7 @@ def test_features_that_are_noise_are_refused_in_the_words_that_say_so() -> None:
         sample = Sample(("a", "b", "c"), rng.normal(size=(400, 3)), rng.choice(["x", "y"], 400))
         told = fit(sample, rng=rng, thresholds=LIMITS, folds=5).gate
         refused += not told.passed and told.sentences[0].startswith(
-            "Company data tell these segments no better than chance"
+            "The model predicts these segments no better than chance"
         )
 
     assert refused == 20
@@ -182,7 +182,7 @@ def test_each_demand_of_the_gate_stands_by_itself() -> None:
     assert not gate(replace(good, hit=good.largest_share + 0.04)).passed
     assert "only 40%" in gate(replace(good, precision={"x": 0.4, "y": 0.9, "z": None})).sentences[0]
     assert "Nobody" in gate(replace(good, coverage=0.0)).sentences[0]
-    assert "keep the rules" in gate(good, rules_hit=good.hit + 0.1).sentences[0]
+    assert "Keep the rules" in gate(good, rules_hit=good.hit + 0.1).sentences[0]
     assert gate(good, rules_hit=good.hit - 0.1).passed
 
 
@@ -191,7 +191,7 @@ def test_rules_that_hit_as_often_are_kept() -> None:
 
     told = fit(sample, rng=np.random.default_rng(2), thresholds=LIMITS, folds=3, rules=sample.truth).gate
 
-    assert told.sentences[0].startswith("The rules hit 100% of the same people")
+    assert told.sentences[0].startswith("Keep the rules: their hit rate on the same people is 100%")
 
 
 def test_minimum_data_are_named_before_training() -> None:

@@ -336,8 +336,8 @@ def test_an_item_that_was_asked_the_other_way_round_is_named() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"a": ["yes"] * 40}, "item 'a': everybody answered 'yes'; leave it out"),
-        ({"a": [None] * 40}, "item 'a': nobody has a value; leave it out"),
+        ({"a": ["yes"] * 40}, "item 'a': all answers are 'yes'; exclude it"),
+        ({"a": [None] * 40}, "item 'a': no values; exclude it"),
         ({"a": ["yes", "no", *[None] * 38]}, "item 'a': 38 of 40 values are missing"),
         (
             {"a": ["1", "2", "3", "4"] * 9 + ["5", "5", "5", "often"]},
@@ -354,12 +354,12 @@ def test_an_item_that_can_not_be_used_is_named_with_the_mend(changed: dict[str, 
 
 
 def test_fewer_people_than_segments_are_refused() -> None:
-    with pytest.raises(DefinitionError, match="looking for up to 8 segments needs 20 people, you have 3"):
+    with pytest.raises(DefinitionError, match="finding up to 8 segments needs 20 people, you have 3"):
         answers({"a": ["yes", "no", "no"], "b": ["no", "no", "yes"]}, most=8)
 
 
 def test_a_trait_that_is_the_same_for_everybody_is_refused() -> None:
-    with pytest.raises(DefinitionError, match="trait 'a': every person has 3; leave it out"):
+    with pytest.raises(DefinitionError, match="trait 'a': all values are 3; exclude it"):
         numbers({"a": np.full(50, 3.0), "b": np.arange(50.0)}, most=4)
 
 

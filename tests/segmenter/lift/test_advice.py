@@ -1,4 +1,4 @@
-"""What to stop, to go on with and to test next follows from findings that stand, and from nothing else."""
+"""What to stop, to keep or scale and to test next follows from significant effects only."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_arm_that_surely_does_better_goes_on_and_one_that_surely_does_worse_s
 
     assert ("Rita", "own") in {(tip.persona, tip.arm) for tip in advice.go_on}
     assert ("Gus", "own") in {(tip.persona, tip.arm) for tip in advice.stop}
-    assert "more clicked than with “plain” in May, by 5.0 points" in advice.go_on[0].sentence
+    assert "click rate +5.0 pp vs “plain” in May" in advice.go_on[0].sentence
 
 
 def test_what_makes_more_people_unsubscribe_stops_even_where_more_click() -> None:
@@ -50,7 +50,7 @@ def test_what_makes_more_people_unsubscribe_stops_even_where_more_click() -> Non
     advice = advise([Measured("May", comparisons(strata, "clicked", "unsubscribed"))], [], {})
 
     assert [tip.arm for tip in advice.stop] == ["own"]
-    assert "more of them unsubscribed" in advice.stop[0].sentence
+    assert "unsubscribe rate +4.5 pp vs “plain” in May" in advice.stop[0].sentence
     assert advice.go_on == ()
 
 
@@ -86,11 +86,11 @@ def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_
     advice = advise([], best_offers(trials), {"Gus": 10.0, "Nora": 90.0, "Rita": 50.0, "unclassified": 999.0})
 
     assert [(tip.persona, tip.arm) for tip in advice.go_on] == [("Rita", "gift")]
-    assert "compared in May: 2,000 “gift”, 2,000 “sale”" in advice.go_on[0].sentence
+    assert "Based on May (2,000 “gift”, 2,000 “sale”)" in advice.go_on[0].sentence
     assert [tip.persona for tip in advice.test_next] == ["Nora", "Gus"]
-    assert "no campaign has compared any yet" in advice.test_next[0].sentence
+    assert "no campaign has compared offers yet" in advice.test_next[0].sentence
     # 10.5% to 11.5% at 80% power, by the formula for two proportions without pooling
-    assert "15,365 people an arm" in advice.test_next[1].sentence
+    assert "15,365 contacts per variant to detect 1 pp" in advice.test_next[1].sentence
 
 
 def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_it_lacks() -> None:
@@ -99,7 +99,7 @@ def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_
     offers = best_offers([trial("May", "Gus", {"own": Responses(100, 10), "plain": Responses(100, 9)})])
     advice = advise([Measured("May", found)], offers, {"Gus": 1.0})
 
-    assert f"{found[0].personas[0].more:,} more people an arm are needed" in advice.test_next[0].sentence
+    assert f"{found[0].personas[0].more:,} more contacts per variant to detect 1 pp" in advice.test_next[0].sentence
 
 
 def test_clicks_speak_for_no_arm_against_people_who_got_no_mail() -> None:
@@ -119,8 +119,8 @@ def test_every_sentence_names_the_comparison_and_its_people() -> None:
     advice = advise([Measured("May", comparisons(strata, "clicked", "unsubscribed"))], best_offers(few), {"Gus": 1.0})
 
     assert "in May" in advice.stop[0].sentence
-    assert "4,000 people with it, 3,900 without" in advice.stop[0].sentence
-    assert "compared in June: 90 “sale”, 100 “gift”" in advice.test_next[0].sentence
+    assert "4,000 vs 3,900 contacts" in advice.stop[0].sentence
+    assert "Based on June (90 “sale”, 100 “gift”)" in advice.test_next[0].sentence
 
 
 def test_of_four_arms_that_are_alike_one_is_seldom_praised_or_stopped() -> None:
@@ -149,9 +149,7 @@ def test_nothing_is_left_to_test_only_where_every_offer_was_compared() -> None:
 
     assert (whole.settled, whole.test_next) == (True, ())
     assert not hole.settled
-    assert [tip.sentence for tip in hole.test_next] == [
-        "Test “gift” against “early” for Rita: they were never compared."
-    ]
+    assert [tip.sentence for tip in hole.test_next] == ["Test “gift” vs “early” for Rita: not compared yet."]
     assert (worthless.settled, worthless.measured, worthless.test_next) == (False, False, ())
     assert not advise([], [], {}).settled
 

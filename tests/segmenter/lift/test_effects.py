@@ -84,10 +84,10 @@ def test_what_stands_is_said_and_what_does_not_is_not() -> None:
     told = sentences(found)
 
     assert [effect.verdict for effect in found.personas] == ["more", "too_few"]
-    assert told[0].startswith("Everyone clicked 3.3 points more with “new” than with “old”, 95% interval 2.0 to 4.6")
-    assert told[1].startswith("Personas differ in this")
-    assert told[2] == "Bo clicked 4.0 points more with “new” than with “old”, 95% interval 2.7 to 5.3."
-    assert told[3].startswith("Rita: not enough data (+0.5 points, 95% interval -3.0 to 4.0); needs ")
+    assert told[0] == "Everyone: click rate +3.3 pp, “new” vs “old” (95% CI 2.0 to 4.6)."
+    assert told[1].startswith("The effect differs between personas")
+    assert told[2] == "Bo: click rate +4.0 pp, “new” vs “old” (95% CI 2.7 to 5.3)."
+    assert told[3].startswith("Rita: not enough data on click rate: +0.5 pp, “new” vs “old” (95% CI -3.0 to 4.0); ")
 
 
 def test_a_rise_worth_knowing_that_is_excluded_is_no_lack_of_data() -> None:
@@ -95,7 +95,7 @@ def test_a_rise_worth_knowing_that_is_excluded_is_no_lack_of_data() -> None:
     found = judged([compare(same, CLICKED)], primary="clicked")[0]
 
     assert found.personas[0].verdict == "none"
-    assert sentence(found.personas[0], found).startswith("Bo: no evidence of a difference in who clicked")
+    assert sentence(found.personas[0], found).startswith("Bo: no significant difference in click rate: ")
 
 
 def test_against_a_holdout_the_sentence_says_so() -> None:
@@ -103,7 +103,7 @@ def test_against_a_holdout_the_sentence_says_so() -> None:
     rows = [stratum("Bo", "new", 4000, 0, 300), stratum("Bo", HOLDOUT, 1000, 0, 40)]
     found = judged([compare(rows, question)], primary="ordered")[0]
 
-    assert sentence(found.everyone, found).startswith("Everyone ordered 3.5 points more than the holdout, 95% interval")
+    assert sentence(found.everyone, found).startswith("Everyone: order rate +3.5 pp, “new” vs the holdout (95% CI")
 
 
 def test_a_side_without_anybody_has_nothing_to_compare() -> None:
@@ -112,7 +112,7 @@ def test_a_side_without_anybody_has_nothing_to_compare() -> None:
 
     assert gus.verdict == "nobody"
     assert gus.shrunken == found.common.pooled
-    assert sentence(gus, found) == "Gus: nothing to compare, one side has nobody."
+    assert sentence(gus, found) == "Gus: nothing to compare, one variant has no contacts."
     assert compare([], CLICKED).everyone.verdict == "nobody"
 
 
@@ -122,7 +122,7 @@ def test_an_early_look_is_wider_and_says_that_it_holds() -> None:
 
     assert early.everyone.interval.low < final.everyone.interval.low
     assert early.everyone.p > final.everyone.p
-    assert ", valid at every look" in sentence(early.everyone, early)
+    assert "; interim, peeking-safe)" in sentence(early.everyone, early)
 
 
 def test_nobodys_silence_is_no_certainty() -> None:
@@ -138,7 +138,7 @@ def test_what_stood_alone_may_be_chance_among_many() -> None:
     dull = [stratum(f"P{n}", arm, 1000, 100) for n in range(8) for arm in ("new", "old")]
     found = judged([compare([*lucky, *dull], CLICKED)], primary="clicked")[0]
 
-    assert sentence(found.personas[0], found).endswith("which may be chance when all are looked at together.")
+    assert sentence(found.personas[0], found).endswith("not significant after correction for multiple comparisons.")
 
 
 def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
@@ -193,20 +193,20 @@ def test_guardrails_are_judged_among_themselves() -> None:
     assert alone[1].everyone.stands
     assert guarded[1] == alone[1]
     assert (hurt[2].everyone.stands, hurt[3].everyone.stands, hurt[3].everyone.verdict) == (False, True, "more")
-    assert sentence(hurt[3].everyone, hurt[3]).startswith(
-        "Everyone complained 0.3 points more with “new” than with “old”"
-    )
+    assert sentence(hurt[3].everyone, hurt[3]).startswith("Everyone: spam complaint rate +0.3 pp, “new” vs “old”")
 
 
 @pytest.mark.parametrize(
     ("worth", "said"),
-    [(0.001, "not enough data to rule out that more complained:"), (0.01, "no sign that more complained;")],
+    [(0.001, "not enough data to rule out a rise in"), (0.01, "no significant rise in")],
 )
 def test_of_a_guardrail_that_did_not_move_the_worst_is_told(worth: float, said: str) -> None:
     found = judged([compare(harmed(5), Question("complained", "new", "old", worth=worth))], primary="clicked")[0]
 
     worst = 100 * found.everyone.interval.high
-    assert sentence(found.everyone, found).startswith(f"Everyone: {said} at worst {worst:.1f} points more (+0.0 points")
+    assert sentence(found.everyone, found).startswith(
+        f"Everyone: {said} spam complaint rate, at most +{worst:.1f} pp: +0.0 pp, “new” vs “old” (95% CI"
+    )
 
 
 SENT = datetime(2026, 11, 10, 8, tzinfo=UTC)

@@ -56,7 +56,7 @@ def test_nobody_asked_means_nothing_known() -> None:
         -1.0,
         1.0,
     )
-    with pytest.raises(ValueError, match="4 of 3 people is no count"):
+    with pytest.raises(ValueError, match="4 of 3 people is not a valid count"):
         Responses(3, 4)
 
 

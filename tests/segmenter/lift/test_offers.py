@@ -29,8 +29,8 @@ def test_the_best_offer_is_supported_where_it_beats_each_other_one() -> None:
     assert (bo.best.offer, bo.rival, bo.supported, rita.supported) == ("sale", "news", True, False)
     assert bo.p == pytest.approx(two_rates(120, 1000, 55, 1000, method="wald").pvalue)
     assert bo.lead.low > 0 > rita.lead.low
-    assert "“sale” works best of “sale”, “news” and “gift”" in offer_sentence(bo)
-    assert "compared in May: 1,000 “sale”, 1,000 “news”" in offer_sentence(bo)
+    assert "“sale” is the best of “sale”, “news” and “gift”" in offer_sentence(bo)
+    assert "Based on May (1,000 “sale”, 1,000 “news”)" in offer_sentence(bo)
 
 
 def test_two_that_are_as_good_hide_that_a_third_is_poor() -> None:
@@ -68,7 +68,7 @@ def test_offers_through_a_shared_one_say_so() -> None:
     assert (bo.best.offer, bo.rival, bo.direct, bo.supported) == ("a", "b", True, True)
     assert [one.name for one in bo.trials] == ["May"]
     assert (apart.rival, apart.direct) == ("b", False)
-    assert "never side by side but through offers that these share" in offer_sentence(apart)
+    assert "an indirect comparison, through offers that they share" in offer_sentence(apart)
 
 
 def test_offers_that_nothing_connects_are_named() -> None:
@@ -80,7 +80,7 @@ def test_offers_that_nothing_connects_are_named() -> None:
     assert [best.supported for best in best_offers([one, two, alone])] == [False, False]
     assert told["Bo"] == (("a", "b"), ("c", "d"), ("e",))
     assert len(told["Rita"]) == 5
-    assert apart_sentence("Bo", told["Bo"]) == "Bo: never compared were “a” or “b” with “c” or “d” with “e”."
+    assert apart_sentence("Bo", told["Bo"]) == "Bo: not compared yet: “a” or “b” with “c” or “d” with “e”."
     assert never_compared([one], ["Bo"], "ab") == {}
 
 
@@ -98,7 +98,7 @@ def test_before_the_end_it_takes_more() -> None:
 
     assert (late.supported, early.supported) == (True, False)
     assert early.lead.low < late.lead.low
-    assert "valid at every look" in offer_sentence(best_offers([trial("M", "Bo", {
+    assert "interim, peeking-safe" in offer_sentence(best_offers([trial("M", "Bo", {
         "sale": Responses(2000, 400), "gift": Responses(2000, 125)}, early=True)])[0])  # fmt: skip
 
 

@@ -74,14 +74,14 @@ def test_the_control_is_the_holdout_where_there_is_one() -> None:
     ("wrong", "message"),
     [
         (replace(SPRING, arms={}), "no arms"),
-        (replace(SPRING, arms={"holdout": 1.0}), "is no arm"),
+        (replace(SPRING, arms={"holdout": 1.0}), "be a variant"),
         (replace(SPRING, arms={"old": 0.5, "new": 0.4}), "sum to 0.9"),
         (replace(SPRING, arms={"old": 1.5, "new": -0.5}), "above 0"),
         (replace(SPRING, holdout=1.0), "leaves nobody"),
         (replace(SPRING, holdouts={"gus": -0.1}), "below 1"),
         (replace(SPRING, arms={"new": 1.0}, holdout=0.0), "nothing to be compared"),
         (replace(SPRING, ends=BEGINS), "before it begins"),
-        (replace(SPRING, generic=("other",)), "'other' is none of its arms"),
+        (replace(SPRING, generic=("other",)), "'other' is not one of its variants"),
         (replace(SPRING, generic=("old",), placebo=("old",)), "either the fallback copy"),
     ],
 )

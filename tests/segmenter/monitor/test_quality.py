@@ -84,8 +84,8 @@ def test_moments_before_1900_and_ahead_of_now_are_told_with_an_example() -> None
     found = moment_faults("orders", row_of(moment_figures(rows, "at", NOW)))
 
     assert [(fault.rows, fault.what) for fault in found] == [
-        (1, "at of 1 rows are older than 1900"),
-        (1, "at of 1 rows lie in the future"),
+        (1, "1 rows have dates before 1900"),
+        (1, "1 rows have future dates"),
     ]
     assert found[0].example.startswith("0001-01-01")
     assert found[1].example.startswith("2027-12-29")
@@ -112,7 +112,7 @@ def test_text_where_a_number_was_mapped_is_told_without_an_address() -> None:
     points, due = unreadable_faults(row_of(unreadable_figures(rows, mapped)), mapped)
 
     assert (points.rows, points.example) == (1, "many")
-    assert "points of 1 contacts of crm is no number" in points.what
+    assert "points of 1 contacts of crm is not a number" in points.what
     assert (due.rows, due.example) == (1, "")
 
 

@@ -71,7 +71,7 @@ def test_segments_that_hold_are_not_told_of_and_others_are(make: Any) -> None:
 
     assert still.sentences() == moved.sentences() == []  # other shares are population drift
     assert merged.dissolved
-    assert any("two may have become one" in told for told in merged.sentences())
+    assert any("two may have merged" in told for told in merged.sentences())
     assert another.one_more
     assert any("4 segments hold now" in told for told in another.sentences())
 

@@ -197,7 +197,7 @@ def test_a_concern_says_field_persona_people_what_becomes_of_it_and_the_mend(why
 
     assert found.sentence().startswith("field 'top', persona 'rita': last_product ")
     assert ("1,200 people get the persona's copy or the fallback instead." in found.message) == (why in held)
-    assert ("1,200 people are shown that." in found.message) == (why not in held)
+    assert ("1,200 people see this." in found.message) == (why not in held)
     assert ('creepy = "fallback"' in found.mend) == (why not in held and why != "sensitive")
     assert found.mend.endswith(".")
 

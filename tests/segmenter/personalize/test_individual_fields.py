@@ -183,8 +183,8 @@ def test_no_text_of_a_contact_becomes_a_merge_tag_hubl_or_html(texts: list[str])
         ({"trait": "favorite"}, "there is no trait 'favorite'; known: .*favourite_category.*next_category"),
         ({"trait": "favourite_category", "type": "number"}, "is a text, which a field of type number can't show"),
         ({"level": "individual"}, "needs a trait"),
-        ({"type": "choice"}, "needs some"),
-        ({"options": ("a",)}, "belong to type"),
+        ({"type": "choice"}, "needs at least one"),
+        ({"options": ("a",)}, "go with type"),
         ({"trait": "illness"}, "'illness' is about health"),
     ],
 )
@@ -204,11 +204,11 @@ def test_a_sensitive_trait_is_shown_only_for_a_named_purpose() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"type": "number", "fallback": "many"}, "'many' is no number"),
-        ({"type": "date", "fallback": "soon"}, "'soon' is no date"),
+        ({"type": "number", "fallback": "many"}, "'many' is not a number"),
+        ({"type": "date", "fallback": "soon"}, "'soon' is not a date"),
         ({"type": "choice", "options": ("a",), "fallback": "b"}, "none of the options: a"),
         ({"max_length": 3, "fallback": "four"}, "max_length is 3"),
-        ({"targets": {"email": "PS_TOP"}}, "on no connection 'crm'; it is on: email"),
+        ({"targets": {"email": "PS_TOP"}}, "not on connection 'crm'; it is on: email"),
     ],
 )
 def test_copy_fits_its_field(changes: dict[str, Any], message: str) -> None:

@@ -61,21 +61,25 @@ def test_hubl_renders_as_the_platform_renders_it(text: str, values: dict[str, st
     [
         ("mailchimp", "a\n  *|FNAME", "line 2, column 3: *| is never closed"),
         ("mailchimp", "*|IF:A|*x", "line 1, column 1: this condition is never closed"),
-        ("mailchimp", "x*|END:IF|*", "line 1, column 2: there is no condition that this closes"),
-        ("mailchimp", "*|ELSE:|*", "line 1, column 1: there is no condition that this belongs to"),
+        ("mailchimp", "x*|END:IF|*", "line 1, column 2: no condition is open to close here"),
+        ("mailchimp", "*|ELSE:|*", "line 1, column 1: no condition is open here"),
         (
             "mailchimp",
             "*|fname|*",
-            "line 1, column 1: '*|fname|*' is no merge tag: upper-case letters, digits, underscore",
+            "line 1, column 1: '*|fname|*' is not a merge tag (upper-case letters, digits, underscore)",
         ),
-        ("mailchimp", "*|ELEVENCHARS|*", "line 1, column 1: ELEVENCHARS has 11 characters, a merge tag at most 10"),
+        (
+            "mailchimp",
+            "*|ELEVENCHARS|*",
+            "line 1, column 1: ELEVENCHARS has 11 characters; a merge tag can have at most 10",
+        ),
         ("hubspot", "\n{{ contact.a", "line 2, column 1: {{ is never closed"),
         (
             "hubspot",
             "{% for x in y %}",
-            "line 1, column 1: the preview doesn't know '{% for x in y %}'; it is left as it is",
+            "line 1, column 1: the preview doesn't support '{% for x in y %}'; it is shown unchanged",
         ),
-        ("hubspot", "{% endif %}", "line 1, column 1: there is no condition that this closes"),
+        ("hubspot", "{% endif %}", "line 1, column 1: no condition is open to close here"),
     ],
 )
 def test_what_is_broken_is_told_with_its_place(language: Language, text: str, expected: str) -> None:
@@ -113,6 +117,6 @@ def test_a_condition_that_nobody_can_answer_is_told_and_closed_all_the_same() ->
 
     assert template.render({"AGE": "30"}, defaults={}, labels={}) == "other"
     assert [one.message for one in template.problems] == [
-        "the preview can't answer '*|IF:AGE > 20|*'; shown is what stands without it",
-        "the preview can't answer '*|ELSEIF:AGE < 5|*'; shown is what stands without it",
+        "the preview can't evaluate '*|IF:AGE > 20|*'; it shows the email without it",
+        "the preview can't evaluate '*|ELSEIF:AGE < 5|*'; it shows the email without it",
     ]

@@ -72,9 +72,9 @@ def test_what_is_said_newly_or_no_longer_is_tested_too() -> None:
     (hidden,) = changes(profile(share("CH", 200)), profile())
     (first,) = changes(profile(), profile(share("CH", 200)))
 
-    assert gone.sentence.startswith("No longer said")
+    assert gone.sentence.startswith("No longer shown")
     assert gone.verdict == "noise"
-    assert new.sentence.startswith("Said now")
+    assert new.sentence.startswith("New: ")
     assert new.verdict == "real"
     assert hidden.verdict == first.verdict == "unknown"
 
@@ -99,7 +99,7 @@ def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
 
     told = [one.sentence for one in changes(before, now)]
 
-    assert told == ["The persona stands for buyers too.", "Confidence is weak, was strong."]
+    assert told == ["The persona now also stands for buyers.", "Confidence is weak, was strong."]
     assert changes(now, before)[0].sentence == "The persona no longer stands for buyers."
 
 

@@ -16,7 +16,7 @@ FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("need
     ("change", "grade", "says"),
     [
         ({}, "strong", "400 people, 25% of all."),
-        ({"people": 60}, "fair", "which is few"),
+        ({"people": 60}, "fair", "a small group"),
         ({"people": 20}, "weak", "too few to build on"),
         ({"sources": (Source("model", 400, 0.7),)}, "fair", "400 by the model: on average 70% sure"),
         ({"sources": (Source("model", 300, 0.9), Source("survey", 100, 0.1))}, "fair", "100 by the survey"),
@@ -29,7 +29,7 @@ FIRM = Trust(400, 1600, (Source("model", 400, 0.9),), stability=(Stability("need
         ({"age_days": 400}, "weak", "was 400 days old"),
         ({"age_days": None}, "fair", "No order, mail or visit was ever read"),
         ({"kept": 12}, "strong", "12 of them keep the segment although nothing confirms it"),
-        ({"sources": (Source("declared", 400, None),), "stability": ()}, "strong", "400 by what they said themselves."),
+        ({"sources": (Source("declared", 400, None),), "stability": ()}, "strong", "400 by declaration."),
     ],
 )
 def test_the_weakest_leg_decides_and_is_named(change: dict[str, Any], grade: str, says: str) -> None:

@@ -49,8 +49,8 @@ def test_each_family_says_its_facts_or_why_there_are_none() -> None:
 
     assert list(lines) == ["demographic", "geographic", "behavioural", "cultural", "psychographic"]
     assert lines["geographic"] == ["country: CH 70% (all 40%; index 175, 162 to 188)"]
-    assert lines["cultural"] == ["Nothing that differs from everybody enough; 1 trait compared."]
-    assert lines["psychographic"] == ["Nothing is known: no such trait has different values."]
+    assert lines["cultural"] == ["No significant differences; 1 trait compared."]
+    assert lines["psychographic"] == ["No data: no trait of this family varies."]
     assert made_from(profile) == ["orders placed: median 5 orders (all 1 order; index 175, 162 to 188)"]
     assert typical_sentences(profile) == []
 
@@ -86,5 +86,5 @@ def test_the_typical_member_of_two_versions_is_compared() -> None:
 
     (found,) = changes(told("CH"), told("DE"))
 
-    assert found.sentence == "The typical member is told anew (country: DE, was CH)."
+    assert found.sentence == "The typical member changed (country: DE, was CH)."
     assert "20 of its people are the same" in typical_sentences(told("CH"))[-1]

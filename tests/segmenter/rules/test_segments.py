@@ -89,10 +89,10 @@ def test_one_person_is_judged_as_everybody_is() -> None:
 @pytest.mark.parametrize(
     ("segments", "told"),
     [
-        ([BUYERS, BUYERS], "used twice"),
+        ([BUYERS, BUYERS], "duplicate name"),
         ([CHAMPIONS], "no segment 'buyers' to be its parent"),
-        ([Segment("a", "A", "vip", parent="a")], "lies in itself"),
-        ([Segment("a", "A", "orders_total > 1", "b"), Segment("b", "B", "orders_total > 1", "a")], "lies in itself"),
+        ([Segment("a", "A", "vip", parent="a")], "circular parent"),
+        ([Segment("a", "A", "orders_total > 1", "b"), Segment("b", "B", "orders_total > 1", "a")], "circular parent"),
     ],
 )
 def test_definitions_that_can_not_be_are_refused(segments: list[Segment], told: str) -> None:
@@ -117,7 +117,7 @@ def test_a_segment_without_a_persona_takes_that_of_the_one_it_lies_in() -> None:
     [
         ([Persona("a", "A", ("nope",))], "no segment 'nope'"),
         ([Persona("a", "A", ("buyers",)), Persona("b", "B", ("buyers",))], "belongs to persona 'a' already"),
-        ([Persona("unclassified", "U", ())], "is kept for people without a segment"),
+        ([Persona("unclassified", "U", ())], "is reserved for people without a segment"),
     ],
 )
 def test_personas_that_can_not_be_are_refused(personas: list[Persona], told: str) -> None:
@@ -133,11 +133,11 @@ LINK = TemplateField("link", "Link", "url", "https://shop.example/", {"email": "
     ("field", "text", "told"),
     [
         ("headline", "ü" * 128, "256 bytes"),
-        ("headline", "Hi *|FNAME|*", "would be executed"),
-        ("headline", "{{ contact.email }}", "would be executed"),
-        ("headline", "{% if x %}", "would be executed"),
-        ("headline", "<script>", "would be executed"),
-        ("link", "javascript:alert(1)", "no web address"),
+        ("headline", "Hi *|FNAME|*", "would run as template code"),
+        ("headline", "{{ contact.email }}", "would run as template code"),
+        ("headline", "{% if x %}", "would run as template code"),
+        ("headline", "<script>", "would run as template code"),
+        ("link", "javascript:alert(1)", "not a URL"),
         ("nope", "x", "no such field"),
     ],
 )

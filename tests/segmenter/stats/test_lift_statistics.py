@@ -219,7 +219,7 @@ def test_more_power_and_fewer_false_alarms_need_more_people() -> None:
 def test_too_few_people_show_no_lift_at_all() -> None:
     assert least_lift(0.5, 2, 2) is None
     assert least_lift(0.5, 0, 100) is None
-    with pytest.raises(ValueError, match="no difference"):
+    with pytest.raises(ValueError, match="not a detectable difference"):
         people_needed(0.1, 0.1)
 
 

@@ -42,9 +42,9 @@ def test_words_become_numbers_where_they_have_an_order(texts: list[str], values:
 
 
 def test_words_without_an_order_are_no_item_and_a_slip_among_numbers_is_told_with_its_row() -> None:
-    with pytest.raises(WordsError, match="3 answers are words without a known order"):
+    with pytest.raises(WordsError, match="3 answers are words of unknown order"):
         code(["red", "green", "blue"], "colour", [2, 3, 4])
-    with pytest.raises(DefinitionError, match=r"row 7, column 'q1': 'tow' is no number"):
+    with pytest.raises(DefinitionError, match=r"row 7, column 'q1': 'tow' is not a number"):
         code(["1", "2", "3", "4", "5", "tow"], "q1", [2, 3, 4, 5, 6, 7])
 
 
@@ -93,10 +93,10 @@ def test_constant_and_unanswered_items_duplicates_and_empty_rows_are_named() -> 
 
     told = [finding.message for finding in examine(odd)]
 
-    assert "'q1' is left out: everybody answered 5." in told
-    assert "'q2' is left out: nobody answered it." in told
-    assert "'r0' answered several times (rows 2, 10); the last one counts." in told
-    assert "1 respondents answered nothing; they are left out." in told
+    assert "'q1' is excluded: all answers are 5." in told
+    assert "'q2' is excluded: no answers." in told
+    assert "'r0' answered several times (rows 2, 10); the last answer counts." in told
+    assert "1 respondents have no answers and are excluded." in told
     assert len(latest(odd).respondents) == 9
     assert latest(odd).values[list(latest(odd).respondents).index("r0")].tolist()[0] == values[8, 0]
 

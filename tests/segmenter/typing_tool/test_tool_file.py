@@ -104,7 +104,7 @@ def test_latent_classes_use_only_what_was_answered() -> None:
 @pytest.mark.parametrize(
     ("people", "names", "told"),
     [
-        (20, ["a", "b", "c"], "telling 3 segments apart needs 30 respondents, you have 20"),
+        (20, ["a", "b", "c"], "predicting 3 segments needs 30 respondents, you have 20"),
         (900, ["a"], "one segment only"),
         (900, ["a", "b", "c", "d"], "'d' needs 10 respondents, you have 0"),
     ],
@@ -151,7 +151,7 @@ def test_a_table_is_read_either_way_round(table: Table) -> None:
         (Table(("item", "a", "b"), (("constant", "1", "2"),), (2,)), "constants and no items"),
         (
             Table(("item", "a", "b"), (("x", "1", "oops"), ("constant", "1", "2")), (2, 3)),
-            r"row 2 \('x'\), column 'b' holds 'oops', which is no number",
+            r"row 2 \('x'\), column 'b' holds 'oops', which is not a number",
         ),
         (Table(("item", "a", "b"), (("x", "", "1"), ("constant", "1", "2")), (2, 3)), "column 'a' is empty"),
         (
@@ -181,5 +181,5 @@ def test_a_tool_whose_questions_are_not_its_models_is_refused(made: Made) -> Non
     told.pop("digest")
     told["questions"] = told["questions"][:2]
 
-    with pytest.raises(DefinitionError, match="its questions are not those that its model reads"):
+    with pytest.raises(DefinitionError, match="its questions do not match its model"):
         ToolFile.model_validate(told).linear()

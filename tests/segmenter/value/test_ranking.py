@@ -150,9 +150,9 @@ def test_each_criterion_is_said_in_words() -> None:
     assert {name: one.verdict for name, one in found.items()} == {
         "a": "keep",
         "twin": "merge",
-        "tiny": "let go",
-        "mute": "let go",
-        "poor": "let go",
+        "tiny": "retire",
+        "mute": "retire",
+        "poor": "retire",
     }
     assert found["twin"].merge_with == "a"
     assert found["tiny"].reasons[0].startswith("too small: it needs 81 people, you have 9")

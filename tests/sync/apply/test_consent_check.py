@@ -67,7 +67,7 @@ def test_nothing_is_written_where_nobody_can_be_asked_and_the_same_command_goes_
     writes = len(platforms.writes())
     platforms.sandbox.journal.faults[:] = [Fault(kind="status", platform=platform, status=403, times=1)]
     with pytest.raises(
-        Exception, match=r"Who unsubscribed since the last pull could not be asked of .*Nothing was written"
+        Exception, match=r"Unsubscribes since the last pull could not be checked on .*Nothing has been written"
     ):
         apply(ready)
     nothing = len(platforms.writes()) - writes

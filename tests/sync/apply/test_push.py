@@ -70,7 +70,7 @@ def test_success_without_an_effect_is_found(platforms: Platforms, ready: Workben
     email._writer.one_by_one = real
 
     assert done.states["email", "rejected"] > 0
-    assert any("answered success" in reason for _, reason in done.reasons)
+    assert any("reported success" in reason for _, reason in done.reasons)
 
 
 def test_a_refusal_is_parked_until_the_contact_is_another(platforms: Platforms, ready: Workbench) -> None:
@@ -141,7 +141,7 @@ def test_shares_are_read_in_both_spellings(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "none", "0", "101%", "-1"])
 def test_what_is_no_share_is_refused(text: str) -> None:
-    with pytest.raises(FixSettingsError, match="no share"):
+    with pytest.raises(FixSettingsError, match="not a percentage"):
         share(text)
 
 
@@ -167,9 +167,9 @@ def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready:
 
     assert counted == len(rows) == len(json.loads(as_json.read_text("utf-8")))
     assert {row["platform_id"] for row in rows} == ({member["contact_id"]} if rows else set())
-    with pytest.raises(FixSettingsError, match="neither"):
+    with pytest.raises(FixSettingsError, match="must end in"):
         rejects(ready, done.run_id, tmp_path / "rejects.txt")
-    with pytest.raises(FixSettingsError, match="no run"):
+    with pytest.raises(FixSettingsError, match="not found"):
         rejects(ready, "nonsense", as_csv)
     with pytest.raises(FixSettingsError, match="can't be written"):
         rejects(ready, done.run_id, tmp_path / "nowhere" / "rejects.csv")
@@ -182,7 +182,7 @@ def test_status_compares_what_was_predicted_with_what_was_sent(ready: Workbench)
     sent = {(name, end): (predicted, real) for name, end, predicted, real in found.compared}
 
     assert sent["crm", "POST contacts/batch/update"][0] == sent["crm", "POST contacts/batch/update"][1] > 0
-    assert any("; predicted was " in sentence for sentence in found.sentences)
+    assert any("; the estimate was " in sentence for sentence in found.sentences)
     assert found.document["plan"]["state"] == "done"
     assert found.document["last_write"]["tally"]["applied"] > 0
 
@@ -207,7 +207,7 @@ def test_a_run_whose_process_died_is_not_working_any_more(bench: Workbench) -> N
     found = bench.control.runs.get(dead)
 
     assert found is not None
-    assert (found.state, found.counts["error"]) == ("failed", "It was killed before its end.")
+    assert (found.state, found.counts["error"]) == ("failed", "The run was killed before it finished.")
 
 
 def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Workbench) -> None:

@@ -140,10 +140,10 @@ def test_the_command_shows_first_and_needs_a_yes(
     writes = len(platforms.writes())
 
     assert command(["undo", "last", *where]) == 2
-    assert "go back" in capsys.readouterr().err
+    assert "would be restored" in capsys.readouterr().err
     assert len(platforms.writes()) == writes
     assert command(["undo", "last", "--yes", *where]) == 0
-    assert "are as before, 0 were changed since" in capsys.readouterr().out
+    assert "restored; 0 skipped" in capsys.readouterr().out
 
 
 def test_an_undo_takes_words_from_who_unsubscribed_and_an_undo_of_it_does_not_bring_them_back(

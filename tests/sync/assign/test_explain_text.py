@@ -16,4 +16,4 @@ def test_a_segment_without_a_rule_is_told_in_words() -> None:
     steps = [checked("buyers", "orders_total >= 1"), checked("found", "FALSE")]
     lines = tried_lines([(step, False, ()) for step in steps])
 
-    assert lines[2:] == ["  no   buyers", "  no   found: it has no rule; other sources put people into it"]
+    assert lines[2:] == ["  no   buyers", "  no   found: no rule; people are assigned by other sources"]

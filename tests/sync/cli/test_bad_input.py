@@ -34,8 +34,8 @@ def test_a_missing_token_is_told_with_the_variable(say: Run, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("variable", "told"),
     [
-        ("HUBSPOT_TOKEN", "HubSpot does not accept the access token. Create a token"),
-        ("MAILCHIMP_API_KEY", "Mailchimp does not accept the API key. Create an API key"),
+        ("HUBSPOT_TOKEN", "HubSpot rejected the access token. Create an access token"),
+        ("MAILCHIMP_API_KEY", "Mailchimp rejected the API key. Create an API key"),
     ],
 )
 def test_a_wrong_token_is_told_and_never_printed(
@@ -59,7 +59,7 @@ def test_an_audience_that_does_not_exist_is_told_and_the_other_platform_was_read
     _, shown, _ = say("status", "--json")
 
     assert status == 2
-    assert "Mailchimp has no audience '0000000000'. Correct `audience` in [connections.email]" in told
+    assert "Mailchimp has no audience '0000000000'. Fix `audience` in [connections.email]" in told
     rows = {(one["connection"], one["stream"]): one["rows"] for one in json.loads(shown)["streams"]}
     assert rows["crm", "contacts"] > 0
 
@@ -71,8 +71,8 @@ def test_no_room_for_merge_fields_is_told_before_anything_is_made(platforms: Pla
     status, _, told = say("setup", "--yes")
 
     assert status == 2
-    assert "30 of 30 merge fields; no room for PERSONA, PS_HEAD, PS_OFFER" in told
-    assert 'On Premium, write plan = "premium" into [connections.email].' in told
+    assert "30 of 30 merge fields: no room for PERSONA, PS_HEAD, PS_OFFER" in told
+    assert 'On a Premium plan, write plan = "premium" into [connections.email].' in told
     assert platforms.writes() == []
 
 
@@ -93,8 +93,8 @@ def test_premium_has_room_for_eighty_merge_fields_where_it_is_named_or_seen(
     full, _, said = say("setup", "--yes")
 
     assert (status, full) == (0, 2), told
-    assert "of 80 merge fields; no room for PS_HEADER" in said
-    assert "On Premium" not in said
+    assert "of 80 merge fields: no room for PS_HEADER" in said
+    assert "On a Premium plan" not in said
 
 
 def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Platforms, say: Run) -> None:
@@ -102,7 +102,7 @@ def test_setup_shows_what_it_would_make_and_makes_nothing_unasked(platforms: Pla
 
     assert status == 2
     assert "personasync_persona" in told
-    assert "Run `personasync setup --yes` to do it." in told
+    assert "Run `personasync setup --yes` to create them." in told
     assert platforms.writes() == []
 
 
@@ -110,7 +110,7 @@ def test_run_makes_no_field_that_nobody_was_shown(platforms: Platforms, say: Run
     status, _, told = say("run")
 
     assert status == 2
-    assert "Run `personasync setup`, which shows them first." in told
+    assert "Run `personasync setup` to review and create them." in told
     assert platforms.writes() == []
 
 
@@ -147,7 +147,10 @@ def test_a_platform_that_answers_pages_is_told_and_nothing_is_lost(
     platforms.sandbox.journal.faults[:] = []
 
     assert status == 1
-    assert "the platform can't answer now (HTTP 502). Nothing is lost; run the command again in some minutes." in told
+    assert (
+        "the platform is temporarily unavailable (HTTP 502). Nothing is lost; run the command again in a few minutes."
+        in told
+    )
     assert say("pull")[0] == 0
 
 
@@ -158,7 +161,7 @@ def test_a_page_with_status_200_is_no_answer(platforms: Platforms, say: Run, mon
     status, _, told = say("pull")
 
     assert status == 1
-    assert "was answered with a web page (HTTP 200)" in told
+    assert "returned a web page (HTTP 200)" in told
 
 
 def test_a_wrong_rule_points_at_its_place(platforms: Platforms, say: Run) -> None:
@@ -199,6 +202,6 @@ def test_an_answer_about_something_else_is_not_taken_for_something_made(
     _, out, _ = say("setup", "--yes")
 
     assert status == 1
-    assert f"The answer to the creation of {what}" in told
+    assert f"The response to creating {what}" in told
     assert again == 0
-    assert "is there already" in out
+    assert "exist already" in out

@@ -53,7 +53,7 @@ def test_explain_says_that_it_knows_nobody(say: Run) -> None:
     status, _, told = say("explain", "nobody@people.test")
 
     assert status == 2
-    assert "Nobody here has the address" in told
+    assert "No contact has the email address" in told
 
 
 def test_assign_looks_at_any_moment_and_refuses_what_is_none(say: Run) -> None:

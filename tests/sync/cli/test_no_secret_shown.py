@@ -102,7 +102,7 @@ def watch(
     (folder / ANSWERS).write_text("email,color\nada@people.test,red\n", "utf-8")
     (folder / MAIL).write_text("<p>Hello *|PS_HEAD|* {{ contact.personasync_headline }}</p>", "utf-8")
     edit(folder, "env:MAILCHIMP_API_KEY", "keyring:mailchimp")
-    edit(folder, "min_segment = 20", "min_segment = 1")
+    edit(folder, "min_audience = 20", "min_audience = 1")
     text = (folder / "personasync.toml").read_text("utf-8")
     (folder / "personasync.toml").write_text(text + SERVE, "utf-8")
     with keep_taken() as port:
@@ -197,7 +197,7 @@ def assert_told(printed: str, kept: Sequence[str]) -> None:
     """Each token that can't be used is told with its reference, and what is wrong with it; others are tried."""
     told = " ".join(printed.split())
     for token, reference in zip(TOKENS, kept, strict=False):
-        complaint = f"({reference}): character " in told or f"{reference.split('/')[-1]} is no text in UTF-8" in told
+        complaint = f"({reference}): character " in told or f"{reference.split('/')[-1]} is not UTF-8 text" in told
         assert complaint == (not token.usable), (token.name, reference)
     assert "character 5 is a zero-width space (U+200B)" in told
     assert "character 1 is a left double quotation mark (U+201C)" in told

@@ -248,9 +248,9 @@ def test_a_moment_keeps_its_instant_whatever_its_zone(url: str) -> None:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ("nonsense", "no database URL"),
-        ("klingon://localhost/db", "no database URL"),
-        ("postgresql+pg8000://me:secret@127.0.0.1/db", "driver that is not installed: pg8000"),
+        ("nonsense", "not a database URL"),
+        ("klingon://localhost/db", "not a database URL"),
+        ("postgresql+pg8000://me:secret@127.0.0.1/db", "missing driver: pg8000"),
     ],
 )
 def test_a_store_that_can_not_be_reached_is_told_without_its_password(state: str, message: str) -> None:
@@ -274,5 +274,5 @@ def test_a_store_of_a_newer_version_is_left_alone(url: str) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     engine.dispose()
 
-    with pytest.raises(FixSettingsError, match="newer personasync"):
+    with pytest.raises(FixSettingsError, match="newer version of personasync"):
         open_control(url, now=ticking())

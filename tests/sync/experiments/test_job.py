@@ -184,7 +184,7 @@ def test_an_ended_experiment_takes_nobody_in(assigned: Workbench) -> None:
     assert found.dealt == {}
     with pytest.raises(FixSettingsError, match="ended"):
         experiments.end(assigned, "spring", one.begins + timedelta(days=2))
-    with pytest.raises(FixSettingsError, match="Nobody is held out"):
+    with pytest.raises(FixSettingsError, match="No global holdout"):
         experiments.show(assigned, HOLDOUT)
 
 

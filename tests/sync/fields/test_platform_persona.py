@@ -36,7 +36,7 @@ def test_labels_are_found_as_people_read_them() -> None:
 def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
     offered = {"Rita Regular": "persona_1", "gifts": "persona_1"}
 
-    with pytest.raises(FixSettingsError, match=r"'rita' and 'gus' would both be 'Gifts' on crm.*another hs_persona"):
+    with pytest.raises(FixSettingsError, match=r"'rita' and 'gus' would both map to 'Gifts' on .*another hs_persona"):
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 
@@ -53,7 +53,7 @@ def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_
 
     told = json.loads(out)
     listed = ", ".join(labels) or "none"
-    sentence = f"crm has no persona 'Rita Regular' (hs_persona has: {listed}), which [personas.rita_regular] would be"
+    sentence = f"crm has no persona 'Rita Regular' (hs_persona has: {listed}) for [personas.rita_regular]; its contacts"
     assert (status, told["breaches"]) == (0, [])
     assert len(told["skipped"]) == (1 if labels else 4)
     assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in told["skipped"])
@@ -139,7 +139,7 @@ def test_a_persona_that_is_not_there_is_told_by_the_doctor_until_the_file_names_
 
     findings = [finding for _, finding in examine(ready, only="crm") if finding.check == "personas"]
 
-    assert [(one.state, "Nora Newer" in one.message, "Make it" in one.mend) for one in findings] == [
+    assert [(one.state, "Nora Newer" in one.message, "Create it" in one.mend) for one in findings] == [
         ("warn", True, True)
     ]
     edit(platforms, 'name = "Nora Newer"', 'name = "Nora Newer"\nhs_persona = "nora new"', "personas.toml")
@@ -159,4 +159,4 @@ def test_another_mode_is_refused_with_its_line_and_the_field_can_not_be_a_templa
     assert mode[0] == 2
     assert "'yes' is none of off, write, overwrite" in mode[2]
     assert "personasync.toml, line" in mode[2]
-    assert "is used by the platform's own persona already" in field[2]
+    assert "is already used by the platform's own persona" in field[2]

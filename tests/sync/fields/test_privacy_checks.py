@@ -85,7 +85,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     gus = next(one for one in found.shown if one.title == "Gus Gift")
     assert gus.html.splitlines()[2] == "paper"
     assert 0 < gus.fallbacks["PS_KIND"] < 1
-    assert "What readers may find creepy</h3><ul><li>line 3: the mail prints 2 values" in found.page()
+    assert "Too personal?</h3><ul><li>line 3: the email shows 2 individual values" in found.page()
     assert "<li>line 2, column 1, field &#x27;bought&#x27;" in found.page()
     assert {one.persona for one in rita.concerns} == {"", "rita_regular"}
     assert copy.concerns == []
@@ -99,7 +99,7 @@ def test_the_doctor_looks_at_fields_as_configured(personal: Platforms, ready: Wo
     edit(personal, "[personalize]", '[personalize]\ncreepy = "fallback"')
     ready.reload()
 
-    assert before == ["field 'bought': last_product names back what somebody bought last."]
+    assert before == ["field 'bought': last_product mentions what the reader bought last."]
     assert told() == []
 
 

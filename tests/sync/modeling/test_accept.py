@@ -121,7 +121,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     assert len(asked_less) >= 30
     assert {row["version"] for row in asked_less} == {short["version"]}
     assert {row["segment"] for row in nothing} == {None}
-    assert short["quality"]["segments_from"] == "proposal needs, found anew in each fold"
+    assert short["quality"]["segments_from"] == "proposal needs, recalculated in each fold"
 
     refused = told("fit", "--target", "discovered", "--labels", "needs", "--traits", "age", status=3)
     assert refused["training"]["found_again"]
@@ -135,7 +135,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     ]  # fmt: skip
     main.write_text(before + '\n[classify]\ntools = ["short"]\n', "utf-8")
     assert {one["name"]: one["lacking"] for one in told("survey", "list")["tools"]}["needs"] == (
-        "[classify] tools leaves it out"
+        "not listed in [classify] tools"
     )
     main.write_text(before + '\n[tools.nope]\nwho = "age >= 40"\n', "utf-8")
     assert "[tools.NAME]: there is no typing tool 'nope'" in told("survey", "list", status=2)["error"]["message"]
@@ -176,7 +176,7 @@ def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Pat
     assert before.found.agreement > 0.9
     assert after.found.segment_anew
     assert after.found.agreement < 0.6
-    assert "Segments of 'needs': segments found anew agree with these by" in after.sentences()[0]
+    assert "Segments of 'needs': recalculated segments agree with these by" in after.sentences()[0]
     assert told[-1] == after.sentences()[0]  # the report says it too
 
 

@@ -126,7 +126,7 @@ def test_segments_with_one_message_are_one_and_those_let_go_are_gone(folder: Pat
     proposal.write_text("[[segments]]".join(parts).replace("Come and see", ""), "utf-8")
     told("discover", "--accept", "kinds")
     (tool,) = load_tools(load_workspace(folder))
-    assert tool.file.means == {"let go#3": None}
+    assert tool.file.means == {"retired#3": None}
     proposal.write_text("[[segments]]".join(parts).replace("keep = true", "keep = false"), "utf-8")
     assert "fewer than two" in told("discover", "--accept", "kinds", status=2)["error"]["message"]
 
@@ -256,12 +256,12 @@ def changed(column: str, value: Callable[[int], str]) -> Callable[[list[dict[str
 
 
 BAD: list[tuple[Callable[[list[dict[str, str]]], None], str]] = [
-    (changed("item_b", lambda _: "yes"), "item 'item_b': everybody answered 'yes'; leave it out"),
-    (changed("item_b", lambda _: ""), "item 'item_b': nobody has a value; leave it out"),
+    (changed("item_b", lambda _: "yes"), "item 'item_b': all answers are 'yes'; exclude it"),
+    (changed("item_b", lambda _: ""), "item 'item_b': no values; exclude it"),
     (changed("who", lambda n: "twin" if n in {3, 8} else str(n)), "row 10: 'twin' answered in row 5 already"),
     (changed("who", lambda n: "" if n == 3 else str(n)), "row 5: 'who' is empty"),
     (changed("item_b", lambda n: "often" if n == 7 else str(n % 5)), "item 'item_b': answer 8 is 'often'"),
-    (lambda rows: rows.__delitem__(slice(3, None)), "looking for up to 4 segments needs 20 people, you have 3"),
+    (lambda rows: rows.__delitem__(slice(3, None)), "finding up to 4 segments needs 20 people, you have 3"),
 ]
 
 
@@ -291,11 +291,11 @@ def test_a_survey_that_can_not_be_used_is_told_with_place_and_mend(
         (["--trait", "shoe_size"], "There is no trait 'shoe_size'"),
         (["--trait", "country"], "'country' is a text"),
         (["--within", "nowhere"], "There is no segment 'nowhere'"),
-        (["--method", "dbscan"], "no method 'dbscan'"),
-        (["--survey", "s", "--trait", "orders_total"], "exclude each other"),
-        (["--survey", "s"], "Nobody answered the survey 's'"),
-        (["--name", "../up"], "'../up' is no name"),
-        (["--accept", "nothing"], "There is no proposal 'nothing'"),
+        (["--method", "dbscan"], "Unknown method 'dbscan'"),
+        (["--survey", "s", "--trait", "orders_total"], "can't be combined"),
+        (["--survey", "s"], "The survey 's' has no answers"),
+        (["--name", "../up"], "'../up' is not a valid name"),
+        (["--accept", "nothing"], "Proposal 'nothing' not found"),
         ([], "a relation needs 2 items, you have 0"),
     ],
 )
@@ -330,7 +330,7 @@ def test_migration_counts_who_moved_between_two_moments(folder: Path, told: Told
     assert found["stayed"] == pytest.approx(0.5)
     told("migration", "--from", "2026-03-04", "--to", "2026-03-02", status=2)
     error = told("migration", "--from", "2026-02-01", status=2)["error"]["message"]
-    assert "The first assignments are of 2026-03-01 00:00" in error
+    assert "The first assignments were at 2026-03-01 00:00" in error
 
 
 def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, told: Told) -> None:

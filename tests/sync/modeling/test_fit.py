@@ -121,7 +121,7 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(
     told = explain(filled, person.removeprefix("mailto:"))
     assert "calibrated" in told.sentences[0]
     assert made.file.version in " ".join(told.sentences)
-    assert "the model would say" in " ".join(told.sentences)
+    assert "the model would assign" in " ".join(told.sentences)
     assert set(told.document["chances"][made.file.version]) == {"gift_buyers", "newcomers"}
     assert told.document["holds_until"] > filled.now()
     again = classify(filled, person.removeprefix("mailto:"), as_of=filled.now())
@@ -163,7 +163,7 @@ def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is
 
     assert "optimistic" in by_labels
     assert "optimistic" not in by_name + by_file
-    assert "Learned from" in by_name
+    assert "Trained on" in by_name
     shutil.rmtree(folder / "proposals")
 
 
@@ -171,7 +171,7 @@ def test_a_model_no_better_than_chance_is_saved_and_never_used(filled: Workbench
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
 
     assert not made.file.gate.passed
-    assert made.file.gate.sentences[0].startswith("Company data tell these segments no better than chance")
+    assert made.file.gate.sentences[0].startswith("The model predicts these segments no better than chance")
     assert made.path.parent.name == "tried"
     assert model_in_use(filled.workspace.state_dir, filled.workspace.catalogue) is None
 
@@ -180,7 +180,7 @@ def test_a_refused_model_that_somebody_puts_into_use_is_refused_again(filled: Wo
     made = fit(filled, "discovered", as_of=filled.now(), labels=labelled(filled, tmp_path / "l.csv", by_chance))
     (filled.workspace.state_dir / "models" / "model.json").write_text(made.path.read_text("utf-8"), "utf-8")
 
-    with pytest.raises(FixSettingsError, match="this model was refused: Company data"):
+    with pytest.raises(FixSettingsError, match="this model did not pass validation: Company data"):
         definitions_of(filled.workspace)
 
 
@@ -214,7 +214,7 @@ def test_only_the_named_traits_are_learned_from(filled: Workbench, tmp_path: Pat
     ("text", "told"),
     [
         ("a,b\n1,2\n", "has the columns a, b"),
-        ("person_id,segment\nx,nobody\n", "names segment 'nobody'"),
+        ("person_id,segment\nx,nobody\n", "has segment 'nobody', which segments.toml does not define"),
         ("", "can't be read"),
     ],
 )
@@ -229,7 +229,7 @@ def test_a_labelling_that_says_nothing_is_refused(filled: Workbench, tmp_path: P
 def test_too_few_people_are_named_before_anything_is_fitted(real: Workbench) -> None:
     with pytest.raises(FixSettingsError, match=f"needs {LEAST} people, you have"):
         fit(real, "rules", as_of=real.now())
-    with pytest.raises(FixSettingsError, match="Nobody's segment is told by survey"):
+    with pytest.raises(FixSettingsError, match="No segment comes from survey"):
         fit(real, "survey", as_of=real.now())
     with pytest.raises(FixSettingsError, match="comes from a file"):
         fit(real, "discovered", as_of=real.now())
@@ -260,7 +260,7 @@ def test_a_model_of_an_older_catalogue_is_refused_with_the_traits_that_changed(
     assert "tier" in made.file.catalogue
 
     file.write_text(plain + mapped.format("another tier"), "utf-8")
-    with pytest.raises(FixSettingsError, match="trait 'tier' is defined in another way"):
+    with pytest.raises(FixSettingsError, match="trait 'tier' has a different definition now"):
         definitions_of(load_workspace(filled.workspace.directory))
     file.write_text(plain, "utf-8")
     with pytest.raises(FixSettingsError, match="trait 'tier' is gone"):
@@ -281,7 +281,7 @@ def test_what_if_shows_who_would_move_and_saves_nothing(assigned: Workbench, tmp
     assert all("@" in sample for move in moves for sample in move.samples)
     assert assigned.warehouse.history(ASSIGNMENTS.name).count().execute() == before
     assert what_if(assigned, assigned.workspace.directory / "segments.toml", as_of=assigned.now()) == []
-    with pytest.raises(FixSettingsError, match="There is no file"):
+    with pytest.raises(FixSettingsError, match="File not found"):
         what_if(assigned, tmp_path / "nothing.toml", as_of=assigned.now())
 
 
@@ -317,13 +317,13 @@ def test_a_fit_to_the_rules_says_whom_they_leave_out(
 
     run(["fit", "-w", str(filled.workspace.directory), "--target", "rules"])
 
-    assert "whom every rule leaves out, stays unclassified" in capsys.readouterr().out
+    assert "people who match no rule stay unclassified" in capsys.readouterr().out
 
 
 def test_a_workspace_that_asks_for_a_declared_trait_it_does_not_have_is_told_so(real: Workbench) -> None:
     file = real.workspace.directory / "personasync.toml"
     plain = file.read_text("utf-8")
-    for name, told in (("nothing", "is no trait"), ("orders_total", "not text")):
+    for name, told in (("nothing", "is not a trait"), ("orders_total", "must be text")):
         file.write_text(f'{plain}\n[classify]\ndeclared = "{name}"\n', "utf-8")
         with pytest.raises(FixSettingsError, match=told):
             definitions_of(load_workspace(real.workspace.directory))

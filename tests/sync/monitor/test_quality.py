@@ -67,7 +67,7 @@ def test_a_deciding_trait_that_is_mostly_impossible_stops_the_assign(tmp_path: P
     rows = "o1,a@people.test,0001-01-01,5,EUR\no2,b@people.test,0001-01-01,5,EUR\n"
     with open_workbench(workspace(tmp_path, rows), now=now, environment={}) as bench:
         pull(bench)
-        with pytest.raises(GuardrailError, match=r"days_since_order decides, and 100% .*--override trait_quality"):
+        with pytest.raises(GuardrailError, match=r"days_since_order is used .*, and 100% .*--override trait_quality"):
             assign(bench, as_of=bench.now())
         assert judge(bench).light == "red"
         assert assign(bench, as_of=bench.now(), override=frozenset({"trait_quality"})).persons == 3

@@ -200,7 +200,7 @@ def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms,
 def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms, ready: Workbench) -> None:
     stale = plan(ready)
     pull(ready)
-    with pytest.raises(FixSettingsError, match=r"stale: since it was made there was another pull"):
+    with pytest.raises(FixSettingsError, match=r"out of date. Changed since it was made: pull"):
         apply(ready, stale.path)
     edited = plan(ready)
     text = edited.path.read_text("utf-8")
@@ -209,7 +209,7 @@ def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms,
         apply(ready, edited.path)
     good = plan(ready)
     apply(ready, good.path)
-    with pytest.raises(FixSettingsError, match="applied already"):
+    with pytest.raises(FixSettingsError, match="already applied"):
         apply(ready, good.path)
 
 
@@ -252,7 +252,9 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
     assert sum(row.delivered for row in measured.rows) > 60
     told = [line for line in differences(measured) if "delivered" not in line]
     assert len(told) == 1
-    assert told[0].endswith(f"{sum(row.machine_only for row in measured.rows)} were by mail programs only.")
+    assert told[0].endswith(
+        f"{sum(row.machine_only for row in measured.rows)} of them are machine opens (Apple MPP, scanners)."
+    )
     assert {"open", "click"} <= kinds
     assert "<script" not in done.written.path.read_text("utf-8").split("</head>")[0] or done.written.path.stat().st_size
 

@@ -46,7 +46,7 @@ def test_a_missing_scope_ends_in_one_sentence_with_its_mend(
     status = command(["pull", "--workspace", str(platforms.folder)])
 
     assert status == 2
-    assert "Add to the token: crm.objects.deals.read." in capsys.readouterr().err
+    assert "Add these scopes to the token: crm.objects.deals.read." in capsys.readouterr().err
 
 
 def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, bench: Workbench) -> None:

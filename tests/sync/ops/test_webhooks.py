@@ -88,7 +88,7 @@ def test_setup_shows_and_adds_mailchimps_webhook_and_keeps_its_secret(platforms:
         assert hook["signing_secret"] not in note
         assert [one for one in setup.unheard(bench) if one.connection == "email"] == []
         assert said(bench, "email")["webhooks"][0] == "ok"
-        assert said(bench, "email")["signatures"] == ("ok", "Deliveries are signed, and the secret is known.")
+        assert said(bench, "email")["signatures"] == ("ok", "Webhooks are signed and verified.")
 
 
 def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str) -> None:
@@ -114,7 +114,7 @@ def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: P
         assert 'mailchimp_secret = "file:.personasync/mailchimp_signing_secret"' in notes[0]
         assert kept.read_text("utf-8").split() == [hook["signing_secret"]]
         assert kept.stat().st_mode & 0o077 == 0
-        assert said(bench, "email")["signatures"] == ("fail", "Deliveries are signed, and the secret is not known.")
+        assert said(bench, "email")["signatures"] == ("fail", "Webhooks are signed, but the signing secret is not set.")
 
 
 def test_a_second_audience_keeps_a_secret_of_its_own_beside_the_first(platforms: Platforms, here: str) -> None:
@@ -171,7 +171,7 @@ def test_a_webhook_that_tells_too_little_is_pointed_out(platforms: Platforms, he
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["events"]["upemail"] = False
 
-        assert said(bench, "email")["webhooks"] == ("warn", "The webhook does not tell of upemail.")
+        assert said(bench, "email")["webhooks"] == ("warn", "The webhook is not subscribed to upemail.")
 
 
 def test_unsigned_deliveries_to_a_plain_address_are_a_failure(platforms: Platforms, here: str) -> None:
@@ -232,7 +232,7 @@ def test_a_project_that_was_changed_by_hand_is_written_anew(platforms: Platforms
         changed = platforms.folder / hooks.PROJECT / "hsproject.json"
         changed.write_text("{ not json", "utf-8")
 
-        assert said(bench, "crm")["webhooks"][1].endswith("is not as it should be.")
+        assert said(bench, "crm")["webhooks"][1].endswith("is out of date.")
         assert [one.action for one in setup.unheard(bench) if one.connection == "crm"] == ["write_files"]
 
 

@@ -129,7 +129,7 @@ def test_drafting_again_changes_nothing(drafted: Path, folder: Path, told: Told)
 
     assert (again["drafted"], again["versions"]) == ({}, {})
     assert again["unchanged"] == ["olaf", "gold"]
-    assert "'few' has 3 people; of fewer than 20" in again["skipped"]["few"]
+    assert "'few' has 3 people; groups of fewer than 20" in again["skipped"]["few"]
     assert (folder / "personas.toml").read_bytes() == after
 
 
@@ -167,7 +167,7 @@ def test_a_draft_that_would_not_load_is_taken_back(folder: Path, told: Told) -> 
 
     error = told("personas", "draft", "gold", status=2)["error"]["message"]
 
-    assert "personas.toml is no valid TOML" in error
+    assert "personas.toml is not valid TOML" in error
     assert path.read_bytes() == closed
 
 
@@ -194,7 +194,7 @@ def test_versions_tell_what_changed_in_facts_and_in_invention(drafted: Path, fol
     assert [one["version"] for one in old["versions"]] == [compared["old"], compared["new"]]
     assert "neither a version nor a day" in told("personas", "diff", "soon", status=2)["error"]["message"]
     assert told("personas", "diff", "2020-01-01")["notes"] == [
-        "olaf: there was no version yet at 2020-01-01.", "gold: there was no version yet at 2020-01-01.",
+        "olaf: there was no version at 2020-01-01.", "gold: there was no version at 2020-01-01.",
     ]  # fmt: skip
     (same,) = told("personas", "diff", str(compared["old"]), str(compared["new"]), "--persona", "gold")["personas"]
     assert same["changes"] == compared["changes"]
@@ -217,27 +217,27 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
     personas = folder / "personas.toml"
     text = personas.read_text("utf-8").replace('picture = ""', 'picture = "../her.png"')
     personas.write_text(text, "utf-8")
-    assert findings(1) == ["gold: '../her.png' can't be shown."]
+    assert findings(1) == ["gold: '../her.png' can't be used."]
     personas.write_text(text.replace("../her.png", "her.png"), "utf-8")
     (folder / "her.png").write_bytes(b"a picture")
     assert findings(1) == []
     segments = folder / "segments.toml"
     segments.write_text(segments.read_text("utf-8").replace("tier = 'none'", "tier = 'none' and age > 20"), "utf-8")
-    assert findings(1) == ["Olaf stands for other segments, or other rules, than its facts were taken from."]
+    assert findings(1) == ["The segments or rules of olaf changed since its profile was made."]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["draft"], "Name one segment, or write --all"),
-        (["draft", "gold", "--all"], "Name one segment, or write --all"),
+        (["draft"], "Name a segment, or use --all"),
+        (["draft", "gold", "--all"], "Name a segment, or use --all"),
         (["draft", "silver"], "There is no segment or persona 'silver'. There are: alpine_gold, gold"),
-        (["draft", "few"], "The segment 'few' has 3 people; of fewer than 20 nothing is said"),
+        (["draft", "few"], "The segment 'few' has 3 people; groups of fewer than 20 are not shown"),
         (["show", "silver"], "There is no persona 'silver'. personas.toml has: olaf"),
         (["show", "gold"], "The segment 'gold' has no persona yet. `personasync personas draft gold`"),
-        (["show", "--version", "3"], "A version is one persona's"),
-        (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Versions of it: none yet"),
-        (["diff", "7"], "There is no version 7. The newest one is 0"),
+        (["show", "--version", "3"], "A version belongs to one persona"),
+        (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Its versions: none yet"),
+        (["diff", "7"], "There is no version 7. The newest is 0"),
     ],
 )
 def test_what_can_not_be_done_is_said_with_the_mend(told: Told, arguments: list[str], message: str) -> None:
@@ -274,9 +274,7 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
     assert said(card)["age", ""]["base"]
     assert card["facts"]["trust"]["stability"][0]["jaccard"] == 0.91
     assert told("personas", "show", "kin_b")["facts"]["trust"]["grade"] == "weak"
-    assert (
-        "no proposal 'none'" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
-    )
+    assert "'none' not found" in told("personas", "draft", "--all", "--proposal", "none", status=2)["error"]["message"]
 
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -286,7 +284,7 @@ def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: 
     assert run(["personas", "draft", "--all", "--workspace", str(folder)]) == 2
     assert "Nobody is assigned yet" in capsys.readouterr().err
     assert run(["personas", "show", "--workspace", str(folder)]) == 0
-    assert "none kept" in capsys.readouterr().out
+    assert "none yet" in capsys.readouterr().out
 
 
 def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_plainly(
@@ -299,7 +297,7 @@ def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_p
 
     done = told("personas", "draft", "--all")
 
-    assert done["silent"] == {"olaf": "Everybody is in it, so there is nobody from whom its people could differ."}
+    assert done["silent"] == {"olaf": "All people are in it, so there is nobody to compare with."}
     assert told("personas", "show", "olaf")["facts"]["facts"] == []
 
 
@@ -308,7 +306,7 @@ def test_people_read_the_card_with_invention_apart_from_facts(
 ) -> None:
     assert run(["personas", "show", "gold", "--workspace", str(folder)]) == 0
     shown = capsys.readouterr().out.replace("\n", " ")
-    facts, invention = shown.split("INVENTION, written by people")
+    facts, invention = shown.split("PROFILE, written by your team")
 
     for words in ("Geographic", "country", "CH", "index", "Typical member", "Euclidean distance", "Confidence", "Fair"):
         assert words in facts

@@ -19,8 +19,8 @@ from tests.sync.described_people import described_people
 
 @pytest.mark.parametrize(
     ("people", "compared", "says"),
-    [(19, 3, "Nothing is said of 19 people"), (100, 3, "Everybody is in it"), (50, 0, "No trait has values"),
-     (50, 3, "Nothing tells its people from the others: 3 traits were compared")],
+    [(19, 3, "Too few people for figures (19)"), (100, 3, "All people are in it"), (50, 0, "No trait has values"),
+     (50, 3, "No significant differences: 3 traits were compared")],
 )  # fmt: skip
 def test_a_persona_without_facts_says_why(people: int, compared: int, says: str) -> None:
     measured = [Measured("x", ((),), GroupTest("chi-squared", 1.0, 0.5), None)] * compared
@@ -39,7 +39,7 @@ def test_what_people_said_of_themselves_made_the_segment(tmp_path: Path) -> None
     assert [one.name for one in gold.trust.sources] == ["declared"]
     assert {fact.trait for fact in gold.told() if fact.base} == {"tier"}
     assert {fact.trait for fact in gold.told() if not fact.base} >= {"country", "age", "language"}
-    assert "by what they said themselves" in " ".join(gold.trust.sentences())
+    assert "by declaration" in " ".join(gold.trust.sentences())
 
 
 def test_a_file_without_an_end_of_line_gets_one_first(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_contact_without_an_address_is_parked_where_the_platform_needs_one(mak
     )
 
     assert [change.connection for change in plan.changes] == ["crm"]
-    assert [parked.reason for parked in plan.parked] == ["no e-mail address"]
+    assert [parked.reason for parked in plan.parked] == ["no email address"]
 
 
 @pytest.mark.parametrize("state", ["archived", "deleted", "merged"])

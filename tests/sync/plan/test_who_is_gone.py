@@ -156,7 +156,7 @@ def test_assign_tells_who_moved_from_who_is_new(platforms: Platforms, say: Run) 
     assert (again["new"], again["changed"]) == (0, 0)
     assert (moved["new"], moved["changed"]) == (0, len(rows))
     assert moved["rewritten"] >= len(rows)
-    assert "0 moved to another segment, 0 are new." in " ".join(shown.split())
+    assert "0 moved to another segment, 0 new." in " ".join(shown.split())
 
 
 @pytest.mark.usefixtures("applied")

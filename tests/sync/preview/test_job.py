@@ -24,7 +24,7 @@ def test_all_personas_side_by_side_with_shares_of_fallbacks_and_what_is_wrong(re
     assert shown["Nora New"].html == "<h1>Welcome to the shop</h1>new\n*|NOBODY|*"
     assert shown["Unclassified"].html == "<h1>News from the shop</h1>\n*|NOBODY|*"
     assert (shown["Nora New"].fallbacks, shown["Unclassified"].fallbacks) == ({"PS_HEAD": 0.0}, {"PS_HEAD": 1.0})
-    told = "line 2, column 1: the audience has no merge field NOBODY; Mailchimp prints the tag as it stands"
+    told = "line 2, column 1: the audience has no merge field NOBODY; Mailchimp prints the tag unchanged"
     assert found.problems == [told]
     assert "Welcome to the shop" in found.page()
     path.write_text("{{ contact.personasync_persona }}", "utf-8")
@@ -58,16 +58,16 @@ def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_
     assert everybody.problems == []
     assert everybody.notes == [
         "Mailchimp fills in LIST:NAME; the preview shows them in brackets.",
-        "FNAME, LNAME, EMAIL, COUNTRY: each reader's own; the preview shows them in brackets.",
-        "Conditions ask for COUNTRY: shown is what people get who have another value there.",
+        "FNAME, LNAME, EMAIL, COUNTRY: individual values; the preview shows them in brackets.",
+        "Conditions use COUNTRY: the preview shows the branch for any other value.",
     ]
     name, address = member["merge_fields"]["FNAME"], member["email_address"].lower()
     assert alone.shown[0].html == f"{name}, friend: {address} near [LIST:NAME]"
     assert alone.shown[0].empty == ["LNAME"]
     assert crm.shown[0].html == "[First Name] Newcomers"
-    assert crm.problems == ["line 1, column 25: HubSpot has no property nothing; it prints nothing there"]
+    assert crm.problems == ["line 1, column 25: HubSpot has no property nothing and prints nothing"]
     assert silent.shown[0].html.startswith("[firstname] [nothing]")
-    assert "crm was not asked which other fields there are" in silent.problems[0]
+    assert "Can't read the fields of crm" in silent.problems[0]
 
 
 def test_segments_out_of_focus_are_shown_what_they_will_get(

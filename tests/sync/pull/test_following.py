@@ -174,10 +174,10 @@ def test_a_workspace_that_was_hit_heals_at_the_next_pull_and_says_so(platforms: 
         pulled = pull(bench)
         after = [one for _, one in examine(bench) if one.check == "people"]
 
-    told = "7 active contacts are not linked to a person, so they get no persona."
+    told = "7 active contacts are not linked to a person and get no persona."
     assert before == [("workspace", "fail", told)]
     assert (pulled.healed, pulled.persons, pulled.reread, after) == (7, persons, False, [])
-    assert str(healed(pulled)[0]).startswith("7 contacts that an earlier version had skipped are linked")
+    assert str(healed(pulled)[0]).startswith("7 contacts skipped by an earlier version are now linked")
 
 
 def test_a_full_pull_links_whoever_is_not(platforms: Platforms) -> None:
@@ -211,7 +211,7 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
     done, count, missing = pulled()
 
     assert (done.reread, count, missing) == (True, everybody + 1, 0)
-    assert "everything was read again" in str(healed(done)[0])
+    assert "all records were read again" in str(healed(done)[0])
 
 
 def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(bench: Workbench, applied: str) -> None:

@@ -18,7 +18,7 @@ BEFORE = Facts(
 
 
 def test_a_report_like_the_last_one_says_that_nothing_changed() -> None:
-    assert changes(BEFORE, BEFORE) == ["Nothing worth a sentence changed since the last report (2026-10-01 08:00 UTC)."]
+    assert changes(BEFORE, BEFORE) == ["No significant changes since the last report (2026-10-01 08:00 UTC)."]
 
 
 def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None:
@@ -32,16 +32,16 @@ def test_names_shares_places_offers_and_findings_that_changed_are_told() -> None
     )
 
     assert changes(BEFORE, now) == [
-        "Rita Regular is called Rita Returns now.",
+        "Rita Regular is now called Rita Returns.",
         "Nora New is a new persona.",
-        "Old Ollie is no persona any more.",
-        "Rita Returns grew from 20% to 26% of all persons.",
-        "regulars rose from place 2 to 1 by value.",
-        "gifts fell from place 1 to 2 by value.",
-        "The best offer of Rita Returns is “free shipping” now, and was “early access”.",
-        "“wrap” is not surely the best offer of Gus Gift any more.",
-        "May does better now; before, it has too few people to tell.",
-        "June is new: it shows no evidence of a difference.",
+        "Old Ollie is no longer a persona.",
+        "Rita Returns grew from 20% to 26% of all people.",
+        "regulars rose from rank 2 to rank 1 by value.",
+        "gifts fell from rank 1 to rank 2 by value.",
+        "Best offer of Rita Returns: now “free shipping”, was “early access”.",
+        "“wrap” is no longer a significant winner for Gus Gift.",
+        "May: now significant increase, was not enough data.",
+        "New result: June: no significant difference.",
     ]
 
 

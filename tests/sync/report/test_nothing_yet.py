@@ -8,13 +8,13 @@ from pathlib import Path
 from tests.sync.conftest import Platforms, Run
 
 SAID = {
-    "lift": "No campaign that was sent in variants has been imported yet. Send one and run `personasync results`",
+    "lift": "No campaign with variants has been imported yet. Send one and run `personasync results`",
     "lift --experiment spring": "There is no experiment 'spring'.",
-    "offers": "nothing can be compared. Send a campaign in variants",
+    "offers": "no variant of an experiment was mailed yet. Send a campaign with variants",
     "segments": "Nobody has a segment yet. Run `personasync pull` and `personasync assign`.",
     "migration": "Run `personasync assign`.",
-    "explain ada@people.test": "Nobody here has the address 'ada@people.test'. Run `personasync pull`",
-    "preview mail.html --contact ada@people.test": "Nobody here has the address 'ada@people.test'.",
+    "explain ada@people.test": "No contact has the email address 'ada@people.test'. Run `personasync pull`",
+    "preview mail.html --contact ada@people.test": "No contact has the email address 'ada@people.test'.",
 }
 
 
@@ -30,10 +30,10 @@ def test_before_anything_was_read_or_assigned(platforms: Platforms, say: Run, tm
     assert (results[0], report[0], plan[0], shown[0]) == (0, 0, 3, 0)
     assert "email campaigns" in results[1]
     document = json.loads(report[1])
-    assert document["summary"] == ["Nobody is classified yet: run `personasync assign`."]
-    assert "Nobody is classified yet" in Path(document["report"]).read_text("utf-8")
-    assert "crm was never pulled; run `personasync pull`" in plan[1]
-    assert "Nobody is assigned yet, so there is nobody to show the mail for" in shown[1]
+    assert document["summary"] == ["Nobody is assigned yet: run `personasync assign`."]
+    assert "Nobody is assigned yet" in Path(document["report"]).read_text("utf-8")
+    assert "crm has never been pulled; run `personasync pull`" in plan[1]
+    assert "Nobody is assigned yet, so there is no contact to preview" in shown[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (*told.values(), results, report, plan, shown))
 
 
@@ -44,9 +44,13 @@ def test_an_experiment_without_any_campaign_yet(platforms: Platforms, say: Run) 
     say("assign")
     lift, report = say("lift", "--experiment", "spring"), say("report")
 
-    assert "Nobody is assigned yet: run `personasync assign`, which deals people in." in early[1]
+    assert (
+        "Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants." in early[1]
+    )
     assert (nobody[0], lift[0], report[0]) == (2, 0, 0)
-    assert "Nobody is in spring yet. Run `personasync assign`, which deals people in." in nobody[2]
+    assert (
+        "Nobody is in spring yet. Run `personasync assign`, which randomly assigns people to the variants." in nobody[2]
+    )
     assert "not enough data" in lift[1]
     assert "No campaign has been imported yet." in report[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (early, nobody, lift, report))

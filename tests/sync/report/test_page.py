@@ -164,8 +164,12 @@ def test_a_card_tells_facts_by_family_and_marks_what_is_invented(page: Page) -> 
     card = page.locator("article", has=page.locator("h3", has_text=NASTY))
     heads = card.locator("h4").all_inner_texts()
 
-    assert [head.lower() for head in heads if head.lower() in {"invented", "behavioural", "typical member"}] == [
-        "invented",
+    assert [
+        head.lower()
+        for head in heads
+        if head.lower() in {"profile (written by your team)", "behavioural", "typical member"}
+    ] == [
+        "profile (written by your team)",
         "behavioural",
         "typical member",
     ]

@@ -18,7 +18,7 @@ from sync.pull.job import pull
 from sync.session import Workbench, open_workbench
 
 MAIN = '[workspace]\nname = "W"\n[connections.shop]\nconnector = "files"\ncontacts = "contacts.csv"\n[traits.kind]\n'
-MAIN += 'connection = "shop"\nproperty = "kind"\n[guardrails]\nmin_segment = 1\n'
+MAIN += 'connection = "shop"\nproperty = "kind"\n[personalize]\nmin_audience = 1\n'
 SEGMENTS = '[[segments]]\nname = "everybody"\nrule = "kind = \'any\'"\n'
 PERSONAS = '[personas.bo]\nname = "Bo"\nsegments = ["everybody"]\nstory = "Buys."\n'
 

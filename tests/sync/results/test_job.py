@@ -90,7 +90,7 @@ def test_two_campaigns_of_one_name_are_told_apart_by_their_ids(platforms: Platfo
     let_pass(platforms, pushed, 4)
     results(pushed)
 
-    with pytest.raises(FixSettingsError, match="2 campaigns are called 'November'") as caught:
+    with pytest.raises(FixSettingsError, match="2 campaigns have the name 'November'") as caught:
         lifting.lift_of_campaign(pushed, "November")
     assert all(one in str(caught.value) for one in (first, second))
     assert lifting.lift_of_campaign(pushed, first).about == "November"

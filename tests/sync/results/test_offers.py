@@ -64,17 +64,17 @@ def test_two_campaigns_of_unequal_base_rates_and_no_effect_have_no_best_offer(sh
 
     assert [one["supported"] for one in found["personas"]] == [False, False]
     assert found["never_compared"] == {"Bo": [["early", "sale"], ["gift", "welcome"]]}
-    assert "Bo: never compared were “early” or “sale” with “gift” or “welcome”." in told[1]
-    assert "works best" not in json.dumps(report)
-    assert report["advice"]["Go on"] == ["Nothing is proven to work yet."]
-    assert not any("Nothing" in line for line in report["advice"]["Test next"])
-    assert "compared in Spring: 600 “early”, 600 “sale”" in report["advice"]["Test next"][0]
+    assert "Bo: not compared yet: “early” or “sale” with “gift” or “welcome”." in told[1]
+    assert "is the best of" not in json.dumps(report)
+    assert report["advice"]["Keep or scale"] == ["No significant positive result yet."]
+    assert not any("Nothing:" in line for line in report["advice"]["Test next"])
+    assert "Based on Spring (600 “early”, 600 “sale”)" in report["advice"]["Test next"][0]
 
 
 def test_a_report_before_any_campaign_stops_and_praises_nothing_and_says_what_to_test(shop: Shop) -> None:
     report = shop.say("report")
 
-    assert report["advice"] == {"Test next": ["Test two offers for Bo: no campaign has compared any yet."]}
+    assert report["advice"] == {"Test next": ["Test two offers for Bo: no campaign has compared offers yet."]}
 
 
 def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop) -> None:
@@ -123,7 +123,7 @@ def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
     assert not found["supported"]
     assert abs(found["difference"]) < 0.01
     assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": len(old), "new": len(new)}
-    assert "spring: reminder 1 went to one arm only that day, so it compares nothing." in shop.told("offers")[1]
+    assert "spring: reminder 1 is excluded, it went to one variant only." in shop.told("offers")[1]
 
 
 def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
@@ -149,10 +149,8 @@ def test_an_arm_that_is_better_is_found_and_named_with_its_comparison(shop: Shop
     assert (found["best"], found["supported"], found["side_by_side"], found["early"]) == ("new", True, True, False)
     assert found["comparisons"] == [{"name": "spring", "people": {"old": len(old), "new": len(new)}}]
     assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": 2 * len(old), "new": 2 * len(new)}
-    assert any(f"spring: {len(new):,} “new”, {len(old):,} “old”" in line for line in report["advice"]["Go on"])
-    assert report["advice"]["Test next"] == [
-        "Nothing: each persona has an offer that works best of all that there are."
-    ]
+    assert any(f"spring ({len(new):,} “new”, {len(old):,} “old”)" in line for line in report["advice"]["Keep or scale"])
+    assert report["advice"]["Test next"] == ["Nothing: every persona has a significant winner among all offers."]
 
 
 def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> None:
@@ -162,8 +160,8 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
     status, told = shop.told("offers")
 
     assert status == 0
-    assert "Nothing was compared yet." in told
-    assert "spring: old words / new words did not reach its arms alike, so it compares nothing." in told
+    assert "No offers have been compared yet." in told
+    assert "spring: old words / new words is excluded, it reached the variants unequally." in told
 
 
 def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) -> None:
@@ -175,5 +173,5 @@ def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) 
     sent(shop, (1, "old words", arms["old"], 30), (1.1, "new words", arms["new"], 200))
     told = shop.told("offers")[1]
 
-    assert "Nothing was compared yet." in told
-    assert "spring is left out: its arms do not have the people that their shares promise." in told
+    assert "No offers have been compared yet." in told
+    assert "spring is excluded: sample ratio mismatch." in told

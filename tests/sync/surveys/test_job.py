@@ -83,9 +83,9 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     told = json.loads(document)
     assert (made, longer, pulled) == (0, 0, 0)
     assert len({question["item"] for question in told["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
-    assert "'same' is left out: everybody answered 3." in [f["message"] for f in told["findings"]]
+    assert "'same' is excluded: all answers are 3." in [f["message"] for f in told["findings"]]
     assert told["quality"]["curve"][2]["hit"] > 0.8
-    assert "By chance" in shown
+    assert "Chance level" in shown
     assert [tool["name"] for tool in json.loads(before)["tools"]] == ["members", "leads"]
     assert all(tool["lacking"] for tool in json.loads(before)["tools"])
     assert [tool["lacking"] for tool in json.loads(after)["tools"] if tool["name"] == "leads"] == [""]
@@ -113,21 +113,23 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
     assert (lines[0]["respondent"], lines[0]["segment"]) == ("'=cmd()", "value")
     assert lines[1]["reasons"].startswith("answered 1 of 3 questions; missing: ")
     assert refused == 2
-    assert "wrong.csv, column 'cheap', row 2: 'maybe' is no answer to this question. Its answers are: No, Yes." in told
+    assert (
+        "wrong.csv, column 'cheap', row 2: 'maybe' is not an answer to this question. Valid answers: No, Yes." in told
+    )
 
 
 @pytest.mark.parametrize(
     ("change", "options", "told"),
     [
-        ({}, [], "The answers come without segments. Name their column: --segment NAME"),
+        ({}, [], "The answers have no segments. Name the segment column: --segment NAME"),
         ({}, ["--segment", "nope"], "a.csv has no column 'nope'"),
         ({}, ["--segment", "segment", "--items", "9"], "it needs 9 usable items, you have 6"),
         ({}, ["--segment", "segment", "--reverse", "nope"], "There is no item 'nope' to reverse"),
-        ({(5, 2): "tow"}, ["--segment", "segment"], "a.csv, row 6, column 'cheap': 'tow' is no number"),
+        ({(5, 2): "tow"}, ["--segment", "segment"], "a.csv, row 6, column 'cheap': 'tow' is not a number"),
         ({}, ["-k", "4", "--question", "same"], "No item is left to learn from"),
         ({}, ["-k", "9", "--question", "cheap"], "Finding 9 segments needs 9 different answers, you have 2"),
-        ({}, ["--segment", "segment", "--tool", "Bad Name"], "is no name of a tool"),
-        ({}, ["--segment", "segment", "--action", "javascript:x"], "is no web address"),
+        ({}, ["--segment", "segment", "--tool", "Bad Name"], "is not a valid tool name"),
+        ({}, ["--segment", "segment", "--action", "javascript:x"], "is not a URL"),
     ],
 )
 def test_what_is_wrong_with_a_survey_is_told_with_place_and_mend(
@@ -187,7 +189,7 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
     assert found["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
     assert found["complete"]
     assert refused == 2
-    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is no number" in told
+    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in told
 
 
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -253,7 +255,7 @@ def test_a_spreadsheet_that_is_a_bomb_or_no_spreadsheet_is_refused(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a,b\n1,2,3\n", "row 2: it has 3 cells, the header has 2"),
+        ("a,b\n1,2,3\n", "row 2: it has 3 cells, but the header has 2"),
         ("a,a\n1,2\n", "has the column 'a' twice"),
         ('a,b\n1,"2\n', "row 2: unexpected end of data"),
         ("a,,b\n1,2,3\n", "column 2 has no name"),

@@ -133,8 +133,8 @@ def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platf
 
         assert len(groups) == 1
         assert len(personas - {"unclassified"}) == 1
-        assert planned.focus.startswith("[value] focus: only ")
-        assert "show the fallback and are in no group" in planned.summary["focus"]
+        assert planned.focus.startswith("[value] focus: ")
+        assert "get the fallback and no tag or list" in planned.summary["focus"]
 
 
 def test_a_focus_on_a_segment_that_there_is_not_names_those_that_there_are(platforms: Platforms) -> None:

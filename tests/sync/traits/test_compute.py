@@ -259,11 +259,11 @@ def test_everybody_is_measured_when_what_is_kept_can_not_be_followed(world: Worl
     ]
 
     assert reasons == [
-        "it was asked for",
-        "a later moment was looked at last",
+        "requested",
+        "the last calculation was for a later date",
         "1 people changed or are new, of 2 who were known",
-        "people were last measured as of 2026-11-25",
-        "traits, or how they are counted, changed",
+        "the last calculation was as of 2026-11-25",
+        "trait definitions changed",
     ]
 
 

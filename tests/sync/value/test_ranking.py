@@ -60,7 +60,7 @@ def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claim
         pushed, told = focus(bench)
 
     assert not found.valued
-    assert "The value model needs 500 buyers, you have 0. So nobody has a value yet." in found.notes
+    assert "The value model needs 500 buyers, you have 0. There are no values yet." in found.notes
     assert [(one.name, one.value, one.naive) for one in found.ranking] == [("dollars", 0.0, 1), ("euros", 0.0, 1)]
     assert {row["value"] for row in document(found)["segments"]} == {None}
     assert found.tried == {}
@@ -82,7 +82,7 @@ def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path:
 
     by_name = {one.name: one for one in found.ranking}
     assert (found.valued, found.currency) == (True, "EUR")
-    assert any(one.startswith("200 buyers order mostly in another currency than EUR; they") for one in found.notes)
+    assert any(one.startswith("200 buyers order mostly in a currency other than EUR; they") for one in found.notes)
     assert by_name["euros"].mean_value > 1.5 * by_name["dollars"].mean_value > 0  # 250 of 450 there pay in euros
     assert found.ranking[0].name == "euros"
 

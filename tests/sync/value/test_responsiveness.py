@@ -79,7 +79,7 @@ def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_
         {one.name: by_name[of[one.name]] for one in found.ranking}
     )
     assert len({round(one.gain or 0.0, 6) for one in found.ranking}) > 1
-    assert any(one.startswith("Response: what mailing adds, in orders a contact, by spring") for one in found.notes)
+    assert any(one.startswith("Response: incremental orders per contact, spring") for one in found.notes)
 
 
 def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(ready: Workbench) -> None:
@@ -92,6 +92,6 @@ def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(read
 
     assert alone == []
     assert [one.split(":")[0] for one in told] == ["Gus Gift"]
-    assert re.search(r"mailing added -[0-9.]+ points of orders in autumn, \+[0-9.]+ before.", told[0])
+    assert re.search(r"incremental orders -[0-9.]+ pp in autumn, were \+[0-9.]+ pp\.", told[0])
     assert told[0] in judge(ready).concept
     assert told[0] in page

@@ -100,7 +100,7 @@ def test_a_workspace_measures_hours_in_the_zones_of_its_contacts(
     rows = offsets(ready.warehouse.current("contacts"), ready.workspace.time_zone, ready.now()).to_pylist()
 
     assert status == 2
-    assert "there is no time zone 'Europe/Belin'; write it like Europe/Berlin" in told
+    assert "unknown time zone 'Europe/Belin'; use a name like Europe/Berlin" in told
     assert {row["ahead"] for row in rows if row["spelt"] == "" and row["since"] > 0} <= {9 * 3600}
     assert rows[-1]["ahead"] == 9 * 3600
     assign(ready, as_of=ready.now())

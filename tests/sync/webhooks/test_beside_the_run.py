@@ -27,7 +27,7 @@ def test_a_plan_leaves_out_whom_the_service_decided_for_after_it(looped: Platfor
             served.idle()
             applied = apply(bench, planned.path)
             shown = [served.property(one, PERSONA) for one in (ada, bea)]
-            told = [one for one in words.applied(applied) if "the webhook service decided" in str(one)]
+            told = [one for one in words.applied(applied) if "the webhook service updated" in str(one)]
             pull(bench)
             assign(bench, as_of=bench.now())
             again = plan(bench).plan.changes
@@ -83,4 +83,4 @@ def test_explain_knows_what_the_service_decided_before_anything_was_pulled(loope
     assert told.document["segment"] == later.document["segment"] == "bargain_hunters"
     assert "after the next `personasync pull`" in told.sentences[-1]
     assert told.document["tried"] == []
-    assert any("Known as:" in line for line in later.sentences)
+    assert any("Contacts:" in line for line in later.sentences)

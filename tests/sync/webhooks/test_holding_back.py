@@ -41,7 +41,9 @@ def test_changes_of_a_day_beyond_a_guardrail_are_parked_with_the_reason(
 
     assert shown == [BARGAIN, NEW]
     assert parked.contact == f"crm:{bea}"
-    assert parked.reason.startswith("guardrail max_changed: within a day 2 contacts of crm would be changed, at most 1")
+    assert parked.reason.startswith(
+        "guardrail max_changed: 2 contacts of crm would be changed within a day, the limit is 1"
+    )
     assert set(today) == {"p"}
     assert tomorrow == {}
 

@@ -33,7 +33,7 @@ def test_a_secret_comes_from_the_keyring(tmp_path: Path) -> None:
     keyring.set_keyring(OneKey())  # type: ignore[no-untyped-call] # keyring types a part of itself
     try:
         assert resolved("keyring:hubspot") == "from-the-ring"
-        with pytest.raises(CredentialError, match="the keyring has no 'mailchimp'"):
+        with pytest.raises(CredentialError, match="the keyring has no entry 'mailchimp'"):
             resolved("keyring:mailchimp")
     finally:
         keyring.set_keyring(before)

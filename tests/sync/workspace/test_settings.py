@@ -169,7 +169,7 @@ WRONG = [
     ("personasync.toml", "[traits.tier]", "[traitz.tier]", "line 18: unknown key 'traitz'. Did you mean 'traits'?"),
     ("personasync.toml", 'property = "', 'propperty = "', "line 20: unknown key 'propperty'. Did you mean 'property'?"),
     ("personasync.toml", 'name = "Acme Outdoor"', "", "line 1: the key 'workspace.name' is missing."),
-    ("personasync.toml", '"hubspot"', '"hubspott"', "line 5: there is no connector 'hubspott'; known: files, hubspot"),
+    ("personasync.toml", '"hubspot"', '"hubspott"', "line 5: unknown connector 'hubspott'; known: files, hubspot"),
     (
         "personasync.toml",
         'connection = "crm"',
@@ -182,16 +182,16 @@ WRONG = [
         "personasync.toml",
         "[connections.shop]",
         "[connections.mailto]",
-        "line 14: 'connections.mailto': this name is kept",
+        "line 14: 'connections.mailto': this name is reserved",
     ),
     ("personasync.toml", "[connections.shop]", "[connections.Shop]", "line 14: 'connections.Shop' must be lower-case"),
     (
         "personasync.toml",
         'property = "loyalty_tier"',
         'survey = "needs"',
-        "line 18: 'traits.tier': a trait names either connection and property, or survey and item.",
+        "line 18: 'traits.tier': a trait needs either connection and property, or survey and item.",
     ),
-    ("personasync.toml", "[traits.tier]", "[traits.consent]", "line 18: trait 'consent': there is a built-in trait"),
+    ("personasync.toml", "[traits.tier]", "[traits.consent]", "line 18: trait 'consent': a built-in trait"),
     (
         "personasync.toml",
         "[traits.tier]",
@@ -205,7 +205,7 @@ WRONG = [
         'parent = "buyer"',
         "line 5: segment 'champions': there is no segment 'buyer'",
     ),
-    ("segments.toml", 'name = "champions"', 'name = "buyers"', "segment 'buyers': the name is used twice"),
+    ("segments.toml", 'name = "champions"', 'name = "buyers"', "segment 'buyers': duplicate name"),
     ("segments.toml", 'name = "champions"', 'name = "Our Champions"', "line 6: 'segments.1.name' must be lower-case"),
     ("segments.toml", "orders_365d >= 3", "orders_365 >= 3", "segment 'champions'"),
     ("personas.toml", "story = ", "storey = ", "line 4: unknown key 'storey'. Did you mean 'story'?"),
@@ -215,13 +215,13 @@ WRONG = [
         "personas.toml",
         '"PS_HEAD"',
         '"PS_HEADLINE"',
-        "line 13: 'PS_HEADLINE' has 11 characters, a Mailchimp merge tag at most 10.",
+        "line 13: 'PS_HEADLINE' has 11 characters; a Mailchimp merge tag can have at most 10.",
     ),
     (
         "personas.toml",
         '"PS_HEAD"',
         '"PERSONA"',
-        "line 13: 'PERSONA' on 'email' is used by the assignment itself already",
+        "line 13: 'PERSONA' on 'email' is already used by the assignment itself",
     ),
     ("personas.toml", '"PS_HEAD"', '""', "line 13: the name of a Mailchimp field must be text in quotes."),
     ("personas.toml", '["buyers"]', '["sellers"]', "line 1: persona 'regular': there is no segment 'sellers'"),
@@ -242,7 +242,7 @@ def test_two_fields_can_not_share_a_name_on_a_platform(folder: Path) -> None:
     more = '[fields.offer]\nemail = "PS_HEAD"\nfallback = "x"\n'
     (folder / "personas.toml").write_text(PERSONAS + more, "utf-8")
 
-    assert "line 16: 'PS_HEAD' on 'email' is used by the field 'headline' already" in refusal(folder)
+    assert "line 16: 'PS_HEAD' on 'email' is already used by the field 'headline'" in refusal(folder)
 
 
 def test_several_mistakes_are_told_at_once(folder: Path) -> None:
@@ -256,7 +256,7 @@ def test_several_mistakes_are_told_at_once(folder: Path) -> None:
 def test_broken_toml_is_told_with_line_and_column(folder: Path) -> None:
     edit(folder, "segments.toml", 'title = "Champions"', 'title = "Champions')
 
-    assert refusal(folder).startswith("segments.toml is no valid TOML: ")
+    assert refusal(folder).startswith("segments.toml is not valid TOML: ")
     assert "line 7, column" in refusal(folder)
 
 
@@ -265,7 +265,7 @@ def test_a_missing_file_is_told(folder: Path, name: str) -> None:
     (folder / name).unlink()
 
     assert refusal(folder) == (
-        f"There is no {name} in {folder}. Run `personasync init`, or name the folder with --workspace."
+        f"{name} not found in {folder}. Run `personasync init`, or give the folder with --workspace."
     )
 
 
