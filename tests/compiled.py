@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import ibis
 import pytest
 import sqlglot.expressions as sge
-from ibis.backends.sql.compilers.base import SQLGlotCompiler
 from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 from ibis.expr import datatypes as dt
 from ibis.expr import operations as ops
@@ -30,10 +29,10 @@ def keep_compiled(patch: pytest.MonkeyPatch) -> None:
     translate: Callable[..., sge.Expression] = DuckDBCompiler.to_sqlglot
 
     def to_sqlglot(
-        this: SQLGlotCompiler, expr: ibis.Expr, *, limit: str | None = None, params: Mapping[Any, Any] | None = None
+        this: DuckDBCompiler, expr: ibis.Expr, *, limit: str | None = None, params: Mapping[Any, Any] | None = None
     ) -> sge.Expression:
         if params or type(this) is not DuckDBCompiler:
-            return translate(this, expr, limit=limit, params=params)
+            return cast("sge.Expression", translate(this, expr, limit=limit, params=params))
         stands: Stands = {}
         key = type(this), _standing_in(expr.op(), stands), limit
         if key not in _kept:

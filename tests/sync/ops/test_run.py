@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,17 +14,19 @@ from connectors.records import CONTACTS, ENGAGEMENTS
 from connectors.sandbox import marketer
 from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
+from connectors.sandbox.server import Sandbox
 from sync.apply.job import apply
 from sync.assign.job import assign
 from sync.breach import GuardrailError
+from sync.clock import now
 from sync.ops.run import Loop, run_loop
 from sync.ops.setup import missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.report.sentences import differences
-from sync.results.campaigns import newest_campaigns
-from sync.session import Session
-from tests.sync.conftest import Platforms
+from sync.results.campaigns import campaigns
+from sync.session import Workbench, open_workbench
+from tests.sync.conftest import Platforms, connected, filled
 
 SEGMENTS = {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
 
@@ -31,10 +35,36 @@ def run(session: Session) -> Loop:
     return run_loop(session, as_of=session.now(), set_up=True)
 
 
-def test_whoever_may_be_written_to_shows_their_persona_on_both_platforms(
-    platforms: Platforms, session: Session
-) -> None:
-    done = run(session)
+@dataclass
+class Once:
+    """One run, for all tests that only look at what came of it; and what had been there before."""
+
+    platforms: Platforms
+    bench: Workbench
+    done: Loop
+    statuses: dict[str, str]
+    optouts: dict[str, Any]
+
+
+def statuses_of(platforms: Platforms) -> dict[str, str]:
+    return {member["contact_id"]: member["status"] for member in platforms.members()}
+
+
+def optouts_of(platforms: Platforms) -> dict[str, Any]:
+    return {row["id"]: row["properties"].get("hs_email_optout") for row in platforms.crm.contact_records.rows()}
+
+
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Once]:
+    with Sandbox(filled()) as sandbox:
+        platforms = connected(sandbox, tmp_path_factory.mktemp("once") / "workspace")
+        statuses, optouts = statuses_of(platforms), optouts_of(platforms)
+        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
+            yield Once(platforms, bench, run(bench), statuses, optouts)
+
+
+def test_whoever_may_be_written_to_shows_their_persona_on_both_platforms(once: Once) -> None:
+    platforms, done = once.platforms, once.done
 
     shown = [row["properties"].get("personasync_persona") for row in platforms.crm.contact_records.rows()]
     tagged = {
@@ -62,15 +92,11 @@ def test_the_second_run_of_the_same_moment_plans_and_writes_nothing(platforms: P
     assert sum(run_loop(session, as_of=as_of).pulled.versions.values()) == 0
 
 
-def test_nobody_is_subscribed_archived_deleted_or_mailed(platforms: Platforms, session: Session) -> None:
-    statuses = {member["contact_id"]: member["status"] for member in platforms.members()}
-    optouts = {row["id"]: row["properties"].get("hs_email_optout") for row in platforms.crm.contact_records.rows()}
-    run(session)
-
-    assert {member["contact_id"]: member["status"] for member in platforms.members()} == statuses
-    assert {r["id"]: r["properties"].get("hs_email_optout") for r in platforms.crm.contact_records.rows()} == optouts
+def test_nobody_is_subscribed_archived_deleted_or_mailed(once: Once) -> None:
+    assert statuses_of(once.platforms) == once.statuses
+    assert optouts_of(once.platforms) == once.optouts
     assert [
-        write for write in platforms.writes() if write.startswith("DELETE") or "actions" in write or "publish" in write
+        one for one in once.platforms.writes() if one.startswith("DELETE") or "actions" in one or "publish" in one
     ] == []
 
 
@@ -83,8 +109,8 @@ def test_nothing_is_written_before_a_plan_is_applied(platforms: Platforms, sessi
     assert platforms.writes() == []
 
 
-def test_who_unsubscribed_anywhere_is_left_alone_everywhere(platforms: Platforms, session: Session) -> None:
-    done = run(session)
+def test_who_unsubscribed_anywhere_is_left_alone_everywhere(once: Once) -> None:
+    platforms, done = once.platforms, once.done
     blocked = {row["id"] for row in platforms.crm.contact_records.rows() if row["properties"].get("hs_email_optout")}
     gone = {m["email_address"].lower() for m in platforms.members() if m["status"] in {"unsubscribed", "cleaned"}}
     written = {
@@ -187,8 +213,7 @@ def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms,
         apply(ready, good.path)
 
 
-def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, session: Session) -> None:
-    run(session)
+def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, bench: Workbench, applied: str) -> None:
     file = platforms.folder / "personas.toml"
     file.write_text(file.read_text("utf-8").replace("Welcome to the shop", "Come in"), "utf-8")
     file.write_text(file.read_text("utf-8").replace("The sale has started", "It is cheap today"), "utf-8")
@@ -234,9 +259,9 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
     assert "<script" not in done.written.path.read_text("utf-8").split("</head>")[0] or done.written.path.stat().st_size
 
 
-def test_the_ledger_holds_every_change_with_its_value_before(platforms: Platforms, session: Session) -> None:
-    done = run(session)
-    outcomes = session.control.ledger.outcomes(done.applied.run_id)
+def test_the_ledger_holds_every_change_with_its_value_before(once: Once) -> None:
+    done = once.done
+    outcomes = once.bench.control.ledger.outcomes(done.applied.run_id)
 
     assert len(outcomes) == len(done.planned.plan.changes)
     assert {outcome.state for outcome in outcomes} <= {"applied", "unchanged"}
