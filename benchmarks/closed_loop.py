@@ -81,7 +81,7 @@ def figures() -> dict[str, float]:
     for _ in range(CAMPAIGNS):
         found = analysed(strata(chance, rates, np.zeros(PERSONAS), PEOPLE), question)
         alarms += found.everyone.verdict in {"more", "less"}
-        family += any(one.verdict in {"more", "less"} for one in found.personas)
+        family += any(persona.verdict in {"more", "less"} for persona in found.personas)
         true = chance.normal(0.02, 0.01, PERSONAS)
         found = compare_arms(strata(chance, rates, true, PEOPLE), question)
         covered += found.everyone.interval.low <= true.mean() <= found.everyone.interval.high

@@ -54,8 +54,8 @@ def ours(folder: Path, count: int) -> dict[str, Any]:
     engine = ibis.duckdb.connect(threads=THREADS)  # noqa: TID251 - a benchmark has no warehouse
     names = ("contacts", "links", "orders", "order_lines", "deliveries", "engagements")
     tables = {name: engine.read_parquet(folder / f"{name}.parquet") for name in names}
-    told = Inputs(**tables, answers=engine.read_parquet(folder / "survey_answers.parquet"))
-    engine.to_parquet(traits(told, catalogue(), NOW).select("person_id", *NAMES), folder / "traits.parquet")
+    inputs = Inputs(**tables, answers=engine.read_parquet(folder / "survey_answers.parquet"))
+    engine.to_parquet(traits(inputs, catalogue(), NOW).select("person_id", *NAMES), folder / "traits.parquet")
     return {"seconds": round(time.perf_counter() - started, 2)}
 
 

@@ -144,10 +144,10 @@ def public_uri(public_url: str, raw_path: bytes, query: bytes = b"") -> str:
 
 
 def _one(headers: Headers, name: bytes) -> bytes | None:
-    found = [value for key, value in headers if key == name]
-    if len(found) > 1:
-        raise SignatureError(f"{name.decode()} occurs {len(found)} times", reason="malformed")
-    return found[0] if found else None
+    values = [value for key, value in headers if key == name]
+    if len(values) > 1:
+        raise SignatureError(f"{name.decode()} occurs {len(values)} times", reason="malformed")
+    return values[0] if values else None
 
 
 def _decoded(uri: str) -> str:

@@ -155,7 +155,10 @@ def _platform(facts: ConnectorFacts) -> Iterator[str]:
         rows = [(f"`{field.name}`", field.role, field.type, field.label) for field in facts.fields]
         yield _table(("field that it writes", "holds", "type", "label"), rows)
     if facts.webhooks:
-        told = [f"`{one.type}`" + (f" of `{one.property}`" if one.property else "") for one in facts.webhooks]
+        told = [
+            f"`{webhook.type}`" + (f" of `{webhook.property}`" if webhook.property else "")
+            for webhook in facts.webhooks
+        ]
         by = f" by {', '.join(facts.webhook_sources)}" if facts.webhook_sources else ""
         yield f"`setup` subscribes to {', '.join(told)}{by}.\n"
     if facts.limits:

@@ -82,6 +82,6 @@ def ways_to_skip(path: Path) -> Iterator[str]:
 
 def test_no_other_test_skips_itself() -> None:
     """A skipped test looks like a passed one: what a test needs is installed, made by it, or the fixture `shared`."""
-    found = [way for path in sorted(TESTS.rglob("*.py")) for way in ways_to_skip(path)]
+    ways = [way for path in sorted(TESTS.rglob("*.py")) for way in ways_to_skip(path)]
 
-    assert [way for way in found if not way.startswith("conftest.py:")] == []
+    assert [way for way in ways if not way.startswith("conftest.py:")] == []

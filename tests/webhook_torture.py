@@ -272,7 +272,7 @@ def prepare(folder: Path, sandbox: Sandbox, state: str) -> dict[str, str]:
 
 def deliver(team: Sequence[Process], sent: Sequence[dict[str, Any]], kills: int, found: Found) -> None:
     """Deliver everything, and kill somebody of the team at even distances."""
-    sender = Sender([one.port for one in team if one.port is not None])
+    sender = Sender([process.port for process in team if process.port is not None])
     bodies = [sent[start : start + TOGETHER] for start in range(0, len(sent), TOGETHER)]
     every = max(len(bodies) // (kills + 1), 1)
     with ThreadPoolExecutor(SENDERS) as pool:

@@ -145,9 +145,9 @@ def _numbers(texts: Sequence[str]) -> pa.Array:
     return pa.array([int(text) for text in texts if text.isdigit()], pa.int64())
 
 
-def _union(one: pa.Array, other: pa.Array) -> pa.Array:
-    return pc.unique(pa.concat_arrays([one, other])) if len(other) else one
+def _union(array: pa.Array, other: pa.Array) -> pa.Array:
+    return pc.unique(pa.concat_arrays([array, other])) if len(other) else array
 
 
-def _without(one: pa.Array, other: pa.Array) -> pa.Array:
-    return one.filter(pc.invert(pc.is_in(one, value_set=other))) if len(one) and len(other) else one
+def _without(array: pa.Array, other: pa.Array) -> pa.Array:
+    return array.filter(pc.invert(pc.is_in(array, value_set=other))) if len(array) and len(other) else array

@@ -48,8 +48,8 @@ def contact_rows(connection: str, records: Sequence[Mapping[str, Any]], wanted: 
         records: As HubSpot sends them.
         wanted: Names of the properties to keep.
     """
-    found = [row for record in records for row in _rows(connection, record, wanted)]
-    return pa.Table.from_pylist(found, schema=CONTACTS.columns)
+    rows = [row for record in records for row in _rows(connection, record, wanted)]
+    return pa.Table.from_pylist(rows, schema=CONTACTS.columns)
 
 
 def merged_ids(record: Mapping[str, Any]) -> list[str]:

@@ -25,7 +25,7 @@ HARD = "5"  # SMTP's permanent failures begin with it
 
 def campaign_rows(connection: str, emails: Sequence[Mapping[str, Any]], currency: str) -> pa.Table:
     """Return *emails* in the schema of `CAMPAIGNS`."""
-    return pa.Table.from_pylist([_campaign(connection, one, currency) for one in emails], schema=CAMPAIGNS.columns)
+    return pa.Table.from_pylist([_campaign(connection, email, currency) for email in emails], schema=CAMPAIGNS.columns)
 
 
 def _campaign(connection: str, email: Mapping[str, Any], currency: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class ContactReadBack:
         for kind in ("field", "group"):
             ids = list(dict.fromkeys(change.platform_id for change in changes if change.kind == kind))
             chosen = set(ids[:: max(len(ids) // SAMPLE, 1)][:SAMPLE])
-            found |= self.at([one for one in changes if one.kind == kind and one.platform_id in chosen])
+            found |= self.at([change for change in changes if change.kind == kind and change.platform_id in chosen])
         return found
 
     def _fields(self, changes: Sequence[Change]) -> CurrentValues:
@@ -54,7 +54,7 @@ class ContactReadBack:
         return shown
 
     def _groups(self, changes: Sequence[Change]) -> CurrentValues:
-        lists = {name: list_id for name in {one.name for one in changes} if (list_id := self._lists.id_of(name))}
+        lists = {name: list_id for name in {change.name for change in changes} if (list_id := self._lists.id_of(name))}
         parts = self._parts(changes)
         members = self._by_record(parts) if len(parts) * self._batch <= BY_RECORD else None
         if members is None:  # too many, or an answer in words that we do not know
@@ -65,8 +65,10 @@ class ContactReadBack:
                 for key in page["platform_id"].to_pylist()
             }
         return {
-            (one.platform_id, "group", one.name): MEMBER if (one.platform_id, lists.get(one.name)) in members else None
-            for one in changes
+            (change.platform_id, "group", change.name): MEMBER
+            if (change.platform_id, lists.get(change.name)) in members
+            else None
+            for change in changes
         }
 
     def _by_record(self, parts: Sequence[Sequence[str]]) -> dict[tuple[str, str], bool] | None:

@@ -56,7 +56,7 @@ def refusal_words(body: dict[str, Any]) -> str:
 def refusal_code(body: dict[str, Any]) -> str:
     """Return the word to count a refusal by: of its first error, else its sub-category, else its category."""
     errors = [one for one in body.get("errors", ()) if isinstance(one, dict)]
-    found = [str(one.get("code") or one.get("subCategory") or "") for one in errors]
+    found = [str(error.get("code") or error.get("subCategory") or "") for error in errors]
     return next((one for one in [*found, body.get("subCategory"), body.get("category")] if one), "REFUSED")
 
 

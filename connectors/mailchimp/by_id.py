@@ -47,7 +47,7 @@ class MembersById:
         known = self._newest(asked) if len(asked) > FEW else {}
         others = [key for key in asked if key not in known]
         answers = in_order(self._members.one, others, workers=self._workers)
-        known |= {key: one for key, one in zip(others, answers, strict=True) if one is not None}
+        known |= {key: result for key, result in zip(others, answers, strict=True) if result is not None}
         found = {platform_id(one): one for one in known.values()}
         table = member_rows(self._name, list(found.values()), self._wanted)
         held = frozenset(self._tags.of(list(found.values()), self._groups))

@@ -134,7 +134,7 @@ class Campaigns:
             for page in self._api.pages(method, mail.id, key=key, size=self._size):
                 yield self._engaged(mail, [act for one in page for act in read(one)])
         complaints = self._api.call(reports.get_campaign_abuse_reports, mail.id).get("abuse_reports", [])
-        yield self._engaged(mail, [act for one in complaints for act in _complained(one)])
+        yield self._engaged(mail, [act for complaint in complaints for act in _complained(complaint)])
 
     def _engaged(self, mail: CampaignReport, acts: Sequence[Mapping[str, Any]]) -> pa.Table:
         rows = [{"connection": self._connection, "campaign_id": mail.id, **act} for act in acts]

@@ -91,7 +91,7 @@ class MemberStream:
 
 
 def _ids(page: Sequence[MemberDocument]) -> pa.Array:
-    return pa.array([platform_id(one) for one in page], pa.string())
+    return pa.array([platform_id(member_document) for member_document in page], pa.string())
 
 
 def _union(known: pa.Array, page: Sequence[MemberDocument]) -> pa.Array:

@@ -98,7 +98,11 @@ class Members:
         self, since: datetime, newest: Sequence[MemberDocument], total: int
     ) -> Iterator[Sequence[MemberDocument]]:
         """Yield members that changed at *since* or later, given what `newest` returned."""
-        fresh = [one for one in newest if (mailchimp_moment(one["last_changed"]) or since) >= since]
+        fresh = [
+            member_document
+            for member_document in newest
+            if (mailchimp_moment(member_document["last_changed"]) or since) >= since
+        ]
         yield fresh
         if fresh and len(fresh) == len(newest) and len(fresh) < total:
             oldest = mailchimp_moment(fresh[-1]["last_changed"])
@@ -167,7 +171,11 @@ class Members:
             page = answer["members"]
             moments = (mailchimp_moment(one["last_changed"]) for one in page)
             early = since is not None and any(at is not None and at < since - SECOND for at in moments)
-            same = len(page) > 1 and query["offset"] and [one["id"] for one in page] == [one["id"] for one in last]
+            same = (
+                len(page) > 1
+                and query["offset"]
+                and [one["id"] for one in page] == [member_document["id"] for member_document in last]
+            )
             if not early and not same:
                 return answer
         raise ContractError("Mailchimp returned an unexpected page of members.")
@@ -189,12 +197,12 @@ class Members:
         """Return one member, None where there is no such member (any more)."""
         wanted = [name.removeprefix("members.") for name in TAGGED.split(",")]
         try:
-            found: MemberDocument = self._api.call(
+            member_document: MemberDocument = self._api.call(
                 self._api.sdk.lists.get_list_member, self._audience, key, fields=wanted
             )
         except NotFoundError:
             return None
-        return found
+        return member_document
 
 
 def member_rows(connection: str, members: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:

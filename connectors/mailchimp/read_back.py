@@ -38,7 +38,7 @@ class MemberReadBack:
         wanted = set(keys)
         if len(keys) <= SINGLY:
             answers = in_order(self._members.one, keys, workers=self._workers)
-            found = {key: one for key, one in zip(keys, answers, strict=True) if one is not None}
+            found = {key: result for key, result in zip(keys, answers, strict=True) if result is not None}
         else:
             pages = self._members.present()
             found = {key: one for page in pages for one in page if (key := platform_id(one)) in wanted}

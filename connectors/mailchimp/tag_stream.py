@@ -46,7 +46,7 @@ class TagStream:
         """Yield everybody who has one of the tags of which Mailchimp says something new; now and then, of all."""
         states = self._tags.states()  # first: what changes while members are read is something new the next time
         old, read_at = self._old(cursor)
-        moved = tuple(one for one in self._groups if old or states.get(one, NOW) != cursor.get(POSITION + one))
+        moved = tuple(group for group in self._groups if old or states.get(group, NOW) != cursor.get(POSITION + group))
         present = [group for group in moved if self._tags.id_of(group) is not None]
         if present:
             yield from self._everybody(present)
@@ -78,4 +78,8 @@ class TagStream:
 
 
 def _hashes(members: Iterable[MemberDocument]) -> dict[str, str]:
-    return {str(one["id"]): platform_id(one) for one in members if shows_a_part(one)}
+    return {
+        str(member_document["id"]): platform_id(member_document)
+        for member_document in members
+        if shows_a_part(member_document)
+    }

@@ -84,14 +84,18 @@ class Tags:
     def shown(self, members: Iterable[MemberDocument], groups: Collection[str]) -> Iterator[Holding]:
         """Yield which tags of *groups* the *members* themselves show."""
         ours = {self.prefix + group: group for group in groups}
-        for one in members:
-            for tag in one.get("tags") or ():
+        for member_document in members:
+            for tag in member_document.get("tags") or ():
                 if tag["name"] in ours:
-                    yield platform_id(one), ours[tag["name"]]
+                    yield platform_id(member_document), ours[tag["name"]]
 
     def of(self, members: Sequence[MemberDocument], groups: Collection[str]) -> set[Holding]:
         """Return which tags of *groups* the *members* have, asking for those that they do not show."""
-        cut = {str(one["id"]): platform_id(one) for one in members if shows_a_part(one)}
+        cut = {
+            str(member_document["id"]): platform_id(member_document)
+            for member_document in members
+            if shows_a_part(member_document)
+        }
         return {*self.shown(members, groups), *self.unseen(cut, groups)}
 
     def unseen(self, cut: Mapping[str, str], groups: Collection[str]) -> Iterator[Holding]:

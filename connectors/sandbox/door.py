@@ -180,7 +180,7 @@ class Door:
         if what == "log":
             since = int(query.get("since", ["0"])[0])
             first = self.journal.count - len(self.journal.entries)
-            answer = {"entries": [asdict(one) for one in islice(self.journal.entries, max(since - first, 0), None)]}
+            answer = {"entries": [asdict(entry) for entry in islice(self.journal.entries, max(since - first, 0), None)]}
         elif what == "clock":
             self.world.clock.advance(timedelta(seconds=float(body["advance_seconds"])))
             self.world.store.table("world")["clock"] = {"offset_seconds": self.world.clock.offset.total_seconds()}

@@ -121,7 +121,10 @@ class FileBook:
         return entry
 
     def _write(self, entries: list[CountedRequest]) -> None:
-        content = b"".join(_ENTRY.pack(one.until, one.began, one.process, one.number) for one in entries)
+        content = b"".join(
+            _ENTRY.pack(counted_request.until, counted_request.began, counted_request.process, counted_request.number)
+            for counted_request in entries
+        )
         os.pwrite(self._file, content, 0)
         os.ftruncate(self._file, len(content))
 

@@ -77,13 +77,13 @@ class Slots:
             yield
         finally:
             with self._book.opened() as entries:
-                entries[:] = [one for one in entries if (one.process, one.number) != (os.getpid(), number)]
+                entries[:] = [entry for entry in entries if (entry.process, entry.number) != (os.getpid(), number)]
 
     def _take(self, number: int) -> bool:
         now, most = time.monotonic(), _most(self.connections, self._share, self._book)
         with self._book.opened() as entries:
             # a sender that died took its connection with it: the platform sees that at once
-            held = [one for one in entries if one.until == UNDER_WAY and one.began > now - GIVEN_UP]
+            held = [entry for entry in entries if entry.until == UNDER_WAY and entry.began > now - GIVEN_UP]
             free = len(held) < most
             self._held = min(len(held) + 1, most)
             entries[:] = [*held, CountedRequest(UNDER_WAY, now, os.getpid(), number)] if free else held
@@ -164,13 +164,13 @@ class RateWindow:
         with self._book.opened() as entries:
             now = self._clock()
             later = now + self._way()
-            entries[:] = [one for one in entries if _counts(one, later)]
+            entries[:] = [entry for entry in entries if _counts(entry, later)]
             others = self._others if now < self._others_until else 0
             self._used = min(len(entries) + others + 1, most)
             if len(entries) + others < most:
                 entries.append(CountedRequest(UNDER_WAY, now, os.getpid(), number))
                 return 0.0
-            ends = [one.until for one in entries if one.until != UNDER_WAY]
+            ends = [entry.until for entry in entries if entry.until != UNDER_WAY]
         if ends:
             return max(min(ends) - later, 0.001)
         return min(0.05, self.seconds) if entries else max(self._others_until - now, 0.001)
@@ -179,9 +179,9 @@ class RateWindow:
         with self._book.opened() as entries:
             now = self._clock()
             self._answers, self._fastest = self._answers + 1, min(self._fastest, now - left)
-            for one in entries:
-                if (one.process, one.number) == (os.getpid(), number):
-                    one.until = now + self.seconds
+            for entry in entries:
+                if (entry.process, entry.number) == (os.getpid(), number):
+                    entry.until = now + self.seconds
         if self.left_today is not None:
             self.left_today -= 1
 
@@ -205,7 +205,7 @@ class RateWindow:
         if most and left is not None:
             with self._book.opened() as entries:
                 now = self._clock()
-                ours = sum(_counts(one, now + self._way()) for one in entries)
+                ours = sum(_counts(entry, now + self._way()) for entry in entries)
             self._others = max(most - left - ours, 0)
             self._others_until = now + self.seconds
 

@@ -148,8 +148,14 @@ class Definitions:
         """Short digest of all of it: the version of "unclassified", which every source has a part in."""
         scorers = (*self.tools, *([self.model] if self.model else []))
         told = [
-            [one.version, asdict(one.thresholds), one.learned_from_rules, dict(one.means), one.who and one.who.text]
-            for one in scorers
+            [
+                scorer.version,
+                asdict(scorer.thresholds),
+                scorer.learned_from_rules,
+                dict(scorer.means),
+                scorer.who and scorer.who.text,
+            ]
+            for scorer in scorers
         ]
         return _digest([self.order, self.said_version, self.steps.version, told])
 

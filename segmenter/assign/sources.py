@@ -124,7 +124,7 @@ def _with_scores(told: Table, scorer: Scorer, source: Source, prefix: str) -> Ta
     labels = told[f"{prefix}segment"], told[f"{prefix}runner_up"]
     unsure = sentence_expression(not_sure(source, labels[0], percent(confidence), labels[1], percent(second)))
     strange = sentence_expression(left_out_by_rules(source))
-    segment, runner_up = (as_segments(one, model, meaning) for one in labels) if scorer.means else labels
+    segment, runner_up = (as_segments(label, model, meaning) for label in labels) if scorer.means else labels
     gone = sure & segment.isnull()
     reasons = ibis.cases(
         (others, ""),

@@ -60,8 +60,8 @@ def _batch(answers: Matrix, owner: Labels, weights: Matrix, k: int, starts: int,
         if (fit - before).max() < NEAR_ENOUGH:
             break
     best = fit.reshape(samples, starts).argmax(axis=1) + np.arange(samples) * starts
-    found: Labels = likely[:, best].argmax(axis=0).astype(np.int64)
-    return found
+    labels: Labels = likely[:, best].argmax(axis=0).astype(np.int64)
+    return labels
 
 
 def _totals(answers: Matrix, owner: Labels, members: Matrix) -> Matrix:

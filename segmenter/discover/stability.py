@@ -75,8 +75,8 @@ def crossed(first: Labels, second: Labels, counts: Matrix, k: int, m: int) -> Ma
     many = len(second)
     cell = (np.arange(many)[:, None] * k + first) * m + second
     weights = np.broadcast_to(counts, cell.shape)
-    found: Matrix = np.bincount(cell.ravel(), weights.ravel(), minlength=many * k * m).astype(np.float64)
-    return found.reshape(many, k, m)
+    matrix: Matrix = np.bincount(cell.ravel(), weights.ravel(), minlength=many * k * m).astype(np.float64)
+    return matrix.reshape(many, k, m)
 
 
 def _couples(people: Matrix) -> Matrix:
@@ -107,18 +107,18 @@ def across(before: Labels, after: Labels, counts: Matrix, k: int) -> tuple[float
 
 def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Labels, Matrix, float]:
     """Return the best solution for everybody: labels (rows,) by falling size, centres (k, features), inertia."""
-    found = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=EXACT)
-    labels = found.labels(rows.values)[0]
+    centres = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=EXACT)
+    labels = centres.labels(rows.values)[0]
     order = np.argsort(-np.bincount(labels, rows.counts, minlength=k), kind="stable")
     renamed = np.empty(k, np.int64)
     renamed[order] = np.arange(k)
-    return renamed[labels], found.centres[0][order], float(found.inertia[0])
+    return renamed[labels], centres.centres[0][order], float(centres.inertia[0])
 
 
 def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> CountStability:
     """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions."""
-    found = agreements(labels, rows.counts, k)
-    least = float(np.quantile(found, SELDOM))
+    matrix = agreements(labels, rows.counts, k)
+    least = float(np.quantile(matrix, SELDOM))
     return CountStability(
-        float(found.mean()), float(np.median(found)), within(reference, labels, rows.counts, k), least
+        float(matrix.mean()), float(np.median(matrix)), within(reference, labels, rows.counts, k), least
     )

@@ -85,21 +85,25 @@ def advise_on_campaigns(
         apart: Groups of offers, by persona, that were never compared with each other.
     """
     apart = apart or {}
-    stop = _first(tip for one in measured for tip in (*_harms(one), *_worse(one)))
+    stop = _first(
+        tip for measured_campaign in measured for tip in (*_harms(measured_campaign), *_worse(measured_campaign))
+    )
     stopped = {(tip.persona, tip.arm) for tip in stop}
-    better = [*(tip for one in measured for tip in _better(one)), *_supported(offers)]
+    better = [*(tip for measured_campaign in measured for tip in _better(measured_campaign)), *_supported(offers)]
     go_on = _first(tip for tip in better if not {(tip.persona, tip.arm), (EVERYONE, tip.arm)} & stopped)
     known = {best.persona for best in offers if best.supported} - set(apart)
     open_ones = [name for name in worth if name not in known and name not in NOBODYS]
     untold = _untold(measured, offers, {name: worth[name] for name in open_ones}, apart)
     settled = bool(known) and not open_ones and not set(apart) - set(NOBODYS)
-    compared = bool(offers) or any(_sides(c.everyone) for one in measured for c in one.comparisons)
+    compared = bool(offers) or any(
+        _sides(c.everyone) for measured_campaign in measured for c in measured_campaign.comparisons
+    )
     return CampaignAdvice(tuple(stop), tuple(go_on), tuple(untold), compared, settled)
 
 
-def _sides(found: Effect) -> bool:
+def _sides(effect: Effect) -> bool:
     """Whether both variants have contacts and any of them responded."""
-    return found.verdict != "nobody" and found.treated.converted + found.control.converted > 0
+    return effect.verdict != "nobody" and effect.treated.converted + effect.control.converted > 0
 
 
 def _first(tips: Iterator[Tip]) -> list[Tip]:
@@ -110,36 +114,36 @@ def _first(tips: Iterator[Tip]) -> list[Tip]:
     return list(found.values())
 
 
-def _harms(one: MeasuredCampaign) -> Iterator[Tip]:
-    for comparison in one.comparisons:
+def _harms(measured_campaign: MeasuredCampaign) -> Iterator[Tip]:
+    for comparison in measured_campaign.comparisons:
         metric = comparison.question.metric
         # against people who get no mail every mail does some: that is what mailing costs, and no reason to stop one arm
         if metric in GUARDRAILS and comparison.question.control != HOLDOUT:
             for effect in _standing(comparison, "more"):
-                yield _tip(effect, comparison, one.about, "Stop")
+                yield _tip(effect, comparison, measured_campaign.about, "Stop")
 
 
-def _worse(one: MeasuredCampaign) -> Iterator[Tip]:
-    for comparison in _wanted(one):
+def _worse(measured_campaign: MeasuredCampaign) -> Iterator[Tip]:
+    for comparison in _wanted(measured_campaign):
         for effect in _standing(comparison, "less"):
-            yield _tip(effect, comparison, one.about, "Stop")
+            yield _tip(effect, comparison, measured_campaign.about, "Stop")
 
 
-def _better(one: MeasuredCampaign) -> Iterator[Tip]:
-    for comparison in _wanted(one):
+def _better(measured_campaign: MeasuredCampaign) -> Iterator[Tip]:
+    for comparison in _wanted(measured_campaign):
         for effect in _standing(comparison, "more"):
-            yield _tip(effect, comparison, one.about, "Keep")
+            yield _tip(effect, comparison, measured_campaign.about, "Keep")
 
 
-def _wanted(one: MeasuredCampaign) -> list[Comparison]:
+def _wanted(measured_campaign: MeasuredCampaign) -> list[Comparison]:
     """Comparisons that say whether a variant does better or worse; the holdout got no email and could not click."""
-    found = [
+    comparisons = [
         comparison
-        for comparison in one.comparisons
+        for comparison in measured_campaign.comparisons
         if comparison.question.metric in GOOD
         and (comparison.question.metric == "ordered" or comparison.question.control != HOLDOUT)
     ]
-    return sorted(found, key=lambda comparison: GOOD.index(comparison.question.metric))
+    return sorted(comparisons, key=lambda comparison: GOOD.index(comparison.question.metric))
 
 
 def _standing(comparison: Comparison, verdict: str) -> list[Effect]:
@@ -186,8 +190,8 @@ def _untold(
 
 def _missing(persona: str, measured: Sequence[MeasuredCampaign]) -> int | None:
     """Contacts per variant that the newest comparison of *persona* lacks; None where it lacks none."""
-    for one in measured:
-        for comparison in one.comparisons[:1]:
+    for measured_campaign in measured:
+        for comparison in measured_campaign.comparisons[:1]:
             for effect in comparison.personas:
                 if effect.persona == persona and effect.verdict == "too_few":
                     return effect.more

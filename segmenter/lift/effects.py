@@ -122,32 +122,36 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
     Guardrails are a family of their own. Where several arms are compared with the same control, one false finding of
     the primary metric is as rare as with one arm (Holm).
     """
-    first = [place for place, one in enumerate(comparisons) if one.question.metric == primary]
+    first = [place for place, comparison in enumerate(comparisons) if comparison.question.metric == primary]
     sure = dict(zip(first, holm([comparisons[place].everyone.p for place in first]), strict=True))
     stands: dict[tuple[int, str], bool] = {}
     for guard in (False, True):
-        family = [(place, one) for place, one in enumerate(comparisons) if (one.question.metric in GUARDRAILS) == guard]
+        family = [
+            (place, comparison)
+            for place, comparison in enumerate(comparisons)
+            if (comparison.question.metric in GUARDRAILS) == guard
+        ]
         found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
         found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
         stands |= dict(zip((key for key, _ in found), benjamini_hochberg([p for _, p in found]), strict=True))
     return [
         replace(
-            one,
+            comparison,
             everyone=replace(
-                one.everyone,
+                comparison.everyone,
                 stands=(len(first) == 1 or sure[place])
-                and not one.everyone.interval.low <= 0 <= one.everyone.interval.high
+                and not comparison.everyone.interval.low <= 0 <= comparison.everyone.interval.high
                 if place in sure
                 else stands[place, EVERYONE],
             ),
-            personas=tuple(replace(e, stands=stands.get((place, e.persona), False)) for e in one.personas),
+            personas=tuple(replace(e, stands=stands.get((place, e.persona), False)) for e in comparison.personas),
         )
-        for place, one in enumerate(comparisons)
+        for place, comparison in enumerate(comparisons)
     ]
 
 
 def _side(strata: Sequence[Stratum], persona: str, arm: str, metric: str) -> Responses:
-    found = [one.responses(metric) for one in strata if one.persona == persona and one.arm == arm]
+    found = [stratum.responses(metric) for stratum in strata if stratum.persona == persona and stratum.arm == arm]
     return sum(found, Responses(0, 0))
 
 
@@ -201,28 +205,32 @@ def p_value(treated: Responses, control: Responses) -> float:
     return 2 * (1 - NormalDist().cdf(abs(treated.rate - control.rate) / error))
 
 
-def _everyone(found: Sequence[Effect], question: LiftQuestion) -> Effect:
-    people = sum(one.treated.people + one.control.people for one in found)
-    treated = sum((one.treated for one in found), Responses(0, 0))
-    control = sum((one.control for one in found), Responses(0, 0))
+def _everyone(effects: Sequence[Effect], question: LiftQuestion) -> Effect:
+    people = sum(effect.treated.people + effect.control.people for effect in effects)
+    treated = sum((effect.treated for effect in effects), Responses(0, 0))
+    control = sum((effect.control for effect in effects), Responses(0, 0))
     if not people:
         return _effect(EVERYONE, treated, control, question)
-    weights = [(one.treated.people + one.control.people) / people for one in found]
-    difference = sum(w * one.difference for w, one in zip(weights, found, strict=True))
-    variance = sum(w * w * one.variance for w, one in zip(weights, found, strict=True))
+    weights = [(effect.treated.people + effect.control.people) / people for effect in effects]
+    difference = sum(w * effect.difference for w, effect in zip(weights, effects, strict=True))
+    variance = sum(w * w * effect.variance for w, effect in zip(weights, effects, strict=True))
     if question.early:
         pooled = _effect(EVERYONE, treated, control, question)
         half = (pooled.interval.high - pooled.interval.low) / 2
         interval, p = Interval(max(-1.0, difference - half), min(1.0, difference + half)), pooled.p
     else:
-        interval = _together(found, weights, difference)
+        interval = _together(effects, weights, difference)
         p = 2 * (1 - NormalDist().cdf(abs(difference) / sqrt(variance))) if variance else 1.0
     more = _missing(treated, control, interval, question.mde)
     return Effect(EVERYONE, question.metric, treated, control, difference, interval, p, variance, difference, more=more)
 
 
-def _together(found: Sequence[Effect], weights: Sequence[float], difference: float) -> Interval:
+def _together(effects: Sequence[Effect], weights: Sequence[float], difference: float) -> Interval:
     """The interval of a weighted sum from the intervals of its parts (MOVER)."""
-    low = sqrt(sum((w * (one.difference - one.interval.low)) ** 2 for w, one in zip(weights, found, strict=True)))
-    high = sqrt(sum((w * (one.interval.high - one.difference)) ** 2 for w, one in zip(weights, found, strict=True)))
+    low = sqrt(
+        sum((w * (effect.difference - effect.interval.low)) ** 2 for w, effect in zip(weights, effects, strict=True))
+    )
+    high = sqrt(
+        sum((w * (effect.interval.high - effect.difference)) ** 2 for w, effect in zip(weights, effects, strict=True))
+    )
     return Interval(difference - low, difference + high)

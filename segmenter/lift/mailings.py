@@ -49,12 +49,12 @@ class Mailing:
     @property
     def sent_at(self) -> datetime:
         """When the first of them went out."""
-        return min(one.sent_at for one in self.mails.values())
+        return min(mail.sent_at for mail in self.mails.values())
 
     @property
     def name(self) -> str:
         """What its mails are called."""
-        return " / ".join(dict.fromkeys(one.name for one in self.mails.values()))
+        return " / ".join(dict.fromkeys(mail.name for mail in self.mails.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +81,27 @@ def mailings(
         allocated: How many people were dealt into each arm, and when.
         in_fields: Whether fields show the arms their own words, so that one mail to all carries the experiment.
     """
-    least = SMALL * max((sum(one.reached.values()) for one in mails), default=0)
-    mails = [one for one in mails if sum(one.reached.values()) >= least]
-    own = [(arm, one) for one in sorted(mails, key=lambda one: (one.sent_at, one.key)) if (arm := _arm(one))]
+    least = SMALL * max((sum(mail.reached.values()) for mail in mails), default=0)
+    mails = [mail for mail in mails if sum(mail.reached.values()) >= least]
+    own = [(arm, mail) for mail in sorted(mails, key=lambda mail: (mail.sent_at, mail.key)) if (arm := _arm(mail))]
     together = _together(own)
-    found = [one for one in together if len(one.mails) >= SIDES]
+    found = [mailing for mailing in together if len(mailing.mails) >= SIDES]
     if in_fields:
-        found += [Mailing(dict.fromkeys(one.reached, one)) for one in mails if _arm(one) is None]
+        found += [Mailing(dict.fromkeys(mail.reached, mail)) for mail in mails if _arm(mail) is None]
     found.sort(key=lambda one: one.sent_at)
     alike = [_alike(one, allocated) for one in found]
     compared = [one for one, fair in zip(found, alike, strict=True) if fair]
     return ComparableMailings(
         tuple(compared[-MOST:]),
         tuple(one for one, fair in zip(found, alike, strict=True) if not fair),
-        tuple(mail for one in together if len(one.mails) < SIDES for mail in one.mails.values()),
+        tuple(mail for mailing in together if len(mailing.mails) < SIDES for mail in mailing.mails.values()),
     )
 
 
-def _arm(one: SentMail) -> str | None:
+def _arm(sent_mail: SentMail) -> str | None:
     """The arm whose own mail this is; None where several got it."""
-    arm = max(sorted(one.reached), key=lambda name: one.reached[name])
-    return arm if one.reached[arm] >= OWN * sum(one.reached.values()) else None
+    arm = max(sorted(sent_mail.reached), key=lambda name: sent_mail.reached[name])
+    return arm if sent_mail.reached[arm] >= OWN * sum(sent_mail.reached.values()) else None
 
 
 def _together(own: Sequence[tuple[str, SentMail]]) -> list[Mailing]:
@@ -117,9 +117,9 @@ def _together(own: Sequence[tuple[str, SentMail]]) -> list[Mailing]:
     return [Mailing(group) for group in groups]
 
 
-def _alike(one: Mailing, allocated: Mapping[str, Sequence[tuple[datetime, int]]]) -> bool:
+def _alike(mailing: Mailing, allocated: Mapping[str, Sequence[tuple[datetime, int]]]) -> bool:
     """Whether the mailing reached as large a part of each arm."""
-    arms = list(one.mails)
-    there = [sum(people for at, people in allocated.get(arm, ()) if at <= one.mails[arm].sent_at) for arm in arms]
-    reached = [one.mails[arm].reached[arm] for arm in arms]
+    arms = list(mailing.mails)
+    there = [sum(people for at, people in allocated.get(arm, ()) if at <= mailing.mails[arm].sent_at) for arm in arms]
+    reached = [mailing.mails[arm].reached[arm] for arm in arms]
     return min(there) > 0 and not sample_ratio(reached, there).broken

@@ -61,9 +61,9 @@ class Trial:
         """Return the people of each arm whom a mailing reached that another arm got too."""
         compared = _compared(self)
         told: dict[str, int] = defaultdict(int)
-        for one in self.patterns:
-            if any(one.states[mailing] for mailing in compared):
-                told[one.arm] += one.people
+        for pattern in self.patterns:
+            if any(pattern.states[mailing] for mailing in compared):
+                told[pattern.arm] += pattern.people
         return dict(told)
 
 
@@ -71,8 +71,8 @@ def trial(name: str, persona: str, arms: Mapping[str, Responses], *, early: bool
     """Return the trial of a single mailing, from the people of each arm and those who responded."""
     patterns = [
         Pattern(arm, (state,), people)
-        for arm, one in arms.items()
-        for state, people in ((RESPONDED, one.converted), (REACHED, one.people - one.converted))
+        for arm, responses in arms.items()
+        for state, people in ((RESPONDED, responses.converted), (REACHED, responses.people - responses.converted))
         if people
     ]
     return Trial(name, persona, tuple(patterns), early)
@@ -127,15 +127,15 @@ def networks(trials: Sequence[Trial]) -> list[Network]:
 
     Offers that no mailing compared with another are in none.
     """
-    usable = [one for one in trials if _compared(one)]
+    usable = [trial for trial in trials if _compared(trial)]
     found = [_network(group) for group in _connected(usable)]
     return sorted(found, key=lambda one: (-sum(cell.people for cell in one.responses.values()), one.offers))
 
 
-def _compared(one: Trial) -> list[int]:
+def _compared(trial: Trial) -> list[int]:
     """The mailings of a trial that reached people of several arms."""
     arms: dict[int, set[str]] = defaultdict(set)
-    for pattern in one.patterns:
+    for pattern in trial.patterns:
         for mailing, state in enumerate(pattern.states):
             if state:
                 arms[mailing].add(pattern.arm)
@@ -145,8 +145,8 @@ def _compared(one: Trial) -> list[int]:
 def _connected(trials: Sequence[Trial]) -> list[list[Trial]]:
     """Trials in groups that share no offer; mailings of one trial need not share one, so they come apart first."""
     groups: list[tuple[set[str], list[Trial]]] = []
-    for one in (part for whole in trials for part in _parts(whole)):
-        mine, offers = [one], set(one.people())
+    for part in (part for whole in trials for part in _parts(whole)):
+        mine, offers = [part], set(part.people())
         rest = []
         for names, others in groups:
             if names & offers:
@@ -162,7 +162,7 @@ def _parts(whole: Trial) -> list[Trial]:
     """A trial as one for each set of arms that its mailings connect."""
     groups: list[tuple[set[str], list[int]]] = []
     for mailing in _compared(whole):
-        arms = {one.arm for one in whole.patterns if one.states[mailing]}
+        arms = {pattern.arm for pattern in whole.patterns if pattern.states[mailing]}
         near = [group for group in groups if group[0] & arms]
         groups = [group for group in groups if not group[0] & arms]
         groups.append((arms.union(*(names for names, _ in near)), [*(m for _, ms in near for m in ms), mailing]))
@@ -171,9 +171,9 @@ def _parts(whole: Trial) -> list[Trial]:
             whole.name,
             whole.persona,
             tuple(
-                Pattern(one.arm, tuple(one.states[mailing] for mailing in sorted(mailings)), one.people)
-                for one in whole.patterns
-                if one.arm in arms
+                Pattern(pattern.arm, tuple(pattern.states[mailing] for mailing in sorted(mailings)), pattern.people)
+                for pattern in whole.patterns
+                if pattern.arm in arms
             ),
             whole.early,
         )
@@ -200,9 +200,9 @@ class _Sums:
     null: tuple[Array, ...]
 
 
-def _sums(one: Trial) -> _Sums:
-    arms = tuple(sorted(one.people()))
-    patterns = [[pattern for pattern in one.patterns if pattern.arm == arm] for arm in arms]
+def _sums(trial: Trial) -> _Sums:
+    arms = tuple(sorted(trial.people()))
+    patterns = [[pattern for pattern in trial.patterns if pattern.arm == arm] for arm in arms]
     states = [np.array([pattern.states for pattern in mine], dtype=np.int64) for mine in patterns]
     people = [np.array([pattern.people for pattern in mine], dtype=np.float64) for mine in patterns]
     reached = np.array([n @ (state > NOT_REACHED) for n, state in zip(people, states, strict=True)])
@@ -233,7 +233,7 @@ def _products(people: Array, states: NDArray[np.int64], rates: Array) -> Array:
 
 
 def _network(trials: Sequence[Trial]) -> Network:
-    sums = [_sums(one) for one in trials]
+    sums = [_sums(trial) for trial in trials]
     offers = tuple(sorted({arm for one in sums for arm in one.arms}))
     shape = (len(offers), len(offers))
     information, score = np.zeros(shape), np.zeros(len(offers))

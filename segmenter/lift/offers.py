@@ -73,11 +73,11 @@ class Best:
 
 def best_offers(trials: Sequence[Trial]) -> list[Best]:
     """Return the best of each persona's offers that were compared with each other, and whether it is supported."""
-    personas = sorted({one.persona for one in trials})
+    personas = sorted({trial.persona for trial in trials})
     found = [
         _best(persona, network)
         for persona in personas
-        for network in networks([one for one in trials if one.persona == persona])
+        for network in networks([trial for trial in trials if trial.persona == persona])
     ]
     stands = holm([one.p for one in found])
     return [replace(one, supported=sure and one.lead.low > 0) for one, sure in zip(found, stands, strict=True)]
@@ -98,7 +98,7 @@ def never_compared(
     """
     told = {}
     for persona in personas:
-        groups = [one.offers for one in networks([one for one in trials if one.persona == persona])]
+        groups = [network.offers for network in networks([trial for trial in trials if trial.persona == persona])]
         known = {name for group in groups for name in group}
         groups += [(name,) for name in sorted(set(offers) - known)]
         if len(groups) >= SIDES:
@@ -107,14 +107,14 @@ def never_compared(
 
 
 def _best(persona: str, network: Network) -> Best:
-    early = any(one.early for one in network.trials)
+    early = any(trial.early for trial in network.trials)
     cells = _cells(persona, network)
     best, others = cells[0], cells[1:]
     contrasts = {one.offer: network.contrast(best.offer, one.offer) for one in others}
-    p_values = {name: _p(one, network, (best.offer, name), early=early) for name, one in contrasts.items()}
+    p_values = {name: _p(contrast, network, (best.offer, name), early=early) for name, contrast in contrasts.items()}
     rival = max(p_values, key=lambda name: (p_values[name], -contrasts[name].difference))
     lead = contrasts[rival]
-    side_by_side = [one for one in network.trials if {best.offer, rival} <= one.people().keys()]
+    side_by_side = [trial for trial in network.trials if {best.offer, rival} <= trial.people().keys()]
     return Best(
         persona,
         cells,
@@ -144,26 +144,26 @@ def _cells(persona: str, network: Network) -> tuple[Offer, ...]:
     return tuple(sorted(cells, key=lambda cell: (-effects[cell.offer], cell.offer)))
 
 
-def _p(found: Contrast, network: Network, pair: tuple[str, str], *, early: bool) -> float:
+def _p(contrast: Contrast, network: Network, pair: tuple[str, str], *, early: bool) -> float:
     """Two-sided; 1 where too few answered, or too few did not, for an approximation that can be believed.
 
     The variance under no difference supposes that all offers of the network are alike: where poor ones are among them
     it is too small for two good ones, so the larger variance counts.
     """
     both = sum((network.responses[name] for name in pair), Responses(0, 0))
-    variance = max(found.variance, found.null_variance)
+    variance = max(contrast.variance, contrast.null_variance)
     if min(both.converted, both.people - both.converted) < 2 * LEAST_EACH or variance <= 0.0:
         return 1.0
     if early:
-        return always_valid([InterimLook(found.difference, variance)], tau=EXPECTED)
-    return 2 * (1 - NormalDist().cdf(abs(found.difference) / sqrt(variance)))
+        return always_valid([InterimLook(contrast.difference, variance)], tau=EXPECTED)
+    return 2 * (1 - NormalDist().cdf(abs(contrast.difference) / sqrt(variance)))
 
 
-def _interval(found: Contrast, *, early: bool) -> Interval:
-    variance = max(found.variance, 0.0)
+def _interval(contrast: Contrast, *, early: bool) -> Interval:
+    variance = max(contrast.variance, 0.0)
     half = NormalDist().inv_cdf(0.5 + LEVEL / 2) * sqrt(variance)
     if early and variance > 0.0:
         # all differences that `always_valid` would not refuse
         both = variance + EXPECTED**2
         half = sqrt(2 * variance * both / EXPECTED**2 * log(sqrt(both / variance) / (1 - LEVEL)))
-    return Interval(found.difference - half, found.difference + half)
+    return Interval(contrast.difference - half, contrast.difference + half)

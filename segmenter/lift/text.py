@@ -21,50 +21,52 @@ RATES = {
 }
 
 
-def sentences(found: Comparison) -> list[str]:
+def sentences(comparison: Comparison) -> list[str]:
     """Return one sentence for everyone, one on whether personas differ, and one for each persona."""
-    told = [effect_sentence(found.everyone, found)]
-    if len(found.personas) > 1:
-        told.append(differ(found))
-        told += [effect_sentence(one, found) for one in found.personas]
+    told = [effect_sentence(comparison.everyone, comparison)]
+    if len(comparison.personas) > 1:
+        told.append(differ(comparison))
+        told += [effect_sentence(persona, comparison) for persona in comparison.personas]
     return told
 
 
-def differ(found: Comparison) -> str:
+def differ(comparison: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
-    if found.common.differ:
-        return f"The effect differs between personas (Q = {found.common.q:.1f}, p = {found.common.p:.3f})."
-    return f"No significant difference between personas (p = {found.common.p:.2f}): expect the same effect for each."
+    if comparison.common.differ:
+        return f"The effect differs between personas (Q = {comparison.common.q:.1f}, p = {comparison.common.p:.3f})."
+    return (
+        f"No significant difference between personas (p = {comparison.common.p:.2f}): expect the same effect for each."
+    )
 
 
-def effect_sentence(one: Effect, found: Comparison) -> str:
+def effect_sentence(one: Effect, comparison: Comparison) -> str:
     """State the effect on one persona, or on everyone."""
     who = "Everyone" if one.persona == EVERYONE else one.persona
     if one.verdict == "nobody":
         return f"{who}: nothing to compare, one variant has no contacts."
-    rate, versus = RATES[one.metric], contrast(found)
-    effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, found)})"
+    rate, versus = RATES[one.metric], contrast(comparison)
+    effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, comparison)})"
     if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:
         known = "no significant rise in" if one.verdict == "none" else "not enough data to rule out a rise in"
         return f"{who}: {known} {rate}, at most {points(one.interval.high)} pp: {effect}."
     if one.verdict in {"more", "less"}:
         return f"{who}: {rate} {effect}."
     if one.verdict == "too_few":
-        needed = f"{one.more:,} more contacts per variant to detect {in_points(found.question.mde)}"
+        needed = f"{one.more:,} more contacts per variant to detect {in_points(comparison.question.mde)}"
         return f"{who}: not enough data on {rate}: {effect}; {needed}."
     if not one.interval.low <= 0 <= one.interval.high:
         return f"{who}: {rate} {effect}, not significant after correction for multiple comparisons."
     return f"{who}: no significant difference in {rate}: {effect}."
 
 
-def contrast(found: Comparison) -> str:
+def contrast(comparison: Comparison) -> str:
     """Return what is compared: “b” vs “a”, or “b” vs the holdout."""
-    return f"“{found.question.treated}” {versus(found)}"
+    return f"“{comparison.question.treated}” {versus(comparison)}"
 
 
-def versus(found: Comparison) -> str:
+def versus(comparison: Comparison) -> str:
     """Return the control: vs “a”, or vs the holdout."""
-    return "vs the holdout" if found.question.control == HOLDOUT else f"vs “{found.question.control}”"
+    return "vs the holdout" if comparison.question.control == HOLDOUT else f"vs “{comparison.question.control}”"
 
 
 def in_points(share: float) -> str:
@@ -101,9 +103,9 @@ def carried(best: Best) -> str:
     """Name the comparisons behind a result, with the contacts of each offer."""
     wanted = [best.best.offer, best.rival] if best.direct else [cell.offer for cell in best.offers]
     told = []
-    for one in best.trials[:CARRIED]:
-        people = one.people()
-        told.append(f"{one.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
+    for trial in best.trials[:CARRIED]:
+        people = trial.people()
+        told.append(f"{trial.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
     if len(best.trials) > CARRIED:
         told.append(f"{len(best.trials) - CARRIED} more")
     through = "" if best.direct else "; an indirect comparison, through offers that they share"
@@ -123,8 +125,9 @@ def listed(names: Iterable[str], *, word: str = "and") -> str:
     return f" {word} ".join([", ".join(quoted[:-1]), quoted[-1]]) if len(quoted) > 1 else "".join(quoted)
 
 
-def _interval(one: Effect, found: Comparison) -> str:
-    return f"{_points(one.interval.low)} to {_points(one.interval.high)}{INTERIM if found.question.early else ''}"
+def _interval(effect: Effect, comparison: Comparison) -> str:
+    interim = INTERIM if comparison.question.early else ""
+    return f"{_points(effect.interval.low)} to {_points(effect.interval.high)}{interim}"
 
 
 def _points(share: float) -> str:

@@ -175,8 +175,8 @@ def lifts_moved(earlier: Sequence[Mapping[str, Estimate]], present: Mapping[str,
     ]
 
 
-def _together(found: Sequence[Estimate]) -> Estimate | None:
-    usable = [one for one in found if one.variance > 0.0]
+def _together(estimates: Sequence[Estimate]) -> Estimate | None:
+    usable = [estimate for estimate in estimates if estimate.variance > 0.0]
     if not usable:
         return None
     total = sum(1 / one.variance for one in usable)
@@ -196,8 +196,8 @@ def slow_change(reference: ResponseCount, later: Sequence[ResponseCount]) -> int
     A two-sided CUSUM of the standardised differences from the reference's rate, whose own error counts too.
     """
     up = down = 0.0
-    for place, one in enumerate(later):
-        z, _ = two_proportions(reference, one)
+    for place, response_count in enumerate(later):
+        z, _ = two_proportions(reference, response_count)
         up, down = max(0.0, up + z - SLACK), max(0.0, down - z - SLACK)
         if max(up, down) > DECISION:
             return place

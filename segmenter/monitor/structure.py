@@ -133,7 +133,7 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
         own, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
         labels = bootstrap_labels(rows, k, effort, rng)
         today = stability(rows, own, labels, k)
-        found = Structure(
+        structure = Structure(
             people=len(items.values),
             agreement=_agreement(own[rows.place], old, k),
             threshold=min(SAME_SEGMENTS, before.least),
@@ -141,7 +141,7 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
             following=_following(rows, k + 1, min(today.agreement, today.median) - BREAK, effort, rng),
             before=before,
         )
-    return replace(found, threshold=min(found.threshold, today.least)) if found.few else found
+    return replace(structure, threshold=min(structure.threshold, today.least)) if structure.few else structure
 
 
 def _agreement(first: Labels, second: Labels, k: int) -> float:
@@ -152,9 +152,9 @@ def _agreement(first: Labels, second: Labels, k: int) -> float:
 
 def _following(rows: Rows, k: int, least: float, effort: Effort, rng: Generator) -> float:
     own, _, _ = best_labels(rows, k, starts=STARTS, rng=rng)
-    found = stability(rows, own, bootstrap_labels(rows, k, effort, rng), k)
+    count_stability = stability(rows, own, bootstrap_labels(rows, k, effort, rng), k)
     smallest = np.bincount(own, rows.counts, minlength=k).min()
-    if smallest < of_a_segment(int(rows.counts.sum())) or min(found.segments) < VALID:
+    if smallest < of_a_segment(int(rows.counts.sum())) or min(count_stability.segments) < VALID:
         return 0.0
-    level = min(found.agreement, found.median)
+    level = min(count_stability.agreement, count_stability.median)
     return level if level >= least else 0.0

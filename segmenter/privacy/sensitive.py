@@ -162,8 +162,8 @@ def why_sensitive(trait: str, catalogue: Catalogue) -> str:
     texts = [trait, known.meaning if known else ""]
     texts += [mapped.property] if mapped else []
     texts += [surveyed.item] if surveyed else []
-    found = next((one for text in texts for one in find_sensitive(text, whole=True)), None)
-    return f"{found.word!r} is about {found.family}" if found else ""
+    text = next((sensitive_word for text in texts for sensitive_word in find_sensitive(text, whole=True)), None)
+    return f"{text.word!r} is about {text.family}" if text else ""
 
 
 def refuse_sensitive(names: Sequence[str], catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:

@@ -59,7 +59,7 @@ def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[Persona
 
 
 def _definition(before: Profile, now: Profile) -> Iterator[PersonaChange]:
-    old, new = ({one.name: one for one in profile.segments} for profile in (before, now))
+    old, new = ({segment.name: segment for segment in profile.segments} for profile in (before, now))
     for name in dict.fromkeys((*old, *new)):
         if name not in new:
             yield PersonaChange("segments", f"The persona no longer stands for {name}.", "other")

@@ -72,14 +72,14 @@ class Trust:
     @property
     def confidence(self) -> float | None:
         """Mean confidence of its people, None where nobody has any."""
-        told = [(one.people, one.confidence) for one in self.sources if one.confidence is not None]
+        told = [(source.people, source.confidence) for source in self.sources if source.confidence is not None]
         people = sum(n for n, _ in told)
         return sum(n * confidence for n, confidence in told) / people if people else None
 
     @property
     def defined(self) -> bool:
         """Whether people defined the segment, by rules or by what its members say."""
-        return all(one.name in DEFINED for one in self.sources)
+        return all(source.name in DEFINED for source in self.sources)
 
     @property
     def grade(self) -> Grade:
@@ -98,7 +98,7 @@ class Trust:
         """Return it in words, with the figures."""
         share = self.people / self.everybody if self.everybody else 0.0
         told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
-        told += [_source(one) for one in self.sources]
+        told += [_source(source) for source in self.sources]
         if self.kept:
             told.append(f"{self.kept:,} of them keep the segment although no source confirms it any more (hysteresis).")
         told += [_stability(one) for one in self.stability]
@@ -123,22 +123,23 @@ def _size(people: int) -> str:
     return "" if people >= ENOUGH else ", a small group" if people >= FEW else ", too few to rely on"
 
 
-def _source(one: Source) -> str:
-    who = f"{one.people:,} by {NAMES.get(one.name, one.name)}"
-    if one.confidence is None:
+def _source(source: Source) -> str:
+    who = f"{source.people:,} by {NAMES.get(source.name, source.name)}"
+    if source.confidence is None:
         return f"{who}."
-    if one.name == "rules":
-        return f"{who}: on average {one.confidence:.0%} of the rules' traits are known."
-    return f"{who}: mean confidence {one.confidence:.0%}."
+    if source.name == "rules":
+        return f"{who}: on average {source.confidence:.0%} of the rules' traits are known."
+    return f"{who}: mean confidence {source.confidence:.0%}."
 
 
-def _stability(one: SegmentStability) -> str:
+def _stability(segment_stability: SegmentStability) -> str:
     found = {
         "strong": "stable when people are resampled",
         "fair": "there is a pattern, but membership is uncertain",
         "weak": "not stable when people are resampled: do not rely on it",
-    }[_grade(one.jaccard, STABLE, SHAKY)]
-    return f"Stability of {one.segment} {one.jaccard:.2f} (proposal {one.proposal}): {found}."
+    }[_grade(segment_stability.jaccard, STABLE, SHAKY)]
+    name, jaccard = segment_stability.segment, segment_stability.jaccard
+    return f"Stability of {name} {jaccard:.2f} (proposal {segment_stability.proposal}): {found}."
 
 
 def _days(days: float) -> str:

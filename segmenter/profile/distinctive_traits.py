@@ -187,8 +187,8 @@ def _numbers(column: TraitColumn, labels: Labels, groups: int, fewest: int) -> T
         above = np.where(known, column.values > 0, -1).astype(np.int64)
         measured = _shares(column, np.where(above == 0, 1, np.where(above == 1, 0, -1)), [ANY], labels, groups, fewest)
         return measured and replace(measured, scale=scale)
-    found = rank_column(column.values, labels, groups)
-    if not np.isfinite(found.test.p):
+    ranked_values = rank_column(column.values, labels, groups)
+    if not np.isfinite(ranked_values.test.p):
         return None
     everybody = column.values[known]
     distinctive: list[tuple[DistinctiveTrait, ...]] = []
@@ -197,8 +197,19 @@ def _numbers(column: TraitColumn, labels: Labels, groups: int, fewest: int) -> T
         if len(own) < fewest or len(own) == len(everybody):
             distinctive.append(())
             continue
-        distinctive.append((_median(column, own, everybody, float(found.effect[j]), float(found.p[j]), found.test),))
-    return TraitTest(column.trait.name, tuple(distinctive), found.test, scale)
+        distinctive.append(
+            (
+                _median(
+                    column,
+                    own,
+                    everybody,
+                    float(ranked_values.effect[j]),
+                    float(ranked_values.p[j]),
+                    ranked_values.test,
+                ),
+            )
+        )
+    return TraitTest(column.trait.name, tuple(distinctive), ranked_values.test, scale)
 
 
 def _median(
@@ -302,12 +313,15 @@ def one_a_stem(distinctive: Sequence[DistinctiveTrait], most: int) -> list[Disti
     """
     chosen: list[DistinctiveTrait] = []
     for fact in distinctive:
-        if len(chosen) < most and all(stem(fact.trait) != stem(one.trait) or fact.trait == one.trait for one in chosen):
+        if len(chosen) < most and all(
+            stem(fact.trait) != stem(distinctive_trait.trait) or fact.trait == distinctive_trait.trait
+            for distinctive_trait in chosen
+        ):
             chosen.append(fact)
     return chosen
 
 
 def spread_of(scale: Scale, values: Matrix) -> Matrix:
     """Return standardised numbers; NaN stays NaN."""
-    told: Matrix = (np.log1p(np.maximum(values, 0)) if scale.logged else values) - scale.shift
-    return told / scale.spread
+    matrix: Matrix = (np.log1p(np.maximum(values, 0)) if scale.logged else values) - scale.shift
+    return matrix / scale.spread

@@ -59,8 +59,8 @@ class Profile:
 
     def card(self) -> dict[Family, list[DistinctiveTrait]]:
         """Return the strongest facts of each family, each thing once; those that the segment was made from left out."""
-        told = [fact for fact in self.told() if not fact.base]
-        return {f: one_a_stem([fact for fact in told if fact.family == f], MOST_SAID) for f in TRAIT_FAMILIES}
+        facts = [fact for fact in self.told() if not fact.base]
+        return {f: one_a_stem([fact for fact in facts if fact.family == f], MOST_SAID) for f in TRAIT_FAMILIES}
 
     def made_from(self) -> list[DistinctiveTrait]:
         """Return the strongest facts about what the segment was made from: they show what it is, and are no news."""

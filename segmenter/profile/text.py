@@ -64,10 +64,10 @@ def format_number(value: float) -> str:
     return f"{value:.1f}" if size >= 1 else f"{value:.2f}"
 
 
-def said_of_member(one: Said) -> str:
+def said_of_member(said: Said) -> str:
     """Return one thing about the typical member."""
-    counted = one.value[:1].isdigit() and "%" not in one.value
-    return f"{one.meaning}: {one.value}{_unit(one.unit, one.value) if counted else ''}"
+    counted = said.value[:1].isdigit() and "%" not in said.value
+    return f"{said.meaning}: {said.value}{_unit(said.unit, said.value) if counted else ''}"
 
 
 def family_lines(profile: Profile) -> dict[Family, list[str]]:

@@ -28,8 +28,8 @@ class Overlap:
     def jaccard(self) -> Matrix:
         """Return people in both over people in either, (rows, columns)."""
         union = self.counts.sum(axis=1, keepdims=True) + self.counts.sum(axis=0, keepdims=True) - self.counts
-        found: Matrix = np.divide(self.counts, union, out=np.zeros_like(self.counts), where=union > 0)
-        return found
+        matrix: Matrix = np.divide(self.counts, union, out=np.zeros_like(self.counts), where=union > 0)
+        return matrix
 
     def stayed(self) -> float:
         """Return the share of people whose segment has the same name in both; NaN for nobody."""

@@ -119,9 +119,9 @@ def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
 
 def rebuilt_items(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
     """Take what segments were found on before, as `numbers` does; nothing but 0 and 1 is yes and no."""
-    found = numbers(columns, most=most)
-    known = found.values[~np.isnan(found.values)]
-    return Items("binary", found.names, found.values) if np.isin(known, (0.0, 1.0)).all() else found
+    items = numbers(columns, most=most)
+    known = items.values[~np.isnan(items.values)]
+    return Items("binary", items.names, items.values) if np.isin(known, (0.0, 1.0)).all() else items
 
 
 def _clean(value: str | None) -> str | None:

@@ -42,9 +42,9 @@ def maximise(log_likelihood: Callable[[Array], float], starts: Sequence[Sequence
         refined = minimize(lost, np.clip(walked.x, -REACH, REACH), method="L-BFGS-B", bounds=bounds)
         place = refined if refined.fun <= walked.fun else walked
         logs = np.clip(place.x, -REACH, REACH)
-        found = Maximum(tuple(float(p) for p in np.exp(logs)), -float(place.fun))
-        if best is None or found.log_likelihood > best.log_likelihood:
-            best = found
+        maximum = Maximum(tuple(float(p) for p in np.exp(logs)), -float(place.fun))
+        if best is None or maximum.log_likelihood > best.log_likelihood:
+            best = maximum
     if best is None:
         raise ValueError("maximise needs at least one start")
     return best

@@ -48,9 +48,9 @@ class Heterogeneity:
         return self.p <= DIFFER
 
 
-def heterogeneity(found: Sequence[Estimate]) -> Heterogeneity:
+def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity:
     """Compare the effects of several personas; those without a variance take no part."""
-    usable = [one for one in found if one.variance > 0.0]
+    usable = [estimate for estimate in estimates if estimate.variance > 0.0]
     if not usable:
         return Heterogeneity(0.0, 0, 1.0, 0.0, 0.0)
     weights = [1 / one.variance for one in usable]
@@ -68,16 +68,17 @@ def heterogeneity(found: Sequence[Estimate]) -> Heterogeneity:
     return Heterogeneity(q, freedom, float(chi2.sf(q, freedom)), between, pooled)
 
 
-def shrunken_estimates(found: Sequence[Estimate], common: Heterogeneity) -> list[float]:
+def shrunken_estimates(estimates: Sequence[Estimate], common: Heterogeneity) -> list[float]:
     """Pull each difference towards the common one, the further the noisier it is (empirical Bayes).
 
     A persona without a variance (nobody compared) takes the common difference.
     """
     return [
         common.pooled
-        if one.variance <= 0.0
-        else common.pooled + common.between / (common.between + one.variance) * (one.difference - common.pooled)
-        for one in found
+        if estimate.variance <= 0.0
+        else common.pooled
+        + common.between / (common.between + estimate.variance) * (estimate.difference - common.pooled)
+        for estimate in estimates
     ]
 
 

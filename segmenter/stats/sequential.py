@@ -38,15 +38,15 @@ def always_valid(looks: Iterable[InterimLook], *, tau: float) -> float:
             z-score, which would not scale with the number of people).
     """
     least = 1.0
-    for one in looks:
-        if one.variance > 0.0:
-            least = min(least, 1.0 / _likelihood(one, tau))
+    for interim_look in looks:
+        if interim_look.variance > 0.0:
+            least = min(least, 1.0 / _likelihood(interim_look, tau))
     return least
 
 
-def _likelihood(one: InterimLook, tau: float) -> float:
-    v, spread = one.variance, tau * tau
-    exponent = one.difference**2 * spread / (2 * v * (v + spread))
+def _likelihood(interim_look: InterimLook, tau: float) -> float:
+    v, spread = interim_look.variance, tau * tau
+    exponent = interim_look.difference**2 * spread / (2 * v * (v + spread))
     return sqrt(v / (v + spread)) * exp(min(exponent, 700.0))  # beyond 700 exp() overflows, and p is 0 anyway
 
 

@@ -169,10 +169,10 @@ def _linear(
 
 
 def _questions(sheet: AnswerSheet, path: Sequence[int], order: ToolRequest) -> tuple[SurveyQuestion, ...]:
-    found: list[SurveyQuestion] = []
+    survey_questions: list[SurveyQuestion] = []
     for place in path:
         item = sheet.items[place]
-        trait = trait_name(order.name, item, {question.trait for question in found})
+        trait = trait_name(order.name, item, {question.trait for question in survey_questions})
         levels = np.unique(sheet.values[~np.isnan(sheet.values[:, place]), place])
         words = sheet.labels.get(item, {})
         answers = (
@@ -180,8 +180,10 @@ def _questions(sheet: AnswerSheet, path: Sequence[int], order: ToolRequest) -> t
             if len(levels) <= MOST_LEVELS
             else ()
         )
-        found.append(SurveyQuestion(trait=trait, item=item, text=order.texts.get(item, item), answers=answers))
-    return tuple(found)
+        survey_questions.append(
+            SurveyQuestion(trait=trait, item=item, text=order.texts.get(item, item), answers=answers)
+        )
+    return tuple(survey_questions)
 
 
 def _point(curve: Curve, size: int) -> Point:

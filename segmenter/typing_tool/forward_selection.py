@@ -48,7 +48,7 @@ def _left(items: int, chosen: Sequence[int]) -> Iterator[int]:
 def _worth(parts: Sequence[tuple[Moments, Matrix, Labels]], items: Sequence[int]) -> tuple[int, float]:
     hits, likelihood = 0, 0.0
     for moments, held_out, truth in parts:
-        found = probabilities(moments.discriminant(items).scores(held_out[:, items]))
-        hits += int((found.argmax(axis=1) == truth).sum())
-        likelihood += float(np.log(found[np.arange(len(truth)), truth] + TINY).sum())
+        matrix = probabilities(moments.discriminant(items).scores(held_out[:, items]))
+        hits += int((matrix.argmax(axis=1) == truth).sum())
+        likelihood += float(np.log(matrix[np.arange(len(truth)), truth] + TINY).sum())
     return hits, round(likelihood, 9)

@@ -84,7 +84,7 @@ def _features(file: ToolFile, model: LinearModel, values: Matrix) -> Matrix:
     for trait, option, _ in model.reads:
         column, question = values[:, places[trait]], file.questions[places[trait]]
         if option is not None:
-            number = next((one.value for one in question.answers if one.label == option), np.nan)
+            number = next((answer.value for answer in question.answers if answer.label == option), np.nan)
             column = np.where(np.isnan(column), np.nan, column == number)
         columns.append(column)
     return np.column_stack(columns)

@@ -55,11 +55,11 @@ class HeldOut:
 
     def above(self, p_min: float = P_MIN, margin: float = MARGIN, temperature: float = 1.0) -> tuple[float, float]:
         """Return the share of people who are assigned (coverage), and the hit rate among them (NaN for nobody)."""
-        found = probabilities(self.scores / temperature)
-        ordered = np.sort(found, axis=1)
+        matrix = probabilities(self.scores / temperature)
+        ordered = np.sort(matrix, axis=1)
         runner_up = ordered[:, -2] if ordered.shape[1] > 1 else np.zeros(len(ordered))
         sure = (ordered[:, -1] >= p_min) & (ordered[:, -1] - runner_up >= margin)
-        hits = found.argmax(axis=1) == self.truth
+        hits = matrix.argmax(axis=1) == self.truth
         return float(sure.mean()), float(hits[sure].mean()) if sure.any() else float("nan")
 
     def temperature(self) -> float:
@@ -67,15 +67,15 @@ class HeldOut:
         from scipy.optimize import minimize_scalar  # noqa: PLC0415 - only where a model is made
 
         def loss(log_temperature: float) -> float:
-            found = probabilities(self.scores / np.exp(log_temperature))
-            return float(-np.log(found[np.arange(len(self.truth)), self.truth] + TINY).mean())
+            matrix = probabilities(self.scores / np.exp(log_temperature))
+            return float(-np.log(matrix[np.arange(len(self.truth)), self.truth] + TINY).mean())
 
         return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 
     def calibration_error(self, temperature: float = 1.0, bins: int = 10) -> float:
         """Return the expected calibration error: mean |hit rate - confidence| over *bins*, weighted by people."""
-        found = probabilities(self.scores / temperature)
-        sure, hits = found.max(axis=1), found.argmax(axis=1) == self.truth
+        matrix = probabilities(self.scores / temperature)
+        sure, hits = matrix.max(axis=1), matrix.argmax(axis=1) == self.truth
         place = np.minimum((sure * bins).astype(np.int64), bins - 1)
         gaps = [abs(float(hits[place == one].sum() - sure[place == one].sum())) for one in range(bins)]
         return sum(gaps) / len(self.truth)

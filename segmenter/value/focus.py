@@ -46,7 +46,7 @@ def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[st
     found: dict[str, tuple[str | None, str | None]] = {}
     for name, step in steps.by_name().items():
         if name not in pushed:
-            around = next((one for one in step.ancestors if one in pushed), None)
+            around = next((ancestor for ancestor in step.ancestors if ancestor in pushed), None)
             found[name] = around, persona_of.get(around) if around else None
     return found
 

@@ -40,36 +40,45 @@ def advise_on_segments(
         messages: What each segment's people are told, as text that is equal where the message is.
         valued: Whether values are known; otherwise nothing is said of them.
     """
-    people = sum(one.people for one in ranking)
+    people = sum(ranked_segment.people for ranked_segment in ranking)
     least = of_a_segment(people)
     first: dict[str, str] = {}
     found = {}
-    for one in ranking:
-        against = [*_small(one, least), *_unreachable(one), *(_worthless(one) if valued else ())]
-        twin = first.setdefault(messages[one.name], one.name) if one.name in messages else one.name
-        if twin != one.name:
+    for ranked_segment in ranking:
+        against = [
+            *_small(ranked_segment, least),
+            *_unreachable(ranked_segment),
+            *(_worthless(ranked_segment) if valued else ()),
+        ]
+        twin = (
+            first.setdefault(messages[ranked_segment.name], ranked_segment.name)
+            if ranked_segment.name in messages
+            else ranked_segment.name
+        )
+        if twin != ranked_segment.name:
             reasons = (f"same message as {twin}", *against)
-            found[one.name] = SegmentAdvice("merge", reasons, twin)
+            found[ranked_segment.name] = SegmentAdvice("merge", reasons, twin)
         elif against:
-            found[one.name] = SegmentAdvice("retire", tuple(against))
+            found[ranked_segment.name] = SegmentAdvice("retire", tuple(against))
         else:
-            found[one.name] = SegmentAdvice("keep", ("large enough, reachable, and has its own message",))
+            found[ranked_segment.name] = SegmentAdvice("keep", ("large enough, reachable, and has its own message",))
     return found
 
 
-def _small(one: RankedSegment, least: int) -> list[str]:
-    if one.people >= least:
+def _small(ranked_segment: RankedSegment, least: int) -> list[str]:
+    if ranked_segment.people >= least:
         return []
-    return [f"too small: {needs('it', least, 'people', one.people)} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
+    lacks = needs("it", least, "people", ranked_segment.people)
+    return [f"too small: {lacks} (the larger of {PEOPLE} and {SHARE:.0%} of all)"]
 
 
-def _unreachable(one: RankedSegment) -> list[str]:
-    if one.reachable >= REACHABLE:
+def _unreachable(ranked_segment: RankedSegment) -> list[str]:
+    if ranked_segment.reachable >= REACHABLE:
         return []
-    return [f"not reachable: {needs('it', REACHABLE, 'marketable contacts who get email', one.reachable)}"]
+    return [f"not reachable: {needs('it', REACHABLE, 'marketable contacts who get email', ranked_segment.reachable)}"]
 
 
-def _worthless(one: RankedSegment) -> list[str]:
-    if one.interval.low > 0:
+def _worthless(ranked_segment: RankedSegment) -> list[str]:
+    if ranked_segment.interval.low > 0:
         return []
     return ["its value may be zero: the 95% CI includes 0"]

@@ -108,9 +108,9 @@ def rank(
     filled = [segment for segment in segments if len(segment.values)]
     if not filled:
         return []
-    found = _draws(filled, beside, rng)
-    values = _worth(found, costs, np.arange(1))[0]
-    draws = _worth(found, costs, np.arange(1, DRAWS + 1))
+    drawn = _draws(filled, beside, rng)
+    values = _worth(drawn, costs, np.arange(1))[0]
+    draws = _worth(drawn, costs, np.arange(1, DRAWS + 1))
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     ranks, apart = rank_intervals(values, draws)
     ties = _ties(values, apart)
@@ -120,8 +120,8 @@ def rank(
             segment.name,
             len(segment.values),
             int(segment.reachable.sum()),
-            float(found.means[0, j]),
-            float(found.gains[0, j]) if any(s.response for s in filled) else None,
+            float(drawn.means[0, j]),
+            float(drawn.gains[0, j]) if any(s.response for s in filled) else None,
             float(values[j]),
             Interval(float(low[j]), float(high[j])),
             (int(ranks[j, 0]), int(ranks[j, 1])),
@@ -142,9 +142,9 @@ class _Drawn:
     gains: Array
 
 
-def _worth(found: _Drawn, costs: Costs, rows: NDArray[np.int64]) -> Array:
-    worth = found.means[rows] + found.gains[rows] * costs.earned - costs.contact
-    return np.asarray(found.reached[rows] * worth)
+def _worth(drawn: _Drawn, costs: Costs, rows: NDArray[np.int64]) -> Array:
+    worth = drawn.means[rows] + drawn.gains[rows] * costs.earned - costs.contact
+    return np.asarray(drawn.reached[rows] * worth)
 
 
 def _draws(segments: Sequence[SegmentPeople], beside: Sequence[SegmentResponse], rng: np.random.Generator) -> _Drawn:
@@ -194,7 +194,10 @@ def _gains(
     named = {response.of or str(place): response for place, response in enumerate(responses) if response is not None}
     if not named:
         return found
-    everybody = [*named.values(), *(one for one in beside if one.of not in named)]
+    everybody = [
+        *named.values(),
+        *(segment_response for segment_response in beside if segment_response.of not in named),
+    ]
     gains = np.array([r.gain for r in everybody])
     errors = np.array([max(r.variance, 1e-12) for r in everybody])
     drawn = np.vstack([gains, rng.normal(gains, np.sqrt(errors), size=(DRAWS, len(everybody)))])
@@ -283,5 +286,13 @@ def _places(scores: Array) -> NDArray[np.int64]:
 
 def most_valuable(ranking: Sequence[RankedSegment], number: int, before: Sequence[str] = ()) -> list[str]:
     """Return the *number* most valuable segments; among those that can't be told apart, who was chosen before stays."""
-    kept = sorted(ranking, key=lambda one: (one.tie, one.name not in before, -one.value, one.name))
+    kept = sorted(
+        ranking,
+        key=lambda ranked_segment: (
+            ranked_segment.tie,
+            ranked_segment.name not in before,
+            -ranked_segment.value,
+            ranked_segment.name,
+        ),
+    )
     return [one.name for one in kept[:number]]

@@ -154,10 +154,10 @@ def leave_out(
 ) -> list[Change]:
     """Note what is *refused* in the ledger of *run*, count it in *sent*, and return the *changes* that are left."""
     session.control.ledger.settle(run.run_id, refused)
-    for one in refused:
-        sent.states[one.change.connection, one.state] += 1
-        sent.reasons[one.change.connection, one.reason] += 1
-    out = {key(one.change) for one in refused}
+    for outcome in refused:
+        sent.states[outcome.change.connection, outcome.state] += 1
+        sent.reasons[outcome.change.connection, outcome.reason] += 1
+    out = {key(outcome.change) for outcome in refused}
     return [change for change in changes if key(change) not in out]
 
 

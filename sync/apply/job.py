@@ -257,7 +257,7 @@ def _untouched(
     session.control.ledger.settle(run.run_id, outcomes)
     applied.states[name, "parked"] += len(moved)
     left = set(map(key, moved))
-    return [one for one in changes if key(one) not in left]
+    return [change for change in changes if key(change) not in left]
 
 
 def _waiting(session: Session, plan: SavedPlan, meant: Sequence[Change]) -> list[Change]:

@@ -129,7 +129,7 @@ def _send_again(
     progress: Progress,
 ) -> None:
     """Look for what was not answered for, and send once more what did not take effect."""
-    unknown = [one.change for one in outcomes.values() if one.state == "unknown"]
+    unknown = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
     if not unknown:
         return
     shown = connector.read_back(unknown)
@@ -140,7 +140,7 @@ def _send_again(
     again = [one.change for one in found if one.code == INTERRUPTED]
     if again:
         _push(session, connector, again, outcomes, run, progress)
-    still = [one.change for one in outcomes.values() if one.state == "unknown"]
+    still = [outcome.change for outcome in outcomes.values() if outcome.state == "unknown"]
     if still:
         raise TryLaterError(f"{connector.name} did not confirm {len(still)} changes.")
 
@@ -149,7 +149,7 @@ def _look_at_some(
     session: Recording, connector: Connector, outcomes: dict[tuple[str, str, str], Outcome], run: RecordedRun
 ) -> None:
     """Read a sample back; where one of it did not last, read all of them."""
-    applied = [one.change for one in outcomes.values() if one.state == "applied"]
+    applied = [outcome.change for outcome in outcomes.values() if outcome.state == "applied"]
     if not applied:
         return
     shown = connector.read_back_sample(applied)

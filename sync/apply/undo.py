@@ -71,36 +71,36 @@ def intended(session: Session, run_id: str) -> Intended:
         FixSettingsError: There is no such run, or it wrote nothing.
     """
     runs = _runs(session, run_id)
-    found = Intended(runs[-1])
+    intended = Intended(runs[-1])
     for name in session.workspace.connections:
         if not session.connector(name).pushes:
             continue
         recover(session, session.connector(name))
-        applied = [one for run in runs for one in session.control.ledger.outcomes(run.run_id, state="applied")]
+        applied = [outcome for run in runs for outcome in session.control.ledger.outcomes(run.run_id, state="applied")]
         mine = [outcome.change for outcome in applied if outcome.change.connection == name]
         if mine:
-            found.restore[name] = _taken_back(session, name, mine, found)
-    return found
+            intended.restore[name] = _taken_back(session, name, mine, intended)
+    return intended
 
 
-def undo(session: Session, found: Intended, *, progress: Progress = no_progress) -> Undone:
+def undo(session: Session, intended: Intended, *, progress: Progress = no_progress) -> Undone:
     """Do what `intended` found. Undoing an undo writes to people: those who said no meanwhile are left out.
 
     Raises:
         TryLaterError: Who said no could not be asked.
     """
-    everything = [change for changes in found.restore.values() for change in changes]
+    everything = [change for changes in intended.restore.values() for change in changes]
     # taking back what we wrote leaves people as they were, whatever they say; to take that back is to write to them
-    writes_again = found.run.command.startswith("undo ") and bool(everything)
+    writes_again = intended.run.command.startswith("undo ") and bool(everything)
     check = ConsentCheck(session, everything, whole=True) if writes_again else None
-    undone = Undone(undone_run=found.run.run_id, left=found.changed_since + found.gone)
-    with recorded(session, f"undo {found.run.run_id}") as run:
+    undone = Undone(undone_run=intended.run.run_id, left=intended.changed_since + intended.gone)
+    with recorded(session, f"undo {intended.run.run_id}") as run:
         undone.run_id = run.run_id
-        for name, changes in found.restore.items():
+        for name, changes in intended.restore.items():
             left = changes if check is None else leave_out(session, check.refused(changes), changes, undone, run)
             if left:
                 send_changes(session, session.connector(name), left, undone, run, progress)
-        undone.restored = found.restored + undone.count("applied") + undone.count("unchanged")
+        undone.restored = intended.restored + undone.count("applied") + undone.count("unchanged")
         run.state = "failed" if undone.failed else "rejects" if undone.rejected else "done"
         run.counts.update(
             restored=undone.restored,
@@ -127,18 +127,18 @@ def _runs(session: Session, run_id: str) -> list[Run]:
     return [run]
 
 
-def _taken_back(session: Session, name: str, changes: Sequence[Change], found: Intended) -> list[Change]:
+def _taken_back(session: Session, name: str, changes: Sequence[Change], intended: Intended) -> list[Change]:
     shown = session.connector(name).read_back(changes)
     wanted = []
     for change in changes:
         if key(change) not in shown:
-            found.gone += 1
+            intended.gone += 1
             continue
         present = shown[key(change)] or None
         if present == (change.before or None):
-            found.restored += 1
+            intended.restored += 1
         elif present == (change.after or None):
             wanted.append(replace(change, before=change.after, after=change.before))
         else:
-            found.changed_since += 1
+            intended.changed_since += 1
     return wanted

@@ -87,20 +87,20 @@ def assign(
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
             rows = decide(session, people, as_of).to_pyarrow()
             fresh = changed(session.warehouse.memtable(rows), before)
-            found = Assigned(as_of)
-            found.value_notes = list(valued.notes)
-            found.measured_anew, found.measured_all_because = done.persons, done.whole
+            assigned = Assigned(as_of)
+            assigned.value_notes = list(valued.notes)
+            assigned.measured_anew, assigned.measured_all_because = done.persons, done.whole
             ours = publishing.left_alone(session, fresh.to_pyarrow())
-            found.changed, found.new = moved(session.warehouse.memtable(ours), before)
-            found.rewritten = session.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=session.now())
-            _count(session, found, rows.select(["segment", "persona"]).to_pylist())
-            found.allocated = randomize(session, as_of)
-            run.counts.update({**asdict(found), "as_of": as_of.isoformat()})
+            assigned.changed, assigned.new = moved(session.warehouse.memtable(ours), before)
+            assigned.rewritten = session.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=session.now())
+            _count(session, assigned, rows.select(["segment", "persona"]).to_pylist())
+            assigned.allocated = randomize(session, as_of)
+            run.counts.update({**asdict(assigned), "as_of": as_of.isoformat()})
             run.counts[fitness.RECORD] = fitness.record(
                 session, people, rows, definitions, as_of, run.run_id, accepted=accepted
             )
             publishing.publish_people(session, people, as_of)
-    return found
+    return assigned
 
 
 def decide(session: Session, people: Table, as_of: datetime) -> Table:
@@ -129,15 +129,15 @@ def moved(fresh: Table, before: Table) -> tuple[int, int]:
     return int(row["moved"] or 0), int(row["new"] or 0)
 
 
-def _count(session: Session, found: Assigned, rows: list[dict[str, str | None]]) -> None:
+def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None]]) -> None:
     names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     segments = Counter(row["segment"] for row in rows if row["segment"])
     personas = Counter(names.get(row["persona"] or "", UNCLASSIFIED) for row in rows)
-    found.persons = len(rows)
-    found.assigned = sum(segments.values())
-    found.unclassified = found.persons - found.assigned
-    found.segments = {s.name: segments[s.name] for s in session.workspace.segments if segments[s.name]}
-    found.personas = dict(personas.most_common())
+    assigned.persons = len(rows)
+    assigned.assigned = sum(segments.values())
+    assigned.unclassified = assigned.persons - assigned.assigned
+    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments if segments[s.name]}
+    assigned.personas = dict(personas.most_common())
 
 
 def individual_traits(session: Session, as_of: datetime | None) -> Table | None:

@@ -40,26 +40,26 @@ def audit_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.audit(session, file, flag=flag, sheet=sheet)
-    rows = [_separation("segment alone", one) for one in found.by_segment]
-    rows += [_separation("segment and traits", one) for one in found.by_everything]
+        audited = job.audit(session, file, flag=flag, sheet=sheet)
+    rows = [_separation("segment alone", one) for one in audited.by_segment]
+    rows += [_separation("segment and traits", one) for one in audited.by_everything]
     offers = [
         (
-            one.segment,
-            ", ".join(f"{group} {rate:.0%}" for group, rate in one.rates.items()),
-            f"{one.ratio:.2f}",
-            one.verdict,
+            offer.segment,
+            ", ".join(f"{group} {rate:.0%}" for group, rate in offer.rates.items()),
+            f"{offer.ratio:.2f}",
+            offer.verdict,
         )
-        for one in found.offers
+        for offer in audited.offers
     ]
     console.result(
-        _document(found),
-        f"{found.people:,} people matched with {found.flag!r}; {found.strangers:,} rows match no contact.",
+        _document(audited),
+        f"{audited.people:,} people matched with {audited.flag!r}; {audited.strangers:,} rows match no contact.",
         table("Predicted from", "Group", "People", "AUC", "", rows=rows),
         table("Segment", "Share of each group", "Lowest / highest", "", rows=offers),
-        SENTENCES[found.verdict],
+        SENTENCES[audited.verdict],
     )
-    return BLOCKED if found.verdict == "block" else 0
+    return BLOCKED if audited.verdict == "block" else 0
 
 
 SENTENCES = {
@@ -80,10 +80,10 @@ def _separation(source: str, one: Any) -> tuple[str, str, int, str, str]:
     return source, one.group, one.people, f"{one.auc:.2f}", one.verdict
 
 
-def _document(found: Audited) -> dict[str, Any]:
-    document = asdict(found)
+def _document(audited: Audited) -> dict[str, Any]:
+    document = asdict(audited)
     for name in ("by_segment", "by_everything", "offers"):
-        document[name] = [{**asdict(one), "verdict": one.verdict} for one in getattr(found, name)]
-    for offer, told in zip(found.offers, document["offers"], strict=True):
+        document[name] = [{**asdict(one), "verdict": one.verdict} for one in getattr(audited, name)]
+    for offer, told in zip(audited.offers, document["offers"], strict=True):
         told["ratio"] = offer.ratio
-    return {**document, "verdict": found.verdict}
+    return {**document, "verdict": audited.verdict}

@@ -74,8 +74,8 @@ def discover_command(
             session, file, survey, trait or (), item or (), respondent, describe or (), within, max_segments, seed, name
         )
         console.say(f"Analyzing {len(base.people):,} people and {len(base.items.names)} items; this may take a minute.")
-        found = job.discover(session, base, asked, name=name, seed=seed)
-    console.result(_document(found), *_told(found))
+        discovered = job.discover(session, base, asked, name=name, seed=seed)
+    console.result(_document(discovered), *_told(discovered))
     return 0
 
 
@@ -159,22 +159,22 @@ def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
     console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
 
 
-def _figures(found: Proposal) -> list[tuple[object, ...]]:
+def _figures(proposal: Proposal) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
-    for place, k in enumerate(found.test.ks):
-        tried = found.tried.get(k)
+    for place, k in enumerate(proposal.test.ks):
+        tried = proposal.tried.get(k)
         stable = None if tried is None else tried.stability
         rows.append(
             (
                 k,
-                f"{(stable.agreement if stable else found.test.agreement[place]):.2f}",
+                f"{(stable.agreement if stable else proposal.test.agreement[place]):.2f}",
                 f"{stable.median:.2f}" if stable else "",
-                f"{found.test.quantile[place]:.2f}",
-                " ".join(f"{one:.2f}" for one in stable.segments) if stable else "",
+                f"{proposal.test.quantile[place]:.2f}",
+                " ".join(f"{segment:.2f}" for segment in stable.segments) if stable else "",
                 " ".join(f"{one:.2f}" for one in tried.across) if tried else "",
                 " ".join(f"{size:,}" for size in tried.sizes) if tried else "",
-                f"{found.bic[k]:,.0f}" if k in found.bic else "",
-                "proposed" if k == found.k else "; ".join(found.refused.get(k, ())),
+                f"{proposal.bic[k]:,.0f}" if k in proposal.bic else "",
+                "proposed" if k == proposal.k else "; ".join(proposal.refused.get(k, ())),
             )
         )
     return rows
@@ -245,10 +245,10 @@ def _document(done: Discovered) -> dict[str, Any]:
             {
                 **part.model_dump(),
                 "kept_its_name": done.kept.get(part.name, False),
-                "mean_posterior": one.posterior,
-                "way_of_answering": one.style,
+                "mean_posterior": segment.posterior,
+                "way_of_answering": segment.style,
             }
-            for part, one in zip(done.file.segments, found.segments, strict=True)
+            for part, segment in zip(done.file.segments, found.segments, strict=True)
         ],
         "describe": [
             {"name": one.name, "test": one.test, "statistic": one.statistic, "p": one.p, "adjusted": one.adjusted}
@@ -277,9 +277,11 @@ def migration_command(
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
         before, after = parse_moment(start) or session.now() - MONTH, parse_moment(end) or session.now()
-        found = job.migration(session, before, after)
-    document = {"from": before, "to": after, "stayed": found.stayed(), **_cells(found)}
-    console.result(document, _matrix(found), f"{found.stayed():.1%} of {int(found.counts.sum()):,} people stayed.")
+        overlap = job.migration(session, before, after)
+    document = {"from": before, "to": after, "stayed": overlap.stayed(), **_cells(overlap)}
+    console.result(
+        document, _matrix(overlap), f"{overlap.stayed():.1%} of {int(overlap.counts.sum()):,} people stayed."
+    )
 
 
 @app.command("overlap")
@@ -297,15 +299,15 @@ def overlap_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.meeting(session, first, second)
-    same, anew = kept_names(found), found.agreement() < SAME_SEGMENTS
+        overlap = job.meeting(session, first, second)
+    same, anew = kept_names(overlap), overlap.agreement() < SAME_SEGMENTS
     document = {
         "first": first,
         "second": second,
-        "agreement": found.agreement(),
+        "agreement": overlap.agreement(),
         "segment_anew": anew,
         "same": same,
-        **_cells(found),
+        **_cells(overlap),
     }
     told = [f"{new} of {second} is {old} of {first}." for new, old in same.items()]
     if anew:
@@ -313,21 +315,23 @@ def overlap_command(
             "The agreement is too low for these to be the same segments: review the newer ones "
             "before you keep using the older."
         )
-    console.result(document, _matrix(found), f"Agreement (adjusted Rand) {found.agreement():.2f}.", *told)
+    console.result(document, _matrix(overlap), f"Agreement (adjusted Rand) {overlap.agreement():.2f}.", *told)
 
 
-def _cells(found: Overlap) -> dict[str, Any]:
-    jaccard = found.jaccard()
+def _cells(overlap: Overlap) -> dict[str, Any]:
+    jaccard = overlap.jaccard()
     return {
         "cells": [
-            {"from": row, "to": column, "people": int(found.counts[i, j]), "jaccard": float(jaccard[i, j])}
-            for i, row in enumerate(found.rows)
-            for j, column in enumerate(found.columns)
-            if found.counts[i, j]
+            {"from": row, "to": column, "people": int(overlap.counts[i, j]), "jaccard": float(jaccard[i, j])}
+            for i, row in enumerate(overlap.rows)
+            for j, column in enumerate(overlap.columns)
+            if overlap.counts[i, j]
         ]
     }
 
 
-def _matrix(found: Overlap) -> Any:
-    rows = [(row or "unclassified", *(int(people) for people in found.counts[i])) for i, row in enumerate(found.rows)]
-    return table("", *(column or "unclassified" for column in found.columns), rows=rows)
+def _matrix(overlap: Overlap) -> Any:
+    rows = [
+        (row or "unclassified", *(int(people) for people in overlap.counts[i])) for i, row in enumerate(overlap.rows)
+    ]
+    return table("", *(column or "unclassified" for column in overlap.columns), rows=rows)

@@ -82,8 +82,12 @@ def experiment_create_command(
             generic=tuple(generic or ()),
             placebo=tuple(placebo or ()),
         )
-        found = job.create_experiment(session, wanted, baseline=None if baseline is None else parse_share(baseline))
-    console.result(experiment_document(found), *render_experiment(found), *next_steps(found))
+        experiment_view = job.create_experiment(
+            session, wanted, baseline=None if baseline is None else parse_share(baseline)
+        )
+    console.result(
+        experiment_document(experiment_view), *render_experiment(experiment_view), *next_steps(experiment_view)
+    )
 
 
 @group.command(name="show")
@@ -95,8 +99,8 @@ def experiment_show_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.show_experiment(session, name)
-    console.result(experiment_document(found), *render_experiment(found))
+        experiment_view = job.show_experiment(session, name)
+    console.result(experiment_document(experiment_view), *render_experiment(experiment_view))
 
 
 @group.command(name="list")

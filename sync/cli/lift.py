@@ -49,7 +49,7 @@ def render_lift(found: Any) -> list[Any]:
     lines: list[Any] = [f"{found.about}{' (interim: the experiment has not ended)' if found.early else ''}"]
     if found.ratio is not None and found.ratio.broken:
         return [*lines, RATIO_BROKEN, *found.notes]
-    for one in found.comparisons:
+    for comparison in found.comparisons:
         rows = [
             (
                 effect.persona,
@@ -60,12 +60,12 @@ def render_lift(found: Any) -> list[Any]:
                 f"{100 * effect.difference:+.1f}",
                 f"{100 * effect.shrunken:+.1f}",
             )
-            for effect in (one.everyone, *one.personas)
+            for effect in (comparison.everyone, *comparison.personas)
         ]
-        asked = one.question
+        asked = comparison.question
         headed = f"{asked.metric}: “{asked.treated}” vs “{asked.control}”"
         columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected next send")
-        lines += [table(*columns, rows=rows, title=headed), *sentences(one), ""]
+        lines += [table(*columns, rows=rows, title=headed), *sentences(comparison), ""]
     lines += [spent(one) for one in found.spend]
     return [*lines, *found.notes]
 
@@ -95,16 +95,16 @@ def lift_document(found: Any) -> dict[str, Any]:
         "sample_ratio_broken": bool(found.ratio and found.ratio.broken),
         "comparisons": [
             {
-                "metric": one.question.metric,
-                "treated": one.question.treated,
-                "control": one.question.control,
-                "heterogeneity_p": one.common.p,
-                "personas_differ": one.common.differ,
-                "everyone": effect_document(one.everyone),
-                "personas": [effect_document(effect) for effect in one.personas],
-                "sentences": sentences(one),
+                "metric": comparison.question.metric,
+                "treated": comparison.question.treated,
+                "control": comparison.question.control,
+                "heterogeneity_p": comparison.common.p,
+                "personas_differ": comparison.common.differ,
+                "everyone": effect_document(comparison.everyone),
+                "personas": [effect_document(effect) for effect in comparison.personas],
+                "sentences": sentences(comparison),
             }
-            for one in found.comparisons
+            for comparison in found.comparisons
         ],
         "revenue": [
             {
@@ -153,8 +153,8 @@ def offers_command(
         raise FixSettingsError(f"{metric!r} can't be compared.", fix=f"Use one of: {', '.join(USUAL)}.")
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.offers(session, metric=metric)
-    console.result(offers_document(found, metric), *render_offers(found, metric))
+        offer_results = job.offers(session, metric=metric)
+    console.result(offers_document(offer_results, metric), *render_offers(offer_results, metric))
 
 
 def render_offers(found: Any, metric: str) -> list[Any]:
@@ -197,7 +197,7 @@ def best_document(best: Any) -> dict[str, Any]:
         "lead": [best.lead.low, best.lead.high],
         "early": best.early,
         "side_by_side": best.direct,
-        "comparisons": [{"name": one.name, "people": one.people()} for one in best.trials],
+        "comparisons": [{"name": trial.name, "people": trial.people()} for trial in best.trials],
         "offers": [
             {
                 "offer": cell.offer,

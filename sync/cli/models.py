@@ -118,8 +118,8 @@ def classify_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        told = job(session, email, as_of=_at(as_of, session.now()))
-    console.result(told.document, *told.sentences)
+        explanation = job(session, email, as_of=_at(as_of, session.now()))
+    console.result(explanation.document, *explanation.sentences)
 
 
 def _at(text: str | None, now: datetime) -> datetime:

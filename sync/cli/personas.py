@@ -100,12 +100,12 @@ def personas_show_command(
         if name is None:
             console.result(*_list(session))
             return
-        one = persona_versions.persona_view(session, name, version)
-        missing = persona_drafts.to_write(session.workspace, one.slug)
-        invention = session.workspace.personas[one.slug].invention()
-    if version is not None and one.version:
-        invention, missing = dict(one.version.invention), []
-    console.result(_card_document(one, invention, missing), *_card(one, invention, missing))
+        persona_view = persona_versions.persona_view(session, name, version)
+        missing = persona_drafts.to_write(session.workspace, persona_view.slug)
+        invention = session.workspace.personas[persona_view.slug].invention()
+    if version is not None and persona_view.version:
+        invention, missing = dict(persona_view.version.invention), []
+    console.result(_card_document(persona_view, invention, missing), *_card(persona_view, invention, missing))
 
 
 def _list(session: Session) -> tuple[Any, ...]:
@@ -132,7 +132,9 @@ def _list(session: Session) -> tuple[Any, ...]:
         facts = (profile.trust.people, profile.trust.grade) if profile else ("–", "–")
         when = f"{version.as_of:%Y-%m-%d}" if version else "none yet"
         rows.append((slug, persona.name, *facts, when, ", ".join(missing) or "nothing"))
-    without = [one.name for one in session.workspace.segments if one.name not in session.workspace.persona_of]
+    without = [
+        segment.name for segment in session.workspace.segments if segment.name not in session.workspace.persona_of
+    ]
     shown = table("Persona", "Name", "People", "Confidence", "Facts of", "To be written", rows=rows)
     lines = [f"Segments without a persona: {', '.join(without)}. `personasync personas draft SEGMENT` drafts one."]
     return {"personas": told, "segments_without": without}, shown, *(lines if without else [])
@@ -141,12 +143,12 @@ def _list(session: Session) -> tuple[Any, ...]:
 NO_RULE = "no rule; people are assigned by what they state, by a survey or by a model"
 
 
-def _card(one: PersonaView, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
+def _card(persona_view: PersonaView, invention: dict[str, str], missing: list[str]) -> Iterator[str]:
     from segmenter.profile import text as words  # noqa: PLC0415
 
-    profile = one.profile
-    which = f"version {one.version.version}, " if one.version else ""
-    yield f"{invention['name']} ({one.slug})"
+    profile = persona_view.profile
+    which = f"version {persona_view.version.version}, " if persona_view.version else ""
+    yield f"{invention['name']} ({persona_view.slug})"
     yield ""
     yield f"FACTS, from your data ({which}as of {profile.moment:%Y-%m-%d %H:%M} UTC; index 100 = average of everyone)"
     for segment in profile.segments:
@@ -167,12 +169,12 @@ def _card(one: PersonaView, invention: dict[str, str], missing: list[str]) -> It
     yield from (f"  {place}: {text}" for place, text in invention.items() if text)
     if missing:
         yield f"  to be written: {', '.join(missing)}"
-    if one.versions:
+    if persona_view.versions:
         yield ""
-        days = ", ".join(f"{kept.version} ({kept.recorded_at:%Y-%m-%d})" for kept in one.versions)
+        days = ", ".join(f"{kept.version} ({kept.recorded_at:%Y-%m-%d})" for kept in persona_view.versions)
         yield f"Versions: {days}. Compare them with `personasync personas diff`."
-    if one.remark:
-        yield one.remark
+    if persona_view.remark:
+        yield persona_view.remark
 
 
 def _facts(profile: Profile) -> Iterator[str]:
@@ -186,15 +188,15 @@ def _facts(profile: Profile) -> Iterator[str]:
         yield from (f"    {line}" for line in made)
 
 
-def _card_document(one: PersonaView, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
-    profile = one.profile
+def _card_document(persona_view: PersonaView, invention: dict[str, str], missing: list[str]) -> dict[str, Any]:
+    profile = persona_view.profile
     document = profile.document()
     document["distinctive_traits"] = [fact for fact in document["distinctive_traits"] if fact["said"]]
     trust = profile.trust
     return {
-        "slug": one.slug,
-        "version": one.version.version if one.version else None,
-        "digest": one.version.digest if one.version else None,
+        "slug": persona_view.slug,
+        "version": persona_view.version.version if persona_view.version else None,
+        "digest": persona_view.version.digest if persona_view.version else None,
         "profile": {
             **document,
             "trust": {
@@ -208,9 +210,9 @@ def _card_document(one: PersonaView, invention: dict[str, str], missing: list[st
         "to_write": missing,
         "versions": [
             {"version": kept.version, "recorded_at": kept.recorded_at, "as_of": kept.as_of, "digest": kept.digest}
-            for kept in one.versions
+            for kept in persona_view.versions
         ],
-        "remark": one.remark,
+        "remark": persona_view.remark,
     }
 
 
@@ -252,15 +254,15 @@ def personas_diff_command(
     console.result(document, *(line for one in found for line in _difference(one)), *notes)
 
 
-def _difference(one: Compared) -> Iterator[str]:
-    from_, to = (f"version {v.version} (as of {v.as_of:%Y-%m-%d %H:%M} UTC)" for v in (one.old, one.new))
-    edited = ", with the current personas.toml" if one.edited else ""
-    yield f"{one.slug}: {from_} to {to}{edited}"
-    if not one.changes:
+def _difference(compared: Compared) -> Iterator[str]:
+    from_, to = (f"version {v.version} (as of {v.as_of:%Y-%m-%d %H:%M} UTC)" for v in (compared.old, compared.new))
+    edited = ", with the current personas.toml" if compared.edited else ""
+    yield f"{compared.slug}: {from_} to {to}{edited}"
+    if not compared.changes:
         yield "  No changes."
     parts = (("facts", False), ("invention", True))
     for title, invented in parts:
-        told = [change for change in one.changes if (change.part == "invention") == invented]
-        if told:
+        changes = [change for change in compared.changes if (change.part == "invention") == invented]
+        if changes:
             yield f"  In {title}"
-            yield from (f"    {change.sentence}" for change in told)
+            yield from (f"    {change.sentence}" for change in changes)

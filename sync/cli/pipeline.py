@@ -133,7 +133,7 @@ def apply_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
-        names = frozenset(one.name for one in session.connectors(connection)) if connection else frozenset()
+        names = frozenset(connector.name for connector in session.connectors(connection)) if connection else frozenset()
         part = job.PlanSelection(names, limit, None if canary is None else parse_share(canary))
         applied = job.apply(session, plan_file, override=frozenset(override or ()), part=part, progress=progress)
     console.result(words.applied_document(applied), *words.applied(applied))
@@ -155,15 +155,15 @@ def undo_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
-        found = job.intended(session, run)
-        if found.count and not yes:
-            console.say(words.render_undo(found))
+        intended = job.intended(session, run)
+        if intended.count and not yes:
+            console.say(words.render_undo(intended))
             if not sys.stdin.isatty():
                 raise FixSettingsError(
                     "Confirmation needed: undo would do the above.", fix="Run it again with --yes to confirm."
                 )
             typer.confirm("Undo these changes?", abort=True, err=True)
-        undone = job.undo(session, found, progress=progress)
+        undone = job.undo(session, intended, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
 

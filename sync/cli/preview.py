@@ -35,14 +35,21 @@ def preview_command(
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
         chosen = None if everybody else persona
-        found = job.preview(session, template, contact=None if everybody else contact, persona=chosen, only=connection)
-    out.write_text(found.page(), "utf-8")
+        preview = job.preview(
+            session, template, contact=None if everybody else contact, persona=chosen, only=connection
+        )
+    out.write_text(preview.page(), "utf-8")
     rows = [
         (one.title, one.people, ", ".join(f"{name} {share:.0%}" for name, share in one.fallbacks.items()))
-        for one in found.shown
+        for one in preview.shown
     ]
     shown = table("Persona or person", "People", "Fallback for", rows=rows)
-    told = [*found.notes, *([found.focus] if found.focus else [])]
+    told = [*preview.notes, *([preview.focus] if preview.focus else [])]
     console.result(
-        {**asdict(found), "page": str(out)}, *found.problems, *creepy(found.concerns), *told, shown, f"Preview: {out}"
+        {**asdict(preview), "page": str(out)},
+        *preview.problems,
+        *creepy(preview.concerns),
+        *told,
+        shown,
+        f"Preview: {out}",
     )

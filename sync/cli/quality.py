@@ -19,42 +19,48 @@ def quality_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = 
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.judge_quality(session)
-    console.result(_document(found), *_shown(found))
+        judged = job.judge_quality(session)
+    console.result(_document(judged), *_shown(judged))
 
 
-def _shown(found: Judged) -> list[Any]:
+def _shown(judged: Judged) -> list[Any]:
     rows = [
         (
-            one.light,
-            one.name,
-            "decides" if one.name in found.deciding else "",
-            f"{one.share_missing:.0%}",
-            one.impossible,
+            trait.light,
+            trait.name,
+            "decides" if trait.name in judged.deciding else "",
+            f"{trait.share_missing:.0%}",
+            trait.impossible,
         )
-        for one in found.traits
-        if one.name in found.deciding or one.impossible
+        for trait in judged.traits
+        if trait.name in judged.deciding or trait.impossible
     ]
     shown: list[Any] = [table("Light", "Trait", "", "Missing", "Impossible", rows=rows)]
-    if found.drifts:
+    if judged.drifts:
         moved = [
-            (name, f"{one.psi:.3f}", f"{one.threshold:.3f}", "drift" if one.alarm else "", f"{one.share_new:.1%}")
-            for name, one in found.drifts.items()
+            (
+                name,
+                f"{drift.psi:.3f}",
+                f"{drift.threshold:.3f}",
+                "drift" if drift.alarm else "",
+                f"{drift.share_new:.1%}",
+            )
+            for name, drift in judged.drifts.items()
         ]
         shown.append(table("Compared with the reference", "PSI", "Alert above", "", "New values", rows=moved))
     else:
         shown.append("No drift data yet: the first `assign` with these definitions becomes the reference.")
-    shown.extend(found.stale)
-    shown.extend(f"{one.table}: {_fault(one.what, one.example)}. {one.fix}" for one in found.faults)
-    shown.extend(found.concept)
-    shown.extend(_structural(found))
-    shown.append(f"Overall: {found.light}.")
+    shown.extend(judged.stale)
+    shown.extend(f"{fault.table}: {_fault(fault.what, fault.example)}. {fault.fix}" for fault in judged.faults)
+    shown.extend(judged.concept)
+    shown.extend(_structural(judged))
+    shown.append(f"Overall: {judged.light}.")
     return shown
 
 
-def _structural(found: Judged) -> list[str]:
+def _structural(judged: Judged) -> list[str]:
     told = []
-    for one in found.structural:
+    for one in judged.structural:
         kept = (
             f"Segments of {one.proposal!r} are still stable: agreement of a new clustering {one.found.agreement:.2f}."
         )
@@ -66,18 +72,20 @@ def _fault(what: str, example: str) -> str:
     return f"{what}, for example {example}" if example else what
 
 
-def _document(found: Judged) -> dict[str, Any]:
+def _document(judged: Judged) -> dict[str, Any]:
     return {
-        "light": found.light,
-        "traits": [{**asdict(one), "light": one.light, "decides": one.name in found.deciding} for one in found.traits],
-        "stale": list(found.stale),
-        "faults": [asdict(one) for one in found.faults],
+        "light": judged.light,
+        "traits": [
+            {**asdict(trait), "light": trait.light, "decides": trait.name in judged.deciding} for trait in judged.traits
+        ],
+        "stale": list(judged.stale),
+        "faults": [asdict(fault) for fault in judged.faults],
         "drift": {
             # of one value nothing can move: its threshold is infinite, which JSON has no number for
-            name: {**asdict(one), "threshold": min(one.threshold, 1e9), "alarm": one.alarm}
-            for name, one in found.drifts.items()
+            name: {**asdict(drift), "threshold": min(drift.threshold, 1e9), "alarm": drift.alarm}
+            for name, drift in judged.drifts.items()
         },
-        "concept": list(found.concept),
+        "concept": list(judged.concept),
         "structural": [
             {
                 "proposal": one.proposal,
@@ -87,6 +95,6 @@ def _document(found: Judged) -> dict[str, Any]:
                 "one_more": one.found.one_more,
                 "segment_anew": one.found.segment_anew,
             }
-            for one in found.structural
+            for one in judged.structural
         ],
     }

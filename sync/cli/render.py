@@ -92,12 +92,12 @@ def render_assigned(result: Assigned) -> Rendered:
     return shown
 
 
-def render_moves(found: Sequence[Move]) -> Rendered:
+def render_moves(moves: Sequence[Move]) -> Rendered:
     """Return who would move from one segment to another."""
-    if not found:
+    if not moves:
         return ["Nobody would move."]
-    rows = [(move.before, move.after, move.persons, ", ".join(move.samples)) for move in found]
-    total = sum(move.persons for move in found)
+    rows = [(move.before, move.after, move.persons, ", ".join(move.samples)) for move in moves]
+    total = sum(move.persons for move in moves)
     return [
         table("From", "To", "Persons", "Example", rows=rows),
         f"{total:,} people would move. Nothing was saved.",
@@ -152,8 +152,8 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
 def creepy(concerns: Sequence[Concern]) -> Rendered:
     """Return the values that readers may find intrusive, and for whom."""
     return [
-        f"May feel intrusive: {one.sentence()}" + (f" Example: {one.example}." if one.example else "")
-        for one in concerns
+        f"May feel intrusive: {concern.sentence()}" + (f" Example: {concern.example}." if concern.example else "")
+        for concern in concerns
     ]
 
 
@@ -211,14 +211,14 @@ def _outcomes(result: Sent) -> Rendered:
     return shown
 
 
-def render_undo(found: Intended) -> str:
+def render_undo(intended: Intended) -> str:
     """Return what an undo would do, in lines."""
     lines = [
         f"  {name}: {len(changes):,} values, tags and list memberships would be restored"
-        for name, changes in found.restore.items()
+        for name, changes in intended.restore.items()
     ]
-    told = f"  skipped: {found.changed_since:,} edited since, {found.gone:,} of deleted contacts"
-    return "\n".join([f"personasync would undo `{found.run.command}`:", *lines, told])
+    told = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
+    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, told])
 
 
 def undone_document(result: Undone) -> dict[str, Any]:

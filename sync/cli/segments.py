@@ -15,10 +15,15 @@ def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption =
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.rank_segments(session)
+        segment_values = job.rank_segments(session)
         _, told = job.focus(session)
-    lines: list[Any] = [_table(found), *_advice(found), *job.tried_sentences(found.tried), *found.notes]
-    console.result({**job.ranking_document(found), "focus": told or None}, *lines, *([told] if told else []))
+    lines: list[Any] = [
+        _table(segment_values),
+        *_advice(segment_values),
+        *job.tried_sentences(segment_values.tried),
+        *segment_values.notes,
+    ]
+    console.result({**job.ranking_document(segment_values), "focus": told or None}, *lines, *([told] if told else []))
 
 
 def _table(found: Any) -> Any:

@@ -20,15 +20,15 @@ def status_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = F
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.workspace_status(session)
+        status = job.workspace_status(session)
     fresh = [
         (line.connection, line.stream, "" if line.rows is None else f"{line.rows:,}", line.shown)
-        for line in found.streams
+        for line in status.streams
     ]
-    shown: list[Any] = [table("Connection", "Stream", "Rows", "Last pulled", rows=fresh), *found.sentences]
-    if found.compared:
-        shown.append(table("Connection", "Request type (last apply)", "Predicted", "Sent", rows=found.compared))
-    console.result(found.document, *shown)
+    shown: list[Any] = [table("Connection", "Stream", "Rows", "Last pulled", rows=fresh), *status.sentences]
+    if status.compared:
+        shown.append(table("Connection", "Request type (last apply)", "Predicted", "Sent", rows=status.compared))
+    console.result(status.document, *shown)
 
 
 @app.command("history")
@@ -91,5 +91,5 @@ def explain_command(
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
-        found = job.explain(session, email)
-    console.result(found.document, *found.sentences)
+        explanation = job.explain(session, email)
+    console.result(explanation.document, *explanation.sentences)

@@ -157,13 +157,13 @@ def _person_of(row: Mapping[str, Any]) -> str:
     return str(row["person_id"])
 
 
-def _as_row(one: Published) -> dict[str, Any]:
+def _as_row(published: Published) -> dict[str, Any]:
     return {
-        "person_id": one.person_id,
-        "base": dict(one.base),
-        "assignment": None if one.assignment is None else dict(one.assignment),
-        "digest": one.digest,
-        "as_of": one.as_of,
+        "person_id": published.person_id,
+        "base": dict(published.base),
+        "assignment": None if published.assignment is None else dict(published.assignment),
+        "digest": published.digest,
+        "as_of": published.as_of,
     }
 
 

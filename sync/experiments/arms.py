@@ -34,9 +34,9 @@ def randomize(session: Session, as_of: datetime) -> dict[str, int]:
     everybody = session.workspace.everybody
     if everybody is not None:
         allocated[HOLDOUT] = _randomize(session, everybody, as_of)
-    for one in session.workspace.experiments.values():
-        if one.begins <= as_of and (one.ends is None or as_of < one.ends):
-            allocated[one.name] = _randomize(session, one, as_of)
+    for experiment in session.workspace.experiments.values():
+        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends):
+            allocated[experiment.name] = _randomize(session, experiment, as_of)
     return allocated
 
 
@@ -57,7 +57,9 @@ def arm_groups(session: Session) -> Table:
     """Return which groups the arms put each person into. Columns ``person_id``, ``group_name``."""
     arms = session.warehouse.current(ARMS.name)
     names: dict[tuple[str, str], str] = {
-        (one.name, arm): group for one in session.workspace.experiments.values() for arm, group in one.groups.items()
+        (experiment.name, arm): group
+        for experiment in session.workspace.experiments.values()
+        for arm, group in experiment.groups.items()
     }
     if session.workspace.everybody is not None:
         names[HOLDOUT, HOLDOUT] = HOLDOUT
@@ -71,7 +73,9 @@ def copies(session: Session) -> Table | None:
 
     Where a person is in several such arms, the experiment that begins last decides. None where no experiment asks.
     """
-    asking = [one for one in session.workspace.experiments.values() if one.generic or one.placebo]
+    asking = [
+        experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo
+    ]
     asking = [one for one in asking if one.ends is None or session.now() < one.ends]
     if not asking:
         return None

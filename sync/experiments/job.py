@@ -102,14 +102,14 @@ def show_experiment(session: Session, name: str, *, baseline: float | None = Non
     Raises:
         FixSettingsError: There is no such experiment.
     """
-    one = find_experiment(session, name)
+    experiment = find_experiment(session, name)
     people = people_by_arm(session, name)
-    guess = USUAL[one.metric] if baseline is None else baseline
+    guess = USUAL[experiment.metric] if baseline is None else baseline
     sizes = []
     for persona in sorted({key for key, _ in people}, key=lambda slug: slug or "~"):
-        mine = {arm: people.get((persona, arm), 0) for arm in one.shares(persona)}
-        sizes.append(_sizing(persona or UNCLASSIFIED, mine, one, guess))
-    return ExperimentView(one, sizes, _ratio(one, people), baseline is None, edited(session, one))
+        mine = {arm: people.get((persona, arm), 0) for arm in experiment.shares(persona)}
+        sizes.append(_sizing(persona or UNCLASSIFIED, mine, experiment, guess))
+    return ExperimentView(experiment, sizes, _ratio(experiment, people), baseline is None, edited(session, experiment))
 
 
 def find_experiment(session: Session, name: str) -> Experiment:
@@ -134,11 +134,11 @@ def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
     Raises:
         FixSettingsError: There is none of that name, or it has ended.
     """
-    one = find_experiment(session, name)
+    experiment = find_experiment(session, name)
     if name == HOLDOUT:
         raise FixSettingsError("The global holdout has no end date.", fix="Set its share to 0 in personasync.toml.")
-    if one.ends is not None and one.ends <= at:
-        ended = f"{name} ended {one.ends:%Y-%m-%d %H:%M} UTC."
+    if experiment.ends is not None and experiment.ends <= at:
+        ended = f"{name} ended {experiment.ends:%Y-%m-%d %H:%M} UTC."
         raise FixSettingsError(ended, fix=f"See the result with `personasync lift --experiment {name}`.")
     path = session.workspace.directory / EXPERIMENTS
     replace_text(path, with_end(read_text(path), name, at))
@@ -146,34 +146,34 @@ def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
     return find_experiment(session, name)
 
 
-def _sizing(persona: str, people: Mapping[str, int], one: Experiment, baseline: float) -> Sizing:
+def _sizing(persona: str, people: Mapping[str, int], experiment: Experiment, baseline: float) -> Sizing:
     arms = [people.get(arm, 0) for arm in people]
-    least = least_lift(baseline, min(arms, default=0), people.get(one.control, 0) or min(arms, default=0))
-    return Sizing(persona, people, baseline, least, people_needed(baseline, min(1.0, baseline + one.mde)))
+    least = least_lift(baseline, min(arms, default=0), people.get(experiment.control, 0) or min(arms, default=0))
+    return Sizing(persona, people, baseline, least, people_needed(baseline, min(1.0, baseline + experiment.mde)))
 
 
-def _ratio(one: Experiment, people: Mapping[tuple[str | None, str], int]) -> SampleRatio | None:
-    if one.holdouts:
+def _ratio(experiment: Experiment, people: Mapping[tuple[str | None, str], int]) -> SampleRatio | None:
+    if experiment.holdouts:
         return None
-    shares = one.shares(None)
+    shares = experiment.shares(None)
     totals = [sum(n for (_, arm), n in people.items() if arm == name) for name in shares]
     return sample_ratio(totals, list(shares.values()))
 
 
-def edited(session: Session, one: Experiment) -> dict[str, int]:
+def edited(session: Session, experiment: Experiment) -> dict[str, int]:
     """Count people who were moved between the experiment's groups on a platform.
 
     Looked at are those who are in any of its groups there: being in another arm's group, or in two, is an edit.
     """
     warehouse = session.warehouse
     shown = warehouse.current(MEMBERSHIPS.name)
-    shown = shown.filter(shown.member, shown.group_name.isin(list(one.groups.values())))
+    shown = shown.filter(shown.member, shown.group_name.isin(list(experiment.groups.values())))
     links = warehouse.memtable(session.control.links.load())
     keyed = shown.mutate(contact_key=shown.connection.concat(":", shown.platform_id)).inner_join(links, "contact_key")
     arms = warehouse.current(ARMS.name)
-    arms = arms.filter(arms.experiment == one.name).select("person_id", meant="arm")
+    arms = arms.filter(arms.experiment == experiment.name).select("person_id", meant="arm")
     joined = keyed.left_join(arms, "person_id").drop("person_id_right")
-    group = joined.meant.cases(*one.groups.items(), else_="")
+    group = joined.meant.cases(*experiment.groups.items(), else_="")
     other = joined.filter(joined.group_name != group)
     found = other.group_by("connection").aggregate(n=other.person_id.nunique()).to_pyarrow().to_pylist()
     return {row["connection"]: int(row["n"]) for row in found}

@@ -15,7 +15,9 @@ from sync.session import ConfiguredWorkspace, Session
 
 def asked(session: ConfiguredWorkspace) -> list[str]:
     """Return the traits that template fields show, each once."""
-    return list(dict.fromkeys(one.asked for one in session.workspace.fields.values() if one.asked and one.targets))
+    return list(
+        dict.fromkeys(field.asked for field in session.workspace.fields.values() if field.asked and field.targets)
+    )
 
 
 def measured_for(session: ConfiguredWorkspace) -> list[str]:

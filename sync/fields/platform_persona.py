@@ -82,14 +82,14 @@ def platform_personas(session: ConnectedWorkspace) -> PlatformPersonas:
     Raises:
         FixSettingsError: Two of our personas are the same one there.
     """
-    found = PlatformPersonas()
+    platform_personas = PlatformPersonas()
     for name in session.workspace.connections:
         for own in co_owned_fields(session, name):
             offered = field_options(session.connector(name), own)
-            found.skipped += unmatched_personas(session.workspace.personas, offered, own, name)
+            platform_personas.skipped += unmatched_personas(session.workspace.personas, offered, own, name)
             if offered:
-                found.values[name] = resolved(session.workspace.personas, offered, name)
-    return found
+                platform_personas.values[name] = resolved(session.workspace.personas, offered, name)
+    return platform_personas
 
 
 def field_options(connector: Connector, field: str) -> dict[str, str]:

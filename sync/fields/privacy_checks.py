@@ -58,9 +58,9 @@ def of_people(
         only: Names of the template fields to look at; None: all.
     """
     wanted = set(session.workspace.fields if only is None else only)
-    fields = {name: one for name, one in session.workspace.fields.items() if name in wanted}
-    found = of_values(session, assignments, people, fields)
-    return found + of_options(session, assignments, people, fields) + persona_concerns(session, assignments, fields)
+    fields = {name: field for name, field in session.workspace.fields.items() if name in wanted}
+    concerns = of_values(session, assignments, people, fields)
+    return concerns + of_options(session, assignments, people, fields) + persona_concerns(session, assignments, fields)
 
 
 def of_values(
@@ -125,8 +125,8 @@ def persona_concerns(session: Session, assignments: Table, fields: Mapping[str, 
     wordy = {
         slug
         for slug, persona in session.workspace.personas.items()
-        for name, one in fields.items()
-        if one.level != "none" and any(persona.copy(name, place) for place in one.targets)
+        for name, template_field in fields.items()
+        if template_field.level != "none" and any(persona.copy(name, place) for place in template_field.targets)
     }
     named = assignments.filter(assignments.persona.isin(sorted(wordy) or [""]))
     return creepiness.audience_concerns(_counted(named, "persona"), limits(session))
@@ -135,8 +135,8 @@ def persona_concerns(session: Session, assignments: Table, fields: Mapping[str, 
 def of_settings(session: Session) -> list[Concern]:
     """Return what can be told without measuring anybody: fields as configured, and audiences as assigned."""
     workspace = session.workspace
-    found = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(session), workspace.sensitive)
-    return found + persona_concerns(
+    concerns = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(session), workspace.sensitive)
+    return concerns + persona_concerns(
         session, shown_people(session, in_focus(workspace, session.control)), workspace.fields
     )
 

@@ -70,7 +70,7 @@ def accept(workspace: Workspace, name: str) -> Accepted:
         )
     members = [(person, named[number]) for person, number in labels(directory, name).items() if number in named]
     known = {segment.name for segment in workspace.segments}
-    fresh = tuple(one for one in dict.fromkeys(named.values()) if one not in known)
+    fresh = tuple(fromkey for fromkey in dict.fromkeys(named.values()) if fromkey not in known)
     tool, remarks = _tool(workspace, file, named)
     titles = {part.name: part.title for part in file.segments}
     blocks = [_segment(one, titles[one], file.proposal.within) for one in fresh]
@@ -115,8 +115,8 @@ def _tool(
     features = tuple(_renamed(feature, traits) for feature in form.features)
     means = [named.get(number) for number in form.segments]
     labels_ = [
-        one if one is not None and means.count(one) == 1 else f"{one or 'retired'}#{place}"
-        for place, one in enumerate(means, 1)
+        mean if mean is not None and means.count(mean) == 1 else f"{mean or 'retired'}#{place}"
+        for place, mean in enumerate(means, 1)
     ]
     model = Coefficients(**{**form.coefficients(), "labels": tuple(labels_), "features": features})
     made_at = datetime.fromisoformat(file.proposal.made_at)
@@ -130,14 +130,14 @@ def _tool(
         model=model,
         questions=questions,
         complete=True,
-        means={label: one for label, one in zip(labels_, means, strict=True) if label != one},
+        means={label: mean for label, mean in zip(labels_, means, strict=True) if label != mean},
     )
     return tool.model_copy(update={"version": version_of(tool.name, tool.linear(), made_at)}), ()
 
 
 def _check_name(workspace: Workspace, name: str) -> None:
-    for one in load_tools(workspace):
-        if one.file.name == name and one.file.source != "discovered":
+    for saved_tool in load_tools(workspace):
+        if saved_tool.file.name == name and saved_tool.file.source != "discovered":
             raise FixSettingsError(
                 f"There is a typing tool {name!r} already.",
                 fix=f"Run `personasync discover` with another --name, or remove .personasync/tools/{name}.json.",
@@ -146,7 +146,7 @@ def _check_name(workspace: Workspace, name: str) -> None:
 
 def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[SurveyQuestion, ...]:
     made = file.proposal
-    found: list[SurveyQuestion] = []
+    survey_questions: list[SurveyQuestion] = []
     surveyed = workspace.catalogue.surveyed.values()
     own = {trait.item: trait.name for trait in surveyed if trait.survey == made.survey}
     for item in dict.fromkeys(trait_of(feature) for feature in form.features):
@@ -155,10 +155,12 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Su
                 f"The item {item!r} is sensitive ({reason}) and may not decide segments.",
                 fix="Run `personasync discover` without it, or state the purpose in [sensitive].",
             )
-        trait = own.get(item) or trait_name(made.name, item, {one.trait for one in found})
+        trait = own.get(item) or trait_name(
+            made.name, item, {survey_question.trait for survey_question in survey_questions}
+        )
         told = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
-        found.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
-    return tuple(found)
+        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
+    return tuple(survey_questions)
 
 
 def _renamed(feature: str, traits: Mapping[str, str]) -> str:

@@ -52,45 +52,45 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
             "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
         )
     with recorded(session, "discover") as run:
-        found = propose(base.items, asked, np.random.default_rng(seed))
-        people = [base.people[place] for place in found.people]
-        parts = _parts(found.segments)
+        proposal = propose(base.items, asked, np.random.default_rng(seed))
+        people = [base.people[place] for place in proposal.people]
+        parts = _parts(proposal.segments)
         same: Mapping[int, ProposedPart] = {}
         taken = {segment.name for segment in session.workspace.segments}
         if parts and path_of(session.workspace.directory, name).is_file():
             earlier = load(session.workspace.directory, name).segments
-            same = _aligned(session.workspace.directory, name, people, found, earlier)
+            same = _aligned(session.workspace.directory, name, people, proposal, earlier)
             taken |= {part.name for part in earlier}
         parts = _with_words(parts, same, taken)
         kept = {part.name: part.number in same for part in parts}
-        notes = (*base.notes, *found.notes, *_turned(base))
+        notes = (*base.notes, *proposal.notes, *_turned(base))
         file = ProposalFile(
             proposal=ProposalPart(
                 name=name,
                 made_at=session.now().isoformat(timespec="seconds"),
-                light=found.light,
-                sentence=found.sentence,
+                light=proposal.light,
+                sentence=proposal.sentence,
                 notes=notes,
                 source="survey" if base.source == "survey" else "model",
                 survey=base.survey,
                 method=asked.method,
                 base=base.items.names,
                 people=len(base.people),
-                k=found.k,
-                **_held(found),
+                k=proposal.k,
+                **_held(proposal),
                 seed=seed,
                 within=base.within,
             ),
             segments=parts,
         )
-        run.counts.update({"light": found.light, "segments": len(parts), "people": len(base.people)})
+        run.counts.update({"light": proposal.light, "segments": len(parts), "people": len(base.people)})
         path = None
         if parts:
-            members = [(person, int(label) + 1) for person, label in zip(people, found.labels, strict=True)]
-            path = save(session.workspace.directory, file, members, _form(base, found))
-        beside = {name: _of(column, found.people) for name, column in base.beside.items()}
-        described = descriptors(beside, found.labels, len(parts)) if parts and beside else ()
-    return Discovered(found, notes, described, file, path, kept)
+            members = [(person, int(label) + 1) for person, label in zip(people, proposal.labels, strict=True)]
+            path = save(session.workspace.directory, file, members, _form(base, proposal))
+        beside = {name: _of(column, proposal.people) for name, column in base.beside.items()}
+        described = descriptors(beside, proposal.labels, len(parts)) if parts and beside else ()
+    return Discovered(proposal, notes, described, file, path, kept)
 
 
 def _turned(base: Base) -> tuple[str, ...]:
@@ -98,12 +98,12 @@ def _turned(base: Base) -> tuple[str, ...]:
     return (f"Reverse-coded? These items correlate negatively with the others: {', '.join(turned)}.",) if turned else ()
 
 
-def _held(found: Proposal) -> dict[str, float]:
+def _held(proposal: Proposal) -> dict[str, float]:
     """What `quality` compares with later: how well these segments held, and how well one more would have."""
-    if found.k is None:
+    if proposal.k is None:
         return {}
-    held = {"least_agreement": round(found.tried[found.k].stability.least, 4)}
-    following = found.tried.get(found.k + 1)
+    held = {"least_agreement": round(proposal.tried[proposal.k].stability.least, 4)}
+    following = proposal.tried.get(proposal.k + 1)
     if following is not None:
         held["following"] = round(min(following.stability.agreement, following.stability.median), 4)
     return held
@@ -113,41 +113,41 @@ def _of(column: Any, people: Any) -> Any:
     return column[people] if isinstance(column, np.ndarray) else [column[place] for place in people]
 
 
-def _form(base: Base, found: Proposal) -> dict[str, Any] | None:
+def _form(base: Base, proposal: Proposal) -> dict[str, Any] | None:
     """The linear form of the segments as they were before any were merged, with what turns answers into its numbers.
 
     Its labels are numbers from 1; `segments` says which [[segments]] of the proposal each is a part of.
     """
-    k = found.k or 0
+    k = proposal.k or 0
     names = [str(number) for number in range(1, k + 1)]
     model: LinearModel | None = None
-    if k >= FEWEST and found.classes is not None:
-        model = by_classes(base.items, found.classes, names)
-    elif k >= FEWEST and found.sure is not None:
-        model = by_centres(base.items, found.tried[k].labels, names, found.sure.temperature)
+    if k >= FEWEST and proposal.classes is not None:
+        model = by_classes(base.items, proposal.classes, names)
+    elif k >= FEWEST and proposal.sure is not None:
+        model = by_centres(base.items, proposal.tried[k].labels, names, proposal.sure.temperature)
     if model is None:
         return None
     return {
         **{key: value for key, value in asdict(model).items() if key != "reads"},
-        "segments": [group + 1 for group in found.groups],
+        "segments": [group + 1 for group in proposal.groups],
         "answers": {name: dict(words) for name, words in base.words.items()},
-        "calibration_error": None if found.sure is None else found.sure.error,
+        "calibration_error": None if proposal.sure is None else proposal.sure.error,
     }
 
 
 def _parts(segments: Sequence[ProposedSegment]) -> tuple[ProposedPart, ...]:
     parts: list[ProposedPart] = []
-    for number, one in enumerate(segments, 1):
-        said = [f"{'more' if marker.up else 'less'} {marker.item}" for marker in one.markers[:3]]
+    for number, proposed_segment in enumerate(segments, 1):
+        said = [f"{'more' if marker.up else 'less'} {marker.item}" for marker in proposed_segment.markers[:3]]
         parts.append(
             ProposedPart(
                 number=number,
                 name=_slug(said, number, {part.name for part in parts}),
                 title=", ".join(said),
-                size=one.size,
-                share=round(one.share, 4),
-                stability=round(one.stability, 3),
-                markers=tuple(marker.sentence() for marker in one.markers),
+                size=proposed_segment.size,
+                share=round(proposed_segment.share, 4),
+                stability=round(proposed_segment.stability, 3),
+                markers=tuple(marker.sentence() for marker in proposed_segment.markers),
             )
         )
     return tuple(parts)
@@ -159,14 +159,14 @@ def _slug(said: Sequence[str], number: int, taken: set[str]) -> str:
 
 
 def _aligned(
-    directory: Path, name: str, people: Sequence[str], found: Proposal, earlier: Iterable[ProposedPart]
+    directory: Path, name: str, people: Sequence[str], proposal: Proposal, earlier: Iterable[ProposedPart]
 ) -> dict[int, ProposedPart]:
     """Return for the number of a new segment that one of the earlier proposal which holds the same people."""
     known = {part.number: part for part in earlier}
     before = labels(directory, name)
     both = [place for place, person in enumerate(people) if person in before]
     table = overlap_of_labels(
-        [str(before[people[place]]) for place in both], [str(int(found.labels[place]) + 1) for place in both]
+        [str(before[people[place]]) for place in both], [str(int(proposal.labels[place]) + 1) for place in both]
     )
     return {int(new): known[int(old)] for new, old in kept_names(table).items() if int(old) in known}
 
@@ -178,7 +178,7 @@ def _with_words(
 
     A name is what a persona hangs on: a segment of other people that got it by chance would inherit the persona.
     """
-    told: list[ProposedPart] = []
+    proposed_parts: list[ProposedPart] = []
     taken = set(taken)
     for part in parts:
         if old := same.get(part.number):
@@ -187,5 +187,5 @@ def _with_words(
             names = (part.name, *(f"{part.name[: LONGEST - 3]}_{number}" for number in range(2, 99)))
             words = {"name": next(name for name in names if name not in taken)}
             taken.add(words["name"])
-        told.append(part.model_copy(update=words))
-    return tuple(told)
+        proposed_parts.append(part.model_copy(update=words))
+    return tuple(proposed_parts)

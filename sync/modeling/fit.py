@@ -153,7 +153,7 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
     if anew is None or made.k is None or traits is None:
         return None
     k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
-    columns = {one: people[one].cast("float64").to_numpy(zero_copy_only=False) for one in traits}
+    columns = {trait: people[trait].cast("float64").to_numpy(zero_copy_only=False) for trait in traits}
     try:
         return anew(rebuilt_items(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:

@@ -62,7 +62,7 @@ def response_drift(newest_first: Sequence[CampaignResult]) -> list[str]:
     if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
         return []
     *earlier, newest = measured_so_far
-    told = [_changed(one) for one in responses(_pooled(earlier), newest) if one.stands]
+    told = [_changed(response_drift) for response_drift in responses(_pooled(earlier), newest) if response_drift.stands]
     first, *later = measured_so_far
     for persona, reference in first.items():
         place = slow_change(reference, [one[persona] for one in later if persona in one])
@@ -76,16 +76,18 @@ def lifted(session: Session) -> list[str]:
 
     Only a holdout measures incremental orders.
     """
-    found = [(one.name, _effects(session, one.name)) for one in session.workspace.experiments.values()]
+    found = [
+        (experiment.name, _effects(session, experiment.name)) for experiment in session.workspace.experiments.values()
+    ]
     held = [(name, effects) for name, effects in found if effects]
     if len(held) < 2:  # noqa: PLR2004 - a change has a before
         return []
     *earlier, (name, newest) = held
     return [
-        f"{one.segment}: incremental orders {100 * one.now.difference:+.1f} pp in {name}, "
-        f"were {100 * one.before.difference:+.1f} pp."
-        for one in lifts_moved([effects for _, effects in earlier], newest)
-        if one.stands
+        f"{moved.segment}: incremental orders {100 * moved.now.difference:+.1f} pp in {name}, "
+        f"were {100 * moved.before.difference:+.1f} pp."
+        for moved in lifts_moved([effects for _, effects in earlier], newest)
+        if moved.stands
     ]
 
 
@@ -102,8 +104,9 @@ def _effects(session: Session, name: str) -> dict[str, Estimate]:
     return {one.persona: Estimate(one.difference, one.variance) for one in told if one.verdict != "nobody"}
 
 
-def _changed(one: ResponseDrift) -> str:
-    return f"{one.segment}: click rate {one.now.rate:.1%} in the newest campaign, was {one.before.rate:.1%}."
+def _changed(response_drift: ResponseDrift) -> str:
+    now, before = response_drift.now.rate, response_drift.before.rate
+    return f"{response_drift.segment}: click rate {now:.1%} in the newest campaign, was {before:.1%}."
 
 
 def _clicks(rows: Sequence[Any]) -> dict[str, ResponseCount]:

@@ -52,7 +52,7 @@ class Audited:
     def verdict(self) -> str:
         """The gravest of all: "ok", "warn" or "block"."""
         verdicts: list[str] = [one.verdict for one in (*self.by_segment, *self.by_everything)]
-        verdicts += [one.verdict for one in self.offers]
+        verdicts += [offer.verdict for offer in self.offers]
         return max(verdicts, key=RANKS.index, default="ok")
 
 

@@ -60,9 +60,9 @@ class Judged:
     @property
     def light(self) -> Light:
         """Red: a trait that decides is mostly impossible, or data are stale. Amber: anything else to look at."""
-        lights: list[Light] = [one.light for one in self.traits if one.name in self.deciding]
+        lights: list[Light] = [trait.light for trait in self.traits if trait.name in self.deciding]
         lights += ["red" for _ in self.stale]
-        lights += ["amber" for one in self.drifts.values() if one.alarm or one.share_new >= NEW_SHARE]
+        lights += ["amber" for drift in self.drifts.values() if drift.alarm or drift.share_new >= NEW_SHARE]
         lights += ["amber" for _ in (*self.faults, *self.concept)]
         lights += ["amber" for one in self.structural if one.found.segment_anew]
         return worst(lights)

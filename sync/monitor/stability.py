@@ -49,7 +49,7 @@ def item_traits(session: Session, made: ProposalPart) -> list[str] | None:
     else:
         own = {trait.item: trait.name for trait in catalogue.surveyed.values() if trait.survey == made.survey}
         names = [own.get(item, "") for item in made.base]
-    found = [one for one in names if one in catalogue.traits and catalogue.traits[one].type == "number"]
+    found = [name for name in names if name in catalogue.traits and catalogue.traits[name].type == "number"]
     return found if len(found) == len(names) else None
 
 
@@ -68,8 +68,8 @@ def held(session: Session) -> list[Held]:
         file = load(directory, name)
         before, traits = _before(file), item_traits(session, file.proposal)
         if before is not None and traits is not None:
-            told = _structure(session, file.proposal, before, traits)
-            found += [Held(name, told)] if told is not None else []
+            structure = _structure(session, file.proposal, before, traits)
+            found += [Held(name, structure)] if structure is not None else []
     return found
 
 

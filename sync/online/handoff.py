@@ -84,7 +84,7 @@ def look_again(session: Session, sent: Sequence[Change], *, since: datetime, run
         run_id: Of the run that wrote.
     """
     newer = overtaken_persons(session, since)
-    contacts = {(one.connection, one.platform_id) for one in sent if one.person_id in newer}
+    contacts = {(change.connection, change.platform_id) for change in sent if change.person_id in newer}
     session.control.inbox.take(
         Event(f"apply:{run_id}:{name}:{key}"[:400], platform_key(name, key), "apply", session.now(), {"ids": [key]})
         for name, key in contacts
@@ -117,7 +117,7 @@ def publish_people(session: Session, people: Table, as_of: datetime) -> int:
     for batch in _people(session, people, as_of):
         present |= {one["person_id"] for one in batch}
         rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in known_better]
-        written += session.control.people.publish(one for one in rows if before.get(one.person_id) != one.digest)
+        written += session.control.people.publish(row for row in rows if before.get(row.person_id) != row.digest)
     session.control.people.withdraw(before.keys() - present - known_better)
     counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}
     position = {"as_of": as_of.isoformat(), "digest": session.workspace.digest, **counts}

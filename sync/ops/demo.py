@@ -251,7 +251,7 @@ def _shown(
     newest = first.written.campaigns[0] if first.written.campaigns else None
     compared = [sentence for sentence in lifts(newest) if sentence.lower().startswith(EVERYONE)] if newest else []
     requests = sum(first.requests.values())
-    clicks = next(one for one in worth.comparisons if one.question.metric == worth.primary)
+    clicks = next(comparison for comparison in worth.comparisons if comparison.question.metric == worth.primary)
     document = {
         "contacts": contacts,
         "persons": first.assigned.persons,

@@ -63,8 +63,8 @@ def _personas(session: Session, name: str) -> list[Finding]:
     for field in co_owned_fields(session, name):
         offered, personas = field_options(session.connector(name), field), session.workspace.personas
         found += [
-            Finding("personas", "warn", one.message, one.fix)
-            for one in unmatched_personas(personas, offered, field, name)
+            Finding("personas", "warn", unmatched_persona.message, unmatched_persona.fix)
+            for unmatched_persona in unmatched_personas(personas, offered, field, name)
         ]
         try:
             resolved(personas, offered, name)
@@ -100,7 +100,8 @@ def _workspace(session: Session) -> list[Finding]:
         found.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
     found += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
     found += [
-        Finding("creepy", "warn", f"{one.place}: {one.message}", one.fix) for one in creepiness.of_settings(session)
+        Finding("creepy", "warn", f"{concern.place}: {concern.message}", concern.fix)
+        for concern in creepiness.of_settings(session)
     ]
     found += _facts(session)
     found += _people(session)
@@ -143,14 +144,19 @@ def _facts(session: Session) -> list[Finding]:
 
 def _data(session: Session) -> list[Finding]:
     """What may not decide, or has changed; the traits themselves are not measured, `personasync quality` does that."""
-    found = [Finding("data", "fail", f"{one.message} {REFUSED}", DAILY) for one in fitness.too_old_connections(session)]
+    found = [
+        Finding("data", "fail", f"{breach.message} {REFUSED}", DAILY) for breach in fitness.too_old_connections(session)
+    ]
     found += [Finding("data", "warn", sentence) for sentence in quality.stale_streams(session)] if not found else []
-    found += [Finding("data", "warn", f"{one.table}: {one.what}.", one.fix) for one in quality.faults(session)]
+    found += [
+        Finding("data", "warn", f"{data_fault.table}: {data_fault.what}.", data_fault.fix)
+        for data_fault in quality.faults(session)
+    ]
     try:
         drifts, told = drifting.population(session, definitions_of(session.workspace).version)
     except PersonasyncError as error:
         return [*found, Finding("model", "fail", str(error))]
-    moved = [name for name, one in drifts.items() if one.alarm]
+    moved = [name for name, drift in drifts.items() if drift.alarm]
     fix = "Check `personasync quality`; if the drift persists, run `personasync fit` or `discover` again."
     if moved:
         found.append(Finding("drift", "warn", f"Drift detected in: {', '.join(moved)}.", fix))

@@ -144,8 +144,8 @@ def rejects(session: Session, run_id: str, path: Path) -> int:
         raise FixSettingsError(
             f"{path.name} must end in .csv or .json.", fix="Use a name like rejects.csv or rejects.json."
         )
-    found = [one for state in REJECTED for one in session.control.ledger.outcomes(run_id, state=state)]
-    rows = [dict(zip(COLUMNS, _row(one), strict=True)) for one in found]
+    outcomes = [outcome for state in REJECTED for outcome in session.control.ledger.outcomes(run_id, state=state)]
+    rows = [dict(zip(COLUMNS, _row(outcome), strict=True)) for outcome in outcomes]
     try:
         _write(rows, path)
     except OSError as error:
@@ -163,8 +163,9 @@ def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
             writer.writerows(rows)
 
 
-def _row(one: Outcome) -> tuple[str | None, ...]:
-    c = one.change
+def _row(outcome: Outcome) -> tuple[str | None, ...]:
+    c = outcome.change
     return (
-        c.connection, c.platform_id, c.email, c.kind, c.name, c.before, c.after, one.state, one.code, one.reason
+        c.connection, c.platform_id, c.email, c.kind, c.name, c.before, c.after,
+        outcome.state, outcome.code, outcome.reason
     )  # fmt: skip

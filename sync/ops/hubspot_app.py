@@ -63,7 +63,7 @@ def _app(plugin: Plugin, facts: ConnectorFacts) -> Document:
 
 
 def _webhooks(facts: ConnectorFacts, url: str, properties: Sequence[str]) -> Document:
-    told = [(one.type, one.property) for one in facts.webhooks]
+    told = [(webhook.type, webhook.property) for webhook in facts.webhooks]
     told += [("object.propertyChange", name) for name in properties]
     objects: list[Document] = []
     hub: list[Document] = []

@@ -98,7 +98,7 @@ def run_loop(
 
 def _refuse_unseen(steps: Sequence[SetupStep]) -> None:
     if steps:
-        listed = ", ".join(f"{one.name} on {one.connection}" for one in steps)
+        listed = ", ".join(f"{setup_step.name} on {setup_step.connection}" for setup_step in steps)
         raise FixSettingsError(
             f"Missing on the platforms: {listed}.", fix="Run `personasync setup` to review and create them."
         )

@@ -36,7 +36,7 @@ def missing_webhooks(session: Session, name: str) -> list[SetupStep]:
         return [SetupStep(name, "write_files", PROJECT, detail)]
     if kind == "mailchimp" and _ours(session, name, serve) is None:
         facts = session.manifest.connectors[kind]
-        told, by = ", ".join(one.type for one in facts.webhooks), ", ".join(facts.webhook_sources)
+        told, by = ", ".join(webhook.type for webhook in facts.webhooks), ", ".join(facts.webhook_sources)
         return [SetupStep(name, "add_webhook", _shown(serve), f"for {told} by {by}")]
     return []
 
@@ -104,7 +104,7 @@ def _of_mailchimp(session: Session, name: str, serve: ServePart) -> list[Finding
     if ours is None:
         return [Finding("webhooks", "warn", f"No webhook points to {_shown(serve)}.", "Run `personasync setup`.")]
     facts = session.manifest.connectors["mailchimp"]
-    lacking = {one.type for one in facts.webhooks} - set(ours.events)
+    lacking = {webhook.type for webhook in facts.webhooks} - set(ours.events)
     lacking |= set(facts.webhook_sources) - set(ours.sources)
     told = Finding("webhooks", "ok", f"The audience sends events to {_shown(serve)}.")
     if lacking:
@@ -142,7 +142,7 @@ def _lately(session: Session, name: str) -> Finding:
 
 def _ours(session: Session, name: str, serve: ServePart) -> Webhook | None:
     wanted = _mailchimp_url(session, serve)
-    return next((one for one in session.connector(name).webhooks() or () if one.url == wanted), None)
+    return next((webhook for webhook in session.connector(name).webhooks() or () if webhook.url == wanted), None)
 
 
 def _mailchimp_url(session: Session, serve: ServePart) -> str:

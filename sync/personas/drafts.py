@@ -159,7 +159,7 @@ def _write(session: Session, segments: Sequence[str]) -> dict[str, str]:
     taken = {*session.workspace.personas, UNCLASSIFIED}
     fresh: dict[str, str] = {}
     for segment in segments:
-        slug = next(one for one in _names(segment) if one not in taken)
+        slug = next(name for name in _names(segment) if name not in taken)
         taken.add(slug)
         fresh[slug] = segment
     path = session.workspace.directory / PERSONAS

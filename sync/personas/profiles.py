@@ -58,7 +58,7 @@ def profiles(session: Session, groups: Table, as_of: datetime) -> dict[str, Prof
         distinctive = distinctive_traits(compared, len(slugs), base)
         families = dict(Counter(session.workspace.catalogue.traits[one.trait].family for one in compared))
         age = _age(session, as_of)
-        everybody = sum(one.people for rows in counted.values() for one in rows)
+        everybody = sum(row.people for rows in counted.values() for row in rows)
         found = {}
         for slug, own in zip(slugs, distinctive, strict=True):
             trust = _trust(session, slug, counted[slug], everybody, proposals, age)
@@ -94,8 +94,8 @@ def _counted(people: Table) -> dict[str, list[_Counted]]:
     )
     found: dict[str, list[_Counted]] = {}
     for row in sorted(told.to_pyarrow().to_pylist(), key=lambda row: (-row["people"], row["_source"] or "")):
-        one = _Counted(row["_source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
-        found.setdefault(row["_slug"], []).append(one)
+        counted = _Counted(row["_source"] or "", int(row["people"]), row["sure"], int(row["kept"] or 0))
+        found.setdefault(row["_slug"], []).append(counted)
     return found
 
 
@@ -136,7 +136,7 @@ def _typical(
         return None
     rows = people.filter(people["_slug"] == slug).order_by("person_id").select(*chosen).to_pyarrow()
     by_name = {trait.name: trait for trait in traits}
-    scales = {one.trait: one.scale for one in compared if one.scale}
+    scales = {trait_test.trait: trait_test.scale for trait_test in compared if trait_test.scale}
     return typical([column_of(by_name[name], rows[name]) for name in chosen], scales, fewest=fewest)
 
 
@@ -154,14 +154,16 @@ def _silent(trust: Trust, own: Sequence[DistinctiveTrait], compared: Sequence[Tr
 
 def persona_segments(session: Session, slug: str) -> tuple[Definition, ...]:
     """Return the segments that a persona stands for, in the order of their file."""
-    segments = [one for one in session.workspace.segments if session.workspace.persona_of.get(one.name) == slug]
-    return tuple(Definition(one.name, one.rule, one.parent) for one in segments)
+    segments = [
+        segment for segment in session.workspace.segments if session.workspace.persona_of.get(segment.name) == slug
+    ]
+    return tuple(Definition(segment.name, segment.rule, segment.parent) for segment in segments)
 
 
 def _base(session: Session, slug: str, rows: Sequence[_Counted], proposals: Sequence[ProposalFile]) -> frozenset[str]:
     """The traits that a group was made from: those of its rules, its proposal, and of what classified its people."""
     sources = {row.source for row in rows}
-    names = [one.name for one in persona_segments(session, slug)]
+    names = [definition.name for definition in persona_segments(session, slug)]
     found: set[str] = set()
     for name, step in session.workspace.steps.by_name().items():
         if name in names or any(name in session.workspace.steps.by_name()[one].ancestors for one in names):
@@ -194,11 +196,11 @@ def _trust(
     age: float | None,
 ) -> Trust:
     firm: dict[str, SegmentStability] = {}
-    for one in persona_segments(session, slug):
+    for definition in persona_segments(session, slug):
         for file in proposals:
-            told = [part.stability for part in file.segments if part.name == one.name and part.keep]
+            told = [part.stability for part in file.segments if part.name == definition.name and part.keep]
             if told:
-                firm[one.name] = SegmentStability(one.name, file.proposal.name, min(told))
+                firm[definition.name] = SegmentStability(definition.name, file.proposal.name, min(told))
     sources = tuple(Source(row.source, row.people, row.confidence) for row in rows if row.source)
     kept, people = sum(row.kept for row in rows), sum(row.people for row in rows)
     return Trust(people, everybody, sources, kept, tuple(firm.values()), age)

@@ -57,7 +57,7 @@ def persona_view(session: Session, name: str, number: int | None = None) -> Pers
     newest = newest_moment(session)
     if version is not versions[-1]:
         return PersonaView(slug, profile, version, versions)
-    if any(one.name == PROPOSAL for one in profile.trust.sources):
+    if any(source.name == PROPOSAL for source in profile.trust.sources):
         remark = f"These are the people of a proposal. Once they are assigned, run `personasync personas draft {slug}`."
         return PersonaView(slug, profile, version, versions, remark)
     if newest is None or profile.moment >= newest:
@@ -89,11 +89,11 @@ def slug_of(session: Session, name: str) -> str:
 
 
 def _numbered(versions: Sequence[PersonaVersion], slug: str, number: int) -> PersonaVersion:
-    found = next((one for one in versions if one.version == number), None)
-    if found is None:
+    persona_version = next((one for one in versions if one.version == number), None)
+    if persona_version is None:
         known = ", ".join(str(one.version) for one in versions) or "none yet"
         raise FixSettingsError(f"There is no version {number} of {slug!r}.", fix=f"Its versions: {known}.")
-    return found
+    return persona_version
 
 
 def _profile(version: PersonaVersion) -> Profile:
@@ -137,7 +137,7 @@ def compare_versions(
         FixSettingsError: There is no such persona or version.
     """
     slugs = [slug_of(session, only)] if only else list(session.workspace.personas)
-    found: list[Compared] = []
+    compareds: list[Compared] = []
     notes: list[str] = []
     for slug in slugs:
         versions = session.control.personas.of(slug)
@@ -145,18 +145,18 @@ def compare_versions(
             notes.append(f"{slug}: no version is saved yet; run `personasync personas draft {slug}`.")
             continue
         last = _at(versions, new) if new else versions[-1]
-        before = [one for one in versions if last and one.version < last.version]
+        before = [version for version in versions if last and version.version < last.version]
         first = _at(versions, old) if old else before[-1] if before else last
         if first is None or last is None:
             notes.append(f"{slug}: there was no version at {old if first is None else new}.")
             continue
-        one = _compared(session, slug, first, last, edited=new is None)
-        if first is last and not one.changes:
+        compared = _compared(session, slug, first, last, edited=new is None)
+        if first is last and not compared.changes:
             notes.append(f"{slug}: there is only version {last.version}, and no text changed since.")
         else:
-            found.append(one)
+            compareds.append(compared)
     _check_known(session, old, new)
-    return found, notes
+    return compareds, notes
 
 
 def _compared(session: Session, slug: str, old: PersonaVersion, new: PersonaVersion, *, edited: bool) -> Compared:
@@ -168,9 +168,9 @@ def _compared(session: Session, slug: str, old: PersonaVersion, new: PersonaVers
 def _at(versions: Sequence[PersonaVersion], point: str) -> PersonaVersion | None:
     """The newest version up to a number or the end of a day; None where there was none yet."""
     if point.isdigit():
-        told = [one for one in versions if one.version <= int(point)]
+        told = [persona_version for persona_version in versions if persona_version.version <= int(point)]
     else:
-        told = [one for one in versions if one.recorded_at < _end_of(point)]
+        told = [persona_version for persona_version in versions if persona_version.recorded_at < _end_of(point)]
     return told[-1] if told else None
 
 

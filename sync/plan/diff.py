@@ -168,18 +168,18 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
     return plan
 
 
-def _count(found: Sequence[Change], state: State, target: Target, counts: Counts) -> None:
+def _count(changes: Sequence[Change], state: State, target: Target, counts: Counts) -> None:
     """Count contacts by what happens to them; an experiment's own words, at its start, replace nothing."""
     name = target.connection
-    replacing = [change for change in found if replaces(change, target.explaining)]
+    replacing = [change for change in changes if replaces(change, target.explaining)]
     meant = _meant(replacing, state, target)
-    everybody = {change.platform_id for change in found}
+    everybody = {change.platform_id for change in changes}
     replaced = {one.platform_id for one in replacing if (one.person_id, one.name) not in meant}
-    other = {one.platform_id for one in found if one.name not in target.explaining or one.before is None}
+    other = {change.platform_id for change in changes if change.name not in target.explaining or change.before is None}
     counts.changed[name] = len(everybody)
     counts.replaced[name] = len(replaced)
     counts.explained[name] = len(everybody - other)
-    leaving = [one for one in found if one.kind == "group" and one.after is None]
+    leaving = [change for change in changes if change.kind == "group" and change.after is None]
     counts.removed[name] = len(leaving)
     counts.leaving[name] = len({one.platform_id for one in leaving})
 

@@ -80,10 +80,10 @@ class Planned:
             ],
             "requests": {name: dict(requests) for name, requests in self.requests.items()},
             "creepy": [
-                {"sentence": one.sentence(), **{k: v for k, v in asdict(one).items() if k != "example"}}
-                for one in self.concerns
+                {"sentence": concern.sentence(), **{k: v for k, v in asdict(concern).items() if k != "example"}}
+                for concern in self.concerns
             ],
-            "creepy_samples": {one.place: one.example for one in self.concerns if one.example},
+            "creepy_samples": {concern.place: concern.example for concern in self.concerns if concern.example},
             "minutes": round(self.seconds / 60, 2),
             "breaches": [{"guardrail": breach.guardrail, "message": breach.message} for breach in self.breaches],
             "fix": how_to_override([breach.guardrail for breach in self.breaches]),

@@ -52,26 +52,26 @@ def foreign_fields(session: Session, name: str, template: Template, person: str 
     """
     owned = session.workspace.owned(name, session.manifest)
     asked = {one: place for one, place in template.names.items() if one not in owned}
-    found = Foreign(notes=_own_tags(template))
+    foreign = Foreign(notes=_own_tags(template))
     if not asked:
-        return found
-    there = _defined(session, name, found)
+        return foreign
+    there = _defined(session, name, foreign)
     for one, (line, column) in asked.items():
         if there is not None and one not in there and one not in ADDRESS:
             problem = UNKNOWN[template.language].format(name=one)
-            found.problems.append(f"line {line}, column {column}: {problem}")
+            foreign.problems.append(f"line {line}, column {column}: {problem}")
             continue
         definition = (there or {}).get(one)
-        found.values[one] = f"[{ADDRESS.get(one) or (definition.label if definition else one)}]"
+        foreign.values[one] = f"[{ADDRESS.get(one) or (definition.label if definition else one)}]"
         if definition and definition.default:
-            found.defaults[one] = definition.default
+            foreign.defaults[one] = definition.default
         if one not in ADDRESS:
-            found.lines[one] = line
+            foreign.lines[one] = line
     if person is not None:
-        _read(session, name, person, found)
-    elif found.values:
-        found.notes += _in_brackets(template, found)
-    return found
+        _read(session, name, person, foreign)
+    elif foreign.values:
+        foreign.notes += _in_brackets(template, foreign)
+    return foreign
 
 
 def _own_tags(template: Template) -> list[str]:
@@ -81,37 +81,43 @@ def _own_tags(template: Template) -> list[str]:
     return [f"{title} fills in {', '.join(template.own)}; the preview shows them in brackets."]
 
 
-def _in_brackets(template: Template, found: Foreign) -> list[str]:
-    notes = [f"{', '.join(found.values)}: individual values; the preview shows them in brackets."]
-    asked = [one for one in found.values if one in template.asked]
+def _in_brackets(template: Template, foreign: Foreign) -> list[str]:
+    notes = [f"{', '.join(foreign.values)}: individual values; the preview shows them in brackets."]
+    asked = [value for value in foreign.values if value in template.asked]
     if asked:
         notes.append(f"Conditions use {', '.join(asked)}: the preview shows the branch for any other value.")
     return notes
 
 
-def _defined(session: Session, name: str, found: Foreign) -> Mapping[str, FieldDefinition] | None:
+def _defined(session: Session, name: str, foreign: Foreign) -> Mapping[str, FieldDefinition] | None:
     try:
         return session.connector(name).fields()
     except PersonasyncError as error:
-        found.problems.append(f"Can't read the fields of {name}: {error}")
+        foreign.problems.append(f"Can't read the fields of {name}: {error}")
         return None
 
 
-def _read(session: Session, name: str, person: str, found: Foreign) -> None:
+def _read(session: Session, name: str, person: str, foreign: Foreign) -> None:
     """Put a person's own values in place of the labels, as the platform shows them now."""
     keys = [key.removeprefix(f"{name}:") for key in session.control.links.of_persons({person})]
     contacts = session.warehouse.current(CONTACTS.name)
     mine = contacts.filter(contacts.connection == name, contacts.platform_id.isin(keys), contacts.state == "active")
     rows = mine.select("platform_id", "email").order_by("platform_id").limit(1).to_pyarrow().to_pylist()
     if not rows:
-        found.notes.append(f"The person is not a contact of {name}: {', '.join(found.values)} are shown in brackets.")
+        foreign.notes.append(
+            f"The person is not a contact of {name}: {', '.join(foreign.values)} are shown in brackets."
+        )
         return
     key, email = rows[0]["platform_id"], rows[0]["email"]
-    asked = [Change(name, key, person, email, "field", one, None, None) for one in found.values if one not in ADDRESS]
+    asked = [
+        Change(name, key, person, email, "field", value, None, None) for value in foreign.values if value not in ADDRESS
+    ]
     try:
         shown = session.connector(name).read_back(asked) if asked else {}
     except PersonasyncError as error:
-        found.problems.append(f"Can't read the contact's values from {name}: {error}")
+        foreign.problems.append(f"Can't read the contact's values from {name}: {error}")
         return
-    found.values |= {one: shown.get((key, "field", one)) or "" for one in found.values if one not in ADDRESS}
-    found.values |= {one: email or "" for one in found.values if one in ADDRESS}
+    foreign.values |= {
+        value: shown.get((key, "field", value)) or "" for value in foreign.values if value not in ADDRESS
+    }
+    foreign.values |= {value: email or "" for value in foreign.values if value in ADDRESS}

@@ -43,7 +43,7 @@ def preview(
     fallbacks = {f.targets[name]: f.fallback for f in session.workspace.fields.values() if name in f.targets}
     person = None if contact is None else _person(session, contact)
     others = foreign_fields(session, name, template, person)
-    problems = [*(one.sentence() for one in template.problems), *others.problems]
+    problems = [*(problem.sentence() for problem in template.problems), *others.problems]
     pushed, focus_told = focus(session)
     assigned = shown_people(session, pushed)
     people = individual_traits(session, assigned_at(session))
@@ -64,7 +64,7 @@ def preview(
         whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
         problems.append(f"{whom}, so there is no contact to preview. Run `personasync pull` and `assign`.")
     concerns = _concerns(session, name, template, others, (assigned, asked_for, people))
-    mine = [one for one in concerns if one.persona in {"", *wanted}]
+    mine = [concern for concern in concerns if concern.persona in {"", *wanted}]
     return Preview(name, problems, shown, mine, others.notes, focus_told)
 
 
@@ -156,8 +156,8 @@ def _most_frequent(counts: Mapping[str, int], common: Collection[str | None]) ->
 def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, dict[str, str]]:
     """By enumeration of HubSpot: the label that it prints in place of each value."""
     workspace = session.workspace
-    personas = {slug: one.name for slug, one in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
-    by_role = {"persona": personas, "segment": {one.name: one.title for one in workspace.segments}}
+    personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
+    by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}
     declared = session.manifest.connectors[workspace.connections[name].connector].fields
     found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
@@ -186,9 +186,9 @@ def _shown(
     by_field.pop("", None)
     persona = session.workspace.personas.get(slug)
     common = {
-        one.targets[connection]: {one.fallback, persona.copy(name, connection) if persona else None}
-        for name, one in session.workspace.fields.items()
-        if one.asked and connection in one.targets
+        field.targets[connection]: {field.fallback, persona.copy(name, connection) if persona else None}
+        for name, field in session.workspace.fields.items()
+        if field.asked and connection in field.targets
     }
     values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
     shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}

@@ -45,7 +45,7 @@ class Preview:
     def page(self) -> str:
         """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
         told = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
-        told += _listed("Too personal?", [one.sentence() for one in self.concerns])
+        told += _listed("Too personal?", [concern.sentence() for concern in self.concerns])
         told += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
         return PAGE.format(told=told, cards="".join(_card(one) for one in self.shown))
 
@@ -67,13 +67,16 @@ ul{{padding-left:1.25rem;margin:.25rem 0}}
 
 
 def _listed(title: str, lines: Sequence[str]) -> str:
-    items = "".join(f"<li>{escape(one)}</li>" for one in lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<h3>{title}</h3><ul>{items}</ul>" if lines else ""
 
 
-def _card(one: PreviewedMail) -> str:
-    told = "".join(f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in one.fallbacks.items())
-    told += "".join(f"<li>{escape(name)}: no value</li>" for name in one.empty)
-    frame = f'<iframe sandbox title="Email for {escape(one.title)}" srcdoc="{escape(one.html)}"></iframe>'
-    people = "1 person" if one.people == 1 else f"{one.people:,} people"
-    return f"<section><h2>{escape(one.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"
+def _card(previewed_mail: PreviewedMail) -> str:
+    told = "".join(
+        f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in previewed_mail.fallbacks.items()
+    )
+    told += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
+    title, html = escape(previewed_mail.title), escape(previewed_mail.html)
+    frame = f'<iframe sandbox title="Email for {title}" srcdoc="{html}"></iframe>'
+    people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
+    return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"

@@ -111,7 +111,10 @@ def _follow(warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str,
     links: dict[str, str] = {}
     asked: set[str] = set()
     while keys.num_rows:
-        found = {one.records[0]: one for one in contact_keys(warehouse.rows_of(CONTACTS.name, keys))}
+        found = {
+            contact_keys.records[0]: contact_keys
+            for contact_keys in contact_keys(warehouse.rows_of(CONTACTS.name, keys))
+        }
         known |= found
         asked |= found.keys()
         named = {key for one in found.values() for key in (*one.records, *one.addresses)} - links.keys()

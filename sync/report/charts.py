@@ -62,7 +62,7 @@ def _colours(number: int) -> list[str]:
     return list(itertools.islice(itertools.cycle(COLOURS), number))
 
 
-def forest(found: Comparison) -> str:
+def forest(comparison: Comparison) -> str:
     """Return an SVG of each persona's difference in points with its interval; "" where nobody is compared."""
     import altair as alt  # noqa: PLC0415
 
@@ -74,7 +74,7 @@ def forest(found: Comparison) -> str:
             "high": 100 * one.interval.high,
             "kind": {"more": "more", "less": "less"}.get(one.verdict, "not significant"),
         }
-        for one in (found.everyone, *found.personas)
+        for one in (comparison.everyone, *comparison.personas)
         if one.verdict != "nobody"
     ]
     if not points:

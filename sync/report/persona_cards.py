@@ -69,7 +69,9 @@ def _card(
         share,
         f"persona-{share.slug}",
         values.get(share.slug, ""),
-        channels=[f"{one.connection}: {one.persons:,}, {one.reachable:,} marketable" for one in drawn.channels],
+        channels=[
+            f"{channel.connection}: {channel.persons:,}, {channel.reachable:,} marketable" for channel in drawn.channels
+        ],
         path=[_step(one) for one in drawn.path],
         copy=_copy(session, share.slug),
         history=[(result.name, f"{rate:.1%}", f"{low:.1%} to {high:.1%}") for result, rate, low, high in told],
@@ -106,9 +108,13 @@ def picture(directory: Path, name: str) -> str:
     return f"data:{kind};base64,{b64encode(content).decode()}" if len(content) <= LARGEST_PICTURE else ""
 
 
-def _step(one: FirstTime) -> str:
-    days = f", after {one.days:,.0f} days" if one.days >= 1 and one.what in {"ordered", "received an email"} else ""
-    return f"{one.share:.0%} {one.what}{days}"
+def _step(first_time: FirstTime) -> str:
+    days = (
+        f", after {first_time.days:,.0f} days"
+        if first_time.days >= 1 and first_time.what in {"ordered", "received an email"}
+        else ""
+    )
+    return f"{first_time.share:.0%} {first_time.what}{days}"
 
 
 def _copy(session: Session, slug: str) -> list[tuple[str, str]]:

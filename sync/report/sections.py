@@ -75,68 +75,74 @@ def shown_lifts(lifts: Sequence[Lift]) -> list[ShownLift]:
     """Return each lift as the page shows it: a forest plot and sentences of the primary metric."""
     found = []
     for number, lift in enumerate(lifts):
-        for place, one in enumerate(lift.comparisons):
-            if one.question.metric == lift.primary:
-                found.append(_shown_lift(lift, one, anchor=f"lift-{number}-{place}"))
+        for place, comparison in enumerate(lift.comparisons):
+            if comparison.question.metric == lift.primary:
+                found.append(_shown_lift(lift, comparison, anchor=f"lift-{number}-{place}"))
     return found
 
 
-def _shown_lift(lift: Lift, one: Comparison, *, anchor: str) -> ShownLift:
-    question = one.question
-    headline = f"{RATES[question.metric]}: {contrast(one)}"
+def _shown_lift(lift: Lift, comparison: Comparison, *, anchor: str) -> ShownLift:
+    question = comparison.question
+    headline = f"{RATES[question.metric]}: {contrast(comparison)}"
     if lift.broken:
         told = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
         return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
-    mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not one]
+    mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not comparison]
     early = (
         ["Interim: the experiment still runs. The intervals are peeking-safe, and wider for it."] if lift.early else []
     )
-    text = f"Difference in {RATES[question.metric]}, by persona. " + " ".join(sentences(one))
-    figure = Figure(charts.forest(one), text)
+    text = f"Difference in {RATES[question.metric]}, by persona. " + " ".join(sentences(comparison))
+    figure = Figure(charts.forest(comparison), text)
     others = [effect_sentence(other.everyone, other) for other in mine if other.everyone.verdict != "nobody"]
-    return ShownLift(lift.about, anchor, headline, _hetero_first(one), others, [*early, *lift.notes], figure)
+    return ShownLift(lift.about, anchor, headline, _hetero_first(comparison), others, [*early, *lift.notes], figure)
 
 
-def _hetero_first(one: Comparison) -> list[str]:
+def _hetero_first(comparison: Comparison) -> list[str]:
     """Put whether personas differ before the effect on each."""
-    everybody, *rest = sentences(one)
+    everybody, *rest = sentences(comparison)
     return [rest[0], everybody, *rest[1:]] if rest else [everybody]
 
 
-def offer_rows(found: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
+def offer_rows(bests: Sequence[Best]) -> tuple[list[str], list[OfferRow]]:
     """Return the names of all offers, and one row per persona and group of compared offers."""
-    names = sorted({cell.offer for best in found for cell in best.offers})
+    names = sorted({cell.offer for best in bests for cell in best.offers})
     rows = []
-    for best in found:
+    for best in bests:
         rates = {cell.offer: f"{cell.rate:.1%} of {cell.responses.people:,}" for cell in best.offers}
         told = best.best.offer if best.supported else ""
         rows.append(OfferRow(best.persona, [rates.get(name, "–") for name in names], told, offer_sentence(best)))
     return names, rows
 
 
-def offer_notes(found: Offers) -> list[str]:
+def offer_notes(offers: Offers) -> list[str]:
     """Name the offers that were never compared, and what was excluded."""
-    return [*(apart_sentence(persona, groups) for persona, groups in found.apart.items()), *found.notes]
+    return [*(apart_sentence(persona, groups) for persona, groups in offers.apart.items()), *offers.notes]
 
 
-def best_of_each(found: Sequence[Best]) -> dict[str, str]:
+def best_of_each(bests: Sequence[Best]) -> dict[str, str]:
     """Return each persona's best supported offer; where offers were compared in groups, the best of each group."""
     best: dict[str, str] = {}
-    for one in found:
+    for one in bests:
         if one.supported:
             name = one.best.offer
             best[one.persona] = f"{best[one.persona]}, {name}" if one.persona in best else name
     return best
 
 
-def advice_lines(found: CampaignAdvice) -> list[tuple[str, list[AdviceLine]]]:
+def advice_lines(campaign_advice: CampaignAdvice) -> list[tuple[str, list[AdviceLine]]]:
     """Return the recommendations under their headings; an empty one says so only where enough was compared."""
     nothing = {
-        "Stop": "No significant negative result." if found.measured else "",
-        "Keep or scale": "No significant positive result yet." if found.measured else "",
-        "Test next": "Nothing: every persona has a significant winner among all offers." if found.settled else "",
+        "Stop": "No significant negative result." if campaign_advice.measured else "",
+        "Keep or scale": "No significant positive result yet." if campaign_advice.measured else "",
+        "Test next": "Nothing: every persona has a significant winner among all offers."
+        if campaign_advice.settled
+        else "",
     }
-    parts = (("Stop", "stop", found.stop), ("Keep or scale", "go", found.go_on), ("Test next", "test", found.test_next))
+    parts = (
+        ("Stop", "stop", campaign_advice.stop),
+        ("Keep or scale", "go", campaign_advice.go_on),
+        ("Test next", "test", campaign_advice.test_next),
+    )
     told = [(title, tone, [tip.sentence for tip in tips] or [nothing[title]]) for title, tone, tips in parts]
     return [(title, [AdviceLine(tone, text) for text in texts]) for title, tone, texts in told if any(texts)]
 
@@ -150,21 +156,21 @@ def recent_moves(session: Session, now: datetime) -> Moves:
     before = max(ends[0], max((end for end in ends if end <= now - MOVES_BACK), default=ends[0]))
     title = f"From {before:%Y-%m-%d} to {now:%Y-%m-%d}"
     try:
-        found = migration(session, before, now)
+        overlap = migration(session, before, now)
     except FixSettingsError as error:
         return Moves(title, sentence=str(error))
     titles = {segment.name: segment.title or segment.name for segment in session.workspace.segments}
-    named = [titles.get(name, name) if name else "Unclassified" for name in found.columns]
+    named = [titles.get(name, name) if name else "Unclassified" for name in overlap.columns]
     rows = []
-    for row, counts in zip(found.rows, found.counts.tolist(), strict=True):
+    for row, counts in zip(overlap.rows, overlap.counts.tolist(), strict=True):
         whole = max(sum(counts), 1)
         cells = [
             MoveCell(int(n), sum(n / whole >= depth for depth in DEPTHS) if n else 0, row == column)
-            for column, n in zip(found.columns, counts, strict=True)
+            for column, n in zip(overlap.columns, counts, strict=True)
         ]
         rows.append((titles.get(row, row) if row else "Unclassified", cells))
-    people = int(found.counts.sum())
-    stayed = f"{found.stayed():.0%} of the {people:,} people known at both dates stayed in their segment."
+    people = int(overlap.counts.sum())
+    stayed = f"{overlap.stayed():.0%} of the {people:,} people known at both dates stayed in their segment."
     once = " All assignments come from one run so far, so nobody can have moved." if len(runs) == 1 else ""
     return Moves(title, named, rows, stayed + once)
 
@@ -199,13 +205,13 @@ def valued(session: Session) -> SegmentValues | None:
         return None
 
 
-def value_rows(session: Session, found: SegmentValues) -> list[ValueRow]:
+def value_rows(session: Session, segment_values: SegmentValues) -> list[ValueRow]:
     """Return the ranking as the page shows it."""
     titles = {segment.name: segment.title or segment.name for segment in session.workspace.segments}
     names = {segment: session.workspace.personas[slug].name for segment, slug in session.workspace.persona_of.items()}
     rows = []
-    for place, one in enumerate(found.ranking, start=1):
-        advice = found.advice[one.name]
+    for place, one in enumerate(segment_values.ranking, start=1):
+        advice = segment_values.advice[one.name]
         ranks = f"{one.ranks[0]}–{one.ranks[1]}" if one.ranks[0] != one.ranks[1] else f"{one.ranks[0]}"
         into = f" into {titles.get(advice.merge_with, advice.merge_with)}" if advice.merge_with else ""
         rows.append(
@@ -215,9 +221,9 @@ def value_rows(session: Session, found: SegmentValues) -> list[ValueRow]:
                 names.get(one.name, ""),
                 one.people,
                 one.reachable,
-                f"{one.value:,.0f} {found.currency}" if found.valued else "unknown",
-                f"{one.interval.low:,.0f} to {one.interval.high:,.0f}" if found.valued else "",
-                ranks if found.valued else "–",
+                f"{one.value:,.0f} {segment_values.currency}" if segment_values.valued else "unknown",
+                f"{one.interval.low:,.0f} to {one.interval.high:,.0f}" if segment_values.valued else "",
+                ranks if segment_values.valued else "–",
                 one.naive,
                 f"{advice.verdict}{into}: {'; '.join(advice.reasons)}",
             )
@@ -225,10 +231,10 @@ def value_rows(session: Session, found: SegmentValues) -> list[ValueRow]:
     return rows
 
 
-def worth_of(session: Session, found: SegmentValues | None) -> dict[str, float]:
+def worth_of(session: Session, segment_values: SegmentValues | None) -> dict[str, float]:
     """Return what each persona's people are worth together, by name; empty where no value is known."""
     worth: dict[str, float] = {}
-    for one in found.ranking if found is not None and found.valued else ():
+    for one in segment_values.ranking if segment_values is not None and segment_values.valued else ():
         if (slug := session.workspace.persona_of.get(one.name)) is not None:
             name = session.workspace.personas[slug].name
             worth[name] = worth.get(name, 0.0) + one.value
@@ -248,7 +254,7 @@ def quality_sentences(session: Session) -> list[str]:
         .to_pyarrow()
         .to_pylist()[0]
     )
-    structural = [told for one in held(session) for told in one.sentences()]
+    structural = [told for held in held(session) for told in held.sentences()]
     if not row["persons"]:
         return structural
     share = (row["unclassified"] or 0) / row["persons"]
@@ -274,19 +280,22 @@ def drifts(session: Session, measured: Sequence[CampaignResult]) -> list[str]:
 
 def verdict_of(lift: Lift) -> str:
     """Return the verdict on everyone in the primary metric."""
-    return next((one.everyone.verdict for one in lift.comparisons if one.question.metric == lift.primary), "nobody")
+    return next(
+        (comparison.everyone.verdict for comparison in lift.comparisons if comparison.question.metric == lift.primary),
+        "nobody",
+    )
 
 
 def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
     """Return a sentence on everyone for each lift without a sample ratio mismatch."""
     told = []
     for lift in lifts:
-        for one in lift.comparisons:
-            if one.question.metric == lift.primary and not lift.broken:
-                told.append(f"{lift.about}: {effect_sentence(one.everyone, one)}")
+        for comparison in lift.comparisons:
+            if comparison.question.metric == lift.primary and not lift.broken:
+                told.append(f"{lift.about}: {effect_sentence(comparison.everyone, comparison)}")
                 told += [
-                    f"{lift.about}: {effect_sentence(each, one)}"
-                    for each in one.personas
-                    if one.common.differ and each.verdict in {"more", "less"} and each.persona != EVERYONE
+                    f"{lift.about}: {effect_sentence(each, comparison)}"
+                    for each in comparison.personas
+                    if comparison.common.differ and each.verdict in {"more", "less"} and each.persona != EVERYONE
                 ]
     return told

@@ -22,30 +22,30 @@ from sync.results.lift import engagements, latest_moment
 from sync.session import Session
 
 
-def trials_of(session: Session, one: Experiment, metric: str) -> tuple[list[Trial], list[str]]:
+def trials_of(session: Session, experiment: Experiment, metric: str) -> tuple[list[Trial], list[str]]:
     """Return an experiment's trials, one a persona, and what of it was left out, in sentences.
 
     Who was dealt in after a mail went out takes no part in it, and arms that are shown nobody's own copy are no offers.
     """
-    if len(_offers(one)) < SIDES:
+    if len(_offers(experiment)) < SIDES:
         return [], []
-    if _allocated_wrongly(session, one):
-        return [], [f"{one.name} is excluded: sample ratio mismatch."]
-    allocated = _allocated(session, one)
-    told = _answers(session, one).inner_join(allocated.rename(allocated_at="at"), "person_id")
+    if _allocated_wrongly(session, experiment):
+        return [], [f"{experiment.name} is excluded: sample ratio mismatch."]
+    allocated = _allocated(session, experiment)
+    told = _answers(session, experiment).inner_join(allocated.rename(allocated_at="at"), "person_id")
     told = told.filter(told.allocated_at <= told["at"])
     there = _there(allocated)
     found = {
-        persona: mailings(mails, there[persona], in_fields=bool(one.generic))
+        persona: mailings(mails, there[persona], in_fields=bool(experiment.generic))
         for persona, mails in _mails(session, told).items()
     }
-    early = one.ends is None or latest_moment(session) < one.ends
+    early = experiment.ends is None or latest_moment(session) < experiment.ends
     patterns = _patterns(session, told, {persona: each.compared for persona, each in found.items()}, metric)
     trials = [
-        Trial(one.name, persona_name(session, persona), tuple(mine), early)
+        Trial(experiment.name, persona_name(session, persona), tuple(mine), early)
         for persona, mine in sorted(patterns.items())
     ]
-    return trials, _left_out(one, found)
+    return trials, _left_out(experiment, found)
 
 
 def persona_name(session: Session, slug: str | None) -> str:
@@ -54,33 +54,33 @@ def persona_name(session: Session, slug: str | None) -> str:
     return persona.name if persona else slug or UNCLASSIFIED
 
 
-def _offers(one: Experiment) -> list[str]:
-    return [arm for arm in one.arms if arm not in one.placebo]
+def _offers(experiment: Experiment) -> list[str]:
+    return [arm for arm in experiment.arms if arm not in experiment.placebo]
 
 
-def _allocated_wrongly(session: Session, one: Experiment) -> bool:
-    if one.holdouts:
+def _allocated_wrongly(session: Session, experiment: Experiment) -> bool:
+    if experiment.holdouts:
         return False
     people: dict[str, int] = defaultdict(int)
-    for (_, arm), n in people_by_arm(session, one.name).items():
+    for (_, arm), n in people_by_arm(session, experiment.name).items():
         people[arm] += n
-    shares = one.shares(None)
+    shares = experiment.shares(None)
     return sample_ratio([people[arm] for arm in shares], list(shares.values())).broken
 
 
-def _allocated(session: Session, one: Experiment) -> Table:
+def _allocated(session: Session, experiment: Experiment) -> Table:
     """Who was dealt which offer, and when: ``person_id, arm, persona, at``."""
     arms = session.warehouse.current(ARMS.name)
-    mine = arms.filter(arms.experiment == one.name, arms.arm.isin(_offers(one)))
+    mine = arms.filter(arms.experiment == experiment.name, arms.arm.isin(_offers(experiment)))
     return mine.select("person_id", "arm", "at", persona=mine.persona.fill_null(UNCLASSIFIED))
 
 
-def _answers(session: Session, one: Experiment) -> Table:
+def _answers(session: Session, experiment: Experiment) -> Table:
     """Deliveries from the beginning of the experiment to its end, with what people did on each."""
     warehouse = session.warehouse
     table = warehouse.current(CAMPAIGNS.name)
-    until = min(one.ends, latest_moment(session)) if one.ends else latest_moment(session)
-    during = table.filter(table.sent_at >= moment_literal(one.begins), table.sent_at <= moment_literal(until))
+    until = min(experiment.ends, latest_moment(session)) if experiment.ends else latest_moment(session)
+    during = table.filter(table.sent_at >= moment_literal(experiment.begins), table.sent_at <= moment_literal(until))
     return delivery_answers(
         deliveries=warehouse.current(DELIVERIES.name).semi_join(during, ["connection", "campaign_id"]),
         engagements=engagements(session),
@@ -120,10 +120,10 @@ def _patterns(
 ) -> dict[str, list[Pattern]]:
     """Count people, by persona, to whom the same happened over all mailings."""
     rows = [
-        {"persona": persona, "arm": arm, "connection": one.key[0], "mail": one.key[1], "place": place}
+        {"persona": persona, "arm": arm, "connection": mail.key[0], "mail": mail.key[1], "place": place}
         for persona, several in compared.items()
         for place, mailing in enumerate(several)
-        for arm, one in mailing.mails.items()
+        for arm, mail in mailing.mails.items()
     ]
     if not rows:
         return {}
@@ -142,12 +142,12 @@ def _patterns(
     return found
 
 
-def _left_out(one: Experiment, found: Mapping[str, ComparableMailings]) -> list[str]:
+def _left_out(experiment: Experiment, found: Mapping[str, ComparableMailings]) -> list[str]:
     """Name what is not compared, once for all personas."""
     unlike = dict.fromkeys(mailing.name for each in found.values() for mailing in each.unlike)
     compared = {mail.key for each in found.values() for mailing in each.compared for mail in mailing.mails.values()}
     alone = dict.fromkeys(mail.name for each in found.values() for mail in each.alone if mail.key not in compared)
     return [
-        *(f"{one.name}: {name} is excluded, it reached the variants unequally." for name in unlike),
-        *(f"{one.name}: {name} is excluded, it went to one variant only." for name in alone),
+        *(f"{experiment.name}: {name} is excluded, it reached the variants unequally." for name in unlike),
+        *(f"{experiment.name}: {name} is excluded, it went to one variant only." for name in alone),
     ]

@@ -90,8 +90,8 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
     """
     campaign = campaign_named(session, name) if name is not None else _newest_with_variants(session)
     sent_at, now = campaign["sent_at"], latest_moment(session)
-    found = strata_of_campaign(session, campaign)
-    arms = sorted({one.arm for one in found})
+    strata = strata_of_campaign(session, campaign)
+    arms = sorted({stratum.arm for stratum in strata})
     if len(arms) < 2:  # noqa: PLR2004 - a difference has two sides
         raise FixSettingsError(
             f"{campaign['name']!r} has no variants to compare.",
@@ -101,7 +101,7 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
         raise FixSettingsError(f"There is no variant {control!r}.", fix=f"Its variants are: {', '.join(arms)}.")
     early = now < sent_at + timedelta(days=ANSWER_DAYS)
     about, first = campaign["name"] or campaign["campaign_id"], control or arms[0]
-    return _judge(session, about, found, control=first, primary="clicked", mde=WORTH, early=early, ratio=None)
+    return _judge(session, about, strata, control=first, primary="clicked", mde=WORTH, early=early, ratio=None)
 
 
 def lift_of_experiment(session: Session, name: str) -> Lift:
@@ -110,25 +110,25 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     Raises:
         FixSettingsError: There is no such experiment, or nobody was dealt in.
     """
-    one = find_experiment(session, name)
+    experiment = find_experiment(session, name)
     now = latest_moment(session)
-    found = strata_of_experiment(session, one)
-    if not found:
+    strata = strata_of_experiment(session, experiment)
+    if not strata:
         raise FixSettingsError(
             f"Nobody is in {name} yet.", fix="Run `personasync assign`, which randomly assigns people to the variants."
         )
-    early = one.ends is None or now < one.ends
+    early = experiment.ends is None or now < experiment.ends
     lift = _judge(
         session,
         name,
-        found,
-        control=one.control,
-        primary=one.metric,
-        mde=one.mde,
+        strata,
+        control=experiment.control,
+        primary=experiment.metric,
+        mde=experiment.mde,
         early=early,
-        ratio=_ratio(one, found),
+        ratio=_ratio(experiment, strata),
     )
-    return _with_notes(lift, [*_moved(session, one), *_mailed_holdout(session, one)])
+    return _with_notes(lift, [*_moved(session, experiment), *_mailed_holdout(session, experiment)])
 
 
 def strata_of_campaign(session: Session, campaign: Mapping[str, Any]) -> list[Stratum]:
@@ -138,17 +138,20 @@ def strata_of_campaign(session: Session, campaign: Mapping[str, Any]) -> list[St
     return _strata(session, people.filter(people.arm.notnull()), _mails(session, campaign), window)
 
 
-def strata_of_experiment(session: Session, one: Experiment) -> list[Stratum]:
+def strata_of_experiment(session: Session, experiment: Experiment) -> list[Stratum]:
     """Count what the people of an experiment's arms did since it began, whether a mail reached them or not."""
     arms = session.warehouse.current(ARMS.name)
-    people = arms.filter(arms.experiment == one.name).select("person_id", "persona", "arm", "at")
+    people = arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
     return _strata(
-        session, people, _mails_during(session, one), OutcomeWindow(_until(session, one), None, _currency(session))
+        session,
+        people,
+        _mails_during(session, experiment),
+        OutcomeWindow(_until(session, experiment), None, _currency(session)),
     )
 
 
-def _until(session: Session, one: Experiment) -> datetime:
-    return min(one.ends, latest_moment(session)) if one.ends else latest_moment(session)
+def _until(session: Session, experiment: Experiment) -> datetime:
+    return min(experiment.ends, latest_moment(session)) if experiment.ends else latest_moment(session)
 
 
 def latest_moment(session: Session) -> datetime:
@@ -158,10 +161,10 @@ def latest_moment(session: Session) -> datetime:
     return max([session.now(), *(moment for moment in newest if moment is not None)])
 
 
-def _mails_during(session: Session, one: Experiment) -> Table:
+def _mails_during(session: Session, experiment: Experiment) -> Table:
     campaigns = session.warehouse.current(CAMPAIGNS.name)
-    during = (campaigns.sent_at >= moment_literal(one.begins)) & (
-        campaigns.sent_at <= moment_literal(_until(session, one))
+    during = (campaigns.sent_at >= moment_literal(experiment.begins)) & (
+        campaigns.sent_at <= moment_literal(_until(session, experiment))
     )
     return campaigns.filter(during).select("connection", "campaign_id")
 
@@ -169,7 +172,7 @@ def _mails_during(session: Session, one: Experiment) -> Table:
 def _judge(
     session: Session,
     about: str,
-    found: Sequence[Stratum],
+    strata: Sequence[Stratum],
     *,
     control: str,
     primary: str,
@@ -177,16 +180,18 @@ def _judge(
     early: bool,
     ratio: SampleRatio | None,
 ) -> Lift:
-    treated = sorted({one.arm for one in found} - {control})
-    planned = max((sum(s.people for s in found if s.arm == arm) for arm in (control, *treated)), default=0)
+    treated = sorted({stratum.arm for stratum in strata} - {control})
+    planned = max((sum(s.people for s in strata if s.arm == arm) for arm in (control, *treated)), default=0)
     questions = [
         LiftQuestion(metric, arm, control, HARM.get(metric, mde), early, planned)
         for arm in treated
         for metric in _metrics(primary)
     ]
-    comparisons = corrected_for_multiplicity([compare_arms(found, question) for question in questions], primary=primary)
-    spend = [_spend(session, found, arm, control) for arm in treated]
-    return Lift(about, primary, comparisons, spend, ratio, early, (), found)
+    comparisons = corrected_for_multiplicity(
+        [compare_arms(strata, question) for question in questions], primary=primary
+    )
+    spend = [_spend(session, strata, arm, control) for arm in treated]
+    return Lift(about, primary, comparisons, spend, ratio, early, (), strata)
 
 
 def _metrics(primary: str) -> list[str]:
@@ -221,8 +226,8 @@ def engagements(session: Session) -> Table:
     return with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds)
 
 
-def _spend(session: Session, found: Sequence[Stratum], treated: str, control: str) -> RevenueLift:
-    sides = [[one.revenue for one in found if one.arm == arm] for arm in (treated, control)]
+def _spend(session: Session, strata: Sequence[Stratum], treated: str, control: str) -> RevenueLift:
+    sides = [[stratum.revenue for stratum in strata if stratum.arm == arm] for arm in (treated, control)]
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
     one, two = adjusted.groups
@@ -304,31 +309,31 @@ def _everybody_reached(session: Session) -> Table:
     )
 
 
-def _ratio(one: Experiment, found: Sequence[Stratum]) -> SampleRatio | None:
-    if one.holdouts:
+def _ratio(experiment: Experiment, strata: Sequence[Stratum]) -> SampleRatio | None:
+    if experiment.holdouts:
         return None
-    shares = one.shares(None)
-    counts = [sum(stratum.people for stratum in found if stratum.arm == arm) for arm in shares]
+    shares = experiment.shares(None)
+    counts = [sum(stratum.people for stratum in strata if stratum.arm == arm) for arm in shares]
     return sample_ratio(counts, list(shares.values()))
 
 
-def _moved(session: Session, one: Experiment) -> list[str]:
+def _moved(session: Session, experiment: Experiment) -> list[str]:
     return [
         f"{n:,} contacts were moved between its groups on {name}. They count in the variant they were assigned to."
-        for name, n in edited(session, one).items()
+        for name, n in edited(session, experiment).items()
     ]
 
 
-def _mailed_holdout(session: Session, one: Experiment) -> list[str]:
+def _mailed_holdout(session: Session, experiment: Experiment) -> list[str]:
     """Count the holdout contacts who got email: they bias the difference towards zero."""
-    if one.control != HOLDOUT:
+    if experiment.control != HOLDOUT:
         return []
     deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
-        _mails_during(session, one), ["connection", "campaign_id"]
+        _mails_during(session, experiment), ["connection", "campaign_id"]
     )
     links = session.warehouse.memtable(session.control.links.load())
     arms = session.warehouse.current(ARMS.name)
-    held = arms.filter(arms.experiment == one.name, arms.arm == HOLDOUT)
+    held = arms.filter(arms.experiment == experiment.name, arms.arm == HOLDOUT)
     got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())
     return [f"{people:,} people of the holdout got email, which biases the difference towards zero."] if people else []

@@ -42,8 +42,8 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
     """
     told, notes = [*_campaigns(session, metric)], []
-    for one in session.workspace.experiments.values():
-        found, left_out = trials_of(session, one, metric)
+    for experiment in session.workspace.experiments.values():
+        found, left_out = trials_of(session, experiment, metric)
         told += found
         notes += left_out
     if not told and not notes:
@@ -52,7 +52,7 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
             fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
     known = {pattern.arm for one in told for pattern in one.patterns}
-    personas = sorted({one.name for one in session.workspace.personas.values()})
+    personas = sorted({persona.name for persona in session.workspace.personas.values()})
     return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
 
 

@@ -105,8 +105,12 @@ def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[st
         FixSettingsError: None of the respondents is known.
     """
     sheet = read.sheet
-    known = [segments.get(one) or segments.get(person_of.get(one, "")) or _by_address(one, segments, person_of)
-             for one in sheet.respondents]  # fmt: skip
+    known = [
+        segments.get(respondent)
+        or segments.get(person_of.get(respondent, ""))
+        or _by_address(respondent, segments, person_of)
+        for respondent in sheet.respondents
+    ]
     if not any(known):
         raise FixSettingsError(
             f"No respondent is in the proposal {proposal!r}.",

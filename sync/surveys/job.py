@@ -291,12 +291,12 @@ def import_table(
     """
     grid = read_grid(path, sheet=sheet)
     try:
-        found = read_coefficients(AgencyTable(grid.headers, grid.rows, grid.numbers), tool, file=grid.file)
+        imported = read_coefficients(AgencyTable(grid.headers, grid.rows, grid.numbers), tool, file=grid.file)
     except DefinitionError as error:
         raise FixSettingsError(
             f"{error}.", fix="It needs items in rows, segments in columns, and a row 'constant'."
         ) from error
-    for question in found.questions:
+    for question in imported.questions:
         reason = why_item(workspace, tool, survey, question.item)
         if reason:
             raise FixSettingsError(
@@ -306,13 +306,13 @@ def import_table(
     file = ToolFile(
         format=FORMAT,
         name=tool,
-        version=version_of(tool, found.model, now),
+        version=version_of(tool, imported.model, now),
         made_at=now,
         source="imported",
         survey=survey,
-        model=coefficients_of(found.model),
-        questions=found.questions,
-        complete=not found.has_means,
+        model=coefficients_of(imported.model),
+        questions=imported.questions,
+        complete=not imported.has_means,
     )
     save_tool(workspace.state_dir, file)
-    return file, found.transposed
+    return file, imported.transposed

@@ -61,12 +61,12 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
     """
     if links is None:
         links = session.warehouse.memtable(session.control.links.load())
-    found = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
-    model = _model(session, found, as_of)
+    history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
+    model = _model(session, history, as_of)
     if isinstance(model, TooLittle):
         gone = _write(session, VALUES.columns.empty_table(), as_of)
-        return Valued(None, found, gone, [model.sentence, *_left_out(found)])
-    buyers = found.buyers
+        return Valued(None, history, gone, [model.sentence, *_left_out(history)])
+    buyers = history.buyers
     rows = pa.table(
         {
             "person_id": pa.array(buyers.person_ids, pa.string()),
@@ -77,8 +77,8 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
             "version": [model.version] * len(buyers),
         }
     ).cast(VALUES.columns)
-    notes = [*_said(model), *_left_out(found)]
-    return Valued(model, found, _write(session, rows, as_of), notes)
+    notes = [*_said(model), *_left_out(history)]
+    return Valued(model, history, _write(session, rows, as_of), notes)
 
 
 def _said(model: ValueModel) -> Iterator[str]:
@@ -90,15 +90,15 @@ def _said(model: ValueModel) -> Iterator[str]:
             yield f"Value model: {told}."
 
 
-def _left_out(found: History) -> Iterator[str]:
-    if found.other_currency:
+def _left_out(history: History) -> Iterator[str]:
+    if history.other_currency:
         yield (
-            f"{found.other_currency:,} buyers order mostly in a currency other than {found.currency}; "
+            f"{history.other_currency:,} buyers order mostly in a currency other than {history.currency}; "
             "they have no value, because no exchange rate is set."
         )
-    if found.not_positive:
+    if history.not_positive:
         yield (
-            f"{found.not_positive:,} orders with an amount of zero or less are counted, but excluded "
+            f"{history.not_positive:,} orders with an amount of zero or less are counted, but excluded "
             "from the average order value."
         )
 
@@ -124,19 +124,19 @@ def _write(session: Session, rows: pa.Table, as_of: datetime) -> int:
     return session.warehouse.append(VALUES.name, both, recorded_at=session.now())
 
 
-def best_model(found: History, as_of: datetime) -> ValueModel | TooLittle:
+def best_model(history: History, as_of: datetime) -> ValueModel | TooLittle:
     """Fit a model that is not kept; the same history gives the same model."""
-    return fit_value_model(found, as_of, np.random.default_rng(0))
+    return fit_value_model(history, as_of, np.random.default_rng(0))
 
 
-def _model(session: Session, found: History, as_of: datetime) -> ValueModel | TooLittle:
+def _model(session: Session, history: History, as_of: datetime) -> ValueModel | TooLittle:
     """The newest model of the last days that saw nothing after the moment, else a new one."""
     folder = session.workspace.state_dir / "models" / "value"
     for path in sorted(folder.glob("*.json"), reverse=True):
         model = _read(path)
-        if as_of - LASTS < model.as_of <= as_of and model.currency == found.currency:
+        if as_of - LASTS < model.as_of <= as_of and model.currency == history.currency:
             return model
-    fitted = best_model(found, as_of)
+    fitted = best_model(history, as_of)
     if isinstance(fitted, ValueModel):
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(fitted.document(), indent=2)

@@ -85,7 +85,7 @@ class Measuring:
                 return traits.traits_of(kept.aggregates, self.catalogue, as_of)
         links = self.warehouse.memtable(self.links.load())
         contacts = self.warehouse.current(CONTACTS.name)
-        told = Inputs(
+        inputs = Inputs(
             contacts=contacts,
             links=links,
             orders=self.warehouse.current(ORDERS.name),
@@ -96,7 +96,7 @@ class Measuring:
             offsets=self.warehouse.memtable(offsets(contacts, self.time_zone, as_of)),
             values=self.warehouse.history(VALUES.name),
         )
-        return traits.traits(told, self.catalogue, as_of)
+        return traits.traits(inputs, self.catalogue, as_of)
 
     def refresh(self, as_of: datetime, *, full: bool = False) -> RefreshResult:
         """Bring the facts that are kept to a moment.
@@ -130,12 +130,12 @@ class Measuring:
         now = {schema.name: in_force(rows[schema.name], overtaken, schema) for schema in ROWS}
         answers, values = now.pop(SURVEY_ANSWERS.name), self.warehouse.history(VALUES.name)
         zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
-        told = Inputs(links=links, answers=answers, values=values, offsets=zones, **now)
+        inputs = Inputs(links=links, answers=answers, values=values, offsets=zones, **now)
         kept.replace(
-            aggregates=traits.aggregates(told, self.catalogue, mark.as_of),
+            aggregates=traits.aggregates(inputs, self.catalogue, mark.as_of),
             links=links,
             overtaken=overtaken,
-            again=mail.answered_again(told.engagements, links, windows.Windows(mark.as_of)),
+            again=mail.answered_again(inputs.engagements, links, windows.Windows(mark.as_of)),
             mark=mark,
         )
         return RefreshResult(int(kept.aggregates.count().to_pyarrow().as_py()), why)

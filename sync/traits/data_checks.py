@@ -76,17 +76,24 @@ def refuse_unfit(
     row = trait_figures(people, traits, as_of).to_pyarrow().to_pylist()[0]
     found = trait_qualities(row, traits)
     reference = kept(reference_of(session, definitions.version))
-    breaches = [breach for one in found for breach in _unfit(one, reference.get(one.name))]
+    breaches = [
+        breach for trait_quality in found for breach in _unfit(trait_quality, reference.get(trait_quality.name))
+    ]
     _refuse(breaches, override)
     return bool(breaches)
 
 
-def _unfit(one: TraitQuality, before: Distribution | None) -> list[Breach]:
-    if one.light == "red":
-        what = f"{one.name} is used for assignment, and {one.share_impossible:.0%} of its values are invalid"
-    elif before and one.people >= ENOUGH and before.known >= 2 * (1 - one.share_missing) and before.known >= 1 / 2:
+def _unfit(quality: TraitQuality, before: Distribution | None) -> list[Breach]:
+    if quality.light == "red":
+        what = f"{quality.name} is used for assignment, and {quality.share_impossible:.0%} of its values are invalid"
+    elif (
+        before
+        and quality.people >= ENOUGH
+        and before.known >= 2 * (1 - quality.share_missing)
+        and before.known >= 1 / 2
+    ):
         what = (
-            f"{one.name} decides segments, and only {1 - one.share_missing:.0%} of people have it, down from "
+            f"{quality.name} decides segments, and only {1 - quality.share_missing:.0%} of people have it, down from "
             f"{before.known:.0%}"
         )
     else:
@@ -144,15 +151,18 @@ def record(
     if not is_present(session, as_of) or not decided.num_rows:
         return {}
     reference = None if accepted else reference_of(session, definitions.version)
-    edges = {name: one.edges for name, one in kept(reference).items() if one.edges}
+    edges = {name: distribution.edges for name, distribution in kept(reference).items() if distribution.edges}
     spread = distributions(people, deciding(session, definitions), edges)
     segments = pc.value_counts(pc.fill_null(decided["segment"], "unclassified")).to_pylist()
     return {
         "version": definitions.version,
         "reference": reference.run_id if reference else run_id,
         "people": decided.num_rows,
-        "traits": {name: {"counts": one.counts, "edges": list(one.edges)} for name, one in spread.items()},
-        "segments": {one["values"]: one["counts"] for one in segments},
+        "traits": {
+            name: {"counts": distribution.counts, "edges": list(distribution.edges)}
+            for name, distribution in spread.items()
+        },
+        "segments": {segment["values"]: segment["counts"] for segment in segments},
         "confidence": _confidence(decided),
     }
 

@@ -76,7 +76,7 @@ def rank_segments(session: Session) -> SegmentValues:
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(session)]
     part = session.workspace.value
     costs = Costs(part.margin * model.spend.mean, part.contact_cost) if model else Costs()
-    beside = [one for name, one in responses.items() if name not in _names(session)]
+    beside = [response for name, response in responses.items() if name not in _names(session)]
     ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
         ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
@@ -151,13 +151,13 @@ def _responses(session: Session) -> tuple[dict[str, SegmentResponse], list[str]]
     Where nobody was held out, what the better words add is all that is known.
     """
     experiments = list(session.workspace.experiments.values())[::-1]
-    held = [one.name for one in experiments if one.control == HOLDOUT]
+    held = [experiment.name for experiment in experiments if experiment.control == HOLDOUT]
     held += [HOLDOUT] if session.workspace.everybody else []
     for name in held:
         if found := _measured(session, partial(lift_of_experiment, session, name)):
             what = "all campaigns" if name == HOLDOUT else name
             return found, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
-    for name in (one.name for one in experiments if one.control != HOLDOUT):
+    for name in (experiment.name for experiment in experiments if experiment.control != HOLDOUT):
         if found := _measured(session, partial(lift_of_experiment, session, name)):
             said = f"orders per contact in {name}, the best variant vs its control, not vs no email."
             return found, [f"Response: {said} {BELOW}"]
@@ -183,7 +183,7 @@ def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
 
     Each persona's own best arm would be the luckiest one.
     """
-    about = [one for one in comparisons if one.question.metric == ORDERED]
+    about = [comparison for comparison in comparisons if comparison.question.metric == ORDERED]
     return max(about, key=lambda one: one.everyone.interval.low, default=None)
 
 
@@ -200,9 +200,9 @@ def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dic
     if best.everyone.difference <= 0:
         return _nothing(names, best)
     by_persona = {  # by its name, as everything that was measured
-        one.persona: SegmentResponse(one.difference, one.variance, best.question.control, one.persona)
-        for one in best.personas
-        if one.verdict != "nobody" and one.variance > 0
+        persona.persona: SegmentResponse(persona.difference, persona.variance, best.question.control, persona.persona)
+        for persona in best.personas
+        if persona.verdict != "nobody" and persona.variance > 0
     }
     mine = {segment: by_persona[name] for segment, name in names.items() if name in by_persona}
     return mine | {f"beside {name}": one for name, one in by_persona.items() if name not in names.values()}
@@ -210,7 +210,7 @@ def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dic
 
 def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, SegmentResponse]:
     """No arm gains anything, and nobody has to send it: the best is to leave people alone, which gains 0 for sure."""
-    measured = {one.persona for one in best.personas}
+    measured = {persona.persona for persona in best.personas}
     return {
         segment: SegmentResponse(0.0, 0.0, best.question.control, name)
         for segment, name in names.items()
@@ -243,11 +243,11 @@ def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
             f"{tried['model'].share:.1%} of the revenue."
         )
     ]
-    for name, one in tried.items():
+    for name, capture in tried.items():
         if name != "model":
-            low, high = 100 * one.interval.low, 100 * one.interval.high
-            points = f"{100 * one.behind:+.1f} pp (95% CI {low:+.1f} to {high:+.1f})"
-            lines.append(f"  by {name}: {one.share:.1%}; model vs {name} {points}.")
+            low, high = 100 * capture.interval.low, 100 * capture.interval.high
+            points = f"{100 * capture.behind:+.1f} pp (95% CI {low:+.1f} to {high:+.1f})"
+            lines.append(f"  by {name}: {capture.share:.1%}; model vs {name} {points}.")
     return lines
 
 
@@ -283,28 +283,28 @@ def focus(session: Session) -> tuple[list[str] | None, str]:
     return sorted(pushed), told
 
 
-def ranking_document(found: SegmentValues) -> dict[str, Any]:
+def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
     """Return the ranking as plain data."""
     rows = [
         {
             "segment": one.name,
             "people": one.people,
             "reachable": one.reachable,
-            "clv": one.mean_value if found.valued else None,
+            "clv": one.mean_value if segment_values.valued else None,
             "response": one.gain,
-            "value": one.value if found.valued else None,
-            "value_interval": [one.interval.low, one.interval.high] if found.valued else None,
-            "ranks": list(one.ranks) if found.valued else None,
-            "tie": one.tie if found.valued else None,
+            "value": one.value if segment_values.valued else None,
+            "value_interval": [one.interval.low, one.interval.high] if segment_values.valued else None,
+            "ranks": list(one.ranks) if segment_values.valued else None,
+            "tie": one.tie if segment_values.valued else None,
             "naive_rank": one.naive,
-            "verdict": found.advice[one.name].verdict,
-            "merge_with": found.advice[one.name].merge_with or None,
-            "reasons": list(found.advice[one.name].reasons),
+            "verdict": segment_values.advice[one.name].verdict,
+            "merge_with": segment_values.advice[one.name].merge_with or None,
+            "reasons": list(segment_values.advice[one.name].reasons),
         }
-        for one in found.ranking
+        for one in segment_values.ranking
     ]
     tried = {
         name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}
-        for name, c in found.tried.items()
+        for name, c in segment_values.tried.items()
     }
-    return {"currency": found.currency, "segments": rows, "tried": tried, "notes": list(found.notes)}
+    return {"currency": segment_values.currency, "segments": rows, "tried": tried, "notes": list(segment_values.notes)}

@@ -52,7 +52,7 @@ class Warehouse:
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
-        newest = ibis.union(*(one.aggregate(newest=one.sequence.max()) for one in self._tables.values()))
+        newest = ibis.union(*(table.aggregate(newest=table.sequence.max()) for table in self._tables.values()))
         # execute() would go through pandas
         highest = max(number or 0 for number in newest.to_pyarrow()["newest"].to_pylist())
         if COUNTER not in present:

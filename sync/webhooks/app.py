@@ -167,9 +167,12 @@ class Reception:
             reason = await asyncio.to_thread(guarding.not_in_force, self._service)
         except Exception as error:  # noqa: BLE001 - whatever keeps the store from answering
             reason = f"the control store is not available: {type(error).__name__}"
-        reasons = [reason, *(one.trouble or (None if one.alive else "a worker has stopped") for one in self._workers)]
-        told = [one for one in dict.fromkeys(reasons) if one]
-        return JSONResponse({"ready": not told, "reasons": told}, status_code=503 if told else 200)
+        reasons = [
+            reason,
+            *(worker.trouble or (None if worker.alive else "a worker has stopped") for worker in self._workers),
+        ]
+        fromkeys = [fromkey for fromkey in dict.fromkeys(reasons) if fromkey]
+        return JSONResponse({"ready": not fromkeys, "reasons": fromkeys}, status_code=503 if fromkeys else 200)
 
     async def metrics(self, request: Request) -> Response:
         """Show the figures."""

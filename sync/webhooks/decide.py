@@ -160,8 +160,8 @@ class Decider:
             if "copy_of" in one.base
         ]
         copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
-        for one in self._memory.rows(fields_wanted(self._service, table, copies, known, self.platform)).to_pylist():
-            values.setdefault(one["person_id"], {})[one["connection"], one["name"]] = one["value"] or ""
+        for row in self._memory.rows(fields_wanted(self._service, table, copies, known, self.platform)).to_pylist():
+            values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"] or ""
         within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
         return [
             Decision(

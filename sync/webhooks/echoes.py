@@ -38,9 +38,9 @@ def _written(
 ) -> dict[tuple[str, str], str]:
     """Return what we last wrote to each field of these contacts, by contact as the inbox names it, and field."""
     by_connection: dict[str, dict[str, str]] = {}
-    for one in asked:
-        connection, platform_id = _id_of(one.contact, seen)
-        by_connection.setdefault(connection, {})[platform_id] = one.contact
+    for claimed in asked:
+        connection, platform_id = _id_of(claimed.contact, seen)
+        by_connection.setdefault(connection, {})[platform_id] = claimed.contact
     found: dict[tuple[str, str], str] = {}
     for connection, contacts in by_connection.items():
         for (key, kind, name), noted in service.control.ledger.newest_of(connection, contacts).items():

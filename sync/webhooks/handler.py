@@ -81,23 +81,23 @@ class Handler:
 
     def _work(self, work: Sequence[Claimed], known: Collection[str], handled: Handled) -> None:
         gathered = gather_contacts(self._service, *_named(work), self._owner)
-        persons_of = {one.contact: _persons(one, gathered) for one in work}
+        persons_of = {claimed.contact: _persons(claimed, gathered) for claimed in work}
         wanted = {person for persons in persons_of.values() for person in persons}
         names = {f"person {person}" for person in wanted}
         held = self._service.control.leases.take(names, self._owner, seconds=PERSON_SECONDS)
         try:
             busy = {person for person in wanted if f"person {person}" not in held}
-            for one in work:
-                if busy & persons_of[one.contact]:
-                    handled.later[one.contact] = "another worker is processing this person"
+            for claimed in work:
+                if busy & persons_of[claimed.contact]:
+                    handled.later[claimed.contact] = "another worker is processing this person"
             decisions = self._push(gathered, wanted - busy, persons_of, handled)
             self._erase(work, gathered)
         finally:
             self._service.control.leases.give_back(held, self._owner)
-        for one in work:
-            if one.contact not in handled.later and one.contact not in handled.parked:
-                persons = sorted(persons_of[one.contact])
-                handled.settled.append(_settled(one, known, [decisions[p] for p in persons if p in decisions]))
+        for claimed in work:
+            if claimed.contact not in handled.later and claimed.contact not in handled.parked:
+                persons = sorted(persons_of[claimed.contact])
+                handled.settled.append(_settled(claimed, known, [decisions[p] for p in persons if p in decisions]))
 
     def _push(
         self, gathered: Gathered, persons: set[str], persons_of: Mapping[str, set[str]], handled: Handled
@@ -137,16 +137,20 @@ class Handler:
         return found
 
     def _changes(
-        self, one: Decision, contacts: Sequence[ContactRow], shown: Collection[tuple[str, str, str]], ledger: _Entries
+        self,
+        decision: Decision,
+        contacts: Sequence[ContactRow],
+        shown: Collection[tuple[str, str, str]],
+        ledger: _Entries,
     ) -> list[Change]:
         targets = targets_of(self._service, self._decider.platform)
         ours = {(name, key, group) for (name, key, kind, group), noted in ledger.items() if _made(kind, noted)}
-        found = changes_of(
-            one.person_id,
+        changes = changes_of(
+            decision.person_id,
             contacts,
             targets=targets,
-            values=one.values,
-            groups=one.groups,
+            values=decision.values,
+            groups=decision.groups,
             shown_groups=shown,
             ours=ours,
             written={
@@ -155,7 +159,7 @@ class Handler:
                 if kind == "field"
             },
         )
-        return list(found)
+        return list(changes)
 
     def _ledger(self, contacts: Sequence[ContactRow]) -> _Entries:
         found: _Entries = {}
@@ -221,7 +225,7 @@ class Handler:
 
     def _erase(self, work: Sequence[Claimed], gathered: Gathered) -> None:
         """Forget contacts that their platform forgot, and persons of whom nothing is left."""
-        ended = [one for one in work if any(event.kind in ENDS for event in one.events)]
+        ended = [claimed for claimed in work if any(event.kind in ENDS for event in claimed.events)]
         gone = [one.contact for one in ended if gathered.rows.get(one.contact, {}).get("state") != "active"]
         if not gone:
             return
@@ -279,18 +283,18 @@ def _named(work: Sequence[Claimed]) -> tuple[set[str], set[tuple[str, str]]]:
     """Return the records and addresses that events name."""
     ids: set[str] = set()
     addresses: set[tuple[str, str]] = set()
-    for one in work:
-        connection = one.contact.partition(":")[0]
-        for event in one.events:
+    for claimed in work:
+        connection = claimed.contact.partition(":")[0]
+        for event in claimed.events:
             ids |= {platform_key(connection, key) for key in event.detail.get("ids", ())}
             addresses |= {(connection, address) for address in event.detail.get("addresses", ())}
     return ids, addresses
 
 
-def _persons(one: Claimed, gathered: Gathered) -> set[str]:
-    connection = one.contact.partition(":")[0]
-    ids = {platform_key(connection, key) for event in one.events for key in event.detail.get("ids", ())}
-    addresses = {address for event in one.events for address in event.detail.get("addresses", ())}
+def _persons(claimed: Claimed, gathered: Gathered) -> set[str]:
+    connection = claimed.contact.partition(":")[0]
+    ids = {platform_key(connection, key) for event in claimed.events for key in event.detail.get("ids", ())}
+    addresses = {address for event in claimed.events for address in event.detail.get("addresses", ())}
     return {
         gathered.person_of[key]
         for key, row in gathered.rows.items()
@@ -300,20 +304,22 @@ def _persons(one: Claimed, gathered: Gathered) -> set[str]:
     }
 
 
-def _settled(one: Claimed, known: Collection[str], decisions: Sequence[Decision]) -> Settled:
-    states = {event.key: "echo" if event.key in known else "done" for event in one.events}
+def _settled(claimed: Claimed, known: Collection[str], decisions: Sequence[Decision]) -> Settled:
+    states = {event.key: "echo" if event.key in known else "done" for event in claimed.events}
     if not decisions:
-        return Settled(one, states, {"persona": None, "segment": None})
+        return Settled(claimed, states, {"persona": None, "segment": None})
     assignment = decisions[0].shown
     told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "confidence", "reasons")}
-    return Settled(one, states, told)
+    return Settled(claimed, states, told)
 
 
-def _published(one: Decision, published: Mapping[str, Published], now: datetime) -> Published:
-    before = published.get(one.person_id)
+def _published(decision: Decision, published: Mapping[str, Published], now: datetime) -> Published:
+    before = published.get(decision.person_id)
     base = before.base if before else {}
     # no digest: the next `assign` writes the row anew
-    return Published(one.person_id, base, plain_assignment(one.assignment), "", before.as_of if before else now)
+    return Published(
+        decision.person_id, base, plain_assignment(decision.assignment), "", before.as_of if before else now
+    )
 
 
 def _parts(key: str) -> tuple[str, str]:

@@ -81,7 +81,7 @@ class Intake:
         return group, False
 
     def _write(self, group: Sequence[_Waiting]) -> None:
-        events = [event for one in group for event in one.events]
+        events = [event for waiting in group for event in waiting.events]
         try:
             new = self._inbox.take(events)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, no delivery may be called safe
@@ -96,10 +96,10 @@ class Intake:
 
 
 def _tell_all(group: Sequence[_Waiting], error: Exception | None) -> None:
-    for one in group:
-        if one.kept.done():  # whoever asked has gone away
+    for waiting in group:
+        if waiting.kept.done():  # whoever asked has gone away
             continue
         if error is not None:
-            one.kept.set_exception(error)
+            waiting.kept.set_exception(error)
         else:
-            one.kept.set_result(None)
+            waiting.kept.set_result(None)

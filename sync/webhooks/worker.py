@@ -195,14 +195,14 @@ class Worker:
             age=max((now - one.first_at).total_seconds() for one in claimed),
         )
 
-    def _failed(self, one: Claimed, error: Exception) -> None:
+    def _failed(self, claimed: Claimed, error: Exception) -> None:
         reason = without_addresses(f"{type(error).__name__}: {error}")
-        if one.tries >= self._service.settings.tries:
-            self._park([one.contact], reason)
+        if claimed.tries >= self._service.settings.tries:
+            self._park([claimed.contact], reason)
             return
-        due_at = self._service.now() + timedelta(seconds=2.0**one.tries)
-        self._service.control.inbox.postpone(self.name, [one.contact], due_at=due_at, counts=True, reason=reason)
-        tell("failed", level=logging.WARNING, contact=one.contact, tries=one.tries, reason=reason)
+        due_at = self._service.now() + timedelta(seconds=2.0**claimed.tries)
+        self._service.control.inbox.postpone(self.name, [claimed.contact], due_at=due_at, counts=True, reason=reason)
+        tell("failed", level=logging.WARNING, contact=claimed.contact, tries=claimed.tries, reason=reason)
 
     def _postpone(self, claimed: Sequence[Claimed], reason: str, *, seconds: float) -> None:
         due_at = self._service.now() + timedelta(seconds=seconds)

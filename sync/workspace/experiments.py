@@ -72,13 +72,13 @@ def load_experiments(
     return found
 
 
-def _check_names(one: Experiment, personas: Collection[str], taken: Collection[str]) -> None:
-    where = f"experiment {one.name!r}"
-    for slug in (*one.personas, *one.holdouts):
+def _check_names(experiment: Experiment, personas: Collection[str], taken: Collection[str]) -> None:
+    where = f"experiment {experiment.name!r}"
+    for slug in (*experiment.personas, *experiment.holdouts):
         if slug not in personas:
             listed = ", ".join(personas) or "none"
             raise DefinitionError(f"there is no persona {slug!r}; personas.toml has: {listed}", where=where)
-    for group in one.groups.values():
+    for group in experiment.groups.values():
         if group in taken:
             raise DefinitionError(f"its group {group!r} has the same name as another group", where=where)
 
@@ -104,17 +104,21 @@ def _utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def experiment_toml(one: Experiment) -> str:
+def experiment_toml(experiment: Experiment) -> str:
     """Return an experiment as its part of the file."""
-    lines = [f"[experiments.{one.name}]", f"arms = {_table(one.arms)}"]
-    lines += [f"holdout = {one.holdout!r}"] if one.holdout else []
-    lines += [f"holdouts = {_table(one.holdouts)}"] if one.holdouts else []
+    lines = [f"[experiments.{experiment.name}]", f"arms = {_table(experiment.arms)}"]
+    lines += [f"holdout = {experiment.holdout!r}"] if experiment.holdout else []
+    lines += [f"holdouts = {_table(experiment.holdouts)}"] if experiment.holdouts else []
     for key in ("personas", "generic", "placebo"):
-        named = getattr(one, key)
+        named = getattr(experiment, key)
         lines += [f"{key} = [{', '.join(_quoted(slug) for slug in named)}]"] if named else []
-    lines += [f"metric = {_quoted(one.metric)}", f"mde = {one.mde!r}", f"salt = {_quoted(one.salt)}"]
-    lines += [f"begins = {one.begins.isoformat()}"]
-    lines += [f"ends = {one.ends.isoformat()}"] if one.ends else []
+    lines += [
+        f"metric = {_quoted(experiment.metric)}",
+        f"mde = {experiment.mde!r}",
+        f"salt = {_quoted(experiment.salt)}",
+    ]
+    lines += [f"begins = {experiment.begins.isoformat()}"]
+    lines += [f"ends = {experiment.ends.isoformat()}"] if experiment.ends else []
     return "\n".join(lines) + "\n"
 
 
@@ -127,16 +131,16 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def with_experiment(text: str, one: Experiment) -> str:
+def with_experiment(text: str, experiment: Experiment) -> str:
     """Return the file's *text* with one more experiment at its end.
 
     Raises:
         FixSettingsError: There is one of that name.
     """
-    if re.search(rf"^\[experiments\.{re.escape(one.name)}\]", text, flags=re.MULTILINE):
-        raise FixSettingsError(f"An experiment named {one.name!r} already exists.", fix="Choose another name.")
+    if re.search(rf"^\[experiments\.{re.escape(experiment.name)}\]", text, flags=re.MULTILINE):
+        raise FixSettingsError(f"An experiment named {experiment.name!r} already exists.", fix="Choose another name.")
     begin = text.rstrip() + "\n" if text.strip() else HEAD
-    return begin + "\n" + experiment_toml(one)
+    return begin + "\n" + experiment_toml(experiment)
 
 
 def with_end(text: str, name: str, at: datetime) -> str:

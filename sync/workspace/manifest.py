@@ -99,8 +99,8 @@ class Manifest(PluginFacts):
     @property
     def explaining(self) -> frozenset[str]:
         """Fields that only explain an assignment: reason, confidence and date."""
-        fields = (one for connector in self.connectors.values() for one in connector.fields)
-        return frozenset(one.name for one in fields if one.role in EXPLAINING)
+        fields = (field for connector in self.connectors.values() for field in connector.fields)
+        return frozenset(field.name for field in fields if field.role in EXPLAINING)
 
 
 EXPLAINING = ("confidence", "reason", "since")

@@ -207,7 +207,7 @@ HEAD = (
 
 def _as_toml(file: ProposalFile) -> str:
     parts = [HEAD.format(name=file.proposal.name), _table("[proposal]", file.proposal.model_dump(exclude_none=True))]
-    parts += [_table("[[segments]]", one.model_dump()) for one in file.segments]
+    parts += [_table("[[segments]]", segment.model_dump()) for segment in file.segments]
     return "\n".join(parts)
 
 

@@ -112,7 +112,7 @@ class Workspace:
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of all groups that we own on the platforms: of segments, arms and the global holdout."""
-        arms = [group for one in self.experiments.values() for group in one.groups.values()]
+        arms = [group for experiment in self.experiments.values() for group in experiment.groups.values()]
         held = [HOLDOUT] if self.everybody else []
         return (*(segment.name for segment in self.segments), *arms, *held)
 

@@ -46,7 +46,8 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
     path = state_dir / FOLDER / f"{name}.json"
     if path not in _files(state_dir):
         known = (
-            ", ".join(one.stem for one in _files(state_dir)) or "none yet; create one with `personasync survey design`"
+            ", ".join(file.stem for file in _files(state_dir))
+            or "none yet; create one with `personasync survey design`"
         )
         raise FixSettingsError(f"There is no typing tool {name!r}.", fix=f"Available: {known}.")
     return _read(path)
@@ -99,7 +100,7 @@ def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
 
 def _speech(file: ToolFile) -> dict[str, Spoken]:
     return {
-        question.trait: Spoken(question.item, tuple((one.value, one.label) for one in question.answers))
+        question.trait: Spoken(question.item, tuple((answer.value, answer.label) for answer in question.answers))
         for question in file.questions
     }
 
@@ -114,7 +115,7 @@ def _check_sensitive(file: ToolFile, workspace: Workspace) -> None:
 
 def _lacking(file: ToolFile, workspace: Workspace) -> str:
     traits = [q.trait for q in file.questions if q.trait not in workspace.catalogue.traits]
-    segments = [name for name in file.segments if name not in {one.name for one in workspace.segments}]
+    segments = [name for name in file.segments if name not in {segment.name for segment in workspace.segments}]
     wanted = workspace.classify.tools
     told = ["not listed in [classify] tools"] if wanted is not None and file.name not in wanted else []
     told += [f"personasync.toml lacks [traits.{traits[0]}]"] if traits else []

@@ -116,7 +116,7 @@ def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp:
     mailchimp = open_mailchimp()
     with listener() as url:
         mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
-    assert [one.url for one in mailchimp.webhooks()] == [url]
+    assert [webhook.url for webhook in mailchimp.webhooks()] == [url]
     found = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
 
     assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}

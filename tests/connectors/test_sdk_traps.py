@@ -35,7 +35,7 @@ def test_s4_a_slash_in_an_id_reaches_no_other_path(sandbox: Sandbox, open_mailch
     with pytest.raises(FixSettingsError, match="not an allowed Mailchimp request"):
         list(open_mailchimp().push([change]))
 
-    assert [one for one in sandbox.journal.entries if one.write] == []
+    assert [entry for entry in sandbox.journal.entries if entry.write] == []
 
 
 def test_s5_tags_are_written_with_arguments_in_the_sdks_own_order(
@@ -76,7 +76,7 @@ def test_s7_a_post_that_meets_a_limit_is_sent_again(sandbox: Sandbox, open_hubsp
     sandbox.journal.faults[:] = [InjectedFault(kind="status", match="/search", status=429, body=body, times=2)]
 
     assert list(hubspot.read("contacts", {"since": "0"}))
-    assert [one.status for one in sandbox.journal.entries if one.path.endswith("/search")] == [429, 429, 200]
+    assert [entry.status for entry in sandbox.journal.entries if entry.path.endswith("/search")] == [429, 429, 200]
 
 
 def test_s7_every_request_has_a_time_limit(open_hubspot: OpenHubSpot) -> None:
@@ -115,7 +115,7 @@ def test_h3_contacts_come_in_pages_and_never_all_at_once(sandbox: Sandbox, open_
     pages = open_hubspot().read("contacts", {})
 
     assert 2_000 <= next(pages).rows.num_rows < 2_150
-    assert sum(one.path.endswith(("/contacts", "/search")) for one in sandbox.journal.entries) < 22
+    assert sum(entry.path.endswith(("/contacts", "/search")) for entry in sandbox.journal.entries) < 22
 
 
 def test_h11_one_client_serves_every_call(open_hubspot: OpenHubSpot) -> None:

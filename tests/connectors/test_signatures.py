@@ -184,16 +184,16 @@ def mutation_of(dice: random.Random, message: Message) -> Message:
     return replace(message, **{what: changed})
 
 
-def means_the_same(one: Message, other: Message) -> bool:
+def means_the_same(message: Message, other: Message) -> bool:
     """Tell whether nothing was changed that a signature could show: v1 is what an unknown version means, and HMAC
     fills a short key up with zeros (RFC 2104)."""
     version = b"x-hubspot-signature-version"
-    headers = [dict(message.headers) for message in (one, other)]
+    headers = [dict(message.headers) for message in (message, other)]
     for known in headers:
         if known.get(version, b"v2") != b"v2":
             known[version] = b"v1"
     bare = [
-        replace(message, headers=(), secret=message.secret.strip().rstrip("\0").strip()) for message in (one, other)
+        replace(message, headers=(), secret=message.secret.strip().rstrip("\0").strip()) for message in (message, other)
     ]
     return headers[0] == headers[1] and bare[0] == bare[1]
 

@@ -57,7 +57,7 @@ def of_a_tool() -> str:
 
 def of_a_survey() -> str:
     sheet = AnswerSheet(tuple("abcdef"), ("q1",), np.arange(6.0)[:, None])
-    return next(one.message for one in check_survey(sheet) if one.kind == "size")
+    return next(survey_finding.message for survey_finding in check_survey(sheet) if survey_finding.kind == "size")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class Platforms:
 
     def writes(self) -> list[str]:
         """Every request that could have changed something, as the platforms saw it."""
-        return [f"{one.method} {one.path}" for one in self.sandbox.journal.entries if one.write]
+        return [f"{entry.method} {entry.path}" for entry in self.sandbox.journal.entries if entry.write]
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ def moment(request: pytest.FixtureRequest) -> Moment | None:
     """Where the test begins: it names `applied` or `ready`, or begins with nothing."""
     for name in ("applied", "ready"):
         if name in request.fixturenames:
-            found: Moment = request.getfixturevalue(f"{name}_moment")
-            return found
+            moment: Moment = request.getfixturevalue(f"{name}_moment")
+            return moment
     return None
 
 

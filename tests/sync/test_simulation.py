@@ -182,7 +182,7 @@ class Platforms(RuleBasedStateMachine):
             return row["properties"].get(change.name) or None
         member = self.people.members_by_id()[change.platform_id]
         if change.kind == "group":
-            tags = {str(one["id"]): one["name"] for one in self.people.email.segments(AUDIENCE).values()}
+            tags = {str(segment["id"]): segment["name"] for segment in self.people.email.segments(AUDIENCE).values()}
             return "member" if f"ps:{change.name}" in {tags[key] for key in map(str, member["tags"])} else None
         return str(member["merge_fields"].get(change.name) or "") or None
 

@@ -239,9 +239,9 @@ class Days:
         """What the workspace knows; the engine is opened in a fork, so that this process stays fit to be forked."""
 
         def tell() -> int:
-            told = reader.ours(self.stage.workspace)
-            links = [[*key, person] for key, person in told.links.items()]
-            print(json.dumps([links, dict(told.assigned), dict(told.copy)]))
+            ours = reader.ours(self.stage.workspace)
+            links = [[*key, person] for key, person in ours.links.items()]
+            print(json.dumps([links, dict(ours.assigned), dict(ours.copy)]))
             return 0
 
         self.stage.fork(tell)

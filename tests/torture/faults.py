@@ -95,15 +95,15 @@ def small_pages(*, jobs: bool, exports: bool = False) -> Iterator[None]:
 
 
 def _manifest(*, jobs: bool) -> Manifest:
-    found = load_manifest()
+    manifest = load_manifest()
     more = {"mailchimp": {"batches_from": 1 if jobs else 10_000}, "hubspot": {"search_per_second": 10_000, **EXPORT}}
     changed = {
-        name: found.connectors[name].model_copy(
-            update={"limits": {**found.connectors[name].limits, **SMALL[name], **more[name]}}
+        name: manifest.connectors[name].model_copy(
+            update={"limits": {**manifest.connectors[name].limits, **SMALL[name], **more[name]}}
         )
         for name in SMALL
     }
-    return found.model_copy(update={"connectors": {**found.connectors, **changed}})
+    return manifest.model_copy(update={"connectors": {**manifest.connectors, **changed}})
 
 
 def examine(stage: Stage, *, share: float, offset: int) -> Iterator[tuple[str, Verdict]]:

@@ -73,7 +73,7 @@ def _contacts(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Re
 def _members(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Record]]:
     [members] = [rows for name, rows in tables.items() if name.startswith("mailchimp.members.")]
     [tags] = [rows for name, rows in tables.items() if name.startswith("mailchimp.segments.")]
-    names = {str(one["id"]): one["name"].removeprefix("ps:") for one in tags.values()}
+    names = {str(tag["id"]): tag["name"].removeprefix("ps:") for tag in tags.values()}
     for key, row in members.items():
         if row["status"] == "archived":
             continue
@@ -84,7 +84,7 @@ def _members(tables: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[Key, Rec
 
 
 def _plain(addresses: list[str]) -> frozenset[str]:
-    return frozenset(one.strip().lower() for one in addresses if one and one.strip())
+    return frozenset(address.strip().lower() for address in addresses if address and address.strip())
 
 
 def ours(folder: Path) -> Ours:

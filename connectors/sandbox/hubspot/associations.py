@@ -39,8 +39,8 @@ def of_many(call: HubSpotCall) -> Answer:
             results.append({"from": {"id": key}, "to": to})
         else:
             message = f"No {target} is associated with {source} {key}."
-            told = batch_error("OBJECT_NOT_FOUND", message, {"fromObjectId": [key]})
-            errors.append({**told, "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"})
+            json = batch_error("OBJECT_NOT_FOUND", message, {"fromObjectId": [key]})
+            errors.append({**json, "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"})
     return envelope(call.state, results, 200, errors)
 
 

@@ -80,8 +80,8 @@ def _create_each(state: HubSpotState, entries: list[Row]) -> Answer:
             values = creatable(state, entry.get("properties", {}))
         except Refusal as refusal:
             context = {"objectWriteTraceId": [str(entry["objectWriteTraceId"])]}
-            told = batch_error(refusal.body["category"], refusal.body["message"], context)
-            errors.append({**told, "errors": refusal.body.get("errors", [])})
+            json = batch_error(refusal.body["category"], refusal.body["message"], context)
+            errors.append({**json, "errors": refusal.body.get("errors", [])})
         else:
             results.append(_traced(all_of(add_contact(state, values)), entry))
     return envelope(state, results, 201, errors)

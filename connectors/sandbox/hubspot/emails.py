@@ -95,11 +95,11 @@ def list_page(call: HubSpotCall) -> Answer:
     if not after.isdigit():
         message = f"Invalid paging cursor {after!r}"
         raise invalid_request(message)
-    found = [row for row in call.state.emails.values() if _wanted(call, row)]
-    _sort(found, call.one("sort"))
+    rows = [row for row in call.state.emails.values() if _wanted(call, row)]
+    _sort(rows, call.one("sort"))
     end = int(after) + limit
-    body: Row = {"total": len(found), "results": [_show(call, row) for row in found[int(after) : end]]}
-    if end < len(found):
+    body: Row = {"total": len(rows), "results": [_show(call, row) for row in rows[int(after) : end]]}
+    if end < len(rows):
         body["paging"] = {"next": {"after": str(end), "link": f"{call.base_url}{call.route}?after={end}"}}
     return ok(body)
 
@@ -162,12 +162,12 @@ def _in_span(call: HubSpotCall, value: str | None, moment: str) -> bool:
     return True
 
 
-def _sort(found: list[Row], wanted: str) -> None:
+def _sort(rows: list[Row], wanted: str) -> None:
     name = wanted.lstrip("-") or "createdAt"
     if name not in SORTED_BY:
         message = f"Unknown sort {wanted!r}"
         raise invalid_request(message)
     if name.endswith("At"):
-        found.sort(key=lambda row: parse_ms(row.get(name, "")) or 0, reverse=wanted.startswith("-"))
+        rows.sort(key=lambda row: parse_ms(row.get(name, "")) or 0, reverse=wanted.startswith("-"))
     else:
-        found.sort(key=lambda row: str(row[name]), reverse=wanted.startswith("-"))
+        rows.sort(key=lambda row: str(row[name]), reverse=wanted.startswith("-"))

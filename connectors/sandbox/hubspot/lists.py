@@ -75,7 +75,7 @@ def search(call: HubSpotCall) -> Answer:
         message = f"`count` must be between 1 and {MOST_FOUND}, `offset` not negative"
         raise invalid_request(message)
     kinds, ids = body.get("processingTypes"), body.get("listIds")
-    found = [
+    rows = [
         row
         for row in call.state.lists.values()
         if row["deletedAt"] is None
@@ -83,9 +83,9 @@ def search(call: HubSpotCall) -> Answer:
         and (not kinds or row["processingType"] in kinds)
         and (not ids or row["listId"] in ids)
     ]
-    page = [_found(call.state, row, body.get("additionalProperties") or ()) for row in found[offset : offset + count]]
+    page = [_found(call.state, row, body.get("additionalProperties") or ()) for row in rows[offset : offset + count]]
     end = offset + len(page)
-    return ok({"lists": page, "offset": end, "hasMore": end < len(found), "total": len(found)})
+    return ok({"lists": page, "offset": end, "hasMore": end < len(rows), "total": len(rows)})
 
 
 def rename(call: HubSpotCall) -> Answer:

@@ -165,7 +165,9 @@ def list_activity(call: MailchimpCall) -> Document:
     row, since, now = report_of(call), call.moment("since") or "", call.state.now()
     deliveries = deliveries_of(call.state, row)
     if since:
-        deliveries = [one for one in deliveries if any(since < act["timestamp"] <= now for act in one["activity"])]
+        deliveries = [
+            delivery for delivery in deliveries if any(since < act["timestamp"] <= now for act in delivery["activity"])
+        ]
     emails = [
         {
             **who(call, row, delivery),

@@ -83,8 +83,8 @@ def test_more_contacts_than_a_search_shows_that_changed_in_one_moment_are_all_re
 
     assert {row["platform_id"] for row in found} == ids
     assert len(sandbox.journal.entries) - first <= 6  # the rows of one page may come twice
-    searches = [one for one in sandbox.journal.entries if one.path.endswith("/search")]
-    assert {one.status for one in searches} == {200}
+    searches = [entry for entry in sandbox.journal.entries if entry.path.endswith("/search")]
+    assert {search.status for search in searches} == {200}
 
 
 def test_the_real_cap_of_ten_thousand_is_crossed(sandbox: Sandbox, open_hubspot: Open) -> None:

@@ -172,9 +172,9 @@ def test_a_person_behind_two_addresses_is_one_record(sandbox: Sandbox, hubspot: 
     """Trap H10: the secondary address leads to the same record, and both stand in its row."""
     contact = add(sandbox, "ada@people.test", hs_additional_emails="ada@work.test")
 
-    found = [row for page in hubspot.read("contacts", {}) for row in page.rows.to_pylist()]
+    rows = [row for page in hubspot.read("contacts", {}) for row in page.rows.to_pylist()]
 
-    assert [(row["platform_id"], row["additional_emails"]) for row in found] == [(contact, ["ada@work.test"])]
+    assert [(row["platform_id"], row["additional_emails"]) for row in rows] == [(contact, ["ada@work.test"])]
 
 
 def test_no_operation_can_delete_archive_merge_subscribe_or_send() -> None:
@@ -197,7 +197,7 @@ def test_what_is_wrong_with_the_token_is_found(sandbox: Sandbox, open_hubspot: O
 
     assert [(finding.check, finding.state) for finding in wrong] == [("credentials", "fail")]
     assert {finding.state for finding in fine} == {"ok"}
-    assert [one.path for one in sandbox.journal.entries if one.write] == []
+    assert [entry.path for entry in sandbox.journal.entries if entry.write] == []
 
 
 def test_the_end_of_the_numbered_api_is_announced(open_hubspot: Open) -> None:
@@ -216,7 +216,7 @@ def test_limits_are_kept_without_a_refusal(sandbox: Sandbox, open_hubspot: Open)
     hubspot = open_hubspot(limits={"burst_seconds": 1, "search_page": 100})
     list(hubspot.read("contacts", {"since": "0"}))
 
-    assert 429 not in {one.status for one in sandbox.journal.entries}
+    assert 429 not in {entry.status for entry in sandbox.journal.entries}
     assert CONTACTS.startswith("/crm")
 
 

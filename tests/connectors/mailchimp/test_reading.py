@@ -230,7 +230,7 @@ def test_late_activity_is_found_and_unchanged_totals_cost_nothing(sandbox: Sandb
     assert {"open", "click", "bounce", "unsubscribe"} <= {row["kind"] for row in rows(iter(later), "engagements")}
     assert sum(page.rows.num_rows for page in nothing) == 0
     assert mailchimp.traffic.requests["GET reports/email-activity"] == before["GET reports/email-activity"]
-    assert 504 not in {one.status for one in sandbox.journal.entries}
+    assert 504 not in {entry.status for entry in sandbox.journal.entries}
 
 
 @pytest.mark.parametrize("status", [403, 429])
@@ -243,7 +243,7 @@ def test_an_error_without_a_body_is_no_data(
     sandbox.journal.faults[:] = [InjectedFault(kind="empty", status=status, times=2)]
 
     assert contacts(mailchimp)[0] == []
-    assert [one.status for one in sandbox.journal.entries][:3] == [status, status, 200]
+    assert [entry.status for entry in sandbox.journal.entries][:3] == [status, status, 200]
 
 
 def test_an_address_that_holds_the_word_server_stays_as_it_is(sandbox: Sandbox, open_mailchimp: Open) -> None:
@@ -251,7 +251,7 @@ def test_an_address_that_holds_the_word_server_stays_as_it_is(sandbox: Sandbox, 
     with pytest.raises(FixSettingsError, match="no audience 'serverlist'"):
         list(open_mailchimp(audience="serverlist").read("contacts", {}))
 
-    assert any("/lists/serverlist/" in one.path for one in sandbox.journal.entries)
+    assert any("/lists/serverlist/" in entry.path for entry in sandbox.journal.entries)
 
 
 def test_a_refused_connection_is_told_as_one(open_mailchimp: Open) -> None:
@@ -277,7 +277,7 @@ def test_wrong_settings_are_told(sandbox: Sandbox, open_mailchimp: Open) -> None
 
     assert wrong == {"credentials": "ok", "audience": "fail"}
     assert fine == {"credentials": "ok", "audience": "ok", "merge fields": "ok"}
-    assert [one for one in sandbox.journal.entries if one.write] == []
+    assert [entry for entry in sandbox.journal.entries if entry.write] == []
 
 
 def test_recorded_answers_are_understood(shared: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_requests_are_those_that_were_told_before(
     writer.traffic.requests.clear()
     outcomes = pushed(writer, *changes)
     assert writer.read_back_sample(changes)
-    seen = [one for one in sandbox.journal.entries if one.number >= first]
+    seen = [entry for entry in sandbox.journal.entries if entry.number >= first]
     sent = {name: count for name, count in writer.traffic.requests.items() if name in wanted}
 
     assert Counter(outcome.state for outcome in outcomes) == {"applied": 1240}
@@ -147,7 +147,7 @@ def test_a_full_audience_and_a_long_tag_are_told_before_anything_is_made(
     with pytest.raises(FixSettingsError, match="29 of 30 merge fields: no room for PERSONA, PS_HEAD"):
         open_mailchimp().missing(FIELDS, [])
 
-    assert [one for one in sandbox.journal.entries if one.write] == []
+    assert [entry for entry in sandbox.journal.entries if entry.write] == []
 
 
 def test_fields_beyond_the_first_ten_are_known(state: MailchimpState, mailchimp: Mailchimp) -> None:
@@ -181,7 +181,7 @@ def test_a_tag_that_exists_is_never_emptied_and_others_stay(
     assert names == {"vip", "ps:champions"}
     found = [row["platform_id"] for page in again.read("memberships", {}) for row in page.rows.to_pylist()]
     assert found == [ada["platform_id"]]
-    assert "PATCH" not in {one.method for one in sandbox.journal.entries if "segments" in one.path}
+    assert "PATCH" not in {entry.method for entry in sandbox.journal.entries if "segments" in entry.path}
 
 
 def test_a_result_file_whose_time_is_up_is_asked_for_again(

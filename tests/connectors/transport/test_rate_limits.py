@@ -33,7 +33,7 @@ def test_no_window_of_the_platform_ever_holds_more_than_it_allows(
     way: float, variations: list[float], allowed: int, share: float
 ) -> None:
     """Whatever part of the way a request takes there and back, as long as ways vary by no more than a quarter."""
-    assert held(RateWindow, [way * one for one in variations], allowed, share)
+    assert held(RateWindow, [way * variation for variation in variations], allowed, share)
 
 
 @given(st.lists(st.floats(0, 3), min_size=5, max_size=80), st.integers(1, 10), st.floats(0, 1))

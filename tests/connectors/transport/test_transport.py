@@ -215,8 +215,8 @@ def test_an_error_is_raised_at_its_place() -> None:
             raise ValueError(number)
         return number
 
-    found = in_order(answer, range(5), workers=2)
+    results = in_order(answer, range(5), workers=2)
 
-    assert [next(found), next(found)] == [0, 1]
+    assert [next(results), next(results)] == [0, 1]
     with pytest.raises(ValueError, match="2"):
-        next(found)
+        next(results)

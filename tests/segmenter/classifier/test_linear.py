@@ -142,13 +142,13 @@ def test_whatever_is_known_all_three_forms_say_the_same(
     told = with_reasons(scored(ibis.memtable(table), model, "m_"), model, "m_").to_pyarrow().to_pylist()
 
     for place, (person, row) in enumerate(zip(people, told, strict=True)):
-        one = score_one(model, person)
-        assert one.segment == row["m_segment"] == model.labels[rows.best[place]]
-        assert one.runner_up == row["m_runner_up"] == model.labels[rows.second[place]]
-        assert one.known == row["m_known"] == rows.known[place]
-        assert one.probabilities == pytest.approx(rows.probabilities[place], abs=1e-12)
-        assert one.probabilities == pytest.approx([row[f"m_p{i}"] for i in range(len(weights))], abs=1e-12)
-        assert reasons_one(model, person, one) == row["m_reasons"]
+        score = score_one(model, person)
+        assert score.segment == row["m_segment"] == model.labels[rows.best[place]]
+        assert score.runner_up == row["m_runner_up"] == model.labels[rows.second[place]]
+        assert score.known == row["m_known"] == rows.known[place]
+        assert score.probabilities == pytest.approx(rows.probabilities[place], abs=1e-12)
+        assert score.probabilities == pytest.approx([row[f"m_p{i}"] for i in range(len(weights))], abs=1e-12)
+        assert reasons_one(model, person, score) == row["m_reasons"]
 
 
 @examples(12)

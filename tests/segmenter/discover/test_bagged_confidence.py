@@ -46,10 +46,10 @@ def test_the_farther_apart_segments_are_the_surer_is_everybody() -> None:
         model = by_centres(items, labels, ("a", "b", "c"), found.temperature)
         assert model is not None
         assert model.tells_probabilities
-        told = score_rows(model, items.values)
-        assert (told.best == labels).mean() > 0.99  # the temperature moves nobody
+        model_scores = score_rows(model, items.values)
+        assert (model_scores.best == labels).mean() > 0.99  # the temperature moves nobody
         assert found.error < 0.05
-        sure.append(told.probabilities.max(axis=1).mean())
+        sure.append(model_scores.probabilities.max(axis=1).mean())
 
     assert sure == sorted(sure)
     assert sure[0] < 0.95 < sure[-1]
@@ -94,5 +94,5 @@ def test_confidence_is_how_often_segments_of_other_people_agree() -> None:
 
 def _called(told: Any, labels: Any) -> Any:
     """The segment of *labels* that each of *told* shares most people with."""
-    table = overlap_of_labels([str(one) for one in told], [str(one) for one in labels])
+    table = overlap_of_labels([str(one) for one in told], [str(label) for label in labels])
     return np.array([int(table.columns[int(row.argmax())] or 0) for row in table.counts])

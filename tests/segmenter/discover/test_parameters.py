@@ -42,20 +42,20 @@ def planted(rng: Generator) -> Items:
 @pytest.mark.proof
 def test_each_wish_of_discover_matters() -> None:
     base = planted(default_rng(1))
-    found = propose(base, QUICK, default_rng(2))
+    proposal = propose(base, QUICK, default_rng(2))
 
     def told(**other: Any) -> Any:
         return propose(base, replace(QUICK, **other), default_rng(2))
 
-    assert found.k == 3
+    assert proposal.k == 3
     assert max(told(most=2).tried) == 2  # most
     assert told(method="lca").classes is not None  # method
-    assert found.classes is None
-    assert told(report=Effort(5, 3)).tried[3].stability != found.tried[3].stability  # report
-    assert told(test=Effort(4, 2)).test.agreement != found.test.agreement  # test
+    assert proposal.classes is None
+    assert told(report=Effort(5, 3)).tried[3].stability != proposal.tried[3].stability  # report
+    assert told(test=Effort(4, 2)).test.agreement != proposal.test.agreement  # test
     assert told(rows=150, method="lca").labels.shape == (150,)  # rows
     assert replace(QUICK, rows_of_numbers=70).tested(replace(base, kind="metric")) == 70  # rows_of_numbers
-    assert propose(base, QUICK, default_rng(3)).test.agreement != found.test.agreement  # the generator
+    assert propose(base, QUICK, default_rng(3)).test.agreement != proposal.test.agreement  # the generator
 
 
 def solution(k: int = 3, **other: Any) -> Solution:
@@ -99,17 +99,17 @@ def test_the_folds_and_the_length_of_a_typing_tool_matter() -> None:
     base, rng = planted(default_rng(1)).values, default_rng
     labels = given((base[:, :3].sum(axis=1) > 1).astype(np.int64))
 
-    found = hit_rates(base, labels, rng(1), most=3)
+    curve = hit_rates(base, labels, rng(1), most=3)
 
-    assert found.sizes == (1, 2, 3)  # most
+    assert curve.sizes == (1, 2, 3)  # most
     assert len(hit_rates(base, labels, rng(1), most=2, outer=3).paths) == 3  # outer
-    assert len(found.paths) == 5
+    assert len(curve.paths) == 5
     assert hit_rates(base, labels, rng(2), most=3).held_out["lda", 1].rows.tolist() != (
-        found.held_out["lda", 1].rows.tolist()
+        curve.held_out["lda", 1].rows.tolist()
     )  # the generator
-    assert found.enough(least=1, tolerance=1.0) == 1  # tolerance, least, most
-    assert found.enough(least=2, tolerance=1.0) == 2
-    assert found.enough(least=1, most=2, tolerance=0.0) <= 2
+    assert curve.enough(least=1, tolerance=1.0) == 1  # tolerance, least, most
+    assert curve.enough(least=2, tolerance=1.0) == 2
+    assert curve.enough(least=1, most=2, tolerance=0.0) <= 2
 
 
 def test_everything_that_was_known_before_matters_for_structural_drift() -> None:

@@ -135,7 +135,7 @@ def test_descriptors_of_segments_are_tested_as_scipy_does() -> None:
     labels = np.asarray(people["income"] // 7, dtype=np.int64)
     schooling, age = [str(one) for one in people["educ"]], people["age"].to_numpy(float)
 
-    told = {one.name: one for one in descriptors({"schooling": schooling, "age": age}, labels, 4)}
+    told = {descriptor.name: descriptor for descriptor in descriptors({"schooling": schooling, "age": age}, labels, 4)}
 
     counts = pd.crosstab(labels, people["educ"])
     expected = (
@@ -153,14 +153,14 @@ BIC = {1: 16772.5, 2: 15389.14, 3: 14877.80, 4: 14564.44, 5: 14451.94, 6: 14429.
 
 @pytest.mark.parametrize("k", [1, 2, 3, *(pytest.param(k, marks=pytest.mark.proof) for k in (4, 5, 6, 7, 8))])
 def test_latent_classes_are_as_likely_as_the_book_says(perceptions: Items, k: int) -> None:
-    found = latent_classes(perceptions, k, starts=5 if k < 4 else 20, rng=default_rng(20))
+    classes = latent_classes(perceptions, k, starts=5 if k < 4 else 20, rng=default_rng(20))
 
-    assert found.log_likelihood >= BOOK[k] - 0.05
-    assert found.bic == pytest.approx(BIC[k], abs=0.6)
+    assert classes.log_likelihood >= BOOK[k] - 0.05
+    assert classes.bic == pytest.approx(BIC[k], abs=0.6)
     if k == 4:
-        assert found.entropy == pytest.approx(0.863, abs=0.002)
-        assert sorted(found.mean_posteriors()) == pytest.approx([0.914, 0.923, 0.931, 0.939], abs=0.002)
-        assert found.icl == pytest.approx(14831.65, abs=8)
+        assert classes.entropy == pytest.approx(0.863, abs=0.002)
+        assert sorted(classes.mean_posteriors()) == pytest.approx([0.914, 0.923, 0.931, 0.939], abs=0.002)
+        assert classes.icl == pytest.approx(14831.65, abs=8)
 
 
 POLCA = [
@@ -179,11 +179,11 @@ def test_latent_classes_agree_with_the_published_ones(shared: Path, name: str, k
     items = ["LIEEXAM", "LIEPAPER", "FRAUD", "COPYEXAM"] if name == "cheating" else None
     base = survey_items(columns(shared / f"data/polca/{name}.csv", items), most=4)
 
-    found = latent_classes(base, k, starts=30, rng=default_rng(7))
+    classes = latent_classes(base, k, starts=30, rng=default_rng(7))
 
     # published with three or four decimals
-    assert found.log_likelihood == pytest.approx(published, abs=0.0015)
-    assert found.log_likelihood >= published - 0.001
+    assert classes.log_likelihood == pytest.approx(published, abs=0.0015)
+    assert classes.log_likelihood >= published - 0.001
 
 
 @pytest.mark.proof
@@ -199,15 +199,16 @@ def test_one_start_alone_may_end_in_a_worse_optimum(shared: Path) -> None:
 def test_planted_segments_are_found_again() -> None:
     base, truth = planted(default_rng(11))
 
-    found = propose(
+    proposal = propose(
         base, SearchOptions(most=5, report=Effort(20, 4), test=Effort(8, 3), class_starts=3), default_rng(12)
     )
 
-    assert found.k == 4
-    assert len(found.segments) == 4
-    assert rand_index(found.labels, truth) > 0.7
+    assert proposal.k == 4
+    assert len(proposal.segments) == 4
+    assert rand_index(proposal.labels, truth) > 0.7
     assert all(
-        {m.item for m in s.markers if m.up} in [set("abc"), set("def"), set("ghi"), set("jkl")] for s in found.segments
+        {m.item for m in s.markers if m.up} in [set("abc"), set("def"), set("ghi"), set("jkl")]
+        for s in proposal.segments
     )
 
 
@@ -237,12 +238,12 @@ def test_noise_is_refused_in_ninety_five_of_a_hundred_tries(noise: Any) -> None:
 def test_yes_sayers_are_flagged_and_nothing_is_left_of_them_once_centred() -> None:
     base = yes_sayers(default_rng(3))
 
-    found = propose(base, QUICK, default_rng(4))
+    proposal = propose(base, QUICK, default_rng(4))
 
-    assert found.light == "amber"
-    assert any(segment.style for segment in found.segments)
-    assert "nothing is left" in found.notes[0]
-    assert found.test.p == pytest.approx(0.05)
+    assert proposal.light == "amber"
+    assert any(segment.style for segment in proposal.segments)
+    assert "nothing is left" in proposal.notes[0]
+    assert proposal.test.p == pytest.approx(0.05)
     assert max(null_test(centred_items(base), (2, 3), shuffled, Effort(8, 3), default_rng(5), copies=3).agreement) < 0.3
 
 
@@ -370,6 +371,6 @@ def test_answers_that_are_missing_count_as_not_asked() -> None:
     base, truth = planted(rng)
     holes = Items("binary", base.names, np.where(rng.random(base.values.shape) < 0.1, np.nan, base.values))
 
-    found = latent_classes(holes, 4, starts=5, rng=rng)
+    classes = latent_classes(holes, 4, starts=5, rng=rng)
 
-    assert rand_index(found.labels, truth) > 0.6
+    assert rand_index(classes.labels, truth) > 0.6

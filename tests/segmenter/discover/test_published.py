@@ -99,7 +99,7 @@ def test_no_segments_of_the_irises_are_tighter(k: int) -> None:
 
 @pytest.mark.proof
 def test_medians_and_parents_of_stability_are_those_of_the_table(found: Mapping[int, Solution]) -> None:
-    medians = {k: one.stability.median for k, one in found.items()}
+    medians = {k: solution.stability.median for k, solution in found.items()}
 
     assert medians == pytest.approx(MEDIAN, abs=0.05)
     for k, published in ACROSS.items():

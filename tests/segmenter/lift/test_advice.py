@@ -63,10 +63,10 @@ def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
         compare_arms(strata, LiftQuestion(metric, "own", HOLDOUT, 0.01))
         for metric in ("clicked", "unsubscribed", "complained")
     ]
-    told = corrected_for_multiplicity(found, primary="clicked")
+    comparisons = corrected_for_multiplicity(found, primary="clicked")
 
-    assert [one.everyone.verdict for one in told] == ["more"] * 3
-    assert advise_on_campaigns([MeasuredCampaign("May", told)], [], {}).stop == ()
+    assert [comparison.everyone.verdict for comparison in comparisons] == ["more"] * 3
+    assert advise_on_campaigns([MeasuredCampaign("May", comparisons)], [], {}).stop == ()
 
 
 def test_the_newer_finding_about_one_arm_counts() -> None:
@@ -112,12 +112,12 @@ def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_
 
 def test_clicks_speak_for_no_arm_against_people_who_got_no_mail() -> None:
     strata = [stratum("Rita", "own", 4000, clicked=400), stratum("Rita", HOLDOUT, 4000)]
-    told = corrected_for_multiplicity(
+    comparisons = corrected_for_multiplicity(
         [compare_arms(strata, LiftQuestion("clicked", "own", HOLDOUT, 0.01))], primary="clicked"
     )
 
-    assert told[0].everyone.verdict == "more"
-    assert advise_on_campaigns([MeasuredCampaign("May", told)], [], {}).go_on == ()
+    assert comparisons[0].everyone.verdict == "more"
+    assert advise_on_campaigns([MeasuredCampaign("May", comparisons)], [], {}).go_on == ()
 
 
 def test_every_sentence_names_the_comparison_and_its_people() -> None:

@@ -55,17 +55,17 @@ def test_p_is_what_scipy_and_statsmodels_compute(n: int, m: int, x: int, y: int)
 
 
 def test_everybodys_difference_is_that_of_the_personas_by_their_share() -> None:
-    found = compare_arms(BOTH, CLICKED)
+    comparison = compare_arms(BOTH, CLICKED)
     parts = [newcombe(Responses(4000, 480), Responses(4000, 320)), newcombe(Responses(1000, 205), Responses(1000, 200))]
     low = sqrt((0.8 * (0.04 - parts[0].low)) ** 2 + (0.2 * (0.005 - parts[1].low)) ** 2)
 
-    assert found.everyone.difference == pytest.approx(0.8 * 0.04 + 0.2 * 0.005)
-    assert found.everyone.interval.low == pytest.approx(0.033 - low)
+    assert comparison.everyone.difference == pytest.approx(0.8 * 0.04 + 0.2 * 0.005)
+    assert comparison.everyone.interval.low == pytest.approx(0.033 - low)
 
 
 def test_personas_in_unequal_arms_are_compared_fairly() -> None:
     # nobody reacts to the arm; Rita clicks more and is mostly in the new one: pooled rates would call that a lift
-    found = compare_arms(
+    comparison = compare_arms(
         [
             stratum("Bo", "new", 100, 10),
             stratum("Bo", "old", 900, 90),
@@ -75,8 +75,8 @@ def test_personas_in_unequal_arms_are_compared_fairly() -> None:
         CLICKED,
     )
 
-    assert found.everyone.treated.rate - found.everyone.control.rate == pytest.approx(0.16)
-    assert found.everyone.difference == pytest.approx(0.0)
+    assert comparison.everyone.treated.rate - comparison.everyone.control.rate == pytest.approx(0.16)
+    assert comparison.everyone.difference == pytest.approx(0.0)
 
 
 def test_what_stands_is_said_and_what_does_not_is_not() -> None:
@@ -153,22 +153,22 @@ def test_of_many_metrics_without_an_effect_a_lucky_one_does_not_stand() -> None:
     lucky = [stratum("Bo", "new", 1000, 130, 20), stratum("Bo", "old", 1000, 100, 20)]
     dull = [stratum(f"P{n}", arm, 1000, 100, 20) for n in range(8) for arm in ("new", "old")]
     asked = [CLICKED, replace(CLICKED, metric="ordered")]
-    found = corrected_for_multiplicity([compare_arms([*lucky, *dull], one) for one in asked], primary="ordered")
+    comparisons = corrected_for_multiplicity([compare_arms([*lucky, *dull], one) for one in asked], primary="ordered")
 
-    assert found[0].personas[0].p < 0.05
-    assert not found[0].personas[0].stands
-    assert found[1].question.metric == "ordered"
+    assert comparisons[0].personas[0].p < 0.05
+    assert not comparisons[0].personas[0].stands
+    assert comparisons[1].question.metric == "ordered"
 
 
 @pytest.mark.parametrize(("primary", "stands"), [("clicked", True), ("ordered", False)])
 def test_the_metric_that_was_named_before_needs_no_correction(primary: str, stands: bool) -> None:  # noqa: FBT001 - a table
     weak = [stratum("Bo", "new", 4000, 440), stratum("Bo", "old", 4000, 385)]
     asked = [replace(CLICKED, metric=metric) for metric in ("clicked", "ordered", "opened", "unsubscribed")]
-    found = corrected_for_multiplicity([compare_arms(weak, one) for one in asked], primary=primary)
+    comparisons = corrected_for_multiplicity([compare_arms(weak, one) for one in asked], primary=primary)
 
-    assert 0.02 < found[0].everyone.p < 0.05
-    assert found[0].everyone.stands is stands
-    assert found[0].everyone.persona == EVERYONE
+    assert 0.02 < comparisons[0].everyone.p < 0.05
+    assert comparisons[0].everyone.stands is stands
+    assert comparisons[0].everyone.persona == EVERYONE
 
 
 def test_each_of_several_arms_stands_or_falls_by_itself() -> None:
@@ -301,7 +301,7 @@ def test_outcomes_count_by_intention_to_treat_and_amounts_of_one_currency() -> N
         window = OutcomeWindow(SENT + timedelta(days=20), order_days, "USD")
         mails = CAMPAIGN.select("connection", "campaign_id")
         found = outcomes(population, mails=mails, engagements=did, orders=table, links=links, window=window)
-        return {one.arm: one for one in strata(found.to_pyarrow().to_pylist())}
+        return {stratum.arm: stratum for stratum in strata(found.to_pyarrow().to_pylist())}
 
     week, ever = counted(7), counted(None)
     assert (week["new"].people, week["new"].counts["clicked"], week["new"].counts["ordered"]) == (2, 1, 2)

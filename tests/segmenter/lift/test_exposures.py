@@ -26,9 +26,9 @@ def test_wilson_is_what_scipy_computes(counts: tuple[int, int], level: float) ->
     people, converted = counts
     expected = binomtest(converted, people).proportion_ci(confidence_level=level, method="wilson")
 
-    found = wilson(Responses(people, converted), level=level)
+    interval = wilson(Responses(people, converted), level=level)
 
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,9 @@ def test_wilson_is_what_scipy_computes(counts: tuple[int, int], level: float) ->
 def test_newcombe_is_what_newcombe_published(
     one: tuple[int, int], two: tuple[int, int], low: float, high: float
 ) -> None:
-    found = newcombe(Responses(one[1], one[0]), Responses(two[1], two[0]))
+    interval = newcombe(Responses(one[1], one[0]), Responses(two[1], two[0]))
 
-    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
+    assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
 
 
 def test_nobody_asked_means_nothing_known() -> None:

@@ -15,8 +15,8 @@ def mail(name: str, hours: float, **reached: int) -> SentMail:
 
 
 def compared(mails: list[SentMail], *, in_fields: bool = False) -> list[dict[str, str]]:
-    found = mailings(mails, DEALT, in_fields=in_fields)
-    return [{arm: one.name for arm, one in mailing.mails.items()} for mailing in found.compared]
+    comparable_mailings = mailings(mails, DEALT, in_fields=in_fields)
+    return [{arm: mail.name for arm, mail in mailing.mails.items()} for mailing in comparable_mailings.compared]
 
 
 def test_each_arms_own_mails_of_a_day_are_compared() -> None:
@@ -26,10 +26,12 @@ def test_each_arms_own_mails_of_a_day_are_compared() -> None:
 
 
 def test_a_second_mail_of_one_arm_is_compared_with_nothing() -> None:
-    found = mailings([mail("a1", 1, old=900), mail("b1", 2, new=905), mail("a2", 3, old=890)], DEALT, in_fields=False)
+    comparable_mailings = mailings(
+        [mail("a1", 1, old=900), mail("b1", 2, new=905), mail("a2", 3, old=890)], DEALT, in_fields=False
+    )
 
-    assert [one.name for one in found.compared] == ["a1 / b1"]
-    assert [one.name for one in found.alone] == ["a2"]
+    assert [one.name for one in comparable_mailings.compared] == ["a1 / b1"]
+    assert [one.name for one in comparable_mailings.alone] == ["a2"]
 
 
 def test_mails_of_different_days_are_not_compared() -> None:
@@ -50,14 +52,14 @@ def test_a_trial_run_to_a_few_is_no_mail_to_an_arm() -> None:
 
 
 def test_what_reached_less_of_one_arm_compares_nothing() -> None:
-    found = mailings([mail("a1", 1, old=900), mail("b1", 2, new=700)], DEALT, in_fields=False)
+    comparable_mailings = mailings([mail("a1", 1, old=900), mail("b1", 2, new=700)], DEALT, in_fields=False)
 
-    assert ([one.name for one in found.unlike], found.compared) == (["a1 / b1"], ())
+    assert ([one.name for one in comparable_mailings.unlike], comparable_mailings.compared) == (["a1 / b1"], ())
 
 
 def test_who_was_dealt_in_later_is_not_missed() -> None:
     later = {"old": [(BEGIN, 500), (BEGIN + timedelta(days=9), 4000)], "new": [(BEGIN, 500)]}
-    found = mailings([mail("a1", 1, old=450), mail("b1", 2, new=455)], later, in_fields=False)
+    comparable_mailings = mailings([mail("a1", 1, old=450), mail("b1", 2, new=455)], later, in_fields=False)
 
-    assert len(found.compared) == 1
+    assert len(comparable_mailings.compared) == 1
     assert mailings([], {}, in_fields=True).compared == ()

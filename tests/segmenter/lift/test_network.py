@@ -60,8 +60,8 @@ def test_offers_that_share_a_third_one_are_compared_through_it_and_the_variances
     steps = [direct[0].contrast("a", "b"), direct[1].contrast("b", "c")]
     through = network.contrast("a", "c")
 
-    assert through.difference == pytest.approx(sum(one.difference for one in steps))
-    assert through.variance == pytest.approx(sum(one.variance for one in steps))  # Bucher et al. 1997
+    assert through.difference == pytest.approx(sum(step.difference for step in steps))
+    assert through.variance == pytest.approx(sum(step.variance for step in steps))  # Bucher et al. 1997
     assert network.contrast("a", "b").variance == pytest.approx(steps[0].variance)
 
 
@@ -72,7 +72,7 @@ def test_what_shares_nothing_is_in_networks_of_its_own_and_an_offer_alone_in_non
         both("three", ("e", 5, 50)),
     ]
 
-    assert [one.offers for one in networks(trials)] == [("c", "d"), ("a", "b")]
+    assert [network.offers for network in networks(trials)] == [("c", "d"), ("a", "b")]
     assert networks([]) == []
 
 
@@ -80,7 +80,10 @@ def test_mailings_of_one_experiment_that_share_no_arm_do_not_connect_its_arms() 
     states = {"a": (1, 0), "b": (1, 0), "c": (0, 1), "d": (0, 1)}
     patterns = [Pattern(arm, tuple(s * (1 + k) for s in state), 40) for arm, state in states.items() for k in (0, 1)]
 
-    assert sorted(one.offers for one in networks([Trial("x", "Bo", tuple(patterns))])) == [("a", "b"), ("c", "d")]
+    assert sorted(network.offers for network in networks([Trial("x", "Bo", tuple(patterns))])) == [
+        ("a", "b"),
+        ("c", "d"),
+    ]
 
 
 def test_people_who_get_several_mailings_count_once_each_and_depend_on_themselves() -> None:
@@ -109,8 +112,8 @@ def test_the_variance_over_mailings_is_what_simulated_people_show() -> None:
             own = np.minimum(1.0, chance.gamma(0.5, 0.2, size=300))  # some answer often, most never
             states = 1 + (chance.random((300, 3)) < own[:, None])
             states *= chance.random((300, 3)) < [0.9, 0.6, 0.8]
-            for one in states.tolist():
-                patterns[arm, tuple(one)] = patterns.get((arm, tuple(one)), 0) + 1
+            for state in states.tolist():
+                patterns[arm, tuple(state)] = patterns.get((arm, tuple(state)), 0) + 1
         rows = tuple(Pattern(arm, states, n) for (arm, states), n in patterns.items())
         found = networks([Trial("x", "Bo", rows)])[0].contrast("a", "b")
         differences.append(found.difference)

@@ -66,7 +66,7 @@ def test_offers_through_a_shared_one_say_so() -> None:
     (apart,) = best_offers([two, trial("May", "Bo", {"a": Responses(5000, 600), "c": Responses(5000, 300)})])
 
     assert (bo.best.offer, bo.rival, bo.direct, bo.supported) == ("a", "b", True, True)
-    assert [one.name for one in bo.trials] == ["May"]
+    assert [trial.name for trial in bo.trials] == ["May"]
     assert (apart.rival, apart.direct) == ("b", False)
     assert "never side by side but through offers that these share" in offer_sentence(apart)
 
@@ -88,7 +88,7 @@ def test_few_answers_and_offers_that_reached_nobody_say_nothing() -> None:
     few = trial("May", "Bo", {"sale": Responses(400, 9), "gift": Responses(400, 0)})
     nobody = trial("May", "Rita", {"sale": Responses(10, 1), "gift": Responses(0, 0)})
 
-    assert [(one.persona, one.p) for one in best_offers([few, nobody])] == [("Bo", 1.0)]
+    assert [(best.persona, best.p) for best in best_offers([few, nobody])] == [("Bo", 1.0)]
     assert best_offers([]) == []
 
 

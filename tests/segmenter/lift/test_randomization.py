@@ -18,12 +18,12 @@ BEGINS = datetime(2026, 11, 1, tzinfo=UTC)
 SPRING = Experiment("spring", "a salt", {"old": 0.5, "new": 0.5}, BEGINS, holdout=0.1)
 
 
-def allocated(one: Experiment, people: list[tuple[str, str | None]]) -> dict[str, str]:
+def allocated(experiment: Experiment, people: list[tuple[str, str | None]]) -> dict[str, str]:
     table = ibis.memtable(
         [{"person_id": person, "persona": persona} for person, persona in people],
         schema={"person_id": "string", "persona": "string"},
     )
-    return {row["person_id"]: row["arm"] for row in with_arms(table, one).to_pyarrow().to_pylist()}
+    return {row["person_id"]: row["arm"] for row in with_arms(table, experiment).to_pyarrow().to_pylist()}
 
 
 def test_python_and_the_engine_deal_everybody_alike() -> None:

@@ -156,16 +156,21 @@ def test_small_changes_add_up() -> None:
 
 def test_segments_are_judged_together_and_strangers_left_out() -> None:
     before = {"a": ResponseCount(1000, 100), "b": ResponseCount(1000, 100)}
-    found = responses(before, {"a": ResponseCount(1000, 60), "b": ResponseCount(1000, 101), "c": ResponseCount(10, 1)})
+    response_drifts = responses(
+        before, {"a": ResponseCount(1000, 60), "b": ResponseCount(1000, 101), "c": ResponseCount(10, 1)}
+    )
 
-    assert [(one.segment, one.stands) for one in found] == [("a", True), ("b", False)]
+    assert [(response_drift.segment, response_drift.stands) for response_drift in response_drifts] == [
+        ("a", True),
+        ("b", False),
+    ]
 
 
 def test_what_mailing_adds_is_compared_with_all_before_by_their_precision() -> None:
     spring = {"a": Estimate(0.10, 1e-4), "b": Estimate(0.02, 1e-4), "gone": Estimate(0.5, 1e-4)}
     summer = {"a": Estimate(0.07, 2e-4), "b": Estimate(0.02, 1e-4)}
     autumn = {"a": Estimate(0.01, 1e-4), "b": Estimate(0.03, 1e-4), "new": Estimate(0.2, 1e-4), "c": Estimate(0.1, 0.0)}
-    found = {one.segment: one for one in lifts_moved([spring, summer], autumn)}
+    found = {moved.segment: moved for moved in lifts_moved([spring, summer], autumn)}
 
     precision = 1 / 1e-4 + 1 / 2e-4
     assert set(found) == {"a", "b"}

@@ -59,7 +59,7 @@ def test_every_group_of_several_is_told_from_the_others_and_tiny_ones_are_not_ju
 
     found = separations(columns, groups, np.random.default_rng(1))
 
-    assert [one.group for one in found] == ["no", "third", "yes"]
+    assert [separation.group for separation in found] == ["no", "third", "yes"]
 
 
 def test_offer_rates_count_shares_of_groups_and_ignore_tiny_ones() -> None:

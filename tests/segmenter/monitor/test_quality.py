@@ -70,7 +70,7 @@ def test_values_that_cannot_be_are_counted_apart_from_those_that_are_missing() -
         TraitQuality("renewal", 5, 3, 1),
         TraitQuality("city", 5, 4, 0),
     ]
-    assert [one.light for one in found] == ["red", "amber", "amber", "green"]
+    assert [trait_quality.light for trait_quality in found] == ["red", "amber", "amber", "green"]
     assert TraitQuality("any", 0, 0, 0).share_missing == 0.0
     assert TraitQuality("any", 5, 5, 0).light == "amber"
     assert worst(["green", "red", "amber"]) == "red"
@@ -81,14 +81,14 @@ def test_moments_before_1900_and_ahead_of_now_are_told_with_an_example() -> None
     times = [datetime(1, 1, 1, tzinfo=UTC), NOW, NOW + timedelta(hours=5), NOW + timedelta(days=400)]
     rows = orders(*({"at": at} for at in times))
 
-    found = moment_faults("orders", row_of(moment_figures(rows, "at", NOW)))
+    data_faults = moment_faults("orders", row_of(moment_figures(rows, "at", NOW)))
 
-    assert [(fault.rows, fault.what) for fault in found] == [
+    assert [(fault.rows, fault.what) for fault in data_faults] == [
         (1, "1 rows have dates before 1900"),
         (1, "1 rows have future dates"),
     ]
-    assert found[0].example.startswith("0001-01-01")
-    assert found[1].example.startswith("2027-12-29")
+    assert data_faults[0].example.startswith("0001-01-01")
+    assert data_faults[1].example.startswith("2027-12-29")
 
 
 def test_a_negative_amount_is_a_fault_only_where_the_order_stands() -> None:

@@ -193,19 +193,19 @@ LAST = field(trait="last_product", level="individual")
 def test_fields_as_configured(
     template: TemplateField, limits: CreepinessLimits, purpose: Purpose, expected: list[str]
 ) -> None:
-    assert [one.reason for one in of_fields({"top": template}, KNOWN, limits, purpose)] == expected
+    assert [concern.reason for concern in of_fields({"top": template}, KNOWN, limits, purpose)] == expected
 
 
 @pytest.mark.parametrize("held", [(), ("sensitive",), OF_VALUES])
 @pytest.mark.parametrize("why", OF_VALUES)
 def test_a_concern_says_field_persona_people_what_becomes_of_it_and_the_mend(why: Any, held: Any) -> None:
-    found = of_value(why, LAST, CreepinessLimits(held_back=held), persona="rita", people=1_200)
+    concern = of_value(why, LAST, CreepinessLimits(held_back=held), persona="rita", people=1_200)
 
-    assert found.sentence().startswith("field 'top', persona 'rita': last_product ")
-    assert ("1,200 people get the persona's copy or the fallback instead." in found.message) == (why in held)
-    assert ("1,200 people see this." in found.message) == (why not in held)
-    assert ('creepy = "fallback"' in found.fix) == (why not in held and why != "sensitive")
-    assert found.fix.endswith(".")
+    assert concern.sentence().startswith("field 'top', persona 'rita': last_product ")
+    assert ("1,200 people get the persona's copy or the fallback instead." in concern.message) == (why in held)
+    assert ("1,200 people see this." in concern.message) == (why not in held)
+    assert ('creepy = "fallback"' in concern.fix) == (why not in held and why != "sensitive")
+    assert concern.fix.endswith(".")
 
 
 RITA = Persona("rita", "Rita", (), fields={"top": "For regulars"})

@@ -47,7 +47,7 @@ def shown(
     copies = [{"person_id": one, "copy_of": whose} for one, whose in (copied or {}).items()]
     table = ibis.memtable(copies, schema=dict.fromkeys(("person_id", "copy_of"), "string")) if copies else None
     values = values_wanted(assignments, [RITA], {"top": template}, [], table, known).to_pyarrow().to_pylist()
-    return {(one["person_id"], one["connection"]): one["value"] for one in values}
+    return {(value["person_id"], value["connection"]): value["value"] for value in values}
 
 
 PEOPLE = [

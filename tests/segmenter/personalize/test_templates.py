@@ -83,7 +83,7 @@ def test_hubl_renders_as_the_platform_renders_it(text: str, values: dict[str, st
     ],
 )
 def test_what_is_broken_is_told_with_its_place(language: Language, text: str, expected: str) -> None:
-    assert [one.sentence() for one in read(text, language).problems] == [expected]
+    assert [problem.sentence() for problem in read(text, language).problems] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_condition_that_nobody_can_answer_is_told_and_closed_all_the_same() ->
     template = read("*|IF:AGE > 20|*old*|ELSEIF:AGE < 5|*small*|ELSE:|*other*|END:IF|*", "mailchimp")
 
     assert template.render({"AGE": "30"}, defaults={}, labels={}) == "other"
-    assert [one.message for one in template.problems] == [
+    assert [problem.message for problem in template.problems] == [
         "the preview can't evaluate '*|IF:AGE > 20|*'; it shows the email without it",
         "the preview can't evaluate '*|ELSEIF:AGE < 5|*'; it shows the email without it",
     ]

@@ -43,14 +43,17 @@ def test_a_change_beyond_chance_is_real_and_a_small_one_is_noise() -> None:
     before = profile(share("CH", 200), share("DE", 100), median(44, 42, 46))
     now = profile(share("CH", 280), share("DE", 104), median(45, 43, 47))
 
-    told = {one.sentence.split(":")[1].split()[0]: one for one in profile_changes(before, now)}
+    told = {
+        persona_change.sentence.split(":")[1].split()[0]: persona_change
+        for persona_change in profile_changes(before, now)
+    }
 
     assert told["CH"].verdict == "real"
     assert "70%, was 50%" in told["CH"].sentence
     assert told["DE"].verdict == "noise"
     assert NOISE in told["DE"].sentence
     assert told["median"].verdict == "noise"
-    assert [one.verdict for one in profile_changes(before, now)] == ["real", "noise", "noise"]
+    assert [persona_change.verdict for persona_change in profile_changes(before, now)] == ["real", "noise", "noise"]
 
 
 def test_the_test_is_that_of_two_proportions() -> None:
@@ -85,12 +88,18 @@ def test_what_neither_says_is_no_change() -> None:
 
 
 def test_another_rule_another_size_and_other_words_are_told() -> None:
-    told = profile_changes(profile(), profile(people=700, rule="orders_365d >= 2"))
+    persona_changes = profile_changes(profile(), profile(people=700, rule="orders_365d >= 2"))
 
-    assert [(one.part, one.verdict) for one in told] == [("segments", "other"), ("size", "real")]
-    assert "was “orders_365d >= 3”" in told[0].sentence
+    assert [(persona_change.part, persona_change.verdict) for persona_change in persona_changes] == [
+        ("segments", "other"),
+        ("size", "real"),
+    ]
+    assert "was “orders_365d >= 3”" in persona_changes[0].sentence
     words = rewritten({"name": "Rita", "story": ""}, {"name": "Rita R.", "story": "Hikes.", "quote": ""})
-    assert [one.sentence for one in words] == ["name: “Rita R.”, was “Rita”.", "story: “Hikes.” is new."]
+    assert [persona_change.sentence for persona_change in words] == [
+        "name: “Rita R.”, was “Rita”.",
+        "story: “Hikes.” is new.",
+    ]
 
 
 def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
@@ -98,7 +107,7 @@ def test_a_persona_that_stands_for_more_and_trusts_less_says_so() -> None:
     now = replace(before, segments=(*before.segments, Definition("buyers", "orders_total > 0", None)),
                   trust=replace(before.trust, sources=(Source("model", 400, 0.5),)))  # fmt: skip
 
-    told = [one.sentence for one in profile_changes(before, now)]
+    told = [persona_change.sentence for persona_change in profile_changes(before, now)]
 
     assert told == ["The persona now also stands for buyers.", "Confidence is weak, was strong."]
     assert profile_changes(now, before)[0].sentence == "The persona no longer stands for buyers."

@@ -21,19 +21,19 @@ def trait(kind: TraitType) -> Trait:
 def test_texts_are_coded_in_order_and_blanks_are_unknown() -> None:
     told = pa.chunked_array([["b", " a", None], ["", "a ", "c"]])
 
-    found = column_of(trait("text"), told)
+    trait_column = column_of(trait("text"), told)
 
-    assert found.categories == ("a", "b", "c")
-    assert found.values.tolist() == [1, 0, -1, -1, 0, 2]
-    assert found.known().tolist() == [True, True, False, False, True, True]
-    assert found.rows(np.array([0, 5])).values.tolist() == [1, 2]
+    assert trait_column.categories == ("a", "b", "c")
+    assert trait_column.values.tolist() == [1, 0, -1, -1, 0, 2]
+    assert trait_column.known().tolist() == [True, True, False, False, True, True]
+    assert trait_column.rows(np.array([0, 5])).values.tolist() == [1, 2]
 
 
 def test_numbers_lose_what_is_infinite() -> None:
-    found = column_of(trait("number"), pa.chunked_array([[1.5, None, float("inf")]]))
+    trait_column = column_of(trait("number"), pa.chunked_array([[1.5, None, float("inf")]]))
 
-    assert found.categories is None
-    assert found.known().tolist() == [True, False, False]
+    assert trait_column.categories is None
+    assert trait_column.known().tolist() == [True, False, False]
 
 
 def test_yes_and_no_and_dates_are_read() -> None:
@@ -55,8 +55,8 @@ def test_a_column_that_nobody_has_is_unknown(kind: TraitType) -> None:
 def test_what_is_sensitive_or_technical_may_not_describe() -> None:
     known = catalogue([MappedTrait("church", "crm", "parish"), MappedTrait("tier", "crm", "tier", sensitive=True)])
 
-    names = {one.name for one in may_describe(known, Purpose())}
-    with_purpose = {one.name for one in may_describe(known, Purpose("members asked for it", ("church",)))}
+    names = {trait.name for trait in may_describe(known, Purpose())}
+    with_purpose = {trait.name for trait in may_describe(known, Purpose("members asked for it", ("church",)))}
 
     assert {"orders_365d", "country", "open_rate_90d", "clv"} <= names
     assert not names & {"church", "tier", "orders_trend_90d", "favourite_hour", "currencies", "platforms"}

@@ -40,8 +40,8 @@ def facts_of(
     return distinctive_traits(measured, groups, more.pop("base", {}))
 
 
-def said(found: tuple[DistinctiveTrait, ...]) -> list[tuple[str, str]]:
-    return [(fact.trait, fact.value) for fact in found if fact.said]
+def said(distinctive_traits: tuple[DistinctiveTrait, ...]) -> list[tuple[str, str]]:
+    return [(fact.trait, fact.value) for fact in distinctive_traits if fact.said]
 
 
 def planted(rng: Generator) -> list[TraitColumn]:

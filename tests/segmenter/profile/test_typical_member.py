@@ -82,8 +82,8 @@ def test_so_many_people_as_are_demanded_are_the_same_in_all_that_is_said(rows: l
                 same &= np.array([place == one.value for place in places])
             else:
                 values = np.array(unknown[one.trait == "rate"])
-                told = [j for j, v in enumerate(values) if not np.isnan(v) and _words(one.trait, v) == one.value]
-                same &= np.isin(np.arange(len(rows)), told)
+                js = [j for j, v in enumerate(values) if not np.isnan(v) and _words(one.trait, v) == one.value]
+                same &= np.isin(np.arange(len(rows)), js)
         assert same.sum() == found.alike
         assert found.alike >= fewest
 

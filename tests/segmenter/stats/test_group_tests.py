@@ -30,16 +30,18 @@ def test_ranks_give_kruskal_wallis_and_mann_whitney(survey: pd.DataFrame, labels
     known = ~np.isnan(age)
     groups = [age[known & (labels == j)] for j in range(4)]
 
-    found = rank_column(age, labels, 4)
+    ranked_values = rank_column(age, labels, 4)
 
     expected = stats.kruskal(*groups)
-    assert (found.test.statistic, found.test.p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
-    assert found.people.tolist() == [len(group) for group in groups]
+    assert (ranked_values.test.statistic, ranked_values.test.p) == pytest.approx(
+        (expected.statistic, expected.pvalue), rel=1e-9
+    )
+    assert ranked_values.people.tolist() == [len(group) for group in groups]
     for j, own in enumerate(groups):
         rest = np.concatenate([group for i, group in enumerate(groups) if i != j])
         one = stats.mannwhitneyu(own, rest, method="asymptotic")
-        assert found.p[j] == pytest.approx(one.pvalue, rel=1e-9)
-        assert found.effect[j] == pytest.approx(2 * one.statistic / (len(own) * len(rest)) - 1)
+        assert ranked_values.p[j] == pytest.approx(one.pvalue, rel=1e-9)
+        assert ranked_values.effect[j] == pytest.approx(2 * one.statistic / (len(own) * len(rest)) - 1)
 
 
 def test_counts_give_chi_squared_over_all_and_against_the_rest(survey: pd.DataFrame, labels: np.ndarray) -> None:

@@ -18,12 +18,12 @@ COUNTS = [(48, 100, 90, 300), (12, 580, 508, 873), (85, 100, 120, 400), (29, 30,
 
 @pytest.mark.parametrize(("a", "n", "b", "m"), COUNTS)
 def test_the_interval_of_an_index_is_that_of_a_ratio_of_two_shares(a: int, n: int, b: int, m: int) -> None:
-    found = index_interval(Responses(n, a), Responses(m, b))
+    interval = index_interval(Responses(n, a), Responses(m, b))
     ratio = confint_proportions_2indep(a, n, b, m, compare="ratio", method="score")  # Koopman 1984, by iteration
 
     # the share in all is n/(n+m) of the group's and m/(n+m) of the rest's
     expected = [100 * r / ((n * r + m) / (n + m)) for r in ratio]
-    assert [found.low, found.high] == pytest.approx(expected, rel=0.03)
+    assert [interval.low, interval.high] == pytest.approx(expected, rel=0.03)
 
 
 def test_the_interval_is_honest_where_nobody_else_has_it_or_all_have_it() -> None:

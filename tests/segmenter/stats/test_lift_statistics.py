@@ -37,9 +37,9 @@ counts = st.integers(2, 3000).flatmap(lambda n: st.tuples(st.just(n), st.integer
 def test_newcombe_is_what_statsmodels_computes(one: tuple[int, int], two: tuple[int, int]) -> None:
     expected = confint_proportions_2indep(one[1], one[0], two[1], two[0], method="newcomb", compare="diff")
 
-    found = newcombe(Responses(*one), Responses(*two))
+    interval = newcombe(Responses(*one), Responses(*two))
 
-    assert (found.low, found.high) == pytest.approx(expected, abs=1e-9)
+    assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-9)
 
 
 def spend(seed: int, people: int, mean: float) -> np.ndarray:
@@ -51,9 +51,9 @@ def test_welch_is_what_scipy_computes() -> None:
     one, two = spend(1, 300, 30.0), spend(2, 180, 20.0)
     expected = stats.ttest_ind(one, two, equal_var=False).confidence_interval(0.9)
 
-    found = welch(amounts(one), amounts(two), level=0.9)
+    interval = welch(amounts(one), amounts(two), level=0.9)
 
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_amounts_of_two_groups_pool_to_those_of_all() -> None:
@@ -70,9 +70,9 @@ def test_amounts_of_two_groups_pool_to_those_of_all() -> None:
 
 @pytest.mark.parametrize("group", [Amounts(0, 0.0, 0.0), Amounts(1, 5.0, 25.0), Amounts(9, 0.0, 0.0)])
 def test_amounts_that_tell_nothing_have_an_endless_interval(group: Amounts) -> None:
-    found = welch(group, group)
+    interval = welch(group, group)
 
-    assert (found.low, found.high) == (float("-inf"), float("inf"))
+    assert (interval.low, interval.high) == (float("-inf"), float("inf"))
 
 
 def test_a_covariate_takes_off_its_share_of_the_variance() -> None:
@@ -81,22 +81,22 @@ def test_a_covariate_takes_off_its_share_of_the_variance() -> None:
     outcome = 0.7 * before + chance.normal(0.0, 8.0, 5000)
     slope = OLS(outcome, add_constant(before)).fit()
 
-    found = cuped([paired(outcome[:2000], before[:2000]), paired(outcome[2000:], before[2000:])])
+    adjusted = cuped([paired(outcome[:2000], before[:2000]), paired(outcome[2000:], before[2000:])])
 
-    assert found.theta == pytest.approx(slope.params[1])
-    assert found.less == pytest.approx(slope.rsquared)
+    assert adjusted.theta == pytest.approx(slope.params[1])
+    assert adjusted.less == pytest.approx(slope.rsquared)
     by_hand = outcome[:2000] - slope.params[1] * (before[:2000] - before.mean())
-    assert found.groups[0].mean == pytest.approx(by_hand.mean())
-    assert found.groups[0].variance == pytest.approx(by_hand.var(ddof=1))
-    assert (found.groups[0] + found.groups[1]).mean == pytest.approx(outcome.mean())
+    assert adjusted.groups[0].mean == pytest.approx(by_hand.mean())
+    assert adjusted.groups[0].variance == pytest.approx(by_hand.var(ddof=1))
+    assert (adjusted.groups[0] + adjusted.groups[1]).mean == pytest.approx(outcome.mean())
 
 
 def test_a_covariate_that_says_nothing_changes_nothing() -> None:
     outcome = np.array([1.0, 3.0, 7.0, 2.0])
 
-    found = cuped([paired(outcome, np.ones(4))])
+    adjusted = cuped([paired(outcome, np.ones(4))])
 
-    assert (found.theta, found.less, found.groups[0].mean) == (0.0, 0.0, outcome.mean())
+    assert (adjusted.theta, adjusted.less, adjusted.groups[0].mean) == (0.0, 0.0, outcome.mean())
 
 
 def test_the_likelihood_ratio_is_the_mixture_that_quadrature_finds() -> None:
@@ -128,9 +128,9 @@ def test_looking_at_any_time_costs_one_and_a_half_times_the_width_at_the_planned
     one, two = Responses(10_000, 1_000), Responses(10_000, 1_000)
     fixed = 2 * 1.959964 * sqrt(2 * 0.1 * 0.9 / 10_000)
 
-    found = confidence_sequence(one, two, planned=10_000)
+    interval = confidence_sequence(one, two, planned=10_000)
 
-    assert (found.high - found.low) / fixed == pytest.approx(1.55, abs=0.01)
+    assert (interval.high - interval.low) / fixed == pytest.approx(1.55, abs=0.01)
     assert confidence_sequence(Responses(0, 0), two, planned=10_000).high == 1.0
 
 

@@ -77,9 +77,9 @@ def test_a_complete_respondent_gets_what_the_waterfall_would_say(made: BuiltTool
 
     for row, one in zip(values, scored, strict=True):
         person = {question.trait: value for question, value in zip(made.file.questions, row, strict=True)}
-        told = score_one(made.file.linear(), person)
-        assert (one.best, one.runner_up) == (told.segment, told.runner_up)
-        assert one.confidence == pytest.approx(told.confidence)
+        score = score_one(made.file.linear(), person)
+        assert (one.best, one.runner_up) == (score.segment, score.runner_up)
+        assert one.confidence == pytest.approx(score.confidence)
         assert one.answered == 4
         assert one.reasons
 
@@ -101,12 +101,12 @@ def test_latent_classes_use_only_what_was_answered() -> None:
     labels = np.array([0] * 3 + [1] * 7)
 
     profiles = learn_profiles(values, labels, 2, questions)
-    found = probabilities(class_scores(profiles, questions, np.array([[1.0, np.nan], [np.nan, np.nan]])))
+    matrix = probabilities(class_scores(profiles, questions, np.array([[1.0, np.nan], [np.nan, np.nan]])))
 
     shares = np.array([4, 8]) / 12
     yes = np.array([4 / 5, 3 / 9])
-    np.testing.assert_allclose(found[0], shares * yes / (shares * yes).sum())
-    np.testing.assert_allclose(found[1], shares)
+    np.testing.assert_allclose(matrix[0], shares * yes / (shares * yes).sum())
+    np.testing.assert_allclose(matrix[1], shares)
 
 
 @pytest.mark.parametrize(
@@ -139,16 +139,16 @@ TURNED = AgencyTable(
 
 @pytest.mark.parametrize("table", [STRAIGHT, TURNED])
 def test_a_table_is_read_either_way_round(table: AgencyTable) -> None:
-    found = read_coefficients(table, "agency", file="t.csv")
+    imported = read_coefficients(table, "agency", file="t.csv")
 
-    assert found.model.labels == ("fans", "spaete_kaeufer")
-    assert found.model.features == ("agency_taste", "agency_price")
-    assert found.model.weights == ((1.5, 0.5), (-0.5, 2.0))
-    assert found.model.intercepts == (-1.0, 0.25)
-    assert found.model.fill == (0.4, 0.6)
-    assert found.transposed == (table is TURNED)
-    told = score_one(found.model, {"agency_taste": 1.0, "agency_price": 0.0})  # z = .5 and -.25
-    assert told.confidence == pytest.approx(1 / (1 + np.exp(-0.75)))
+    assert imported.model.labels == ("fans", "spaete_kaeufer")
+    assert imported.model.features == ("agency_taste", "agency_price")
+    assert imported.model.weights == ((1.5, 0.5), (-0.5, 2.0))
+    assert imported.model.intercepts == (-1.0, 0.25)
+    assert imported.model.fill == (0.4, 0.6)
+    assert imported.transposed == (table is TURNED)
+    score = score_one(imported.model, {"agency_taste": 1.0, "agency_price": 0.0})  # z = .5 and -.25
+    assert score.confidence == pytest.approx(1 / (1 + np.exp(-0.75)))
 
 
 @pytest.mark.parametrize(

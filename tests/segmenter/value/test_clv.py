@@ -79,13 +79,13 @@ def test_the_log_of_orders_gives_the_published_summary(shared: Path, summary: Ar
 def test_the_published_amounts_of_cdnow_are_found(shared: Path) -> None:
     """SCIENCE 10.3: Fader & Hardie 2013; the first ten customers as CLVTools and lifetimes quote them."""
     buyers = known(cdnow(shared / "data"), END_OF_CALIBRATION).buyers
-    found = fit_spend(buyers.repeats, buyers.repeat_mean)
+    spend_model = fit_spend(buyers.repeats, buyers.repeat_mean)
     published = [24.65, 18.91, 35.17, 35.17, 35.17, 71.46, 18.91, 35.17, 27.28, 35.17]
 
-    assert close((found.p, found.q, found.gamma), (6.25, 3.744, 15.444), (0.01, 0.01, 0.05))
-    assert found.log_likelihood == pytest.approx(-4055.92, abs=0.01)
-    assert (found.buyers, round(found.correlation, 3)) == (946, 0.114)
-    assert found.expected(buyers.repeats[:10], buyers.repeat_mean[:10]) == pytest.approx(published, abs=0.06)
+    assert close((spend_model.p, spend_model.q, spend_model.gamma), (6.25, 3.744, 15.444), (0.01, 0.01, 0.05))
+    assert spend_model.log_likelihood == pytest.approx(-4055.92, abs=0.01)
+    assert (spend_model.buyers, round(spend_model.correlation, 3)) == (946, 0.114)
+    assert spend_model.expected(buyers.repeats[:10], buyers.repeat_mean[:10]) == pytest.approx(published, abs=0.06)
 
 
 @pytest.mark.proof
@@ -96,13 +96,13 @@ def test_the_whole_file_of_cdnow_is_fitted_as_published(shared: Path) -> None:
     log = pd.read_csv(file, sep=r"\s+", names=["who", "date", "cds", "amount"], dtype={"who": str, "date": str})
     log["at"] = pd.to_datetime(log["date"], utc=True)
     buyers = known(log, END_OF_CALIBRATION).buyers
-    found = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
+    frequency = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
     days = log[log["at"] > "1997-09-30"].drop_duplicates(["who", "date"])
 
-    assert close((found.r, found.alpha), (0.2516, 4.7889), (0.0005, 0.005))
-    assert close((found.a, found.b), (0.7234, 2.1611), (0.001, 0.003))
-    assert found.log_likelihood == pytest.approx(-95368.4, abs=0.1)
-    forecast = found.expected(buyers.repeats, buyers.last, buyers.observed, 39).sum()
+    assert close((frequency.r, frequency.alpha), (0.2516, 4.7889), (0.0005, 0.005))
+    assert close((frequency.a, frequency.b), (0.7234, 2.1611), (0.001, 0.003))
+    assert frequency.log_likelihood == pytest.approx(-95368.4, abs=0.1)
+    forecast = frequency.expected(buyers.repeats, buyers.last, buyers.observed, 39).sum()
     assert close((len(days), forecast), (19684, 16874), (0, 10))
 
 
@@ -145,26 +145,26 @@ def retail(shared: Path) -> tuple[Array, Array, Array, Array, Array, Array]:
 def test_a_fit_at_the_border_is_detected_and_the_fallback_forecasts(retail: tuple[Array, ...]) -> None:
     """SCIENCE 10.4: on Online Retail nobody ever stops, so BG/NBD's likelihood is the NBD's."""
     x, last, observed, _, _, after = retail
-    found = fit_frequency(x, last, observed)
+    frequency = fit_frequency(x, last, observed)
 
     assert len(x) == 2960
-    assert found.kind == "nbd"
-    assert "NBD is used" in found.fallback
-    assert found.log_likelihood == pytest.approx(-15325.455, abs=0.01)
-    assert close((found.r, found.alpha), (0.744, 9.05), (0.002, 0.02))
-    assert found.expected(x, last, observed, 23.14).sum() == pytest.approx(5635, abs=10)
+    assert frequency.kind == "nbd"
+    assert "NBD is used" in frequency.fallback
+    assert frequency.log_likelihood == pytest.approx(-15325.455, abs=0.01)
+    assert close((frequency.r, frequency.alpha), (0.744, 9.05), (0.002, 0.02))
+    assert frequency.expected(x, last, observed, 23.14).sum() == pytest.approx(5635, abs=10)
     assert after[:, 0].sum() == 6426
 
 
 def test_where_nobody_ever_stops_the_fallback_forecasts() -> None:
     """As on Online Retail, with a known truth: 6,000 people who order on for good."""
     buyers, later = simulated(6000, np.random.default_rng(3), r=0.8, alpha=9.0, a=1e-9, b=9.0)
-    found = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
+    frequency = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
 
-    assert found.kind == "nbd"
-    assert "NBD is used" in found.fallback
-    assert (found.r, found.alpha) == pytest.approx((0.8, 9.0), rel=0.08)
-    assert found.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum() == pytest.approx(
+    assert frequency.kind == "nbd"
+    assert "NBD is used" in frequency.fallback
+    assert (frequency.r, frequency.alpha) == pytest.approx((0.8, 9.0), rel=0.08)
+    assert frequency.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum() == pytest.approx(
         later.sum(), rel=0.03
     )
 
@@ -181,7 +181,7 @@ def test_the_naive_rankings_are_as_good_on_online_retail_and_it_is_said(retail: 
     assert close((spend.p, spend.q), (2.852, 3.198), (0.01, 0.01))
     assert spend.gamma == pytest.approx(321.2, abs=1.5)
     assert (spend.buyers, round(spend.correlation, 3)) == (1556, 0.086)
-    assert {name: round(one.share, 3) for name, one in found.items()} == {
+    assert {name: round(capture.share, 3) for name, capture in found.items()} == {
         "model": pytest.approx(0.553, abs=0.003),
         "past spend": pytest.approx(0.560, abs=0.003),
         "past orders": pytest.approx(0.491, abs=0.01),  # ties between people with as many orders
@@ -210,7 +210,7 @@ def test_every_parameter_matters() -> None:
     assert all(abs(base.expected(*one)[0] - expected[0]) > 1e-6 for one in moved)
     spends = [SpendModel("gamma-gamma", p, q, g, 9.0, 0.0, 9, 0.0) for p, q, g in ((6, 4, 15), (5, 4, 15), (6, 5, 15))]
     spends += [SpendModel("gamma-gamma", 6, 4, 20, 9.0, 0.0, 9, 0.0), SpendModel("mean", 6, 4, 15, 9.0, 0.0, 9, 0.0)]
-    assert len({round(float(one.expected(x, np.array([30.0]))[0]), 9) for one in spends}) == 5
+    assert len({round(float(spend.expected(x, np.array([30.0]))[0]), 9) for spend in spends}) == 5
 
 
 weeks = st.floats(0, 200)
@@ -268,10 +268,10 @@ def test_without_dropout_the_likelihood_is_that_of_the_nbd() -> None:
 
 def test_equal_amounts_are_taken_as_they_are() -> None:
     x, m = np.full(600, 2.0), np.full(600, 20.0)
-    found = fit_spend(x, m)
+    spend_model = fit_spend(x, m)
 
-    assert (found.kind, found.fallback) == ("mean", "all orders have the same amount; means are used")
-    assert found.expected(x[:2], np.array([20.0, np.nan])).tolist() == [20.0, 20.0]
+    assert (spend_model.kind, spend_model.fallback) == ("mean", "all orders have the same amount; means are used")
+    assert spend_model.expected(x[:2], np.array([20.0, np.nan])).tolist() == [20.0, 20.0]
 
 
 def test_no_repeat_order_is_no_model_of_amounts() -> None:
@@ -282,9 +282,12 @@ def test_no_repeat_order_is_no_model_of_amounts() -> None:
 def test_amounts_that_grow_with_frequency_are_warned_of() -> None:
     rng = np.random.default_rng(2)
     x = rng.integers(1, 30, 500).astype(float)
-    found = fit_spend(x, 10 * x + rng.gamma(4, 2, 500))
+    spend_model = fit_spend(x, 10 * x + rng.gamma(4, 2, 500))
 
-    assert "hang together (correlation 0.99)" in found.warning or "hang together (correlation 1.00)" in found.warning
+    assert (
+        "hang together (correlation 0.99)" in spend_model.warning
+        or "hang together (correlation 1.00)" in spend_model.warning
+    )
     assert fit_spend(x, rng.gamma(4, 2, 500)).warning == ""
 
 
@@ -294,10 +297,12 @@ def test_planted_parameters_are_recovered() -> None:
     found, forecast, actual = [], 0.0, 0.0
     for seed in range(40):
         buyers, later = simulated(4000, np.random.default_rng(seed))
-        one = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
+        frequency = fit_frequency(buyers.repeats, buyers.last, buyers.observed)
         money = fit_spend(buyers.repeats, buyers.repeat_mean)
-        found.append([one.r, one.alpha, one.a / (one.a + one.b), money.p, money.q, money.gamma])
-        forecast += float(one.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum())
+        found.append(
+            [frequency.r, frequency.alpha, frequency.a / (frequency.a + frequency.b), money.p, money.q, money.gamma]
+        )
+        forecast += float(frequency.expected(buyers.repeats, buyers.last, buyers.observed, 26).sum())
         actual += float(later.sum())
 
     centre = np.median(np.array(found), axis=0)

@@ -33,7 +33,10 @@ def people(
 
 
 def ranked(*segments: SegmentPeople, costs: Costs | None = None) -> dict[str, RankedSegment]:
-    return {one.name: one for one in rank(segments, costs or Costs(), np.random.default_rng(1))}
+    return {
+        ranked_segment.name: ranked_segment
+        for ranked_segment in rank(segments, costs or Costs(), np.random.default_rng(1))
+    }
 
 
 def test_the_value_is_that_of_the_formula() -> None:
@@ -61,7 +64,7 @@ def test_every_term_matters() -> None:
         ranked(base, other, costs=Costs(30.0, 0.3)),
     ]
 
-    assert len({round(one["a"].value, 6) for one in variants}) == len(variants)
+    assert len({round(variant["a"].value, 6) for variant in variants}) == len(variants)
 
 
 def test_segments_that_nothing_tells_apart_share_their_place() -> None:
@@ -84,7 +87,7 @@ def test_a_segment_of_one_and_one_without_people_are_no_error() -> None:
     found = ranked(people("one", 1, 5), people("many", 300, 5), empty)
 
     assert set(found) == {"one", "many"}
-    assert all(np.isfinite(one.value) for one in found.values())
+    assert all(np.isfinite(ranked_segment.value) for ranked_segment in found.values())
     assert ranked(people("one", 1, 5))["one"].ranks == (1, 1)
     assert ranked(empty) == {}
 
@@ -156,7 +159,7 @@ def test_each_criterion_is_said_in_words() -> None:
     messages = {"a": "hello", "twin": "hello", "tiny": "x", "mute": "y", "poor": "z"}
     found = advise_on_segments(ranking, messages, valued=True)
 
-    assert {name: one.verdict for name, one in found.items()} == {
+    assert {name: segment_advice.verdict for name, segment_advice in found.items()} == {
         "a": "keep",
         "twin": "merge",
         "tiny": "retire",
@@ -204,10 +207,10 @@ def test_rank_intervals_cover_the_true_place(spread: float) -> None:
             SegmentPeople(str(j), rng.gamma(0.7, truth[j] / 0.7, n), rng.random(n) < 0.7, np.zeros(n))
             for j, n in enumerate(drawn)
         ]
-        for one in rank(made, Costs(), rng):
-            j = int(one.name)
-            inside += one.ranks[0] <= best[j] and worst[j] <= one.ranks[1]
-            values_inside += one.interval.low <= worth[j] <= one.interval.high
+        for ranked_segment in rank(made, Costs(), rng):
+            j = int(ranked_segment.name)
+            inside += ranked_segment.ranks[0] <= best[j] and worst[j] <= ranked_segment.ranks[1]
+            values_inside += ranked_segment.interval.low <= worth[j] <= ranked_segment.interval.high
 
     assert inside / (worlds * 8) >= 0.95
     assert values_inside / (worlds * 8) >= 0.9

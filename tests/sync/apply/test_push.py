@@ -39,7 +39,7 @@ def test_what_an_interrupted_run_sent_is_looked_for(platforms: Platforms, ready:
 
     outcomes = ready.control.ledger.outcomes(dead)
     assert found == 2
-    assert [(one.state, one.code) for one in outcomes] == [("applied", "seen"), ("rejected", "interrupted")]
+    assert [(outcome.state, outcome.code) for outcome in outcomes] == [("applied", "seen"), ("rejected", "interrupted")]
     assert recover(ready, ready.connector("crm")) == 0
 
 
@@ -51,11 +51,11 @@ def test_an_effect_without_an_answer_is_seen_and_not_sent_twice(platforms: Platf
     plan(ready)
     done = apply(ready)
 
-    started = [one for one in platforms.writes() if one == "POST /3.0/batches"]
+    started = [write for write in platforms.writes() if write == "POST /3.0/batches"]
     assert done.failed == {"email": done.failed["email"]}  # it stops at the silence ...
     again = apply(ready)
     assert again.recovered > 0  # ... and the next apply finds that all of it is there
-    assert len(started) == len([one for one in platforms.writes() if one == "POST /3.0/batches"]) == 1
+    assert len(started) == len([write for write in platforms.writes() if write == "POST /3.0/batches"]) == 1
     pull(ready)
     assert len(plan(ready).plan.changes) == 0
 
@@ -178,13 +178,13 @@ def test_rejects_are_files_with_the_platforms_words(platforms: Platforms, ready:
 def test_status_compares_what_was_predicted_with_what_was_sent(ready: Session) -> None:
     plan(ready)
     apply(ready)
-    found = workspace_status(ready)
-    sent = {(name, end): (predicted, real) for name, end, predicted, real in found.compared}
+    status = workspace_status(ready)
+    sent = {(name, end): (predicted, real) for name, end, predicted, real in status.compared}
 
     assert sent["crm", "POST contacts/batch/update"][0] == sent["crm", "POST contacts/batch/update"][1] > 0
-    assert any("; the estimate was " in sentence for sentence in found.sentences)
-    assert found.document["plan"]["state"] == "done"
-    assert found.document["last_write"]["tally"]["applied"] > 0
+    assert any("; the estimate was " in sentence for sentence in status.sentences)
+    assert status.document["plan"]["state"] == "done"
+    assert status.document["last_write"]["tally"]["applied"] > 0
 
 
 def test_a_part_of_a_plan_is_compared_with_what_that_part_should_take(ready: Session) -> None:
@@ -220,7 +220,7 @@ def test_history_tells_a_plan_that_waits_from_one_that_was_sent(ready: Session) 
 
     assert (waiting[0].run.command, waiting[0].state) == ("plan", "queued")
     assert alone == waiting[0]
-    assert [(one.run.command.split()[0], one.state) for one in sent[:3]] == [
+    assert [(past.run.command.split()[0], past.state) for past in sent[:3]] == [
         ("apply", "done"),
         ("serve", "done"),
         ("plan", "done"),

@@ -237,13 +237,13 @@ def crash(folder: Path) -> Callable[..., None]:
     def failing(*_arguments: Any) -> None:
         workspace = load_workspace(folder)
         connections = [workspace.connection(name, load_manifest(), os.environ) for name in workspace.connections]
-        held = [one.secret for one in connections]
+        held = [connection.secret for connection in connections]
         for name in ("hubspot", "signing", "path"):
             reference = f"file:{SECRETS}/{name}"
             held.append(resolve_secret(reference, where="", environment={}, directory=folder, several=True))
         values = [*(one.reveal() for one in held), unquote(canaries.ENGINE.value)]
         addresses = [workspace.engine.reveal(), workspace.state_url.reveal()]
-        told = [[one, quote(one), json.dumps(one), base64.b64encode(f"me:{one}".encode())] for one in values]
+        told = [[value, quote(value), json.dumps(value), base64.b64encode(f"me:{value}".encode())] for value in values]
         raise RuntimeError(connections, held, told, addresses)
 
     return failing

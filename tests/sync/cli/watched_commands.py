@@ -45,7 +45,7 @@ def commands() -> Iterator[str]:
         for name, one in getattr(command, "commands", {}).items():
             yield from below(one, (*path, name))
         if not getattr(command, "commands", {}):
-            needed = [one.name for one in command.params if one.required]
+            needed = [param.name for param in command.params if param.required]
             assert not needed or " ".join(path) in ARGUMENTS, f"ARGUMENTS lacks {path}: {needed}"
             yield " ".join(path)
 

@@ -32,8 +32,8 @@ PLAIN = '<h1>News</h1><a href="https://shop.example/offer">Have a look</a>'
 
 
 def wanted(session: Session, **changes: object) -> Experiment:
-    one = Experiment("spring", "", {"old": 0.5, "new": 0.5}, session.now(), holdout=0.2)
-    return replace(one, **changes)  # type: ignore[arg-type]  # the changes are fields of it
+    experiment = Experiment("spring", "", {"old": 0.5, "new": 0.5}, session.now(), holdout=0.2)
+    return replace(experiment, **changes)  # type: ignore[arg-type]  # the changes are fields of it
 
 
 def arms(session: Session, name: str = "spring") -> dict[str, str]:
@@ -98,8 +98,12 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     reached = sum(cell.responses.people for best in learned.bests for cell in best.offers)
     assert {cell.offer for best in learned.bests for cell in best.offers} == {"old", "new"}
     assert 0 < reached <= sum(arm != HOLDOUT for arm in allocated.values())
-    assert {one.name for best in learned.bests for one in best.trials} == {"spring"}
-    clicked = {one.question.treated: one.everyone for one in lift.comparisons if one.question.metric == "clicked"}
+    assert {trial.name for best in learned.bests for trial in best.trials} == {"spring"}
+    clicked = {
+        comparison.question.treated: comparison.everyone
+        for comparison in lift.comparisons
+        if comparison.question.metric == "clicked"
+    }
     assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
     assert tagged(platforms, "spring_holdout")
     assert lift.early
@@ -107,7 +111,9 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     assert set(clicked) == {"old", "new"}
     # all that were dealt stand with their persona; one that chance left without a holdout tells nothing of everyone
     (told,) = (
-        one.personas for one in lift.comparisons if (one.question.metric, one.question.treated) == ("clicked", "new")
+        comparison.personas
+        for comparison in lift.comparisons
+        if (comparison.question.metric, comparison.question.treated) == ("clicked", "new")
     )
     assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in allocated.values())
     assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in allocated.values())
@@ -127,11 +133,11 @@ def test_what_an_experiment_changes_at_its_start_stops_nothing(platforms: Platfo
 
     planned = plan(session)
 
-    shown = [one for one in planned.plan.changes if one.name == "personasync_headline" and one.before]
+    shown = [change for change in planned.plan.changes if change.name == "personasync_headline" and change.before]
     assert len(shown) > 0.2 * planned.plan.counts.allowed["crm"]
     assert planned.plan.counts.replaced == {"crm": 0, "email": 0}
     assert not planned.breaches
-    assert {one.name for one in planned.plan.changes if one.kind == "group"} == {"spring_old", "spring_new"}
+    assert {change.name for change in planned.plan.changes if change.kind == "group"} == {"spring_old", "spring_new"}
 
 
 def replace_clock(session: Session, *, days: float) -> Session:
@@ -216,7 +222,7 @@ def test_a_name_is_taken_once(assigned: Session) -> None:
 
 
 def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
-    one = Experiment(
+    experiment = Experiment(
         "spring",
         'a "salt" \\ of',
         {"old": 1 / 3, "new": 2 / 3},
@@ -230,12 +236,12 @@ def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
         generic=("old",),
         placebo=("new",),
     )
-    text = with_experiment("", one)
+    text = with_experiment("", experiment)
 
     (tmp_path / "experiments.toml").write_text(text, "utf-8")
 
-    assert load_experiments(tmp_path, segments=(), personas=["gus"]) == {"spring": one}
-    assert experiment_toml(one) in text
+    assert load_experiments(tmp_path, segments=(), personas=["gus"]) == {"spring": experiment}
+    assert experiment_toml(experiment) in text
     assert with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC)).count("ends = ") == 1
     assert "2026-11-20" in with_end(text, "spring", datetime(2026, 11, 20, tzinfo=UTC))
 

@@ -67,7 +67,7 @@ def test_nothing_is_written_or_asked_for_by_default(platforms: Platforms, ready:
     changes = plan(ready).plan.changes
 
     assert "hs_persona" not in {change.name for change in changes}
-    assert not [one for one in platforms.sandbox.journal.entries if "properties" in one.path]
+    assert not [entry for entry in platforms.sandbox.journal.entries if "properties" in entry.path]
 
 
 def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone(
@@ -139,7 +139,7 @@ def test_a_persona_that_is_not_there_is_told_by_the_doctor_until_the_file_names_
 
     findings = [finding for _, finding in examine(ready, only="crm") if finding.check == "personas"]
 
-    assert [(one.state, "Nora Newer" in one.message, "Create it" in one.fix) for one in findings] == [
+    assert [(finding.state, "Nora Newer" in finding.message, "Create it" in finding.fix) for finding in findings] == [
         ("warn", True, True)
     ]
     edit(platforms, 'name = "Nora Newer"', 'name = "Nora Newer"\nhs_persona = "nora new"', "personas.toml")

@@ -63,7 +63,7 @@ def test_a_plan_warns_and_shows_or_holds_back_as_the_workspace_says(
     assert "@" not in json.dumps(told["creepy"])
     assert len(bought) > 5
     assert held == {"our favourites"}
-    assert any("get the persona's copy or the fallback instead" in one.message for one in plan(ready).concerns)
+    assert any("get the persona's copy or the fallback instead" in concern.message for concern in plan(ready).concerns)
 
 
 def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, ready: Session, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     path.write_text("*|PS_HEAD|*", "utf-8")
     copy = preview(ready, path)
 
-    by_reason: dict[str, Any] = {one.reason: one for one in found.concerns}
+    by_reason: dict[str, Any] = {concern.reason: concern for concern in found.concerns}
     assert set(by_reason) == {"recent", "once", "tokens"}
     assert by_reason["recent"].place.startswith("line 2, column 1, field 'bought', persona '")
     assert by_reason["once"].place.startswith("line 3, column 1, field 'kind', persona '")
@@ -87,7 +87,7 @@ def test_a_preview_names_line_field_persona_and_reason(personal: Platforms, read
     assert 0 < gus.fallbacks["PS_KIND"] < 1
     assert "Too personal?</h3><ul><li>line 3: the email shows 2 individual values" in found.page()
     assert "<li>line 2, column 1, field &#x27;bought&#x27;" in found.page()
-    assert {one.persona for one in rita.concerns} == {"", "rita_regular"}
+    assert {concern.persona for concern in rita.concerns} == {"", "rita_regular"}
     assert copy.concerns == []
 
 
@@ -117,9 +117,9 @@ def test_values_that_speak_of_children_are_held_back_until_there_is_a_purpose(
     allowed = shown_values(ready, "PS_KIND")
 
     assert held == {"our favourites", "kitchen", "paper"}
-    told = next(one for one in concerns if one.reason == "sensitive")
-    assert (told.held_back, told.place.startswith("field 'kind', persona '")) == (True, True)
-    assert 'allow = ["favourite_category"]' in told.fix
+    concern = next(one for one in concerns if one.reason == "sensitive")
+    assert (concern.held_back, concern.place.startswith("field 'kind', persona '")) == (True, True)
+    assert 'allow = ["favourite_category"]' in concern.fix
     assert allowed == held | {"Baby care"}
     assert not [one for one in plan(ready).concerns if one.reason == "sensitive"]
 
@@ -133,13 +133,13 @@ def test_an_option_that_few_are_shown_is_named(personal: Platforms, ready: Sessi
     )
     edit(personal, "min_audience = 1 ", "min_audience = 1000 ")
     ready.reload()
-    small = [one for one in plan(ready).concerns if one.place.startswith("field 'kind', option")]
+    small = [concern for concern in plan(ready).concerns if concern.place.startswith("field 'kind', option")]
     edit(personal, "min_audience = 1000 ", "min_audience = 1 ")
     ready.reload()
 
     assert [one.place for one in small] == ["field 'kind', option 'kitchen'", "field 'kind', option 'paper'"]
     assert all(one.reason == "audience" and 0 < one.people < 1000 for one in small)
-    assert [one for one in plan(ready).concerns if one.reason == "audience"] == []
+    assert [concern for concern in plan(ready).concerns if concern.reason == "audience"] == []
 
 
 def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
@@ -166,10 +166,12 @@ def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
     ready.reload()
     assert say("assign")[0] == 0
 
-    found = plan(ready)
+    planned = plan(ready)
 
-    assert found.skipped == {}
-    assert [(one.place, one.people) for one in found.concerns if one.reason == "audience"] == [("persona 'rest'", few)]
+    assert planned.skipped == {}
+    assert [(concern.place, concern.people) for concern in planned.concerns if concern.reason == "audience"] == [
+        ("persona 'rest'", few)
+    ]
 
 
 def test_limits_that_leave_nothing_are_refused(personal: Platforms, say: Run) -> None:

@@ -128,7 +128,7 @@ def test_everybody_is_classified_by_what_they_answered(folder: Path, told: Told)
     asked = '\n[tools.needs]\nwho = "age >= 40"\n[tools.short]\nwho = "age < 40"\n'
     main.write_text(before + (folder / "survey-short/traits.toml").read_text("utf-8") + asked, "utf-8")
     tools = definitions_of(load_workspace(folder)).tools
-    assert [(one.version, one.who.text if one.who else "") for one in tools] == [
+    assert [(tool.version, tool.who.text if tool.who else "") for tool in tools] == [
         (own.version, "age >= 40"), (short["version"], "age < 40")
     ]  # fmt: skip
     main.write_text(before + '\n[classify]\ntools = ["short"]\n', "utf-8")
@@ -153,7 +153,9 @@ def test_who_answers_a_form_in_numbers_is_classified_as_who_answers_in_words(fol
 
     assert len(scored["respondents"]) == FULL
     found = sorted((one["best"], round(one["confidence"], 9)) for one in scored["respondents"])
-    assert found == sorted((one["best"], round(one["confidence"], 9)) for one in in_words.values() if one["best"])
+    assert found == sorted(
+        (in_word["best"], round(in_word["confidence"], 9)) for in_word in in_words.values() if in_word["best"]
+    )
 
 
 def test_segments_that_do_not_hold_any_more_are_told(folder: Path, tmp_path: Path) -> None:

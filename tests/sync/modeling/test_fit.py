@@ -116,14 +116,14 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(fi
     person = next(
         key for key, one in filled.control.links.mapping().items() if one == sure[0]["person_id"] and "@" in key
     )
-    told = explain(filled, person.removeprefix("mailto:"))
-    assert "calibrated" in told.sentences[0]
-    assert made.file.version in " ".join(told.sentences)
-    assert "the model would assign" in " ".join(told.sentences)
-    assert set(told.document["chances"][made.file.version]) == {"gift_buyers", "newcomers"}
-    assert told.document["holds_until"] > filled.now()
+    explanation = explain(filled, person.removeprefix("mailto:"))
+    assert "calibrated" in explanation.sentences[0]
+    assert made.file.version in " ".join(explanation.sentences)
+    assert "the model would assign" in " ".join(explanation.sentences)
+    assert set(explanation.document["chances"][made.file.version]) == {"gift_buyers", "newcomers"}
+    assert explanation.document["holds_until"] > filled.now()
     again = classify(filled, person.removeprefix("mailto:"), as_of=filled.now())
-    assert again.document["segment"] == told.document["segment"]
+    assert again.document["segment"] == explanation.document["segment"]
 
 
 def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is_called_optimistic(
@@ -135,7 +135,7 @@ def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is
         ProposedPart(number=number, name=name, size=9, share=0.5, stability=0.9)
         for number, name in enumerate(("gift_buyers", "newcomers"), 1)
     ]
-    told = ProposalPart(
+    proposal_part = ProposalPart(
         name="kinds",
         made_at="2026-11-01",
         light="green",
@@ -147,7 +147,7 @@ def test_an_accepted_proposal_is_found_anew_in_each_fold_and_a_bare_labelling_is
         k=2,
         seed=1,
     )
-    save(folder, ProposalFile(proposal=told, segments=tuple(parts)), [], None)
+    save(folder, ProposalFile(proposal=proposal_part, segments=tuple(parts)), [], None)
     accepted = labelled(filled, folder / "proposals" / "kinds.accepted.csv", by_orders)
     at = ["fit", "-w", str(folder), "--target", "discovered", "--labels"]
 

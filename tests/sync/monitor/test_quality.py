@@ -51,16 +51,16 @@ def test_rubbish_in_files_is_found_with_counts_and_mends(tmp_path: Path) -> None
     with open_session(workspace(tmp_path, rows), now=now, environment={}) as session:
         rejects = pull(session).rejects
         assign(session, as_of=session.now())
-        found = judge_quality(session)
+        judged = judge_quality(session)
 
     assert [line.split(":")[0] for line in rejects] == ["orders.csv, row 4"]
-    assert [(fault.table, fault.rows, fault.example[:4]) for fault in found.faults] == [
+    assert [(fault.table, fault.rows, fault.example[:4]) for fault in judged.faults] == [
         ("contacts", 1, "0001"),
         ("orders", 1, ahead[:4]),
         ("contacts", 1, "many"),
     ]
-    assert found.light == "amber"
-    assert all(fault.fix for fault in found.faults)
+    assert judged.light == "amber"
+    assert all(fault.fix for fault in judged.faults)
 
 
 def test_a_deciding_trait_that_is_mostly_impossible_stops_the_assign(tmp_path: Path) -> None:

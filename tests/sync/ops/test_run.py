@@ -69,7 +69,9 @@ def test_nobody_is_subscribed_archived_deleted_or_mailed(platforms: Platforms, s
 
     assert {member["contact_id"]: member["status"] for member in platforms.members()} == statuses
     assert {r["id"]: r["properties"].get("hs_email_optout") for r in platforms.crm.contact_records.rows()} == optouts
-    assert [one for one in platforms.writes() if one.startswith("DELETE") or "actions" in one or "publish" in one] == []
+    assert [
+        write for write in platforms.writes() if write.startswith("DELETE") or "actions" in write or "publish" in write
+    ] == []
 
 
 def test_nothing_is_written_before_a_plan_is_applied(platforms: Platforms, session: Session) -> None:
@@ -158,9 +160,9 @@ def test_an_apply_that_breaks_off_goes_on_where_it_stopped(platforms: Platforms,
     email._transport._wait = lambda _seconds: None
     first = apply(ready, planned.path)
     platforms.sandbox.journal.faults[:] = []
-    patched = [one for one in platforms.writes() if one.startswith("PATCH")]
+    patched = [write for write in platforms.writes() if write.startswith("PATCH")]
     second = apply(ready, planned.path)
-    again = [one for one in platforms.writes() if one.startswith("PATCH")][len(patched) :]
+    again = [write for write in platforms.writes() if write.startswith("PATCH")][len(patched) :]
     pull(ready)
 
     assert "email" in first.failed
@@ -223,9 +225,9 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
 
     assert {row.variant for row in measured.rows} == {"a", "b"}
     assert sum(row.delivered for row in measured.rows) > 60
-    told = [line for line in differences(measured) if "delivered" not in line]
-    assert len(told) == 1
-    assert told[0].endswith(
+    lines = [line for line in differences(measured) if "delivered" not in line]
+    assert len(lines) == 1
+    assert lines[0].endswith(
         f"{sum(row.machine_only for row in measured.rows)} of them are machine opens (Apple MPP, scanners)."
     )
     assert {"open", "click"} <= kinds

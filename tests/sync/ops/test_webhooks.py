@@ -60,8 +60,8 @@ def opened(platforms: Platforms, serve: str) -> Any:
 
 
 def said(session: Session, name: str) -> dict[str, tuple[str, str]]:
-    found = [finding for connection, finding in examine(session, only=name) if connection == name]
-    return {one.check: (one.state, one.message) for one in found if one.check in OF_HOOKS}
+    findings = [finding for connection, finding in examine(session, only=name) if connection == name]
+    return {finding.check: (finding.state, finding.message) for finding in findings if finding.check in OF_HOOKS}
 
 
 OF_HOOKS = {"webhooks", "signatures", "deliveries"}
@@ -74,7 +74,7 @@ def test_a_workspace_without_a_service_hears_nothing_of_webhooks(session: Sessio
 
 def test_setup_shows_and_adds_mailchimps_webhook_and_keeps_its_secret(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:secrets/mailchimp"') as session:
-        (step,) = [one for one in setup.unheard(session) if one.connection == "email"]
+        (step,) = [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
         before = said(session, "email")
         (note,) = setup.create_missing(session, [step])
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
@@ -86,7 +86,7 @@ def test_setup_shows_and_adds_mailchimps_webhook_and_keeps_its_secret(platforms:
         assert kept.read_text("utf-8").split() == [hook["signing_secret"]]
         assert kept.stat().st_mode & 0o077 == 0
         assert hook["signing_secret"] not in note
-        assert [one for one in setup.unheard(session) if one.connection == "email"] == []
+        assert [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"] == []
         assert said(session, "email")["webhooks"][0] == "ok"
         assert said(session, "email")["signatures"] == ("ok", "Webhooks are signed and verified.")
 
@@ -106,7 +106,9 @@ def test_our_own_writes_are_none_of_what_is_told(platforms: Platforms, here: str
 
 def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "env:NOT_SET"') as session:
-        notes = setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
+        notes = setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
         kept = platforms.folder / ".personasync" / "mailchimp_signing_secret"
@@ -123,7 +125,9 @@ def test_a_secret_that_has_no_place_of_ours_is_kept_and_not_printed(platforms: P
 def test_a_second_audience_keeps_a_secret_of_its_own_beside_the_first(platforms: Platforms, here: str) -> None:
     (platforms.folder / "kept").write_text("the-first\n", "utf-8")
     with opened(platforms, f'public_url = "{here}"\nmailchimp_secret = "file:kept"') as session:
-        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
 
     assert (platforms.folder / "kept").read_text("utf-8").split() == ["the-first", hook["signing_secret"]]
@@ -149,7 +153,7 @@ def test_a_service_that_nobody_answers_for_is_named(platforms: Platforms) -> Non
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with opened(platforms, f'public_url = "http://127.0.0.1:{port}"') as session:
-        steps = [one for one in setup.unheard(session) if one.connection == "email"]
+        steps = [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
 
         with pytest.raises(FixSettingsError, match="start `personasync serve`"):
             setup.create_missing(session, steps)
@@ -170,7 +174,9 @@ def test_a_secret_address_is_never_shown(platforms: Platforms, here: str) -> Non
 
 def test_a_webhook_that_tells_too_little_is_pointed_out(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"') as session:
-        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["events"]["upemail"] = False
 
@@ -179,7 +185,9 @@ def test_a_webhook_that_tells_too_little_is_pointed_out(platforms: Platforms, he
 
 def test_unsigned_deliveries_to_a_plain_address_are_a_failure(platforms: Platforms, here: str) -> None:
     with opened(platforms, f'public_url = "{here}"') as session:
-        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "email"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "email"]
+        )
         (hook,) = platforms.email.webhooks(AUDIENCE).values()
         hook["signing_enabled"] = False
 
@@ -194,11 +202,11 @@ def test_a_service_without_an_address_is_pointed_out(platforms: Platforms) -> No
 
 def test_the_project_that_setup_writes_is_one_that_hubspot_takes(platforms: Platforms) -> None:
     with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
-        steps = [one for one in setup.unheard(session) if one.connection == "crm"]
+        steps = [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
         before = said(session, "crm")
         notes = setup.create_missing(session, steps)
         after = said(session, "crm")
-        again = [one for one in setup.unheard(session) if one.connection == "crm"]
+        again = [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
     root = platforms.folder / hooks.PROJECT
     files = {path.relative_to(root).as_posix(): json.loads(path.read_bytes()) for path in root.rglob("*.json")}
     with requests.Session() as session:
@@ -213,7 +221,7 @@ def test_the_project_that_setup_writes_is_one_that_hubspot_takes(platforms: Plat
     webhooks = platforms.crm.webhooks
     assert webhooks.settings["settings"]["targetUrl"] == "https://hooks.acme.test/webhooks/hubspot"
     assert webhooks.settings["action"]["actionUrl"] == "https://hooks.acme.test/actions/hubspot"
-    assert {one["eventType"] for one in webhooks.subscriptions.values()} <= EVENT_TYPES
+    assert {subscription["eventType"] for subscription in webhooks.subscriptions.values()} <= EVENT_TYPES
     assert uploaded["appId"] == APP_ID
 
 
@@ -222,7 +230,9 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
     mapped = '\n[traits.stage]\nproperty = "lifecyclestage"\nconnection = "crm"\ntype = "text"\n'
     file.write_text(file.read_text("utf-8") + mapped, "utf-8")
     with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
-        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "crm"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
+        )
     told = json.loads((platforms.folder / hooks.PROJECT / "src/app/webhooks/webhooks-hsmeta.json").read_bytes())
 
     properties = [one.get("propertyName") for one in told["config"]["subscriptions"]["crmObjects"]]
@@ -231,12 +241,16 @@ def test_properties_that_traits_read_are_told_of_as_well(platforms: Platforms) -
 
 def test_a_project_that_was_changed_by_hand_is_written_anew(platforms: Platforms) -> None:
     with opened(platforms, 'public_url = "https://hooks.acme.test"') as session:
-        setup.create_missing(session, [one for one in setup.unheard(session) if one.connection == "crm"])
+        setup.create_missing(
+            session, [setup_step for setup_step in setup.unheard(session) if setup_step.connection == "crm"]
+        )
         changed = platforms.folder / hooks.PROJECT / "hsproject.json"
         changed.write_text("{ not json", "utf-8")
 
         assert said(session, "crm")["webhooks"][1].endswith("is out of date.")
-        assert [one.action for one in setup.unheard(session) if one.connection == "crm"] == ["write_files"]
+        assert [setup_step.action for setup_step in setup.unheard(session) if setup_step.connection == "crm"] == [
+            "write_files"
+        ]
 
 
 def test_doctor_says_when_an_event_last_came(platforms: Platforms) -> None:

@@ -36,7 +36,7 @@ def test_what_people_said_of_themselves_made_the_segment(tmp_path: Path) -> None
         done = draft(session, "gold")
 
     gold = done.profiles["gold"]
-    assert [one.name for one in gold.trust.sources] == ["declared"]
+    assert [source.name for source in gold.trust.sources] == ["declared"]
     assert {fact.trait for fact in gold.told() if fact.base} == {"tier"}
     assert {fact.trait for fact in gold.told() if not fact.base} >= {"country", "age", "language"}
     assert "by declaration" in " ".join(gold.trust.sentences())

@@ -25,8 +25,8 @@ def counts(**figures: int) -> Counts:
     )
 
 
-def broken(found: Counts, *, pulled: datetime | None = NOW) -> list[str]:
-    breaches = broken_limits(found, LIMITS, pulled_at={"crm": pulled}, now=NOW)
+def broken(counts: Counts, *, pulled: datetime | None = NOW) -> list[str]:
+    breaches = broken_limits(counts, LIMITS, pulled_at={"crm": pulled}, now=NOW)
     return [breach.guardrail for breach in breaches]
 
 

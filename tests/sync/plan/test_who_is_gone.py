@@ -44,7 +44,7 @@ def keepers(platforms: Platforms, count: int) -> list[dict[str, Any]]:
     path.write_text(f"{first}{TINY}[[segments]]{rest}", "utf-8")
     path = platforms.folder / "personas.toml"
     path.write_text(path.read_text("utf-8") + KEPT, "utf-8")
-    members = {one["email_address"] for one in platforms.members() if one["status"] == "subscribed"}
+    members = {member["email_address"] for member in platforms.members() if member["status"] == "subscribed"}
     both = [row for row in platforms.crm.contacts.values() if row["properties"].get("email") in members]
     for row in both[:count]:
         platforms.crm.touch_contact(row, {"jobtitle": "keeper"})

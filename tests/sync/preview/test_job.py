@@ -40,7 +40,7 @@ def test_fields_of_others_stand_in_brackets_for_a_persona_and_as_they_are_for_a_
 ) -> None:
     member = next(one for one in platforms.members() if one["status"] == "subscribed")
     fields = platforms.email.fields(AUDIENCE)
-    next(one for one in fields.values() if one["tag"] == "LNAME")["default_value"] = "friend"
+    next(field for field in fields.values() if field["tag"] == "LNAME")["default_value"] = "friend"
     member["merge_fields"]["LNAME"] = ""
     path = tmp_path / "mail.html"
     path.write_text(

@@ -46,9 +46,9 @@ def test_the_sheet_reads_at_three_widths(ready: Session, browser: Browser, tmp_p
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert len({left for left, _, _ in boxes}) == columns
         assert all(inner < outer for _, outer, inner in boxes)
-        assert [one.split("\n")[0] for one in mails][:1] == ["Early access for you"]
+        assert [mail.split("\n")[0] for mail in mails][:1] == ["Early access for you"]
         assert len(mails) == len(found.shown) == len(set(titles))
-        assert all("Dear [First Name]," in one for one in mails)
+        assert all("Dear [First Name]," in mail for mail in mails)
         assert page.title() == "Preview"
         assert lowest >= READABLE, node
         page.screenshot(path=tmp_path / f"{width}.png", full_page=True)

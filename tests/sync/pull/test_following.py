@@ -216,9 +216,9 @@ def test_another_warehouse_than_the_one_that_was_read_into_is_read_again(platfor
 
 def test_a_pull_that_was_killed_has_not_seen_what_the_last_apply_wrote(session: Session, applied: str) -> None:
     session.control.runs.finish(session.control.runs.begin("pull"), "failed", {})
-    after_a_kill = [one.guardrail for one in plan(session).breaches]
+    after_a_kill = [breach.guardrail for breach in plan(session).breaches]
     pull(session)
 
     assert applied
     assert "unread_apply" in after_a_kill
-    assert "unread_apply" not in [one.guardrail for one in plan(session).breaches]
+    assert "unread_apply" not in [breach.guardrail for breach in plan(session).breaches]

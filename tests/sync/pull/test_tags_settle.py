@@ -27,7 +27,7 @@ REFUSED = 3  # the plan is saved, and an apply needs to be told to do it neverth
 def tags(platforms: Platforms) -> dict[str, set[str]]:
     """Our tags of each member that has any, as the platform has them."""
     names = {key: row["name"] for key, row in platforms.email.segments(AUDIENCE).items()}
-    shown = {one["contact_id"]: {names[key] for key in one["tags"]} for one in platforms.members()}
+    shown = {member["contact_id"]: {names[key] for key in member["tags"]} for member in platforms.members()}
     return {key: found for key, held in shown.items() if (found := {name for name in held if name.startswith("ps:")})}
 
 

@@ -67,11 +67,11 @@ def mail(session: Session, name: str, at: datetime, contacts: Sequence[str], cli
         CAMPAIGNS,
         [{**key, "parent_id": of.get("parent"), "name": name, "variant": variant, "state": "sent", "sent_at": at}],
     )
-    sent = [{**key, "contact_key": one, "at": at, "status": "sent", "variant": variant} for one in contacts]
+    sent = [{**key, "contact_key": contact, "at": at, "status": "sent", "variant": variant} for contact in contacts]
     _append(session, DELIVERIES, sent)
     clicked = [
-        {**key, "event_id": f"{name} {one}", "kind": "click", "contact_key": one, "at": at + timedelta(hours=1)}
-        for one in contacts[:clicks]
+        {**key, "event_id": f"{name} {contact}", "kind": "click", "contact_key": contact, "at": at + timedelta(hours=1)}
+        for contact in contacts[:clicks]
     ]
     _append(session, ENGAGEMENTS, clicked)
 

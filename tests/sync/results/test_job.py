@@ -143,6 +143,6 @@ def test_offers_of_all_campaigns_come_together(platforms: Platforms, pushed: Ses
     parents = table.filter(table.parent_id.isnull(), table.name.isin(["One", "Two"])).to_pyarrow().to_pylist()
     assert {cell.offer for best in found for cell in best.offers} == set(VARIANTS)
     assert (learned.apart, learned.notes) == ({}, [])
-    assert {one.name for best in found for one in best.trials} == {"One", "Two"}
+    assert {trial.name for best in found for trial in best.trials} == {"One", "Two"}
     assert not any(best.supported for best in found)  # 120 people
     assert 0.9 * sum(row["sent"] for row in parents) < people <= sum(row["sent"] for row in parents)

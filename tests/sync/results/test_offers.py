@@ -91,8 +91,8 @@ def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop
 def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
     """Deal everybody into the experiment "spring"; the contacts of each arm."""
     with opened(shop.folder, day=BEGIN) as session:
-        one = Experiment("spring", "s", {"old": 0.5, "new": 0.5}, session.now() - timedelta(hours=1), **changes)
-        experiments.create_experiment(session, one)
+        experiment = Experiment("spring", "s", {"old": 0.5, "new": 0.5}, session.now() - timedelta(hours=1), **changes)
+        experiments.create_experiment(session, experiment)
         session.reload()
         assign(session, as_of=session.now(), override=frozenset({"max_data_age_hours"}))
         arms = session.warehouse.current(ARMS.name)

@@ -69,7 +69,7 @@ def test_too_few_buyers_are_told_with_both_numbers_and_nobody_has_a_value(sessio
     as_of = session.now()
     done = assign(session, as_of=as_of)
 
-    assert any(one.startswith("The value model needs 500 buyers, you have ") for one in done.value_notes)
+    assert any(value_note.startswith("The value model needs 500 buyers, you have ") for value_note in done.value_notes)
     assert measured(session, as_of).clv.count().to_pyarrow().as_py() == 0
 
 
@@ -104,15 +104,17 @@ def test_segments_are_ranked_by_value_with_the_naive_place_beside_it(session: Se
     pull(session)
     sell(session)
     assign(session, as_of=session.now())
-    found = rank_segments(session)
-    told = ranking_document(found)
+    segment_values = rank_segments(session)
+    told = ranking_document(segment_values)
 
-    assert found.valued
-    assert [one.value for one in found.ranking] == sorted((one.value for one in found.ranking), reverse=True)
-    assert {one.name for one in found.ranking} == set(found.advice)
-    assert set(found.tried) == {"model", "past spend", "past orders", "recency"}
+    assert segment_values.valued
+    assert [one.value for one in segment_values.ranking] == sorted(
+        (one.value for one in segment_values.ranking), reverse=True
+    )
+    assert {one.name for one in segment_values.ranking} == set(segment_values.advice)
+    assert set(segment_values.tried) == {"model", "past spend", "past orders", "recency"}
     assert all(row["value_interval"][0] <= row["value"] <= row["value_interval"][1] for row in told["segments"])
-    assert "Values are revenue, not profit: set `margin` in [value]." in found.notes
+    assert "Values are revenue, not profit: set `margin` in [value]." in segment_values.notes
 
 
 def with_focus(platforms: Platforms, line: str) -> Iterator[Session]:
@@ -128,8 +130,8 @@ def with_focus(platforms: Platforms, line: str) -> Iterator[Session]:
 def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platforms, line: str) -> None:
     for session in with_focus(platforms, line):
         planned = plan(session)
-        groups = {one.name for one in planned.plan.changes if one.kind == "group"}
-        personas = {one.after for one in planned.plan.changes if one.name == "personasync_persona"}
+        groups = {change.name for change in planned.plan.changes if change.kind == "group"}
+        personas = {change.after for change in planned.plan.changes if change.name == "personasync_persona"}
 
         assert len(groups) == 1
         assert len(personas - {"unclassified"}) == 1

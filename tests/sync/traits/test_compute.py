@@ -122,10 +122,10 @@ class World:
     def add(self, rows: list[Any]) -> None:
         """Append versions; in one statement a table, since `Warehouse.append` compiles some for each."""
         tables: dict[str, list[dict[str, Any]]] = {}
-        for one in rows:
+        for row in rows:
             self.number += 1
-            name, values = table_row(one)
-            recorded = START + timedelta(seconds=-self.number if one[-1] else self.number)
+            name, values = table_row(row)
+            recorded = START + timedelta(seconds=-self.number if row[-1] else self.number)
             tables.setdefault(name, []).append({**values, "recorded_at": recorded, "sequence": self.number})
         for name, found in tables.items():
             incoming = pa.Table.from_pylist(found, schema=self.engine.table(name).schema().to_pyarrow())

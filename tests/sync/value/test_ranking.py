@@ -56,14 +56,17 @@ def shop(folder: Path, orders: list[list[str]], people: int) -> Iterator[Session
 
 def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claimed(tmp_path: Path) -> None:
     with shop(tmp_path, [], 120) as session:
-        found = rank_segments(session)
+        segment_values = rank_segments(session)
         pushed, told = focus(session)
 
-    assert not found.valued
-    assert "The value model needs 500 buyers, you have 0. So nobody has a value yet." in found.notes
-    assert [(one.name, one.value, one.naive) for one in found.ranking] == [("dollars", 0.0, 1), ("euros", 0.0, 1)]
-    assert {row["value"] for row in ranking_document(found)["segments"]} == {None}
-    assert found.tried == {}
+    assert not segment_values.valued
+    assert "The value model needs 500 buyers, you have 0. So nobody has a value yet." in segment_values.notes
+    assert [(one.name, one.value, one.naive) for one in segment_values.ranking] == [
+        ("dollars", 0.0, 1),
+        ("euros", 0.0, 1),
+    ]
+    assert {row["value"] for row in ranking_document(segment_values)["segments"]} == {None}
+    assert segment_values.tried == {}
     assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
     assert "only dollars of 2 segments" in told
 
@@ -77,13 +80,15 @@ def test_money_of_another_currency_is_worth_nothing_that_anybody_knows(tmp_path:
             day = now() - timedelta(days=float(rng.uniform(1, 500)))
             orders.append([str(len(orders)), str(person), f"{day:%Y-%m-%d}", f"{rng.uniform(10, 90):.2f}", currency])
     with shop(tmp_path, orders, 900) as session:
-        found = rank_segments(session)
+        segment_values = rank_segments(session)
 
-    by_name = {one.name: one for one in found.ranking}
-    assert (found.valued, found.currency) == (True, "EUR")
-    assert any(one.startswith("200 buyers order mostly in a currency other than EUR; they") for one in found.notes)
+    by_name = {one.name: one for one in segment_values.ranking}
+    assert (segment_values.valued, segment_values.currency) == (True, "EUR")
+    assert any(
+        note.startswith("200 buyers order mostly in a currency other than EUR; they") for note in segment_values.notes
+    )
     assert by_name["euros"].mean_value > 1.5 * by_name["dollars"].mean_value > 0  # 250 of 450 there pay in euros
-    assert found.ranking[0].name == "euros"
+    assert segment_values.ranking[0].name == "euros"
 
 
 @pytest.mark.parametrize(("treated", "gain"), [((40, 60), True), ((10, 12), False)])
@@ -92,12 +97,14 @@ def test_the_best_arm_is_never_worse_than_to_send_nothing(treated: tuple[int, in
     strata = [
         Stratum(persona, arm, 1_000, {"ordered": ordered}, NO_MONEY) for (persona, arm), ordered in counts.items()
     ]
-    found = compare_arms(strata, LiftQuestion("ordered", "mail", "holdout", 0.01))
+    comparison = compare_arms(strata, LiftQuestion("ordered", "mail", "holdout", 0.01))
 
-    told = best_arm({"a": "A", "b": "B", "c": "C"}, [found])
+    told = best_arm({"a": "A", "b": "B", "c": "C"}, [comparison])
 
     assert set(told) == {"a", "b"}
     if gain:
         assert told["a"].gain == pytest.approx(0.02)
     else:
-        assert {(one.gain, one.variance) for one in told.values()} == {(0.0, 0.0)}
+        assert {(segment_response.gain, segment_response.variance) for segment_response in told.values()} == {
+            (0.0, 0.0)
+        }

@@ -34,16 +34,16 @@ def buy(session: Session, name: str, one_in: Mapping[tuple[str, str], int]) -> N
     keys = {person: key for key, person in session.control.links.mapping().items() if key.startswith("crm:")}
     seen: dict[tuple[str, str], int] = {}
     rows = []
-    for one in arms(session, name):
-        cell = (one["persona"], one["arm"])
+    for arm in arms(session, name):
+        cell = (arm["persona"], arm["arm"])
         seen[cell] = seen.get(cell, 0) + 1
         often = one_in.get(cell)
-        if often and one["person_id"] in keys and seen[cell] % often == 0:
+        if often and arm["person_id"] in keys and seen[cell] % often == 0:
             rows.append(
                 {
                     "connection": "crm",
-                    "order_id": f"{name} {one['person_id']}",
-                    "contact_key": keys[one["person_id"]],
+                    "order_id": f"{name} {arm['person_id']}",
+                    "contact_key": keys[arm["person_id"]],
                     "at": session.now(),
                     "amount": 20.0,
                     "currency": "USD",
@@ -68,18 +68,18 @@ def test_the_ranking_takes_the_shrunken_lift_of_the_best_supported_arm_over_the_
     slugs = list(ready.workspace.personas)
     run(ready, "spring", {(slug, "good"): place for place, slug in enumerate(slugs, 1)})
     run(ready, "words", {(slugs[0], "good"): 1}, holdout=0.0, arms={"good": 0.5, "poor": 0.5})
-    found = rank_segments(ready)
+    segment_values = rank_segments(ready)
 
     best = supported(lift_of_experiment(ready, "spring").comparisons)
     assert best is not None
     assert (best.question.treated, best.question.control) == ("good", HOLDOUT)
-    by_name = {one.persona: max(one.shrunken, 0.0) for one in best.personas}
+    by_name = {persona.persona: max(persona.shrunken, 0.0) for persona in best.personas}
     of = {name: ready.workspace.personas[slug].name for name, slug in ready.workspace.persona_of.items()}
-    assert {one.name: one.gain for one in found.ranking} == pytest.approx(
-        {one.name: by_name[of[one.name]] for one in found.ranking}
+    assert {one.name: one.gain for one in segment_values.ranking} == pytest.approx(
+        {one.name: by_name[of[one.name]] for one in segment_values.ranking}
     )
-    assert len({round(one.gain or 0.0, 6) for one in found.ranking}) > 1
-    assert any(one.startswith("Response: incremental orders per contact, spring") for one in found.notes)
+    assert len({round(one.gain or 0.0, 6) for one in segment_values.ranking}) > 1
+    assert any(note.startswith("Response: incremental orders per contact, spring") for note in segment_values.notes)
 
 
 def test_a_change_of_what_mailing_adds_is_told_by_quality_and_by_the_report(ready: Session) -> None:

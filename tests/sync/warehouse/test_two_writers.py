@@ -114,7 +114,7 @@ def test_two_pulls_at_once_keep_each_contact_once_and_link_it(platforms: Platfor
     pulls = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)
     ]
-    ended = [(one.communicate()[1].decode(), one.returncode) for one in pulls]
+    ended = [(pull.communicate()[1].decode(), pull.returncode) for pull in pulls]
 
     assert [status for _, status in ended] == [0, 0], ended
     for table in ("contacts", "orders", "memberships"):

@@ -44,11 +44,15 @@ def test_who_was_written_while_the_service_decided_is_looked_at_again(looped: Pl
         ada = served.newcomer("ada@new.test")
         pull(session)
         assign(session, as_of=session.now())
-        changes = [one for one in plan(session).plan.changes if one.email == "ada@new.test"]
+        changes = [change for change in plan(session).plan.changes if change.email == "ada@new.test"]
         began = session.now()
         served.turn(ada)
         served.idle()
-        older = {one.name: one.after or "" for one in changes if one.connection == "crm" and one.kind == "field"}
+        older = {
+            change.name: change.after or ""
+            for change in changes
+            if change.connection == "crm" and change.kind == "field"
+        }
         looped.crm.touch_contact(looped.crm.contacts[ada], older)
         overwritten = served.property(ada, PERSONA)
         look_again(session, changes, since=began, run_id="r1")
@@ -76,11 +80,11 @@ def test_explain_knows_what_the_service_decided_before_anything_was_pulled(loope
         ada = served.newcomer("ada@new.test")
         served.turn(ada)
         served.idle()
-        told = explain(session, "ada@new.test")
+        explanation = explain(session, "ada@new.test")
         pull(session)
         later = explain(session, "ada@new.test")
 
-    assert told.document["segment"] == later.document["segment"] == "bargain_hunters"
-    assert "after the next `personasync pull`" in told.sentences[-1]
-    assert told.document["tried"] == []
+    assert explanation.document["segment"] == later.document["segment"] == "bargain_hunters"
+    assert "after the next `personasync pull`" in explanation.sentences[-1]
+    assert explanation.document["tried"] == []
     assert any("Contacts:" in line for line in later.sentences)

@@ -48,7 +48,7 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, sess
         if row["member"]
     }
 
-    found = [
+    changes = [
         change
         for person, rows in contacts.items()
         if person in values
@@ -64,9 +64,9 @@ def test_the_service_and_a_plan_find_the_same_changes(platforms: Platforms, sess
         )
     ]
 
-    assert len(found) > 100
-    assert sorted(map(repr, found)) == sorted(map(repr, planned.changes))
-    own = [change for change in found if change.name == "hs_persona"]
+    assert len(changes) > 100
+    assert sorted(map(repr, changes)) == sorted(map(repr, planned.changes))
+    own = [change for change in changes if change.name == "hs_persona"]
     kept = set(theirs) - {key for key, value in list(theirs.items())[:20] if value == "persona_1"}
     assert {one.platform_id for one in own if one.before == "persona_1"} - kept
     assert bool({one.platform_id for one in own} & kept) == (mode == "overwrite")

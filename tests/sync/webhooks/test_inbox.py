@@ -50,7 +50,7 @@ def claim(control: Control, owner: str, *, group: tuple[int, int, int] = GROUPS[
 
 
 def done(claimed: Claimed) -> Settled:
-    return Settled(claimed, {one.key: "done" for one in claimed.events})
+    return Settled(claimed, {event.key: "done" for event in claimed.events})
 
 
 def test_an_event_that_is_delivered_again_is_kept_once(control: Control) -> None:
@@ -59,7 +59,7 @@ def test_an_event_that_is_delivered_again_is_kept_once(control: Control) -> None
 
     (claimed,) = claim(control, "w1")
 
-    assert [one.key for one in claimed.events] == ["a", "b", "c"]
+    assert [event.key for event in claimed.events] == ["a", "b", "c"]
 
 
 def test_a_settled_event_that_is_delivered_again_causes_no_work(control: Control) -> None:
@@ -76,7 +76,7 @@ def test_a_contact_is_claimed_by_one_worker_until_its_lease_ends(control: Contro
 
     assert claim(control, "w2") == []
     clock.present += timedelta(seconds=61)
-    assert [one.contact for one in claim(control, "w2")] == ["crm:1"]
+    assert [claimed.contact for claimed in claim(control, "w2")] == ["crm:1"]
 
 
 def test_what_arrives_while_a_worker_is_at_it_is_worked_off_afterwards(control: Control) -> None:
@@ -86,7 +86,7 @@ def test_what_arrives_while_a_worker_is_at_it_is_worked_off_afterwards(control: 
 
     assert control.inbox.settle("w1", [done(first)]) == 1
     (second,) = claim(control, "w1")
-    assert [one.key for one in second.events] == ["b"]
+    assert [event.key for event in second.events] == ["b"]
 
 
 def test_who_lost_the_lease_settles_nothing(control: Control, clock: Clock) -> None:
@@ -104,7 +104,9 @@ def test_a_parked_contact_waits_until_somebody_says_so(control: Control) -> None
     claim(control, "w1")
     control.inbox.park("w1", ["crm:1"], reason="it breaks")
 
-    assert [(one.contact, one.reason) for one in control.inbox.dead_letters()] == [("crm:1", "it breaks")]
+    assert [(dead_letter.contact, dead_letter.reason) for dead_letter in control.inbox.dead_letters()] == [
+        ("crm:1", "it breaks")
+    ]
     assert claim(control, "w1") == []
     assert control.inbox.release() == 1
     assert len(claim(control, "w1")) == 1

@@ -61,7 +61,9 @@ def test_a_favourite_category_comes_from_orders_to_both_platforms_by_plan_and_by
         pull(session)
         second = plan(session)
     wanted = favourites(looped)
-    members = {one["email_address"].lower(): one for one in looped.members() if one["status"] == "subscribed"}
+    members = {
+        member["email_address"].lower(): member for member in looped.members() if member["status"] == "subscribed"
+    }
     mail = {one: member["merge_fields"] for one, member in members.items()}
     crm = looped.crm
     both = [one for one in mail if one in wanted and one in crm.by_email]

@@ -80,7 +80,7 @@ def test_a_contact_who_opted_out_is_left_alone(served: Served) -> None:
     served.hubspot([served.created(contact)])
     served.idle()
 
-    assert [one for one in served.platforms.writes()[len(before) :] if "batch/read" not in one] == []
+    assert [write for write in served.platforms.writes()[len(before) :] if "batch/read" not in write] == []
     assert served.property(contact, "personasync_persona") == ""
 
 

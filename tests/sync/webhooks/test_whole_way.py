@@ -161,7 +161,7 @@ def test_a_subscriber_shows_their_persona_on_both_platforms(real_time: RealTime)
     crm, email = real_time.shown("ada@new.test")
     assert crm == email
     assert email
-    assert {one["status"] for one in deliveries(real_time)[earlier:]} <= {200, 204}
+    assert {delivery["status"] for delivery in deliveries(real_time)[earlier:]} <= {200, 204}
 
 
 def test_a_contact_created_in_hubspot_shows_their_persona_on_both_platforms(real_time: RealTime) -> None:
@@ -250,7 +250,7 @@ def test_joined_persons_are_one_row_that_knows_what_both_knew(real_time: RealTim
     for name in ("ira@new.test", "iris@new.test"):
         real_time.deed("create contact", name)
         contacts.append(crm.by_email[name])
-    persons = [links.of_keys([f"crm:{one}"])[f"crm:{one}"] for one in contacts]
+    persons = [links.of_keys([f"crm:{contact}"])[f"crm:{contact}"] for contact in contacts]
     rows = people.published(persons)
     known: list[dict[str, Any]] = [{"orders_total": 3.0}, {"favourite_category": "paper"}]
     people.publish(replace(rows[person], base=base) for person, base in zip(persons, known, strict=True))

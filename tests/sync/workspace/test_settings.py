@@ -301,9 +301,9 @@ def test_a_workspace_is_read_without_its_secrets(folder: Path) -> None:
 
 
 def test_a_secret_comes_from_the_environment(folder: Path) -> None:
-    found = crm(load_workspace(folder), {"HUBSPOT_TOKEN": " pat-1\n"})
+    secret = crm(load_workspace(folder), {"HUBSPOT_TOKEN": " pat-1\n"})
 
-    assert found.reveal() == "pat-1"
+    assert secret.reveal() == "pat-1"
 
 
 def test_a_secret_comes_from_a_file_of_the_workspace(folder: Path) -> None:

@@ -74,12 +74,12 @@ def test_what_speaks_to_somebody_is_clicked_more() -> None:
 def test_everything_happens_within_three_days_and_the_same_each_time() -> None:
     world = make_world()
     recipients = [Recipient(f"p{number}@people.test", "Welcome") for number in range(3_000)]
-    found = respond(world, recipients, sent_at=NOON)
+    recipient_responses = respond(world, recipients, sent_at=NOON)
     shuffled = respond(make_world(), recipients[::-1], sent_at=NOON)
 
-    assert all(NOON <= response.at <= NOON + timedelta(hours=72) for response in found)
-    assert Counter(found) == Counter(shuffled)
-    assert {response.kind for response in found} >= {
+    assert all(NOON <= response.at <= NOON + timedelta(hours=72) for response in recipient_responses)
+    assert Counter(recipient_responses) == Counter(shuffled)
+    assert {response.kind for response in recipient_responses} >= {
         "open",
         "machine_open",
         "click",

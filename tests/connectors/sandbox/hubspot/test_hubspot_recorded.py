@@ -47,9 +47,9 @@ def recorded(shared: Path) -> list[Record]:
 
 
 def those(recorded: list[Record], verb: str, status: int) -> list[Record]:
-    found = [row for row in recorded if row["path"] == f"{CONTACTS}/{verb}" and row["status"] == status]
-    assert found, f"nothing recorded of {verb} {status}"
-    return found
+    rows = [row for row in recorded if row["path"] == f"{CONTACTS}/{verb}" and row["status"] == status]
+    assert rows, f"nothing recorded of {verb} {status}"
+    return rows
 
 
 def kinds(value: Any, *, inside: str = "") -> Any:
@@ -83,7 +83,7 @@ def has_properties(rows: list[Record]) -> list[Record]:
 
 
 def test_a_search_answers_as_recorded(hubspot: Platform, recorded: list[Record]) -> None:
-    found = has_properties(those(recorded, "search", 200))
+    records = has_properties(those(recorded, "search", 200))
     empty = next(row for row in those(recorded, "search", 200) if not row["response_body"]["results"])
     hubspot.add("ada@people.test", firstname="Ada")
     condition = {"propertyName": "email", "operator": "EQ", "value": "ada@people.test"}
@@ -98,7 +98,7 @@ def test_a_search_answers_as_recorded(hubspot: Platform, recorded: list[Record])
 
     ours = answer.json()["results"][0]["properties"]
     assert nothing.json() == empty["response_body"]
-    for row in found:
+    for row in records:
         assert frame(answer.json()) == frame({**row["response_body"], "total": 1})
         assert header_names(answer) == theirs(row) - DAILY
         shown = row["response_body"]["results"][0]["properties"]

@@ -37,13 +37,13 @@ def recorded(shared: Path) -> list[Record]:
 
 
 def those(recorded: list[Record], method: str, path: str, status: int) -> list[Record]:
-    found = [
+    rows = [
         row
         for row in recorded
         if row["method"] == method and row["status"] == status and re.fullmatch(f"/3.0{path}", row["path"])
     ]
-    assert found, f"nothing recorded of {method} {path} {status}"
-    return found
+    assert rows, f"nothing recorded of {method} {path} {status}"
+    return rows
 
 
 def assert_same_kind(ours: Json, theirs: Json, where: str) -> None:

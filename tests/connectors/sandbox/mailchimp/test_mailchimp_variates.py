@@ -44,8 +44,10 @@ def test_a_variate_campaign_splits_everybody_evenly_into_children(
     assert [child["emails_sent"] for child in children] == [10, 10, 10]
     assert sum(child["opens"]["unique_opens"] for child in children) == 30
     combinations = campaign["variate_settings"]["combinations"]
-    assert [(one["id"], one["recipients"]) for one in combinations] == [(child["id"], 10) for child in children]
-    assert [one["content_description"] for one in combinations] == [0, 1, 2]
+    assert [(combination["id"], combination["recipients"]) for combination in combinations] == [
+        (child["id"], 10) for child in children
+    ]
+    assert [combination["content_description"] for combination in combinations] == [0, 1, 2]
     assert len(set().union(*reached.values())) == 30
     assert platform.get(f"/reports/{parent}/sent-to", count=500)["total_items"] == 30
     assert (campaign["emails_sent"], campaign["status"]) == (30, "sent")

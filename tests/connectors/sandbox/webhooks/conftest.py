@@ -69,7 +69,9 @@ class Receiver:
         return self.answer(number, delivery)
 
     def posts(self, path: str = "/") -> list[Delivery]:
-        return [one for one in self.deliveries if one.method == "POST" and one.path.startswith(path)]
+        return [
+            delivery for delivery in self.deliveries if delivery.method == "POST" and delivery.path.startswith(path)
+        ]
 
 
 @pytest.fixture

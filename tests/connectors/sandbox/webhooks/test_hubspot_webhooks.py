@@ -20,16 +20,16 @@ def point(platforms: Platforms, receiver: Receiver) -> None:
 
 
 def events(receiver: Receiver, kind: str = "") -> list[dict[str, Any]]:
-    found = [event for one in receiver.posts(TARGET) for event in one.events]
-    return [event for event in found if event["subscriptionType"].endswith(kind)]
+    events = [event for post in receiver.posts(TARGET) for event in post.events]
+    return [event for event in events if event["subscriptionType"].endswith(kind)]
 
 
-def version_of(one: Delivery, url: str, **options: Any) -> str:
+def version_of(delivery: Delivery, url: str, **options: Any) -> str:
     return check_hubspot(
-        one.raw_headers,
-        method=one.method,
-        uri=f"{url}{one.path}",
-        body=one.body,
+        delivery.raw_headers,
+        method=delivery.method,
+        uri=f"{url}{delivery.path}",
+        body=delivery.body,
         secret=HUBSPOT_APP_SECRET,
         now=datetime.now(UTC),
         **options,
@@ -78,7 +78,7 @@ def test_many_events_come_in_shuffled_batches_of_at_most_a_hundred(platforms: Pl
         platforms.crm.add_contact({"lastname": str(number)}, created_at=datetime.now(UTC))
     assert platforms.settled()
 
-    sizes = sorted(len(one.events) for one in receiver.posts(TARGET))
+    sizes = sorted(len(post.events) for post in receiver.posts(TARGET))
     ids = [event["objectId"] for event in receiver.posts(TARGET)[0].events]
     assert sizes == [50, 100, 100]
     assert ids != sorted(ids)
@@ -115,7 +115,12 @@ def test_an_event_is_tried_again_until_it_is_taken(platforms: Platforms, receive
     platforms.side("deed", {"deed": "create contact", "email": "ada@people.test"})
     assert platforms.settled()
 
-    assert [{event["attemptNumber"] for event in one.events} for one in receiver.posts(TARGET)] == [{0}, {1}, {2}, {3}]
+    assert [{event["attemptNumber"] for event in post.events} for post in receiver.posts(TARGET)] == [
+        {0},
+        {1},
+        {2},
+        {3},
+    ]
     assert platforms.post.given_up == 0
 
 
@@ -279,7 +284,7 @@ def test_an_app_sets_up_its_webhooks_by_api(platforms: Platforms, receiver: Rece
     assert len(platforms.hubspot("GET", f"{APP}/subscriptions").json()["results"]) == 1
     platforms.side("deed", {"deed": "create contact", "email": "bo@people.test"})
     assert platforms.settled()
-    ((event,),) = (one.events for one in receiver.posts("/there"))
+    ((event,),) = (post.events for post in receiver.posts("/there"))
     assert (event["subscriptionType"], event["objectTypeId"]) == ("object.creation", "0-1")
     batch = {"inputs": [{"id": made.json()["id"], "active": False}]}
     switched = platforms.hubspot("POST", f"{APP}/subscriptions/batch/update", batch).json()

@@ -25,7 +25,7 @@ def form(delivery: Delivery) -> dict[str, str]:
 def told(platforms: Platforms, receiver: Receiver) -> list[dict[str, str]]:
     """Everything that came, in the order in which it happened."""
     assert platforms.settled()
-    return [form(one) for one in receiver.posts()]
+    return [form(post) for post in receiver.posts()]
 
 
 def kinds(bodies: list[dict[str, str]]) -> list[str]:
@@ -61,7 +61,7 @@ def test_bodies_have_the_reported_shape(
     assert bodies["subscribe"]["data[merges][FNAME]"] == "Ada"
     assert bodies["unsubscribe"]["data[reason]"] == "manual"
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", bodies["subscribe"]["fired_at"])
-    assert {one.headers["Content-Type"] for one in receiver.posts()} == {FORM}
+    assert {post.headers["Content-Type"] for post in receiver.posts()} == {FORM}
 
 
 def test_every_delivery_carries_the_signature_of_its_webhook(platforms: Platforms, receiver: Receiver) -> None:
@@ -102,8 +102,8 @@ def test_writes_by_api_are_told_only_where_api_is_switched_on(platforms: Platfor
     platforms.side("deed", {"deed": "subscribe", "email": "bo@people.test"})
     assert platforms.settled()
 
-    assert [form(one)["data[email]"] for one in receiver.posts("/quiet")] == ["bo@people.test"]
-    assert [form(one)["data[email]"] for one in receiver.posts("/loud")] == ["ada@people.test"]
+    assert [form(post)["data[email]"] for post in receiver.posts("/quiet")] == ["bo@people.test"]
+    assert [form(post)["data[email]"] for post in receiver.posts("/loud")] == ["ada@people.test"]
 
 
 def test_a_member_who_is_archived_or_erased_is_an_unsubscribe_of_kind_delete(
@@ -177,7 +177,7 @@ def test_some_deliveries_come_twice(platforms: Platforms, receiver: Receiver) ->
     platforms.hook(receiver.url)
     for number in range(40):
         platforms.side("deed", {"deed": "subscribe", "email": f"n{number}@people.test"})
-    bodies = [one.body for one in receiver.posts()] if platforms.settled() else []
+    bodies = [post.body for post in receiver.posts()] if platforms.settled() else []
 
     assert len(set(bodies)) == 40
     assert 45 < len(bodies) < 75
