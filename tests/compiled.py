@@ -32,7 +32,7 @@ def keep_compiled(patch: pytest.MonkeyPatch) -> None:
         this: DuckDBCompiler, expr: ibis.Expr, *, limit: str | None = None, params: Mapping[Any, Any] | None = None
     ) -> sge.Expression:
         if params or type(this) is not DuckDBCompiler:
-            return cast("sge.Expression", translate(this, expr, limit=limit, params=params))
+            return translate(this, expr, limit=limit, params=params)
         stands: Stands = {}
         key = type(this), _standing_in(expr.op(), stands), limit
         if key not in _kept:

@@ -24,8 +24,8 @@ from sync.ops.setup import missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
 from sync.report.sentences import differences
-from sync.results.campaigns import campaigns
-from sync.session import Workbench, open_workbench
+from sync.results.campaigns import newest_campaigns
+from sync.session import Session, open_session
 from tests.sync.conftest import Platforms, connected, filled
 
 SEGMENTS = {"regulars", "gift_buyers", "bargain_hunters", "newcomers"}
@@ -40,7 +40,7 @@ class Once:
     """One run, for all tests that only look at what came of it; and what had been there before."""
 
     platforms: Platforms
-    bench: Workbench
+    session: Session
     done: Loop
     statuses: dict[str, str]
     optouts: dict[str, Any]
@@ -59,8 +59,8 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Once]:
     with Sandbox(filled()) as sandbox:
         platforms = connected(sandbox, tmp_path_factory.mktemp("once") / "workspace")
         statuses, optouts = statuses_of(platforms), optouts_of(platforms)
-        with open_workbench(platforms.folder, now=now, environment=platforms.environment) as bench:
-            yield Once(platforms, bench, run(bench), statuses, optouts)
+        with open_session(platforms.folder, now=now, environment=platforms.environment) as session:
+            yield Once(platforms, session, run(session), statuses, optouts)
 
 
 def test_whoever_may_be_written_to_shows_their_persona_on_both_platforms(once: Once) -> None:
@@ -96,7 +96,9 @@ def test_nobody_is_subscribed_archived_deleted_or_mailed(once: Once) -> None:
     assert statuses_of(once.platforms) == once.statuses
     assert optouts_of(once.platforms) == once.optouts
     assert [
-        one for one in once.platforms.writes() if one.startswith("DELETE") or "actions" in one or "publish" in one
+        write
+        for write in once.platforms.writes()
+        if write.startswith("DELETE") or "actions" in write or "publish" in write
     ] == []
 
 
@@ -213,7 +215,7 @@ def test_a_stale_an_edited_and_an_applied_plan_are_refused(platforms: Platforms,
         apply(ready, good.path)
 
 
-def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, bench: Workbench, applied: str) -> None:
+def test_a_guardrail_refuses_until_it_is_overridden(platforms: Platforms, session: Session, applied: str) -> None:
     file = platforms.folder / "personas.toml"
     file.write_text(file.read_text("utf-8").replace("Welcome to the shop", "Come in"), "utf-8")
     file.write_text(file.read_text("utf-8").replace("The sale has started", "It is cheap today"), "utf-8")
@@ -261,7 +263,7 @@ def test_what_the_report_counts_is_what_the_platform_counts(platforms: Platforms
 
 def test_the_ledger_holds_every_change_with_its_value_before(once: Once) -> None:
     done = once.done
-    outcomes = once.bench.control.ledger.outcomes(done.applied.run_id)
+    outcomes = once.session.control.ledger.outcomes(done.applied.run_id)
 
     assert len(outcomes) == len(done.planned.plan.changes)
     assert {outcome.state for outcome in outcomes} <= {"applied", "unchanged"}
