@@ -80,16 +80,16 @@ def intended(session: Session, run_id: str) -> Intended:
 
 def still_intended(session: Session, agreed: Intended) -> Intended:
     """Look at the platforms again, and return what somebody agreed to and is still so; more than that is left alone."""
-    found = _looked_at(session, agreed.runs)
-    for name, changes in found.restore.items():
+    intended = _looked_at(session, agreed.runs)
+    for name, changes in intended.restore.items():
         known = set(agreed.restore.get(name, ()))
-        found.restore[name] = [change for change in changes if change in known]
-        found.changed_since += len(changes) - len(found.restore[name])
-    return found
+        intended.restore[name] = [change for change in changes if change in known]
+        intended.changed_since += len(changes) - len(intended.restore[name])
+    return intended
 
 
 def _looked_at(session: Session, runs: list[Run]) -> Intended:
-    found = Intended(runs)
+    intended = Intended(runs)
     for name in session.workspace.connections:
         if not session.connector(name).pushes:
             continue
@@ -97,8 +97,8 @@ def _looked_at(session: Session, runs: list[Run]) -> Intended:
         applied = [outcome for run in runs for outcome in session.control.ledger.outcomes(run.run_id, state="applied")]
         mine = [outcome.change for outcome in applied if outcome.change.connection == name]
         if mine:
-            found.restore[name] = _taken_back(session, name, mine, found)
-    return found
+            intended.restore[name] = _taken_back(session, name, mine, intended)
+    return intended
 
 
 def undo(session: Session, intended: Intended, *, progress: Progress = no_progress) -> Undone:
