@@ -89,7 +89,7 @@ def still_intended(session: Session, agreed: Intended) -> Intended:
 
 
 def _looked_at(session: Session, runs: list[Run]) -> Intended:
-    found = Intended(runs)
+    intended = Intended(runs)
     for name in session.workspace.connections:
         if not session.connector(name).pushes:
             continue
@@ -97,8 +97,8 @@ def _looked_at(session: Session, runs: list[Run]) -> Intended:
         applied = [outcome for run in runs for outcome in session.control.ledger.outcomes(run.run_id, state="applied")]
         mine = [outcome.change for outcome in applied if outcome.change.connection == name]
         if mine:
-            found.restore[name] = _taken_back(session, name, mine, found)
-    return found
+            intended.restore[name] = _taken_back(session, name, mine, intended)
+    return intended
 
 
 def undo(session: Session, intended: Intended, *, progress: Progress = no_progress) -> Undone:
