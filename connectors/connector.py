@@ -206,7 +206,7 @@ class Connector(Protocol):
         """Let the account send events to us, and return the secret with which it signs them (`NO_SECRET`: it does not).
 
         Returns:
-            The signing secret, to be kept in the environment; `NO_SECRET` where deliveries are not signed.
+            The signing secret; `NO_SECRET` where deliveries are not signed.
 
         Raises:
             RejectedError: Nobody answers at that address, or the platform will not have it.

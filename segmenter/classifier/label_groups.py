@@ -149,7 +149,7 @@ def as_segments(labels: Any, model: LinearModel, meaning: Meaning) -> Any:
         meaning: Of the model's labels.
 
     Returns:
-        An Ibis column of segment names; what is not a label of the model stays as it is.
+        An Ibis column of segment names; null too for what is not a label of the model.
     """
     nothing = ibis.null("string")
     named = zip(model.labels, meaning.segments, strict=True)

@@ -48,7 +48,7 @@ def reasons_one(
         model: The model that scored.
         person: Trait name -> value; None or missing: unknown.
         score: What `segmenter.classifier.linear.score_one` returned.
-        speech: Feature -> how to say it, where the trait's own name would not be understood.
+        speech: Trait -> how to say it; other traits are printed with name and number.
 
     Returns:
         Phrases joined by "; ": what speaks for the segment and against the runner-up.
@@ -92,7 +92,7 @@ def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = 
         told: One row per person, with the columns that `scored` added.
         model: The model that scored.
         prefix: As it was given to `scored`.
-        speech: Feature -> how to say it, as in `reasons_one`.
+        speech: Trait -> how to say it, as in `reasons_one`.
 
     Returns:
         *told* and the text column ``reasons`` after *prefix*.

@@ -71,7 +71,7 @@ def agreements(labels: Labels, counts: Matrix, k: int) -> Matrix:
         k: Segments.
 
     Returns:
-        -1 to 1: 1 is the same partition, 0 what chance gives.
+        At most 1 (the same partition); 0 is what chance gives.
     """
     table = crossed(labels[::2], labels[1::2], counts, k, k)
     people = counts.sum()

@@ -78,7 +78,7 @@ class Experiment:
         """Return the share of one persona's people in each arm, the holdout first (where there is one).
 
         Returns:
-            Arm -> share, adding up to 1; arms share equally by their weights what the holdout leaves.
+            Arm -> share of the persona's people, adding up to 1: the arms divide what the holdout leaves.
         """
         held = self.share(persona)
         rest = {arm: share * (1 - held) for arm, share in self.arms.items()}

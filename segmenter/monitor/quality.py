@@ -135,7 +135,7 @@ def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
     Args:
         rows: Versions in force.
         moment: The name of the column of timestamps (UTC).
-        now: The present, UTC; a few minutes of clock skew are allowed.
+        now: The present, UTC; up to a day later is allowed, since of some events only the day is known.
 
     Returns:
         Counts, and the first and last such timestamp as text; null where there is none.

@@ -64,7 +64,15 @@ class AnswerSheet:
     rows: tuple[int, ...] = ()
 
     def only(self, rows: Sequence[int], items: Sequence[str]) -> AnswerSheet:
-        """Return some rows (places) and some items."""
+        """Return some rows (places) and some items.
+
+        Args:
+            rows: Places from 0, in the order wanted.
+            items: Names of items that the sheet has, in the order wanted.
+
+        Returns:
+            A sheet of its own; *rows* may repeat.
+        """
         columns = [self.items.index(item) for item in items]
         return AnswerSheet(
             tuple(self.respondents[row] for row in rows),
@@ -115,6 +123,9 @@ def code_answers(texts: Sequence[str], item: str, rows: Sequence[int]) -> CodedA
         texts: One a respondent, as written.
         item: The item's name, for messages.
         rows: Row of each respondent in the file, for messages.
+
+    Returns:
+        One number per respondent (NaN: no answer), and the text behind each number where answers were words.
 
     Raises:
         WordsError: The answers are words without an order.

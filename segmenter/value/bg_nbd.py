@@ -54,6 +54,9 @@ class Frequency:
             last: t_x, weeks.
             observed: T, weeks.
             weeks: From now on, 0 or more.
+
+        Returns:
+            (buyers,) orders, not negative.
         """
         alive = (self.r + repeats) / (self.alpha + observed) * weeks  # if nobody stopped: never more than that
         if self.kind == "nbd":

@@ -15,7 +15,15 @@ Instead = Mapping[str, tuple[str | None, str | None]]
 
 
 def with_subsegments(names: Collection[str], steps: Waterfall) -> frozenset[str]:
-    """Return *names* and every segment that lies in one of them."""
+    """Return *names* and every segment that lies in one of them.
+
+    Args:
+        names: Names of segments; unknown ones are left out.
+        steps: All segments, with their parents.
+
+    Returns:
+        Names of segments.
+    """
     return frozenset(
         name for name, step in steps.by_name().items() if name in names or not set(step.ancestors).isdisjoint(names)
     )
@@ -27,6 +35,9 @@ def sizes_with_subsegments(sizes: Mapping[str, int], steps: Waterfall) -> dict[s
     Args:
         sizes: People by the segment that they were given.
         steps: All segments.
+
+    Returns:
+        Every segment, 0 where it is empty.
     """
     found = dict.fromkeys(steps.by_name(), 0)
     for name, step in steps.by_name().items():
