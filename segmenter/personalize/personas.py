@@ -43,7 +43,7 @@ class Persona:
             connection: The connection's name; copy of its own goes before copy for all.
 
         Returns:
-            The copy; "" where the persona's copy is empty on purpose.
+            The copy, which may be empty.
         """
         return self.on.get(name, {}).get(connection, self.fields.get(name))
 

@@ -50,7 +50,7 @@ def profile_changes(before: Profile, now: Profile) -> list[PersonaChange]:
         now: The later one of the same persona.
 
     Returns:
-        One sentence per change, with its kind; empty: nothing changed by more than chance and rounding explain.
+        One sentence per change, with its kind; empty: the profiles say the same.
     """
     return [*_definition(before, now), *_figures(before, now), *_typical(before, now), *_grade(before, now)]
 

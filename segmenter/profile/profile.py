@@ -74,7 +74,7 @@ class Profile:
         """Return the strongest facts about what the segment was made from: they show what it is, and are no news.
 
         Returns:
-            At most `MOST_SAID`, one per trait family stem.
+            At most `MOST_SAID`; of one trait in several windows only the strongest.
         """
         return one_a_stem([fact for fact in self.told() if fact.base], MOST_SAID)
 

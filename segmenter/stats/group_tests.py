@@ -112,7 +112,7 @@ def rank_column(column: NDArray[np.float64], labels: Labels, groups: int) -> Ran
         groups: Number of groups.
 
     Returns:
-        Kruskal-Wallis over all groups; by group the people, the rank-biserial effect (-1 to 1) and p against all
+        Kruskal-Wallis over all groups; by group the people, Cliff's delta (-1 to 1) and p against all
         others.
     """
     from scipy.stats import chi2, norm, rankdata  # noqa: PLC0415

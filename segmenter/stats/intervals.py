@@ -36,7 +36,7 @@ def index_interval(here: Responses, rest: Responses) -> Interval:
         rest: Those of everybody outside the group.
 
     Returns:
-        100 is the average of all; the upper end may be infinite.
+        In percent of the average of all: an interval around 100 shows no difference.
     """
     low, high = _ratio(here, rest)
     part = here.people / (here.people + rest.people)

@@ -71,7 +71,7 @@ class AnswerSheet:
             items: Names of items that the sheet has, in the order wanted.
 
         Returns:
-            A sheet of its own; *rows* may repeat.
+            A sheet of its own, with the words and the segments that belong to them.
         """
         columns = [self.items.index(item) for item in items]
         return AnswerSheet(

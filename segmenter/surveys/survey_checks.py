@@ -178,7 +178,7 @@ def check_survey(sheet: AnswerSheet) -> list[SurveyFinding]:
     """Return what a person should look at, the gravest first. *sheet* as it was read, duplicates and all.
 
     Returns:
-        One finding per fault, with its fix.
+        Findings on items, respondents, reversed scales, ways of answering and sample size.
     """
     return [*_items(sheet), *_respondents(sheet), *_reversed(sheet), *_styles(sheet), *_size(sheet)]
 

@@ -60,7 +60,7 @@ class Windows:
         """Add up whole numbers whose moment *at* lies in the window of *days*.
 
         Args:
-            values: Whole numbers, such as amounts in the smallest unit.
+            values: An Ibis column of whole numbers.
             at: Ibis timestamp of a row, UTC.
             days: Length of the window, back from the moment.
 

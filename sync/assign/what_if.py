@@ -47,6 +47,9 @@ def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
         segments: The other segments.toml.
         as_of: The moment for which everybody is looked at, UTC.
 
+    Returns:
+        Number of people by old and new segment; "unclassified" is one of them.
+
     Raises:
         FixSettingsError: The file is missing or wrong.
     """
