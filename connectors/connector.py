@@ -151,7 +151,7 @@ class Connector(Protocol):
 
         Args:
             ids: Ids as the platform spells them.
-            addresses: Lower case, without blanks around them.
+            addresses: In the form of `connectors.records.normalise_email`.
 
         Returns:
             Each contact once; ids that are gone have the row of `connectors.records.erased_contact`.

@@ -87,7 +87,7 @@ def purchase_history(orders: Table, links: Table, as_of: datetime) -> History:
         as_of: UTC; nothing after it counts.
 
     Returns:
-        One row per buyer, by person id; the currency that most orders are in; how many buyers pay in another, and how many orders have no positive amount.
+        One row per buyer, by person id; the currency of most orders; buyers who pay in another one.
     """
     moment: Any = ibis.literal(as_of).cast("timestamp('UTC', 6)")
     known = orders.filter(orders["at"] <= moment, orders.state == "placed").inner_join(links, "contact_key")

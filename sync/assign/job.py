@@ -185,7 +185,7 @@ def fields_wanted(
             written.
 
     Returns:
-        One row per person, connection and field that we own, with the value to be shown.
+        Columns ``person_id, connection, name, value``; value "" clears the field.
     """
     owned = [
         OwnedField(name, declared.name, declared.role)

@@ -48,7 +48,7 @@ def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
         as_of: The moment for which everybody is looked at, UTC.
 
     Returns:
-        Number of people by old and new segment; "unclassified" is one of them.
+        Number of people, and some of their addresses, by segment now and then.
 
     Raises:
         FixSettingsError: The file is missing or wrong.

@@ -323,7 +323,7 @@ class Inbox:
         """Return an event's state and answer; None where there is no such event.
 
         Returns:
-            State "waiting" until it is settled; the answer is None where nobody asked for one.
+            State waiting | done | echo | gone; the answer is None where nobody asked for one.
         """
         query = select(EVENT.c.state, EVENT.c.answer).where(EVENT.c.event_key == event_key)
         with self.engine.connect() as connection:

@@ -55,7 +55,15 @@ def import_service_results(session: Session) -> int:
 
 
 def left_alone(session: Session, rows: pa.Table) -> pa.Table:
-    """Return *rows* (column ``person_id``) without the persons of whom the service knows more."""
+    """Return *rows* (column ``person_id``) without the persons of whom the service knows more.
+
+    Args:
+        session: The open workspace.
+        rows: Assignments that a run made.
+
+    Returns:
+        Rows of *rows*, in their order.
+    """
     known_better = session.control.people.since(_read_at(session))
     if not known_better:
         return rows
@@ -66,6 +74,13 @@ def overtaken_persons(session: Session, since: datetime) -> set[str]:
     """Return the persons whom the service gave an assignment at *since* (UTC) or later, by the ids that they have now.
 
     A plan that stands on older assignments would put an older persona back.
+
+    Args:
+        session: The open workspace.
+        since: When the older assignments were made, UTC.
+
+    Returns:
+        Person ids; of merged people both the old and the new one.
     """
     newer = session.control.people.since(since)
     if not newer:
@@ -186,10 +201,18 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_assignment(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment as JSON keeps it: its moments are text there."""
+    """Return an assignment as JSON keeps it: its moments are text there.
+
+    Returns:
+        Column -> text, number or None; moments in ISO 8601, UTC.
+    """
     return _plain(row)
 
 
 def as_assignment(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment that was kept as JSON."""
+    """Return an assignment that was kept as JSON.
+
+    Returns:
+        Column -> value; moments are datetimes again.
+    """
     return {**plain, **{name: datetime.fromisoformat(plain[name]) for name in MOMENTS if plain[name]}}
