@@ -18,6 +18,9 @@ def index(here: Responses, rest: Responses) -> float:
     Args:
         here: The group: people of whom it is known, and those who have it.
         rest: Everybody else.
+
+    Returns:
+        100 is the average; infinite where nobody has the property.
     """
     everybody = (here + rest).rate
     return 100 * here.rate / everybody if everybody else inf

@@ -100,6 +100,9 @@ def number_of(text: str) -> float | None:
     """Return the number that *text* is: with a decimal point or comma, perhaps a percent sign; None where it is none.
 
     Groups of thousands are not numbers here: "1.234" is one and a bit.
+
+    Returns:
+        A percentage as a share: "20%" is 0.2.
     """
     plain = text.strip().replace("\u2212", "-").replace("\u00a0", "").replace("\u202f", "").replace(" %", "%")
     if not NUMBER.fullmatch(plain):

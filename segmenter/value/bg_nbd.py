@@ -64,7 +64,11 @@ class Frequency:
         return np.clip(_expected_bg(self, repeats, last, observed, weeks), 0.0, alive)
 
     def expected_of_new(self, weeks: float) -> float:
-        """Return how many repeat orders a new buyer places within *weeks* of the first one (E[X(t)])."""
+        """Return how many repeat orders a new buyer places within *weeks* of the first one (E[X(t)]).
+
+        Returns:
+            Orders, 0 or more; the first one does not count.
+        """
         if self.kind == "nbd":
             return self.r / self.alpha * weeks
         from scipy.special import hyp2f1  # noqa: PLC0415 - a tenth of a second that most commands need not wait

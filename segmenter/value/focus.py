@@ -53,6 +53,9 @@ def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[st
         pushed: Names of segments.
         steps: All segments.
         persona_of: The persona of each segment that has one.
+
+    Returns:
+        The segment and its persona, by segment that is not pushed; both None where no segment around it is pushed.
     """
     found: dict[str, tuple[str | None, str | None]] = {}
     for name, step in steps.by_name().items():
@@ -63,7 +66,15 @@ def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[st
 
 
 def focused_one(assignment: Mapping[str, Any], instead: Instead) -> dict[str, Any]:
-    """Return of one person's assignment what `focused` returns of everybody's."""
+    """Return of one person's assignment what `focused` returns of everybody's.
+
+    Args:
+        assignment: In the columns of `connectors.records.ASSIGNMENTS`.
+        instead: As `instead_of` returns it.
+
+    Returns:
+        A copy; without a segment to be shown, segment, persona and confidence are None.
+    """
     if assignment["segment"] not in instead:
         return dict(assignment)
     segment, persona = instead[assignment["segment"]]
@@ -72,7 +83,15 @@ def focused_one(assignment: Mapping[str, Any], instead: Instead) -> dict[str, An
 
 
 def focused(assignments: Table, instead: Instead) -> Table:
-    """Return *assignments* in which people of segments that are not pushed have the one that they are shown."""
+    """Return *assignments* in which people of segments that are not pushed have the one that they are shown.
+
+    Args:
+        assignments: One row per person.
+        instead: As `instead_of` returns it.
+
+    Returns:
+        The same rows and columns.
+    """
     if not instead:
         return assignments
     other = assignments.segment.isin(sorted(instead)).fill_null(False)  # noqa: FBT003 - an expression

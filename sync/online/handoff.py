@@ -39,6 +39,9 @@ def import_service_results(session: Session) -> int:
     """Make the assignments that the service made versions of the warehouse; return how many were new.
 
     Versions first, the note that they were taken last: after a kill they are looked at again, and not added twice.
+
+    Returns:
+        Number of new versions; 0 where the service decided nothing since.
     """
     count = 0
     while waiting := session.control.people.waiting():
@@ -123,6 +126,9 @@ def publish_people(session: Session, people: Table, as_of: datetime) -> int:
         session: The open workspace; nothing happens where it has no [serve].
         people: The trait table of *as_of*.
         as_of: UTC.
+
+    Returns:
+        Number of people, those who were withdrawn not among them.
     """
     if session.workspace.serve is None:
         return 0

@@ -46,7 +46,7 @@ def with_base(
         as_of: UTC; days are counted up to it.
 
     Returns:
-        Trait name -> value, for every trait that is known.
+        Trait name -> value; a trait counted in days is a float, a date a date.
     """
     traits = dict(fresh)
     for name, value in base.items():

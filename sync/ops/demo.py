@@ -78,7 +78,7 @@ def demo(
         directory: Of the demo's workspace; made if it is missing.
         people: How many the local platforms have.
         seed: The same number gives the same people.
-        orders: CSV file of a shop's orders to use; None: they are made up.
+        orders: Real orders to use (CSV, Parquet or CDNOW); None: simulated ones.
         tell: Gets a line per step.
         progress: Told what is being read or written.
 

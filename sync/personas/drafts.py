@@ -214,7 +214,7 @@ def to_write(workspace: Workspace, slug: str) -> list[str]:
         slug: The persona.
 
     Returns:
-        Places such as "story" or "fields.teaser"; empty: the persona is complete.
+        What is missing, such as "story" or "fields.teaser"; empty: the persona is complete.
     """
     persona = workspace.personas[slug]
     titles = {segment.title for segment in workspace.segments if segment.name in persona.segments}
@@ -235,7 +235,7 @@ def stale_personas(session: Session) -> list[tuple[str, str]]:
     """Return the personas whose profile should be updated, by slug, each with the reason.
 
     Returns:
-        In the order of the slugs' first versions; personas that personas.toml has no more are left out.
+        Slug and reason; personas that personas.toml has no more are left out.
     """
     limit = session.workspace.guardrails.max_facts_age_days
     found = []

@@ -137,7 +137,7 @@ def compare_versions(
         only: One persona, or the segment that it stands for.
 
     Returns:
-        One comparison per persona that has two versions, and one sentence for each that has not.
+        One comparison per persona, and a sentence for each that has nothing to compare.
 
     Raises:
         FixSettingsError: There is no such persona or version.

@@ -39,7 +39,7 @@ def preview(
         path: The template, HTML or text.
         contact: E-mail address of the contact to render it for; None: no one contact.
         persona: Slug of the persona to render it for; None: every persona.
-        only: Connection whose template language is meant; None: the file tells.
+        only: Connection whose template language is meant; None: the merge tags in the file tell.
 
     Returns:
         Rendered mails, problems of the template, and concerns about what the mails show.

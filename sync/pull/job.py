@@ -85,7 +85,20 @@ def read_stream(
     full: bool,
     progress: Progress,
 ) -> None:
-    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
+    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from.
+
+    Args:
+        session: The open workspace.
+        connector: The open connector, which has the stream.
+        stream: Such as "contacts".
+        pulled: Gets the counts.
+        run: The run that reads.
+        full: Read from the start, whatever the cursor says.
+        progress: Told after each page.
+
+    Raises:
+        ContractError: The platform's last page carried no cursor.
+    """
     if stream == CONTACTS.name:
         full = _asks_anew(session, connector, run, full=full)
     began, cursor = session.now(), {} if full else session.control.cursors.get(connector.name, stream)

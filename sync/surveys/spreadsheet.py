@@ -54,6 +54,9 @@ class Grid:
     def needed(self, wanted: str) -> str:
         """Return the header that *wanted* means.
 
+        Returns:
+            The header as the file spells it.
+
         Raises:
             FixSettingsError: The file has none.
         """

@@ -85,7 +85,11 @@ class Form(FilePart):
     calibration_error: Number | None = None
 
     def coefficients(self) -> dict[str, Any]:
-        """Return what scores, as `segmenter.classifier.model_file.Coefficients` takes it."""
+        """Return what scores, as `segmenter.classifier.model_file.Coefficients` takes it.
+
+        Returns:
+            Plain values.
+        """
         return self.model_dump(exclude={"segments", "answers", "calibration_error"})
 
 
