@@ -62,7 +62,7 @@ def check_hubspot(
         accepted: The versions that may be; `ACTION_VERSIONS` where workflow actions arrive.
 
     Returns:
-        "v1", "v2" or "v3".
+        "v1", "v2" or "v3"; the request can be trusted.
 
     Raises:
         SignatureError: The only error, whatever is wrong.

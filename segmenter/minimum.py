@@ -37,6 +37,6 @@ def needs(who: str, needed: int, what: str, have: int) -> str:
         have: How many there are.
 
     Returns:
-        The sentence.
+        "WHO needs N WHAT, you have M", with thousands separated by commas.
     """
     return f"{who} needs {needed:,} {what}, you have {have:,}"

@@ -15,6 +15,9 @@ NOT_COUNTED = ("connectors/sandbox/", "sync/control/migrations/")
 LEAST = 0.70
 """The share that must carry their sections."""
 
+NOTHING = frozenset({"None", "NoReturn", "Never", "Iterator[None]"})
+"""Return types of which there is nothing to say; the last is that of a context manager."""
+
 
 class Documented(NamedTuple):
     """A function or method, and the sections that its docstring needs and has."""
@@ -142,13 +145,12 @@ def _is_attribute(node: ast.FunctionDef) -> bool:
 def documented(module: str, name: str, node: ast.FunctionDef) -> Documented:
     """Return which sections the docstring of *node* needs, and which it has.
 
-    It needs Args with two parameters or more, Returns (or Yields) when something comes back, and Raises when its own
-    body raises an error by name.
+    It needs Args with two parameters or more, Returns (or Yields) when something comes back, and Raises when its own body raises an error by name.
     """
     text = ast.get_docstring(node) or ""
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     several = len([one for one in parameters if one.arg not in {"self", "cls"}]) > 1
-    answers = node.returns is not None and ast.unparse(node.returns) not in {"None", "NoReturn", "Never"}
+    answers = node.returns is not None and ast.unparse(node.returns) not in NOTHING
     conditions = {"Args": several, "Returns": answers, "Raises": _raises(node)}
     sections = {
         word.replace("Yields", "Returns") for word in ("Args", "Returns", "Yields", "Raises") if f"\n{word}:\n" in text

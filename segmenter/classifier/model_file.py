@@ -167,9 +167,6 @@ def sealed(told: Mapping[str, Any]) -> str:
 def read_from(where: str) -> Iterator[None]:
     """Context manager that adds the file and the place to validation errors.
 
-    Yields:
-        Nothing; the block reads the file.
-
     Raises:
         DefinitionError: It did not.
     """

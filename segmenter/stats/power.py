@@ -26,7 +26,7 @@ def people_needed(base: float, rate: float, *, power: float = POWER, false_alarm
         false_alarm: Two-sided level of the test.
 
     Returns:
-        Rounded up.
+        Contacts per variant, rounded up.
 
     Raises:
         ValueError: A rate is none, or both are the same: no number of people shows that.

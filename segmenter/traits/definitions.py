@@ -80,7 +80,7 @@ def trait_definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]
     """Return all that its values follow from, for digests: the family is not among it.
 
     Returns:
-        Plain data.
+        Attribute -> value, ready for JSON.
     """
     return {key: value for key, value in asdict(trait).items() if key != "family"}
 

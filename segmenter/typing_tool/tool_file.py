@@ -199,7 +199,7 @@ def trait_name(tool: str, item: str, taken: Collection[str] = ()) -> str:
         taken: Names in use; a number is put behind one that would be the same.
 
     Returns:
-        The name.
+        Such as ``needs_price_matters``.
     """
     plain = slug(item)
     name = f"{tool}_{plain}"[:LONGEST_TRAIT].rstrip("_")

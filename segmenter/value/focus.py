@@ -22,7 +22,7 @@ def with_subsegments(names: Collection[str], steps: Waterfall) -> frozenset[str]
         steps: All segments, with their parents.
 
     Returns:
-        Names of segments.
+        Unordered; empty where none of *names* is a segment.
     """
     return frozenset(
         name for name, step in steps.by_name().items() if name in names or not set(step.ancestors).isdisjoint(names)

@@ -203,7 +203,7 @@ def fields_wanted(
 
 
 def memberships_wanted(session: Session, assignments: Table) -> Table:
-    """Return which groups every person shall be in: segments (`segmenter.rules.segments.memberships`) and arms.
+    """Return the groups that every person should be in: segments (`segmenter.rules.segments.memberships`) and arms.
 
     Args:
         session: The open workspace.

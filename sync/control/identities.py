@@ -76,7 +76,7 @@ class Links:
         return self._some(schema.link.c.contact_key, keys)
 
     def of_persons(self, persons: Iterable[str]) -> dict[str, str]:
-        """Return all links of some persons: contact_key -> person_id.
+        """Return all links of some people: contact_key -> person_id.
 
         Returns:
             Every contact of these people.

@@ -290,7 +290,7 @@ class Inbox:
 
     # -- looking -------------------------------------------------------------------------------------------
     def backlog(self) -> Backlog:
-        """Return how many contacts wait and are parked, and since when the oldest waits.
+        """Return how many contacts wait, how many are dead letters, and since when the oldest waits.
 
         Returns:
             All zero, and None as the oldest, for an empty inbox.

@@ -115,9 +115,6 @@ class Leases:
             holder: Who takes it.
             seconds: How long the lease holds; the block must be done by then.
 
-        Yields:
-            Nothing; the lease is held.
-
         Raises:
             TryLaterError: It was not free for twice *seconds*.
         """

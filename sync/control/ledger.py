@@ -101,7 +101,7 @@ class Ledger:
                 connection.execute(moved, rows)
 
     def without_addresses(self, contact_keys: Collection[str], persons: Collection[str]) -> None:
-        """Take the addresses of contacts (``<connection>:<platform id>``) and persons out; the ids stay.
+        """Take the addresses of contacts (``<connection>:<platform id>``) and people out; the ids stay.
 
         Args:
             contact_keys: Contacts to be forgotten.

@@ -79,7 +79,7 @@ class People:
                 connection.execute(delete(PERSON).where(PERSON.c.person_id.in_(part)))
 
     def published(self, persons: Collection[str]) -> dict[str, Published]:
-        """Return the rows of some persons.
+        """Return the rows of some people.
 
         Returns:
             By person id; people who were never published are left out.
@@ -93,7 +93,7 @@ class People:
 
     # -- by the service ------------------------------------------------------------------------------------
     def hand_over(self, rows: Sequence[Published], recorded_at: datetime) -> None:
-        """Keep new assignments for the next event of these persons, and in the outbox for the warehouse, at once.
+        """Keep new assignments for the next event of these people, and in the outbox for the warehouse, at once.
 
         Args:
             rows: One per person, with the new assignment.
@@ -123,7 +123,7 @@ class People:
         return list(self._handed(OUTBOX.c.taken_at.is_(None), most))
 
     def since(self, moment: datetime) -> set[str]:
-        """Return the persons whom the service gave an assignment at *moment* (UTC) or later.
+        """Return the people whom the service gave an assignment at *moment* (UTC) or later.
 
         Returns:
             Person ids, also of assignments that the warehouse has taken already.
@@ -169,7 +169,7 @@ class People:
             return {key: shown for key, shown in connection.execute(query)}  # noqa: C416 - a Row is no pair to mypy
 
     def erase(self, contact_keys: Collection[str], persons: Collection[str]) -> None:
-        """Forget what contacts showed, and rows and handed assignments of persons of whom nothing is left.
+        """Forget what contacts showed, and rows and handed assignments of people of whom nothing is left.
 
         Args:
             contact_keys: Contacts to be forgotten.

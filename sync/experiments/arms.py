@@ -100,7 +100,7 @@ def copies(session: Session) -> Table | None:
 
 
 def people_by_arm(session: Session, name: str) -> Mapping[tuple[str | None, str], int]:
-    """Return the people of an experiment by persona (of the day they were dealt in; None: unclassified) and arm.
+    """Return the people of an experiment by persona (of the day they were assigned; None: unclassified) and arm.
 
     Args:
         session: The open workspace.

@@ -58,7 +58,7 @@ def import_service_results(session: Session) -> int:
 
 
 def left_alone(session: Session, rows: pa.Table) -> pa.Table:
-    """Return *rows* (column ``person_id``) without the persons of whom the service knows more.
+    """Return *rows* (column ``person_id``) without the people about whom the service knows more.
 
     Args:
         session: The open workspace.

@@ -53,11 +53,7 @@ class EmbeddedTables:
 
     @contextmanager
     def staging(self) -> Iterator[None]:
-        """Drop what was staged when the block ends.
-
-        Yields:
-            Nothing.
-        """
+        """Drop what was staged when the block ends."""
         try:
             yield
         finally:
@@ -67,11 +63,7 @@ class EmbeddedTables:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Keep all that the block changes, or nothing of it.
-
-        Yields:
-            Nothing.
-        """
+        """Keep all that the block changes, or nothing of it."""
         run = self._engine.con.execute
         run(f"SET wal_autocheckpoint = '{LOG}'")  # the file is put in order once, when it is closed
         run("BEGIN")

@@ -34,7 +34,7 @@ def every_overtaken(versions: Table, schema: TableSchema) -> Table:
         schema: Says which columns are the key.
 
     Returns:
-        One column.
+        One column; rows with a single version have none.
     """
     counted = versions.group_by(list(schema.key)).aggregate(n=versions.count())
     several = versions.semi_join(counted.filter(counted.n > 1), list(schema.key))

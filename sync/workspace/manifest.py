@@ -111,7 +111,7 @@ def load_manifest() -> Manifest:
     """Return plugin.toml, read once: from the installed package, or from the top of a checkout.
 
     Returns:
-        Checked values.
+        Connectors with hosts, scopes, limits and fields, by name.
     """
     packaged = resources.files("sync.workspace") / "plugin.toml"
     text = packaged.read_text("utf-8") if packaged.is_file() else _checkout().read_text("utf-8")

@@ -49,7 +49,7 @@ def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:
         catalogue: The traits as they are defined now.
 
     Returns:
-        The checked model.
+        The model, whose digest, gate and traits were checked.
 
     Raises:
         FixSettingsError: The file is damaged, was refused by its gate, or reads traits that are not what they were.

@@ -88,7 +88,7 @@ class Form(FilePart):
         """Return what scores, as `segmenter.classifier.model_file.Coefficients` takes it.
 
         Returns:
-            Plain values.
+            Keyword arguments.
         """
         return self.model_dump(exclude={"segments", "answers", "calibration_error"})
 
@@ -122,7 +122,7 @@ def load(directory: Path, name: str) -> ProposalFile:
         name: Of the proposal.
 
     Returns:
-        Checked values.
+        Segments with titles and what is to be kept, and how they were found.
 
     Raises:
         FixSettingsError: There is none, or it is wrong: with the line.
@@ -204,7 +204,7 @@ def form_of(directory: Path, name: str) -> Form | None:
         name: Of the proposal.
 
     Returns:
-        Coefficients as plain values.
+        Coefficients over the proposal's items or traits.
 
     Raises:
         FixSettingsError: The file was damaged.

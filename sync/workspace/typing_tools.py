@@ -53,7 +53,7 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
         name: Of the tool.
 
     Returns:
-        The checked tool.
+        The tool, whose digest and numbers were checked.
 
     Raises:
         FixSettingsError: There is none, or its file is damaged.
