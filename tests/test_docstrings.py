@@ -145,7 +145,8 @@ def _is_attribute(node: ast.FunctionDef) -> bool:
 def documented(module: str, name: str, node: ast.FunctionDef) -> Documented:
     """Return which sections the docstring of *node* needs, and which it has.
 
-    It needs Args with two parameters or more, Returns (or Yields) when something comes back, and Raises when its own body raises an error by name.
+    It needs Args with two parameters or more, Returns (or Yields) when something comes back, and Raises when its own
+    body raises an error by name.
     """
     text = ast.get_docstring(node) or ""
     parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
