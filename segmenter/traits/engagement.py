@@ -77,7 +77,7 @@ def answered_again(engagements: Table, links: Table, windows: Windows) -> Table:
         windows: Its moment: nothing after it counts.
 
     Returns:
-        One column; only mails that somebody opened or clicked more than once have rows.
+        One column; of each kind of engagement with a mail the newest one is never in it.
     """
     mail = ["person_id", "kind", "connection", "campaign_id"]
     told = by_person(windows.past(engagements), links)

@@ -50,7 +50,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     """Open the store at an SQLAlchemy URL, and bring its tables up to date under a lock.
 
     Args:
-        url: Such as ``sqlite:///control.db`` or ``postgresql+psycopg://...``; printed without its password.
+        url: Such as ``sqlite:///control.db`` or ``postgresql://...``; printed without its password.
         now: Clock, UTC.
 
     Returns:

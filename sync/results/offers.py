@@ -43,7 +43,7 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
 
     Args:
         session: The open workspace.
-        metric: What counts as a response: "clicked", "ordered" and so on.
+        metric: What counts as a response: "clicked", "ordered" or "opened".
 
     Returns:
         Best offers by persona, offers that were never compared, and what was left out.
