@@ -33,7 +33,11 @@ Known = Callable[[Collection[str]], pa.Array]
 
 
 def nobody(states: Collection[str]) -> pa.Array:
-    """Know no contact yet."""
+    """Know no contact yet.
+
+    Returns:
+        An empty array of text.
+    """
     del states
     return pa.array([], pa.string())
 
@@ -68,7 +72,12 @@ class Traffic:
     budget: str = ""
 
     def count(self, endpoint: str, *, write: bool) -> None:
-        """Add one request; *write* where it could change something on the platform."""
+        """Add one request; *write* where it could change something on the platform.
+
+        Args:
+            endpoint: Method and path template, such as ``"POST contacts/batch/update"``.
+            write: Whether the request could change something.
+        """
         self.requests[endpoint] = self.requests.get(endpoint, 0) + 1
         self.writes += write
 
@@ -132,10 +141,21 @@ class Connector(Protocol):
             stream: One of `streams` or `result_streams`.
             cursor: As the last page of the last reading carried it.
             known: The contacts as we know them: who of them is gone, and reading them again fast.
+
+        Yields:
+            Rows in the schema of the page's table, and the cursor to go on from (None: can't be resumed there).
         """
 
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
-        """Return the contacts that answer to platform *ids* or normalised *addresses*, as they are now."""
+        """Return the contacts that answer to platform *ids* or normalised *addresses*, as they are now.
+
+        Args:
+            ids: Ids as the platform spells them.
+            addresses: In the form of `connectors.records.normalise_email`.
+
+        Returns:
+            Each contact once; ids that are gone have the row of `connectors.records.erased_contact`.
+        """
 
     def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
         """Return whose consent or state may be another than it was when contacts were read up to *cursor*.
@@ -154,28 +174,50 @@ class Connector(Protocol):
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:
         """Compare with what the platform has, and return what would have to be created.
 
+        Args:
+            fields: Fields that we own, as they should be there.
+            groups: Names of the tags or lists, one per segment.
+
+        Returns:
+            Steps for `create`, in the order in which they must be done; empty: all is there.
+
         Raises:
             FixSettingsError: A field exists with another type, or there is no room for more.
         """
 
     def fields(self) -> Mapping[str, FieldDefinition]:
-        """Return every field that contacts have there, whoever made it, by name; options that are hidden left out."""
+        """Return every field that contacts have there, whoever made it, by name; options that are hidden left out.
+
+        Returns:
+            Definition by the field's internal name.
+        """
 
     def create(self, step: SetupStep) -> None:
         """Do one step that `missing` returned."""
 
     def webhooks(self) -> list[Webhook] | None:
-        """Return where the account sends events; None where the platform tells nobody, or sends none."""
+        """Return where the account sends events; None where the platform tells nobody, or sends none.
+
+        Returns:
+            Every webhook of the account, ours and others'; an empty list means that there are none.
+        """
 
     def add_webhook(self, webhook: Webhook) -> Secret:
         """Let the account send events to us, and return the secret with which it signs them (`NO_SECRET`: it does not).
+
+        Returns:
+            The signing secret; `NO_SECRET` where deliveries are not signed.
 
         Raises:
             RejectedError: Nobody answers at that address, or the platform will not have it.
         """
 
     def push(self, changes: Sequence[Change]) -> Iterator[list[Outcome]]:
-        """Write *changes*, yielding the outcomes of each batch before the next one leaves."""
+        """Write *changes*, yielding the outcomes of each batch before the next one leaves.
+
+        Yields:
+            One outcome per change of the batch, also for those that were refused.
+        """
 
     def read_back(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
         """Return what the platform shows now where *changes* were made, without writing.
@@ -186,16 +228,32 @@ class Connector(Protocol):
         """
 
     def read_back_sample(self, changes: Sequence[Change]) -> dict[tuple[str, str, str], str | None]:
-        """Return what the platform shows now of a few of *changes*, in a request or two; as `read_back`."""
+        """Return what the platform shows now of a few of *changes*, in a request or two; as `read_back`.
+
+        Returns:
+            Value (None: empty, or not a member) by (platform id, kind, name), of the contacts in the sample only.
+        """
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
-        """Return how many requests per endpoint `push` would need for *changes*."""
+        """Return how many requests per endpoint `push` would need for *changes*.
+
+        Returns:
+            Number of requests by endpoint, as in `Traffic.requests`.
+        """
 
     def seconds_for(self, requests: Mapping[str, int]) -> float:
-        """Return the least time that *requests* take at this account's limits."""
+        """Return the least time that *requests* take at this account's limits.
+
+        Returns:
+            Seconds.
+        """
 
     def check(self) -> list[Finding]:
-        """Look at credentials, scopes, limits and the account, without writing."""
+        """Look at credentials, scopes, limits and the account, without writing.
+
+        Returns:
+            What `personasync doctor` prints, faults and good news alike.
+        """
 
     def close(self) -> None:
         """Give back the sockets."""
@@ -203,6 +261,9 @@ class Connector(Protocol):
 
 def find_connector(connector: str) -> Any:
     """Return the factory ``(Connection) -> Connector`` that an installed package registered.
+
+    Returns:
+        Called with a `Connection`, it returns an object that follows `Connector`.
 
     Raises:
         FixSettingsError: Nobody registered that name; the message lists those who did.

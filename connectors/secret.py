@@ -109,13 +109,25 @@ def userinfo_of(url: str) -> str:
 
 
 def bearer(token: Secret) -> Secret:
-    """Return the value of the header ``Authorization`` for a token, which `hide` knows from now on."""
+    """Return the value of the header ``Authorization`` for a token, which `hide` knows from now on.
+
+    Returns:
+        ``Bearer`` and the token, masked when printed.
+    """
     remember(token)
     return Secret(f"Bearer {token.reveal()}")
 
 
 def basic(user: str, password: Secret) -> Secret:
-    """Return the value of the header ``Authorization`` for a user and a password, which `hide` knows from now on."""
+    """Return the value of the header ``Authorization`` for a user and a password, which `hide` knows from now on.
+
+    Args:
+        user: Printed as it is.
+        password: Never printed.
+
+    Returns:
+        ``Basic`` and the base64 of both (RFC 7617), masked when printed.
+    """
     remember(password)
     return Secret("Basic " + base64.b64encode(f"{user}:{password.reveal()}".encode()).decode())
 

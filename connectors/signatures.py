@@ -61,6 +61,9 @@ def check_hubspot(
         now: UTC.
         accepted: The versions that may be; `ACTION_VERSIONS` where workflow actions arrive.
 
+    Returns:
+        "v1", "v2" or "v3"; the request can be trusted.
+
     Raises:
         SignatureError: The only error, whatever is wrong.
     """

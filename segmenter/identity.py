@@ -56,7 +56,11 @@ class IdentityChanges:
 
 
 def contact_keys(contacts: pa.Table) -> Iterator[ContactKeys]:
-    """Yield the identity columns of Arrow rows of the contacts table."""
+    """Yield the identity columns of Arrow rows of the contacts table.
+
+    Yields:
+        One per contact, in the order of the rows.
+    """
     columns = ("connection", "platform_id", "email", "additional_emails", "merged_ids", "state")
     for batch in contacts.select(columns).to_batches():
         for values in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
@@ -71,6 +75,9 @@ def resolve(contacts: Iterable[ContactKeys], links: Mapping[str, str], new_id: C
         contacts: The contacts in force, all of them: whether an address moved is seen from who shows it now.
         links: contact_key -> person_id as it stands.
         new_id: Makes a person id. Where people are merged, the id that sorts first survives.
+
+    Returns:
+        New or moved links, and person ids that went into another one. What did not change is not in it.
     """
     known = list(contacts)
     components = _components(known, links)

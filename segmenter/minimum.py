@@ -28,5 +28,15 @@ def of_a_segment(everybody: int) -> int:
 
 
 def needs(who: str, needed: int, what: str, have: int) -> str:
-    """Return the sentence, without its full stop: "The value model needs 500 buyers, you have 212"."""
+    """Return the sentence, without its full stop: "The value model needs 500 buyers, you have 212".
+
+    Args:
+        who: What needs them, with its article.
+        needed: How many.
+        what: Of what, in the plural.
+        have: How many there are.
+
+    Returns:
+        "WHO needs N WHAT, you have M", with thousands separated by commas.
+    """
     return f"{who} needs {needed:,} {what}, you have {have:,}"

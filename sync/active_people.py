@@ -20,6 +20,9 @@ def active_people(session: Session, *, at: datetime | None = None) -> Table:
     Args:
         session: The open workspace.
         at: As it was known at this moment, UTC; None: now.
+
+    Returns:
+        One row per person.
     """
     warehouse = session.warehouse
     contacts = warehouse.current(CONTACTS.name) if at is None else warehouse.as_of(CONTACTS.name, at)
@@ -30,5 +33,9 @@ def active_people(session: Session, *, at: datetime | None = None) -> Table:
 
 
 def assigned_people(session: Session) -> Table:
-    """Return the assignments in force of everybody who is active (schema `connectors.records.ASSIGNMENTS`)."""
+    """Return the assignments in force of everybody who is active (schema `connectors.records.ASSIGNMENTS`).
+
+    Returns:
+        One row per person; those who were never assigned are left out.
+    """
     return session.warehouse.current(ASSIGNMENTS.name).semi_join(active_people(session), "person_id")

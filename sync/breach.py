@@ -24,7 +24,16 @@ class Breach:
 
 
 def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | None], now: datetime) -> list[Breach]:
-    """Return the connections that were read longer than *max_age* before *now*, or never; see `verdict`."""
+    """Return the connections that were read longer than *max_age* before *now*, or never; see `verdict`.
+
+    Args:
+        max_age: The guardrail's limit.
+        pulled_at: When each connection was last read (UTC); None: never.
+        now: UTC.
+
+    Returns:
+        One breach per connection, with the sentence that says how old its data are.
+    """
     found = []
     for connection, moment in pulled_at.items():
         if moment is None:

@@ -26,7 +26,13 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def no_progress(name: str, done: int, total: int | None) -> None:
-    """Show nothing."""
+    """Show nothing.
+
+    Args:
+        name: What is being read or written.
+        done: Rows so far.
+        total: Rows to come in all; None: unknown.
+    """
 
 
 class ConfiguredWorkspace(Protocol):
@@ -81,6 +87,9 @@ class Session:
     def connector(self, name: str) -> Connector:
         """Return the connector of connection *name*, opened on first use.
 
+        Returns:
+            The same object each time.
+
         Raises:
             FixSettingsError: The connection is unknown, or its secret is missing.
         """
@@ -91,6 +100,9 @@ class Session:
 
     def connectors(self, only: str | None = None) -> list[Connector]:
         """Return every connector of the workspace, or the one named *only*: a connection, or its kind of platform.
+
+        Returns:
+            In the order of personasync.toml.
 
         Raises:
             FixSettingsError: There is no connection *only*.
@@ -110,7 +122,11 @@ class Session:
         return opened.traffic.budget if opened else ""
 
     def requests(self) -> dict[str, dict[str, int]]:
-        """Return the requests sent so far, by connection and endpoint."""
+        """Return the requests sent so far, by connection and endpoint.
+
+        Returns:
+            Connections that were not opened are left out.
+        """
         return {name: dict(connector.traffic.requests) for name, connector in self.opened.items()}
 
 
@@ -125,7 +141,15 @@ class RecordedRun:
 
 @contextmanager
 def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
-    """Note in the control store that *command* runs, and how it ended: "failed" where it raised."""
+    """Note in the control store that *command* runs, and how it ended: "failed" where it raised.
+
+    Args:
+        session: The open workspace.
+        command: As the history shows it.
+
+    Yields:
+        The run; what is put into its ``counts`` is kept.
+    """
     session.control.runs.fail_killed(is_alive)
     run = RecordedRun(session.control.runs.begin(command))
     started = time.monotonic()
@@ -153,6 +177,13 @@ def recorded(session: Session, command: str) -> Iterator[RecordedRun]:
 def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Stores]:
     """Open the control store of the workspace in *directory*; another command may hold the warehouse meanwhile.
 
+    Args:
+        directory: The workspace's folder.
+        now: Clock, UTC.
+
+    Yields:
+        The checked files and the open control store.
+
     Raises:
         FixSettingsError: A file of the workspace is missing or wrong.
     """
@@ -167,6 +198,14 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
 @contextmanager
 def open_session(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
+
+    Args:
+        directory: The workspace's folder.
+        now: Clock, UTC.
+        environment: Environment variables, for secrets.
+
+    Yields:
+        The open workspace; connectors are opened on first use.
 
     Raises:
         FixSettingsError: A file of the workspace is missing or wrong, or another process holds the warehouse.

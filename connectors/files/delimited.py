@@ -17,6 +17,10 @@ def separator_of(line: str) -> str:
 def refuse_repeated(file: str, headers: Sequence[str]) -> None:
     """Refuse headers of which one stands twice.
 
+    Args:
+        file: Its name, for the message.
+        headers: The cells of the first row, as read.
+
     Raises:
         FixSettingsError: With the first of them, by the alphabet.
     """

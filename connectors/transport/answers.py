@@ -59,7 +59,11 @@ def is_about_others(mentioned: Collection[str | None], asked: Iterable[str | Non
 
 
 def object_of(response: requests.Response) -> dict[str, Any]:
-    """Return the body of a refusal, {} where it is no JSON object."""
+    """Return the body of a refusal, {} where it is no JSON object.
+
+    Returns:
+        The decoded JSON object.
+    """
     try:
         body = json.loads(response.content)
     except ValueError:

@@ -108,6 +108,9 @@ class Transport:
     def send(self, call: Call) -> requests.Response:
         """Return the answer of the 2xx kind, its body read to the end.
 
+        Returns:
+            Status 200 to 299.
+
         Raises:
             PersonasyncError: One of `connectors.errors`, after the retries that make sense.
         """
@@ -147,7 +150,11 @@ class Transport:
         return getattr(self._local, "answered", {})
 
     def json(self, call: Call) -> Any:
-        """Return the decoded answer, {} for an empty one. A page instead of data is asked for again."""
+        """Return the decoded answer, {} for an empty one. A page instead of data is asked for again.
+
+        Returns:
+            Decoded JSON: an object, a list or a plain value.
+        """
         self.send(call)
         return self.answered
 

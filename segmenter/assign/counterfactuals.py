@@ -79,6 +79,10 @@ def smallest_flip(person: Mapping[str, Any], model: LinearModel) -> Flip | None:
 
     Sizes compare as shares of the larger of the trait's value and its mean. A trait that is not negative stays so.
 
+    Args:
+        person: Trait name -> value; None or missing: unknown.
+        model: With two labels or more.
+
     Returns:
         None where no single trait can do it.
     """

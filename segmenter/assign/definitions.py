@@ -175,6 +175,14 @@ def declared_values(
     """Return what people may say of themselves -> segment: names and titles of segments, slugs and names of personas.
 
     A persona that stands for several segments means the first one. A segment's own name goes before a persona's.
+
+    Args:
+        personas: In the order of personas.toml.
+        segments: In the order of segments.toml.
+        persona_of: Segment name -> persona slug; a persona's segments that are not in it do not count.
+
+    Returns:
+        What is said, without regard to case, -> segment name.
     """
     found: dict[str, str] = {}
     for segment in segments:

@@ -37,12 +37,29 @@ def score_expression(people: Table, model: LinearModel, prefix: str = "") -> Tab
 
 
 def feature_columns(model: LinearModel, prefix: str) -> frozenset[str]:
-    """Return the names of the model's features in the table, of which `scored` and the reasons are made."""
+    """Return the names of the model's features in the table, of which `scored` and the reasons are made.
+
+    Args:
+        model: The model that `scored` scores with.
+        prefix: What the columns' names begin with.
+
+    Returns:
+        One column name per feature, without order.
+    """
     return frozenset(f"{prefix}x{i}" for i in range(len(model.features)))
 
 
 def scored(people: Table, model: LinearModel, prefix: str) -> Table:
-    """Do `score_expression`, keeping `feature_columns`. A view a step keeps Ibis from writing steps out in each use."""
+    """Do `score_expression`, keeping `feature_columns`. A view a step keeps Ibis from writing steps out in each use.
+
+    Args:
+        people: Trait table, one row per person.
+        model: Its traits are columns of *people*; null is unknown and gets the model's fill value.
+        prefix: Put before the names of all new columns.
+
+    Returns:
+        *people* with the feature columns and, after *prefix*, the model's answer as `score_expression` describes it.
+    """
     told = _with_totals(people, model, prefix)
     places = range(len(model.labels))
     top = ibis.greatest(*(told[f"{prefix}z{i}"] for i in places))

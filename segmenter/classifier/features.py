@@ -37,7 +37,15 @@ def candidates(catalogue: Catalogue, but: Collection[str] = (), purpose: Purpose
 
 
 def features_among(people: pa.Table, traits: Collection[Trait]) -> tuple[str, ...]:
-    """Return the features of *traits*: a number each, and each common word of a text, in the order of the traits."""
+    """Return the features of *traits*: a number each, and each common word of a text, in the order of the traits.
+
+    Args:
+        people: One row per person, one column per trait.
+        traits: Numbers and texts; the order is kept.
+
+    Returns:
+        Feature names: ``trait`` for a number, ``trait=word`` for a word of a text.
+    """
     return tuple(feature for trait in traits for feature in _features(people, trait))
 
 

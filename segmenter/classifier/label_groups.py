@@ -38,6 +38,13 @@ class Meaning:
 def meaning_of(labels: Sequence[str], means: Mapping[str, str | None]) -> Meaning:
     """Return what *labels* mean; one that *means* does not name is a segment of its own name.
 
+    Args:
+        labels: The model's labels, in its order.
+        means: Label -> segment name; None: the label was retired and means nobody's segment.
+
+    Returns:
+        The segment of each label, and which labels share one.
+
     Raises:
         DefinitionError: Everything means the same.
     """
@@ -68,7 +75,15 @@ class Meant(NamedTuple):
 
 
 def meant_one(chances: Sequence[float], meaning: Meaning) -> Meant:
-    """Return what the *chances* of the labels mean for one person; of equal groups the first one wins."""
+    """Return what the *chances* of the labels mean for one person; of equal groups the first one wins.
+
+    Args:
+        chances: Probability of each label, in the model's order; they add up to 1.
+        meaning: Of the same labels.
+
+    Returns:
+        The likeliest segment and the runner-up (None: retired), each with the summed chance of its labels.
+    """
     sums = [reduce(add, (chances[place] for place in group)) for group in meaning.groups]
     best = sums.index(max(sums))
     others = {group: one for group, one in enumerate(sums) if group != best}
@@ -85,6 +100,9 @@ def meant(told: Table, model: LinearModel, meaning: Meaning, prefix: str) -> Tab
         model: The model.
         meaning: Of its labels.
         prefix: Before the names of its columns.
+
+    Returns:
+        *told* with the columns ``segment``, ``confidence``, ``runner_up`` and ``second`` after *prefix*; null: retired.
     """
     sums = {f"{prefix}s{g}": _sum(told, prefix, group) for g, group in enumerate(meaning.groups)}
     told = told.mutate(**sums).view()
@@ -123,7 +141,16 @@ def _likeliest(told: Table, model: LinearModel, prefix: str, group: Sequence[int
 
 
 def as_segments(labels: Any, model: LinearModel, meaning: Meaning) -> Any:
-    """Return a column of labels as one of segments, null for retired ones."""
+    """Return a column of labels as one of segments, null for retired ones.
+
+    Args:
+        labels: An Ibis column of text.
+        model: The model that the labels are of.
+        meaning: Of the model's labels.
+
+    Returns:
+        An Ibis column of segment names; null too for what is not a label of the model.
+    """
     nothing = ibis.null("string")
     named = zip(model.labels, meaning.segments, strict=True)
     return ibis.cases(*((labels == label, nothing if name is None else name) for label, name in named), else_=nothing)

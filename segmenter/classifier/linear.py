@@ -130,7 +130,15 @@ class Score(NamedTuple):
 
 
 def person_features(model: LinearModel, person: Mapping[str, Any]) -> tuple[list[float], float]:
-    """Return the person's features, fill values where nothing is known, and the share of traits that are known."""
+    """Return the person's features, fill values where nothing is known, and the share of traits that are known.
+
+    Args:
+        model: Says which features, in which order.
+        person: Trait name -> value; None or missing: unknown.
+
+    Returns:
+        One number per feature; the share of the model's traits that are known, 0 to 1.
+    """
     values: list[float] = []
     known: dict[str, bool] = {}
     for trait, option, fill in model.reads:
@@ -158,6 +166,10 @@ def score_one(model: LinearModel, person: Mapping[str, Any]) -> Score:
     Args:
         model: The model.
         person: Trait name -> value; names that the model does not read are ignored.
+
+    Returns:
+        Probability of each label, the best two labels, and the share of traits known; a confidence is None where the
+        model gives no probabilities.
     """
     values, known = person_features(model, person)
     totals = []
@@ -205,6 +217,10 @@ def score_rows(model: LinearModel, rows: NDArray[np.float64]) -> ModelScores:
     Args:
         model: The model.
         rows: Shape (people, features), in the order of the model's features; NaN is unknown. See `design`.
+
+    Returns:
+        Probabilities (people, labels), the places of the best two labels (people,), and the share of features known
+        (people,).
     """
     people, labels = len(rows), len(model.labels)
     likely = np.empty((people, labels))
@@ -248,6 +264,9 @@ def design_matrix(people: pa.Table, features: Sequence[str]) -> NDArray[np.float
     Args:
         people: A column a trait, as `segmenter.traits.traits.traits` measures them.
         features: As in `LinearModel`.
+
+    Returns:
+        Numbers as they are; for ``trait=word`` 1 where the text is that word, else 0. Infinite counts as unknown.
     """
     found = np.full((people.num_rows, len(features)), np.nan)
     for place, feature in enumerate(features):

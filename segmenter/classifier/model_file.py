@@ -103,6 +103,9 @@ class ModelFile(_Part):
     def linear(self) -> LinearModel:
         """Return what scores.
 
+        Returns:
+            The coefficients of the file, checked.
+
         Raises:
             DefinitionError: The numbers fit no model.
         """
@@ -110,17 +113,37 @@ class ModelFile(_Part):
 
 
 def coefficients_of(model: LinearModel) -> Coefficients:
-    """Return *model* as its file holds it."""
+    """Return *model* as its file holds it.
+
+    Returns:
+        The same numbers, labels and features, for JSON.
+    """
     return Coefficients(**{name: getattr(model, name) for name in Coefficients.model_fields})
 
 
 def trait_digests(catalogue: Catalogue, traits: tuple[str, ...]) -> dict[str, str]:
-    """Return a digest of the definition of each trait: another window or meaning has another one."""
+    """Return a digest of the definition of each trait: another window or meaning has another one.
+
+    Args:
+        catalogue: Has all of *traits*.
+        traits: Names.
+
+    Returns:
+        Trait name -> digest.
+    """
     return {name: _digest(trait_definition(catalogue.traits[name])) for name in traits}
 
 
 def changed_traits(file: ModelFile, catalogue: Catalogue) -> list[str]:
-    """Return, in sentences, which of the model's traits are not what they were; empty: it may be used."""
+    """Return, in sentences, which of the model's traits are not what they were; empty: it may be used.
+
+    Args:
+        file: The model file, with the digests of its day.
+        catalogue: The traits of today.
+
+    Returns:
+        One sentence part per trait that is gone or defined in another way, without a full stop.
+    """
     told = []
     for name, digest in file.catalogue.items():
         if name not in catalogue.traits:
@@ -164,6 +187,9 @@ def read_model(text: str, *, where: str) -> ModelFile:
         text: As `write_model` made it, or as anybody else left it.
         where: The file, for messages.
 
+    Returns:
+        The file's values, whose digest and numbers were checked.
+
     Raises:
         DefinitionError: It is no such file, is damaged, or its numbers fit no model.
     """
@@ -179,6 +205,13 @@ def read_model(text: str, *, where: str) -> ModelFile:
 
 def unsealed(text: str, *, where: str) -> dict[str, Any]:
     """Return what `sealed` wrote, without the digest.
+
+    Args:
+        text: JSON with a ``digest``.
+        where: The file, for messages.
+
+    Returns:
+        The decoded object.
 
     Raises:
         DefinitionError: It is no such text, or was damaged.

@@ -42,7 +42,17 @@ Speech = Mapping[str, Spoken]
 def reasons_one(
     model: LinearModel, person: Mapping[str, Any], score: Score, speech: Speech = MappingProxyType({})
 ) -> str:
-    """Return the reasons of one person's *score*, the strongest first, answers in the words of *speech*."""
+    """Return the reasons of one person's *score*, the strongest first, answers in the words of *speech*.
+
+    Args:
+        model: The model that scored.
+        person: Trait name -> value; None or missing: unknown.
+        score: What `segmenter.classifier.linear.score_one` returned.
+        speech: Trait -> how to say it; other traits are printed with name and number.
+
+    Returns:
+        Phrases joined by "; ": what speaks for the segment and against the runner-up.
+    """
     values, _ = person_features(model, person)
     weights = dict(zip(model.labels, model.weights, strict=True))
     best, second = weights[score.segment], weights[score.runner_up]
@@ -76,7 +86,17 @@ def _mean(model: LinearModel, place: int) -> str:
 
 
 def with_reasons(told: Table, model: LinearModel, prefix: str, speech: Speech = MappingProxyType({})) -> Table:
-    """Add ``reasons`` to what `segmenter.classifier.expression.scored` made; of equal parts the first wins."""
+    """Add ``reasons`` to what `segmenter.classifier.expression.scored` made; of equal parts the first wins.
+
+    Args:
+        told: One row per person, with the columns that `scored` added.
+        model: The model that scored.
+        prefix: As it was given to `scored`.
+        speech: Trait -> how to say it, as in `reasons_one`.
+
+    Returns:
+        *told* and the text column ``reasons`` after *prefix*.
+    """
     parts = _parts(told, model, prefix)
     pairs = [ibis.struct({"part": -part, "place": ibis.literal(place, "int64")}) for place, part in enumerate(parts)]
     told = told.mutate(**{f"{prefix}strongest": ibis.array(pairs).sort()}).view()

@@ -105,6 +105,9 @@ def fit_classifier(
         rules: What the workspace's rules say of the same people, "" for nothing; to compare with.
         folds: Number of cross-validation folds; each is held out once.
 
+    Returns:
+        The chosen model, its calibration, and its quality on people who were held out.
+
     Raises:
         DefinitionError: There are too few people, or no feature tells anything; the message says what is needed.
     """
@@ -170,6 +173,14 @@ def aligned(labelled: Sequence[str], truth: NDArray[np.str_], among: Places) -> 
     """Return discovered labels renamed to those of *truth* that they overlap most with among some people.
 
     The assignment of names is the best one in sum (Hungarian method). A label too many keeps to its best match.
+
+    Args:
+        labelled: One label per person.
+        truth: (people,) the labels whose names are to be used.
+        among: Places of the people whose overlap counts.
+
+    Returns:
+        (people,) the same partition under names of *truth*.
     """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - only discovered segments need it
 

@@ -27,6 +27,9 @@ def found_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Sequ
         items: Numbers, of everybody.
         k: Segments, before any were merged or retired.
         rng: Chance of the starts.
+
+    Returns:
+        Takes places of people, (inside,); returns one number per person, "0" to ``str(k - 1)``, for everybody.
     """
 
     def label(inside: Places) -> list[str]:
@@ -48,6 +51,9 @@ def classes_again(items: Items, k: int, rng: Generator) -> Callable[[Places], Se
         items: Answers, as numbers, of everybody; of an item with others than 0 and 1 each number is a category.
         k: Classes, before any were merged or retired.
         rng: Chance of the starts.
+
+    Returns:
+        Takes places of people, (inside,); returns one number per person, "0" to ``str(k - 1)``, for everybody.
     """
     answers, owner = one_hot_answers(items if items.kind == "binary" else _categories(items))
 

@@ -93,7 +93,11 @@ def centred_items(items: Items) -> Items:
 
 
 def reversed_items(items: Items) -> tuple[str, ...]:
-    """Return items of a scale that run against the sum of the others: perhaps asked the other way round."""
+    """Return items of a scale that run against the sum of the others: perhaps asked the other way round.
+
+    Returns:
+        Item names; empty for fewer than three items, or answers that are not numbers.
+    """
     if items.kind != "metric" or len(items.names) < 3:  # noqa: PLR2004 - two items have no majority
         return ()
     values = np.where(np.isnan(items.values), np.nanmean(items.values, axis=0), items.values)
@@ -132,7 +136,16 @@ class Descriptor:
 def descriptors(
     columns: Mapping[str, Sequence[str | None] | NDArray[np.float64]], labels: Labels, k: int
 ) -> tuple[Descriptor, ...]:
-    """Test whether *k* segments differ in each of *columns*: texts by chi-squared, numbers by Kruskal-Wallis."""
+    """Test whether *k* segments differ in each of *columns*: texts by chi-squared, numbers by Kruskal-Wallis.
+
+    Args:
+        columns: Name -> one value per person: texts (None: unknown) or numbers (NaN: unknown).
+        labels: (people,) the segment of each, 0 to *k* - 1.
+        k: Number of segments.
+
+    Returns:
+        One test per column that could be tested, with p and q (p after Benjamini-Hochberg).
+    """
     raw: list[tuple[str, GroupTest]] = []
     for name, column in columns.items():
         if isinstance(column, np.ndarray):

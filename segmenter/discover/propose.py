@@ -115,7 +115,16 @@ class Proposal:
 
 
 def propose(items: Items, asked: SearchOptions, rng: Generator) -> Proposal:
-    """Propose segments in *items*: stable, distinct, large enough; or say why there are none."""
+    """Propose segments in *items*: stable, distinct, large enough; or say why there are none.
+
+    Args:
+        items: Answers or traits, one row per person.
+        asked: Method, numbers of segments to try, and how thorough the bootstrap is.
+        rng: The same state gives the same proposal.
+
+    Returns:
+        The segments found, or no segments and the reason; both with the figures of every number that was tried.
+    """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
         return _propose(items, asked, rng)
 

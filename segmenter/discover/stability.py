@@ -47,7 +47,17 @@ class CountStability:
 
 
 def bootstrap_labels(rows: Rows, k: int, effort: Effort, rng: Generator) -> Labels:
-    """Return the segment of every row by each of ``2 * pairs`` bootstrap solutions, (samples, rows)."""
+    """Return the segment of every row by each of ``2 * pairs`` bootstrap solutions, (samples, rows).
+
+    Args:
+        rows: The different rows, and how many people have each.
+        k: Segments.
+        effort: Pairs of bootstrap samples, and starts per sample.
+        rng: Draws the samples and the starts.
+
+    Returns:
+        Segment numbers, 0 to *k* - 1, which mean something within one sample only.
+    """
     weights = rows.bootstrap(2 * effort.pairs, rng)
     return kmeans(rows.values, weights, k, starts=effort.starts, rng=rng).labels(rows.values)
 
@@ -59,6 +69,9 @@ def agreements(labels: Labels, counts: Matrix, k: int) -> Matrix:
         labels: (2 * pairs, rows).
         counts: (rows,) people of each row.
         k: Segments.
+
+    Returns:
+        At most 1 (the same partition); 0 is what chance gives.
     """
     table = crossed(labels[::2], labels[1::2], counts, k, k)
     people = counts.sum()
@@ -106,7 +119,17 @@ def across(before: Labels, after: Labels, counts: Matrix, k: int) -> tuple[float
 
 
 def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Labels, Matrix, float]:
-    """Return the best solution for everybody: labels (rows,) by falling size, centres (k, features), inertia."""
+    """Return the best solution for everybody: labels (rows,) by falling size, centres (k, features), inertia.
+
+    Args:
+        rows: The different rows, and how many people have each.
+        k: Segments.
+        starts: Runs of k-means; the one with the smallest inertia is taken.
+        rng: Draws the starts.
+
+    Returns:
+        Labels (rows,), 0 the largest segment; centres (k, features); the sum of squared distances.
+    """
     centres = kmeans(rows.values, rows.counts[None], k, starts=starts, rng=rng, tolerance=EXACT)
     labels = centres.labels(rows.values)[0]
     order = np.argsort(-np.bincount(labels, rows.counts, minlength=k), kind="stable")
@@ -116,7 +139,18 @@ def best_labels(rows: Rows, k: int, *, starts: int, rng: Generator) -> tuple[Lab
 
 
 def stability(rows: Rows, reference: Labels, labels: Labels, k: int) -> CountStability:
-    """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions."""
+    """Return how stable *k* segments are, and each of *reference*, given the *labels* of bootstrap solutions.
+
+    Args:
+        rows: The different rows, and how many people have each.
+        reference: (rows,) the segmentation that is judged.
+        labels: (2 * pairs, rows), as `bootstrap_labels` returns them.
+        k: Segments.
+
+    Returns:
+        Mean, median and lowest usual agreement of pairs (adjusted Rand index), and one stability (Jaccard, 0 to 1) per
+        segment.
+    """
     matrix = agreements(labels, rows.counts, k)
     least = float(np.quantile(matrix, SELDOM))
     return CountStability(

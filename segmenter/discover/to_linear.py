@@ -26,6 +26,9 @@ def by_centres(items: Items, labels: Labels, names: Sequence[str], temperature: 
         labels: (people,) places in *names*.
         names: Of the segments, two or more.
         temperature: `segmenter.discover.bagged_confidence` finds it; without one the form tells labels only.
+
+    Returns:
+        A model of kind "kmeans" over the traits of *items*; it gives probabilities only with a *temperature*.
     """
     base = coded(items)
     centres = segment_means(base.values, labels, len(names))
@@ -42,7 +45,15 @@ def logged(feature: str) -> str | None:
 
 
 def feature_matrix(features: Sequence[str], columns: Mapping[str, Matrix]) -> Matrix:
-    """Return what a form reads, (people, features), of *columns*: trait -> (people,), NaN where nothing is known."""
+    """Return what a form reads, (people, features), of *columns*: trait -> (people,), NaN where nothing is known.
+
+    Args:
+        features: Names, some of them ``log1p(trait)``.
+        columns: Has every trait that is named.
+
+    Returns:
+        A column per feature, NaN where the trait is; a negative value has the logarithm of 0.
+    """
     told = []
     for feature in features:
         name = logged(feature)
@@ -57,6 +68,9 @@ def by_classes(items: Items, classes: Classes, names: Sequence[str]) -> LinearMo
         items: The base: yes/no or categories.
         classes: Fitted to it.
         names: Of the classes.
+
+    Returns:
+        A model of kind "lca" whose probabilities are those of the latent classes.
     """
     base = coded(items)
     chances = np.clip(classes.means, CERTAIN, 1 - CERTAIN)

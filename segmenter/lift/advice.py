@@ -83,6 +83,9 @@ def advise_on_campaigns(
         worth: Of each persona: its value where that is known, else its number of people. Personas that are left out
             are not tested.
         apart: Groups of offers, by persona, that were never compared with each other.
+
+    Returns:
+        Tips with the finding that each rests on; whether anything was compared at all, and whether all is settled.
     """
     apart = apart or {}
     stop = _first(

@@ -103,7 +103,15 @@ class Comparison:
 
 
 def compare_arms(strata: Sequence[Stratum], question: LiftQuestion) -> Comparison:
-    """Compare two arms, for each persona and for everybody."""
+    """Compare two arms, for each persona and for everybody.
+
+    Args:
+        strata: People and responses by persona and arm.
+        question: Metric, treated arm, control arm, and the smallest effect of interest.
+
+    Returns:
+        Differences of rates with 95% intervals, pooled over personas and for each; not yet corrected for multiplicity.
+    """
     found = []
     for persona in sorted({stratum.persona for stratum in strata}):
         sides = [_side(strata, persona, arm, question.metric) for arm in (question.treated, question.control)]
@@ -121,6 +129,13 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
 
     Guardrails are a family of their own. Where several arms are compared with the same control, one false finding of
     the primary metric is as rare as with one arm (Holm).
+
+    Args:
+        comparisons: All that one campaign or experiment was asked.
+        primary: The metric that was named before the test.
+
+    Returns:
+        The same comparisons in the same order, with ``stands`` set.
     """
     first = [place for place, comparison in enumerate(comparisons) if comparison.question.metric == primary]
     sure = dict(zip(first, holm([comparisons[place].everyone.p for place in first]), strict=True))

@@ -77,6 +77,12 @@ def delivery_answers(
 def reached(deliveries: Table, links: Table, campaigns: Table, assignments: Table) -> Table:
     """Return one row a mail and person that it was delivered to, with the persona in force when it was sent.
 
+    Args:
+        deliveries: Versions in force, schema `connectors.records.DELIVERIES`.
+        links: Columns ``contact_key``, ``person_id``.
+        campaigns: Versions in force, schema `connectors.records.CAMPAIGNS`.
+        assignments: All versions, with ``recorded_at`` (UTC), of which the one in force at the sending counts.
+
     Returns:
         Columns ``connection, mail`` (the variant's own id), ``campaign_id`` (that it is filed under), ``person_id, at,
         variant, persona``.

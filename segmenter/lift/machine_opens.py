@@ -22,6 +22,9 @@ def with_machines(engagements: Table, campaigns: Table, *, seconds: float) -> Ta
         campaigns: Versions in force.
         seconds: An open up to so long after its campaign was sent is a machine's, where the platform does not tell;
             0: none is.
+
+    Returns:
+        The same rows and columns; ``machine`` is true or false.
     """
     sent = campaigns.select("connection", "campaign_id", "sent_at")
     joined = engagements.left_join(sent, ["connection", "campaign_id"]).drop("connection_right", "campaign_id_right")

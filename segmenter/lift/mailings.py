@@ -80,6 +80,9 @@ def mailings(
         mails: Those that reached anybody of an arm that gets mails.
         allocated: How many people were assigned to each arm, and when.
         in_fields: Whether fields show the arms their own words, so that one mail to all carries the experiment.
+
+    Returns:
+        Mailings whose arms may be compared, those whose arms were reached too unequally, and mails that stand alone.
     """
     least = SMALL * max((sum(mail.reached.values()) for mail in mails), default=0)
     mails = [mail for mail in mails if sum(mail.reached.values()) >= least]

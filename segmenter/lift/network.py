@@ -58,7 +58,11 @@ class Trial:
     early: bool = False
 
     def people(self) -> dict[str, int]:
-        """Return the people of each arm whom a mailing reached that another arm got too."""
+        """Return the people of each arm whom a mailing reached that another arm got too.
+
+        Returns:
+            Arm -> number of people.
+        """
         compared = _compared(self)
         told: dict[str, int] = defaultdict(int)
         for pattern in self.patterns:
@@ -68,7 +72,17 @@ class Trial:
 
 
 def trial(name: str, persona: str, arms: Mapping[str, Responses], *, early: bool = False) -> Trial:
-    """Return the trial of a single mailing, from the people of each arm and those who responded."""
+    """Return the trial of a single mailing, from the people of each arm and those who responded.
+
+    Args:
+        name: The mailing's name.
+        persona: Whom it was for.
+        arms: Arm -> people reached, and how many of them responded.
+        early: Whether answers may still come.
+
+    Returns:
+        One pattern per arm and outcome that has people.
+    """
     patterns = [
         Pattern(arm, (state,), people)
         for arm, responses in arms.items()

@@ -72,7 +72,11 @@ class Best:
 
 
 def best_offers(trials: Sequence[Trial]) -> list[Best]:
-    """Return the best of each persona's offers that were compared with each other, and whether it is supported."""
+    """Return the best of each persona's offers that were compared with each other, and whether it is supported.
+
+    Returns:
+        Each persona's network of connected comparisons once; supported after Holm's correction.
+    """
     personas = sorted({trial.persona for trial in trials})
     found = [
         _best(persona, network)

@@ -55,7 +55,11 @@ class Stratum:
     revenue: Paired
 
     def responses(self, metric: str) -> Responses:
-        """Return the sufficient statistics of one metric."""
+        """Return the sufficient statistics of one metric.
+
+        Returns:
+            The people, and how many of them did it.
+        """
         return Responses(self.people, self.counts[metric])
 
 
@@ -126,12 +130,20 @@ def _with_amounts(told: Table, placed: Table, links: Table, window: OutcomeWindo
 
 
 def moment_literal(at: datetime) -> Any:
-    """Return *at* (UTC) as the engines compare it."""
+    """Return *at* (UTC) as the engines compare it.
+
+    Returns:
+        An Ibis timestamp in UTC, to the microsecond.
+    """
     return ibis.literal(at).cast("timestamp('UTC', 6)")
 
 
 def strata(counted: list[dict[str, Any]]) -> list[Stratum]:
-    """Turn the rows of `outcomes` into values, by persona and arm."""
+    """Turn the rows of `outcomes` into values, by persona and arm.
+
+    Returns:
+        People, counts of each outcome, and revenue before and after; people without a persona are "unclassified".
+    """
     found = []
     for row in sorted(counted, key=lambda one: (one["persona"] or "", one["arm"])):
         people = int(row["people"])

@@ -75,7 +75,11 @@ class Experiment:
         return self.holdouts.get(persona or "", self.holdout)
 
     def shares(self, persona: str | None) -> dict[str, float]:
-        """Return the share of one persona's people in each arm, the holdout first (where there is one)."""
+        """Return the share of one persona's people in each arm, the holdout first (where there is one).
+
+        Returns:
+            Arm -> share of the persona's people, adding up to 1: the arms divide what the holdout leaves.
+        """
         held = self.share(persona)
         rest = {arm: share * (1 - held) for arm, share in self.arms.items()}
         return {HOLDOUT: held, **rest} if held > 0 else rest
@@ -123,7 +127,15 @@ def arm_of(person_id: str, experiment: Experiment, persona: str | None = None) -
 
 
 def with_arms(people: Table, experiment: Experiment) -> Table:
-    """Add the column ``arm`` to *people* (columns ``person_id``, ``persona``); those of other personas are left out."""
+    """Add the column ``arm`` to *people* (columns ``person_id``, ``persona``); those of other personas are left out.
+
+    Args:
+        people: One row per person; a persona of null gets the usual shares.
+        experiment: Salt, arms, shares and holdouts.
+
+    Returns:
+        *people* and ``arm``: by the MD5 of salt and person id, so always the same for a person.
+    """
     if experiment.personas:
         people = people.filter(people.persona.isin(experiment.personas))
     digest = (ibis.literal(experiment.salt) + people.person_id).hexdigest("md5").substr(0, DIGITS)
@@ -185,7 +197,15 @@ class SampleRatio:
 
 
 def sample_ratio(counts: Sequence[int], shares: Sequence[float]) -> SampleRatio:
-    """Compare the people of each arm with the shares that were meant (chi-squared, one degree less than arms)."""
+    """Compare the people of each arm with the shares that were meant (chi-squared, one degree less than arms).
+
+    Args:
+        counts: People by arm.
+        shares: Intended share of each, in the same order; they need not add up to 1.
+
+    Returns:
+        p value and expected people; p is 1 where there is nothing to test. A small p is a sample ratio mismatch.
+    """
     total, whole = sum(counts), sum(shares)
     expected = tuple(total * share / whole for share in shares)
     if not total or len(counts) < 2:  # noqa: PLR2004 - one arm has no ratio

@@ -22,7 +22,11 @@ RATES = {
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Return one sentence for everyone, one on whether personas differ, and one for each persona."""
+    """Return one sentence for everyone, one on whether personas differ, and one for each persona.
+
+    Returns:
+        The persona lines only where there are several personas.
+    """
     told = [effect_sentence(comparison.everyone, comparison)]
     if len(comparison.personas) > 1:
         told.append(differ(comparison))
@@ -40,7 +44,15 @@ def differ(comparison: Comparison) -> str:
 
 
 def effect_sentence(one: Effect, comparison: Comparison) -> str:
-    """State the effect on one persona, or on everyone."""
+    """State the effect on one persona, or on everyone.
+
+    Args:
+        one: The effect, of a persona or of `EVERYONE`.
+        comparison: What it is from: arms, metric, and whether the interval is peeking-safe.
+
+    Returns:
+        One sentence with percentage points and a 95% interval.
+    """
     who = "Everyone" if one.persona == EVERYONE else one.persona
     if one.verdict == "nobody":
         return f"{who}: nothing to compare, one variant has no contacts."
@@ -113,7 +125,15 @@ def carried(best: Best) -> str:
 
 
 def apart_sentence(persona: str, groups: Sequence[Sequence[str]]) -> str:
-    """Name the offers that were never compared with each other for a persona."""
+    """Name the offers that were never compared with each other for a persona.
+
+    Args:
+        persona: The persona's name.
+        groups: Offers, by group; within a group they were compared.
+
+    Returns:
+        One sentence that lists the first groups and counts the others.
+    """
     shown = [listed(group, word="or") for group in groups[:GROUPS]]
     more = f" or {len(groups) - GROUPS} other groups" if len(groups) > GROUPS else ""
     return f"{persona}: not compared yet: {' with '.join(shown)}{more}."

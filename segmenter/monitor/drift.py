@@ -81,7 +81,15 @@ def psi_threshold(reference: float, present: float, bins: int) -> float:
 
 
 def drift(reference: Mapping[str, int], present: Mapping[str, int]) -> Drift:
-    """Compare people by value or by bin; what the reference never had is "new", and no part of the PSI."""
+    """Compare people by value or by bin; what the reference never had is "new", and no part of the PSI.
+
+    Args:
+        reference: People by value or bin, at the earlier time.
+        present: The same for now; bins must have the same edges.
+
+    Returns:
+        PSI with its threshold at these sizes, people by new value, and people now.
+    """
     known = [value for value, count in reference.items() if count]
     before = [reference[value] for value in known]
     now = [present.get(value, 0) for value in known]
@@ -133,7 +141,15 @@ def two_proportions(before: ResponseCount, now: ResponseCount) -> tuple[float, f
 
 
 def responses(reference: Mapping[str, ResponseCount], present: Mapping[str, ResponseCount]) -> list[ResponseDrift]:
-    """Compare what segments answered, judged together (Benjamini-Hochberg); those without a reference are left out."""
+    """Compare what segments answered, judged together (Benjamini-Hochberg); those without a reference are left out.
+
+    Args:
+        reference: People and responses by segment, of earlier campaigns.
+        present: The same of the newest campaign.
+
+    Returns:
+        One entry per segment in both, with z, two-sided p and whether it stands.
+    """
     both = [segment for segment in present if segment in reference]
     tests = [two_proportions(reference[segment], present[segment]) for segment in both]
     stands = benjamini_hochberg([p for _, p in tests])
@@ -164,6 +180,9 @@ def lifts_moved(earlier: Sequence[Mapping[str, Estimate]], present: Mapping[str,
     Args:
         earlier: Difference and variance by segment, of each earlier measurement.
         present: Of the newest; segments that were never measured before are left out.
+
+    Returns:
+        One entry per segment that was measured before, with p and whether it stands.
     """
     before = {name: _together([one[name] for one in earlier if name in one]) for name in present}
     both = {name: one for name, one in before.items() if one is not None}
@@ -194,6 +213,13 @@ def slow_change(reference: ResponseCount, later: Sequence[ResponseCount]) -> int
     """Return the place of the first of *later* at which small changes have added up, None where they have not.
 
     A two-sided CUSUM of the standardised differences from the reference's rate, whose own error counts too.
+
+    Args:
+        reference: People and responses of the first campaign.
+        later: Of those after it, in order.
+
+    Returns:
+        A place in *later*, from 0.
     """
     up = down = 0.0
     for place, response_count in enumerate(later):
@@ -205,7 +231,15 @@ def slow_change(reference: ResponseCount, later: Sequence[ResponseCount]) -> int
 
 
 def share_moved(before: ResponseCount, now: ResponseCount) -> bool:
-    """Whether a share (of unclassified people) changed by 5 pp or more, and significantly."""
+    """Whether a share (of unclassified people) changed by 5 pp or more, and significantly.
+
+    Args:
+        before: People, and how many of them count.
+        now: The same today.
+
+    Returns:
+        True only where the change is both large enough and significant.
+    """
     _, p = two_proportions(before, now)
     return p < SURE and abs(now.rate - before.rate) >= LEAST_MOVE
 
@@ -220,7 +254,15 @@ class Spread:
 
 
 def mean_moved(before: Spread, now: Spread) -> bool:
-    """Whether a mean (of confidence) changed by 5 pp or more, and significantly (Welch's z)."""
+    """Whether a mean (of confidence) changed by 5 pp or more, and significantly (Welch's z).
+
+    Args:
+        before: People, mean and standard deviation, 0 to 1.
+        now: The same today.
+
+    Returns:
+        False where either has no people.
+    """
     moved = abs(now.mean - before.mean)
     if not before.people or not now.people or moved < LEAST_MOVE:
         return False

@@ -90,6 +90,14 @@ def separations(columns: Matrix, groups: Sequence[str], generator: Generator) ->
 
     Logistic regression on standardised columns, held out in five folds. Of two groups one speaks for both. Groups
     of fewer than 20 people, or with fewer than 20 people outside, are left out.
+
+    Args:
+        columns: As `columns_of` makes them.
+        groups: The group of each person.
+        generator: Draws the folds.
+
+    Returns:
+        One entry per group with its people and the area under the ROC curve: 0.5 is chance, 1 a perfect proxy.
     """
     flag = np.asarray(groups)
     kinds, counts = np.unique(flag, return_counts=True)
@@ -123,6 +131,9 @@ def offer_rates(segments: Sequence[str | None], groups: Sequence[str]) -> list[O
     Args:
         segments: Of each person; None is unclassified.
         groups: Of each person.
+
+    Returns:
+        One entry per segment, by name, with group -> share (0 to 1); empty where no group is large enough.
     """
     flag = np.asarray(groups)
     kinds, counts = np.unique(flag, return_counts=True)
@@ -143,6 +154,9 @@ def columns_of(values: Mapping[str, Sequence[object]], *, most_options: int = 20
     Args:
         values: By trait, one value a person; None is unknown.
         most_options: Of a text only so many of its commonest options are columns.
+
+    Returns:
+        (people, columns); constant columns are left out, and one column of zeros remains where nothing else does.
     """
     columns: list[Matrix] = []
     for value in values.values():

@@ -66,6 +66,9 @@ def trait_figures(people: Table, traits: Sequence[Trait], as_of: datetime) -> Ta
         people: As `segmenter.traits.traits.traits` returns it.
         traits: Which; n is the place in it.
         as_of: The moment of *people*, UTC.
+
+    Returns:
+        An Ibis table that is not executed yet.
     """
     columns: dict[str, Any] = {"people": people.count()}
     for place, trait in enumerate(traits):
@@ -76,7 +79,15 @@ def trait_figures(people: Table, traits: Sequence[Trait], as_of: datetime) -> Ta
 
 
 def trait_qualities(figures: Mapping[str, int], traits: Sequence[Trait]) -> list[TraitQuality]:
-    """Return what the row of `trait_figures` says."""
+    """Return what the row of `trait_figures` says.
+
+    Args:
+        figures: Column -> count.
+        traits: The traits that `trait_figures` was given, in the same order.
+
+    Returns:
+        One per trait: people, missing and impossible values.
+    """
     return [
         TraitQuality(t.name, figures["people"], figures[f"missing_{n}"], figures[f"impossible_{n}"])
         for n, t in enumerate(traits)
@@ -119,7 +130,16 @@ MOMENTS = {"contacts": "created_at", "orders": "at", "deliveries": "at", "engage
 
 
 def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
-    """Count moments that can't be: one row, ``early, earliest, late, latest``; *now* is the present, UTC."""
+    """Count moments that can't be: one row, ``early, earliest, late, latest``; *now* is the present, UTC.
+
+    Args:
+        rows: Versions in force.
+        moment: The name of the column of timestamps (UTC).
+        now: The present, UTC; up to a day later is allowed, since of some events only the day is known.
+
+    Returns:
+        Counts, and the first and last such timestamp as text; null where there is none.
+    """
     at: Any = rows[moment]
     early = at < ibis.literal(EARLIEST).cast("timestamp('UTC', 6)")
     late = at > ibis.literal(now + CLOCKS_APART).cast("timestamp('UTC', 6)")
@@ -133,7 +153,15 @@ def moment_figures(rows: Table, moment: str, now: datetime) -> Table:
 
 
 def moment_faults(table: str, figures: Mapping[str, Any]) -> list[DataFault]:
-    """Return what the row of `moment_figures` says."""
+    """Return what the row of `moment_figures` says.
+
+    Args:
+        table: Its name, for the message.
+        figures: Column -> value.
+
+    Returns:
+        At most two faults: too early, in the future.
+    """
     found = [
         DataFault(table, f"{figures[count]:,} rows {what}", figures[count], figures[example] or "", fix)
         for count, example, what, fix in (
@@ -145,20 +173,36 @@ def moment_faults(table: str, figures: Mapping[str, Any]) -> list[DataFault]:
 
 
 def amount_figures(orders: Table) -> Table:
-    """Count placed orders of less than nothing: one row, ``rows, least``."""
+    """Count placed orders of less than nothing: one row, ``rows, least``.
+
+    Returns:
+        An Ibis table that is not executed yet.
+    """
     negative = (orders.state == "placed") & (orders.amount < 0)
     return orders.aggregate(rows=orders.count(where=negative), least=orders.amount.min(where=negative))
 
 
 def amount_faults(figures: Mapping[str, Any]) -> list[DataFault]:
-    """Return what the row of `amount_figures` says."""
+    """Return what the row of `amount_figures` says.
+
+    Returns:
+        One fault, or none.
+    """
     rows = figures["rows"]
     what = f"{rows:,} placed orders have a negative amount"
     return [DataFault("orders", what, rows, f"{figures['least']:.2f}", FIX_AMOUNTS)] if rows else []
 
 
 def unreadable_figures(contacts: Table, mapped: Sequence[MappedTrait]) -> Table:
-    """Count properties that are no value of the trait's type: one row, ``rows_<n>, example_<n>``; n as in *mapped*."""
+    """Count properties that are no value of the trait's type: one row, ``rows_<n>, example_<n>``; n as in *mapped*.
+
+    Args:
+        contacts: Versions in force; ``properties`` is JSON text.
+        mapped: The workspace's traits that are read from properties.
+
+    Returns:
+        An Ibis table that is not executed yet; the examples are the first by the alphabet.
+    """
     properties = contacts.properties.cast("json")
     columns: dict[str, Any] = {}
     for place, trait in enumerate(mapped):
@@ -172,7 +216,15 @@ def unreadable_figures(contacts: Table, mapped: Sequence[MappedTrait]) -> Table:
 
 
 def unreadable_faults(figures: Mapping[str, Any], mapped: Sequence[MappedTrait]) -> list[DataFault]:
-    """Return what the row of `unreadable_figures` says."""
+    """Return what the row of `unreadable_figures` says.
+
+    Args:
+        figures: Column -> value.
+        mapped: As `unreadable_figures` was given them.
+
+    Returns:
+        One fault per trait that has unreadable values.
+    """
     found = []
     for place, trait in enumerate(mapped):
         rows = figures[f"rows_{place}"]
@@ -213,7 +265,15 @@ def duplicate_figures(contacts: Table, links: Table) -> tuple[Table, Table]:
 
 
 def duplicate_faults(addresses: int, persons: int) -> list[DataFault]:
-    """Return what the figures of `duplicate_figures` say."""
+    """Return what the figures of `duplicate_figures` say.
+
+    Args:
+        addresses: E-mail addresses that several people have.
+        persons: People with several contacts on one platform.
+
+    Returns:
+        A fault for each of the two that is not 0.
+    """
     found = [
         DataFault(
             "contacts",
@@ -234,5 +294,9 @@ def duplicate_faults(addresses: int, persons: int) -> list[DataFault]:
 
 
 def worst(lights: Sequence[Light]) -> Light:
-    """Return the most alarming of *lights*; green for none."""
+    """Return the most alarming of *lights*; green for none.
+
+    Returns:
+        "red", "amber" or "green".
+    """
     return next((light for light in ("red", "amber") if light in lights), "green")

@@ -98,7 +98,11 @@ class Structure:
         return self.moved or self.dissolved or self.one_more
 
     def sentences(self) -> list[str]:
-        """Return one sentence per structural change; none while the segments are stable."""
+        """Return one sentence per structural change; none while the segments are stable.
+
+        Returns:
+            Sentence parts without a full stop.
+        """
         told = []
         if self.moved:
             told.append(
@@ -127,6 +131,9 @@ def structure(items: Items, old: Labels, before: Before, rng: Generator, effort:
         before: What was known.
         rng: Draws the samples.
         effort: Of the bootstrap.
+
+    Returns:
+        Agreement of today's segments with the old ones, stability, and whether one segment more is stable now.
     """
     with threadpool_limits(1):  # many small fits: threads would wait for each other
         rows, k = Rows.of(coded(items).values), before.k

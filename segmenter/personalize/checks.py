@@ -31,6 +31,11 @@ FROM: Mapping[FieldKind, frozenset[TraitType]] = {
 def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purpose: Purpose) -> None:
     """Validate the sources of template fields.
 
+    Args:
+        fields: By name, as personas.toml defines them.
+        catalogue: The workspace's traits.
+        purpose: Which sensitive traits may be used.
+
     Raises:
         DefinitionError: A trait that does not exist, that the field's type can't show, or that is sensitive and has no
             purpose; a level that nothing stands behind; a choice without options, or options of something else.
@@ -62,6 +67,10 @@ def _check_trait(template: TemplateField, name: str, catalogue: Catalogue, purpo
 
 def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField]) -> None:
     """Validate the copy of template fields.
+
+    Args:
+        personas: With their copy.
+        fields: By name; their types and lengths limit the copy.
 
     Raises:
         DefinitionError: Copy for a field that does not exist, longer than a platform keeps or the template has room

@@ -129,7 +129,15 @@ def is_viewing(name: str, catalogue: Catalogue) -> bool:
 
 
 def traits_needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
-    """Return the traits besides *shown* ones that `with_creepiness` asks for, each once."""
+    """Return the traits besides *shown* ones that `with_creepiness` asks for, each once.
+
+    Args:
+        shown: Names of the traits that fields show.
+        catalogue: What they are made from.
+
+    Returns:
+        Trait names, in a fixed order.
+    """
     found: dict[str, None] = {}
     for name in shown:
         rests = evidence(name, catalogue)
@@ -138,7 +146,11 @@ def traits_needed(shown: Iterable[str], catalogue: Catalogue) -> list[str]:
 
 
 def sensitive_values(values: Iterable[str | None]) -> list[str]:
-    """Return those of *values* that speak of a special category of data, or of children."""
+    """Return those of *values* that speak of a special category of data, or of children.
+
+    Returns:
+        In the order of *values*, repeated ones too; None and "" never count.
+    """
     return [value for value in values if value and find_sensitive(value, whole=True)]
 
 
@@ -157,6 +169,9 @@ def with_creepiness(
         catalogue: What they are.
         limits: How much is allowed.
         sensitive: By trait: values that may not be shown (`sensitive_values`).
+
+    Returns:
+        *people* with the text columns: a reason such as "recent", or null where the value may be shown.
     """
     columns = {
         f"creepy_{name}": _reason(people, name, evidence(name, catalogue), limits, sensitive.get(name, ()))
@@ -184,7 +199,19 @@ def _reason(people: Table, name: str, rests: Evidence, limits: CreepinessLimits,
 def of_value(
     reason: Reason, template: TemplateField, limits: CreepinessLimits, *, persona: str, people: int, example: str = ""
 ) -> Concern:
-    """Return what is creepy about the values of a field that *people* of a persona would be shown."""
+    """Return what is creepy about the values of a field that *people* of a persona would be shown.
+
+    Args:
+        reason: Why the values are creepy.
+        template: The field that shows them.
+        limits: How much is allowed, and which reasons hold a value back.
+        persona: The persona's slug.
+        people: How many see such a value, or would.
+        example: The e-mail address of one of them; "" for none.
+
+    Returns:
+        The sentence and its fix, which names the setting.
+    """
     held = reason in limits.held_back
     trait = template.asked or ""
     why: Mapping[str, str] = {
@@ -230,6 +257,9 @@ def audience_concerns(
         audiences: People by persona that has copy, or by option of a choice that is shown.
         limits: How much is allowed.
         what: What the groups are, and where.
+
+    Returns:
+        One per group of 1 to ``min_audience - 1`` people; an empty group is none.
     """
     return [
         Concern(
@@ -253,6 +283,9 @@ def of_mail(tokens: Mapping[str, int], limits: CreepinessLimits) -> list[Concern
     Args:
         tokens: Each value of the reader's own that it prints, and the first line in which it does.
         limits: How much is allowed.
+
+    Returns:
+        One concern, or none.
     """
     if len(tokens) <= limits.max_individual:
         return []
@@ -271,7 +304,17 @@ def of_mail(tokens: Mapping[str, int], limits: CreepinessLimits) -> list[Concern
 def of_fields(
     fields: Mapping[str, TemplateField], catalogue: Catalogue, limits: CreepinessLimits, purpose: Purpose = NO_PURPOSE
 ) -> list[Concern]:
-    """Return what can be told from the fields as they are configured, whoever the people are."""
+    """Return what can be told from the fields as they are configured, whoever the people are.
+
+    Args:
+        fields: By name, as personas.toml defines them.
+        catalogue: The workspace's traits.
+        limits: Reasons that are held back are no concern.
+        purpose: Which sensitive traits may be shown.
+
+    Returns:
+        One per field and reason; fields that show no trait, or have no target, are left out.
+    """
     found = []
     for name, template in fields.items():
         if template.asked is None or not template.targets:

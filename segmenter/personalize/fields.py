@@ -125,6 +125,15 @@ def creepy_values(
 
     Counted are those who would be shown the value, whether it is held back or not. The arguments are those of
     `values_wanted`. None: no field shows anybody's own value.
+
+    Args:
+        assignments: One row per person.
+        fields: By name, as personas.toml defines them.
+        copies: Columns ``person_id``, ``copy_of``; None: everybody gets their own persona's copy.
+        known: The people's own traits, with ``creepy_TRAIT`` beside each.
+
+    Returns:
+        One row per person and field; ``persona`` is a slug.
     """
     told = _told(assignments, copies, known)
     parts = []
@@ -206,6 +215,13 @@ def individual(value: Any, template: TemplateField) -> Any:
     """Return a trait's value as the field shows it; null where the field can't show it, or there is none.
 
     Text that stems from contacts is made harmless first. What is too long is not cut: half a name is worse than none.
+
+    Args:
+        value: An Ibis column of a trait.
+        template: The field, whose type and length it must fit.
+
+    Returns:
+        An Ibis column of text.
     """
     text = value.round(2).cast("string").re_replace(r"\.0$", "") if value.type().is_floating() else value.cast("string")
     if template.type == "url":

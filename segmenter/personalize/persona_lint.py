@@ -30,7 +30,15 @@ class Remark:
 
 
 def lint(personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> list[Remark]:
-    """Return the sensitive words in names, stories and copy."""
+    """Return the sensitive words in names, stories and copy.
+
+    Args:
+        personas: By slug.
+        fields: By name; their fallbacks are read too.
+
+    Returns:
+        One remark per text and word; empty: nothing sensitive is said.
+    """
     remarks = []
     for slug, persona in personas.items():
         texts = persona.invention().items()

@@ -36,22 +36,45 @@ class Persona:
     picture: str = ""
 
     def copy(self, name: str, connection: str) -> str | None:
-        """Return the copy for field *name* on a connection; None where the persona has no words of its own."""
+        """Return the copy for field *name* on a connection; None where the persona has no words of its own.
+
+        Args:
+            name: The template field.
+            connection: The connection's name; copy of its own goes before copy for all.
+
+        Returns:
+            The copy, which may be empty.
+        """
         return self.on.get(name, {}).get(connection, self.fields.get(name))
 
     def texts(self) -> Iterator[tuple[str, str, str]]:
-        """Yield all copy: field, connection ("": all), text."""
+        """Yield all copy: field, connection ("": all), text.
+
+        Yields:
+            Empty copy too.
+        """
         yield from ((name, "", text) for name, text in self.fields.items())
         yield from ((name, place, text) for name, texts in self.on.items() for place, text in texts.items())
 
     def invention(self) -> dict[str, str]:
-        """Return everything about the persona that a person wrote, by its place in [personas.SLUG]; empty texts too."""
+        """Return everything about the persona that a person wrote, by its place in [personas.SLUG]; empty texts too.
+
+        Returns:
+            Place, such as "story" or "fields.teaser.email" -> text.
+        """
         told = {"name": self.name, "story": self.story, "quote": self.quote, "picture": self.picture}
         return told | {f"fields.{name}{place and '.'}{place}": text for name, place, text in self.texts()}
 
 
 def persona_of_segments(personas: Sequence[Persona], steps: Waterfall) -> dict[str, str]:
     """Return segment name -> persona slug; a segment without a persona takes that of the nearest one it lies in.
+
+    Args:
+        personas: Each with the segments that it stands for.
+        steps: All segments of the workspace.
+
+    Returns:
+        Segments without a persona, up to the outermost, are left out.
 
     Raises:
         DefinitionError: A persona names an unknown segment, two share one, or a slug is reserved.

@@ -131,6 +131,9 @@ def read_template(text: str, language: Language, today: date) -> Template:
         text: The template.
         language: Whose.
         today: The day on which the mail goes out, for the platform's own dates.
+
+    Returns:
+        The template, ready to be rendered for any number of people.
     """
     return _Reader(text, language, today).read()
 

@@ -108,7 +108,11 @@ class SensitiveWord:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of *text* as the lists spell them: lower case, without accents, ``camelCase`` taken apart."""
+    """Return the words of *text* as the lists spell them: lower case, without accents, ``camelCase`` taken apart.
+
+    Returns:
+        Letters a to z only, in the order of the text; digits and punctuation separate words.
+    """
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).casefold().replace("ae", "a").replace("oe", "o")
     plain = "".join(c for c in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(c))
     return re.findall(r"[a-z]+", plain.replace("ue", "u"))
@@ -120,6 +124,9 @@ def find_sensitive(text: str, *, whole: bool = False) -> list[SensitiveWord]:
     Args:
         text: A name, or prose.
         whole: It is a name: words of `ALONE` count too.
+
+    Returns:
+        The word and its family, such as health or religion; empty: nothing sensitive.
     """
     told = " ".join(words(text))
     if whole and told in ALONE:
@@ -152,6 +159,13 @@ def why_sensitive(trait: str, catalogue: Catalogue) -> str:
     """Return why *trait* is sensitive, "" where it is not: marked as such, or its words tell.
 
     Looked at are its name, its meaning, and the property or the survey's item that it is read from.
+
+    Args:
+        trait: Its name.
+        catalogue: Where it is defined; a name that is not in it is looked at as text.
+
+    Returns:
+        A part of a sentence.
     """
     known = catalogue.traits.get(trait)
     if known is not None and known.sensitive:

@@ -43,12 +43,28 @@ class PersonaChange:
 
 
 def profile_changes(before: Profile, now: Profile) -> list[PersonaChange]:
-    """Return what is another in the facts: definition, size, figures (the real ones first), confidence."""
+    """Return what is another in the facts: definition, size, figures (the real ones first), confidence.
+
+    Args:
+        before: The earlier profile of a persona.
+        now: The later one of the same persona.
+
+    Returns:
+        One sentence per change, with its kind; empty: the profiles say the same.
+    """
     return [*_definition(before, now), *_figures(before, now), *_typical(before, now), *_grade(before, now)]
 
 
 def rewritten(before: Mapping[str, str], now: Mapping[str, str]) -> list[PersonaChange]:
-    """Return the changes of written text; see `segmenter.personalize.personas.Persona.invention`."""
+    """Return the changes of written text; see `segmenter.personalize.personas.Persona.invention`.
+
+    Args:
+        before: Place -> text, of the earlier version.
+        now: Place -> text, of the later one.
+
+    Returns:
+        One per place whose text differs.
+    """
     told = []
     for place in dict.fromkeys((*before, *now)):
         old, new = before.get(place, ""), now.get(place, "")

@@ -42,17 +42,33 @@ class TraitColumn:
     categories: tuple[str, ...] | None = None
 
     def known(self) -> NDArray[np.bool_]:
-        """Return of whom it is known."""
+        """Return of whom it is known.
+
+        Returns:
+            (people,) true where there is a value.
+        """
         told: NDArray[np.bool_] = ~np.isnan(self.values) if self.categories is None else self.values >= 0
         return told
 
     def rows(self, chosen: NDArray[Any]) -> TraitColumn:
-        """Return the same trait of some people."""
+        """Return the same trait of some people.
+
+        Returns:
+            In the order of *chosen* (a mask, or places), with the same categories.
+        """
         return TraitColumn(self.trait, self.values[chosen], self.categories)
 
 
 def may_describe(catalogue: Catalogue, purpose: Purpose) -> list[Trait]:
-    """Return the traits that may be said of a persona: no sensitive one without its purpose, nothing technical."""
+    """Return the traits that may be said of a persona: no sensitive one without its purpose, nothing technical.
+
+    Args:
+        catalogue: All traits.
+        purpose: Which sensitive traits may be used.
+
+    Returns:
+        In the order of the catalogue.
+    """
     return [
         trait
         for name, trait in catalogue.traits.items()
@@ -68,7 +84,15 @@ def stem(trait: str) -> str:
 
 
 def column_of(trait: Trait, told: pa.ChunkedArray) -> TraitColumn:
-    """Return a trait of people from a column of the trait table; infinities and blank texts are unknown."""
+    """Return a trait of people from a column of the trait table; infinities and blank texts are unknown.
+
+    Args:
+        trait: Its definition.
+        told: The values, one per person; null is unknown.
+
+    Returns:
+        Numbers (dates as days since 1970; NaN unknown), or codes of categories (below 0 unknown).
+    """
     if trait.type == "number":
         numbers = told.cast(pa.float64()).to_numpy(zero_copy_only=False)
         return TraitColumn(trait, np.where(np.isfinite(numbers), numbers, np.nan))

@@ -95,7 +95,11 @@ class Trust:
         return min(grades, key=order.index)
 
     def sentences(self) -> list[str]:
-        """Return the grade and its figures as sentences."""
+        """Return the grade and its figures as sentences.
+
+        Returns:
+            People, sources, stability and age of the data, one sentence each.
+        """
         share = self.people / self.everybody if self.everybody else 0.0
         told = [f"{self.grade.capitalize()}: {self.people:,} people, {share:.0%} of all{_size(self.people)}."]
         told += [_source(source) for source in self.sources]

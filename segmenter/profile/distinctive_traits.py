@@ -111,6 +111,9 @@ def measure(column: TraitColumn, labels: Labels, groups: int, *, fewest: int) ->
         labels: The group of everybody, 0 to *groups* - 1.
         groups: How many there are.
         fewest: People that a figure must be of.
+
+    Returns:
+        The test over all groups, and of each group what sets it apart.
     """
     if column.categories is None:
         return _numbers(column, labels, groups, fewest)
@@ -295,6 +298,9 @@ def distinctive_traits(
         measured: Of every trait that was asked for.
         groups: How many there are.
         base: By group: the traits that it was made from; their other windows count as the same.
+
+    Returns:
+        One tuple per group, in the order of the groups; what is not significant is in it, with ``said`` false.
     """
     told = list(measured)
     made = {j: {stem(name) for name in names} for j, names in base.items()}

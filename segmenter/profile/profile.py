@@ -54,20 +54,36 @@ class Profile:
     silent: str = ""
 
     def told(self) -> tuple[DistinctiveTrait, ...]:
-        """Return the facts that may be said."""
+        """Return the facts that may be said.
+
+        Returns:
+            Those with ``said`` set, strongest first.
+        """
         return tuple(fact for fact in self.distinctive_traits if fact.said)
 
     def card(self) -> dict[Family, list[DistinctiveTrait]]:
-        """Return the strongest facts of each family, each thing once; those that the segment was made from left out."""
+        """Return the strongest facts of each family, each thing once; those that the segment was made from left out.
+
+        Returns:
+            Every family, at most `MOST_SAID` facts each; an empty list where there is nothing to say.
+        """
         facts = [fact for fact in self.told() if not fact.base]
         return {f: one_a_stem([fact for fact in facts if fact.family == f], MOST_SAID) for f in TRAIT_FAMILIES}
 
     def made_from(self) -> list[DistinctiveTrait]:
-        """Return the strongest facts about what the segment was made from: they show what it is, and are no news."""
+        """Return the strongest facts about what the segment was made from: they show what it is, and are no news.
+
+        Returns:
+            At most `MOST_SAID`; of one trait in several windows only the strongest.
+        """
         return one_a_stem([fact for fact in self.told() if fact.base], MOST_SAID)
 
     def document(self) -> dict[str, Any]:
-        """Return it as plain JSON; figures are rounded, which also keeps medians from being anybody's own value."""
+        """Return it as plain JSON; figures are rounded, which also keeps medians from being anybody's own value.
+
+        Returns:
+            Strings, numbers, lists and objects only.
+        """
         rounded: dict[str, Any] = _rounded(asdict(self))
         return rounded
 
@@ -78,7 +94,11 @@ class Profile:
 
 
 def rounded_profile(profile: Profile) -> Profile:
-    """Return *profile* as it will be read again: rounded."""
+    """Return *profile* as it will be read again: rounded.
+
+    Returns:
+        Equal to what is read from the store later.
+    """
     return _READ.validate_python(profile.document())
 
 
@@ -86,7 +106,11 @@ _READ = TypeAdapter(Profile)
 
 
 def profile_of(document: Mapping[str, Any]) -> Profile | None:
-    """Return what `Profile.document` wrote; None where it is in a form that is not known any more."""
+    """Return what `Profile.document` wrote; None where it is in a form that is not known any more.
+
+    Returns:
+        The profile, rounded as it was written.
+    """
     try:
         return _READ.validate_python(document)
     except ValidationError:

@@ -71,7 +71,11 @@ def said_of_member(said: Said) -> str:
 
 
 def family_lines(profile: Profile) -> dict[Family, list[str]]:
-    """Return what is said of each family: its facts, or why there are none."""
+    """Return what is said of each family: its facts, or why there are none.
+
+    Returns:
+        Family -> sentences, at least one each.
+    """
     return {
         family: [trait_sentence(fact, profile.trust.people) for fact in distinctive]
         or [_nothing(profile.compared.get(family, 0))]
@@ -80,7 +84,11 @@ def family_lines(profile: Profile) -> dict[Family, list[str]]:
 
 
 def made_from(profile: Profile) -> list[str]:
-    """Return the facts about what the segment was made from."""
+    """Return the facts about what the segment was made from.
+
+    Returns:
+        One sentence per trait of the segment definition.
+    """
     return [trait_sentence(fact, profile.trust.people) for fact in profile.made_from()]
 
 
@@ -91,7 +99,11 @@ def _nothing(compared: int) -> str:
 
 
 def typical_sentences(profile: Profile) -> list[str]:
-    """Return who the typical member is, and how they were found."""
+    """Return who the typical member is, and how they were found.
+
+    Returns:
+        Empty where no member could be shown as ranges.
+    """
     member = profile.typical
     if member is None:
         return []

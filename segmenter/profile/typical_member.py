@@ -66,6 +66,9 @@ def typical(columns: Sequence[TraitColumn], scales: Mapping[str, Scale], *, fewe
         columns: Traits of the group's people, the most telling first; one order of people in all.
         scales: Of the numbers among them.
         fewest: People who must be the same in all that is said.
+
+    Returns:
+        Ranges that at least *fewest* people share, and the distance in standard deviations per trait.
     """
     used = [c for c in columns if c.known().any() and (c.categories is not None or c.trait.name in scales)]
     if not used:

@@ -32,7 +32,15 @@ OPERATORS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
 
 
 def as_ibis(node: exp.Expression, traits: Table) -> Any:
-    """Return *node* as an Ibis expression over the trait table."""
+    """Return *node* as an Ibis expression over the trait table.
+
+    Args:
+        node: A part of a rule that `segmenter.rules.rules.parse_rule` checked.
+        traits: One column per trait.
+
+    Returns:
+        An Ibis expression: a boolean for a condition, else a value; null where a trait is unknown.
+    """
     if isinstance(node, exp.Column):
         return traits[node.name]
     if isinstance(node, exp.Literal):
@@ -82,7 +90,15 @@ def _as_type_of(first: Any, others: Sequence[Any]) -> list[Any]:
 
 
 def holds(rule: Rule, person: Mapping[str, Any]) -> bool:
-    """Return whether *rule* matches one person, given the traits as Python values (None: nothing known)."""
+    """Return whether *rule* matches one person, given the traits as Python values (None: nothing known).
+
+    Args:
+        rule: The checked rule.
+        person: Trait name -> value.
+
+    Returns:
+        False also where an unknown trait leaves it open.
+    """
     return value_of(rule.tree, person) is True
 
 

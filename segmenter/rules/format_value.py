@@ -11,7 +11,11 @@ UNKNOWN = "unknown"
 
 
 def formatted(value: Any) -> Any:
-    """Return an Ibis value as text: a fraction with one decimal, half rounded away from nothing, no ``.0``."""
+    """Return an Ibis value as text: a fraction with one decimal, half rounded away from nothing, no ``.0``.
+
+    Returns:
+        A text column; `UNKNOWN` for null.
+    """
     if value.type().is_floating():
         text = value.round(DECIMALS).cast("string")
         value = text.re_replace(r"\.0$", "").re_replace(r"^-0$", "0")

@@ -50,6 +50,9 @@ def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
         catalogue: The traits that may be named.
         where: Whose rule it is, for messages.
 
+    Returns:
+        The syntax tree, and the traits that it names, each once.
+
     Raises:
         DefinitionError: It can't be read, names an unknown trait, compares what can't be compared, divides by
             zero, or uses something that rules don't have. The message shows the place.

@@ -59,12 +59,23 @@ class Waterfall:
     version: str
 
     def by_name(self) -> dict[str, Checked]:
-        """Return the steps by segment name."""
+        """Return the steps by segment name.
+
+        Returns:
+            In the order of the waterfall.
+        """
         return {step.segment.name: step for step in self.steps}
 
 
 def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     """Check *segments* and put them in order: by priority, then file; a child before its parent.
+
+    Args:
+        segments: As segments.toml lists them.
+        catalogue: The traits that rules may name.
+
+    Returns:
+        The steps in the order in which they are asked, and a digest of all definitions.
 
     Raises:
         DefinitionError: A name is used twice, a parent does not exist or is its own ancestor, a rule is wrong.
@@ -119,6 +130,11 @@ def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
 
     Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
     on half of its evidence (the other half of an OR unknown) says so. It is no probability.
+
+    Args:
+        traits: Trait table, one row per person.
+        steps: The checked segments.
+        prefix: Put before the names of the new columns.
 
     Returns:
         All columns of *traits*, and with *prefix* before them ``segment, confidence, runner_up, reasons``; the first
@@ -178,7 +194,15 @@ def _text(text: str) -> Any:
 
 
 def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None, float | None, str | None, str]:
-    """Return for one person what `with_rules` tells of everybody: segment, confidence, runner-up, reasons."""
+    """Return for one person what `with_rules` tells of everybody: segment, confidence, runner-up, reasons.
+
+    Args:
+        person: Trait name -> value; None or missing: unknown.
+        steps: The checked segments.
+
+    Returns:
+        The confidence is a share of traits, 0 to 1; all but the reasons are None for the unclassified.
+    """
     own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
     found = [step for step in steps.steps if all(own[name] for name in (step.segment.name, *step.ancestors))]
     if not found:
@@ -197,7 +221,15 @@ def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
 
 
 def left_out(traits: Table, steps: Waterfall) -> Any:
-    """Return whether every rule is false for a person, as an Ibis column; an unknown trait makes a rule unknown."""
+    """Return whether every rule is false for a person, as an Ibis column; an unknown trait makes a rule unknown.
+
+    Args:
+        traits: Trait table, one row per person.
+        steps: The checked segments.
+
+    Returns:
+        A boolean, never null: false as long as an unknown trait could still make a rule match.
+    """
     named = steps.by_name()
     own = {name: as_ibis(step.rule.tree, traits) for name, step in named.items()}
     told: Any = ibis.literal(value=True)
@@ -208,14 +240,30 @@ def left_out(traits: Table, steps: Waterfall) -> Any:
 
 
 def left_out_one(person: Mapping[str, Any], steps: Waterfall) -> bool:
-    """Return for one person what `left_out` returns for everybody."""
+    """Return for one person what `left_out` returns for everybody.
+
+    Args:
+        person: Trait name -> value; None or missing: unknown.
+        steps: The checked segments.
+
+    Returns:
+        True only where no segment can match.
+    """
     named = steps.by_name()
     own = {name: value_of(step.rule.tree, person) is False for name, step in named.items()}
     return all(any(own[link] for link in (name, *step.ancestors)) for name, step in named.items())
 
 
 def memberships(assignments: Table, steps: Waterfall) -> Table:
-    """Return each person's groups: their segment and those it lies in. Columns ``person_id``, ``group_name``."""
+    """Return each person's groups: their segment and those it lies in. Columns ``person_id``, ``group_name``.
+
+    Args:
+        assignments: One row per person, with ``segment``.
+        steps: The checked segments, with their parents.
+
+    Returns:
+        One row per person and group; the unclassified have none.
+    """
     pairs = [(step.segment.name, group) for step in steps.steps for group in (step.segment.name, *step.ancestors)]
     schema = {"segment": "string", "group_name": "string"}
     known = ibis.memtable(
@@ -234,7 +282,15 @@ class Clause:
 
 
 def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
-    """Return the clauses of *rule*, whether each held for *person*, and the values that decided."""
+    """Return the clauses of *rule*, whether each held for *person*, and the values that decided.
+
+    Args:
+        rule: The checked rule.
+        person: Trait name -> value; None or missing: unknown.
+
+    Returns:
+        One per part of the rule, in its order.
+    """
     found = []
     for clause in describe(rule):
         names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
@@ -244,6 +300,15 @@ def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
 
 
 def matches(step: Checked, person: Mapping[str, Any], steps: Waterfall) -> bool:
-    """Return whether one person is in a step's segment: its own rule and those of all ancestors hold."""
+    """Return whether one person is in a step's segment: its own rule and those of all ancestors hold.
+
+    Args:
+        step: The segment.
+        person: Trait name -> value; None or missing: unknown.
+        steps: All segments, for the ancestors.
+
+    Returns:
+        False also where an unknown trait leaves it open.
+    """
     named = steps.by_name()
     return all(holds(named[name].rule, person) for name in (step.segment.name, *step.ancestors))

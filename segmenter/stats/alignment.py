@@ -26,7 +26,11 @@ class Overlap:
     counts: Matrix
 
     def jaccard(self) -> Matrix:
-        """Return people in both over people in either, (rows, columns)."""
+        """Return people in both over people in either, (rows, columns).
+
+        Returns:
+            0 to 1; 0 where both are empty.
+        """
         union = self.counts.sum(axis=1, keepdims=True) + self.counts.sum(axis=0, keepdims=True) - self.counts
         matrix: Matrix = np.divide(self.counts, union, out=np.zeros_like(self.counts), where=union > 0)
         return matrix
@@ -57,7 +61,11 @@ def _couples(people: Matrix) -> Matrix:
 
 
 def overlap(pairs: Mapping[tuple[str | None, str | None], int]) -> Overlap:
-    """Return the contingency table of *pairs*: (segment here, segment there) -> people."""
+    """Return the contingency table of *pairs*: (segment here, segment there) -> people.
+
+    Returns:
+        Counts with names in alphabetical order, None (unclassified) last.
+    """
 
     def ordered(names: set[str | None]) -> tuple[str | None, ...]:
         return tuple(sorted(names, key=lambda name: (name is None, name or "")))
@@ -71,6 +79,9 @@ def kept_names(table: Overlap) -> dict[str, str]:
     """Return for each segment of the second labeling that is one of the first: its name there.
 
     The pairing with the most people in common (Kuhn 1955); of a pair the name is kept from a Jaccard of `SAME` on.
+
+    Returns:
+        Name there -> name here; segments without a counterpart are left out.
     """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - only where models are made
 
@@ -84,7 +95,15 @@ def kept_names(table: Overlap) -> dict[str, str]:
 
 
 def overlap_of_labels(here: Sequence[str | None], there: Sequence[str | None]) -> Overlap:
-    """Return the overlap of two labelings of the same people in the same order."""
+    """Return the overlap of two labelings of the same people in the same order.
+
+    Args:
+        here: The segment of each person; None is unclassified.
+        there: Likewise, as long.
+
+    Returns:
+        People by both, as `overlap` returns them.
+    """
     pairs: dict[tuple[str | None, str | None], int] = {}
     for pair in zip(here, there, strict=True):
         pairs[pair] = pairs.get(pair, 0) + 1

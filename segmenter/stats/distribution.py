@@ -37,7 +37,11 @@ class Distribution:
         return 1 - self.counts.get(NOTHING, 0) / people if people else 0.0
 
     def matched(self, other: Counts) -> Counts:
-        """Return *other* counted as this one is: words that are no longer told apart here count as others."""
+        """Return *other* counted as this one is: words that are no longer told apart here count as others.
+
+        Returns:
+            Value -> people; the sum stays the same.
+        """
         if OTHERS not in self.counts:
             return other
         counts: Counts = {}
@@ -56,6 +60,9 @@ def distributions(
         people: As `segmenter.traits.traits.traits` returns it, best kept: it is asked up to three times.
         traits: Which; dates are left out.
         known: Edges by trait, from an earlier time; of a trait that is not in it they are today's deciles.
+
+    Returns:
+        Trait -> counts by bin (numbers) or by word; people without a value are counted too.
     """
     numbers = [trait.name for trait in traits if trait.type == "number"]
     words = [trait.name for trait in traits if trait.type in {"text", "boolean"}]

@@ -9,7 +9,16 @@ from segmenter.stats.item_matrix import Labels
 
 
 def folds(labels: Labels, number: int, generator: Generator) -> Labels:
-    """Return the fold of each person, 0 to number - 1: by chance, every segment spread evenly over all of them."""
+    """Return the fold of each person, 0 to number - 1: by chance, every segment spread evenly over all of them.
+
+    Args:
+        labels: (people,) the segment of each.
+        number: How many folds.
+        generator: Shuffles the people of each segment.
+
+    Returns:
+        (people,) whole numbers.
+    """
     placed = np.empty(len(labels), dtype=np.int64)
     start = 0
     for segment in np.unique(labels):

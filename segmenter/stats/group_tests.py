@@ -27,14 +27,28 @@ class GroupTest:
 
 
 def contingency(codes: Labels, labels: Labels, groups: int, values: int) -> Matrix:
-    """Return people by group (rows) and value (columns); a code below 0 is unknown and counts nowhere."""
+    """Return people by group (rows) and value (columns); a code below 0 is unknown and counts nowhere.
+
+    Args:
+        codes: (people,) the value of each.
+        labels: (people,) the group of each.
+        groups: Number of groups.
+        values: Number of values.
+
+    Returns:
+        Counts, (groups, values).
+    """
     known = codes >= 0
     flat = np.bincount(labels[known] * values + codes[known], minlength=groups * values)
     return flat.reshape(groups, values).astype(np.float64)
 
 
 def chi_squared(table: Matrix) -> GroupTest:
-    """Test whether the rows of a table of counts have the same shares. Empty rows and columns count nowhere."""
+    """Test whether the rows of a table of counts have the same shares. Empty rows and columns count nowhere.
+
+    Returns:
+        Pearson's statistic without a continuity correction and its p; both NaN where there is nothing to compare.
+    """
     from scipy.stats import chi2_contingency  # noqa: PLC0415 - only where people are described
 
     table = table[table.sum(axis=1) > 0]
@@ -90,7 +104,17 @@ class RankedValues:
 
 
 def rank_column(column: NDArray[np.float64], labels: Labels, groups: int) -> RankedValues:
-    """Rank a column over all *groups*; NaN is unknown."""
+    """Rank a column over all *groups*; NaN is unknown.
+
+    Args:
+        column: (people,) numbers.
+        labels: (people,) the group of each, 0 to *groups* - 1.
+        groups: Number of groups.
+
+    Returns:
+        Kruskal-Wallis over all groups; by group the people, Cliff's delta (-1 to 1) and p against all
+        others.
+    """
     from scipy.stats import chi2, norm, rankdata  # noqa: PLC0415
 
     known = ~np.isnan(column)
@@ -119,7 +143,11 @@ def rank_column(column: NDArray[np.float64], labels: Labels, groups: int) -> Ran
 
 
 def adjusted(p: Sequence[float]) -> Sequence[float]:
-    """Return *p* after Benjamini & Hochberg 1995."""
+    """Return *p* after Benjamini & Hochberg 1995.
+
+    Returns:
+        q values in the same order: the false discovery rate at which each would stand.
+    """
     from scipy.stats import false_discovery_control  # noqa: PLC0415
 
     return [float(q) for q in false_discovery_control(p)] if len(p) else []

@@ -18,6 +18,9 @@ def index(here: Responses, rest: Responses) -> float:
     Args:
         here: The group: people of whom it is known, and those who have it.
         rest: Everybody else.
+
+    Returns:
+        100 is the average; infinite where nobody has the property.
     """
     everybody = (here + rest).rate
     return 100 * here.rate / everybody if everybody else inf
@@ -30,6 +33,13 @@ def index_interval(here: Responses, rest: Responses) -> Interval:
     ``p_j / p = 1 / (w + (1 - w) / r)``, where r = p_j / p_rest is a ratio of two independent shares; it grows with r,
     so the interval of r becomes that of the index. That of r is put together from the Wilson intervals of both shares
     (Donner & Zou 2012, equation 9), so that it is defined where a share is 0 or 1, and honest there.
+
+    Args:
+        here: The group's people, and how many have the property.
+        rest: Those of everybody outside the group.
+
+    Returns:
+        In percent of the average of all: an interval around 100 shows no difference.
     """
     low, high = _ratio(here, rest)
     part = here.people / (here.people + rest.people)
@@ -57,6 +67,9 @@ def median_interval(values: NDArray[np.float64]) -> Interval:
 
     Order statistics: of n values as many lie below the median as heads fall in n throws (Conover 1999, 3.2). Below six
     people no two values are sure enough: it is all there is.
+
+    Returns:
+        Two of the values, the lower one first.
     """
     from scipy.stats import binom  # noqa: PLC0415 - heavy, and only where people are described
 

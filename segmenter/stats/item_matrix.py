@@ -42,7 +42,11 @@ class Items:
     categories: tuple[tuple[str, ...], ...] = ()
 
     def rows(self, chosen: NDArray[Any]) -> Items:
-        """Return the same items of some people."""
+        """Return the same items of some people.
+
+        Returns:
+            In the order of *chosen* (a mask, or places).
+        """
         return Items(self.kind, self.names, self.values[chosen], self.categories)
 
 
@@ -70,6 +74,9 @@ def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> I
         columns: Item -> the answer of each respondent; None or blank is missing.
         most: Segments that will be asked for at most; there have to be more respondents.
 
+    Returns:
+        Values (respondents, items); NaN is missing. Of categorical items they are codes, whose words come along.
+
     Raises:
         DefinitionError: Names the item (and the respondent) and what to do about it.
     """
@@ -91,7 +98,15 @@ def survey_items(columns: Mapping[str, Sequence[str | None]], *, most: int) -> I
 
 
 def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[str, dict[str, float]]:
-    """Return for each item what each answer to it counts as in *items*, which `survey_items` made of *columns*."""
+    """Return for each item what each answer to it counts as in *items*, which `survey_items` made of *columns*.
+
+    Args:
+        items: As `survey_items` returned them.
+        columns: The same columns that it was given.
+
+    Returns:
+        Item -> text of an answer -> its number, the smallest first.
+    """
     found: dict[str, dict[str, float]] = {}
     for place, name in enumerate(items.names):
         told = zip(map(_clean, columns[name]), items.values[:, place], strict=True)
@@ -102,6 +117,13 @@ def words_of(items: Items, columns: Mapping[str, Sequence[str | None]]) -> dict[
 
 def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
     """Take traits that are numbers; NaN is missing.
+
+    Args:
+        columns: Trait -> (people,) values.
+        most: Segments that will be asked for at most; there have to be more people.
+
+    Returns:
+        Kind "metric", (people, traits); infinite values count as missing.
 
     Raises:
         DefinitionError: A trait is constant or nearly always missing, or there are too few people.
@@ -118,7 +140,15 @@ def numbers(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
 
 
 def rebuilt_items(columns: Mapping[str, NDArray[np.float64]], *, most: int) -> Items:
-    """Take what segments were found on before, as `numbers` does; nothing but 0 and 1 is yes and no."""
+    """Take what segments were found on before, as `numbers` does; nothing but 0 and 1 is yes and no.
+
+    Args:
+        columns: Trait -> (people,) values; NaN is missing.
+        most: Segments that will be asked for at most.
+
+    Returns:
+        Kind "binary" where all values are 0 or 1, else "metric".
+    """
     items = numbers(columns, most=most)
     known = items.values[~np.isnan(items.values)]
     return Items("binary", items.names, items.values) if np.isin(known, (0.0, 1.0)).all() else items
@@ -202,6 +232,9 @@ def coded(items: Items) -> CodedItems:
 
     Yes/no stays 0 and 1; a category becomes a yes/no a category; numbers are standardised, those that are never
     negative and skewed by their logarithm.
+
+    Returns:
+        Values (people, features) with gaps filled, and the shift and scale that lead back to the items.
     """
     if items.kind == "binary":
         return _with_fill(items.names, items.values, np.zeros(len(items.names)), np.ones(len(items.names)))

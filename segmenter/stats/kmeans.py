@@ -34,12 +34,24 @@ class Rows:
 
     @classmethod
     def of(cls, values: Matrix) -> Rows:
-        """Return the different rows of *values* (people, features)."""
+        """Return the different rows of *values* (people, features).
+
+        Returns:
+            Each different row once, the number of people who have it, and the row of each person.
+        """
         rows, place, counts = np.unique(values, axis=0, return_inverse=True, return_counts=True)
         return cls(rows, counts.astype(np.float64), place.reshape(-1).astype(np.int64))
 
     def bootstrap(self, samples: int, rng: Generator) -> Matrix:
-        """Return the weights of *samples* bootstrap samples, (samples, rows)."""
+        """Return the weights of *samples* bootstrap samples, (samples, rows).
+
+        Args:
+            samples: How many.
+            rng: Draws them.
+
+        Returns:
+            Whole numbers that add up to the number of people in each sample.
+        """
         people = int(self.counts.sum())
         return rng.multinomial(people, self.counts / people, size=samples).astype(np.float64)
 
@@ -57,7 +69,11 @@ class Centres:
     inertia: Matrix
 
     def labels(self, values: Matrix) -> Labels:
-        """Return the nearest centre of each row of *values*, (samples, rows)."""
+        """Return the nearest centre of each row of *values*, (samples, rows).
+
+        Returns:
+            Places of centres, 0 to k - 1.
+        """
         return _nearest(self.centres.transpose(1, 0, 2), values)
 
 
@@ -73,6 +89,9 @@ def kmeans(
         starts: Runs from different seeds.
         rng: Chance.
         tolerance: A run ends when no centre moves farther than this share of the spread.
+
+    Returns:
+        Centres (samples, k, features) and inertia (samples,).
     """
     at_once = max(1, CELLS // max(1, k * starts * len(values)))
     parts = [

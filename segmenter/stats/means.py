@@ -52,6 +52,14 @@ def welch(treated: Amounts, control: Amounts, *, level: float = 0.95) -> Interva
     """Return the interval of ``treated.mean - control.mean`` for groups of unequal variance.
 
     Where a group has fewer than two people or nobody's amount differs, nothing can be told: minus to plus infinity.
+
+    Args:
+        treated: People, sum and sum of squares of the treated.
+        control: The same of those they are compared with.
+        level: Coverage.
+
+    Returns:
+        In the unit of the amounts.
     """
     from scipy.stats import t  # noqa: PLC0415 - half a second that a command without amounts need not wait
 
@@ -104,7 +112,12 @@ class Adjusted:
 
 
 def cuped(groups: Sequence[Paired]) -> Adjusted:
-    """Take off each group's outcomes what the covariate, measured before anybody was mailed, tells already."""
+    """Take off each group's outcomes what the covariate, measured before anybody was mailed, tells already.
+
+    Returns:
+        The groups in the same order, theta, and the share of variance that the covariate explains (0 to 1); unadjusted
+        where it explains nothing.
+    """
     pooled = reduce(add, groups)
     n, mean = pooled.outcome.people, pooled.before.mean
     spread, noise = pooled.before.variance, pooled.outcome.variance

@@ -27,6 +27,12 @@ def maximise(log_likelihood: Callable[[Array], float], starts: Sequence[Sequence
     Args:
         log_likelihood: Of the parameters, all positive; looked for on their logarithms.
         starts: Where to begin, a tuple of parameters each.
+
+    Returns:
+        The parameters and their log-likelihood.
+
+    Raises:
+        ValueError: *starts* is empty.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - half a second that most commands need not wait
 

@@ -49,7 +49,11 @@ class Heterogeneity:
 
 
 def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity:
-    """Compare the effects of several personas; those without a variance take no part."""
+    """Compare the effects of several personas; those without a variance take no part.
+
+    Returns:
+        Cochran's Q, its degrees of freedom and p, tau squared (DerSimonian-Laird), and the pooled difference.
+    """
     usable = [estimate for estimate in estimates if estimate.variance > 0.0]
     if not usable:
         return Heterogeneity(0.0, 0, 1.0, 0.0, 0.0)
@@ -72,6 +76,13 @@ def shrunken_estimates(estimates: Sequence[Estimate], common: Heterogeneity) -> 
     """Pull each difference towards the common one, the further the noisier it is (empirical Bayes).
 
     A persona without a variance (nobody compared) takes the common difference.
+
+    Args:
+        estimates: Difference and variance of each persona.
+        common: What `heterogeneity` found for them.
+
+    Returns:
+        One difference per estimate, in the same order.
     """
     return [
         common.pooled
@@ -83,7 +94,15 @@ def shrunken_estimates(estimates: Sequence[Estimate], common: Heterogeneity) -> 
 
 
 def benjamini_hochberg(p_values: Sequence[float], *, share: float = FALSE_SHARE) -> list[bool]:
-    """Return which findings stand when at most *share* of them may be false (Benjamini-Hochberg's step up)."""
+    """Return which findings stand when at most *share* of them may be false (Benjamini-Hochberg's step up).
+
+    Args:
+        p_values: One per finding.
+        share: False discovery rate.
+
+    Returns:
+        One answer per finding, in the same order.
+    """
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     last = -1
     for rank, place in enumerate(order):
@@ -94,7 +113,15 @@ def benjamini_hochberg(p_values: Sequence[float], *, share: float = FALSE_SHARE)
 
 
 def holm(p_values: Sequence[float], *, family: float = FALSE_SHARE) -> list[bool]:
-    """Return which findings stand when a single false one among them may come in *family* of all cases (Holm)."""
+    """Return which findings stand when a single false one among them may come in *family* of all cases (Holm).
+
+    Args:
+        p_values: One per finding.
+        family: Family-wise error rate.
+
+    Returns:
+        One answer per finding, in the same order.
+    """
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     stands: set[int] = set()
     for rank, place in enumerate(order):

@@ -19,6 +19,15 @@ STEPS = 60  # halvings: far below a millionth of a point
 def people_needed(base: float, rate: float, *, power: float = POWER, false_alarm: float = FALSE_ALARM) -> int:
     """Return the people per arm that show a move from rate *base* to *rate* in *power* of all tests.
 
+    Args:
+        base: Rate without the treatment, 0 to 1.
+        rate: Rate with it, 0 to 1.
+        power: Chance to detect the difference.
+        false_alarm: Two-sided level of the test.
+
+    Returns:
+        Contacts per variant, rounded up.
+
     Raises:
         ValueError: A rate is none, or both are the same: no number of people shows that.
     """
@@ -32,6 +41,13 @@ def least_lift(
     base: float, treated: int, control: int, *, power: float = POWER, false_alarm: float = FALSE_ALARM
 ) -> float | None:
     """Return the least rise over *base* that arms of these sizes show in *power* of all tests.
+
+    Args:
+        base: Rate without the treatment, 0 to 1.
+        treated: People with it.
+        control: People without.
+        power: Chance to detect the difference.
+        false_alarm: Two-sided level of the test.
 
     Returns:
         A difference of rates; None where even a rise to 100% would not show.
@@ -56,6 +72,14 @@ def more_needed(treated: Responses, control: Responses, *, mde: float) -> int:
     """Return how many more people per arm a rise of *mde* (difference of rates) over the control's rate needs.
 
     0 where there are enough.
+
+    Args:
+        treated: People with the treatment, and those who responded.
+        control: People without.
+        mde: Minimum detectable effect, as a difference of rates.
+
+    Returns:
+        People in each arm, besides those of the smaller one.
     """
     base = min(max(control.rate, 1 / (control.people + 1)), 1 - mde)
     needed = people_needed(base, base + mde)

@@ -42,7 +42,15 @@ class Interval:
 
 
 def wilson(responses: Responses, *, level: float = 0.95) -> Interval:
-    """Return Wilson's score interval of a rate; 0 to 1 where nobody was reached."""
+    """Return Wilson's score interval of a rate; 0 to 1 where nobody was reached.
+
+    Args:
+        responses: People, and how many of them responded.
+        level: Coverage.
+
+    Returns:
+        Within 0 and 1.
+    """
     n = responses.people
     if n == 0:
         return Interval(0.0, 1.0)
@@ -56,7 +64,16 @@ def wilson(responses: Responses, *, level: float = 0.95) -> Interval:
 
 
 def newcombe(treated: Responses, control: Responses, *, level: float = 0.95) -> Interval:
-    """Return the interval of ``treated.rate - control.rate`` (Newcombe's hybrid of two Wilson intervals)."""
+    """Return the interval of ``treated.rate - control.rate`` (Newcombe's hybrid of two Wilson intervals).
+
+    Args:
+        treated: People with the treatment, and those who responded.
+        control: People without.
+        level: Coverage.
+
+    Returns:
+        Within -1 and 1; all of it where a group is empty.
+    """
     if treated.people == 0 or control.people == 0:
         return Interval(-1.0, 1.0)
     one, two = wilson(treated, level=level), wilson(control, level=level)

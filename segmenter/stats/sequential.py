@@ -23,7 +23,15 @@ class InterimLook:
 
 
 def interim_look(treated: Responses, control: Responses) -> InterimLook:
-    """Return the difference of two rates, with the variance of independent groups."""
+    """Return the difference of two rates, with the variance of independent groups.
+
+    Args:
+        treated: People with the treatment, and those who responded.
+        control: People without.
+
+    Returns:
+        A variance of 0 where a group is empty.
+    """
     groups = [group for group in (treated, control) if group.people]
     variance = sum(group.rate * (1 - group.rate) / group.people for group in groups)
     return InterimLook(treated.rate - control.rate, variance if len(groups) == 2 else 0.0)  # noqa: PLR2004 - two sides
@@ -58,6 +66,9 @@ def confidence_sequence(treated: Responses, control: Responses, *, planned: int,
         control: People without.
         planned: People per arm at the end of the test: near it the interval is at its tightest.
         level: Coverage over all looks.
+
+    Returns:
+        Within -1 and 1; all of it where a group is empty.
     """
     n = min(treated.people, control.people)
     if n == 0:

@@ -64,7 +64,15 @@ class AnswerSheet:
     rows: tuple[int, ...] = ()
 
     def only(self, rows: Sequence[int], items: Sequence[str]) -> AnswerSheet:
-        """Return some rows (places) and some items."""
+        """Return some rows (places) and some items.
+
+        Args:
+            rows: Places from 0, in the order wanted.
+            items: Names of items that the sheet has, in the order wanted.
+
+        Returns:
+            A sheet of its own, with the words and the segments that belong to them.
+        """
         columns = [self.items.index(item) for item in items]
         return AnswerSheet(
             tuple(self.respondents[row] for row in rows),
@@ -92,6 +100,9 @@ def number_of(text: str) -> float | None:
     """Return the number that *text* is: with a decimal point or comma, perhaps a percent sign; None where it is none.
 
     Groups of thousands are not numbers here: "1.234" is one and a bit.
+
+    Returns:
+        A percentage as a share: "20%" is 0.2.
     """
     plain = text.strip().replace("\u2212", "-").replace("\u00a0", "").replace("\u202f", "").replace(" %", "%")
     if not NUMBER.fullmatch(plain):
@@ -115,6 +126,9 @@ def code_answers(texts: Sequence[str], item: str, rows: Sequence[int]) -> CodedA
         texts: One a respondent, as written.
         item: The item's name, for messages.
         rows: Row of each respondent in the file, for messages.
+
+    Returns:
+        One number per respondent (NaN: no answer), and the text behind each number where answers were words.
 
     Raises:
         WordsError: The answers are words without an order.

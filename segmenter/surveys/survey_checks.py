@@ -34,7 +34,11 @@ class SurveyFinding:
 
 
 def unusable_items(sheet: AnswerSheet) -> dict[str, str]:
-    """Return the items that can't tell anybody apart, each with the reason."""
+    """Return the items that can't tell anybody apart, each with the reason.
+
+    Returns:
+        Item -> reason, as a part of a sentence.
+    """
     found = {}
     for item, column in zip(sheet.items, sheet.values.T, strict=True):
         answered = column[~np.isnan(column)]
@@ -55,7 +59,11 @@ def repeated(sheet: AnswerSheet) -> dict[str, list[int]]:
 
 
 def latest_answers(sheet: AnswerSheet) -> AnswerSheet:
-    """Return the sheet with the last row of each respondent only."""
+    """Return the sheet with the last row of each respondent only.
+
+    Returns:
+        In the order in which those rows stood.
+    """
     last = {who: place for place, who in enumerate(sheet.respondents)}
     return sheet.only(sorted(last.values()), sheet.items)
 
@@ -95,6 +103,9 @@ def response_styles(sheet: AnswerSheet) -> dict[int, str]:
 
     Straight-liners gave one and the same number to all of at least eight items with more than two answers; yes- and
     no-sayers stand at one end of the scale over at least eight items.
+
+    Returns:
+        Place of the row -> "straight-liner", "yes-sayer" or "no-sayer"; empty for fewer than eight items.
     """
     if len(sheet.items) < STYLE_ITEMS:
         return {}
@@ -118,6 +129,13 @@ def one_sided_segments(values: Matrix, labels: Sequence[int]) -> dict[int, float
     """Return the segments whose answers are nearly all above, or nearly all below everybody's: segment -> share above.
 
     Probably a way of answering, not a need (at least eight items; Dolnicar, Gruen & Leisch 2018, ch. 7).
+
+    Args:
+        values: (respondents, items); NaN is missing.
+        labels: The segment of each respondent.
+
+    Returns:
+        Share of items, 0 to 1; empty for fewer than eight items.
     """
     if values.shape[1] < STYLE_ITEMS:
         return {}
@@ -127,12 +145,24 @@ def one_sided_segments(values: Matrix, labels: Sequence[int]) -> dict[int, float
 
 
 def centred_answers(values: Matrix) -> Matrix:
-    """Return each answer less the mean of its respondent: what is left when the way of answering is taken out."""
+    """Return each answer less the mean of its respondent: what is left when the way of answering is taken out.
+
+    Returns:
+        The same shape; NaN stays NaN.
+    """
     return np.asarray(values - _mean(values)[:, None], dtype=np.float64)
 
 
 def turned_round(sheet: AnswerSheet, items: Sequence[str]) -> AnswerSheet:
-    """Return the sheet with the scales of *items* the other way round: the smallest answer is the largest."""
+    """Return the sheet with the scales of *items* the other way round: the smallest answer is the largest.
+
+    Args:
+        sheet: The answers.
+        items: Names of items that the sheet has.
+
+    Returns:
+        A new sheet, whose words for answers are turned as well.
+    """
     values, labels = sheet.values.copy(), dict(sheet.labels)
     for item in items:
         place = sheet.items.index(item)
@@ -145,7 +175,11 @@ def turned_round(sheet: AnswerSheet, items: Sequence[str]) -> AnswerSheet:
 
 
 def check_survey(sheet: AnswerSheet) -> list[SurveyFinding]:
-    """Return what a person should look at, the gravest first. *sheet* as it was read, duplicates and all."""
+    """Return what a person should look at, the gravest first. *sheet* as it was read, duplicates and all.
+
+    Returns:
+        Findings on items, respondents, reversed scales, ways of answering and sample size.
+    """
     return [*_items(sheet), *_respondents(sheet), *_reversed(sheet), *_styles(sheet), *_size(sheet)]
 
 

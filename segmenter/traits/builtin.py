@@ -177,6 +177,9 @@ class Catalogue:
 def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
     """Return the built-in traits together with the workspace's *own*.
 
+    Returns:
+        Built-in traits first.
+
     Raises:
         DefinitionError: A trait takes the name of a built-in one.
     """

@@ -18,7 +18,15 @@ def value_aggregates(inputs: Inputs, windows: Windows) -> Table:
 
 
 def newest_values(values: Table, windows: Windows) -> Table:
-    """Return ``person_id, clv, expected_orders_365d`` of everybody of whom *values* (every version) says anything."""
+    """Return ``person_id, clv, expected_orders_365d`` of everybody of whom *values* (every version) says anything.
+
+    Args:
+        values: All versions, with ``as_of`` (UTC) and ``sequence``.
+        windows: Its moment: values from later do not count.
+
+    Returns:
+        One row per person; ``clv`` is in the currency of the value model.
+    """
     known = values.filter(values.as_of <= windows.moment)
     order = [known.as_of.desc(), known.sequence.desc()]
     placed = known.mutate(place=ibis.row_number().over(group_by=known.person_id, order_by=order))

@@ -77,7 +77,11 @@ class SurveyTrait:
 
 
 def trait_definition(trait: Trait | MappedTrait | SurveyTrait) -> dict[str, Any]:
-    """Return all that its values follow from, for digests: the family is not among it."""
+    """Return all that its values follow from, for digests: the family is not among it.
+
+    Returns:
+        Attribute -> value, ready for JSON.
+    """
     return {key: value for key, value in asdict(trait).items() if key != "family"}
 
 

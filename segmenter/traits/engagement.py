@@ -69,7 +69,16 @@ def engagements_left(engagements: Table, links: Table, windows: Windows) -> Tabl
 
 
 def answered_again(engagements: Table, links: Table, windows: Windows) -> Table:
-    """Return the ``sequence`` of engagements that a later one with the same mail stands for; see `_once`."""
+    """Return the ``sequence`` of engagements that a later one with the same mail stands for; see `_once`.
+
+    Args:
+        engagements: All rows in force, with ``sequence``.
+        links: Columns ``contact_key``, ``person_id``.
+        windows: Its moment: nothing after it counts.
+
+    Returns:
+        One column; of each kind of engagement with a mail the newest one is never in it.
+    """
     mail = ["person_id", "kind", "connection", "campaign_id"]
     told = by_person(windows.past(engagements), links)
     told = told.filter(told.kind.isin(BY_MAIL), told.campaign_id.notnull())

@@ -12,7 +12,11 @@ DAY, HOUR = 86_400, 3_600  # seconds
 
 
 def zone_spelt(contacts: Table) -> Table:
-    """Return *contacts* with ``time_zone``: the zone as the platform writes it, null where there is none."""
+    """Return *contacts* with ``time_zone``: the zone as the platform writes it, null where there is none.
+
+    Returns:
+        Text as it was written there: no known IANA name is promised.
+    """
     properties = contacts.properties.cast("json")
     spelt = ibis.coalesce(*(properties[name].str.nullif("") for name in PROPERTIES["time_zone"]))
     return contacts.mutate(time_zone=spelt)
@@ -29,6 +33,9 @@ def with_local_hour(events: Table, at: str, people: Table, offsets: Table | None
         people: Columns ``person_id``, ``time_zone`` (as the platform writes it, or null).
         offsets: Columns ``spelt`` ("" for people without a zone), ``since`` and ``until`` (epoch seconds, the first
             included), ``ahead`` (seconds before UTC); None: everybody's hour is that of UTC.
+
+    Returns:
+        The same rows, and ``hour`` as int64.
     """
     told = events.mutate(epoch=microseconds(events[at]) // SECOND)
     if offsets is not None:

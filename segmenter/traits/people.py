@@ -46,7 +46,11 @@ def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -
 
 
 def consent_counts(contacts: Table) -> Any:
-    """Return the condition under which the consent that a contact shows counts for its person."""
+    """Return the condition under which the consent that a contact shows counts for its person.
+
+    Returns:
+        A boolean Ibis column of *contacts*.
+    """
     return (contacts.state == "active") | contacts.consent.isin(OUTLIVES)
 
 

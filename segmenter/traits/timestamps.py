@@ -20,10 +20,21 @@ def microseconds(at: Any) -> Any:
 
     Ibis's own `epoch_seconds` goes by a timestamp without zone: on DuckDB that reads the calendar of the session's
     zone, row by row, and took longer than the grouping that it was for.
+
+    Returns:
+        An Ibis column of int64.
     """
     return _unix_micros(at)
 
 
 def days_between(later: Any, earlier: Any) -> Any:
-    """Return whole and part days. The difference is cast first: an integer division loses digits on Spark."""
+    """Return whole and part days. The difference is cast first: an integer division loses digits on Spark.
+
+    Args:
+        later: Ibis timestamp, UTC.
+        earlier: Ibis timestamp, UTC.
+
+    Returns:
+        An Ibis column of float64; negative where *later* is the earlier one.
+    """
     return (microseconds(later) - microseconds(earlier)).cast("float64") / float(DAY)

@@ -49,7 +49,16 @@ def traits(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
 
 
 def aggregates(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
-    """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each."""
+    """Return what is kept of every person who had an active contact at *as_of* (UTC), one row each.
+
+    Args:
+        inputs: The tables in force, and who is who.
+        catalogue: Says which properties and answers are traits.
+        as_of: UTC; nothing after it counts.
+
+    Returns:
+        Counts and sums by window, first and last moments; a count of nothing is 0, a moment of nothing null.
+    """
     windows = Windows(as_of)
     people = contact_aggregates(inputs, catalogue, windows)
     people = people.mutate(number=ibis.row_number().over(order_by=people.person_id))
@@ -98,6 +107,9 @@ def traits_of(known: Table, catalogue: Catalogue, as_of: datetime, *, base: Tabl
         catalogue: Which traits.
         as_of: The moment of the facts.
         base: As `base_rates` returns it; None where *known* is everybody, and tells it.
+
+    Returns:
+        ``person_id`` and one column per trait: float64, text, date or boolean; null is unknown.
     """
     moment = Windows(as_of).moment
     told = known.cross_join(base_rates(known) if base is None else base)

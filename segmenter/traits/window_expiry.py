@@ -39,6 +39,9 @@ def left(table: str, rows: Table, links: Table, known: Table, *, before: datetim
         known: The facts as of *before*.
         before: The moment of the facts.
         as_of: The later moment.
+
+    Returns:
+        One row per person who lost something.
     """
     windows = Windows(as_of, left_since=before)
     if table == "orders":
@@ -47,13 +50,32 @@ def left(table: str, rows: Table, links: Table, known: Table, *, before: datetim
 
 
 def leaving(table: str, at: Any, *, before: datetime, as_of: datetime) -> Any:
-    """Tell whether a row of the moment *at* leaves any window of a table between two moments (UTC)."""
+    """Tell whether a row of the moment *at* leaves any window of a table between two moments (UTC).
+
+    Args:
+        table: A name in `WINDOWED`.
+        at: Ibis timestamp of the row, UTC.
+        before: The earlier moment, UTC.
+        as_of: The later moment, UTC.
+
+    Returns:
+        A boolean Ibis expression.
+    """
     windows = Windows(as_of, left_since=before)
     return ibis.or_(*(windows.inside(at, days) for days in WINDOWED[table]))
 
 
 def coming(at: Any, *, before: datetime, as_of: datetime) -> Any:
-    """Tell whether the moment *at* was still to come at *before* and has come at *as_of* (UTC)."""
+    """Tell whether the moment *at* was still to come at *before* and has come at *as_of* (UTC).
+
+    Args:
+        at: Ibis timestamp, UTC.
+        before: The earlier moment, UTC; not included.
+        as_of: The later moment, UTC; included.
+
+    Returns:
+        A boolean Ibis expression.
+    """
     return (at > Windows(before).moment) & (at <= Windows(as_of).moment)
 
 

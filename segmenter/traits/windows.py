@@ -34,20 +34,51 @@ class Windows:
         return _moment(self.as_of)
 
     def past(self, rows: Table) -> Table:
-        """Return the rows that had come until the moment."""
+        """Return the rows that had come until the moment.
+
+        Returns:
+            Rows whose ``at`` (UTC) is not after the moment.
+        """
         return rows.filter(rows.at <= self.moment)
 
     def count(self, rows: Table, at: Any, days: int, where: Any = None) -> Any:
-        """Count the rows whose moment *at* lies in the window of *days* and that are *where*."""
+        """Count the rows whose moment *at* lies in the window of *days* and that are *where*.
+
+        Args:
+            rows: The rows.
+            at: Ibis timestamp of a row, UTC.
+            days: Length of the window, back from the moment.
+            where: A boolean Ibis column; None: all rows.
+
+        Returns:
+            An Ibis aggregate, 0 for none.
+        """
         inside = self.inside(at, days)
         return rows.count(where=inside if where is None else inside & where)
 
     def sum(self, values: Any, at: Any, days: int) -> Any:
-        """Add up whole numbers whose moment *at* lies in the window of *days*."""
+        """Add up whole numbers whose moment *at* lies in the window of *days*.
+
+        Args:
+            values: An Ibis column of whole numbers.
+            at: Ibis timestamp of a row, UTC.
+            days: Length of the window, back from the moment.
+
+        Returns:
+            An Ibis aggregate, 0 for none.
+        """
         return values.sum(where=self.inside(at, days)).fill_null(0)
 
     def inside(self, at: Any, days: int) -> Any:
-        """Tell whether the moment *at* lies in the window of *days*."""
+        """Tell whether the moment *at* lies in the window of *days*.
+
+        Args:
+            at: Ibis timestamp, UTC.
+            days: Length of the window.
+
+        Returns:
+            A boolean Ibis expression; where ``left_since`` is set, whether the row left the window since then.
+        """
         if self.left_since is None:
             return (at > self.moment - ibis.interval(days=days)) & (at <= self.moment)
         span = timedelta(days=days)
@@ -95,6 +126,9 @@ def typed(text: Any, type_: str, words: Sequence[tuple[str, float]] = ()) -> Any
         text: As written.
         type_: Of the trait.
         words: What texts count as, whatever their capitals, where a number is meant.
+
+    Returns:
+        An Ibis column: float64, date, int8 (boolean) or text.
     """
     if type_ == "number":
         number = text.try_cast("float64")

@@ -56,6 +56,9 @@ def read_coefficients(table: AgencyTable, tool: str, *, file: str) -> Imported:
         tool: The tool's name.
         file: Its name, for messages.
 
+    Returns:
+        The linear model, its questions, and whether the table gave means and was transposed.
+
     Raises:
         DefinitionError: It has no constants, too few segments or items, a name twice, or a cell that is not a number.
     """

@@ -79,6 +79,9 @@ def make_tool(
         order: What is wanted.
         generator: Draws folds.
 
+    Returns:
+        The tool file, with its hit rates on held-out respondents.
+
     Raises:
         DefinitionError: There are too few respondents, or too few items.
     """

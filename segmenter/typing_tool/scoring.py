@@ -45,6 +45,9 @@ def score_answers(file: ToolFile, values: Matrix, thresholds: Thresholds) -> lis
         file: The tool.
         values: (respondents, questions) in the tool's order; NaN is a missing answer.
         thresholds: When an answer is sure enough; `complete` tools ask for every answer.
+
+    Returns:
+        One per respondent, in their order; the segment is None where the answers are incomplete or not sure enough.
     """
     model, meaning = file.linear(), meaning_of(file.model.labels, file.means)
     features = _features(file, model, values)

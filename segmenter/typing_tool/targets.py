@@ -21,7 +21,11 @@ STARTS = 20  # k-means has many optima that lie close together
 
 
 def given(labels: Labels) -> Relabeller:
-    """Return a labeller for segments that are known: nothing is learned."""
+    """Return a labeller for segments that are known: nothing is learned.
+
+    Returns:
+        Called with places of respondents and a generator, it returns *labels* for everybody.
+    """
 
     def known(rows: Labels, generator: Generator) -> Labels:
         del rows, generator
@@ -39,6 +43,9 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
         values: (people, items) what they were found on; gaps are NaN.
         segments: How many there were before any were merged.
         truth: (people,) the segment of each; new ones are called as those they share most people with.
+
+    Returns:
+        Called with places of respondents and a generator, it returns (people,) segments found on those only.
     """
     items = rebuilt_items({str(place): column for place, column in enumerate(values.T)}, most=segments)
     names = truth.astype(str)
@@ -56,6 +63,13 @@ def k_means(values: Matrix, segments: int) -> Relabeller:
     """Return a labeller that finds *segments* groups by k-means on *values* (people, items), without gaps.
 
     Group 0 is the largest.
+
+    Args:
+        values: (people, items).
+        segments: How many.
+
+    Returns:
+        Called with places of respondents and a generator, it returns (people,) groups found on those only.
     """
 
     def found(rows: Labels, generator: Generator) -> Labels:

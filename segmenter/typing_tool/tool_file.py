@@ -121,6 +121,9 @@ class ToolFile(_Part):
     def linear(self) -> LinearModel:
         """Return what scores.
 
+        Returns:
+            The coefficients of the file, checked.
+
         Raises:
             DefinitionError: The numbers fit no model, or no questions.
         """
@@ -149,7 +152,16 @@ def _check_profiles(file: ToolFile, profiles: Profiles, segments: int) -> None:
 
 
 def version_of(name: str, model: LinearModel, as_of: datetime) -> str:
-    """Return a version that names a tool and its numbers."""
+    """Return a version that names a tool and its numbers.
+
+    Args:
+        name: The tool's name.
+        model: Its coefficients.
+        as_of: UTC; its day is a part of the version.
+
+    Returns:
+        Such as ``needs-20260131-1a2b3c4d``.
+    """
     return f"{name}-{as_of:%Y%m%d}-{hashlib.sha256(repr(model).encode()).hexdigest()[:8]}"
 
 
@@ -160,6 +172,13 @@ def write_tool(file: ToolFile) -> str:
 
 def read_tool(text: str, *, where: str) -> ToolFile:
     """Return the tool that *text* holds.
+
+    Args:
+        text: As a tool was written, or as anybody else left it.
+        where: The file, for messages.
+
+    Returns:
+        The tool, whose digest and numbers were checked.
 
     Raises:
         DefinitionError: It is no such file, is damaged, or its numbers fit no tool.
@@ -172,7 +191,16 @@ def read_tool(text: str, *, where: str) -> ToolFile:
 
 
 def trait_name(tool: str, item: str, taken: Collection[str] = ()) -> str:
-    """Return a name for the trait of an item: letters, digits and _, at most 40, none of *taken*."""
+    """Return a name for the trait of an item: letters, digits and _, at most 40, none of *taken*.
+
+    Args:
+        tool: The tool's name, with which the trait's begins.
+        item: The item as the survey calls it.
+        taken: Names in use; a number is put behind one that would be the same.
+
+    Returns:
+        Such as ``needs_price_matters``.
+    """
     plain = slug(item)
     name = f"{tool}_{plain}"[:LONGEST_TRAIT].rstrip("_")
     number = 2

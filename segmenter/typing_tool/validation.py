@@ -48,7 +48,11 @@ class HeldOut:
         return float((self.scores.argmax(axis=1) == self.truth).mean())
 
     def interval(self) -> tuple[float, float]:
-        """Return the 95% interval of the hit rate (Wilson 1927)."""
+        """Return the 95% interval of the hit rate (Wilson 1927).
+
+        Returns:
+            Low and high, 0 to 1.
+        """
         n, hit = len(self.truth), self.hit_rate
         middle, half = hit + Z**2 / (2 * n), Z * sqrt(hit * (1 - hit) / n + Z**2 / (4 * n**2))
         return (middle - half) / (1 + Z**2 / n), (middle + half) / (1 + Z**2 / n)
@@ -107,7 +111,11 @@ class Curve:
         return max(METHODS, key=lambda method: self.held_out[method, size].hit_rate)
 
     def chosen_in(self, size: int) -> dict[int, float]:
-        """Return each item that any outer fold has among its first *size*, with the share of folds that have it."""
+        """Return each item that any outer fold has among its first *size*, with the share of folds that have it.
+
+        Returns:
+            Place of the item -> share (0 to 1), the most frequent first.
+        """
         counted: dict[int, int] = {}
         for path in self.paths:
             for item in path[:size]:
@@ -192,12 +200,24 @@ def logit(values: Matrix, labels: Labels, segments: int) -> Linear:
 
 
 def fill_values(values: Matrix) -> Matrix:
-    """Return each item's mean over those who answered it, 0 for an item that nobody did; (items,)."""
+    """Return each item's mean over those who answered it, 0 for an item that nobody did; (items,).
+
+    Returns:
+        In the unit of the answers.
+    """
     answered = ~np.isnan(values)
     sums = np.where(answered, values, 0.0).sum(axis=0)
     return np.asarray(sums / np.maximum(answered.sum(axis=0), 1), dtype=np.float64)
 
 
 def filled(values: Matrix, fill: Matrix) -> Matrix:
-    """Return *values* with *fill* in place of what was not answered."""
+    """Return *values* with *fill* in place of what was not answered.
+
+    Args:
+        values: (respondents, items); NaN is missing.
+        fill: (items,), as `fill_values` returns them.
+
+    Returns:
+        (respondents, items) without NaN.
+    """
     return np.where(np.isnan(values), fill, values)

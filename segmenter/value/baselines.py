@@ -56,6 +56,9 @@ def compare_rankings(
         outcome: What each person did afterwards.
         rng: For the bootstrap.
         top: Share of people that count as the top.
+
+    Returns:
+        Share of the outcome that the top makes (0 to 1), the model's lead over it, and the lead's 95% interval.
     """
     scores = {"model": model, **naive}
     ranks = np.stack([np.argsort(-score, kind="stable") for score in scores.values()])

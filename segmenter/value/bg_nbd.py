@@ -54,6 +54,9 @@ class Frequency:
             last: t_x, weeks.
             observed: T, weeks.
             weeks: From now on, 0 or more.
+
+        Returns:
+            (buyers,) orders, not negative.
         """
         alive = (self.r + repeats) / (self.alpha + observed) * weeks  # if nobody stopped: never more than that
         if self.kind == "nbd":
@@ -61,7 +64,11 @@ class Frequency:
         return np.clip(_expected_bg(self, repeats, last, observed, weeks), 0.0, alive)
 
     def expected_of_new(self, weeks: float) -> float:
-        """Return how many repeat orders a new buyer places within *weeks* of the first one (E[X(t)])."""
+        """Return how many repeat orders a new buyer places within *weeks* of the first one (E[X(t)]).
+
+        Returns:
+            Orders, 0 or more; the first one does not count.
+        """
         if self.kind == "nbd":
             return self.r / self.alpha * weeks
         from scipy.special import hyp2f1  # noqa: PLC0415 - a tenth of a second that most commands need not wait

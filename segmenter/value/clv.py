@@ -66,13 +66,28 @@ class ValueModel:
         return str(self.document()["digest"])[:12]
 
     def orders(self, buyers: Buyers, days: float) -> Array:
-        """Return the expected orders of each buyer in the next *days*."""
+        """Return the expected orders of each buyer in the next *days*.
+
+        Args:
+            buyers: Their purchase history, in weeks.
+            days: From the model's moment on, 0 or more.
+
+        Returns:
+            (buyers,) orders.
+        """
         return self.frequency.expected(buyers.repeats, buyers.last, buyers.observed, days / 7)
 
     def value(self, buyers: Buyers, terms: Terms) -> Array:
         """Return what each buyer's coming orders are worth now, NaN for those who pay in another currency.
 
         CLV = margin * E[M] * sum over periods t of (E[Y(t)] - E[Y(t - 1)]) / (1 + d)^t, periods of about four weeks.
+
+        Args:
+            buyers: Their purchase history, in weeks.
+            terms: Margin (0 to 1), horizon (days) and discount (per year).
+
+        Returns:
+            (buyers,) money in the model's currency.
         """
         periods = max(1, round(terms.horizon_days / PERIOD_DAYS))
         length = terms.horizon_days / periods
@@ -91,7 +106,11 @@ class ValueModel:
         return np.where(buyers.in_currency, worth, np.nan)
 
     def document(self) -> dict[str, Any]:
-        """Return the model as a JSON document, with a digest over everything else in it."""
+        """Return the model as a JSON document, with a digest over everything else in it.
+
+        Returns:
+            Plain JSON; `model_of` reads it.
+        """
         told = {
             "format": FORMAT,
             "kind": "value",
@@ -110,6 +129,9 @@ def _digest(told: Mapping[str, Any]) -> str:
 
 def model_of(document: Any) -> ValueModel:
     """Return the model that a document holds.
+
+    Returns:
+        The model, its digest checked and its parameters positive.
 
     Raises:
         ModelFileError: It is no value model, of another format, or does not match its digest.
@@ -149,6 +171,9 @@ def fit_value_model(history: History, as_of: datetime, rng: np.random.Generator)
         history: Everybody who bought until *as_of*.
         as_of: UTC.
         rng: Draws the buyers that are fitted where there are more than `MOST_FITTED`.
+
+    Returns:
+        `TooLittle` holds the sentence that says how many buyers are needed.
     """
     buyers = history.buyers.only(history.buyers.in_currency)
     missing = _missing(buyers)

@@ -15,7 +15,15 @@ Instead = Mapping[str, tuple[str | None, str | None]]
 
 
 def with_subsegments(names: Collection[str], steps: Waterfall) -> frozenset[str]:
-    """Return *names* and every segment that lies in one of them."""
+    """Return *names* and every segment that lies in one of them.
+
+    Args:
+        names: Names of segments; unknown ones are left out.
+        steps: All segments, with their parents.
+
+    Returns:
+        Unordered; empty where none of *names* is a segment.
+    """
     return frozenset(
         name for name, step in steps.by_name().items() if name in names or not set(step.ancestors).isdisjoint(names)
     )
@@ -27,6 +35,9 @@ def sizes_with_subsegments(sizes: Mapping[str, int], steps: Waterfall) -> dict[s
     Args:
         sizes: People by the segment that they were given.
         steps: All segments.
+
+    Returns:
+        Every segment, 0 where it is empty.
     """
     found = dict.fromkeys(steps.by_name(), 0)
     for name, step in steps.by_name().items():
@@ -42,6 +53,9 @@ def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[st
         pushed: Names of segments.
         steps: All segments.
         persona_of: The persona of each segment that has one.
+
+    Returns:
+        The segment and its persona, by segment that is not pushed; both None where no segment around it is pushed.
     """
     found: dict[str, tuple[str | None, str | None]] = {}
     for name, step in steps.by_name().items():
@@ -52,7 +66,15 @@ def instead_of(pushed: Collection[str], steps: Waterfall, persona_of: Mapping[st
 
 
 def focused_one(assignment: Mapping[str, Any], instead: Instead) -> dict[str, Any]:
-    """Return of one person's assignment what `focused` returns of everybody's."""
+    """Return of one person's assignment what `focused` returns of everybody's.
+
+    Args:
+        assignment: In the columns of `connectors.records.ASSIGNMENTS`.
+        instead: As `instead_of` returns it.
+
+    Returns:
+        A copy; without a segment to be shown, segment, persona and confidence are None.
+    """
     if assignment["segment"] not in instead:
         return dict(assignment)
     segment, persona = instead[assignment["segment"]]
@@ -61,7 +83,15 @@ def focused_one(assignment: Mapping[str, Any], instead: Instead) -> dict[str, An
 
 
 def focused(assignments: Table, instead: Instead) -> Table:
-    """Return *assignments* in which people of segments that are not pushed have the one that they are shown."""
+    """Return *assignments* in which people of segments that are not pushed have the one that they are shown.
+
+    Args:
+        assignments: One row per person.
+        instead: As `instead_of` returns it.
+
+    Returns:
+        The same rows and columns.
+    """
     if not instead:
         return assignments
     other = assignments.segment.isin(sorted(instead)).fill_null(False)  # noqa: FBT003 - an expression

@@ -43,7 +43,15 @@ class SpendModel:
     fallback: str = ""
 
     def expected(self, repeats: Array, repeat_mean: Array) -> Array:
-        """Return the expected amount of a buyer's next order (E[M]); who has no repeat order takes the common one."""
+        """Return the expected amount of a buyer's next order (E[M]); who has no repeat order takes the common one.
+
+        Args:
+            repeats: (buyers,) repeat orders (x).
+            repeat_mean: (buyers,) mean amount of those (m); NaN: none above 0.
+
+        Returns:
+            (buyers,) money in the model's currency.
+        """
         x = np.where(np.isnan(repeat_mean), 0.0, repeats)
         m = np.where(np.isnan(repeat_mean), 0.0, repeat_mean)
         if self.kind == "mean":

@@ -39,6 +39,9 @@ def advise_on_segments(
         ranking: The most valuable first.
         messages: What each segment's people are told, as text that is equal where the message is.
         valued: Whether values are known; otherwise nothing is said of them.
+
+    Returns:
+        Verdict keep, merge or retire with its reasons, by segment name.
     """
     people = sum(ranked_segment.people for ranked_segment in ranking)
     least = of_a_segment(people)

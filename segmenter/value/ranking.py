@@ -104,6 +104,9 @@ def rank(
         costs: In money.
         rng: For the bootstrap.
         beside: What was measured on people of no segment; it tells what is common to all.
+
+    Returns:
+        Value per contact with 95% intervals of value and rank, ties, and the rank by past spend alone.
     """
     filled = [segment for segment in segments if len(segment.values)]
     if not filled:
@@ -285,7 +288,16 @@ def _places(scores: Array) -> NDArray[np.int64]:
 
 
 def most_valuable(ranking: Sequence[RankedSegment], number: int, before: Sequence[str] = ()) -> list[str]:
-    """Return the *number* most valuable segments; among those that can't be told apart, who was chosen before stays."""
+    """Return the *number* most valuable segments; among those that can't be told apart, who was chosen before stays.
+
+    Args:
+        ranking: As `rank` returns it.
+        number: How many.
+        before: Names that were chosen the last time.
+
+    Returns:
+        Names, the best first; fewer where there are not so many.
+    """
     kept = sorted(
         ranking,
         key=lambda ranked_segment: (

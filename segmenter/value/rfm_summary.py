@@ -46,7 +46,11 @@ class Buyers:
         return len(self.person_ids)
 
     def only(self, chosen: NDArray[Any]) -> Buyers:
-        """Return the buyers that *chosen* (a mask or positions) names."""
+        """Return the buyers that *chosen* (a mask or positions) names.
+
+        Returns:
+            In the order of *chosen*.
+        """
         return Buyers(
             self.person_ids[chosen],
             self.repeats[chosen],
@@ -81,6 +85,9 @@ def purchase_history(orders: Table, links: Table, as_of: datetime) -> History:
         orders: Versions in force, in the schema of `connectors.records.ORDERS`; only placed ones count.
         links: Columns ``contact_key``, ``person_id``.
         as_of: UTC; nothing after it counts.
+
+    Returns:
+        One row per buyer, by person id; the currency of most orders; buyers who pay in another one.
     """
     moment: Any = ibis.literal(as_of).cast("timestamp('UTC', 6)")
     known = orders.filter(orders["at"] <= moment, orders.state == "placed").inner_join(links, "contact_key")

@@ -43,7 +43,11 @@ class PlanSelection:
     canary: float | None = None
 
     def of(self, plan: SavedPlan) -> list[Change]:
-        """Return the changes that are meant; whom a sample takes is chance, but always the same for one plan."""
+        """Return the changes that are meant; whom a sample takes is chance, but always the same for one plan.
+
+        Returns:
+            In the order of the plan.
+        """
         meant = [change for change in plan.changes if not self.only or change.connection in self.only]
         if self.limit is None and self.canary is None:
             return meant
@@ -95,6 +99,9 @@ def apply(
         override: Guardrails that are set aside for this one plan.
         part: What of it shall be sent.
         progress: Told how many changes have an outcome.
+
+    Returns:
+        Outcomes by connection, what was not sent and why, and how requests and seconds compare with the plan.
 
     Raises:
         FixSettingsError: There is no plan, it was edited, applied already, or the world moved under it.

@@ -52,6 +52,13 @@ class _Person:
 def explain(session: Session, email: str) -> Explanation:
     """Explain the assignment of the person behind *email*, one that the webhook service made a moment ago included.
 
+    Args:
+        session: The open workspace.
+        email: An address of the person, in any case.
+
+    Returns:
+        The decision with its confidence, reasons and traits.
+
     Raises:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
@@ -67,6 +74,14 @@ def explain(session: Session, email: str) -> Explanation:
 
 def classify(session: Session, email: str, *, as_of: datetime) -> Explanation:
     """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
+
+    Args:
+        session: The open workspace.
+        email: An address of the person, in any case.
+        as_of: UTC; nothing after it counts.
+
+    Returns:
+        The decision with its confidence, reasons and traits.
 
     Raises:
         FixSettingsError: Nobody has that address, or the person had no active contact at that moment.

@@ -74,6 +74,9 @@ def assign(
         override: Guardrails to set aside.
         full: Measure everybody anew, not only those of whom something changed.
 
+    Returns:
+        People by segment and persona, and how many changed, are new, and were recalculated.
+
     Raises:
         GuardrailError: The data are too old or too bad to decide.
     """
@@ -144,6 +147,13 @@ def individual_traits(session: Session, as_of: datetime | None) -> Table | None:
     """Return what fields show of people themselves at *as_of* (UTC), and whether it is creepy: `Known.people`.
 
     None where no field asks and consent decides nothing, or there is no moment.
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; None: nobody was assigned yet.
+
+    Returns:
+        ``person_id``, ``consent``, the traits that fields show, and ``creepy_TRAIT`` beside each.
     """
     asked = individual.asked(session)
     if as_of is None or (not asked and individual.everybody_gets_copy(session)):
@@ -173,6 +183,9 @@ def fields_wanted(
         people: Their own traits (`individual_traits`).
         platform: The platforms' own personas (`sync.fields.platform_persona`), on the connections whose field is
             written.
+
+    Returns:
+        Columns ``person_id, connection, name, value``; value "" clears the field.
     """
     owned = [
         OwnedField(name, declared.name, declared.role)
@@ -190,5 +203,13 @@ def fields_wanted(
 
 
 def memberships_wanted(session: Session, assignments: Table) -> Table:
-    """Return which groups every person shall be in: segments (`segmenter.rules.segments.memberships`) and arms."""
+    """Return the groups that every person should be in: segments (`segmenter.rules.segments.memberships`) and arms.
+
+    Args:
+        session: The open workspace.
+        assignments: One row per person.
+
+    Returns:
+        Columns ``person_id``, ``group_name``, each pair once.
+    """
     return by_segment.memberships(assignments, session.workspace.steps).union(arm_groups(session), distinct=True)

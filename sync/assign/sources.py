@@ -22,6 +22,9 @@ def definitions_of(workspace: Workspace, *, with_model: bool = True) -> Definiti
         workspace: The workspace.
         with_model: Whether its model in use takes part; without, the file is not read.
 
+    Returns:
+        The waterfall with its sources in the configured order, the thresholds, and the settings of hysteresis.
+
     Raises:
         FixSettingsError: [classify] names a trait that can't be what people say, or the model can't be used.
     """

@@ -47,6 +47,9 @@ def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
         segments: The other segments.toml.
         as_of: The moment for which everybody is looked at, UTC.
 
+    Returns:
+        Number of people, and some of their addresses, by segment now and then.
+
     Raises:
         FixSettingsError: The file is missing or wrong.
     """

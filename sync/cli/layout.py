@@ -61,7 +61,11 @@ class Table:
         self.rows = [[f"{cell:,}" if isinstance(cell, int | float) else str(cell) for cell in row] for row in rows]
 
     def lines(self, width: int = UNBOUNDED) -> Iterator[str]:
-        """Yield its lines: side by side where every word has room, else each row as a list of `column: value`."""
+        """Yield its lines: side by side where every word has room, else each row as a list of `column: value`.
+
+        Yields:
+            None is wider than *width*, except where a single word is.
+        """
         if self.title:
             yield from wrap(self.title, width)
         widths = _fitted(*self._wanted(), width - GAP * (len(self.columns) - 1))

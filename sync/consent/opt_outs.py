@@ -24,6 +24,14 @@ def keep_opt_outs(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.
     """Return *rows* of contacts, as they came in, with the refusals that those had shown which are gone now.
 
     A refusal between two pulls only the webhook service has seen.
+
+    Args:
+        warehouse: Has the rows as they were.
+        control: Has the opt-outs that webhooks told.
+        rows: In the schema of `connectors.records.CONTACTS`.
+
+    Returns:
+        The same rows in the same order; ``consent`` of a contact that is gone may be a refusal now.
     """
     away = gone(rows)
     if not away.num_rows:
@@ -37,7 +45,14 @@ def keep_opt_outs(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.
 
 
 def follow_opt_outs(warehouse: Warehouse, control: Control, run_id: str, now: datetime) -> None:
-    """Recall, once, what earlier versions of ours forgot; release whoever said yes since."""
+    """Recall, once, what earlier versions of ours forgot; release whoever said yes since.
+
+    Args:
+        warehouse: Gets new versions of the contacts concerned.
+        control: Remembers that the recall was done.
+        run_id: The run that does it.
+        now: Moment of the new versions, UTC.
+    """
     if not control.cursors.get(*RECALLED):
         recalled = [{**row, "consent": no} for row in _away(warehouse, kept=False) if (no := _last(warehouse, row))]
         _write(warehouse, recalled, now)
@@ -48,7 +63,11 @@ def follow_opt_outs(warehouse: Warehouse, control: Control, run_id: str, now: da
 
 
 def refusals_of_gone(warehouse: Warehouse) -> list[dict[str, Any]]:
-    """Return the contacts that are gone and whose refusal still counts."""
+    """Return the contacts that are gone and whose refusal still counts.
+
+    Returns:
+        Rows in the schema of `connectors.records.CONTACTS`.
+    """
     return _away(warehouse, kept=True)
 
 

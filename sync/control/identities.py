@@ -22,11 +22,19 @@ class Links:
         self.engine = engine
 
     def load(self) -> pa.Table:
-        """Return all links: columns ``contact_key``, ``person_id``."""
+        """Return all links: columns ``contact_key``, ``person_id``.
+
+        Returns:
+            One row per contact.
+        """
         return self._arrow(select(schema.link.c.contact_key, schema.link.c.person_id))
 
     def written_after(self, number: int) -> pa.Table:
-        """Return the links that a writing after *number* made: columns as of `load`. Dropped ones are not told."""
+        """Return the links that a writing after *number* made: columns as of `load`. Dropped ones are not told.
+
+        Returns:
+            Empty where nothing was written since.
+        """
         link = schema.link.c
         return self._arrow(select(link.contact_key, link.person_id).where(link.number > number))
 
@@ -51,16 +59,28 @@ class Links:
         return pa.Table.from_batches(batches, schema=LINKS)
 
     def mapping(self) -> dict[str, str]:
-        """Return all links as contact_key -> person_id."""
+        """Return all links as contact_key -> person_id.
+
+        Returns:
+            One entry per contact.
+        """
         table = self.load()
         return dict(zip(table["contact_key"].to_pylist(), table["person_id"].to_pylist(), strict=True))
 
     def of_keys(self, keys: Iterable[str]) -> dict[str, str]:
-        """Return the links of some contact keys."""
+        """Return the links of some contact keys.
+
+        Returns:
+            contact_key -> person_id; unknown keys are left out.
+        """
         return self._some(schema.link.c.contact_key, keys)
 
     def of_persons(self, persons: Iterable[str]) -> dict[str, str]:
-        """Return all links of some persons: contact_key -> person_id."""
+        """Return all links of some people: contact_key -> person_id.
+
+        Returns:
+            Every contact of these people.
+        """
         return self._some(schema.link.c.person_id, persons)
 
     def _some(self, column: Column[str], values: Iterable[str]) -> dict[str, str]:
@@ -78,14 +98,23 @@ class Links:
             return int(connection.execute(select(func.count(schema.link.c.person_id.distinct()))).scalar_one())
 
     def merged(self) -> dict[str, str]:
-        """Return person_id that is no more -> person_id in its place now."""
+        """Return person_id that is no more -> person_id in its place now.
+
+        Returns:
+            Chains are resolved: no person in place is itself merged.
+        """
         table = schema.merged_person
         with self.engine.connect() as connection:
             rows = connection.execute(select(table.c.person_id, table.c.into_person_id))
             return {old: new for old, new in rows}  # noqa: C416 - a Row is no pair to mypy
 
     def write(self, changes: IdentityChanges, run_id: str) -> None:
-        """Write what `segmenter.identity.resolve` found, whole or not at all."""
+        """Write what `segmenter.identity.resolve` found, whole or not at all.
+
+        Args:
+            changes: New links, and people merged into others.
+            run_id: The run that found them.
+        """
         merged: list[dict[str, Any]] = [
             {"person_id": old, "into_person_id": new, "run_id": run_id} for old, new in changes.merged.items()
         ]

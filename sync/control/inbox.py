@@ -128,6 +128,9 @@ class Inbox:
             owner: Who leases.
             seconds: How long the lease holds unless it is renewed.
             group: How often they may have been tried in vain, from and to, and how many at most; of `GROUPS`.
+
+        Returns:
+            Contacts leased to *owner*, each with its waiting events; empty: nothing is due.
         """
         moment = self.now()
         free = or_(CONTACT.c.lease_until.is_(None), CONTACT.c.lease_until < moment)
@@ -158,14 +161,23 @@ class Inbox:
         return found
 
     def renew(self, owner: str, seconds: float) -> None:
-        """Hold every lease of *owner* for *seconds* from now."""
+        """Hold every lease of *owner* for *seconds* from now.
+
+        Args:
+            owner: Who holds the leases.
+            seconds: How long they hold from now.
+        """
         until = self.now() + timedelta(seconds=seconds)
         with writing(self.engine) as connection:
             mine = locked(connection, CONTACT.c.contact, CONTACT.c.owner == owner)
             connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(mine)).values(lease_until=until))
 
     def owners(self) -> set[str]:
-        """Return who holds leases."""
+        """Return who holds leases.
+
+        Returns:
+            Each owner once, also one whose leases have run out.
+        """
         with self.engine.connect() as connection:
             return set(connection.execute(select(CONTACT.c.owner).where(CONTACT.c.owner != "").distinct()).scalars())
 
@@ -177,6 +189,10 @@ class Inbox:
 
     def settle(self, owner: str, settled: Sequence[Settled]) -> int:
         """Note what became of claimed contacts, and let go of them. One whose lease was lost is left as it is.
+
+        Args:
+            owner: Who claimed the contacts.
+            settled: One entry per contact.
 
         Returns:
             How many events were settled now.
@@ -234,14 +250,28 @@ class Inbox:
         connection.execute(again.values(free))
 
     def postpone(self, owner: str, contacts: Collection[str], *, due_at: datetime, counts: bool, reason: str) -> None:
-        """Let go of claimed contacts until *due_at*; unless it *counts*, the try does not count."""
+        """Let go of claimed contacts until *due_at*; unless it *counts*, the try does not count.
+
+        Args:
+            owner: Who claimed the contacts.
+            contacts: Those that are put off.
+            due_at: When they may be claimed again, UTC.
+            counts: Whether this was a try: too many make a dead letter.
+            reason: What stopped them, for people.
+        """
         values: dict[str, Any] = {"owner": "", "lease_until": None, "due_at": due_at, "reason": reason}
         if not counts:
             values["tries"] = CONTACT.c.tries - 1
         self._move(owner, contacts, values)
 
     def park(self, owner: str, contacts: Collection[str], *, reason: str) -> None:
-        """Move contacts to the dead letters, until they are released."""
+        """Move contacts to the dead letters, until they are released.
+
+        Args:
+            owner: Who claimed the contacts.
+            contacts: Those that failed too often.
+            reason: What went wrong, for people.
+        """
         self._move(owner, contacts, {"owner": "", "lease_until": None, "state": "parked", "reason": reason})
 
     def _move(self, owner: str, contacts: Collection[str], values: Mapping[str, Any]) -> None:
@@ -260,7 +290,11 @@ class Inbox:
 
     # -- looking -------------------------------------------------------------------------------------------
     def backlog(self) -> Backlog:
-        """Return how many contacts wait and are parked, and since when the oldest waits."""
+        """Return how many contacts wait, how many are dead letters, and since when the oldest waits.
+
+        Returns:
+            All zero, and None as the oldest, for an empty inbox.
+        """
         query = select(CONTACT.c.state, func.count(), func.min(CONTACT.c.first_at)).group_by(CONTACT.c.state)
         with self.engine.connect() as connection:
             found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
@@ -268,7 +302,11 @@ class Inbox:
         return Backlog(waiting, found.get("parked", (0, None))[0], oldest)
 
     def dead_letters(self) -> list[DeadLetter]:
-        """Return the dead letters, oldest first."""
+        """Return the dead letters, oldest first.
+
+        Returns:
+            Contact, number of tries, first event (UTC) and reason.
+        """
         query = select(CONTACT).where(CONTACT.c.state == "parked").order_by(CONTACT.c.first_at)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
@@ -282,7 +320,11 @@ class Inbox:
             return connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(parked)).values(values)).rowcount
 
     def answer(self, event_key: str) -> tuple[str, Mapping[str, Any] | None] | None:
-        """Return an event's state and answer; None where there is no such event."""
+        """Return an event's state and answer; None where there is no such event.
+
+        Returns:
+            State waiting | done | echo | gone; the answer is None where nobody asked for one.
+        """
         query = select(EVENT.c.state, EVENT.c.answer).where(EVENT.c.event_key == event_key)
         with self.engine.connect() as connection:
             row = connection.execute(query).first()

@@ -41,7 +41,16 @@ class Leases:
         self.engine, self.now = engine, now
 
     def take(self, names: Collection[str], holder: str, *, seconds: float) -> set[str]:
-        """Take those of *names* that are free, ended, or held by *holder* already, and return them."""
+        """Take those of *names* that are free, ended, or held by *holder* already, and return them.
+
+        Args:
+            names: What is to be leased.
+            holder: Who takes it.
+            seconds: How long the leases hold unless they are renewed.
+
+        Returns:
+            The names that *holder* has now; those of others are missing.
+        """
         moment = self.now()
         new = insert_for(self.engine, LEASE)
         free = or_(LEASE.c.until < moment, LEASE.c.holder == holder)
@@ -57,7 +66,12 @@ class Leases:
             return set(connection.execute(taken.returning(LEASE.c.name), rows).scalars())
 
     def renew(self, holder: str, *, seconds: float) -> None:
-        """Hold every lease that *holder* still has for *seconds* from now; one that ended is not taken again."""
+        """Hold every lease that *holder* still has for *seconds* from now; one that ended is not taken again.
+
+        Args:
+            holder: Who holds the leases.
+            seconds: How long they hold from now.
+        """
         moment = self.now()
         with writing(self.engine) as connection:
             mine = locked(connection, LEASE.c.name, and_(LEASE.c.holder == holder, LEASE.c.until >= moment))
@@ -65,13 +79,22 @@ class Leases:
             connection.execute(held.values(until=moment + timedelta(seconds=seconds)))
 
     def give_back(self, names: Collection[str], holder: str) -> None:
-        """End the leases that *holder* has."""
+        """End the leases that *holder* has.
+
+        Args:
+            names: Leases to end; those of others stay.
+            holder: Who holds them.
+        """
         with writing(self.engine) as connection:
             mine = locked(connection, LEASE.c.name, and_(LEASE.c.holder == holder, LEASE.c.name.in_(sorted(names))))
             connection.execute(delete(LEASE).where(LEASE.c.name.in_(mine)))
 
     def holders(self) -> set[str]:
-        """Return who holds leases."""
+        """Return who holds leases.
+
+        Returns:
+            Each holder once, also one whose leases have run out.
+        """
         with self.engine.connect() as connection:
             return set(connection.execute(select(LEASE.c.holder).distinct()).scalars())
 
@@ -86,6 +109,11 @@ class Leases:
         """Hold one lease while the block runs; wait for whoever holds it.
 
         Of a holder on this machine that was killed it is taken over; any other's ends by itself at last.
+
+        Args:
+            name: What is to be held by one process at a time.
+            holder: Who takes it.
+            seconds: How long the lease holds; the block must be done by then.
 
         Raises:
             TryLaterError: It was not free for twice *seconds*.

@@ -37,7 +37,12 @@ class Ledger:
         self.engine, self.now = engine, now
 
     def intend(self, run_id: str, changes: Sequence[Change]) -> None:
-        """Note *changes* before they leave. A change noted twice in a run stays one entry."""
+        """Note *changes* before they leave. A change noted twice in a run stays one entry.
+
+        Args:
+            run_id: The run that sends them.
+            changes: With the value before, for undo.
+        """
         with self.engine.begin() as connection:
             self._add(connection, run_id, changes)
 
@@ -59,7 +64,12 @@ class Ledger:
         return {tuple(row) for row in connection.execute(query)}
 
     def settle(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
-        """Note what became of changes of a run; those not intended (parked by us) are added."""
+        """Note what became of changes of a run; those not intended (parked by us) are added.
+
+        Args:
+            run_id: The run that sent them.
+            outcomes: One per change.
+        """
         settled = list(outcomes)
         if not settled:
             return
@@ -91,7 +101,12 @@ class Ledger:
                 connection.execute(moved, rows)
 
     def without_addresses(self, contact_keys: Collection[str], persons: Collection[str]) -> None:
-        """Take the addresses of contacts (``<connection>:<platform id>``) and persons out; the ids stay."""
+        """Take the addresses of contacts (``<connection>:<platform id>``) and people out; the ids stay.
+
+        Args:
+            contact_keys: Contacts to be forgotten.
+            persons: Ids of people to be forgotten.
+        """
         table = schema.ledger
         parts: list[ColumnElement[bool]] = [table.c.person_id.in_(sorted(persons))]
         for key in contact_keys:
@@ -104,6 +119,9 @@ class Ledger:
         """Return changes without an outcome, or with outcome unknown, by run: a crash or a lost answer.
 
         A change whose record got a later, settled one for the same field is no longer open.
+
+        Returns:
+            Run id -> changes, in the order in which they were sent.
         """
         table, later = schema.ledger, schema.ledger.alias()
         newer = (
@@ -123,7 +141,11 @@ class Ledger:
         return found
 
     def refusals(self) -> list[tuple[Outcome, datetime]]:
-        """Return the changes whose newest outcome is a refusal, with when it came (UTC)."""
+        """Return the changes whose newest outcome is a refusal, with when it came (UTC).
+
+        Returns:
+            In the order in which they were sent; the outcome has the platform's reason.
+        """
         table, later = schema.ledger, schema.ledger.alias()
         newer = (
             select(later.c.entry)
@@ -139,6 +161,13 @@ class Ledger:
         """Return the newest entry of each field and group of some contacts, by platform id, kind and name.
 
         What was refused or parked left nothing there, and does not count.
+
+        Args:
+            connection: Name of the connection.
+            platform_ids: Contacts; repeats do no harm.
+
+        Returns:
+            Fields and groups that we never wrote are left out.
         """
         table = schema.ledger
         found: dict[tuple[str, str, str], Noted] = {}
@@ -154,7 +183,11 @@ class Ledger:
         return found
 
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
-        """Return how many changes of a run there are by (connection, state, code); state "" is unsettled."""
+        """Return how many changes of a run there are by (connection, state, code); state "" is unsettled.
+
+        Returns:
+            Empty for an unknown run.
+        """
         table = schema.ledger
         query = (
             select(table.c.connection, table.c.state, table.c.code, func.count())
@@ -165,7 +198,16 @@ class Ledger:
             return {(name, state, code): count for name, state, code, count in connection.execute(query)}
 
     def outcomes(self, run_id: str, *, state: str | None = None, limit: int | None = None) -> list[Outcome]:
-        """Return settled changes of a run, in the order in which they were sent."""
+        """Return settled changes of a run, in the order in which they were sent.
+
+        Args:
+            run_id: The run.
+            state: Only outcomes in this state, such as "rejected"; None: all.
+            limit: The first so many; None: all.
+
+        Returns:
+            Changes without an outcome yet are left out.
+        """
         table = schema.ledger
         query = select(table).where(table.c.run_id == run_id, table.c.state != "").order_by(table.c.entry)
         if state is not None:

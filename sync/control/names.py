@@ -15,6 +15,9 @@ def newest_runs(file: Path, most: int = 50) -> list[tuple[str, str]]:
     Args:
         file: ``control.db`` of a workspace's state directory; it is only read.
         most: No more than these.
+
+    Returns:
+        Empty where *file* is not a control store, or another process holds it too long.
     """
     query = "SELECT run_id, command FROM run WHERE command <> 'serve' ORDER BY run_id DESC LIMIT ?"
     try:

@@ -21,7 +21,12 @@ class OptOuts:
         self.engine, self.now = engine, now
 
     def note(self, refusals: Mapping[str, str], withdrawn: Collection[str]) -> None:
-        """Note what records show that are in use: a refusal, or none any more (*withdrawn*)."""
+        """Note what records show that are in use: a refusal, or none any more (*withdrawn*).
+
+        Args:
+            refusals: Consent by contact key, such as "unsubscribed".
+            withdrawn: Keys of contacts that show no refusal any more.
+        """
         known = self.of([*refusals, *withdrawn])
         new = {key: consent for key, consent in refusals.items() if known.get(key) != consent}
         old = sorted({*new, *withdrawn} & known.keys())
@@ -35,7 +40,11 @@ class OptOuts:
                 connection.execute(insert_for(self.engine, OPT_OUT).on_conflict_do_nothing(), rows)
 
     def of(self, contact_keys: Collection[str]) -> dict[str, str]:
-        """Return the refusals of some records, by contact key."""
+        """Return the refusals of some records, by contact key.
+
+        Returns:
+            Contacts that never refused are left out.
+        """
         listed, found = sorted(set(contact_keys)), {}
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):

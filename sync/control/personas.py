@@ -47,7 +47,18 @@ class PersonaVersions:
     def record(
         self, slug: str, profile: Mapping[str, Any], invention: Mapping[str, str], *, as_of: datetime, run_id: str
     ) -> PersonaVersion | None:
-        """Keep a version; None where the newest one of the persona says the same."""
+        """Keep a version; None where the newest one of the persona says the same.
+
+        Args:
+            slug: The persona.
+            profile: As `segmenter.profile.profile.Profile.document` returns it.
+            invention: Text by place, as `segmenter.personalize.personas.Persona.invention` returns it.
+            as_of: The moment that the profile is of, UTC.
+            run_id: The run that made it.
+
+        Returns:
+            The version that was added.
+        """
         told = json.dumps([profile, invention], sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:12]
         newest = self.newest(slug)
@@ -67,17 +78,29 @@ class PersonaVersions:
         return self.newest(slug)
 
     def of(self, slug: str) -> list[PersonaVersion]:
-        """Return all versions of a persona, the oldest first."""
+        """Return all versions of a persona, the oldest first.
+
+        Returns:
+            Empty for a persona without versions.
+        """
         with self.engine.connect() as connection:
             rows = connection.execute(select(VERSION).where(VERSION.c.slug == slug).order_by(VERSION.c.version))
             return [_version(row) for row in rows]
 
     def newest(self, slug: str) -> PersonaVersion | None:
-        """Return the newest version of a persona, None where there is none."""
+        """Return the newest version of a persona, None where there is none.
+
+        Returns:
+            The version with the highest number.
+        """
         return self.in_force().get(slug)
 
     def in_force(self) -> dict[str, PersonaVersion]:
-        """Return the newest version of every persona that has one, by slug."""
+        """Return the newest version of every persona that has one, by slug.
+
+        Returns:
+            Also of personas that personas.toml has no more.
+        """
         newest = select(func.max(VERSION.c.version)).group_by(VERSION.c.slug)
         with self.engine.connect() as connection:
             rows = connection.execute(select(VERSION).where(VERSION.c.version.in_(newest)))

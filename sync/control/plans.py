@@ -32,7 +32,15 @@ class Plans:
         self.engine, self.now = engine, now
 
     def record(self, plan_id: str, *, run_id: str, path: str, changes: int, summary: Mapping[str, Any]) -> None:
-        """Note a new plan, state fresh."""
+        """Note a new plan, state fresh.
+
+        Args:
+            plan_id: The plan's id.
+            run_id: The run that made it.
+            path: Of its file, from the workspace's folder.
+            changes: How many it has.
+            summary: Counts, as plain JSON.
+        """
         values = {
             "plan_id": plan_id,
             "run_id": run_id,
@@ -46,18 +54,31 @@ class Plans:
             connection.execute(insert(schema.plan).values(values))
 
     def move(self, plan_id: str, state: str) -> None:
-        """Set the state of a plan."""
+        """Set the state of a plan.
+
+        Args:
+            plan_id: The plan's id; an unknown one changes nothing.
+            state: The new state, such as "applied".
+        """
         with self.engine.begin() as connection:
             connection.execute(update(schema.plan).where(schema.plan.c.plan_id == plan_id).values(state=state))
 
     def get(self, plan_id: str) -> PlanRecord | None:
-        """Return a plan."""
+        """Return a plan.
+
+        Returns:
+            None where no plan has that id.
+        """
         with self.engine.connect() as connection:
             row = connection.execute(select(schema.plan).where(schema.plan.c.plan_id == plan_id)).first()
         return _record(row) if row else None
 
     def latest(self) -> PlanRecord | None:
-        """Return the newest plan."""
+        """Return the newest plan.
+
+        Returns:
+            None where there is no plan yet.
+        """
         with self.engine.connect() as connection:
             row = connection.execute(select(schema.plan).order_by(schema.plan.c.run_id.desc()).limit(1)).first()
         return _record(row) if row else None

@@ -57,7 +57,11 @@ class People:
 
     # -- published by assign -------------------------------------------------------------------------------
     def digests(self) -> dict[str, str]:
-        """Return the digest of every published row by person."""
+        """Return the digest of every published row by person.
+
+        Returns:
+            Person id -> digest.
+        """
         query = select(PERSON.c.person_id, PERSON.c.digest).execution_options(yield_per=AT_ONCE * 10)
         with self.engine.connect() as connection:
             return {person: digest for person, digest in connection.execute(query)}  # noqa: C416 - a Row is no pair
@@ -75,7 +79,11 @@ class People:
                 connection.execute(delete(PERSON).where(PERSON.c.person_id.in_(part)))
 
     def published(self, persons: Collection[str]) -> dict[str, Published]:
-        """Return the rows of some persons."""
+        """Return the rows of some people.
+
+        Returns:
+            By person id; people who were never published are left out.
+        """
         listed, found = sorted(set(persons)), {}
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):
@@ -85,7 +93,12 @@ class People:
 
     # -- by the service ------------------------------------------------------------------------------------
     def hand_over(self, rows: Sequence[Published], recorded_at: datetime) -> None:
-        """Keep new assignments for the next event of these persons, and in the outbox for the warehouse, at once."""
+        """Keep new assignments for the next event of these people, and in the outbox for the warehouse, at once.
+
+        Args:
+            rows: One per person, with the new assignment.
+            recorded_at: When it was decided, UTC.
+        """
         if not rows:
             return
         handed = [
@@ -102,11 +115,19 @@ class People:
             connection.execute(OUTBOX.insert(), handed)
 
     def waiting(self, most: int = 50_000) -> list[Handed]:
-        """Return assignments that the warehouse has not taken in, oldest first."""
+        """Return assignments that the warehouse has not taken in, oldest first.
+
+        Returns:
+            At most *most* entries, each with its number for `taken`.
+        """
         return list(self._handed(OUTBOX.c.taken_at.is_(None), most))
 
     def since(self, moment: datetime) -> set[str]:
-        """Return the persons whom the service gave an assignment at *moment* (UTC) or later."""
+        """Return the people whom the service gave an assignment at *moment* (UTC) or later.
+
+        Returns:
+            Person ids, also of assignments that the warehouse has taken already.
+        """
         query = select(OUTBOX.c.person_id).distinct().where(OUTBOX.c.recorded_at >= moment)
         with self.engine.connect() as connection:
             return set(connection.execute(query).scalars())
@@ -118,7 +139,12 @@ class People:
                 yield Handed(row.entry, row.person_id, row.assignment, row.recorded_at)
 
     def taken(self, entries: Collection[int], *, forget_before: datetime) -> None:
-        """Note that the warehouse has these; drop what it took before a moment."""
+        """Note that the warehouse has these; drop what it took before a moment.
+
+        Args:
+            entries: Numbers of outbox entries.
+            forget_before: UTC; entries taken before it are deleted.
+        """
         listed = sorted(entries)
         with writing(self.engine) as connection:
             for start in range(0, len(listed), AT_ONCE):
@@ -133,13 +159,22 @@ class People:
         self._put(SEEN, "contact_key", rows)
 
     def seen(self, contact_keys: Collection[str]) -> dict[str, Mapping[str, Any]]:
-        """Return what contacts showed when they were last seen, by contact key."""
+        """Return what contacts showed when they were last seen, by contact key.
+
+        Returns:
+            Plain values by property; contacts that were never seen are left out.
+        """
         query = select(SEEN.c.contact_key, SEEN.c.shown).where(SEEN.c.contact_key.in_(sorted(contact_keys)))
         with self.engine.connect() as connection:
             return {key: shown for key, shown in connection.execute(query)}  # noqa: C416 - a Row is no pair to mypy
 
     def erase(self, contact_keys: Collection[str], persons: Collection[str]) -> None:
-        """Forget what contacts showed, and rows and handed assignments of persons of whom nothing is left."""
+        """Forget what contacts showed, and rows and handed assignments of people of whom nothing is left.
+
+        Args:
+            contact_keys: Contacts to be forgotten.
+            persons: Ids of people who have no contact left.
+        """
         with writing(self.engine) as connection:
             connection.execute(delete(SEEN).where(SEEN.c.contact_key.in_(sorted(contact_keys))))
             connection.execute(delete(PERSON).where(PERSON.c.person_id.in_(sorted(persons))))

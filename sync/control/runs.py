@@ -49,13 +49,27 @@ class Runs:
         return run_id
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, Any]) -> None:
-        """Note how it ended: *state* is done | rejects | refused | failed; *counts* any JSON object."""
+        """Note how it ended: *state* is done | rejects | refused | failed; *counts* any JSON object.
+
+        Args:
+            run_id: The run.
+            state: "done", "rejects", "refused" or "failed".
+            counts: What it did.
+        """
         values = {"state": state, "counts": dict(counts), "finished_at": self.now()}
         with self.engine.begin() as connection:
             connection.execute(update(schema.run).where(schema.run.c.run_id == run_id).values(values))
 
     def latest(self, command: str | None = None, *, state: str | None = None) -> Run | None:
-        """Return the newest run (of *command*, in *state*), or None."""
+        """Return the newest run (of *command*, in *state*), or None.
+
+        Args:
+            command: Such as "assign"; None: any.
+            state: Such as "done"; None: any, a run that is still going among them.
+
+        Returns:
+            None where there is none.
+        """
         query = select(schema.run).order_by(schema.run.c.run_id.desc()).limit(1)
         if command is not None:
             query = query.where(schema.run.c.command == command)
@@ -66,19 +80,35 @@ class Runs:
         return _run(row) if row else None
 
     def get(self, run_id: str) -> Run | None:
-        """Return a run, or None."""
+        """Return a run, or None.
+
+        Returns:
+            None where no run has that id.
+        """
         with self.engine.connect() as connection:
             row = connection.execute(select(schema.run).where(schema.run.c.run_id == run_id)).first()
         return _run(row) if row else None
 
     def of_command(self, command: str) -> list[Run]:
-        """Return every run of *command*, oldest first."""
+        """Return every run of *command*, oldest first.
+
+        Returns:
+            Empty where it never ran.
+        """
         query = select(schema.run).where(schema.run.c.command == command).order_by(schema.run.c.run_id)
         with self.engine.connect() as connection:
             return [_run(row) for row in connection.execute(query)]
 
     def since(self, command: str, moment: datetime) -> list[Run]:
-        """Return the runs of *command* that began at *moment* (UTC) or later, oldest first."""
+        """Return the runs of *command* that began at *moment* (UTC) or later, oldest first.
+
+        Args:
+            command: Such as "pull".
+            moment: UTC.
+
+        Returns:
+            Also runs that are still going.
+        """
         began = schema.run.c.started_at >= moment
         query = select(schema.run).where(schema.run.c.command == command, began).order_by(schema.run.c.run_id)
         with self.engine.connect() as connection:
@@ -94,7 +124,15 @@ class Runs:
                 self.finish(run.run_id, "failed", {**run.counts, "error": "The run was killed before it finished."})
 
     def newest(self, limit: int = 20, *, but: str | None = None) -> list[Run]:
-        """Return the newest runs (*but* those of one command), newest first."""
+        """Return the newest runs (*but* those of one command), newest first.
+
+        Args:
+            limit: At most so many.
+            but: A command to leave out; None: none.
+
+        Returns:
+            Also runs that are still going.
+        """
         query = select(schema.run).order_by(schema.run.c.run_id.desc()).limit(limit)
         if but is not None:
             query = query.where(schema.run.c.command != but)
@@ -102,7 +140,11 @@ class Runs:
             return [_run(row) for row in connection.execute(query)]
 
     def last_write(self, *, but: str = "") -> Run | None:
-        """Return the newest apply or undo that was not refused, *but* one command."""
+        """Return the newest apply or undo that was not refused, *but* one command.
+
+        Returns:
+            None where there is none among the newest 200 runs.
+        """
         wrote = (run for run in self.newest(200, but="serve") if run.command.startswith(("apply ", "undo ")))
         return next((run for run in wrote if run.command != but and run.state != "refused"), None)
 
@@ -118,7 +160,15 @@ class Cursors:
         self.engine, self.now = engine, now
 
     def get(self, connection: str, stream: str) -> Cursor:
-        """Return the cursor of a stream, {} where it was never read."""
+        """Return the cursor of a stream, {} where it was never read.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+
+        Returns:
+            As the connector's last safe page carried it.
+        """
         row = self._row(connection, stream)
         return dict(row.position) if row else {}
 
@@ -126,22 +176,52 @@ class Cursors:
         """Return when the last reading that came to the end of a stream began (UTC), None where none did.
 
         What was there by then is known; a cursor moves with each page, also of a reading that was killed half-way.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+
+        Returns:
+            UTC, by our clock.
         """
         began = self.get(connection, stream + WHOLE).get("began")
         return datetime.fromisoformat(began) if began else None
 
     def held(self, connection: str, stream: str) -> int | None:
-        """Return how many rows were in force when a stream was last read to its end; None where nobody counted."""
+        """Return how many rows were in force when a stream was last read to its end; None where nobody counted.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+
+        Returns:
+            Number of rows.
+        """
         rows = self.get(connection, stream + WHOLE).get("rows")
         return int(rows) if rows else None
 
     def ended(self, connection: str, stream: str, began: datetime, run_id: str, *, rows: int | None = None) -> None:
-        """Note that the reading that began at a moment (UTC) came to the end of a stream, and the rows in force."""
+        """Note that the reading that began at a moment (UTC) came to the end of a stream, and the rows in force.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+            began: When the reading began, UTC.
+            run_id: The run that read it.
+            rows: How many are in force now; None: not counted.
+        """
         counted = {} if rows is None else {"rows": str(rows)}
         self.move(connection, stream + WHOLE, {"began": began.isoformat(), **counted}, run_id)
 
     def move(self, connection: str, stream: str, cursor: Cursor, run_id: str) -> None:
-        """Set the cursor of a stream; call it after the rows are safe."""
+        """Set the cursor of a stream; call it after the rows are safe.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+            cursor: Where to go on.
+            run_id: The run that read up to there.
+        """
         values = {"position": dict(cursor), "moved_at": self.now(), "run_id": run_id}
         keys = {"connection": connection, "stream": stream}
         table = schema.cursor

@@ -49,6 +49,13 @@ class Control:
 def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
     """Open the store at an SQLAlchemy URL, and bring its tables up to date under a lock.
 
+    Args:
+        url: Such as ``sqlite:///control.db`` or ``postgresql://...``; printed without its password.
+        now: Clock, UTC.
+
+    Returns:
+        The open store; `Control.close` gives the connections back.
+
     Raises:
         FixSettingsError: There is no store to be reached at *url*.
     """

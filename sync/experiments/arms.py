@@ -54,7 +54,11 @@ def _randomize(session: Session, experiment: Experiment, as_of: datetime) -> int
 
 
 def arm_groups(session: Session) -> Table:
-    """Return which groups the arms put each person into. Columns ``person_id``, ``group_name``."""
+    """Return which groups the arms put each person into. Columns ``person_id``, ``group_name``.
+
+    Returns:
+        One row per person and experiment; people of arms without a group are left out.
+    """
     arms = session.warehouse.current(ARMS.name)
     names: dict[tuple[str, str], str] = {
         (experiment.name, arm): group
@@ -72,6 +76,9 @@ def copies(session: Session) -> Table | None:
     """Return whose copy people get instead of their own persona's: see `segmenter.lift.randomization.copy_of`.
 
     Where a person is in several such arms, the experiment that begins last decides. None where no experiment asks.
+
+    Returns:
+        Columns ``person_id``, ``copy_of`` (a persona's slug, or "unclassified" for the fallback); others get their own.
     """
     asking = [
         experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo
@@ -93,7 +100,15 @@ def copies(session: Session) -> Table | None:
 
 
 def people_by_arm(session: Session, name: str) -> Mapping[tuple[str | None, str], int]:
-    """Return the people of an experiment by persona (of the day they were dealt in; None: unclassified) and arm."""
+    """Return the people of an experiment by persona (of the day they were assigned; None: unclassified) and arm.
+
+    Args:
+        session: The open workspace.
+        name: Name of the experiment.
+
+    Returns:
+        (persona, arm) -> number of people; pairs without people are left out.
+    """
     arms = session.warehouse.current(ARMS.name)
     mine = arms.filter(arms.experiment == name).group_by("persona", "arm").aggregate(n=lambda t: t.count())
     return {(row["persona"], row["arm"]): int(row["n"]) for row in mine.to_pyarrow().to_pylist()}

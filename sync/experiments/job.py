@@ -69,6 +69,9 @@ def create_experiment(session: Session, wanted: Experiment, *, baseline: float |
         wanted: Without a salt, it gets one.
         baseline: The rate to plan with; None: that of the campaigns so far, else a guess.
 
+    Returns:
+        The experiment with the people that were assigned to each variant, and what they can detect.
+
     Raises:
         FixSettingsError: The definition is wrong, the name is taken, or nobody is assigned yet.
     """
@@ -99,6 +102,14 @@ def create_experiment(session: Session, wanted: Experiment, *, baseline: float |
 def show_experiment(session: Session, name: str, *, baseline: float | None = None) -> ExperimentView:
     """Return one experiment with its people, what they can show, and whether somebody edited its groups.
 
+    Args:
+        session: The open workspace.
+        name: Of the experiment; "holdout" is the global one.
+        baseline: Rate without the treatment, 0 to 1; None: a usual one is taken, and said to be a guess.
+
+    Returns:
+        People by variant, smallest detectable effect by persona, and edits by connection.
+
     Raises:
         FixSettingsError: There is no such experiment.
     """
@@ -115,6 +126,13 @@ def show_experiment(session: Session, name: str, *, baseline: float | None = Non
 def find_experiment(session: Session, name: str) -> Experiment:
     """Return the experiment *name*; "holdout" is the global one.
 
+    Args:
+        session: The open workspace.
+        name: Of the experiment.
+
+    Returns:
+        As experiments.toml defines it.
+
     Raises:
         FixSettingsError: There is none.
     """
@@ -130,6 +148,14 @@ def find_experiment(session: Session, name: str) -> Experiment:
 
 def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
     """End an experiment of experiments.toml: its arms take nobody in any more, and its figures are final.
+
+    Args:
+        session: The open workspace, which is read again.
+        name: Of the experiment.
+        at: Its end, UTC.
+
+    Returns:
+        The experiment with its end.
 
     Raises:
         FixSettingsError: There is none of that name, or it has ended.
@@ -164,6 +190,13 @@ def edited(session: Session, experiment: Experiment) -> dict[str, int]:
     """Count people who were moved between the experiment's groups on a platform.
 
     Looked at are those who are in any of its groups there: being in another arm's group, or in two, is an edit.
+
+    Args:
+        session: The open workspace.
+        experiment: The experiment.
+
+    Returns:
+        Connection -> people; connections without such people are left out.
     """
     warehouse = session.warehouse
     shown = warehouse.current(MEMBERSHIPS.name)

@@ -14,14 +14,22 @@ from sync.session import ConfiguredWorkspace, Session
 
 
 def asked(session: ConfiguredWorkspace) -> list[str]:
-    """Return the traits that template fields show, each once."""
+    """Return the traits that template fields show, each once.
+
+    Returns:
+        Trait names, in the order of the fields.
+    """
     return list(
         dict.fromkeys(field.asked for field in session.workspace.fields.values() if field.asked and field.targets)
     )
 
 
 def measured_for(session: ConfiguredWorkspace) -> list[str]:
-    """Return the traits to measure: those that fields show, and those that tell whether that is creepy."""
+    """Return the traits to measure: those that fields show, and those that tell whether that is creepy.
+
+    Returns:
+        Trait names without `NEXT`, which are no measured traits.
+    """
     shown = asked(session)
     needed = creepiness.traits_needed(shown, session.workspace.catalogue)
     return list(dict.fromkeys(name for name in (*shown, *needed) if name not in NEXT))
@@ -39,6 +47,9 @@ def next_items(session: Session, name: str, as_of: datetime) -> Table:
         session: The open workspace.
         name: A name in `segmenter.traits.next_best_offer.NEXT`.
         as_of: UTC; no later order counts.
+
+    Returns:
+        People for whom there is nothing to suggest are left out.
     """
     settings = session.workspace.personalize
     return next_best(
@@ -52,7 +63,15 @@ def next_items(session: Session, name: str, as_of: datetime) -> Table:
 
 
 def next_of_everybody(session: Session, as_of: datetime) -> Table | None:
-    """Return what `publish` adds to what the service knows of people: ``person_id`` and each suggestion asked for."""
+    """Return what `publish` adds to what the service knows of people: ``person_id`` and each suggestion asked for.
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; no later order counts.
+
+    Returns:
+        One row per person with a suggestion; None where no field asks for one.
+    """
     found: Table | None = None
     for name in asked(session):
         if name not in NEXT:

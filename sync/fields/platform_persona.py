@@ -71,13 +71,24 @@ class ConnectedWorkspace(Protocol):
 
 
 def co_owned_fields(session: ConnectedWorkspace, name: str) -> dict[str, bool]:
-    """Return the fields of connection *name* that people write as well, and whether theirs may be overwritten."""
+    """Return the fields of connection *name* that people write as well, and whether theirs may be overwritten.
+
+    Args:
+        session: The workspace.
+        name: Name of the connection.
+
+    Returns:
+        Field name -> whether it may be overwritten; empty: we share no field there.
+    """
     found = session.workspace.platform_persona(name, session.manifest)
     return dict([found]) if found else {}
 
 
 def platform_personas(session: ConnectedWorkspace) -> PlatformPersonas:
     """Ask each platform whose own personas we write; one request each.
+
+    Returns:
+        By connection the option of each persona, and the personas that a platform does not offer.
 
     Raises:
         FixSettingsError: Two of our personas are the same one there.
@@ -93,7 +104,15 @@ def platform_personas(session: ConnectedWorkspace) -> PlatformPersonas:
 
 
 def field_options(connector: Connector, field: str) -> dict[str, str]:
-    """Return value by label of what people can choose in a platform's field; {} where there is no such field."""
+    """Return value by label of what people can choose in a platform's field; {} where there is no such field.
+
+    Args:
+        connector: The open connector, which is asked.
+        field: Internal name of the field.
+
+    Returns:
+        Label -> value.
+    """
     there = connector.fields().get(field)
     return {label: value for value, label in there.options} if there else {}
 
@@ -107,6 +126,9 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
         personas: Ours, by slug.
         offered: The field's options, value by label.
         connection: For the message.
+
+    Returns:
+        Slug -> value of the option; personas without an option are left out.
 
     Raises:
         FixSettingsError: Two personas have the same option.
@@ -130,7 +152,17 @@ def resolved(personas: Mapping[str, Persona], offered: Mapping[str, str], connec
 def unmatched_personas(
     personas: Mapping[str, Persona], offered: Mapping[str, str], field: str, connection: str
 ) -> list[UnmatchedPersona]:
-    """Return our personas that are none of the options of a platform's field; see `resolved`."""
+    """Return our personas that are none of the options of a platform's field; see `resolved`.
+
+    Args:
+        personas: Ours, by slug.
+        offered: The field's options, value by label.
+        field: Internal name of the field.
+        connection: Name of the connection.
+
+    Returns:
+        Each with the labels that there are, for the message.
+    """
     labels = {_read(label) for label in offered}
     listed = ", ".join(offered) or "none"
     return [

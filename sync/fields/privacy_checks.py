@@ -18,7 +18,11 @@ from sync.session import ConfiguredWorkspace, Session
 
 
 def limits(session: ConfiguredWorkspace) -> CreepinessLimits:
-    """Return what the workspace allows."""
+    """Return what the workspace allows.
+
+    Returns:
+        The settings of [personalize], and the reasons for which a value is not shown.
+    """
     part = session.workspace.personalize
     return CreepinessLimits(
         max_individual=part.max_individual,
@@ -31,7 +35,15 @@ def limits(session: ConfiguredWorkspace) -> CreepinessLimits:
 
 
 def with_privacy_reasons(session: ConfiguredWorkspace, people: Table) -> Table:
-    """Return *people* with the reason beside each trait that fields show; see `segmenter.personalize.creepiness`."""
+    """Return *people* with the reason beside each trait that fields show; see `segmenter.personalize.creepiness`.
+
+    Args:
+        session: The workspace.
+        people: Trait table with the traits that fields show.
+
+    Returns:
+        *people* with the text columns ``creepy_TRAIT``.
+    """
     names, purpose = asked(session), session.workspace.sensitive
     sensitive = {
         name: creepiness.sensitive_values(_texts(people, name))
@@ -56,6 +68,9 @@ def of_people(
         assignments: Whom to look at.
         people: As `sync.assign.job.individual_traits` returns it.
         only: Names of the template fields to look at; None: all.
+
+    Returns:
+        Concerns about values, options and personas, in this order.
     """
     wanted = set(session.workspace.fields if only is None else only)
     fields = {name: field for name, field in session.workspace.fields.items() if name in wanted}
@@ -66,7 +81,17 @@ def of_people(
 def of_values(
     session: Session, assignments: Table, people: Table | None, fields: Mapping[str, TemplateField]
 ) -> list[Concern]:
-    """Return which values of people's own are creepy, by field, reason and persona."""
+    """Return which values of people's own are creepy, by field, reason and persona.
+
+    Args:
+        session: The open workspace.
+        assignments: Whom to look at, one row per person.
+        people: As `sync.assign.job.individual_traits` returns it; None: no concerns.
+        fields: By name.
+
+    Returns:
+        One per field, reason and persona, each with its number of people and one address as an example.
+    """
     known = None if people is None else _known(session, people)
     creepy = creepy_values(assignments, fields, copies(session), known) if known else None
     if creepy is None:
@@ -92,7 +117,17 @@ def of_values(
 def of_options(
     session: Session, assignments: Table, people: Table | None, fields: Mapping[str, TemplateField]
 ) -> list[Concern]:
-    """Return the options of choices that are shown to too few people."""
+    """Return the options of choices that are shown to too few people.
+
+    Args:
+        session: The open workspace.
+        assignments: Whom to look at, one row per person.
+        people: As `sync.assign.job.individual_traits` returns it; None: no concerns.
+        fields: By name; only those of type "choice" count.
+
+    Returns:
+        One per field and option.
+    """
     found: list[Concern] = []
     for name, template in fields.items():
         if people is not None and template.type == "choice" and template.asked and template.targets:
@@ -121,7 +156,16 @@ def _shown_options(assignments: Table, known: Known, template: TemplateField) ->
 
 
 def persona_concerns(session: Session, assignments: Table, fields: Mapping[str, TemplateField]) -> list[Concern]:
-    """Return the personas that *fields* have words for, and who stand for too few people."""
+    """Return the personas that *fields* have words for, and who stand for too few people.
+
+    Args:
+        session: The open workspace.
+        assignments: Whom to look at, one row per person.
+        fields: By name.
+
+    Returns:
+        One per persona with copy and fewer people than ``min_audience``.
+    """
     wordy = {
         slug
         for slug, persona in session.workspace.personas.items()
@@ -133,7 +177,11 @@ def persona_concerns(session: Session, assignments: Table, fields: Mapping[str, 
 
 
 def of_settings(session: Session) -> list[Concern]:
-    """Return what can be told without measuring anybody: fields as configured, and audiences as assigned."""
+    """Return what can be told without measuring anybody: fields as configured, and audiences as assigned.
+
+    Returns:
+        Concerns about fields, then about personas.
+    """
     workspace = session.workspace
     concerns = creepiness.of_fields(workspace.fields, workspace.catalogue, limits(session), workspace.sensitive)
     return concerns + persona_concerns(

@@ -27,6 +27,13 @@ def in_focus(workspace: Workspace, control: Control) -> frozenset[str] | None:
 
     `[value] focus = N` means those that the newest plan chose: a ranking needs all orders. Before any plan nobody has
     been chosen, so that nobody is shown a persona that the first plan would take back.
+
+    Args:
+        workspace: The definitions.
+        control: Where plans are recorded.
+
+    Returns:
+        Segment names, those within a named one among them.
     """
     wanted = workspace.value.focus
     if wanted is None:
@@ -41,6 +48,13 @@ def small_segments(workspace: Workspace, control: Control) -> dict[str, int]:
     """Return the segments that too few people are in to be pushed, with their people.
 
     One that nobody was in counts as holding one: that is who comes next.
+
+    Args:
+        workspace: The definitions.
+        control: Where the newest `assign` recorded its counts.
+
+    Returns:
+        Segment name -> people; empty before the first `assign`.
     """
     newest = control.runs.latest("assign", state="done")
     if newest is None:
@@ -56,6 +70,9 @@ def shown_instead(workspace: Workspace, control: Control, focus: Collection[str]
         workspace: The definitions.
         control: Where runs are recorded.
         focus: The segments that `[value] focus` chose, None for all.
+
+    Returns:
+        By segment that is not pushed: the segment and the persona shown in its place (None: the fallback).
     """
     small = small_segments(workspace, control)
     names = workspace.steps.by_name() if focus is None else focus
@@ -69,6 +86,9 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
         skipped: People by segment, as `small_segments` returns them.
         instead: As `shown_instead` returns it.
         least: `[personalize] min_audience`.
+
+    Returns:
+        One text per segment, with what to do about it.
     """
     found = []
     for name, people in skipped.items():
@@ -84,5 +104,13 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
 
 
 def shown_people(session: Session, focus: Collection[str] | None) -> Table:
-    """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`."""
+    """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`.
+
+    Args:
+        session: The open workspace.
+        focus: As `in_focus` returns it; None: all segments.
+
+    Returns:
+        One row per person; segment and persona are those that are shown.
+    """
     return focused(assigned_people(session), shown_instead(session.workspace, session.control, focus))

@@ -57,6 +57,13 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     saved as a typing tool: who answered every item is classified by it from then on. personasync.toml gets the items
     as traits, and for sub-segments whom the tool is for.
 
+    Args:
+        workspace: Its files are written.
+        name: Name of the proposal.
+
+    Returns:
+        People by segment, what was added to which file, and what the user should know.
+
     Raises:
         FixSettingsError: The proposal is missing or wrong, keeps fewer than two segments, or asks something sensitive.
     """

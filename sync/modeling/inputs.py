@@ -63,6 +63,16 @@ def from_traits(
 ) -> Base:
     """Take numbers of the workspace's people, or of those *within* one segment.
 
+    Args:
+        session: The open workspace.
+        wanted: Names of traits; empty: the usual ones.
+        within: Only people of this segment; None: everybody.
+        most: Segments at most.
+        rng: Draws the people where there are too many.
+
+    Returns:
+        Numbers (people, traits), with the person ids.
+
     Raises:
         FixSettingsError: A trait is unknown, sensitive or no number; the segment is unknown or empty.
     """
@@ -138,6 +148,9 @@ def from_file(
         most: Segments at most.
         why: Which items are sensitive: left out, or refused where they are named.
 
+    Returns:
+        Answers (respondents, items), with the respondents and the columns beside them.
+
     Raises:
         FixSettingsError: Names the file, the row, the item and the fix.
     """
@@ -199,6 +212,17 @@ def from_warehouse(
     session: Session, survey: str, wanted: Sequence[str], within: str | None, most: int, why: Sensitive = not_asked
 ) -> Base:
     """Take the answers to *survey* that were pulled, the latest of each person; *why* as in `from_file`.
+
+    Args:
+        session: The open workspace.
+        survey: Name of the survey.
+        wanted: Items; empty: all that are not sensitive.
+        within: Only people of this segment; None: everybody.
+        most: Segments at most.
+        why: Which items are sensitive.
+
+    Returns:
+        Answers (people, items), with the person ids.
 
     Raises:
         FixSettingsError: Nobody answered it, or an item can't be used.

@@ -32,6 +32,10 @@ from sync.value.ranking import supported
 def population(session: Session, version: str) -> tuple[dict[str, Drift], list[str]]:
     """Compare the newest assignments with the first under the same definitions (*version*).
 
+    Args:
+        session: The open workspace.
+        version: Digest of the definitions in force.
+
     Returns:
         Drift by trait, and sentences about the share of unclassified people and about confidence.
     """
@@ -57,7 +61,11 @@ def _sureness(first: Mapping[str, Any], last: Mapping[str, Any]) -> list[str]:
 
 
 def response_drift(newest_first: Sequence[CampaignResult]) -> list[str]:
-    """Return sentences about personas whose click rate changed in the newest campaign, or drifts slowly (CUSUM)."""
+    """Return sentences about personas whose click rate changed in the newest campaign, or drifts slowly (CUSUM).
+
+    Returns:
+        Empty before the second campaign.
+    """
     measured_so_far = [_clicks(result.rows) for result in reversed(newest_first)]
     if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
         return []
@@ -75,6 +83,9 @@ def lifted(session: Session) -> list[str]:
     """Return sentences about personas whose incremental orders changed since earlier experiments.
 
     Only a holdout measures incremental orders.
+
+    Returns:
+        Empty before the second experiment with a holdout.
     """
     found = [
         (experiment.name, _effects(session, experiment.name)) for experiment in session.workspace.experiments.values()

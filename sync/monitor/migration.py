@@ -20,6 +20,14 @@ def migration(session: Session, before: datetime, after: datetime) -> Overlap:
 
     People who were known at one of both moments only, or had left by the second, are left out.
 
+    Args:
+        session: The open workspace.
+        before: The earlier moment, UTC.
+        after: The later moment, UTC.
+
+    Returns:
+        The migration matrix in people; None is unclassified.
+
     Raises:
         FixSettingsError: Nobody was assigned at one of the moments, or the order is wrong.
     """
@@ -49,6 +57,9 @@ def meeting(session: Session, first: str, second: str) -> Overlap:
         session: The workspace.
         first: A proposal's name, or "assigned" for the segments in force.
         second: Likewise.
+
+    Returns:
+        People by segment of *first* (rows) and of *second* (columns).
 
     Raises:
         FixSettingsError: There is no such proposal, or both have nobody in common.

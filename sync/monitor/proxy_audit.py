@@ -65,6 +65,10 @@ def audit(session: Session, file: Path, *, flag: str | None = None, sheet: str |
         flag: Its column; the only one beside ``email`` by default.
         sheet: Of an XLSX.
 
+    Returns:
+        People by group, how well the segment alone and all traits separate the groups (AUC), and each group's share by
+        segment.
+
     Raises:
         FixSettingsError: The file lacks a column, names too few people that are known here, or groups can't be told.
     """

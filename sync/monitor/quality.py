@@ -70,7 +70,11 @@ class Judged:
 
 
 def judge_quality(session: Session) -> Judged:
-    """Check data quality and drift against the reference; writes nothing."""
+    """Check data quality and drift against the reference; writes nothing.
+
+    Returns:
+        Figures by trait, faults, stale streams, drift, and stability of the segments.
+    """
     now, definitions = session.now(), definitions_of(session.workspace)
     traits = list(session.workspace.catalogue.traits.values())
     row = _row(trait_figures(measured(session, now), traits, now))
@@ -93,7 +97,11 @@ def _row(table: Any) -> dict[str, Any]:
 
 
 def faults(session: Session) -> list[DataFault]:
-    """Return impossible dates, amounts and properties, and duplicates."""
+    """Return impossible dates, amounts and properties, and duplicates.
+
+    Returns:
+        One per table and kind of fault, each with an example and the fix.
+    """
     warehouse = session.warehouse
     found: list[DataFault] = []
     for name in (CONTACTS.name, ORDERS.name, DELIVERIES.name, ENGAGEMENTS.name, SURVEY_ANSWERS.name):
@@ -109,7 +117,11 @@ def faults(session: Session) -> list[DataFault]:
 
 
 def stale_streams(session: Session) -> list[str]:
-    """Return a sentence for each stream that was not read for too long."""
+    """Return a sentence for each stream that was not read for too long.
+
+    Returns:
+        Empty while every stream is younger than the guardrail's limit.
+    """
     oldest, told = session.now() - max_age(session), []
     for line in freshness(session.workspace.connections, session.control.cursors):
         if line.at is not None and line.at < oldest:

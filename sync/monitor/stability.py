@@ -35,14 +35,26 @@ class Held:
     found: Structure
 
     def sentences(self) -> list[str]:
-        """Return the change and its fix; none while the segments are stable."""
+        """Return the change and its fix; none while the segments are stable.
+
+        Returns:
+            One sentence with its fix, or none.
+        """
         fix = f"Run `personasync discover --name {self.proposal}` again, and check `personasync overlap`."
         told = self.found.sentences()
         return [f"Segments of {self.proposal!r}: {'; '.join(told)}. {fix}"] if told else []
 
 
 def item_traits(session: Session, made: ProposalPart) -> list[str] | None:
-    """Return the traits that hold what segments were found on; None where one is missing, or not a number."""
+    """Return the traits that hold what segments were found on; None where one is missing, or not a number.
+
+    Args:
+        session: The open workspace.
+        made: The proposal, as its file describes it.
+
+    Returns:
+        Trait names, in the order of the proposal's items.
+    """
     catalogue = session.workspace.catalogue
     if made.source == "model":
         names = list(made.base)
@@ -57,6 +69,9 @@ def held(session: Session) -> list[Held]:
     """Check every accepted k-means proposal on today's people; those with too few are skipped.
 
     Of a survey the people who answered since are looked at where they are enough: who made the segments confirms them.
+
+    Returns:
+        One per proposal that could be checked.
 
     Raises:
         FixSettingsError: A proposal's file is damaged.

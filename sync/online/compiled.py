@@ -41,6 +41,9 @@ class PreparedTraits:
             rows: Rows by table (`ROWS`); tables that are missing are empty. ``base``: one row of `base_rates` of
                 everybody; without it the shrunk rates are null.
             as_of: Nothing after it counts.
+
+        Returns:
+            One row per person: ``person_id`` and one column per trait.
         """
         filled = {"base": pa.Table.from_pylist([{}], BASE), **{name: row for name, row in rows.items() if row}}
         return self._question.ask(filled, as_of)

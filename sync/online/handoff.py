@@ -39,6 +39,9 @@ def import_service_results(session: Session) -> int:
     """Make the assignments that the service made versions of the warehouse; return how many were new.
 
     Versions first, the note that they were taken last: after a kill they are looked at again, and not added twice.
+
+    Returns:
+        Number of new versions; 0 where the service decided nothing since.
     """
     count = 0
     while waiting := session.control.people.waiting():
@@ -55,7 +58,15 @@ def import_service_results(session: Session) -> int:
 
 
 def left_alone(session: Session, rows: pa.Table) -> pa.Table:
-    """Return *rows* (column ``person_id``) without the persons of whom the service knows more."""
+    """Return *rows* (column ``person_id``) without the people about whom the service knows more.
+
+    Args:
+        session: The open workspace.
+        rows: Assignments that a run made.
+
+    Returns:
+        Rows of *rows*, in their order.
+    """
     known_better = session.control.people.since(_read_at(session))
     if not known_better:
         return rows
@@ -66,6 +77,13 @@ def overtaken_persons(session: Session, since: datetime) -> set[str]:
     """Return the persons whom the service gave an assignment at *since* (UTC) or later, by the ids that they have now.
 
     A plan that stands on older assignments would put an older persona back.
+
+    Args:
+        session: The open workspace.
+        since: When the older assignments were made, UTC.
+
+    Returns:
+        Person ids; of merged people both the old and the new one.
     """
     newer = session.control.people.since(since)
     if not newer:
@@ -108,6 +126,9 @@ def publish_people(session: Session, people: Table, as_of: datetime) -> int:
         session: The open workspace; nothing happens where it has no [serve].
         people: The trait table of *as_of*.
         as_of: UTC.
+
+    Returns:
+        Number of people, those who were withdrawn not among them.
     """
     if session.workspace.serve is None:
         return 0
@@ -186,10 +207,18 @@ def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def plain_assignment(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment as JSON keeps it: its moments are text there."""
+    """Return an assignment as JSON keeps it: its moments are text there.
+
+    Returns:
+        Column -> text, number or None; moments in ISO 8601, UTC.
+    """
     return _plain(row)
 
 
 def as_assignment(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an assignment that was kept as JSON."""
+    """Return an assignment that was kept as JSON.
+
+    Returns:
+        Column -> value; moments are datetimes again.
+    """
     return {**plain, **{name: datetime.fromisoformat(plain[name]) for name in MOMENTS if plain[name]}}

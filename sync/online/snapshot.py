@@ -44,6 +44,9 @@ def with_base(
         base: As `kept_traits` made it.
         catalogue: All traits.
         as_of: UTC; days are counted up to it.
+
+    Returns:
+        Trait name -> value; a trait counted in days is a float, a date a date.
     """
     traits = dict(fresh)
     for name, value in base.items():

@@ -74,6 +74,17 @@ def demo(
 ) -> DemoResult:
     """Start both local platforms, make a workspace in *directory*, run everything twice, stop the platforms.
 
+    Args:
+        directory: Of the demo's workspace; made if it is missing.
+        people: How many the local platforms have.
+        seed: The same number gives the same people.
+        orders: Real orders to use (CSV, Parquet or CDNOW); None: simulated ones.
+        tell: Gets a line per step.
+        progress: Told what is being read or written.
+
+    Returns:
+        Figures of both runs, and paths of the report and the preview.
+
     Raises:
         FixSettingsError: *directory* holds something that the demo did not make.
     """

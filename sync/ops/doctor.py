@@ -25,7 +25,15 @@ CLOCKS_APART = timedelta(minutes=2)
 
 
 def examine(session: Session, *, only: str | None = None) -> list[tuple[str, Finding]]:
-    """Return findings by connection, and those about the workspace itself under "workspace"."""
+    """Return findings by connection, and those about the workspace itself under "workspace".
+
+    Args:
+        session: The open workspace.
+        only: One connection; None: all.
+
+    Returns:
+        Pairs of connection and finding, in the order in which they are printed.
+    """
     findings = [("workspace", finding) for finding in _workspace(session)]
     names = [name for name in session.workspace.connections if only in {None, name}]
     for name in names:

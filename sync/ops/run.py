@@ -63,6 +63,9 @@ def run_loop(
         set_up: Create fields and groups that are missing; otherwise they are an error, since people see them first.
         before_results: What happens between apply and results: the demo sends a campaign there.
 
+    Returns:
+        The result of each step, with its seconds and requests.
+
     Raises:
         FixSettingsError: A field or group is missing, and *set_up* is not set.
         GuardrailError: A guardrail refused the data or the plan; everything before it is done and kept.

@@ -207,7 +207,15 @@ TO_WRITE = ("story", "quote")
 
 
 def to_write(workspace: Workspace, slug: str) -> list[str]:
-    """Return what nobody has written of a persona yet."""
+    """Return what nobody has written of a persona yet.
+
+    Args:
+        workspace: With personas.toml as it is now.
+        slug: The persona.
+
+    Returns:
+        What is missing, such as "story" or "fields.teaser"; empty: the persona is complete.
+    """
     persona = workspace.personas[slug]
     titles = {segment.title for segment in workspace.segments if segment.name in persona.segments}
     missing = ["a name other than the segment's"] if persona.name in titles else []
@@ -224,7 +232,11 @@ def kept_profile(version: PersonaVersion) -> Profile | None:
 
 
 def stale_personas(session: Session) -> list[tuple[str, str]]:
-    """Return the personas whose profile should be updated, by slug, each with the reason."""
+    """Return the personas whose profile should be updated, by slug, each with the reason.
+
+    Returns:
+        Slug and reason; personas that personas.toml has no more are left out.
+    """
     limit = session.workspace.guardrails.max_facts_age_days
     found = []
     for slug, version in session.control.personas.in_force().items():

@@ -89,6 +89,10 @@ def proposed(session: Session, name: str) -> Grouping:
 
 
 def as_they_were_assigned(session: Session) -> Table:
-    """Return people by the persona that they were assigned, as `Grouping.by_persona` does by that of now."""
+    """Return people by the persona that they were assigned, as `Grouping.by_persona` does by that of now.
+
+    Returns:
+        One row per active person; ``slug`` is "unclassified" for those without a persona.
+    """
     told = assigned_people(session)
     return told.select("person_id", *SAID, slug=told.persona.fill_null(UNCLASSIFIED))

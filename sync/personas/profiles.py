@@ -42,6 +42,9 @@ def profiles(session: Session, groups: Table, as_of: datetime) -> dict[str, Prof
         session: The open workspace.
         groups: As `sync.personas.groups.Grouping.by_persona` returns them.
         as_of: The moment of the traits, UTC.
+
+    Returns:
+        Rounded figures; groups of too few people have their size only.
     """
     # no trait's name begins with _, so that none is taken for what an assignment says
     told = groups.rename({f"_{name}": name for name in ("slug", *SAID)})

@@ -42,6 +42,9 @@ def persona_view(session: Session, name: str, number: int | None = None) -> Pers
         name: A persona, or a segment that has one.
         number: Of a version.
 
+    Returns:
+        The profile, all versions, and a remark where the profile is older than the assignments.
+
     Raises:
         FixSettingsError: There is no such persona or version, or nobody is assigned.
     """
@@ -132,6 +135,9 @@ def compare_versions(
         old: A version's number, or a day: what was in force then. None: the version before *new*.
         new: Likewise. None: the newest facts, with what personas.toml says now.
         only: One persona, or the segment that it stands for.
+
+    Returns:
+        One comparison per persona, and a sentence for each that has nothing to compare.
 
     Raises:
         FixSettingsError: There is no such persona or version.

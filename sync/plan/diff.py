@@ -61,6 +61,15 @@ def may_write(*, wanted: str | None, shown: str | None, ours: str | None, overwr
     """Return whether a field that people write as well may be changed: where it is empty, or shows what we wrote.
 
     What a person set is overwritten where the workspace says so, and never cleared.
+
+    Args:
+        wanted: The value to be written; None: clear the field.
+        shown: What the platform shows; None: the field is empty.
+        ours: What we wrote there last; None: nothing.
+        overwrite: Whether the workspace lets us overwrite what people set.
+
+    Returns:
+        False: the field is skipped.
     """
     return shown is None or shown == ours or (overwrite and wanted is not None)
 

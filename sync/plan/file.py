@@ -68,6 +68,9 @@ def write_plan(
 def read_plan(path: Path) -> SavedPlan:
     """Return the plan at *path*.
 
+    Returns:
+        The plan's changes, basis and summary, whose digest was checked.
+
     Raises:
         FixSettingsError: There is no such file, it is no plan, or it was changed since it was written.
     """

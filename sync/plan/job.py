@@ -90,7 +90,11 @@ class Planned:
 
 
 def plan(session: Session) -> Planned:
-    """Decide what would change on the platforms now, and save it under ``.personasync/plans``."""
+    """Decide what would change on the platforms now, and save it under ``.personasync/plans``.
+
+    Returns:
+        The plan with its path, requests and seconds, broken guardrails, and what is skipped and why.
+    """
     with recorded(session, "plan") as run:
         pushed, told = focus(session)
         as_of = assigned_at(session)
@@ -137,6 +141,9 @@ def basis(session: Session, *, own: str = "") -> dict[str, str]:
     Args:
         session: The open workspace.
         own: A plan whose own applies do not count.
+
+    Returns:
+        What it stands on -> run id or digest; "" where there is no such run.
     """
     newest = {what: session.control.runs.latest(what) for what in ("pull", "assign")}
     wrote = session.control.runs.last_write(but=f"apply {own}")

@@ -34,6 +34,16 @@ def preview(
 ) -> Preview:
     """Render the template in *path* for a contact, for a persona, or for every persona.
 
+    Args:
+        session: The open workspace.
+        path: The template, HTML or text.
+        contact: E-mail address of the contact to render it for; None: no one contact.
+        persona: Slug of the persona to render it for; None: every persona.
+        only: Connection whose template language is meant; None: the merge tags in the file tell.
+
+    Returns:
+        Rendered mails, problems of the template, and concerns about what the mails show.
+
     Raises:
         FixSettingsError: The file is not text, too large, or for no connection; nobody has that address or persona.
     """

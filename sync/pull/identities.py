@@ -98,7 +98,15 @@ def is_replaced(warehouse: Warehouse, control: Control) -> bool:
 
 
 def unlinked(warehouse: Warehouse, control: Control) -> int:
-    """Return how many active contacts belong to no person: nobody gives them a persona."""
+    """Return how many active contacts belong to no person: nobody gives them a persona.
+
+    Args:
+        warehouse: Has the contacts.
+        control: Has the links.
+
+    Returns:
+        Number of contacts; 0 is right.
+    """
     contacts = warehouse.current(CONTACTS.name)
     active = contacts.filter(contacts.state == "active")
     keyed = active.select(contact_key=active.connection.concat(":", active.platform_id))

@@ -56,6 +56,9 @@ def pull(session: Session, *, only: str | None = None, full: bool = False, progr
         only: One connection, None for all.
         full: Forget the cursors, read everything again, and look at everybody again as to who is who.
         progress: Told what is being read.
+
+    Returns:
+        Rows read by stream, versions kept by table, people joined, and rows of files that were rejected.
     """
     pulled = Pulled()
     connectors = session.connectors(only)
@@ -82,7 +85,20 @@ def read_stream(
     full: bool,
     progress: Progress,
 ) -> None:
-    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
+    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from.
+
+    Args:
+        session: The open workspace.
+        connector: The open connector, which has the stream.
+        stream: Such as "contacts".
+        pulled: Gets the counts.
+        run: The run that reads.
+        full: Read from the start, whatever the cursor says.
+        progress: Told after each page.
+
+    Raises:
+        ContractError: The platform's last page carried no cursor.
+    """
     if stream == CONTACTS.name:
         full = _asks_anew(session, connector, run, full=full)
     began, cursor = session.now(), {} if full else session.control.cursors.get(connector.name, stream)
@@ -134,7 +150,15 @@ def _asks_anew(session: Session, connector: Connector, run: RecordedRun, *, full
 
 
 def properties_read(session: Session, name: str) -> set[str]:
-    """Return the properties that all contacts of a connection were read with, our own template fields left out."""
+    """Return the properties that all contacts of a connection were read with, our own template fields left out.
+
+    Args:
+        session: The open workspace.
+        name: Name of the connection.
+
+    Returns:
+        Property names; empty where contacts were never read to the end.
+    """
     return set(json.loads(session.control.cursors.get(name, PROPERTIES).get("names", "[]")))
 
 

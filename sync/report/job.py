@@ -37,7 +37,11 @@ class Written:
 
 
 def write_report(session: Session) -> Written:
-    """Write ``.personasync/reports/report-<time>.html`` and return what it says."""
+    """Write ``.personasync/reports/report-<time>.html`` and return what it says.
+
+    Returns:
+        The path of the HTML page, its summary in sentences, and campaign figures as values.
+    """
     with recorded(session, "report") as run:
         before = session.control.runs.latest("report", state="done")
         made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)

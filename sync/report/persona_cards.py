@@ -99,7 +99,15 @@ def _with_distinctive(card: Card, profile: Profile) -> Card:
 
 
 def picture(directory: Path, name: str) -> str:
-    """Return a picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large."""
+    """Return a picture as an address that holds it; "" where there is none, or it lies elsewhere or is too large.
+
+    Args:
+        directory: The workspace's folder; a picture outside of it is not read.
+        name: Path of the file, from *directory*; "" for none.
+
+    Returns:
+        A ``data:`` address, base64.
+    """
     path = (directory / name).resolve()
     kind = PICTURES.get(path.suffix.lower())
     if not name or kind is None or not path.is_relative_to(directory.resolve()) or not path.is_file():

@@ -111,7 +111,15 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 
 def lifts(result: CampaignResult, metric: Metric = CLICKED) -> list[str]:
-    """Compare a campaign's two variants: one sentence for everyone, one for each persona, with 95% intervals."""
+    """Compare a campaign's two variants: one sentence for everyone, one for each persona, with 95% intervals.
+
+    Args:
+        result: The campaign with its rows by persona and variant.
+        metric: What counts as a response.
+
+    Returns:
+        Empty where there are not exactly two variants.
+    """
     variants = sorted({row.variant for row in result.rows if row.variant})
     if len(variants) != 2:  # noqa: PLR2004 - a difference has two sides
         return []

@@ -47,7 +47,11 @@ class ResultRow:
     revenue: float
 
     def responses(self, metric: Metric) -> Responses:
-        """Return the sufficient statistics of one metric."""
+        """Return the sufficient statistics of one metric.
+
+        Returns:
+            Delivered mails, and how many of them had that outcome.
+        """
         return Responses(self.delivered, int(getattr(self, metric.column)))
 
 

@@ -17,7 +17,11 @@ CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
 
 
 def newest_campaigns(session: Session) -> list[CampaignResult]:
-    """Return the newest campaigns with their figures per persona and variant, newest first."""
+    """Return the newest campaigns with their figures per persona and variant, newest first.
+
+    Returns:
+        Sent ones only, at most `CAMPAIGNS_SHOWN`; sub-mails of A/B tests are in their parent.
+    """
     warehouse = session.warehouse
     counted = campaign_results(
         deliveries=warehouse.current(DELIVERIES.name),

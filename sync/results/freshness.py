@@ -47,6 +47,10 @@ def freshness(connections: Iterable[str], cursors: Readings) -> list[Freshness]:
     Args:
         connections: Names of the workspace's connections.
         cursors: Of its control store.
+
+    Returns:
+        By connection and stream, with the moment (UTC; None: never); streams other than contacts only where they were
+        read.
     """
     found = []
     for name in connections:

@@ -15,6 +15,9 @@ def results(session: Session, *, only: str | None = None, progress: Progress = n
         session: The open workspace.
         only: One connection, None for all.
         progress: Told what is being read.
+
+    Returns:
+        Rows read by stream, and versions kept by table.
     """
     pulled = Pulled()
     connectors = session.connectors(only)

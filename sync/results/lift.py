@@ -85,6 +85,9 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
         name: Name or id; None: the newest campaign that was sent in variants.
         control: The variant that others are compared with; None: the first by name.
 
+    Returns:
+        One comparison per metric and variant, corrected for multiplicity.
+
     Raises:
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
@@ -106,6 +109,13 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
 
 def lift_of_experiment(session: Session, name: str) -> Lift:
     """Compare the arms of an experiment with its control, by intention to treat.
+
+    Args:
+        session: The open workspace.
+        name: Of the experiment; "holdout" is the global one.
+
+    Returns:
+        One comparison per metric and arm, with the sample ratio check and notes on edited groups.
 
     Raises:
         FixSettingsError: There is no such experiment, or nobody is assigned to it.
@@ -220,7 +230,11 @@ def _strata(session: Session, people: Table, mails: Table, window: OutcomeWindow
 
 
 def engagements(session: Session) -> Table:
-    """Return what people did in mails, the opens of machines marked as the workspace says."""
+    """Return what people did in mails, the opens of machines marked as the workspace says.
+
+    Returns:
+        Versions in force; ``machine`` is true or false.
+    """
     warehouse = session.warehouse
     seconds = session.workspace.results.machine_open_seconds
     return with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds)

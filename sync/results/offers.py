@@ -40,6 +40,16 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
     """Compare each persona's offers over all campaigns and experiments, where people were randomized.
 
     An offer is what a variant or an arm is called. Arms that are shown nobody's own copy (holdout, placebo) are none.
+
+    Args:
+        session: The open workspace.
+        metric: What counts as a response: "clicked", "ordered" or "opened".
+
+    Returns:
+        Best offers by persona, offers that were never compared, and what was left out.
+
+    Raises:
+        FixSettingsError: Nothing was sent in variants yet.
     """
     told, notes = [*_campaigns(session, metric)], []
     for experiment in session.workspace.experiments.values():

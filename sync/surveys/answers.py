@@ -49,6 +49,14 @@ class Read:
 def answers_from_file(path: Path, columns: SurveyColumns, *, sheet: str | None = None) -> Read:
     """Return the answers of a file.
 
+    Args:
+        path: CSV, TSV or XLSX; one row per respondent.
+        columns: Which column is what.
+        sheet: Of an XLSX; None: the first one.
+
+    Returns:
+        Answers (respondents, items), NaN for missing, and what was left out.
+
     Raises:
         FixSettingsError: It can't be read, lacks a column, or a cell of a numeric item is not a number.
     """
@@ -101,6 +109,9 @@ def with_segments(read: Read, segments: Mapping[str, str], person_of: Mapping[st
         person_of: Person by contact key.
         proposal: Its name, for the message.
 
+    Returns:
+        The same answers in the same order.
+
     Raises:
         FixSettingsError: None of the respondents is known.
     """
@@ -130,6 +141,14 @@ def _usual(grid: Grid) -> str | None:
 
 def answers_in_warehouse(warehouse: Warehouse, survey: str, columns: SurveyColumns) -> Read:
     """Return the answers to one survey that were pulled.
+
+    Args:
+        warehouse: Has the answers.
+        survey: Name of the survey.
+        columns: Which items are meant.
+
+    Returns:
+        Answers (respondents, items), NaN for missing, by contact key; and what was left out.
 
     Raises:
         FixSettingsError: There are none.

@@ -29,6 +29,9 @@ def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, ti
         folder: Made if it is missing.
         action: Where the form sends answers; without, it saves them as a CSV file that can be scored.
         title: The form's heading.
+
+    Returns:
+        Form, questions, definitions for both platforms, and blocks for personasync.toml and segments.toml.
     """
     texts = {
         "form.html": html_form(file, action=action, title=title),
@@ -141,7 +144,16 @@ def traits_toml(file: ToolFile) -> str:
 
 
 def trait_block(file: ToolFile, question: SurveyQuestion, remark: str = "") -> str:
-    """Return the trait of one question as personasync.toml defines it; words that answers may be are told."""
+    """Return the trait of one question as personasync.toml defines it; words that answers may be are told.
+
+    Args:
+        file: The tool.
+        question: One of its questions.
+        remark: A comment behind the heading; "" for none.
+
+    Returns:
+        TOML text without a line end.
+    """
     categories = any(option_of(feature) for feature in file.model.features if trait_of(feature) == question.trait)
     words = {a.label: a.value for a in question.answers if number_of(a.label) is None}
     counts = ", ".join(f"{quoted(word)} = {stored_number(value)}" for word, value in words.items())

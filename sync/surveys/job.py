@@ -82,6 +82,15 @@ class Designed:
 def design(workspace: Workspace, read: Read, wish: Wish, *, now: datetime) -> Designed:
     """Build a typing tool and save it.
 
+    Args:
+        workspace: Gets the tool's file.
+        read: The answers.
+        wish: What the tool should be like.
+        now: UTC; stands in the tool's version.
+
+    Returns:
+        The tool with its hit rates, where it was saved, and findings about the answers.
+
     Raises:
         FixSettingsError: The answers can't carry a tool.
     """
@@ -195,6 +204,16 @@ def score_file(
 ) -> SurveyScores:
     """Score the answers of a file; its columns are items, or the tool's traits.
 
+    Args:
+        file: The tool.
+        path: CSV, TSV or XLSX; one row per respondent.
+        columns: Which column is what.
+        thresholds: When an answer is sure enough.
+        sheet: Of an XLSX; None: the first one.
+
+    Returns:
+        One score per respondent, in the order of the file.
+
     Raises:
         FixSettingsError: It can't be read, or holds none of the tool's questions.
     """
@@ -235,6 +254,14 @@ def _numbers(cells: Sequence[str], words: Mapping[str, float], where: str, rows:
 def score_workspace(session: Session, file: ToolFile, thresholds: Thresholds) -> SurveyScores:
     """Score everybody who answered anything, by the workspace's traits as of now.
 
+    Args:
+        session: The open workspace.
+        file: The tool.
+        thresholds: When an answer is sure enough.
+
+    Returns:
+        One score per person; people without any answer are left out.
+
     Raises:
         FixSettingsError: The workspace lacks the tool's traits.
     """
@@ -266,7 +293,12 @@ HEAD = ("respondent", "segment", "confidence", "runner_up", "likeliest", "answer
 
 
 def write_scores(scores: SurveyScores, path: Path) -> None:
-    """Write a row a respondent as CSV; cells that a spreadsheet would run as a formula are quoted."""
+    """Write a row a respondent as CSV; cells that a spreadsheet would run as a formula are quoted.
+
+    Args:
+        scores: The scores.
+        path: Of the CSV file (UTF-8); overwritten.
+    """
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(HEAD)
@@ -285,6 +317,17 @@ def import_table(
     workspace: Workspace, path: Path, *, tool: str, survey: str, sheet: str | None, now: datetime
 ) -> tuple[ToolFile, bool]:
     """Import an agency's coefficient table as a typing tool, and save it; also return whether it was transposed.
+
+    Args:
+        workspace: Gets the tool's file.
+        path: CSV, TSV or XLSX with items and segments.
+        tool: Name of the tool.
+        survey: Name of the survey that its questions are asked in.
+        sheet: Of an XLSX; None: the first one.
+        now: UTC; stands in the tool's version.
+
+    Returns:
+        The tool; True where segments stood in rows.
 
     Raises:
         FixSettingsError: It can't be read, or has another shape.

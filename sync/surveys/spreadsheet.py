@@ -38,7 +38,11 @@ class Grid:
     numbers: tuple[int, ...]
 
     def column(self, header: str) -> list[str]:
-        """Return the cells below *header*."""
+        """Return the cells below *header*.
+
+        Returns:
+            One text per row; "" where the cell is empty.
+        """
         place = self.headers.index(header)
         return [row[place] for row in self.rows]
 
@@ -49,6 +53,9 @@ class Grid:
 
     def needed(self, wanted: str) -> str:
         """Return the header that *wanted* means.
+
+        Returns:
+            The header as the file spells it.
 
         Raises:
             FixSettingsError: The file has none.
@@ -67,6 +74,9 @@ def read_grid(path: Path, *, sheet: str | None = None) -> Grid:
     Args:
         path: CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252) or XLSX.
         sheet: Of an XLSX; the first one by default.
+
+    Returns:
+        Text of all cells, trimmed, with headers and row numbers.
 
     Raises:
         FixSettingsError: It is missing, of another kind, broken, too large, or has no usable header row.

@@ -43,7 +43,11 @@ class Valued:
 
 
 def terms(session: Session) -> Terms:
-    """Return what the workspace says about money."""
+    """Return what the workspace says about money.
+
+    Returns:
+        Margin (0 to 1), horizon (days) and discount (per year).
+    """
     part = session.workspace.value
     return Terms(part.margin, part.horizon_days, part.discount)
 
@@ -55,6 +59,9 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
         session: The open workspace.
         as_of: UTC; nothing after it counts.
         links: Who is who, where it was loaded already.
+
+    Returns:
+        The model (None: too few buyers), the purchase history, and how many values were written.
 
     Raises:
         FixSettingsError: A model's file is damaged.
@@ -125,7 +132,15 @@ def _write(session: Session, rows: pa.Table, as_of: datetime) -> int:
 
 
 def best_model(history: History, as_of: datetime) -> ValueModel | TooLittle:
-    """Fit a model that is not kept; the same history gives the same model."""
+    """Fit a model that is not kept; the same history gives the same model.
+
+    Args:
+        history: Everybody who bought until *as_of*.
+        as_of: UTC.
+
+    Returns:
+        `TooLittle` where there are too few buyers.
+    """
     return fit_value_model(history, as_of, np.random.default_rng(0))
 
 

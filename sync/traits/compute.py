@@ -180,7 +180,15 @@ def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
 
 
 def measured(session: Session, as_of: datetime) -> Table:
-    """Return every person's traits as of a moment (UTC)."""
+    """Return every person's traits as of a moment (UTC).
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; nothing after it counts.
+
+    Returns:
+        One row per person with an active contact: ``person_id`` and one column per trait.
+    """
     return _measuring(session).traits(as_of)
 
 
@@ -192,6 +200,9 @@ def refreshed(session: Session, as_of: datetime, *, full: bool = False) -> Itera
         session: The open workspace.
         as_of: UTC; nothing after it counts.
         full: Measure everybody, whatever is kept.
+
+    Yields:
+        The trait table, one row per person, and how many were recalculated and why.
     """
     measuring = _measuring(session)
     if measuring.keeps:

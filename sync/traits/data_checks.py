@@ -23,7 +23,15 @@ RECORD = "record"
 
 
 def deciding(session: Session, definitions: Definitions) -> list[Trait]:
-    """Return the traits that have a part in the decision, in the order of the catalogue."""
+    """Return the traits that have a part in the decision, in the order of the catalogue.
+
+    Args:
+        session: The open workspace.
+        definitions: Rules, tools and model in force.
+
+    Returns:
+        Traits that rules, typing tools or the model read.
+    """
     names = {name for step in definitions.steps.steps for name in step.rule.names}
     scorers = [*definitions.tools, *([definitions.model] if definitions.model else [])]
     names |= {name for scorer in scorers for name in scorer.model.traits}
@@ -38,12 +46,21 @@ def is_present(session: Session, as_of: datetime) -> bool:
 
 
 def max_age(session: Session) -> timedelta:
-    """Return the age above which data may not decide."""
+    """Return the age above which data may not decide.
+
+    Returns:
+        `[guardrails] max_data_age_hours`.
+    """
     return timedelta(hours=session.workspace.guardrails.max_data_age_hours)
 
 
 def refuse_stale(session: Session, as_of: datetime, override: frozenset[str]) -> None:
     """Stop where a connection has not been read for too long; one that never was is what `plan` stops at.
+
+    Args:
+        session: The open workspace.
+        as_of: UTC; data are stale only for decisions about now.
+        override: Names of guardrails that are set aside.
 
     Raises:
         GuardrailError: It has not, and nobody sets the guardrail aside.
@@ -53,7 +70,11 @@ def refuse_stale(session: Session, as_of: datetime, override: frozenset[str]) ->
 
 
 def too_old_connections(session: Session) -> list[Breach]:
-    """Return the connections that were read too long ago for people to be classified now."""
+    """Return the connections that were read too long ago for people to be classified now.
+
+    Returns:
+        One breach per connection; those that were never read are left out.
+    """
     read = {name: session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections}
     known = {name: moment for name, moment in read.items() if moment is not None}
     return stale_connections(max_age(session), known, session.now())
@@ -63,6 +84,13 @@ def refuse_unfit(
     session: Session, people: Table, definitions: Definitions, as_of: datetime, override: frozenset[str]
 ) -> bool:
     """Stop where traits that decide are mostly impossible, or have mostly gone since the reference.
+
+    Args:
+        session: The open workspace.
+        people: The trait table of *as_of*.
+        definitions: Rules, tools and model in force.
+        as_of: UTC; only decisions about now are checked.
+        override: Names of guardrails that are set aside.
 
     Returns:
         Whether they are, and somebody sets the guardrail aside: from now on that is what they are compared with.
@@ -117,6 +145,13 @@ def reference_of(session: Session, version: str) -> Run | None:
     """Return the run with which people are compared under the definitions of *version*, None where there is none.
 
     It is the first one that kept a record, or the newest in which somebody set `trait_quality` aside.
+
+    Args:
+        session: The open workspace.
+        version: Digest of the definitions.
+
+    Returns:
+        A finished run of `assign`.
     """
     newest = session.control.runs.latest("assign", state="done")
     record = newest.counts.get(RECORD) if newest else None
@@ -124,7 +159,11 @@ def reference_of(session: Session, version: str) -> Run | None:
 
 
 def kept(run: Run | None) -> dict[str, Distribution]:
-    """Return the distributions that *run* kept, by trait."""
+    """Return the distributions that *run* kept, by trait.
+
+    Returns:
+        Empty where it kept none, or *run* is None.
+    """
     told = run.counts.get(RECORD, {}).get("traits", {}) if run else {}
     return {name: Distribution(one["counts"], tuple(one.get("edges", ()))) for name, one in told.items()}
 
@@ -149,6 +188,9 @@ def record(
         as_of: UTC.
         run_id: Of this run.
         accepted: Whether it begins a new reference: see `refuse_unfit`.
+
+    Returns:
+        Plain JSON: people by bin of each deciding trait, people by segment, confidence.
     """
     if not is_present(session, as_of) or not decided.num_rows:
         return {}

@@ -58,6 +58,9 @@ class SegmentValues:
 def rank_segments(session: Session) -> SegmentValues:
     """Rank the segments that people are assigned to now.
 
+    Returns:
+        Segments by value per contact, with 95% intervals of value and rank, advice, and the backtest of the forecast.
+
     Raises:
         FixSettingsError: Nobody was assigned yet.
     """
@@ -182,6 +185,9 @@ def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
     """Return the orders of the arm that is best supported for everybody together; None where nothing tells of orders.
 
     Each persona's own best arm would be the luckiest one.
+
+    Returns:
+        The comparison whose interval has the highest lower end.
     """
     about = [comparison for comparison in comparisons if comparison.question.metric == ORDERED]
     return max(about, key=lambda one: one.everyone.interval.low, default=None)
@@ -234,7 +240,11 @@ def _tried(session: Session, links: Table, after: History) -> dict[str, Capture]
 
 
 def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
-    """State the backtest: the forecast vs rankings that need no model."""
+    """State the backtest: the forecast vs rankings that need no model.
+
+    Returns:
+        Lines for a terminal; empty where there was no backtest.
+    """
     if not tried:
         return []
     lines = [
@@ -253,6 +263,9 @@ def tried_sentences(tried: Mapping[str, Capture]) -> list[str]:
 
 def focus(session: Session) -> tuple[list[str] | None, str]:
     """Return the segments in focus (None: all), and a sentence on them.
+
+    Returns:
+        Names of segments, those within a chosen one among them; "" as the sentence where all are pushed.
 
     Raises:
         FixSettingsError: `focus` names a segment that there is not.
@@ -284,7 +297,11 @@ def focus(session: Session) -> tuple[list[str] | None, str]:
 
 
 def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
-    """Return the ranking as plain data."""
+    """Return the ranking as plain data.
+
+    Returns:
+        Plain JSON; money and ranks are None where there is no value model.
+    """
     rows = [
         {
             "segment": one.name,

@@ -23,7 +23,11 @@ class EmbeddedTables:
         self._staged: list[str] = []
 
     def table(self, name: str) -> Table:
-        """Return a table, kept or staged."""
+        """Return a table, kept or staged.
+
+        Returns:
+            An Ibis table.
+        """
         return self._engine.table(name)
 
     def has(self, name: str) -> bool:
@@ -31,7 +35,15 @@ class EmbeddedTables:
         return name in self._engine.list_tables()
 
     def stage(self, name: str, rows: Table | pa.Table) -> Table:
-        """Return *rows* as a table of this connection, which is there until the block of `staging` ends."""
+        """Return *rows* as a table of this connection, which is there until the block of `staging` ends.
+
+        Args:
+            name: Of the staged table.
+            rows: An expression of this engine, or Arrow rows.
+
+        Returns:
+            An Ibis table.
+        """
         self._staged.append(name)
         if isinstance(rows, pa.Table):
             return self._engine.create_table(name, rows, temp=True, overwrite=True)
@@ -63,7 +75,12 @@ class EmbeddedTables:
         run("COMMIT")
 
     def keep(self, name: str, rows: Table | pa.Table) -> None:
-        """Keep *rows* as the table *name*, in place of what it held."""
+        """Keep *rows* as the table *name*, in place of what it held.
+
+        Args:
+            name: Of the kept table.
+            rows: An expression of this engine, or Arrow rows.
+        """
         self._engine.create_table(name, rows, overwrite=True)
 
     def swap(self, name: str, key: str, *, gone: str, come: str) -> None:
@@ -79,11 +96,23 @@ class EmbeddedTables:
         self._engine.insert(name, self._engine.table(come))
 
     def update(self, name: str, key: str, *, staged: str) -> None:
-        """Give columns of a kept table the values that the columns of *staged* have, by *key*."""
+        """Give columns of a kept table the values that the columns of *staged* have, by *key*.
+
+        Args:
+            name: Of the kept table.
+            key: Column that both tables have; unique in each.
+            staged: Name of the staged table.
+        """
         self._update(name, key, staged, 'told."{0}"')
 
     def subtract(self, name: str, key: str, *, staged: str) -> None:
-        """Take the values that the columns of *staged* have from the same columns of a kept table, by *key*."""
+        """Take the values that the columns of *staged* have from the same columns of a kept table, by *key*.
+
+        Args:
+            name: Of the kept table.
+            key: Column that both tables have; unique in each.
+            staged: Name of the staged table, whose columns are numbers.
+        """
         self._update(name, key, staged, f'{name}."{{0}}" - told."{{0}}"')
 
     def _update(self, name: str, key: str, staged: str, value: str) -> None:

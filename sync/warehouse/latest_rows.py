@@ -13,13 +13,29 @@ UNMEASURED = ("email", "additional_emails", "merged_ids", "updated_at", "url", "
 
 
 def overtaken(versions: Table, schema: TableSchema) -> Any:
-    """Tell of each of *versions* (all there are of a row) whether another one is in force."""
+    """Tell of each of *versions* (all there are of a row) whether another one is in force.
+
+    Args:
+        versions: With ``recorded_at`` (UTC) and ``sequence``.
+        schema: Says which columns are the key.
+
+    Returns:
+        A boolean Ibis column.
+    """
     order = [versions.recorded_at.desc(), versions.sequence.desc()]
     return ibis.row_number().over(group_by=[versions[key] for key in schema.key], order_by=order) > ibis.literal(0)
 
 
 def every_overtaken(versions: Table, schema: TableSchema) -> Table:
-    """Return the ``sequence`` of every version that another one overtook."""
+    """Return the ``sequence`` of every version that another one overtook.
+
+    Args:
+        versions: All versions of a table.
+        schema: Says which columns are the key.
+
+    Returns:
+        One column; rows with a single version have none.
+    """
     counted = versions.group_by(list(schema.key)).aggregate(n=versions.count())
     several = versions.semi_join(counted.filter(counted.n > 1), list(schema.key))
     told = several.select("sequence", overtaken=overtaken(several, schema))
@@ -30,13 +46,29 @@ def in_force(versions: Table, known: Table, schema: TableSchema) -> Table:
     """Return the versions of a table that are in force, given the ``sequence`` of those *known* not to be.
 
     Columns that no trait is measured from are left out, and ``sequence`` is not.
+
+    Args:
+        versions: All versions of a table.
+        known: Column ``sequence``, as `every_overtaken` returns it.
+        schema: Says which columns there are.
+
+    Returns:
+        One row per key.
     """
     measured = [name for name in schema.columns.names if name not in UNMEASURED]
     return versions.anti_join(known, "sequence").select(*measured, "sequence")
 
 
 def keyed(contacts: Table, schema: TableSchema) -> Table:
-    """Return rows of a table with the contact key of whom they are about; only contacts don't carry it."""
+    """Return rows of a table with the contact key of whom they are about; only contacts don't carry it.
+
+    Args:
+        contacts: Rows of any table.
+        schema: Of that table.
+
+    Returns:
+        The same rows, with ``contact_key``.
+    """
     if schema is not CONTACTS:
         return contacts
     return contacts.mutate(contact_key=contacts.connection.concat(":", contacts.platform_id))

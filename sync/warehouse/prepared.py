@@ -37,7 +37,15 @@ class PreparedQuestion:
         self._run(f"PREPARE question AS {compiled.replace(moment, 'CAST($1 AS TIMESTAMPTZ)')}")
 
     def ask(self, rows: Mapping[str, pa.Table], moment: datetime) -> pa.Table:
-        """Return what the expression gives for *rows* (by table; the missing are empty) at *moment* (UTC)."""
+        """Return what the expression gives for *rows* (by table; the missing are empty) at *moment* (UTC).
+
+        Args:
+            rows: Arrow rows by name of the table.
+            moment: In place of the moment that was asked for when the question was prepared.
+
+        Returns:
+            What the expression selects; nothing of *rows* stays.
+        """
         self._run("BEGIN")
         try:
             for name, row in rows.items():

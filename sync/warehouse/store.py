@@ -76,6 +76,11 @@ class Warehouse:
 
         Of several rows with one key the last one counts.
 
+        Args:
+            name: Of the table.
+            rows: In the table's schema.
+            recorded_at: UTC.
+
         Returns:
             How many rows were new or different.
 
@@ -113,7 +118,15 @@ class Warehouse:
         return _in_force(self._tables[schema.name].semi_join(keys, list(schema.key)), schema)
 
     def rows_of(self, name: str, keys: pa.Table) -> pa.Table:
-        """Return the versions in force of the rows that *keys* (the table's key columns) name."""
+        """Return the versions in force of the rows that *keys* (the table's key columns) name.
+
+        Args:
+            name: Of the table.
+            keys: One row per key; each once.
+
+        Returns:
+            In no order; keys without a row are left out.
+        """
         schema = TABLES[name]
         # a table that is dropped: what Ibis keeps in memory for itself stays there until nobody knows when
         wanted = self.engine.create_table(
@@ -147,7 +160,15 @@ class Warehouse:
         return found.select(schema.key), int(pc.max(found["sequence"]).as_py())
 
     def known_ids(self, connection: str, states: Collection[str]) -> pa.Array:
-        """Return the platform ids of a connection's contacts whose state is one of *states*."""
+        """Return the platform ids of a connection's contacts whose state is one of *states*.
+
+        Args:
+            connection: Name of the connection.
+            states: Such as "active", "archived".
+
+        Returns:
+            Text, in no order.
+        """
         contacts = self.current(CONTACTS.name)
         found = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
         return found.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
@@ -243,11 +264,23 @@ class Warehouse:
         return left + self.append(MEMBERSHIPS.name, rows, recorded_at=recorded_at)
 
     def current(self, name: str) -> Table:
-        """Return the version in force of each row; the columns of the table's schema only."""
+        """Return the version in force of each row; the columns of the table's schema only.
+
+        Returns:
+            An Ibis table, one row per key.
+        """
         return _in_force(self._tables[name], TABLES[name])
 
     def as_of(self, name: str, moment: datetime) -> Table:
-        """Return each row as it was known at *moment* (UTC); the columns of the table's schema only."""
+        """Return each row as it was known at *moment* (UTC); the columns of the table's schema only.
+
+        Args:
+            name: Of the table.
+            moment: UTC, included.
+
+        Returns:
+            An Ibis table, one row per key.
+        """
         versions = self._tables[name]
         known = versions.filter(versions.recorded_at <= ibis.literal(moment).cast("timestamp('UTC', 6)"))
         return _in_force(known, TABLES[name])
@@ -315,6 +348,9 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
     Args:
         engine: "duckdb" for the file ``warehouse.duckdb`` in *directory*, else an Ibis URL.
         directory: The workspace's state directory; created when missing.
+
+    Returns:
+        The open warehouse; `Warehouse.close` lets others have the file.
 
     Raises:
         FixSettingsError: The engine is unknown, or can't be reached.

@@ -30,6 +30,9 @@ def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
         contacts: Versions in force.
         default: The workspace's zone; one that nobody knows counts as it.
         until: UTC; the last span begins before.
+
+    Returns:
+        Columns ``spelt``, ``since`` and ``until`` (epoch seconds), ``ahead`` (seconds before UTC).
     """
     told = zone_spelt(contacts).select("time_zone").distinct().to_pyarrow()
     last = until.year + 1

@@ -169,6 +169,13 @@ def _end(server: uvicorn.Server, loop: asyncio.AbstractEventLoop) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens at *host* and *port*; 0 picks a free one.
 
+    Args:
+        host: Name or address of this machine.
+        port: 1 to 65535, or 0.
+
+    Returns:
+        An open TCP socket; the caller closes it.
+
     Raises:
         FixSettingsError: Somebody else listens there, or the address is not this machine's.
     """

@@ -66,7 +66,11 @@ class Service:
         return self._personas[1]
 
     def connector(self, name: str) -> Connector:
-        """Return the connector of a connection, opened on first use as the account's service."""
+        """Return the connector of a connection, opened on first use as the account's service.
+
+        Returns:
+            The same object each time.
+        """
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
             made: Connector = find_connector(self.workspace.connections[name].connector)(
@@ -108,6 +112,14 @@ class Service:
 @contextmanager
 def open_service(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Service]:
     """Open the workspace in *directory* for the service, and close all of it when the block ends.
+
+    Args:
+        directory: The workspace's folder.
+        now: Clock, UTC.
+        environment: Environment variables, for secrets.
+
+    Yields:
+        The service; it never opens the warehouse.
 
     Raises:
         FixSettingsError: There is no [serve], a secret can't be found, or HubSpot is connected twice.

@@ -52,6 +52,14 @@ def load_experiments(
 ) -> dict[str, Experiment]:
     """Return the experiments of the workspace in *directory*, by name.
 
+    Args:
+        directory: The workspace's folder.
+        segments: Their names are taken.
+        personas: Slugs that an experiment may name.
+
+    Returns:
+        In the order of the file; empty where there is no experiments.toml.
+
     Raises:
         FixSettingsError: Names the file, the line and what is wrong.
     """
@@ -134,6 +142,13 @@ def _quoted(text: str) -> str:
 def with_experiment(text: str, experiment: Experiment) -> str:
     """Return the file's *text* with one more experiment at its end.
 
+    Args:
+        text: The file as it is; "" for none.
+        experiment: The experiment to be added.
+
+    Returns:
+        TOML; what stood there stays as it was.
+
     Raises:
         FixSettingsError: There is one of that name.
     """
@@ -144,7 +159,16 @@ def with_experiment(text: str, experiment: Experiment) -> str:
 
 
 def with_end(text: str, name: str, at: datetime) -> str:
-    """Return the file's *text* with the end of experiment *name* set to *at*."""
+    """Return the file's *text* with the end of experiment *name* set to *at*.
+
+    Args:
+        text: The file as it is; it has the experiment.
+        name: Of the experiment.
+        at: UTC.
+
+    Returns:
+        TOML; comments and other experiments stay as they were.
+    """
     lines = text.splitlines()
     start = lines.index(f"[experiments.{name}]")
     stop = next((n for n in range(start + 1, len(lines)) if lines[n].startswith("[")), len(lines))

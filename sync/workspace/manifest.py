@@ -108,7 +108,11 @@ EXPLAINING = ("confidence", "reason", "since")
 
 @cache
 def load_manifest() -> Manifest:
-    """Return plugin.toml, read once: from the installed package, or from the top of a checkout."""
+    """Return plugin.toml, read once: from the installed package, or from the top of a checkout.
+
+    Returns:
+        Connectors with hosts, scopes, limits and fields, by name.
+    """
     packaged = resources.files("sync.workspace") / "plugin.toml"
     text = packaged.read_text("utf-8") if packaged.is_file() else _checkout().read_text("utf-8")
     return Manifest.model_validate(tomllib.loads(text))

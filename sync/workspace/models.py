@@ -17,6 +17,13 @@ def save_model(state_dir: Path, file: ModelFile) -> Path:
     """Write a model; one that passed its gate is in use from now on. Returns where it was written.
 
     Every model is kept under ``tried``, so that assignments that name it can be audited.
+
+    Args:
+        state_dir: The workspace's ``.personasync``.
+        file: The model, with the verdict of its gate.
+
+    Returns:
+        Path of the file in use, or of the one under ``tried`` where the model did not pass.
     """
     tried = state_dir / FOLDER / TRIED / f"{file.version}.json"
     tried.parent.mkdir(parents=True, exist_ok=True)
@@ -36,6 +43,13 @@ def _write(path: Path, text: str) -> None:
 
 def model_in_use(state_dir: Path, catalogue: Catalogue) -> ModelFile | None:
     """Return the model in use, None where there is none.
+
+    Args:
+        state_dir: The workspace's ``.personasync``.
+        catalogue: The traits as they are defined now.
+
+    Returns:
+        The model, whose digest, gate and traits were checked.
 
     Raises:
         FixSettingsError: The file is damaged, was refused by its gate, or reads traits that are not what they were.

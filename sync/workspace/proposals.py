@@ -85,7 +85,11 @@ class Form(FilePart):
     calibration_error: Number | None = None
 
     def coefficients(self) -> dict[str, Any]:
-        """Return what scores, as `segmenter.classifier.model_file.Coefficients` takes it."""
+        """Return what scores, as `segmenter.classifier.model_file.Coefficients` takes it.
+
+        Returns:
+            Keyword arguments.
+        """
         return self.model_dump(exclude={"segments", "answers", "calibration_error"})
 
 
@@ -97,12 +101,28 @@ class ProposalFile(FilePart):
 
 
 def path_of(directory: Path, name: str, ending: str = ".toml") -> Path:
-    """Return where a file of the proposal *name* lies."""
+    """Return where a file of the proposal *name* lies.
+
+    Args:
+        directory: The workspace's folder.
+        name: Of the proposal.
+        ending: With its dot.
+
+    Returns:
+        A path, whether the file exists or not.
+    """
     return directory / FOLDER / f"{name}{ending}"
 
 
 def load(directory: Path, name: str) -> ProposalFile:
     """Return the proposal *name* as it was edited.
+
+    Args:
+        directory: The workspace's folder.
+        name: Of the proposal.
+
+    Returns:
+        Segments with titles and what is to be kept, and how they were found.
 
     Raises:
         FixSettingsError: There is none, or it is wrong: with the line.
@@ -115,7 +135,11 @@ def load(directory: Path, name: str) -> ProposalFile:
 
 
 def accepted_proposals(directory: Path) -> list[ProposalFile]:
-    """Return the proposals whose segments were made the workspace's; one that can't be read any more is left out."""
+    """Return the proposals whose segments were made the workspace's; one that can't be read any more is left out.
+
+    Returns:
+        By name.
+    """
     found = []
     for path in sorted((directory / FOLDER).glob(f"*{ACCEPTED}")):
         with suppress(FixSettingsError):
@@ -125,6 +149,13 @@ def accepted_proposals(directory: Path) -> list[ProposalFile]:
 
 def labels(directory: Path, name: str) -> dict[str, int]:
     """Return the number of the segment of each person of the proposal *name*.
+
+    Args:
+        directory: The workspace's folder.
+        name: Of the proposal.
+
+    Returns:
+        Person or respondent -> number of the segment, from 1.
 
     Raises:
         FixSettingsError: The file is missing or was changed.
@@ -146,6 +177,13 @@ def found_before(file: ProposalFile) -> int:
 def accepted(directory: Path, name: str) -> dict[str, str]:
     """Return the segment of each person of the proposal *name* as it was accepted.
 
+    Args:
+        directory: The workspace's folder.
+        name: Of the proposal.
+
+    Returns:
+        Person or respondent -> segment name.
+
     Raises:
         FixSettingsError: It was not accepted yet, or the file was changed.
     """
@@ -160,6 +198,13 @@ def accepted(directory: Path, name: str) -> dict[str, str]:
 
 def form_of(directory: Path, name: str) -> Form | None:
     """Return the linear form of the proposal *name*, None where it has none.
+
+    Args:
+        directory: The workspace's folder.
+        name: Of the proposal.
+
+    Returns:
+        Coefficients over the proposal's items or traits.
 
     Raises:
         FixSettingsError: The file was damaged.
@@ -178,7 +223,17 @@ def form_of(directory: Path, name: str) -> Form | None:
 def save(
     directory: Path, file: ProposalFile, members: Iterable[tuple[str, int]], form: Mapping[str, Any] | None
 ) -> Path:
-    """Write a proposal with its labels and, where there is one, its linear form; an older one is replaced."""
+    """Write a proposal with its labels and, where there is one, its linear form; an older one is replaced.
+
+    Args:
+        directory: The workspace's folder.
+        file: The proposal.
+        members: Person or respondent, and number of the segment.
+        form: Of `Form`, as plain JSON; None: there is none.
+
+    Returns:
+        Path of the TOML file.
+    """
     path = path_of(directory, file.proposal.name)
     path.parent.mkdir(exist_ok=True)
     path.write_text(_as_toml(file), "utf-8")
@@ -191,7 +246,12 @@ def save(
 
 
 def write_labels(path: Path, members: Iterable[tuple[str, int | str]]) -> None:
-    """Write who is in which segment."""
+    """Write who is in which segment.
+
+    Args:
+        path: Of the CSV file; overwritten.
+        members: Person or respondent, and segment.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([HEADER, *members])

@@ -35,7 +35,15 @@ class Answers:
 
 
 def write_workspace(directory: Path, answers: Answers) -> list[Path]:
-    """Write the files of a new workspace that are not there yet, and return them. Never overwrites."""
+    """Write the files of a new workspace that are not there yet, and return them. Never overwrites.
+
+    Args:
+        directory: The workspace's folder; made if it is missing.
+        answers: What `init` asked.
+
+    Returns:
+        Paths; empty where all files were there.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     _write_schemas(directory / STATE / "schemas")
     written = []

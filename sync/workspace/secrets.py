@@ -51,6 +51,9 @@ def resolve_secret(
         directory: The workspace's folder.
         several: Whether it may be several secrets, with white space between.
 
+    Returns:
+        The secret, masked when printed.
+
     Raises:
         FixSettingsError: It is no reference.
         CredentialError: There is no such secret, or it holds a character that no token has.
@@ -102,6 +105,11 @@ def _described(character: str) -> str:
 
 def add_secret(reference: str, secret: Secret, *, directory: Path) -> bool:
     """Put a secret where *reference* points, on a line of its own behind what lies there.
+
+    Args:
+        reference: ``file:PATH`` or ``keyring:NAME``.
+        secret: The secret.
+        directory: The workspace's folder, from which a path counts.
 
     Returns:
         False where that is not for us to write: an environment variable, or no reference at all.

@@ -119,6 +119,14 @@ class Workspace:
     def connection(self, name: str, manifest: Manifest, environment: Mapping[str, str]) -> Connection:
         """Return what the connector of connection *name* is told, secrets resolved.
 
+        Args:
+            name: Of the connection.
+            manifest: plugin.toml.
+            environment: Environment variables, for secrets.
+
+        Returns:
+            Settings with paths from the workspace's folder, and the secret.
+
         Raises:
             FixSettingsError: There is no such connection, or its secret can't be found.
         """
@@ -147,7 +155,15 @@ class Workspace:
         )
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
-        """Return the platform's names of every field that we own through connection *name*."""
+        """Return the platform's names of every field that we own through connection *name*.
+
+        Args:
+            name: Of the connection.
+            manifest: plugin.toml.
+
+        Returns:
+            Fields of plugin.toml, template fields, and the platform's own persona field where we write it.
+        """
         declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
         shared = self.platform_persona(name, manifest)
         templates = (field.targets[name] for field in self.fields.values() if name in field.targets)
@@ -155,6 +171,10 @@ class Workspace:
 
     def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
         """Return the platform's own persona field, which people write as well, where connection *name* may write it.
+
+        Args:
+            name: Of the connection.
+            manifest: plugin.toml.
 
         Returns:
             Its name, and whether what people set may be overwritten; None where it is left alone.
@@ -171,6 +191,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     Args:
         directory: The workspace's folder.
         segments_path: Another file in place of its segments.toml.
+
+    Returns:
+        All definitions, checked against each other; secrets are references still.
 
     Raises:
         FixSettingsError: Names the file, the line and the key.

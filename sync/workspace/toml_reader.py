@@ -51,7 +51,12 @@ def read_text(path: Path) -> str:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write *text* to *path* as a whole: whoever reads it finds the old text or the new one, never a part."""
+    """Write *text* to *path* as a whole: whoever reads it finds the old text or the new one, never a part.
+
+    Args:
+        path: Of the file; its folder exists.
+        text: Written as UTF-8.
+    """
     replace_bytes(path, text.encode())
 
 
@@ -59,6 +64,13 @@ def append_text(path: Path, text: str) -> bytes:
     """Write *text* behind what *path* holds, which stays as it is to the byte, and return what it held.
 
     An empty line comes between; line ends are those of the file.
+
+    Args:
+        path: Of the file, which exists.
+        text: Written as UTF-8.
+
+    Returns:
+        The earlier content, for `replace_bytes` to put back.
     """
     before = path.read_bytes()
     ending = b"\r\n" if b"\r\n" in before else b"\n"
@@ -68,7 +80,12 @@ def append_text(path: Path, text: str) -> bytes:
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
-    """Write *content* to *path* as a whole."""
+    """Write *content* to *path* as a whole.
+
+    Args:
+        path: Of the file; its folder exists.
+        content: All of the new content.
+    """
     unfinished = path.with_name(f".{path.name}.part")
     unfinished.write_bytes(content)
     unfinished.replace(path)

@@ -28,7 +28,15 @@ class SavedTool:
 
 
 def save_tool(state_dir: Path, file: ToolFile) -> Path:
-    """Write a tool, whole or not at all; one of that name is replaced. Returns where it was written."""
+    """Write a tool, whole or not at all; one of that name is replaced. Returns where it was written.
+
+    Args:
+        state_dir: The workspace's ``.personasync``.
+        file: The tool.
+
+    Returns:
+        Path of its JSON file.
+    """
     path = state_dir / FOLDER / f"{file.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
@@ -39,6 +47,13 @@ def save_tool(state_dir: Path, file: ToolFile) -> Path:
 
 def load_tool(state_dir: Path, name: str) -> ToolFile:
     """Return the tool of that name.
+
+    Args:
+        state_dir: The workspace's ``.personasync``.
+        name: Of the tool.
+
+    Returns:
+        The tool, whose digest and numbers were checked.
 
     Raises:
         FixSettingsError: There is none, or its file is damaged.
@@ -55,6 +70,9 @@ def load_tool(state_dir: Path, name: str) -> ToolFile:
 
 def load_tools(workspace: Workspace) -> list[SavedTool]:
     """Return every saved tool in the order in which they are asked: that of [classify] tools, else the longest first.
+
+    Returns:
+        Also tools that can't be asked, with the reason.
 
     Raises:
         FixSettingsError: A file is damaged, or the settings name a tool that there is none of.
@@ -82,6 +100,13 @@ def _check_named(names: Sequence[str], files: Sequence[ToolFile], where: str) ->
 
 def scorers(workspace: Workspace, thresholds: Thresholds) -> tuple[Scorer, ...]:
     """Return the tools that the waterfall asks, in order: those whose traits and segments the workspace has.
+
+    Args:
+        workspace: The definitions.
+        thresholds: When an answer is sure enough; a tool without means for missing answers wants all of them.
+
+    Returns:
+        Empty where no tool can be asked.
 
     Raises:
         FixSettingsError: A file is damaged, or a tool asks for a sensitive trait without a purpose.
