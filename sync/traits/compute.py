@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING
 
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, VALUES
+from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth
 from segmenter.traits import engagement as mail
@@ -31,8 +30,12 @@ from sync.session import Session
 from sync.traits.aggregates import KeptAggregates, Mark
 from sync.traits.incremental import RefreshStep
 from sync.warehouse.latest_rows import every_overtaken, in_force
-from sync.warehouse.store import Warehouse
 from sync.warehouse.time_zones import offsets
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
 
 ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 SOURCES = (*ROWS, VALUES)

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
-from ibis import Table
 
 from segmenter.traits.local_time import zone_spelt
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no mail of a campaign is older
 STEP = timedelta(days=7)  # no zone changes its offset twice within a week
