@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -34,15 +34,25 @@ def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
         default: The workspace's zone; one that nobody knows counts as it.
         until: UTC; the last span begins before.
     """
-    told = zone_spelt(contacts).select("time_zone").distinct().to_pyarrow()
-    last = until.year + 1
-    rows = [
-        (text, *span)
-        for text in sorted({one or "" for one in told["time_zone"].to_pylist()} | {""})
-        for span in spans(iana(text) or default, last)
-    ]
+    told = zones(contacts).to_pyarrow()
+    rows = offset_rows(told["time_zone"].to_pylist(), default, until)
     columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OFFSETS, strict=True)]
     return pa.table(columns, schema=OFFSETS)
+
+
+def zones(contacts: Table) -> Table:
+    """Return every zone that a contact has, as it is spelt: column ``time_zone``."""
+    return zone_spelt(contacts).select("time_zone").distinct()
+
+
+def offset_rows(spelt: Iterable[str | None], default: str, until: datetime) -> list[tuple[str, int, int, int]]:
+    """Return the rows of `offsets` for zones that are spelt so; the other arguments are as there."""
+    last = until.year + 1
+    return [
+        (text, *span)
+        for text in sorted({one or "" for one in spelt} | {""})
+        for span in spans(iana(text) or default, last)
+    ]
 
 
 def iana(text: str) -> str | None:
