@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from connectors.records import ASSIGNMENTS
 from segmenter.assign.definitions import Definitions
 from segmenter.assign.hysteresis import followed, followed_one
 from segmenter.assign.sources import chance_of, with_answers
 from segmenter.assign.sources_one import answer_one
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 
 def decide_one(

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from connectors.records import ASSIGNMENTS
 from segmenter.assign.definitions import Definitions
 from segmenter.assign.sources_one import SourceAnswer
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 AT_ONCE = ("declared", "survey")
 ALIKE = 0.05

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import ibis
+from segmenter.late_ibis import ibis
 
 NAMES = {"survey": "the survey", "model": "the model"}
 NOBODY_ASKED = "no source had an answer"

@@ -9,10 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from segmenter.assign.definitions import LOWER, UPPER, Definitions, Scorer, Source
 from segmenter.assign.reason_text import (
@@ -29,8 +26,12 @@ from segmenter.assign.reason_text import (
 from segmenter.classifier.expression import feature_columns, scored
 from segmenter.classifier.label_groups import as_segments, meant
 from segmenter.classifier.reasons import with_reasons
+from segmenter.late_ibis import ibis
 from segmenter.rules.evaluate import as_ibis
 from segmenter.rules.segments import left_out, with_rules
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 ANSWER_COLUMNS = ("segment", "confidence", "runner_up", "reasons")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from segmenter.classifier.linear import LARGEST, LinearModel
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 
 def exact(number: float) -> Any:

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, NamedTuple
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.errors import DefinitionError
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 
 @dataclass(frozen=True, slots=True)

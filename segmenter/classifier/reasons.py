@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from segmenter.classifier.expression import exact
 from segmenter.classifier.linear import LinearModel, Score, person_features
+from segmenter.late_ibis import ibis
 from segmenter.rules.format_value import formatted, shown_one
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 MOST = 3  # more reasons are not read
 NOTHING = "no particular trait; the most common segment"

@@ -11,12 +11,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from segmenter.errors import DefinitionError
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 HOLDOUT = "holdout"
 DIGITS = 8

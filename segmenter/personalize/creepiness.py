@@ -10,15 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import ibis
-from ibis import Table
-
+from segmenter.late_ibis import ibis
 from segmenter.personalize.fields import TemplateField
 from segmenter.privacy.sensitive import NO_PURPOSE, Purpose, find_sensitive, why_sensitive, words
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.next_best_offer import NEXT
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 Reason = Literal["sensitive", "recent", "once", "old", "audience", "tokens"]
 OF_VALUES: tuple[Reason, ...] = ("sensitive", "recent", "once", "old")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, Literal
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.limits import TEXT_BYTES
+from segmenter.late_ibis import ibis
 from segmenter.personalize.escaping import ADDRESS, bytes_at_most, harmless
 from segmenter.personalize.personas import UNCLASSIFIED, Persona
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 Role = Literal["persona", "segment", "confidence", "reason", "since"]
 FieldKind = Literal["text", "url", "number", "date", "choice"]

@@ -10,13 +10,15 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-from ibis import Table
 from sqlglot import exp
 
+from segmenter.late_ibis import ibis
 from segmenter.rules.rules import Rule, literal_value, operands
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 OPERATORS: dict[type[exp.Expression], Callable[[Any, Any], Any]] = {
     exp.EQ: operator.eq,

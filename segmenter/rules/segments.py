@@ -8,17 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_, or_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-from ibis import Table
 from sqlglot import exp
 
 from segmenter.errors import DefinitionError
+from segmenter.late_ibis import ibis
 from segmenter.rules.evaluate import as_ibis, holds, value_of
 from segmenter.rules.format_value import formatted, shown_one
 from segmenter.rules.rules import Rule, describe, parse_rule, rule_text
 from segmenter.traits.builtin import Catalogue
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 
 @dataclass(frozen=True, slots=True)

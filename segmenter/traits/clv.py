@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING
 
+from segmenter.late_ibis import ibis
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.windows import Windows
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 
 def value_aggregates(inputs: Inputs, windows: Windows) -> Table:

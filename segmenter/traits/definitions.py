@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
-
-from ibis import Table
+from typing import TYPE_CHECKING, Any, Literal
 
 from segmenter.traits.trait_families import Family
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 TraitType = Literal["number", "text", "boolean", "date"]
 

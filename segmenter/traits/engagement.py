@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-from ibis import Table
-
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import MAIL_WINDOWS, VISIT_WINDOWS, YEAR
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.local_time import with_local_hour
 from segmenter.traits.windows import Windows, by_person
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 COUNTED = {
     "opens": ("open", MAIL_WINDOWS),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING
 
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import PROPERTIES
 from segmenter.traits.timestamps import SECOND, microseconds
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 DAY, HOUR = 86_400, 3_600  # seconds
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import ibis
-from ibis import Table
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 NEXT: Mapping[str, Literal["category", "product"]] = {"next_category": "category", "next_product": "product"}
 """What fields can ask for beside traits: it follows from everybody's purchases, not from one person's."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING
 
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import ORDER_WINDOWS
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.windows import DATED, MONEY, RANKED, Windows, by_person, dated, rank_text, whole
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 PIECES = 1000  # quantities are added up in thousandths
 MOST_PIECES = 10**RANKED - 1

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-from ibis import Table
-
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import PROPERTIES, Catalogue
 from segmenter.traits.definitions import Inputs, MappedTrait, SurveyTrait
 from segmenter.traits.windows import DATED, Windows, by_person, dated, typed
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
 """Of several consents of one person the first of these decides; "unknown" says nothing, so anything known beats it."""

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
 
-import ibis
-from ibis.expr import datatypes as dt
+from segmenter.late_ibis import ibis
 
 SECOND, HOUR, DAY = 1_000_000, 3_600_000_000, 86_400_000_000  # microseconds
 
 
-@ibis.udf.scalar.builtin(name="unix_micros", signature=((dt.Timestamp(timezone="UTC", scale=6),), dt.int64))
-def _unix_micros(at: Any) -> Any:
-    """Stand for a function that DuckDB has as EPOCH_US, Spark and BigQuery as UNIX_MICROS."""
+@cache
+def _unix_micros() -> Callable[[Any], Any]:
+    """Return a function that DuckDB has as EPOCH_US, Spark and BigQuery as UNIX_MICROS."""
+    moment, number = ibis.dtype("timestamp('UTC', 6)"), ibis.dtype("int64")
+
+    @ibis.udf.scalar.builtin(name="unix_micros", signature=((moment,), number))
+    def unix_micros(at: Any) -> Any:
+        """Stand for the engine's own."""
+
+    return cast("Callable[[Any], Any]", unix_micros)
 
 
 def microseconds(at: Any) -> Any:
@@ -24,7 +32,7 @@ def microseconds(at: Any) -> Any:
     Returns:
         An Ibis column of int64.
     """
-    return _unix_micros(at)
+    return _unix_micros()(at)
 
 
 def days_between(later: Any, earlier: Any) -> Any:

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
 import pyarrow as pa
-from ibis import Table
 
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
 from segmenter.traits.clv import value_aggregates
 from segmenter.traits.definitions import Inputs
@@ -26,6 +25,9 @@ from segmenter.traits.orders import line_aggregates, order_aggregates
 from segmenter.traits.people import answer_aggregates, contact_aggregates
 from segmenter.traits.timestamps import days_between
 from segmenter.traits.windows import MONEY, Windows, whole
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 RATES = ("open", "click")
 BASE = pa.schema([(f"{kind}_{what}", pa.float64()) for kind in RATES for what in ("base", "strength")])

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-from ibis import Table
-
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import MAIL_WINDOWS, ORDER_WINDOWS, VISIT_WINDOWS
 from segmenter.traits.engagement import deliveries_left, engagements_left
 from segmenter.traits.orders import orders_left
 from segmenter.traits.windows import Windows
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 WINDOWED: Mapping[str, tuple[int, ...]] = {
     "orders": ORDER_WINDOWS,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import ibis
-from ibis import Table
-
+from segmenter.late_ibis import ibis
 from segmenter.traits.timestamps import microseconds
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 MONEY = 10_000  # money is summed in ten-thousandths, as integers: in whatever order an engine adds, the sum is the same
 

@@ -8,17 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CONTACTS, email_key, normalise_email
+from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.counterfactuals import nearest_rule, smallest_flip
 from segmenter.assign.decide import decide_one
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.linear import score_one
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
 from sync.assign.explain_text import about, changing, tried_lines
+from sync.assign.person_rows import PersonRows
 from sync.assign.sources import definitions_of
-from sync.online.handoff import import_service_results
-from sync.session import Session
-from sync.traits.compute import measured
+from sync.session import Session, Stores
+from sync.workspace.settings import Workspace
 
 NOT_READ = (
     "The webhook service assigned this. The segments tried and what would change it are "
@@ -49,8 +49,13 @@ class _Person:
     assignment: Mapping[str, Any] | None
 
 
-def explain(session: Session, email: str) -> Explanation:
-    """Explain the assignment of the person behind *email*, one that the webhook service made a moment ago included.
+def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanation:
+    """Explain the assignment of the person behind *email*.
+
+    Args:
+        stores: The open workspace.
+        rows: What its warehouse says of one person.
+        email: Any address of the person.
 
     Args:
         session: The open workspace.
@@ -62,73 +67,65 @@ def explain(session: Session, email: str) -> Explanation:
     Raises:
         FixSettingsError: Nobody has that address, or nobody was assigned yet.
     """
-    import_service_results(session)
-    person = _found(session, email)
+    person = _found(stores, rows, email)
     if person.assignment is None:
         raise FixSettingsError(f"{person.address} has not been assigned yet.", fix="Run `personasync assign`.")
-    newest = session.control.runs.latest("assign", state="done")
+    newest = stores.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    return _explained(session, person, person.assignment, as_of, _traits(session, person, as_of))
+    found = person.assignment, as_of, rows.traits(person.person_id, as_of)
+    return _explained(stores.workspace, person, rows.contacts(person.keys), *found)
 
 
-def classify(session: Session, email: str, *, as_of: datetime) -> Explanation:
+def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
     """Decide about the person behind *email* again, as of a moment (UTC), and explain it. Nothing is saved.
 
     Args:
-        session: The open workspace.
-        email: An address of the person, in any case.
+        stores: The open workspace.
+        rows: What its warehouse says of one person.
+        email: Any address of the person.
         as_of: UTC; nothing after it counts.
-
-    Returns:
-        The decision with its confidence, reasons and traits.
 
     Raises:
         FixSettingsError: Nobody has that address, or the person had no active contact at that moment.
     """
-    import_service_results(session)
-    person = _found(session, email)
-    traits = _traits(session, person, as_of)
+    person = _found(stores, rows, email)
+    traits = rows.traits(person.person_id, as_of)
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
-    decided = decide_one(traits, definitions_of(session.workspace), previous=person.assignment, as_of=as_of)
-    return _explained(session, person, decided, as_of, traits)
+    decided = decide_one(traits, definitions_of(stores.workspace), previous=person.assignment, as_of=as_of)
+    return _explained(stores.workspace, person, rows.contacts(person.keys), decided, as_of, traits)
 
 
-def _found(session: Session, email: str) -> _Person:
+def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
     address = normalise_email(email)
     key = email_key(address) if address else ""
-    person_id = session.control.links.of_keys([key]).get(key)
+    person_id = stores.control.links.of_keys([key]).get(key)
     if person_id is None:
         raise FixSettingsError(
             f"No contact has the email address {email!r}.",
             fix="Run `personasync pull`, or check the address for a typo.",
         )
-    assignments = session.warehouse.current(ASSIGNMENTS.name)
-    found = assignments.filter(assignments.person_id == person_id).to_pyarrow().to_pylist()
-    return _Person(
-        str(address), person_id, list(session.control.links.of_persons([person_id])), found[0] if found else None
-    )
-
-
-def _traits(session: Session, person: _Person, as_of: datetime) -> dict[str, Any]:
-    people = measured(session, as_of)
-    known: list[dict[str, Any]] = people.filter(people.person_id == person.person_id).to_pyarrow().to_pylist()
-    return known[0] if known else {}
+    keys = list(stores.control.links.of_persons([person_id]))
+    return _Person(str(address), person_id, keys, rows.assignment(person_id))
 
 
 def _explained(
-    session: Session, person: _Person, assignment: Mapping[str, Any], as_of: datetime, traits: Mapping[str, Any]
+    workspace: Workspace,
+    person: _Person,
+    contacts: Sequence[Mapping[str, Any]],
+    assignment: Mapping[str, Any],
+    as_of: datetime,
+    traits: Mapping[str, Any],
 ) -> Explanation:
-    definitions = definitions_of(session.workspace)
+    definitions = definitions_of(workspace)
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
         for step in (definitions.steps.steps if traits else ())
     ]
-    contacts = _contacts(session, person.keys)
     missing, flip = _changes(traits, definitions) if traits else (None, None)
     ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if assignment["segment"] else None)
-    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
+    names = {slug: persona.name for slug, persona in workspace.personas.items()}
     known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
         {
@@ -176,14 +173,6 @@ def _chances(traits: Mapping[str, Any], definitions: Definitions) -> dict[str, d
     return {
         scorer.version: dict(zip(scorer.model.labels, score.probabilities, strict=True)) for scorer, score in scored
     }
-
-
-def _contacts(session: Session, keys: Sequence[str]) -> list[dict[str, Any]]:
-    table = session.warehouse.current(CONTACTS.name)
-    key = table.connection.concat(":", table.platform_id)
-    rows = table.filter(key.isin(list(keys))).select("connection", "platform_id", "email", "state", "consent")
-    found: list[dict[str, Any]] = rows.order_by("connection", "platform_id").to_pyarrow().to_pylist()
-    return found
 
 
 def _told(step: Checked, held: bool, clauses: Sequence[Clause]) -> dict[str, Any]:  # noqa: FBT001 - a fact, no switch

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +9,9 @@ import typer
 
 from connectors.errors import FixSettingsError
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, person_rows_of, session_of
 from sync.cli.pipeline import AsOfOption, parse_moment
+from sync.clock import now
 
 TARGETS = ("rules", "survey", "declared", "discovered")
 
@@ -117,10 +117,6 @@ def classify_command(
     from sync.assign.explain import classify as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
-        explanation = job(session, email, as_of=_at(as_of, session.now()))
+    with person_rows_of(workspace) as (stores, rows):
+        explanation = job(stores, rows, email, as_of=parse_moment(as_of) or now())
     console.result(explanation.document, *explanation.sentences)
-
-
-def _at(text: str | None, now: datetime) -> datetime:
-    return parse_moment(text) or now

@@ -16,6 +16,7 @@ from sync.cli.console import Console, put
 from sync.clock import now
 
 if TYPE_CHECKING:
+    from sync.assign.person_rows import PersonRows
     from sync.session import Session, Stores
     from sync.workspace.settings import Workspace
 
@@ -63,6 +64,15 @@ def stores_of(workspace: Path) -> Iterator[Stores]:
     with open_stores(workspace, now=now) as stores:
         _remark(stores.workspace)
         yield stores
+
+
+@contextmanager
+def person_rows_of(workspace: Path) -> Iterator[tuple[Stores, PersonRows]]:
+    """Open what `explain` and `classify` look at: the control store, and what the warehouse says of one person."""
+    from sync.assign.person_rows import open_person_rows  # noqa: PLC0415
+
+    with stores_of(workspace) as stores, open_person_rows(stores, now=now, environment=os.environ) as rows:
+        yield stores, rows
 
 
 def _remark(workspace: Workspace) -> None:

@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli import render as words
 from sync.cli.console import table
 from sync.cli.names import completing, runs
-from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of, stores_of
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, person_rows_of, stores_of
 
 
 @app.command("status")
@@ -93,6 +93,6 @@ def explain_command(
     from sync.assign import explain as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
-        explanation = job.explain(session, email)
+    with person_rows_of(workspace) as (stores, rows):
+        explanation = job.explain(stores, rows, email)
     console.result(explanation.document, *explanation.sentences)

@@ -59,13 +59,10 @@ class Links:
         return pa.Table.from_batches(batches, schema=LINKS)
 
     def mapping(self) -> dict[str, str]:
-        """Return all links as contact_key -> person_id.
-
-        Returns:
-            One entry per contact.
-        """
-        table = self.load()
-        return dict(zip(table["contact_key"].to_pylist(), table["person_id"].to_pylist(), strict=True))
+        """Return all links as contact_key -> person_id."""
+        query = select(schema.link.c.contact_key, schema.link.c.person_id)
+        with self.engine.connect() as connection:
+            return {key: person for key, person in connection.execute(query)}  # noqa: C416 - a Row is no pair to mypy
 
     def of_keys(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the links of some contact keys.

@@ -16,13 +16,17 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from ibis import Table
 
 from connectors.records import TIME
 from sync.warehouse.embedded import EmbeddedTables
-from sync.warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
 
 AGGREGATES, LINKED, MARK = "person_facts", "person_links", "facts_mark"
 OVERTAKEN, AGAIN = "overtaken_versions", "answered_again"

@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-
-import ibis
-from ibis import Table
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, VALUES
+from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth
 from segmenter.traits import engagement as mail
@@ -31,8 +31,12 @@ from sync.session import Session
 from sync.traits.aggregates import KeptAggregates, Mark
 from sync.traits.incremental import RefreshStep
 from sync.warehouse.latest_rows import every_overtaken, in_force
-from sync.warehouse.store import Warehouse
 from sync.warehouse.time_zones import offsets
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
 
 ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 SOURCES = (*ROWS, VALUES)
@@ -83,19 +87,8 @@ class Measuring:
             before = kept.mark()
             if before is not None and before.as_of == as_of and self._look(as_of, before) == (before, before.rows):
                 return traits.traits_of(kept.aggregates, self.catalogue, as_of)
-        links = self.warehouse.memtable(self.links.load())
-        contacts = self.warehouse.current(CONTACTS.name)
-        inputs = Inputs(
-            contacts=contacts,
-            links=links,
-            orders=self.warehouse.current(ORDERS.name),
-            order_lines=self.warehouse.current(ORDER_LINES.name),
-            deliveries=self.warehouse.current(DELIVERIES.name),
-            engagements=self.warehouse.current(ENGAGEMENTS.name),
-            answers=self.warehouse.current(SURVEY_ANSWERS.name),
-            offsets=self.warehouse.memtable(offsets(contacts, self.time_zone, as_of)),
-            values=self.warehouse.history(VALUES.name),
-        )
+        zones = self.warehouse.memtable(offsets(self.warehouse.current(CONTACTS.name), self.time_zone, as_of))
+        inputs = everything(self.warehouse, links=self.warehouse.memtable(self.links.load()), zones=zones)
         return traits.traits(inputs, self.catalogue, as_of)
 
     def refresh(self, as_of: datetime, *, full: bool = False) -> RefreshResult:
@@ -155,14 +148,28 @@ class Measuring:
         )
         told = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
         [found] = told.to_pyarrow().to_pylist()
-        mark = Mark(as_of, found["sequence"] or 0, int(found["n"]), number, self._made_by())
+        mark = Mark(as_of, found["sequence"] or 0, int(found["n"]), number, made_by(self.catalogue, self.time_zone))
         return mark, int(found["old"])
 
-    def _made_by(self) -> str:
-        """Digest of the traits and of the code that measures them: kept facts are of one."""
-        code = (inspect.getsource(module) for module in CODE)
-        told = [self.catalogue.digest(), self.time_zone, ibis.__version__, *code]
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
+    """Return all that traits are measured from, as it is in force now.
+
+    Args:
+        warehouse: Where the rows are.
+        links: Who is who.
+        zones: As `sync.warehouse.time_zones.offsets` returns them.
+    """
+    rows = {schema.name: warehouse.current(schema.name) for schema in ROWS}
+    answers = rows.pop(SURVEY_ANSWERS.name)
+    return Inputs(links=links, answers=answers, offsets=zones, values=warehouse.history(VALUES.name), **rows)
+
+
+def made_by(catalogue: Catalogue, time_zone: str) -> str:
+    """Return a digest of the traits and of the code that measures them: kept facts are of one."""
+    code = (inspect.getsource(module) for module in CODE)
+    told = [catalogue.digest(), time_zone, version("ibis-framework"), *code]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
 def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:

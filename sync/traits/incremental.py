@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from connectors.records import (
     CONTACTS,
@@ -25,6 +22,7 @@ from connectors.records import (
     VALUES,
     TableSchema,
 )
+from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.clv import newest_values
 from segmenter.traits.definitions import Inputs
@@ -35,8 +33,12 @@ from segmenter.traits.windows import Windows
 from sync.control.identities import Links
 from sync.traits.aggregates import KeptAggregates, Mark, Staged
 from sync.warehouse.latest_rows import in_force, keyed, overtaken
-from sync.warehouse.store import Warehouse
 from sync.warehouse.time_zones import offsets
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
 
 ABOUT = (CONTACTS, ORDERS, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
 """Tables whose rows say whom they are about."""

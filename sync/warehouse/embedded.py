@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pyarrow as pa
-from ibis import Table
-from ibis.backends.duckdb import Backend as DuckDB
 
-from sync.warehouse.store import Warehouse
+if TYPE_CHECKING:
+    from ibis import Table
+    from ibis.backends.duckdb import Backend as DuckDB
+
+    from sync.warehouse.store import Warehouse
 
 LOG = "1GB"
 
@@ -19,7 +21,7 @@ class EmbeddedTables:
     """Tables of a warehouse on the embedded engine beside those of `connectors.records`."""
 
     def __init__(self, warehouse: Warehouse) -> None:
-        self._engine = cast(DuckDB, warehouse.engine)
+        self._engine = cast("DuckDB", warehouse.engine)
         self._staged: list[str] = []
 
     def table(self, name: str) -> Table:

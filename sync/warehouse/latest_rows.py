@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import ibis
-from ibis import Table
+from typing import TYPE_CHECKING, Any
 
 from connectors.records import CONTACTS, TableSchema
+from segmenter.late_ibis import ibis
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 UNMEASURED = ("email", "additional_emails", "merged_ids", "updated_at", "url", "machine", "variant", "price")
 

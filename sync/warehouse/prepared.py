@@ -12,9 +12,8 @@ import ibis
 import pyarrow as pa
 from ibis import Table
 
+from sync.warehouse.statements import ANY_MOMENT, with_moment
 from sync.warehouse.store import open_memory
-
-ANY_MOMENT = datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)  # stands for the moment until a question names one
 
 
 class PreparedQuestion:
@@ -30,11 +29,9 @@ class PreparedQuestion:
     ) -> None:
         self._engine, self._schemas = open_memory(), schemas
         tables = {n: self._engine.create_table(n, schema=ibis.Schema.from_pyarrow(s)) for n, s in schemas.items()}
-        compiled = str(self._engine.compile(question(tables, ANY_MOMENT)))
-        alone = str(self._engine.compile(ibis.literal(ANY_MOMENT).cast("timestamp('UTC', 6)").name("at")))
-        moment = alone.removeprefix("SELECT ").removesuffix(' AS "at"')
         self._run = self._engine.con.execute
-        self._run(f"PREPARE question AS {compiled.replace(moment, 'CAST($1 AS TIMESTAMPTZ)')}")
+        compiled = with_moment(self._engine.compile, question(tables, ANY_MOMENT), "$1")
+        self._run(f"PREPARE question AS {compiled}")
 
     def ask(self, rows: Mapping[str, pa.Table], moment: datetime) -> pa.Table:
         """Return what the expression gives for *rows* (by table; the missing are empty) at *moment* (UTC).

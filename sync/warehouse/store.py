@@ -19,9 +19,10 @@ from ibis import Table
 from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
-from connectors.errors import ContractError, FixSettingsError, TryLaterError
+from connectors.errors import ContractError, FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from sync.warehouse.embedded_file import FILE, not_opened
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -357,7 +358,7 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
         TryLaterError: Another process holds the file.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    return Warehouse(_open_file(directory / "warehouse.duckdb") if engine == "duckdb" else _open_url(engine))
+    return Warehouse(_open_file(directory / FILE) if engine == "duckdb" else _open_url(engine))
 
 
 def open_memory() -> DuckDB:
@@ -385,9 +386,5 @@ def _open_file(path: Path) -> SQLBackend:
     try:
         opened: SQLBackend = ibis.duckdb.connect(path, threads=THREADS)  # noqa: TID251 - this is the door
     except duckdb.IOException as error:
-        if "lock" not in str(error).lower():
-            fix = "Restore it from a backup, or move it away and run `personasync pull` again."
-            raise FixSettingsError(f"{path.name} can't be opened: {error}.", fix=fix) from error
-        fix = "Wait until it finishes, then try again."
-        raise TryLaterError("Another personasync command is using this workspace's warehouse.", fix=fix) from error
+        raise not_opened(path, error) from error
     return opened

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
-from ibis import Table
 
 from segmenter.traits.local_time import zone_spelt
+
+if TYPE_CHECKING:
+    from ibis import Table
 
 FIRST = datetime(1990, 1, 1, tzinfo=UTC)  # no mail of a campaign is older
 STEP = timedelta(days=7)  # no zone changes its offset twice within a week
@@ -34,15 +37,25 @@ def offsets(contacts: Table, default: str, until: datetime) -> pa.Table:
     Returns:
         Columns ``spelt``, ``since`` and ``until`` (epoch seconds), ``ahead`` (seconds before UTC).
     """
-    told = zone_spelt(contacts).select("time_zone").distinct().to_pyarrow()
-    last = until.year + 1
-    rows = [
-        (text, *span)
-        for text in sorted({one or "" for one in told["time_zone"].to_pylist()} | {""})
-        for span in spans(iana(text) or default, last)
-    ]
+    told = zones(contacts).to_pyarrow()
+    rows = offset_rows(told["time_zone"].to_pylist(), default, until)
     columns = [pa.array(column, kind.type) for column, kind in zip(zip(*rows, strict=True), OFFSETS, strict=True)]
     return pa.table(columns, schema=OFFSETS)
+
+
+def zones(contacts: Table) -> Table:
+    """Return every zone that a contact has, as it is spelt: column ``time_zone``."""
+    return zone_spelt(contacts).select("time_zone").distinct()
+
+
+def offset_rows(spelt: Iterable[str | None], default: str, until: datetime) -> list[tuple[str, int, int, int]]:
+    """Return the rows of `offsets` for zones that are spelt so; the other arguments are as there."""
+    last = until.year + 1
+    return [
+        (text, *span)
+        for text in sorted({one or "" for one in spelt} | {""})
+        for span in spans(iana(text) or default, last)
+    ]
 
 
 def iana(text: str) -> str | None:

@@ -1,0 +1,183 @@
+"""What the warehouse says of one person: assignment, contacts, traits. By kept statements, or by Ibis."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Protocol
+
+from connectors import records
+from connectors.records import ASSIGNMENTS, CONTACTS
+from segmenter.late_ibis import ibis
+from sync.session import Session, Stores, open_session
+from sync.traits import aggregates, compute, one_person
+from sync.traits.compute import made_by, measured
+from sync.traits.one_person import PersonTraits, mark_of, trait_statements
+from sync.warehouse import statements, time_zones
+from sync.warehouse.statements import (
+    ANY_PERSON,
+    StatementRunner,
+    compiled,
+    engine_versions,
+    keep_statements,
+    kept_statements,
+    open_to_read,
+)
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
+
+ASSIGNMENT, OF_CONTACTS, KEYS_GIVEN = "assignment", "contacts", "given_keys"
+CODE = (records, statements, time_zones, aggregates, compute, one_person)
+
+
+class PersonRows(Protocol):
+    """What the warehouse says of one person."""
+
+    def assignment(self, person_id: str) -> Mapping[str, Any] | None:
+        """Return the assignment in force; None where there is none yet."""
+
+    def contacts(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the contacts of some keys: connection, platform_id, email, state, consent."""
+
+    def traits(self, person_id: str, as_of: datetime) -> Mapping[str, Any]:
+        """Return the traits as of a moment (UTC); empty without an active contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRows:
+    """By Ibis, on any engine."""
+
+    session: Session
+
+    def assignment(self, person_id: str) -> Mapping[str, Any] | None:
+        """Return the assignment in force; None where there is none yet."""
+        found = _assignment(self.session.warehouse, person_id).to_pyarrow().to_pylist()
+        return dict(found[0]) if found else None
+
+    def contacts(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the contacts of some keys: connection, platform_id, email, state, consent."""
+        given = ibis.memtable([{"key": key} for key in keys], schema={"key": "string"})
+        found: list[dict[str, Any]] = _contacts(self.session.warehouse, given).to_pyarrow().to_pylist()
+        return found
+
+    def traits(self, person_id: str, as_of: datetime) -> Mapping[str, Any]:
+        """Return the traits as of a moment (UTC); empty without an active contact."""
+        people = measured(self.session, as_of)
+        known: list[dict[str, Any]] = people.filter(people.person_id == person_id).to_pyarrow().to_pylist()
+        return known[0] if known else {}
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRows:
+    """By statements that were compiled before, on the embedded engine."""
+
+    runner: StatementRunner
+    statements: Mapping[str, str]
+    person_traits: PersonTraits
+
+    def assignment(self, person_id: str) -> Mapping[str, Any] | None:
+        """Return the assignment in force; None where there is none yet."""
+        found = self.runner.rows(self.statements[ASSIGNMENT], person=person_id)
+        return found[0] if found else None
+
+    def contacts(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the contacts of some keys: connection, platform_id, email, state, consent."""
+        self.runner.give(KEYS_GIVEN, {"key": list(keys)}, {"key": one_person.TEXT})
+        return self.runner.rows(self.statements[OF_CONTACTS])
+
+    def traits(self, person_id: str, as_of: datetime) -> Mapping[str, Any]:
+        """Return the traits as of a moment (UTC); empty without an active contact."""
+        return self.person_traits.traits(person_id, as_of)
+
+
+def _assignment(warehouse: Warehouse, person_id: str) -> Table:
+    table = warehouse.current(ASSIGNMENTS.name)
+    return table.filter(table.person_id == person_id)
+
+
+def _contacts(warehouse: Warehouse, keys: Table) -> Table:
+    table = warehouse.current(CONTACTS.name)
+    keyed = table.mutate(key=table.connection.concat(":", table.platform_id))
+    rows = keyed.semi_join(keys, "key").select("connection", "platform_id", "email", "state", "consent")
+    return rows.order_by("connection", "platform_id")
+
+
+@contextmanager
+def open_person_rows(
+    stores: Stores, *, now: Callable[[], datetime], environment: Mapping[str, str]
+) -> Iterator[PersonRows]:
+    """Open the warehouse for questions about one person, after what the webhook service decided was taken in.
+
+    On the embedded engine the statements are compiled the first time, and again when traits, code or engine changed.
+
+    Args:
+        stores: The open workspace.
+        now: The clock.
+        environment: As for `open_session`.
+
+    Raises:
+        FixSettingsError: The warehouse can't be opened.
+        TryLaterError: Another process holds it.
+    """
+    workspace = stores.workspace
+    embedded = workspace.engine.reveal() == "duckdb"
+    if embedded and not stores.control.people.waiting(1):
+        with _by_statements(stores) as rows:
+            if rows is not None:
+                yield rows
+                return
+    with open_session(workspace.directory, now=now, environment=environment) as session:
+        from sync.online.handoff import import_service_results  # noqa: PLC0415 - only here is something written
+
+        import_service_results(session)
+        if not embedded:
+            yield SessionRows(session)
+            return
+        _keep(session)
+    with _by_statements(stores) as rows:
+        assert rows is not None  # noqa: S101 - they were just kept
+        yield rows
+
+
+@contextmanager
+def _by_statements(stores: Stores) -> Iterator[StatementRows | None]:
+    """Rows by the statements that are kept; None where they are of something else."""
+    workspace, links = stores.workspace, stores.control.links
+    with open_to_read(workspace.state_dir) as runner:
+        if runner is None:
+            yield None
+            return
+        mark = mark_of(runner)
+        kept = kept_statements(workspace.state_dir, _digest(stores, mark.made_by if mark else None))
+        known = PersonTraits(runner, kept, links, workspace.catalogue, workspace.time_zone)
+        yield StatementRows(runner, kept, known) if kept else None
+
+
+def _keep(session: Session) -> None:
+    mark = aggregates.KeptAggregates(session.warehouse).mark()
+    catalogue = session.workspace.catalogue
+    of_kept = mark is not None and mark.made_by == made_by(catalogue, session.workspace.time_zone)
+    given = ibis.table({"key": "string"}, name=KEYS_GIVEN)
+    made = {
+        ASSIGNMENT: compiled(session.warehouse, _assignment(session.warehouse, ANY_PERSON)),
+        OF_CONTACTS: compiled(session.warehouse, _contacts(session.warehouse, given)),
+        **trait_statements(session.warehouse, catalogue, of_kept=of_kept),
+    }
+    keep_statements(session.workspace.state_dir, _digest(session, mark.made_by if mark else None), made)
+
+
+def _digest(stores: Stores | Session, kept_by: str | None) -> str:
+    """Of all that the statements are made from: definitions, code, engine, and whether kept aggregates are of them."""
+    workspace = stores.workspace
+    made = made_by(workspace.catalogue, workspace.time_zone)
+    code = [inspect.getsource(module) for module in CODE]
+    told = [version("personasync"), *engine_versions(), made, str(kept_by == made), *code]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

@@ -1,0 +1,188 @@
+"""Compiled statements, kept between commands and run on DuckDB without Ibis. Embedded engine only.
+
+Importing Ibis and compiling the traits takes longer than all else that a command about one person does. A statement
+is what Ibis compiled, with its moment and its person as parameters. Values go into it as text, and rows come out of it
+by Arrow: DuckDB imports pandas, or needs pytz, for any other way.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from connectors.records import TABLES
+from sync.warehouse.embedded_file import FILE as WAREHOUSE
+from sync.warehouse.embedded_file import not_opened
+
+if TYPE_CHECKING:
+    from ibis import Table
+
+    from sync.warehouse.store import Warehouse
+
+FILE = "statements.json"
+ANY_MOMENT = datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
+"""Stands for the moment in an expression, until a question names one."""
+ANY_PERSON = "personasync:any-person"
+"""Stands for the person's id."""
+EPOCH = datetime.fromtimestamp(0, UTC)
+ENGINE = ("ibis-framework", "sqlglot", "duckdb")
+
+
+def engine_versions() -> list[str]:
+    """Return the versions of what compiles and of what runs: other ones may need other statements."""
+    return [f"{name} {version(name)}" for name in ENGINE]
+
+
+def compiled(warehouse: Warehouse, wanted: Table) -> str:
+    """Return the statement of an expression that is made with `ANY_MOMENT` and `ANY_PERSON`.
+
+    Args:
+        warehouse: On the embedded engine.
+        wanted: Over its tables, and tables without an engine (`ibis.table`) that are given when it is run.
+    """
+    engine = warehouse.engine
+    types = {name: engine.compiler.type_mapper.to_string(kind) for name, kind in wanted.schema().items()}
+    columns = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in types.items())
+    return f"SELECT {columns} FROM ({with_moment(engine.compile, wanted, '$moment')}) AS found"  # noqa: S608 - ours
+
+
+def with_moment(compiler: Callable[[Any], Any], wanted: Table, parameter: str) -> str:
+    """Return DuckDB's statement of an expression that is made with `ANY_MOMENT`, a parameter in its place.
+
+    Args:
+        compiler: An engine's method `compile`.
+        wanted: The expression.
+        parameter: As DuckDB writes it: ``$1``.
+    """
+    import ibis  # noqa: PLC0415 - who runs what is kept needs none
+
+    alone = str(compiler(ibis.literal(ANY_MOMENT).cast("timestamp('UTC', 6)").name("at")))
+    moment = alone.removeprefix("SELECT ").removesuffix(' AS "at"')
+    return str(compiler(wanted)).replace(moment, f"CAST({parameter} AS TIMESTAMPTZ)")
+
+
+def kept_statements(directory: Path, digest: str) -> dict[str, str]:
+    """Return the statements that are kept by name; none where those that are kept have another digest, or none are.
+
+    Args:
+        directory: The workspace's state directory.
+        digest: Of all that the statements are made from.
+    """
+    try:
+        kept = json.loads((directory / FILE).read_text("utf-8"))
+        return dict(kept["statements"]) if kept["digest"] == digest else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # they can be made again at any time
+
+
+def keep_statements(directory: Path, digest: str, statements: Mapping[str, str]) -> None:
+    """Keep statements in place of those that were kept; arguments are as in `kept_statements`."""
+    handle, written = tempfile.mkstemp(dir=directory, prefix=FILE)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump({"digest": digest, "statements": dict(statements)}, file)
+    Path(written).replace(directory / FILE)  # at once: another command may read it
+
+
+class StatementRunner:
+    """The embedded engine's file, opened to read."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        found = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        self._tables = {name for (name,) in found}
+
+    def has(self, *names: str) -> bool:
+        """Tell whether there are all of these tables."""
+        return self._tables.issuperset(names)
+
+    def give(self, name: str, columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> None:
+        """Make a table without an engine known to the statements that name it.
+
+        Args:
+            name: As in their expressions.
+            columns: Its values.
+            types: Of the columns, as DuckDB names them.
+        """
+        parts = [
+            f"""unnest(from_json({_text(json.dumps(values))}, '["{types[column]}"]')) AS "{column}\""""
+            for column, values in columns.items()
+        ]
+        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT {", ".join(parts)}')
+
+    def rows(self, statement: str, *, person: str = "", moment: datetime | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a statement.
+
+        Args:
+            statement: What to run.
+            person: The id in place of `ANY_PERSON`.
+            moment: UTC, in place of `ANY_MOMENT`.
+        """
+        text = statement
+        if moment is not None:
+            text = text.replace("$moment", _text(moment.astimezone(UTC).isoformat()))
+        text = text.replace(f"'{ANY_PERSON}'", _text(person))
+        found: pa.Table = self._connection.execute(text).to_arrow_table()
+        columns = [_values(column) for column in found.columns]
+        return [dict(zip(found.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def all_of(self, name: str) -> list[dict[str, Any]]:
+        """Return every row of a small table."""
+        return self.rows(f'FROM "{name}"')
+
+    def counted(self, names: Iterable[str], since: int) -> tuple[int, int, int]:
+        """Count the versions of some tables.
+
+        Returns:
+            The last sequence of all; how many versions there are; how many of them until the sequence *since*.
+        """
+        one = f"SELECT MAX(sequence), COUNT(*), COUNT(*) FILTER (WHERE sequence <= {since}) FROM"
+        each = " UNION ALL ".join(f"{one} {name}" for name in names)
+        found = self._connection.execute(each).fetchall()
+        return max(last or 0 for last, _, _ in found), sum(n for _, n, _ in found), sum(old for _, _, old in found)
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column; moments not by Arrow, which imports pandas for them."""
+    if not pa.types.is_timestamp(column.type):
+        return list(column.to_pylist())
+    micros = [one for chunk in column.chunks for one in chunk.view(pa.int64()).to_pylist()]
+    return [None if one is None else EPOCH + timedelta(microseconds=one) for one in micros]
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+@contextmanager
+def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
+    """Open the embedded engine's file in a state directory; None where it, or one of its tables, is not there yet.
+
+    Raises:
+        FixSettingsError: The file can't be read.
+        TryLaterError: Another process holds it.
+    """
+    import duckdb  # noqa: PLC0415 - only the embedded engine needs it
+
+    path = directory / WAREHOUSE
+    if not path.is_file():
+        yield None
+        return
+    try:
+        connection = duckdb.connect(path, read_only=True, config={"threads": 1})
+    except duckdb.IOException as error:
+        raise not_opened(path, error) from error
+    try:
+        connection.execute("SET TimeZone = 'UTC'")  # as Ibis does
+        runner = StatementRunner(connection)
+        yield runner if runner.has(*TABLES) else None
+    finally:
+        connection.close()
