@@ -6,8 +6,9 @@ from connectors.records import ASSIGNMENTS
 from sync.apply.job import apply
 from sync.assign.explain import explain
 from sync.assign.job import assign
+from sync.assign.person_rows import SessionRows
 from sync.cli import render as words
-from sync.online.handoff import look_again
+from sync.online.handoff import import_service_results, look_again
 from sync.plan.job import plan
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
@@ -80,9 +81,10 @@ def test_explain_knows_what_the_service_decided_before_anything_was_pulled(loope
         ada = served.newcomer("ada@new.test")
         served.turn(ada)
         served.idle()
-        explanation = explain(session, "ada@new.test")
+        import_service_results(session)
+        explanation = explain(session, SessionRows(session), "ada@new.test")
         pull(session)
-        later = explain(session, "ada@new.test")
+        later = explain(session, SessionRows(session), "ada@new.test")
 
     assert explanation.document["segment"] == later.document["segment"] == "bargain_hunters"
     assert "after the next `personasync pull`" in explanation.sentences[-1]
