@@ -235,7 +235,7 @@ def test_a_broken_result_file_leaves_outcomes_unknown(
     writer = open_mailchimp(limits={"batches_from": 1})
     sandbox.journal.faults[:] = [InjectedFault(kind="status", match="_files", status=200, body={"no": "archive"})]
     outcomes: list[Outcome] = []
-    with pytest.raises(PlatformDownError, match="broken"):
+    with pytest.raises(PlatformDownError, match="damaged"):
         outcomes.extend(outcome for batch in writer.push([field(people(writer)[0], "a")]) for outcome in batch)
 
     assert [outcome.state for outcome in outcomes] == ["unknown"]
@@ -257,7 +257,7 @@ def test_every_operation_of_a_job_counts_by_itself() -> None:
             files.addfile(info, io.BytesIO(content))
 
     assert dict(batches._answers(archive.getvalue())) == {"a": (200, {"x": 1}), "b": (404, {})}
-    with pytest.raises(PlatformDownError, match="broken"):
+    with pytest.raises(PlatformDownError, match="damaged"):
         dict(batches._answers(b"no archive"))
 
 
