@@ -9,16 +9,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from threading import Thread
 
+import pytest
+
 from connectors.connector import Connector, Webhook
 from connectors.hubspot import operations
 from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import Operation
+from connectors.mailchimp import tags
 from connectors.mailchimp.api import ENDPOINTS
 from connectors.mailchimp.connector import Mailchimp
 from connectors.records import Change, FieldDefinition, Outcome
 from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE, fill
+from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
+from tests.connectors.mailchimp.test_mailchimp_tags import crowd
 
 FIRST = {
     "crm": FieldDefinition("personasync_persona", "Persona", "enumeration", (("a", "A"),)),
@@ -101,7 +106,9 @@ def listener() -> Iterator[str]:
         thread.join()
 
 
-def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp]) -> None:
+def test_every_endpoint_of_mailchimp_is_walked(
+    sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp], monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(sandbox.world, 60)
     access = sandbox.access
     marketer.send_campaign(
@@ -118,6 +125,12 @@ def test_every_endpoint_of_mailchimp_is_walked(sandbox: Sandbox, open_mailchimp:
         mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
     assert [webhook.url for webhook in mailchimp.webhooks()] == [url]
     found = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
+    state = MailchimpState.of(sandbox.world)
+    for member in list(state.members(AUDIENCE).values())[:5]:  # they have more tags than an answer shows
+        crowd(state, member)
+    for singly in (len(state.members(AUDIENCE)), 0):  # each of them is asked for its tags; each tag for its members
+        monkeypatch.setattr(tags, "SINGLY", singly)
+        found |= walk(open_mailchimp())
 
     assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}
     assert version("mailchimp-marketing") == "3.0.80"

@@ -150,7 +150,7 @@ def test_an_unfinished_plan_is_stale_once_the_world_moved(ready: Session) -> Non
     apply(ready, planned.path, part=PlanSelection(limit=1))
     assign(ready, as_of=ready.now())
 
-    with pytest.raises(FixSettingsError, match="stale"):
+    with pytest.raises(FixSettingsError, match="out of date"):
         apply(ready, planned.path)
 
 

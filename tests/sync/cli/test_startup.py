@@ -16,6 +16,8 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from sync.cli.commands import ENTRIES, HELP_GROUPS
 from sync.cli.main import all_commands
+from sync.clock import now
+from sync.session import open_stores
 from tests.sync.conftest import Moment, connected
 
 HEAVY = {
@@ -145,6 +147,20 @@ def test_what_looks_at_runs_loads_no_engine_no_client_and_no_migrations(demo_fil
     _, heavy = loaded(command, "-w", str(demo_files))
 
     assert heavy & {"duckdb", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"} == set()
+
+
+@pytest.mark.parametrize("command", ["explain", "classify"])
+def test_what_asks_about_one_person_compiles_once_and_then_loads_no_compiler(demo_files: Path, command: str) -> None:
+    with open_stores(demo_files, now=now) as stores:
+        address = next(key for key in stores.control.links.mapping() if key.startswith("mailto:")).removeprefix(
+            "mailto:"
+        )
+    asked = [command, address, "-w", str(demo_files), "--json"]
+    _, first = loaded(*asked)
+    _, heavy = loaded(*asked)
+
+    assert "ibis" in first
+    assert heavy & {"ibis", "pandas", "alembic", "requests", "urllib3", "scipy", "sklearn", "jinja2"} == set()
 
 
 @pytest.fixture

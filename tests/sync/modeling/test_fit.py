@@ -117,13 +117,14 @@ def test_a_model_that_beats_chance_is_in_use_and_decides_whom_no_rule_matches(fi
     person = next(
         key for key, one in filled.control.links.mapping().items() if one == sure[0]["person_id"] and "@" in key
     )
-    explanation = explain(filled, SessionRows(filled), person.removeprefix("mailto:"))
+    asked = SessionRows(filled)
+    explanation = explain(filled, asked, person.removeprefix("mailto:"))
     assert "calibrated" in explanation.sentences[0]
     assert made.file.version in " ".join(explanation.sentences)
     assert "the model would assign" in " ".join(explanation.sentences)
     assert set(explanation.document["chances"][made.file.version]) == {"gift_buyers", "newcomers"}
     assert explanation.document["holds_until"] > filled.now()
-    again = classify(filled, SessionRows(filled), person.removeprefix("mailto:"), as_of=filled.now())
+    again = classify(filled, asked, person.removeprefix("mailto:"), as_of=filled.now())
     assert again.document["segment"] == explanation.document["segment"]
 
 

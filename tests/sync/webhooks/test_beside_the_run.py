@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from connectors.records import ASSIGNMENTS
 from sync.apply.job import apply
-from sync.assign.explain import explain
+from sync.assign.explain import Explanation, explain
 from sync.assign.job import assign
-from sync.assign.person_rows import SessionRows
+from sync.assign.person_rows import open_person_rows
 from sync.cli import render as words
-from sync.online.handoff import import_service_results, look_again
+from sync.clock import now
+from sync.online.handoff import look_again
 from sync.plan.job import plan
 from sync.pull.job import pull
+from sync.session import open_stores
 from tests.sync.conftest import Platforms
 from tests.sync.webhooks.conftest import serving, session_on
 
 PERSONA, NEW, BARGAIN = "personasync_persona", "nora_new", "bo_bargain"
+
+
+def explained(looped: Platforms, email: str) -> Explanation:
+    """Explain as the command does."""
+    with (
+        open_stores(looped.folder, now=now) as stores,
+        open_person_rows(stores, now=now, environment=looped.environment) as rows,
+    ):
+        return explain(stores, rows, email)
 
 
 def test_a_plan_leaves_out_whom_the_service_decided_for_after_it(looped: Platforms) -> None:
@@ -77,14 +88,14 @@ def test_assign_leaves_alone_whom_the_service_knows_better(looped: Platforms) ->
 
 
 def test_explain_knows_what_the_service_decided_before_anything_was_pulled(looped: Platforms) -> None:
-    with serving(looped) as served, session_on(looped) as session:
+    with serving(looped) as served:
         ada = served.newcomer("ada@new.test")
         served.turn(ada)
         served.idle()
-        import_service_results(session)
-        explanation = explain(session, SessionRows(session), "ada@new.test")
-        pull(session)
-        later = explain(session, SessionRows(session), "ada@new.test")
+        explanation = explained(looped, "ada@new.test")
+        with session_on(looped) as session:
+            pull(session)
+        later = explained(looped, "ada@new.test")
 
     assert explanation.document["segment"] == later.document["segment"] == "bargain_hunters"
     assert "after the next `personasync pull`" in explanation.sentences[-1]

@@ -1,0 +1,64 @@
+"""Statements that are kept: values that go into them come out unchanged; what can't be read counts as not kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from sync.warehouse.statements import (
+    ANY_PERSON,
+    FILE,
+    StatementRunner,
+    keep_statements,
+    kept_statements,
+    open_to_read,
+)
+
+
+def test_values_come_out_as_they_went_in() -> None:
+    runner = StatementRunner(duckdb.connect())
+    keys = ["crm:1", "mailto:o'brien@people.test", None, 'a"b\n\\', "$moment"]
+
+    runner.give("given", {"key": keys, "n": [1, 2, 3, None, 2**40]}, {"key": "VARCHAR", "n": "BIGINT"})
+
+    assert runner.rows('FROM "given"') == [
+        {"key": key, "n": n} for key, n in zip(keys, [1, 2, 3, None, 2**40], strict=True)
+    ]
+
+
+def test_a_statement_gets_its_moment_and_its_person() -> None:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    moment = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+    asked = f"SELECT CAST($moment AS TIMESTAMPTZ) AS at, '{ANY_PERSON}' AS person, CAST(NULL AS TIMESTAMPTZ) AS never"
+
+    found = StatementRunner(connection).rows(asked, person="it's", moment=moment)
+
+    assert found == [{"at": moment, "person": "it's", "never": None}]
+
+
+def test_only_statements_of_the_same_digest_are_kept(tmp_path: Path) -> None:
+    assert kept_statements(tmp_path, "a") == {}
+    keep_statements(tmp_path, "a", {"one": "SELECT 1"})
+
+    assert kept_statements(tmp_path, "a") == {"one": "SELECT 1"}
+    assert kept_statements(tmp_path, "b") == {}
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"digest": "a"}', '{"digest": "a", "statements": 1}'])
+def test_a_file_that_cannot_be_read_keeps_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text, "utf-8")
+
+    assert kept_statements(tmp_path, "a") == {}
+
+
+def test_a_warehouse_without_its_tables_is_not_read(tmp_path: Path) -> None:
+    with open_to_read(tmp_path) as missing:
+        assert missing is None
+    duckdb.connect(tmp_path / "warehouse.duckdb").close()
+    with open_to_read(tmp_path) as empty:
+        assert empty is None
