@@ -18,8 +18,8 @@ from connectors.transport.rate_ledger import UNDER_WAY, CountedRequest, book_at
 ASK = """
 import json, sys, time
 from pathlib import Path
-from connectors.transport import FileBook, Window
-window = Window(20, 1.0, book=FileBook(Path(sys.argv[1])))
+from connectors.transport import FileBook, RateWindow
+window = RateWindow(20, 1.0, book=FileBook(Path(sys.argv[1])))
 stamps = []
 for _ in range(int(sys.argv[2])):
     with window.turn():

@@ -217,7 +217,7 @@ def test_a_temperature_makes_less_sure_and_changes_no_label() -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"labels": ("a",), "intercepts": (0.0,), "weights": ((1.0, 1.0),)}, "two segments or more"),
+        ({"labels": ("a",), "intercepts": (0.0,), "weights": ((1.0, 1.0),)}, "two or more segments with unique names"),
         ({"labels": ("a", "a")}, "with unique names"),
         ({"features": ("orders", "orders")}, "one or more features with unique names"),
         ({"features": ("orders", "orders=2")}, "both as a number and by its values"),

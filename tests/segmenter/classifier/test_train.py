@@ -182,7 +182,7 @@ def test_each_demand_of_the_gate_stands_by_itself() -> None:
     assert gate(good).passed
     assert not gate(replace(good, kappa=0.19)).passed
     assert not gate(replace(good, hit=good.largest_share + 0.04)).passed
-    assert "only 40%" in gate(replace(good, precision={"x": 0.4, "y": 0.9, "z": None})).sentences[0]
+    assert "is 40%" in gate(replace(good, precision={"x": 0.4, "y": 0.9, "z": None})).sentences[0]
     assert "Nobody" in gate(replace(good, coverage=0.0)).sentences[0]
     assert "Keep the rules" in gate(good, rules_hit=good.hit + 0.1).sentences[0]
     assert gate(good, rules_hit=good.hit - 0.1).passed
