@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 import pyarrow as pa
 from connectors.records import CONTACTS, erased_contact
-from sync.warehouse import open_warehouse
+from sync.warehouse.store import open_warehouse
 
 url, folder, name = sys.argv[1:]
 opened = open_warehouse(url, Path(folder))
