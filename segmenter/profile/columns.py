@@ -18,7 +18,7 @@ from segmenter.stats.item_matrix import Labels
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Trait
 
-TECHNICAL = ("logarithm", "hour", "currencies", "connections")
+TECHNICAL = ("log ratio", "hour", "currencies", "connections")
 """Units whose median says nothing: logarithms, hours of the day, internal counts."""
 
 SHRUNK = "_shrunk"
