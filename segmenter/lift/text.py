@@ -12,6 +12,7 @@ CARRIED = 3
 """How many comparisons are named; the others are only counted."""
 GROUPS = 4
 INTERIM = "; interim, peeking-safe"
+NO_SENDS = "No sends yet: no email has reached its variants since it began."
 RATES = {
     "clicked": "click rate",
     "ordered": "order rate",
@@ -43,7 +44,7 @@ def effect_sentence(one: Effect, comparison: Comparison) -> str:
     """State the effect on one persona, or on everyone."""
     who = "Everyone" if one.persona == EVERYONE else one.persona
     if one.verdict == "nobody":
-        return f"{who}: nothing to compare, one variant has no contacts."
+        return f"{who}: nothing to compare: a variant has no contacts, or no email that can be compared."
     rate, versus = RATES[one.metric], contrast(comparison)
     effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, comparison)})"
     if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:

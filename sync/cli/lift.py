@@ -50,11 +50,13 @@ def lift_command(
 
 def render_lift(found: Any) -> list[Any]:
     """Return the lift as text."""
-    from segmenter.lift.text import sentences  # noqa: PLC0415
+    from segmenter.lift.text import NO_SENDS, sentences  # noqa: PLC0415
 
     lines: list[Any] = [f"{found.about}{' (interim: the experiment has not ended)' if found.early else ''}"]
     if found.ratio is not None and found.ratio.broken:
         return [*lines, RATIO_BROKEN, *found.notes]
+    if not found.mailed:
+        return [*lines, NO_SENDS, *found.notes]
     for comparison in found.comparisons:
         rows = [
             (
@@ -97,6 +99,7 @@ def lift_document(found: Any) -> dict[str, Any]:
         "about": found.about,
         "primary": found.primary,
         "early": found.early,
+        "mailed": found.mailed,
         "sample_ratio_p": None if found.ratio is None else found.ratio.p,
         "sample_ratio_broken": bool(found.ratio and found.ratio.broken),
         "comparisons": [

@@ -15,7 +15,7 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.traits.local_time import with_local_hour, zone_spelt
 from segmenter.traits.timestamps import days_between
 from sync.active_people import assigned_people
-from sync.results.lift import engagements
+from sync.results.engagements import engagements
 from sync.session import Session
 from sync.warehouse.time_zones import offsets
 

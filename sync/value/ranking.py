@@ -181,10 +181,12 @@ def _measured(session: Session, measure: Callable[[], Lift]) -> dict[str, Segmen
 def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
     """Return the orders of the arm that is best supported for everybody together; None where nothing tells of orders.
 
-    Each persona's own best arm would be the luckiest one.
+    Where people were held out, against them: that is what mailing adds. Each persona's own best arm would be the
+    luckiest one.
     """
     about = [comparison for comparison in comparisons if comparison.question.metric == ORDERED]
-    return max(about, key=lambda one: one.everyone.interval.low, default=None)
+    held = [comparison for comparison in about if comparison.question.control == HOLDOUT]
+    return max(held or about, key=lambda one: one.everyone.interval.low, default=None)
 
 
 def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, SegmentResponse]:

@@ -116,7 +116,9 @@ def test_a_side_without_anybody_has_nothing_to_compare() -> None:
 
     assert gus.verdict == "nobody"
     assert gus.shrunken == found.common.pooled
-    assert effect_sentence(gus, found) == "Gus: nothing to compare, one variant has no contacts."
+    assert effect_sentence(gus, found) == (
+        "Gus: nothing to compare: a variant has no contacts, or no email that can be compared."
+    )
     assert compare_arms([], CLICKED).everyone.verdict == "nobody"
 
 
