@@ -85,4 +85,9 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
 
 def shown_people(session: Session, focus: Collection[str] | None) -> Table:
     """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`."""
-    return focused(assigned_people(session), shown_instead(session.workspace, session.control, focus))
+    return as_shown(session, focus, assigned_people(session))
+
+
+def as_shown(session: Session, focus: Collection[str] | None, assigned: Table) -> Table:
+    """Return assignments as the platforms are shown them; see `shown_instead`."""
+    return focused(assigned, shown_instead(session.workspace, session.control, focus))

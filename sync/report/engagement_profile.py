@@ -75,7 +75,7 @@ def portraits(session: Session, as_of: datetime) -> dict[str, Portrait]:
     counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()
     persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}
     found = {slug: Portrait() for slug in persons}
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     _fill_channels(session, people, links, found)
     _fill_hours(session, people, links, as_of, found)
     _fill_path(session, people, links, found, persons)

@@ -185,7 +185,7 @@ def links_of(session: Session, result: CampaignResult) -> list[LinkRow]:
     table = warehouse.current(CAMPAIGNS.name)
     own = (table.campaign_id == result.campaign_id) | (table.parent_id == result.campaign_id)
     mails = table.filter(table.connection == result.connection, own).select("connection", "campaign_id")
-    links = warehouse.memtable(session.control.links.load())
+    links = session.links()
     told = engagements(session).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
     human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
     clicked = human.mutate(address=human.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))

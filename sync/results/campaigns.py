@@ -24,7 +24,7 @@ def newest_campaigns(session: Session) -> list[CampaignResult]:
         engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
     )
     rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)

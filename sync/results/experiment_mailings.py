@@ -124,7 +124,7 @@ def engagements_in(session: Session, people: Table, mails: Table) -> Table:
         people: Columns ``person_id``, ``persona``, ``arm``.
         mails: As `ExperimentMailings.mails` returns them.
     """
-    every, links = engagements(session), session.warehouse.memtable(session.control.links.load())
+    every, links = engagements(session), session.links()
     named = people.select("person_id", "arm", persona=people.persona.fill_null(UNCLASSIFIED))
     mine = every.inner_join(links.inner_join(named, "person_id"), "contact_key")
     mine = mine.semi_join(mails, ["persona", "arm", "connection", "campaign_id"])
@@ -152,7 +152,7 @@ def _answers(session: Session, experiment: Experiment) -> Table:
         deliveries=warehouse.current(DELIVERIES.name).semi_join(during, ["connection", "campaign_id"]),
         engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
         order_window_days=session.workspace.results.order_days,
     )

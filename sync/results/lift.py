@@ -223,7 +223,7 @@ def _strata(session: Session, people: Table, mails: Table, window: OutcomeWindow
         mails=mails,
         engagements=did,
         orders=warehouse.current(ORDERS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         window=window,
     )
     rows = counted.to_pyarrow().to_pylist()
@@ -308,7 +308,7 @@ def _everybody_reached(session: Session) -> Table:
     warehouse = session.warehouse
     return reached(
         warehouse.current(DELIVERIES.name),
-        warehouse.memtable(session.control.links.load()),
+        session.links(),
         warehouse.current(CAMPAIGNS.name),
         warehouse.history(ASSIGNMENTS.name),
     )
@@ -336,7 +336,7 @@ def _mailed_holdout(session: Session, experiment: Experiment) -> list[str]:
     deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
         mails_during(session, experiment), ["connection", "campaign_id"]
     )
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     arms = session.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == experiment.name, arms.arm == HOLDOUT)
     got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")

@@ -81,7 +81,7 @@ def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
         engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
         order_window_days=session.workspace.results.order_days,
     )

@@ -62,7 +62,7 @@ def rank_segments(session: Session) -> SegmentValues:
         FixSettingsError: Nobody was assigned yet.
     """
     now = session.now()
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     valued = value_people(session, now, links)
     rows = _people(session, links)
     if not rows.num_rows:
