@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
+from segmenter.stats.multiplicity import FALSE_SHARE
 
 CARRIED = 3
 """How many comparisons are named; the others are only counted."""
@@ -35,8 +36,10 @@ def differ(comparison: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
     if comparison.common.differ:
         return f"The effect differs between personas (Q = {comparison.common.q:.1f}, p = {comparison.common.p:.3f})."
+    corrected = " after correction for multiple comparisons" if comparison.common.p <= FALSE_SHARE else ""
     return (
-        f"No significant difference between personas (p = {comparison.common.p:.2f}): expect the same effect for each."
+        f"No significant difference between personas{corrected} (p = {comparison.common.p:.2f}): expect the same "
+        "effect for each."
     )
 
 
