@@ -63,6 +63,43 @@ def effect_sentence(one: Effect, comparison: Comparison) -> str:
     return f"{who}: no significant difference in {rate}: {effect}."
 
 
+def verdict(comparisons: Sequence[Comparison], primary: str) -> list[str]:
+    """Return the answer of the first pair of variants in at most three sentences, and one for each other pair.
+
+    The effect on everyone in the *primary* metric, whether personas differ, and what the guardrails say.
+    """
+    pairs: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in comparisons:
+        pairs.setdefault((comparison.question.treated, comparison.question.control), []).append(comparison)
+    told: list[str] = []
+    for mine in pairs.values():
+        asked = next(one for one in mine if one.question.metric == primary)
+        first = not told
+        told.append(effect_sentence(asked.everyone, asked))
+        if first and len(asked.personas) > 1 and asked.everyone.verdict != "nobody":
+            told.append(differ(asked))
+        guards = [one for one in mine if one.question.metric in GUARDRAILS]
+        rising = [one for one in guards if one.everyone.verdict == "more"]
+        told += [f"Guardrail: {effect_sentence(one.everyone, one)}" for one in rising]
+        if first and not rising:
+            told += _quiet(guards)
+    return told
+
+
+def _quiet(guards: Sequence[Comparison]) -> list[str]:
+    """A sentence on guardrails of which none is known to rise; none where nothing was measured."""
+    measured = [one for one in guards if one.everyone.verdict != "nobody"]
+    parts = [
+        f"{said} {' and '.join(RATES[one.question.metric] for one in mine)}"
+        for said, mine in (
+            ("no significant rise in", [one for one in measured if one.everyone.verdict != "too_few"]),
+            ("not enough data to rule out a rise in", [one for one in measured if one.everyone.verdict == "too_few"]),
+        )
+        if mine
+    ]
+    return [f"Guardrails: {'; '.join(parts)}."] if parts else []
+
+
 def contrast(comparison: Comparison) -> str:
     """Return what is compared: “b” vs “a”, or “b” vs the holdout."""
     return f"“{comparison.question.treated}” {versus(comparison)}"

@@ -166,6 +166,11 @@ def test_with_a_holdout_the_arms_are_compared_with_each_other_first(shop: Shop) 
     }
     assert list(clicked) == [("new", "old"), ("old", "holdout"), ("new", "holdout")]
     assert clicked["new", "old"] == "more"
+    lines = shop.told("lift", "--experiment", "spring")[1]
+    assert lines.startswith("spring Everyone: click rate +")
+    assert "“new” vs “old”" in lines.split("Guardrails: ")[0]
+    assert "Expected next send" not in lines
+    assert "Expected next send" in shop.told("lift", "--experiment", "spring", "--all")[1]
     assert any(
         line.startswith("Keep “new” for everyone: click rate +") and "vs “old”" in line
         for line in report["advice"]["Keep or scale"]
