@@ -28,7 +28,7 @@ from connectors.sandbox import marketer
 from connectors.sandbox.tastes import TASTES, click_factor
 from segmenter.lift.effects import Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
 from segmenter.lift.network import Trial, trial
-from segmenter.lift.offers import best_offers
+from segmenter.lift.offers import Best, best_offers
 from segmenter.lift.outcomes import Stratum
 from segmenter.lift.randomization import Experiment
 from segmenter.stats.means import Amounts, Paired
@@ -52,6 +52,8 @@ OFFERS = {
     "welcome": "Welcome: your first order ships free",
 }
 OFFER_RUNS, BETTER = 1_000, 0.03
+THIN = (1, 5, 10, 20, 60, 100, 300)
+"""People per arm of a comparison that alone connects an offer with the others."""
 LINK = '<a href="https://shop.example/offer">Have a look</a>'
 OVERRIDE = frozenset({"max_changed", "max_removed"})
 
@@ -152,6 +154,21 @@ def shared(chance: np.random.Generator, more: float = 0.0) -> list[Trial]:
     return told
 
 
+def thin_edge(people: int) -> Callable[[np.random.Generator], list[Trial]]:
+    """A campaign that compares "sale" with "early" well, and one of a few people that has "gift", as good as "sale"."""
+
+    def design(chance: np.random.Generator) -> list[Trial]:
+        large = offered(chance, {"sale": (0.08, 2000), "early": (0.04, 2000)}, "large")
+        return [*large, *offered(chance, {"gift": (0.08, people), "early": (0.04, people)}, "small")]
+
+    return design
+
+
+def untrue(best: Best) -> bool:
+    """Whether one offer is told to be better than all others of which "sale" and "gift" are, which are as good."""
+    return best.supported and {"sale", "gift"} <= {cell.offer for cell in best.offers}
+
+
 def best_offer() -> dict[str, float]:
     """How often any persona is told a best offer where none works better, and how often the true one is found."""
     chance = np.random.default_rng(14)
@@ -160,6 +177,9 @@ def best_offer() -> dict[str, float]:
     for design in designs:
         called = sum(any(best.supported for best in best_offers(design(chance))) for _ in range(OFFER_RUNS))
         found[f"false_best_offer_rate_{design.__name__}"] = called / OFFER_RUNS
+    for people in THIN:
+        called = sum(any(map(untrue, best_offers(thin_edge(people)(chance)))) for _ in range(OFFER_RUNS))
+        found[f"false_best_offer_rate_thin_edge_{people}"] = called / OFFER_RUNS
     true = 0
     for _ in range(OFFER_RUNS):
         true += sum(best.supported and best.best.offer == "sale" for best in best_offers(shared(chance, BETTER)))

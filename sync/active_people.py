@@ -26,7 +26,7 @@ def active_people(session: Session, *, at: datetime | None = None) -> Table:
     """
     warehouse = session.warehouse
     contacts = warehouse.current(CONTACTS.name) if at is None else warehouse.as_of(CONTACTS.name, at)
-    links = warehouse.memtable(session.control.links.load())
+    links = session.links()
     active = contacts.filter(contacts.state == "active")
     keys = active.select(contact_key=active.connection.concat(":", active.platform_id))
     return links.semi_join(keys, "contact_key").select("person_id").distinct()

@@ -19,6 +19,8 @@ from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
 
 if TYPE_CHECKING:
+    from ibis import Table
+
     from sync.warehouse.store import Warehouse
 
 Progress = Callable[[str, int, int | None], None]
@@ -63,6 +65,8 @@ class Session:
     Attributes:
         now: The wall clock, UTC.
         environment: Where ``env:NAME`` secrets are looked up.
+        opened: Connectors by connection.
+        links_read: The links as `links` read them, and the number of the writing before.
     """
 
     workspace: Workspace
@@ -72,6 +76,17 @@ class Session:
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
+    links_read: tuple[int, Table] | None = None
+
+    def links(self) -> Table:
+        """Return whose contact is whose, as a table of the warehouse: ``contact_key``, ``person_id``.
+
+        It is read again only after a writing of links.
+        """
+        number = self.control.links.newest()  # first: what is written meanwhile is read the next time
+        if self.links_read is None or self.links_read[0] != number:
+            self.links_read = number, self.warehouse.memtable(self.control.links.load())
+        return self.links_read[1]
 
     def reload(self) -> None:
         """Read the workspace's files again; connectors are opened anew, since they were told of the old ones.

@@ -17,6 +17,8 @@ from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
 
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older campaign hardly move
+SPLIT = ("a", "b")
+"""The halves of an A/B test, which were sent together. The third group, "winner", was not randomized against them."""
 STATUSES = {"sent": "sent", "hard": "hard", "soft": "soft"}
 
 
@@ -116,7 +118,7 @@ class Campaigns:
                     "contact_key": email_key(address),
                     "at": sent_at,
                     "status": STATUSES.get(one.get("status"), "dropped"),
-                    "variant": mail.variant or one.get("absplit_group") or None,
+                    "variant": mail.variant or split_variant(one),
                 }
                 for one in page
                 if (address := normalise_email(one.get("email_address")))
@@ -141,6 +143,12 @@ class Campaigns:
         for row in rows:
             row["event_id"] = f"{mail.id}/{row['event_id']}"
         return pa.Table.from_pylist(rows, schema=ENGAGEMENTS.columns)
+
+
+def split_variant(recipient: Mapping[str, Any]) -> str | None:
+    """Return which half of an A/B test somebody was in; None for the rest, who got the winner hours later."""
+    group = recipient.get("absplit_group")
+    return group if group in SPLIT else None
 
 
 def _combination_labels(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -8,6 +8,9 @@ added (Bucher et al. 1997). All of it is one regression of rates on offers, with
 number of people as weights: with two offers it is the Mantel-Haenszel difference, and on a chain of comparisons it is
 Bucher's. Under no difference the variance is that of Cochran, Mantel & Haenszel's test.
 
+A comparison on which too few responded is no link: one of two people would carry any offer to all others, with a
+variance of nothing. It is left out where it would connect offers that others compare well.
+
 Who got several mailings of an experiment counts in each, and their answers depend on each other: the variance adds
 what each person contributes over all mailings (Liang & Zeger 1986).
 """
@@ -15,8 +18,8 @@ what each person contributes over all mailings (Liang & Zeger 1986).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,9 @@ Array = NDArray[np.float64]
 NOT_REACHED, REACHED, RESPONDED = 0, 1, 2
 SIDES = 2
 """Sides of a comparison."""
+EXPECTED_EACH = 2.5
+"""Least responders, and others, that a comparison is worth for each offer in it, alike for all and weighted as in the
+regression; with two arms of one size these are ten of both together. Below it no normal approximation is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class Network:
         responses: Deliveries of each offer and answers to them, in the mailings that compare it.
         base: The rate of all of them together.
         trials: What was compared where.
+        enough: Whether enough people responded to say anything.
         effects: Of each offer, against the mean of all.
         covariance: Of the effects.
         null_covariance: Of the effects, if all offers were alike.
@@ -127,6 +134,7 @@ class Network:
     effects: Array
     covariance: Array
     null_covariance: Array
+    enough: bool = True
 
     def contrast(self, one: str, other: str) -> Contrast:
         """Return the difference of two offers."""
@@ -139,11 +147,83 @@ class Network:
 def networks(trials: Sequence[Trial]) -> list[Network]:
     """Put the trials of one persona together, the network with most deliveries first.
 
-    Offers that no mailing compared with another are in none.
+    Offers that no mailing compared with another are in none. Those that too few people compared are in one of their
+    own, of which nothing can be said; where one of them is in another network, that comparison is left out.
     """
-    usable = [trial for trial in trials if _compared(trial)]
-    found = [_network(group) for group in _connected(usable)]
-    return sorted(found, key=lambda one: (-sum(cell.people for cell in one.responses.values()), one.offers))
+    kept = _enough(trials)
+    solid = [_network(group) for group in _connected(kept)]
+    known = {offer for one in solid for offer in one.offers}
+    thin = [replace(_network(group), enough=False) for group in _connected(_outside(trials, known))]
+    return sorted([*solid, *thin], key=lambda one: (-sum(cell.people for cell in one.responses.values()), one.offers))
+
+
+def too_few(trials: Sequence[Trial]) -> dict[str, tuple[str, ...]]:
+    """Return the trials of one persona that are left out, wholly or in part, with the offers concerned."""
+    found = {}
+    known = {offer for group in _connected(_enough(trials)) for one in group for offer in one.people()}
+    for whole, kept in zip(trials, _enough(trials), strict=True):
+        told, used = _counts(whole).values(), set(kept.people())
+        dropped = {offer for arms in told if arms.keys() & known for offer in arms} - used
+        if dropped:
+            found[whole.name] = tuple(sorted(dropped))
+    return found
+
+
+def _enough(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials without the arms of mailings that too few people compared, over all mailings of the same arms."""
+    worth: dict[tuple[frozenset[str], str], Array] = defaultdict(lambda: np.zeros(2))
+    told = [_counts(trial) for trial in trials]
+    for arms in (arms for mailings in told for arms in mailings.values()):
+        whole = sum(arms.values(), Responses(0, 0))
+        for arm, mine in arms.items():
+            weight = mine.people * (whole.people - mine.people) / whole.people
+            worth[frozenset(arms), arm] += weight * np.array([whole.rate, 1.0 - whole.rate])
+    return [
+        _only(
+            trial,
+            {
+                mailing: {arm for arm in arms if worth[frozenset(arms), arm].min() >= EXPECTED_EACH}
+                for mailing, arms in mailings.items()
+            },
+        )
+        for trial, mailings in zip(trials, told, strict=True)
+    ]
+
+
+def _outside(trials: Sequence[Trial], known: Collection[str]) -> list[Trial]:
+    """The trials with only those mailings of which no offer is known."""
+    return [
+        _only(trial, {mailing: set(arms) for mailing, arms in _counts(trial).items() if not arms.keys() & set(known)})
+        for trial in trials
+    ]
+
+
+def _only(trial: Trial, wanted: Mapping[int, Collection[str]]) -> Trial:
+    """A trial with the *wanted* arms of each mailing."""
+    patterns = [
+        Pattern(
+            pattern.arm,
+            tuple(
+                state if pattern.arm in wanted.get(mailing, ()) else NOT_REACHED
+                for mailing, state in enumerate(pattern.states)
+            ),
+            pattern.people,
+        )
+        for pattern in trial.patterns
+    ]
+    return replace(trial, patterns=tuple(patterns))
+
+
+def _counts(trial: Trial) -> dict[int, dict[str, Responses]]:
+    """People and responders of each arm, by mailing that several arms got."""
+    found: dict[int, dict[str, Responses]] = {}
+    for mailing in _compared(trial):
+        arms: dict[str, Responses] = defaultdict(lambda: Responses(0, 0))
+        for pattern in trial.patterns:
+            if state := pattern.states[mailing]:
+                arms[pattern.arm] += Responses(pattern.people, pattern.people * (state == RESPONDED))
+        found[mailing] = dict(arms)
+    return found
 
 
 def _compared(trial: Trial) -> list[int]:

@@ -125,7 +125,7 @@ def _best(persona: str, network: Network) -> Best:
         best,
         rival,
         lead.difference,
-        _interval(lead, early=early),
+        _interval(lead, early=early) if network.enough else Interval(-1.0, 1.0),
         p_values[rival],
         tuple(side_by_side) or network.trials,
         bool(side_by_side),
@@ -156,7 +156,8 @@ def _p(contrast: Contrast, network: Network, pair: tuple[str, str], *, early: bo
     """
     both = sum((network.responses[name] for name in pair), Responses(0, 0))
     variance = max(contrast.variance, contrast.null_variance)
-    if min(both.converted, both.people - both.converted) < 2 * LEAST_EACH or variance <= 0.0:
+    few = min(both.converted, both.people - both.converted) < 2 * LEAST_EACH
+    if few or not network.enough or variance <= 0.0:
         return 1.0
     if early:
         return always_valid([InterimLook(contrast.difference, variance)], tau=EXPECTED)

@@ -44,7 +44,7 @@ class Stratum:
     """Outcomes of one persona in one arm.
 
     Attributes:
-        counts: People by metric: opened, clicked, unsubscribed, complained, ordered.
+        counts: People by metric: opened, clicked, unsubscribed, complained, ordered. What is absent was not measured.
         revenue: Amounts after the mail, paired with those of the time before.
     """
 
@@ -55,12 +55,13 @@ class Stratum:
     revenue: Paired
 
     def responses(self, metric: str) -> Responses:
-        """Return the sufficient statistics of one metric.
+        """Return the sufficient statistics of one metric; of nobody where it was not measured."""
+        return Responses(self.people, self.counts[metric]) if metric in self.counts else Responses(0, 0)
 
-        Returns:
-            The people, and how many of them did it.
-        """
-        return Responses(self.people, self.counts[metric])
+    def without_mails(self) -> Stratum:
+        """Return this without what people did in mails: no mail of theirs can be compared."""
+        kept = {metric: count for metric, count in self.counts.items() if metric not in KINDS}
+        return Stratum(self.persona, self.arm, self.people, kept, self.revenue)
 
 
 def outcomes(

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
+from segmenter.stats.multiplicity import FALSE_SHARE
 
 CARRIED = 3
 """How many comparisons are named; the others are only counted."""
 GROUPS = 4
 INTERIM = "; interim, peeking-safe"
+NO_SENDS = "No sends yet: no email has reached its variants since it began."
 RATES = {
     "clicked": "click rate",
     "ordered": "order rate",
@@ -38,8 +40,10 @@ def differ(comparison: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
     if comparison.common.differ:
         return f"The effect differs between personas (Q = {comparison.common.q:.1f}, p = {comparison.common.p:.3f})."
+    corrected = " after correction for multiple comparisons" if comparison.common.p <= FALSE_SHARE else ""
     return (
-        f"No significant difference between personas (p = {comparison.common.p:.2f}): expect the same effect for each."
+        f"No significant difference between personas{corrected} (p = {comparison.common.p:.2f}): expect the same "
+        "effect for each."
     )
 
 
@@ -55,7 +59,7 @@ def effect_sentence(one: Effect, comparison: Comparison) -> str:
     """
     who = "Everyone" if one.persona == EVERYONE else one.persona
     if one.verdict == "nobody":
-        return f"{who}: nothing to compare, one variant has no contacts."
+        return f"{who}: nothing to compare: a variant has no contacts, or no email that can be compared."
     rate, versus = RATES[one.metric], contrast(comparison)
     effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, comparison)})"
     if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:
@@ -69,6 +73,43 @@ def effect_sentence(one: Effect, comparison: Comparison) -> str:
     if not one.interval.low <= 0 <= one.interval.high:
         return f"{who}: {rate} {effect}, not significant after correction for multiple comparisons."
     return f"{who}: no significant difference in {rate}: {effect}."
+
+
+def verdict(comparisons: Sequence[Comparison], primary: str) -> list[str]:
+    """Return the answer of the first pair of variants in at most three sentences, and one for each other pair.
+
+    The effect on everyone in the *primary* metric, whether personas differ, and what the guardrails say.
+    """
+    pairs: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in comparisons:
+        pairs.setdefault((comparison.question.treated, comparison.question.control), []).append(comparison)
+    told: list[str] = []
+    for mine in pairs.values():
+        asked = next(one for one in mine if one.question.metric == primary)
+        first = not told
+        told.append(effect_sentence(asked.everyone, asked))
+        if first and len(asked.personas) > 1 and asked.everyone.verdict != "nobody":
+            told.append(differ(asked))
+        guards = [one for one in mine if one.question.metric in GUARDRAILS]
+        rising = [one for one in guards if one.everyone.verdict == "more"]
+        told += [f"Guardrail: {effect_sentence(one.everyone, one)}" for one in rising]
+        if first and not rising:
+            told += _quiet(guards)
+    return told
+
+
+def _quiet(guards: Sequence[Comparison]) -> list[str]:
+    """A sentence on guardrails of which none is known to rise; none where nothing was measured."""
+    measured = [one for one in guards if one.everyone.verdict != "nobody"]
+    parts = [
+        f"{said} {' and '.join(RATES[one.question.metric] for one in mine)}"
+        for said, mine in (
+            ("no significant rise in", [one for one in measured if one.everyone.verdict != "too_few"]),
+            ("not enough data to rule out a rise in", [one for one in measured if one.everyone.verdict == "too_few"]),
+        )
+        if mine
+    ]
+    return [f"Guardrails: {'; '.join(parts)}."] if parts else []
 
 
 def contrast(comparison: Comparison) -> str:

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-DIFFER = 0.1
-"""Above this p-value of Q there is no significant difference between personas."""
-
 FALSE_SHARE = 0.05
 """False discovery rate of a campaign's findings (Benjamini-Hochberg)."""
 
@@ -34,6 +31,8 @@ class Heterogeneity:
         p: Of Q under the same effect for all; 1 for fewer than two personas.
         between: The variance of the true effects between personas.
         pooled: Their mean effect.
+        differ: Whether there is evidence that personas differ, all metrics and variants that are looked at considered
+            (`segmenter.lift.effects.corrected_for_multiplicity`).
     """
 
     q: float
@@ -41,11 +40,7 @@ class Heterogeneity:
     p: float
     between: float
     pooled: float
-
-    @property
-    def differ(self) -> bool:
-        """Whether there is evidence that personas differ."""
-        return self.p <= DIFFER
+    differ: bool = False
 
 
 def heterogeneity(estimates: Sequence[Estimate]) -> Heterogeneity:

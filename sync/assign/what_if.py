@@ -65,7 +65,7 @@ def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
 
 
 def _moves(session: Session, moved: Table) -> Iterator[Move]:
-    contacts, links = session.warehouse.current(CONTACTS.name), session.warehouse.memtable(session.control.links.load())
+    contacts, links = session.warehouse.current(CONTACTS.name), session.links()
     key = contacts.connection.concat(":", contacts.platform_id)
     known = contacts.filter(contacts.email.notnull()).mutate(contact_key=key).inner_join(links, "contact_key")
     address = known.group_by("person_id").aggregate(email=known.email.min())

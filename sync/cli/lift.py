@@ -32,6 +32,9 @@ def lift_command(
         str | None,
         typer.Option(metavar="VARIANT", help="The variant that others are compared with. Default: the first by name."),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show every metric for each persona, in tables, below the verdict.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a campaign's or experiment's lift for each persona. With confidence intervals, vs holdout or control."""
@@ -45,16 +48,27 @@ def lift_command(
             found = job.lift_of_experiment(session, experiment)
         else:
             found = job.lift_of_campaign(session, campaign, control=control)
-    console.result(lift_document(found), *render_lift(found))
+    console.result(lift_document(found), *render_lift(found, every=every))
 
 
-def render_lift(found: Any) -> list[Any]:
-    """Return the lift as text."""
-    from segmenter.lift.text import sentences  # noqa: PLC0415
+def render_lift(found: Any, *, every: bool = False) -> list[Any]:
+    """Return the lift as text: the verdict, and with *every* what it stands on."""
+    from segmenter.lift.text import NO_SENDS, verdict  # noqa: PLC0415
 
     lines: list[Any] = [f"{found.about}{' (interim: the experiment has not ended)' if found.early else ''}"]
     if found.ratio is not None and found.ratio.broken:
         return [*lines, RATIO_BROKEN, *found.notes]
+    if not found.mailed:
+        return [*lines, NO_SENDS, *found.notes]
+    lines += [*verdict(found.comparisons, found.primary), *found.notes]
+    return [*lines, "", *_details(found)] if every else [*lines, "Each metric and persona: add --all."]
+
+
+def _details(found: Any) -> list[Any]:
+    """Every metric of each pair of variants, for each persona, and revenue."""
+    from segmenter.lift.text import sentences  # noqa: PLC0415
+
+    lines: list[Any] = []
     for comparison in found.comparisons:
         rows = [
             (
@@ -72,8 +86,7 @@ def render_lift(found: Any) -> list[Any]:
         headed = f"{asked.metric}: “{asked.treated}” vs “{asked.control}”"
         columns = ("Persona", asked.treated, asked.control, "Rate", "Against", "Points", "Expected next send")
         lines += [table(*columns, rows=rows, title=headed), *sentences(comparison), ""]
-    lines += [spent(one) for one in found.spend]
-    return [*lines, *found.notes]
+    return [*lines, *(spent(one) for one in found.spend)]
 
 
 def spent(one: Any) -> str:
@@ -91,12 +104,14 @@ def spent(one: Any) -> str:
 
 def lift_document(found: Any) -> dict[str, Any]:
     """Return the lift as a JSON document: rates and differences as shares."""
-    from segmenter.lift.text import sentences  # noqa: PLC0415
+    from segmenter.lift.text import NO_SENDS, sentences, verdict  # noqa: PLC0415
 
     return {
         "about": found.about,
+        "verdict": verdict(found.comparisons, found.primary) if found.mailed else [NO_SENDS],
         "primary": found.primary,
         "early": found.early,
+        "mailed": found.mailed,
         "sample_ratio_p": None if found.ratio is None else found.ratio.p,
         "sample_ratio_broken": bool(found.ratio and found.ratio.broken),
         "comparisons": [

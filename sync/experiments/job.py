@@ -201,7 +201,7 @@ def edited(session: Session, experiment: Experiment) -> dict[str, int]:
     warehouse = session.warehouse
     shown = warehouse.current(MEMBERSHIPS.name)
     shown = shown.filter(shown.member, shown.group_name.isin(list(experiment.groups.values())))
-    links = warehouse.memtable(session.control.links.load())
+    links = session.links()
     keyed = shown.mutate(contact_key=shown.connection.concat(":", shown.platform_id)).inner_join(links, "contact_key")
     arms = warehouse.current(ARMS.name)
     arms = arms.filter(arms.experiment == experiment.name).select("person_id", meant="arm")

@@ -55,7 +55,7 @@ def next_items(session: Session, name: str, as_of: datetime) -> Table:
     return next_best(
         session.warehouse.current(ORDERS.name),
         session.warehouse.current(ORDER_LINES.name),
-        session.warehouse.memtable(session.control.links.load()),
+        session.links(),
         as_of,
         of=NEXT[name],
         support=Support(settings.next_people, settings.next_rest_days),

@@ -104,13 +104,10 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
 
 
 def shown_people(session: Session, focus: Collection[str] | None) -> Table:
-    """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`.
+    """Return the assignments of everybody who is active, as the platforms are shown them; see `shown_instead`."""
+    return as_shown(session, focus, assigned_people(session))
 
-    Args:
-        session: The open workspace.
-        focus: As `in_focus` returns it; None: all segments.
 
-    Returns:
-        One row per person; segment and persona are those that are shown.
-    """
-    return focused(assigned_people(session), shown_instead(session.workspace, session.control, focus))
+def as_shown(session: Session, focus: Collection[str] | None, assigned: Table) -> Table:
+    """Return assignments as the platforms are shown them; see `shown_instead`."""
+    return focused(assigned, shown_instead(session.workspace, session.control, focus))

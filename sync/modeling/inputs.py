@@ -228,7 +228,7 @@ def from_warehouse(
         FixSettingsError: Nobody answered it, or an item can't be used.
     """
     table = session.warehouse.current(SURVEY_ANSWERS.name)
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     table = table.filter(table.survey == survey).inner_join(links, "contact_key")
     if within is not None:
         table = table.semi_join(_members(session, within), "person_id")

@@ -112,7 +112,7 @@ def faults(session: Session) -> list[DataFault]:
     mapped = list(session.workspace.catalogue.mapped.values())
     if mapped:
         found += unreadable_faults(_row(unreadable_figures(contacts, mapped)), mapped)
-    twice = duplicate_figures(contacts, warehouse.memtable(session.control.links.load()))
+    twice = duplicate_figures(contacts, session.links())
     return found + duplicate_faults(*(int(_row(table)["n"] or 0) for table in twice))
 
 

@@ -136,6 +136,6 @@ def _people(session: Session, made: ProposalPart, traits: Sequence[str], enough:
 def _answered_since(session: Session, made: ProposalPart) -> Any:
     answers = session.warehouse.current(SURVEY_ANSWERS.name)
     moment = datetime.fromisoformat(made.made_at)
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     later = answers.filter(answers.survey == made.survey, answers["at"] > moment)
     return later.inner_join(links, "contact_key").select("person_id").distinct()

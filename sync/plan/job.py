@@ -20,7 +20,7 @@ from sync.breach import Breach
 from sync.experiments.arms import copies
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
-from sync.fields.pushed_segments import PLANNED, shown_instead, shown_people, skipped_sentences, small_segments
+from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
@@ -202,13 +202,14 @@ def gather_state(
         personas: The platforms' own (`sync.fields.platform_persona`).
     """
     warehouse = session.warehouse
-    assignments, copied = shown_people(session, pushed), copies(session)
+    assigned = assigned_people(session).cache()  # it and what is made of it are asked for many times
+    assignments, copied = as_shown(session, pushed, assigned).cache(), copies(session)
     without = None if copied is None else assignments.semi_join(copied, "person_id")
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
-        links=warehouse.memtable(session.control.links.load()),
-        assigned=assigned_people(session),
+        links=session.links(),
+        assigned=assigned,
         assignments=assignments,
         values=fields_wanted(session, assignments, copied, people, personas),
         groups=memberships_wanted(session, assignments),

@@ -15,7 +15,7 @@ from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.traits.local_time import with_local_hour, zone_spelt
 from segmenter.traits.timestamps import days_between
 from sync.active_people import assigned_people
-from sync.results.lift import engagements
+from sync.results.engagements import engagements
 from sync.session import Session
 from sync.warehouse.time_zones import offsets
 
@@ -75,7 +75,7 @@ def portraits(session: Session, as_of: datetime) -> dict[str, Portrait]:
     counted = people.group_by("slug").aggregate(persons=people.count()).to_pyarrow().to_pylist()
     persons = {row["slug"]: int(row["persons"]) for row in counted if row["persons"] >= LEAST_PEOPLE}
     found = {slug: Portrait() for slug in persons}
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     _fill_channels(session, people, links, found)
     _fill_hours(session, people, links, as_of, found)
     _fill_path(session, people, links, found, persons)

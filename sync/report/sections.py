@@ -11,7 +11,7 @@ from connectors.records import CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import CampaignAdvice, MeasuredCampaign, advise_on_campaigns
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
-from segmenter.lift.text import RATES, apart_sentence, contrast, effect_sentence, offer_sentence, sentences
+from segmenter.lift.text import NO_SENDS, RATES, apart_sentence, contrast, effect_sentence, offer_sentence, sentences
 from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
 from sync.monitor.drift import lifted, population, response_drift
@@ -20,7 +20,8 @@ from sync.monitor.stability import held
 from sync.report import charts
 from sync.report.page import AdviceLine, Figure, LinkRow, MoveCell, Moves, OfferRow, ShownLift, ValueRow
 from sync.results.campaign_result import CampaignResult
-from sync.results.lift import Lift, engagements, lift_of_campaign, lift_of_experiment
+from sync.results.engagements import engagements
+from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
 from sync.results.offers import NOTHING, offers
 from sync.results.offers import OfferResults as Offers
 from sync.session import Session
@@ -53,7 +54,7 @@ def learned(session: Session, measured: Sequence[CampaignResult], worth: Mapping
         told = offers(session)
     except FixSettingsError:  # nothing to compare yet
         told = NOTHING
-    usable = [MeasuredCampaign(lift.about, lift.comparisons) for lift in lifts if not lift.broken]
+    usable = [MeasuredCampaign(lift.about, lift.comparisons) for lift in lifts if lift.mailed and not lift.broken]
     return LearnedSection(lifts, told, advise_on_campaigns(usable, told.bests, worth, told.apart))
 
 
@@ -87,7 +88,10 @@ def _shown_lift(lift: Lift, comparison: Comparison, *, anchor: str) -> ShownLift
     if lift.broken:
         told = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
         return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
-    mine = [o for o in lift.comparisons if o.question.treated == question.treated and o is not comparison]
+    if not lift.mailed:
+        return ShownLift(lift.about, anchor, headline, [NO_SENDS], [], lift.notes, Figure())
+    pair = question.treated, question.control
+    mine = [o for o in lift.comparisons if (o.question.treated, o.question.control) == pair and o is not comparison]
     early = (
         ["Interim: the experiment still runs. The intervals are peeking-safe, and wider for it."] if lift.early else []
     )
@@ -181,7 +185,7 @@ def links_of(session: Session, result: CampaignResult) -> list[LinkRow]:
     table = warehouse.current(CAMPAIGNS.name)
     own = (table.campaign_id == result.campaign_id) | (table.parent_id == result.campaign_id)
     mails = table.filter(table.connection == result.connection, own).select("connection", "campaign_id")
-    links = warehouse.memtable(session.control.links.load())
+    links = session.links()
     told = engagements(session).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
     human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
     clicked = human.mutate(address=human.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
@@ -291,7 +295,7 @@ def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
     told = []
     for lift in lifts:
         for comparison in lift.comparisons:
-            if comparison.question.metric == lift.primary and not lift.broken:
+            if comparison.question.metric == lift.primary and lift.mailed and not lift.broken:
                 told.append(f"{lift.about}: {effect_sentence(comparison.everyone, comparison)}")
                 told += [
                     f"{lift.about}: {effect_sentence(each, comparison)}"

@@ -10,7 +10,7 @@ from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.exposures import BEFORE_ANY, campaign_results
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.results.campaign_result import CampaignResult, ResultRow
-from sync.results.lift import engagements
+from sync.results.engagements import engagements
 from sync.session import Session
 
 CAMPAIGNS_SHOWN = 12  # the newest; older ones stay in the warehouse
@@ -28,7 +28,7 @@ def newest_campaigns(session: Session) -> list[CampaignResult]:
         engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
     )
     rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)

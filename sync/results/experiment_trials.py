@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
 
-import pyarrow as pa
-from ibis import Table
-
-from connectors.records import ARMS, CAMPAIGNS, DELIVERIES, ORDERS
-from segmenter.lift.exposures import delivery_answers
-from segmenter.lift.mailings import ComparableMailings, Mailing, SentMail, mailings
 from segmenter.lift.network import SIDES, Pattern, Trial
-from segmenter.lift.outcomes import moment_literal
 from segmenter.lift.randomization import Experiment, sample_ratio
-from segmenter.personalize.personas import UNCLASSIFIED
 from sync.experiments.arms import people_by_arm
-from sync.results.lift import engagements, latest_moment
+from sync.results.engagements import latest_moment
+from sync.results.experiment_mailings import ExperimentMailings, experiment_mailings, persona_name
 from sync.session import Session
 
 
@@ -31,27 +21,13 @@ def trials_of(session: Session, experiment: Experiment, metric: str) -> tuple[li
         return [], []
     if _allocated_wrongly(session, experiment):
         return [], [f"{experiment.name} is excluded: sample ratio mismatch."]
-    allocated = _allocated(session, experiment)
-    told = _answers(session, experiment).inner_join(allocated.rename(allocated_at="at"), "person_id")
-    told = told.filter(told.allocated_at <= told["at"])
-    there = _there(allocated)
-    found = {
-        persona: mailings(mails, there[persona], in_fields=bool(experiment.generic))
-        for persona, mails in _mails(session, told).items()
-    }
+    mailed = experiment_mailings(session, experiment, _offers(experiment), in_fields=bool(experiment.generic))
     early = experiment.ends is None or latest_moment(session) < experiment.ends
-    patterns = _patterns(session, told, {persona: each.compared for persona, each in found.items()}, metric)
     trials = [
         Trial(experiment.name, persona_name(session, persona), tuple(mine), early)
-        for persona, mine in sorted(patterns.items())
+        for persona, mine in sorted(_patterns(session, mailed, metric).items())
     ]
-    return trials, _left_out(experiment, found)
-
-
-def persona_name(session: Session, slug: str | None) -> str:
-    """Return what a persona is called; the slug where the workspace has it no more."""
-    persona = session.workspace.personas.get(slug or "")
-    return persona.name if persona else slug or UNCLASSIFIED
+    return trials, mailed.excluded()
 
 
 def _offers(experiment: Experiment) -> list[str]:
@@ -68,69 +44,16 @@ def _allocated_wrongly(session: Session, experiment: Experiment) -> bool:
     return sample_ratio([people[arm] for arm in shares], list(shares.values())).broken
 
 
-def _allocated(session: Session, experiment: Experiment) -> Table:
-    """Assignments of an experiment's offers: ``person_id, arm, persona, at``."""
-    arms = session.warehouse.current(ARMS.name)
-    mine = arms.filter(arms.experiment == experiment.name, arms.arm.isin(_offers(experiment)))
-    return mine.select("person_id", "arm", "at", persona=mine.persona.fill_null(UNCLASSIFIED))
-
-
-def _answers(session: Session, experiment: Experiment) -> Table:
-    """Deliveries from the beginning of the experiment to its end, with what people did on each."""
-    warehouse = session.warehouse
-    table = warehouse.current(CAMPAIGNS.name)
-    until = min(experiment.ends, latest_moment(session)) if experiment.ends else latest_moment(session)
-    during = table.filter(table.sent_at >= moment_literal(experiment.begins), table.sent_at <= moment_literal(until))
-    return delivery_answers(
-        deliveries=warehouse.current(DELIVERIES.name).semi_join(during, ["connection", "campaign_id"]),
-        engagements=engagements(session),
-        orders=warehouse.current(ORDERS.name),
-        links=warehouse.memtable(session.control.links.load()),
-        campaigns=table,
-        order_window_days=session.workspace.results.order_days,
-    )
-
-
-def _there(allocated: Table) -> dict[str, dict[str, list[tuple[datetime, int]]]]:
-    """People per offer and time of assignment, by persona."""
-    counted = allocated.group_by("persona", "arm", "at").aggregate(n=allocated.count())
-    found: dict[str, dict[str, list[tuple[datetime, int]]]] = defaultdict(lambda: defaultdict(list))
-    for row in counted.to_pyarrow().to_pylist():
-        found[row["persona"]][row["arm"]].append((row["at"], int(row["n"])))
-    return found
-
-
-def _mails(session: Session, told: Table) -> dict[str, list[SentMail]]:
-    """The mails that reached people of an arm, by persona."""
-    counted = told.group_by("persona", "connection", "mail", "arm").aggregate(n=told.count())
-    reached: dict[tuple[str, tuple[str, str]], dict[str, int]] = defaultdict(dict)
-    for row in counted.to_pyarrow().to_pylist():
-        reached[row["persona"], (row["connection"], row["mail"])][row["arm"]] = int(row["n"])
-    table = session.warehouse.current(CAMPAIGNS.name)
-    rows = table.select("connection", "campaign_id", "name", "sent_at").to_pyarrow().to_pylist()
-    known: dict[tuple[str, str], dict[str, Any]] = {(row["connection"], row["campaign_id"]): row for row in rows}
-    found: dict[str, list[SentMail]] = defaultdict(list)
-    for (persona, key), arms in sorted(reached.items()):
-        found[persona].append(SentMail(key, known[key]["name"] or key[1], known[key]["sent_at"], arms))
-    return found
-
-
-def _patterns(
-    session: Session, told: Table, compared: Mapping[str, Sequence[Mailing]], metric: str
-) -> dict[str, list[Pattern]]:
+def _patterns(session: Session, mailed: ExperimentMailings, metric: str) -> dict[str, list[Pattern]]:
     """Count people, by persona, to whom the same happened over all mailings."""
-    rows = [
-        {"persona": persona, "arm": arm, "connection": mail.key[0], "mail": mail.key[1], "place": place}
-        for persona, several in compared.items()
-        for place, mailing in enumerate(several)
-        for arm, mail in mailing.mails.items()
-    ]
-    if not rows:
+    compared = mailed.got_by(())
+    if not compared:
         return {}
-    wanted = session.warehouse.memtable(pa.Table.from_pylist(rows))
-    mine = told.inner_join(wanted, ["persona", "arm", "connection", "mail"])
+    mine = mailed.answers.inner_join(
+        mailed.mails(session, compared).rename(mail="campaign_id"), ["persona", "arm", "connection", "mail"]
+    )
     state = mine[metric].cast("int64") + 1
-    places = [f"state_{place}" for place in range(max(len(several) for several in compared.values()))]
+    places = [f"state_{place}" for place in range(max(len(each.compared) for each in mailed.of_persona.values()))]
     people = mine.group_by("person_id", "persona", "arm").aggregate(
         **{name: state.max(where=mine.place == place).fill_null(0) for place, name in enumerate(places)}
     )
@@ -140,14 +63,3 @@ def _patterns(
         states = tuple(int(row[name]) for name in places)
         found[row["persona"]].append(Pattern(row["arm"], states, int(row["n"])))
     return found
-
-
-def _left_out(experiment: Experiment, found: Mapping[str, ComparableMailings]) -> list[str]:
-    """Sentences on excluded emails, once for all personas."""
-    unlike = dict.fromkeys(mailing.name for each in found.values() for mailing in each.unlike)
-    compared = {mail.key for each in found.values() for mailing in each.compared for mail in mailing.mails.values()}
-    alone = dict.fromkeys(mail.name for each in found.values() for mail in each.alone if mail.key not in compared)
-    return [
-        *(f"{experiment.name}: {name} is excluded, it reached the variants unequally." for name in unlike),
-        *(f"{experiment.name}: {name} is excluded, it went to one variant only." for name in alone),
-    ]

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import ibis
 from ibis import Table
 
 from connectors.errors import FixSettingsError
-from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ENGAGEMENTS, ORDERS
+from connectors.records import ARMS, ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare_arms, corrected_for_multiplicity
 from segmenter.lift.exposures import reached
-from segmenter.lift.machine_opens import with_machines
-from segmenter.lift.outcomes import OutcomeWindow, Stratum, moment_literal, outcomes, strata
+from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.stats.means import Adjusted, cuped, welch
 from segmenter.stats.proportions import Interval
 from sync.experiments.job import edited, find_experiment
+from sync.results.engagements import engagements, latest_moment
+from sync.results.experiment_mailings import (
+    ExperimentMailings,
+    end_of,
+    engagements_in,
+    experiment_mailings,
+    mails_during,
+    persona_name,
+)
 from sync.session import Session
 
 METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
@@ -50,16 +58,31 @@ class RevenueLift:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedPair:
+    """Two arms to compare, and what their people did."""
+
+    treated: str
+    control: str
+    strata: Sequence[Stratum]
+
+    @property
+    def planned(self) -> int:
+        """People of the larger arm."""
+        return max(sum(s.people for s in self.strata if s.arm == arm) for arm in (self.treated, self.control))
+
+
+@dataclass(frozen=True, slots=True)
 class Lift:
     """All lift results of one campaign or experiment.
 
     Attributes:
         about: Its name.
         primary: The primary metric.
-        comparisons: One a metric and treated arm, judged together.
+        comparisons: One a metric and pair of arms, judged together.
         ratio: Sample ratio mismatch check; None where the expected shares are unknown.
         early: Whether the results are interim.
         notes: What else must be known, in sentences.
+        mailed: Whether a mail reached anybody: before that there is nothing to compare.
     """
 
     about: str
@@ -69,7 +92,7 @@ class Lift:
     ratio: SampleRatio | None
     early: bool
     notes: Sequence[str]
-    strata: Sequence[Stratum]
+    mailed: bool = True
 
     @property
     def broken(self) -> bool:
@@ -104,11 +127,16 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
         raise FixSettingsError(f"There is no variant {control!r}.", fix=f"Its variants are: {', '.join(arms)}.")
     early = now < sent_at + timedelta(days=ANSWER_DAYS)
     about, first = campaign["name"] or campaign["campaign_id"], control or arms[0]
-    return _judge(session, about, stratums, control=first, primary="clicked", mde=WORTH, early=early, ratio=None)
+    pairs = [ComparedPair(arm, first, stratums) for arm in arms if arm != first]
+    return _judge(session, about, pairs, primary="clicked", mde=WORTH, early=early)
 
 
 def lift_of_experiment(session: Session, name: str) -> Lift:
-    """Compare the arms of an experiment with its control, by intention to treat.
+    """Compare the arms of an experiment with the first one, and with the holdout.
+
+    Everybody who was assigned counts, whether a mail arrived or not (intention to treat). What people did in mails
+    counts between arms only for mails that can be compared (`sync.results.experiment_mailings`); against the holdout
+    that gets none, for every mail.
 
     Args:
         session: The open workspace.
@@ -122,126 +150,99 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     """
     experiment = find_experiment(session, name)
     now = latest_moment(session)
-    stratums = strata_of_experiment(session, experiment)
-    if not stratums:
+    everybody = _strata_of_mails(session, experiment, engagements(session))
+    if not everybody:
         raise FixSettingsError(
             f"Nobody is in {name} yet.", fix="Run `personasync assign`, which randomly assigns people to the variants."
         )
+    in_fields = bool(experiment.generic or experiment.placebo)
+    mailed = experiment_mailings(session, experiment, list(experiment.arms), in_fields=in_fields)
+    pairs = _pairs(session, experiment, mailed, everybody)
     early = experiment.ends is None or now < experiment.ends
-    lift = _judge(
-        session,
-        name,
-        stratums,
-        control=experiment.control,
-        primary=experiment.metric,
-        mde=experiment.mde,
-        early=early,
-        ratio=_ratio(experiment, stratums),
-    )
-    return _with_notes(lift, [*_moved(session, experiment), *_mailed_holdout(session, experiment)])
+    found = _judge(session, name, pairs, primary=experiment.metric, mde=experiment.mde, early=early)
+    excluded = mailed.excluded() if len(experiment.arms) > 1 else []
+    notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
+    return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
+
+
+def _pairs(
+    session: Session, experiment: Experiment, mailed: ExperimentMailings, everybody: Sequence[Stratum]
+) -> list[ComparedPair]:
+    """Each arm with the first one, in the mailings that both got; then each with the holdout, in every mail."""
+    first, *others = experiment.arms
+    counted: dict[frozenset[tuple[str, int]], list[Stratum]] = {}
+    pairs = []
+    for arm in others:
+        both = mailed.got_by((arm, first))
+        if both not in counted:
+            did = engagements_in(session, _people_of(session, experiment), mailed.mails(session, both))
+            measured = {persona_name(session, persona) for persona, _ in both}
+            counted[both] = [
+                stratum if stratum.persona in measured else stratum.without_mails()
+                for stratum in _strata_of_mails(session, experiment, did)
+            ]
+        pairs.append(ComparedPair(arm, first, counted[both]))
+    held = experiment.arms if experiment.control == HOLDOUT else ()
+    return [*pairs, *(ComparedPair(arm, HOLDOUT, everybody) for arm in held)]
 
 
 def strata_of_campaign(session: Session, campaign: Mapping[str, Any]) -> list[Stratum]:
     """Count what the recipients of a campaign's variants did; empty where it has none."""
     people = _reached(session, campaign)
     window = OutcomeWindow(latest_moment(session), session.workspace.results.order_days, _currency(session))
-    return _strata(session, people.filter(people.arm.notnull()), _mails(session, campaign), window)
-
-
-def strata_of_experiment(session: Session, experiment: Experiment) -> list[Stratum]:
-    """Count what the people of an experiment's arms did since it began, whether a mail reached them or not."""
-    arms = session.warehouse.current(ARMS.name)
-    people = arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
     return _strata(
-        session,
-        people,
-        _mails_during(session, experiment),
-        OutcomeWindow(_until(session, experiment), None, _currency(session)),
+        session, people.filter(people.arm.notnull()), _mails(session, campaign), window, engagements(session)
     )
 
 
-def _until(session: Session, experiment: Experiment) -> datetime:
-    return min(experiment.ends, latest_moment(session)) if experiment.ends else latest_moment(session)
+def _strata_of_mails(session: Session, experiment: Experiment, did: Table) -> list[Stratum]:
+    """Count what the people of an experiment's arms did since it began; *did* is what they did in mails."""
+    window = OutcomeWindow(end_of(session, experiment), None, _currency(session))
+    during = mails_during(session, experiment).select("connection", "campaign_id")
+    return _strata(session, _people_of(session, experiment), during, window, did)
 
 
-def latest_moment(session: Session) -> datetime:
-    """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they told."""
-    told = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
-    newest: list[datetime | None] = [column.max().to_pyarrow().as_py() for column in told]
-    return max([session.now(), *(moment for moment in newest if moment is not None)])
-
-
-def _mails_during(session: Session, experiment: Experiment) -> Table:
-    campaigns = session.warehouse.current(CAMPAIGNS.name)
-    during = (campaigns.sent_at >= moment_literal(experiment.begins)) & (
-        campaigns.sent_at <= moment_literal(_until(session, experiment))
-    )
-    return campaigns.filter(during).select("connection", "campaign_id")
+def _people_of(session: Session, experiment: Experiment) -> Table:
+    arms = session.warehouse.current(ARMS.name)
+    return arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
 
 
 def _judge(
-    session: Session,
-    about: str,
-    stratums: Sequence[Stratum],
-    *,
-    control: str,
-    primary: str,
-    mde: float,
-    early: bool,
-    ratio: SampleRatio | None,
+    session: Session, about: str, pairs: Sequence[ComparedPair], *, primary: str, mde: float, early: bool
 ) -> Lift:
-    treated = sorted({stratum.arm for stratum in stratums} - {control})
-    planned = max((sum(s.people for s in stratums if s.arm == arm) for arm in (control, *treated)), default=0)
     questions = [
-        LiftQuestion(metric, arm, control, HARM.get(metric, mde), early, planned)
-        for arm in treated
+        (pair, LiftQuestion(metric, pair.treated, pair.control, HARM.get(metric, mde), early, pair.planned))
+        for pair in pairs
         for metric in _metrics(primary)
     ]
     comparisons = corrected_for_multiplicity(
-        [compare_arms(stratums, question) for question in questions], primary=primary
+        [compare_arms(pair.strata, question) for pair, question in questions], primary=primary
     )
-    spend = [_spend(session, stratums, arm, control) for arm in treated]
-    return Lift(about, primary, comparisons, spend, ratio, early, (), stratums)
+    spend = [_spend(session, pair) for pair in pairs]
+    return Lift(about, primary, comparisons, spend, None, early, ())
 
 
 def _metrics(primary: str) -> list[str]:
     return [primary, *(metric for metric in METRICS if metric != primary)]
 
 
-def _with_notes(lift: Lift, notes: Sequence[str]) -> Lift:
-    return Lift(
-        lift.about, lift.primary, lift.comparisons, lift.spend, lift.ratio, lift.early, tuple(notes), lift.strata
-    )
-
-
-def _strata(session: Session, people: Table, mails: Table, window: OutcomeWindow) -> list[Stratum]:
+def _strata(session: Session, people: Table, mails: Table, window: OutcomeWindow, did: Table) -> list[Stratum]:
     warehouse = session.warehouse
     counted = outcomes(
         people,
         mails=mails,
-        engagements=engagements(session),
+        engagements=did,
         orders=warehouse.current(ORDERS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         window=window,
     )
-    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     rows = counted.to_pyarrow().to_pylist()
-    return strata([{**row, "persona": names.get(row["persona"], row["persona"])} for row in rows])
+    return strata([{**row, "persona": persona_name(session, row["persona"])} for row in rows])
 
 
-def engagements(session: Session) -> Table:
-    """Return what people did in mails, the opens of machines marked as the workspace says.
-
-    Returns:
-        Versions in force; ``machine`` is true or false.
-    """
-    warehouse = session.warehouse
-    seconds = session.workspace.results.machine_open_seconds
-    return with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds)
-
-
-def _spend(session: Session, stratums: Sequence[Stratum], treated: str, control: str) -> RevenueLift:
-    sides = [[stratum.revenue for stratum in stratums if stratum.arm == arm] for arm in (treated, control)]
+def _spend(session: Session, pair: ComparedPair) -> RevenueLift:
+    treated, control = pair.treated, pair.control
+    sides = [[stratum.revenue for stratum in pair.strata if stratum.arm == arm] for arm in (treated, control)]
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
     one, two = adjusted.groups
@@ -317,7 +318,7 @@ def _everybody_reached(session: Session) -> Table:
     warehouse = session.warehouse
     return reached(
         warehouse.current(DELIVERIES.name),
-        warehouse.memtable(session.control.links.load()),
+        session.links(),
         warehouse.current(CAMPAIGNS.name),
         warehouse.history(ASSIGNMENTS.name),
     )
@@ -343,9 +344,9 @@ def _mailed_holdout(session: Session, experiment: Experiment) -> list[str]:
     if experiment.control != HOLDOUT:
         return []
     deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
-        _mails_during(session, experiment), ["connection", "campaign_id"]
+        mails_during(session, experiment), ["connection", "campaign_id"]
     )
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     arms = session.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == experiment.name, arms.arm == HOLDOUT)
     got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")

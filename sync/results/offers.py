@@ -10,11 +10,14 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
 from segmenter.lift.exposures import campaign_results
-from segmenter.lift.network import Trial, trial
+from segmenter.lift.network import SIDES, Trial, too_few, trial
 from segmenter.lift.offers import Best, best_offers, never_compared
+from segmenter.lift.text import listed
 from segmenter.stats.proportions import Responses
-from sync.results.experiment_trials import persona_name, trials_of
-from sync.results.lift import ANSWER_DAYS, engagements, latest_moment
+from sync.results.engagements import engagements, latest_moment
+from sync.results.experiment_mailings import persona_name
+from sync.results.experiment_trials import trials_of
+from sync.results.lift import ANSWER_DAYS
 from sync.session import Session
 
 
@@ -61,9 +64,23 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
             "There are no offers to compare: no campaign had variants, and no variant of an experiment was mailed yet.",
             fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
+    notes += _too_few(told)
     known = {pattern.arm for one in told for pattern in one.patterns}
     personas = sorted({persona.name for persona in session.workspace.personas.values()})
     return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
+
+
+def _too_few(trials: Sequence[Trial]) -> list[str]:
+    """Sentences on comparisons that too few people responded to, once for all personas."""
+    concerned: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for persona in sorted({one.persona for one in trials}):
+        for name, left_out in too_few([one for one in trials if one.persona == persona]).items():
+            concerned[name, left_out].append(persona)
+    return [
+        f"{name}: {listed(left_out)} {'is' if len(left_out) == 1 else 'are'} excluded for {', '.join(personas)}: "
+        "too few contacts responded to compare."
+        for (name, left_out), personas in concerned.items()
+    ]
 
 
 def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
@@ -74,7 +91,7 @@ def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
         engagements=engagements(session),
         orders=warehouse.current(ORDERS.name),
         assignments=warehouse.history(ASSIGNMENTS.name),
-        links=warehouse.memtable(session.control.links.load()),
+        links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
         order_window_days=session.workspace.results.order_days,
     )
@@ -92,6 +109,8 @@ def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
             )
     now = latest_moment(session)
     for (connection, campaign_id, persona), arms in sorted(groups.items()):
+        if len(arms) < SIDES:  # what one variant is called says nothing of other campaigns
+            continue
         campaign = campaigns[connection, campaign_id]
         early = now < campaign["sent_at"] + timedelta(days=ANSWER_DAYS)
         yield trial(campaign["name"] or campaign_id, persona, arms, early=early)

@@ -67,7 +67,7 @@ def value_people(session: Session, as_of: datetime, links: Table | None = None) 
         FixSettingsError: A model's file is damaged.
     """
     if links is None:
-        links = session.warehouse.memtable(session.control.links.load())
+        links = session.links()
     history = purchase_history(session.warehouse.current(ORDERS.name), links, as_of)
     model = _model(session, history, as_of)
     if isinstance(model, TooLittle):

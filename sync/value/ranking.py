@@ -65,7 +65,7 @@ def rank_segments(session: Session) -> SegmentValues:
         FixSettingsError: Nobody was assigned yet.
     """
     now = session.now()
-    links = session.warehouse.memtable(session.control.links.load())
+    links = session.links()
     valued = value_people(session, now, links)
     rows = _people(session, links)
     if not rows.num_rows:
@@ -184,13 +184,12 @@ def _measured(session: Session, measure: Callable[[], Lift]) -> dict[str, Segmen
 def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
     """Return the orders of the arm that is best supported for everybody together; None where nothing tells of orders.
 
-    Each persona's own best arm would be the luckiest one.
-
-    Returns:
-        The comparison whose interval has the highest lower end.
+    Where people were held out, against them: that is what mailing adds. Each persona's own best arm would be the
+    luckiest one.
     """
     about = [comparison for comparison in comparisons if comparison.question.metric == ORDERED]
-    return max(about, key=lambda one: one.everyone.interval.low, default=None)
+    held = [comparison for comparison in about if comparison.question.control == HOLDOUT]
+    return max(held or about, key=lambda one: one.everyone.interval.low, default=None)
 
 
 def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, SegmentResponse]:

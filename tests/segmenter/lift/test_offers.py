@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import test_proportions_2indep as two_rates
 
-from segmenter.lift.network import Trial, trial
+from segmenter.lift.network import Trial, too_few, trial
 from segmenter.lift.offers import best_offers, never_compared
 from segmenter.lift.text import apart_sentence, offer_sentence
 from segmenter.stats.multiplicity import holm
@@ -31,6 +31,40 @@ def test_the_best_offer_is_supported_where_it_beats_each_other_one() -> None:
     assert bo.lead.low > 0 > rita.lead.low
     assert "“sale” is the best of “sale”, “news” and “gift”" in offer_sentence(bo)
     assert "Based on May (1,000 “sale”, 1,000 “news”)" in offer_sentence(bo)
+
+
+@pytest.mark.parametrize("few", [(0, 1), (0, 10), (1, 5)])
+def test_an_offer_that_hardly_anybody_got_is_beaten_by_none_and_beats_none(few: tuple[int, int]) -> None:
+    """No variance came from two arms without a responder, so that the first offer was the best of all three."""
+    answers, people = few
+    big = trial("May", "Bo", {"sale": Responses(2000, 160), "news": Responses(2000, 80)})
+    small = trial("June", "Bo", {"gift": Responses(people, answers), "news": Responses(people, 0)})
+    (bo,) = best_offers([big, small])
+
+    assert {cell.offer for cell in bo.offers} == {"sale", "news"}
+    assert bo.supported
+    assert never_compared([big, small], ["Bo"], {"sale", "news", "gift"}) == {"Bo": (("news", "sale"), ("gift",))}
+    assert too_few([big, small]) == {"June": ("gift", "news")}
+
+
+def test_an_arm_of_one_person_in_a_large_campaign_is_no_best_offer() -> None:
+    arms = {"sale": Responses(2000, 160), "news": Responses(2000, 80), "gift": Responses(1, 1)}
+    (bo,) = best_offers([trial("May", "Bo", arms)])
+
+    assert (bo.best.offer, bo.supported, bo.rival) == ("sale", True, "news")
+
+
+def test_offers_that_too_few_got_have_no_winner_and_no_interval() -> None:
+    (bo,) = best_offers([trial("May", "Bo", {"sale": Responses(8, 8), "news": Responses(8, 0)})])
+
+    assert (bo.supported, bo.p, bo.lead.low, bo.lead.high) == (False, 1.0, -1.0, 1.0)
+
+
+def test_many_small_campaigns_of_the_same_offers_count_together() -> None:
+    several = [trial(f"day {n}", "Bo", {"sale": Responses(30, 6), "news": Responses(30, 1)}) for n in range(12)]
+    (bo,) = best_offers(several)
+
+    assert (bo.best.offer, bo.supported, bo.best.responses.people) == ("sale", True, 360)
 
 
 def test_two_that_are_as_good_hide_that_a_third_is_poor() -> None:

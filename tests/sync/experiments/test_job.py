@@ -102,8 +102,15 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
     clicked = {
         comparison.question.treated: comparison.everyone
         for comparison in lift.comparisons
-        if comparison.question.metric == "clicked"
+        if comparison.question.metric == "clicked" and comparison.question.control == HOLDOUT
     }
+    assert [
+        (one.question.treated, one.question.control) for one in lift.comparisons if one.question.metric == "clicked"
+    ] == [
+        ("new", "old"),
+        ("old", HOLDOUT),
+        ("new", HOLDOUT),
+    ]
     assert tagged(platforms, "spring_new").isdisjoint(tagged(platforms, "spring_old"))
     assert tagged(platforms, "spring_holdout")
     assert lift.early
@@ -114,6 +121,7 @@ def test_an_experiment_and_its_result_on_the_platforms(platforms: Platforms, pus
         comparison.personas
         for comparison in lift.comparisons
         if (comparison.question.metric, comparison.question.treated) == ("clicked", "new")
+        and comparison.question.control == HOLDOUT
     )
     assert sum(one.treated.people for one in told) == sum(arm == "new" for arm in allocated.values())
     assert sum(one.control.people for one in told) == sum(arm == HOLDOUT for arm in allocated.values())

@@ -51,6 +51,6 @@ def test_an_experiment_without_any_campaign_yet(platforms: Platforms, say: Run) 
     assert (
         "Nobody is in spring yet. Run `personasync assign`, which randomly assigns people to the variants." in nobody[2]
     )
-    assert "not enough data" in lift[1]
+    assert "No sends yet" in lift[1]
     assert "No campaign has been imported yet." in report[1]
     assert "Traceback" not in "".join(out + err for _, out, err in (early, nobody, lift, report))

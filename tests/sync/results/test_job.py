@@ -129,7 +129,7 @@ def test_amounts_of_other_currencies_are_left_out_and_told(platforms: Platforms,
 
 
 def test_offers_of_all_campaigns_come_together(platforms: Platforms, pushed: Session) -> None:
-    with pytest.raises(FixSettingsError, match="No campaign had variants"):
+    with pytest.raises(FixSettingsError, match="no campaign had variants"):
         learning.offers(pushed)
     send(platforms, "One")
     send(platforms, "Two")

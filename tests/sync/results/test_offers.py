@@ -88,6 +88,35 @@ def test_a_letter_that_the_platform_gave_is_no_offer_of_two_campaigns(shop: Shop
     assert found["never_compared"]["Bo"] == [["Autumn: a", "Autumn: b"], ["Spring: a", "Spring: b"]]
 
 
+def test_a_campaign_of_one_variant_has_no_offer_that_could_be_tested(shop: Shop) -> None:
+    """HubSpot calls each half of an A/B test “master” or “variant”: both are e-mails of their own."""
+    with opened(shop.folder) as session:
+        people, half = sorted(contact_of(session).values()), PEOPLE // 2
+        for name, variant in (("Spring", "master"), ("Spring (B)", "variant")):
+            campaign(session, name, session.now() - timedelta(days=20), {variant: (people[:half], 30)})
+        parts = {"sale": (people[:half], 30), "gift": (people[half:], 30)}
+        campaign(session, "Autumn", session.now() - timedelta(days=20), parts)
+    found = shop.say("offers")
+
+    assert found["never_compared"] == {}
+    assert [[cell["offer"] for cell in one["offers"]] for one in found["personas"]] == [["gift", "sale"]]
+
+
+def test_too_few_who_responded_are_named_and_compare_nothing(shop: Shop) -> None:
+    with opened(shop.folder) as session:
+        people, half = sorted(contact_of(session).values()), PEOPLE // 2
+        large = {"sale": (people[:half], 80), "news": (people[half:], 30)}
+        campaign(session, "May", session.now() - timedelta(days=40), large)
+        campaign(
+            session, "June", session.now() - timedelta(days=20), {"gift": (people[:5], 0), "news": (people[5:9], 0)}
+        )
+    found = shop.say("offers")
+
+    assert found["never_compared"] == {"Bo": [["news", "sale"], ["gift"]]}
+    assert found["notes"] == ["June: “gift” and “news” are excluded for Bo: too few contacts responded to compare."]
+    assert [(one["best"], one["supported"]) for one in found["personas"]] == [("sale", True)]
+
+
 def allocated(shop: Shop, **changes: Any) -> dict[str, list[str]]:
     """Deal everybody into the experiment "spring"; the contacts of each arm."""
     with opened(shop.folder, day=BEGIN) as session:
@@ -112,6 +141,42 @@ def sent(shop: Shop, *mails: tuple[float, str, Sequence[str], int]) -> None:
         experiments.end_experiment(session, "spring", session.now())
 
 
+def test_before_any_mail_went_out_an_experiment_has_no_figures(shop: Shop) -> None:
+    allocated(shop, holdout=0.2)
+    status, told = shop.told("lift", "--experiment", "spring")
+    report = shop.say("report")
+
+    assert status == 0
+    assert "No sends yet" in told
+    assert "“new” vs “old”" not in told
+    assert not shop.say("lift", "--experiment", "spring")["mailed"]
+    assert report["advice"] == {"Test next": ["Test two offers for Bo: no campaign has compared offers yet."]}
+
+
+def test_with_a_holdout_the_arms_are_compared_with_each_other_first(shop: Shop) -> None:
+    arms = allocated(shop, holdout=0.2)
+    old, new = arms["old"], arms["new"]
+    sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 5))
+    told, report = shop.say("lift", "--experiment", "spring"), shop.say("report")
+
+    clicked = {
+        (one["treated"], one["control"]): one["everyone"]["verdict"]
+        for one in told["comparisons"]
+        if one["metric"] == "clicked"
+    }
+    assert list(clicked) == [("new", "old"), ("old", "holdout"), ("new", "holdout")]
+    assert clicked["new", "old"] == "more"
+    lines = shop.told("lift", "--experiment", "spring")[1]
+    assert lines.startswith("spring Everyone: click rate +")
+    assert "“new” vs “old”" in lines.split("Guardrails: ")[0]
+    assert "Expected next send" not in lines
+    assert "Expected next send" in shop.told("lift", "--experiment", "spring", "--all")[1]
+    assert any(
+        line.startswith("Keep “new” for everyone: click rate +") and "vs “old”" in line
+        for line in report["advice"]["Keep or scale"]
+    )
+
+
 def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
     """Each mail is clicked by a tenth, by others each time: of the new arm's people nearly a third clicked once."""
     arms = allocated(shop)
@@ -124,6 +189,12 @@ def test_an_arm_that_got_more_mails_is_not_better_for_it(shop: Shop) -> None:
     assert abs(found["difference"]) < 0.01
     assert {one["offer"]: one["people"] for one in found["offers"]} == {"old": len(old), "new": len(new)}
     assert "spring: reminder 1 is excluded, it went to one variant only." in shop.told("offers")[1]
+    told, report = shop.say("lift", "--experiment", "spring"), shop.say("report")
+    clicked = next(one["everyone"] for one in told["comparisons"] if one["metric"] == "clicked")
+    assert (clicked["treated"]["people"], clicked["treated"]["converted"]) == (len(new), len(new) // 10)
+    assert "spring: reminder 1 is excluded, it went to one variant only." in told["notes"]
+    assert report["advice"]["Stop"] == ["No significant negative result."]
+    assert report["advice"]["Keep or scale"] == ["No significant positive result yet."]
 
 
 def test_a_newsletter_to_all_is_no_offers_answer(shop: Shop) -> None:
@@ -162,6 +233,11 @@ def test_mails_that_did_not_reach_the_arms_alike_compare_nothing(shop: Shop) -> 
     assert status == 0
     assert "No offers have been compared yet." in told
     assert "spring: old words / new words is excluded, it reached the variants unequally." in told
+    told = shop.say("lift", "--experiment", "spring")
+    verdicts = {one["metric"]: one["everyone"]["verdict"] for one in told["comparisons"]}
+    assert verdicts.pop("ordered") != "nobody"
+    assert set(verdicts.values()) == {"nobody"}
+    assert shop.say("report")["advice"].keys() == {"Test next"}
 
 
 def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) -> None:
