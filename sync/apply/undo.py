@@ -102,20 +102,20 @@ def _looked_at(session: Session, runs: list[Run]) -> Intended:
 
 
 def undo(session: Session, intended: Intended, *, progress: Progress = no_progress) -> Undone:
-    """Do what `intended` found. Undoing an undo writes to people: those who said no meanwhile are left out.
+    """Do what `intended` found. To give a value back is to write to people: those who said no meanwhile are left out.
 
     Raises:
         TryLaterError: Who said no could not be asked.
     """
-    everything = [change for changes in intended.restore.values() for change in changes]
-    # taking back what we wrote leaves people as they were, whatever they say; to take that back is to write to them
-    writes_again = intended.run.command.startswith("undo ") and bool(everything)
-    check = ConsentCheck(session, everything, whole=True) if writes_again else None
+    # taking back what we wrote leaves people as they were, whatever they say; to give a value back is to write to them
+    giving = [change for changes in intended.restore.values() for change in changes if change.after is not None]
+    check = ConsentCheck(session, giving, whole=True)
     undone = Undone(undone_run=intended.run.run_id, left=intended.changed_since + intended.gone)
     with recorded(session, f"undo {intended.run.run_id}") as run:
         undone.run_id = run.run_id
         for name, changes in intended.restore.items():
-            left = changes if check is None else leave_out(session, check.refused(changes), changes, undone, run)
+            written = [change for change in changes if change.after is not None]
+            left = leave_out(session, check.refused(written), changes, undone, run) if written else changes
             if left:
                 send_changes(session, session.connector(name), left, undone, run, progress)
         undone.restored = intended.restored + undone.count("applied") + undone.count("unchanged")
