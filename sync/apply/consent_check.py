@@ -124,7 +124,10 @@ class ConsentCheck:
         for contact, row in fresh.items():
             for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
                 touched.setdefault(person, {})[contact] = row
-        known = self._known(self.session.control.links.of_persons(touched))
+        noted = self._noted(fresh, planned_as)
+        for contact, person in self.session.control.links.of_keys(noted).items():
+            touched.setdefault(person, {}).setdefault(contact, noted[contact])
+        known = {**self._known(self.session.control.links.of_persons(touched)), **noted}
         of_person: dict[str, dict[str, ContactRow]] = {}
         for contact, person in self.session.control.links.of_keys(known).items():
             of_person.setdefault(person, {})[contact] = known[contact]
@@ -139,6 +142,21 @@ class ConsentCheck:
             for row in now.values():
                 if row["state"] != "active":
                     self.records[row["connection"], row["platform_id"]] = _since(row["state"], row["connection"])
+
+    def _noted(self, fresh: Mapping[str, ContactRow], persons: Iterable[str]) -> dict[str, ContactRow]:
+        """People's contacts that opted out since the last pull, as the webhook service saw, where no answer shows it.
+
+        A record that is gone meanwhile shows no consent, or is in no answer.
+        """
+        shown = {contact for contact, row in fresh.items() if row["state"] == "active"}
+        linked = self.session.control.links.of_persons(persons).keys() - shown
+        seen = self.session.control.opt_outs.of(linked)
+        known = self._known(seen)
+        return {
+            contact: {**row, "consent": seen[contact]}
+            for contact, row in known.items()
+            if row["state"] == "active" and row["consent"] != seen[contact]
+        }
 
     def _known(self, keys: Iterable[str]) -> dict[str, ContactRow]:
         pairs = [key.partition(":")[::2] for key in keys if not key.startswith(ADDRESS)]
