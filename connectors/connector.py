@@ -137,7 +137,7 @@ class Connector(Protocol):
     def fetch(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return the contacts that answer to platform *ids* or normalised *addresses*, as they are now."""
 
-    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:
         """Return whose consent or state may be another than it was when contacts were read up to *cursor*.
 
         Asked before something is written, so it takes a few requests, however many contacts there are.
@@ -145,6 +145,8 @@ class Connector(Protocol):
         Args:
             cursor: Of the stream of contacts.
             ids: The contacts that matter, where they are few; None: anybody.
+            addresses: With *ids*: normalised addresses of the same people that none of these contacts shows. Another
+                contact may have been made with one since.
 
         Returns:
             Contacts as they are now, in the schema of `CONTACTS` without their properties; those that are not there any

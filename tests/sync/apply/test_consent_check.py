@@ -235,3 +235,28 @@ def test_an_opt_out_that_only_the_service_saw_counts_after_its_record_is_gone(
     outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.person_id == person]
     assert {(one.state, one.code) for one in outcomes} == {("parked", "consent_changed")}
     assert {one.reason for one in outcomes} == {"Unsubscribed on email since the last pull."}
+
+
+@pytest.mark.parametrize("people", ["few", "many"])
+def test_an_opt_out_of_a_contact_that_was_made_since_the_pull_counts(
+    platforms: Platforms, ready: Session, monkeypatch: pytest.MonkeyPatch, people: str
+) -> None:
+    """The person was known in Mailchimp alone: no contact of theirs in HubSpot could be named."""
+    if people == "many":
+        monkeypatch.setattr(consent_check, "FEW", 0)
+    in_both = both(platforms)
+    email = next(
+        m["email_address"]
+        for m in platforms.members()
+        if m["status"] == "subscribed" and m["email_address"] not in in_both
+    )
+    planned = plan(ready)
+    do(platforms.sandbox.world, "create contact", email, {"properties": {"hs_email_optout": "true"}})
+    before = len(platforms.sandbox.journal.entries)
+
+    applied = apply(ready)
+
+    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == email]
+    assert [change for change in planned.plan.changes if change.email == email]
+    assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on crm since the last pull.")}
+    assert asked(platforms, before)["hubspot"] <= 3
