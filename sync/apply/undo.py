@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from connectors.errors import FixSettingsError
 from connectors.records import Change
 from sync.apply.consent_check import ConsentCheck, leave_out
-from sync.apply.push import Sent, key, recover, send_changes
+from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
 from sync.control.runs import Run
-from sync.session import Progress, Session, no_progress, recorded
+from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 NEWEST = "last"
 UNDOABLE = ("apply ", "undo ")
@@ -114,10 +114,7 @@ def undo(session: Session, intended: Intended, *, progress: Progress = no_progre
     with recorded(session, f"undo {intended.run.run_id}") as run:
         undone.run_id = run.run_id
         for name, changes in intended.restore.items():
-            written = [change for change in changes if change.after is not None]
-            left = leave_out(session, check.refused(written), changes, undone, run) if written else changes
-            if left:
-                send_changes(session, session.connector(name), left, undone, run, progress)
+            _restore(session, name, changes, check, undone, run, progress)
         undone.restored = intended.restored + undone.count("applied") + undone.count("unchanged")
         run.state = "failed" if undone.failed else "rejects" if undone.rejected else "done"
         run.counts.update(
@@ -127,6 +124,26 @@ def undo(session: Session, intended: Intended, *, progress: Progress = no_progre
             failed=undone.failed,
         )
     return undone
+
+
+def _restore(
+    session: Session,
+    name: str,
+    changes: Sequence[Change],
+    check: ConsentCheck,
+    undone: Undone,
+    run: RecordedRun,
+    progress: Progress,
+) -> None:
+    done = 0
+    for some in in_slices(changes):
+        written = [change for change in some if change.after is not None]
+        left = leave_out(session, check.refused(written), some, undone, run) if written else some
+        if left:
+            send_changes(session, session.connector(name), left, undone, run, onward(progress, done, len(changes)))
+        if name in undone.failed:
+            return
+        done += len(some)
 
 
 def _runs(session: Session, run_id: str) -> list[Run]:

@@ -13,7 +13,7 @@ from connectors.records import CONTACTS, platform_key
 from connectors.sandbox.deeds import do
 from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
-from sync.apply import consent_check
+from sync.apply import consent_check, push
 from sync.apply.job import PlanSelection, apply
 from sync.consent import opt_outs
 from sync.consent.strictest import is_released, strictest_consent
@@ -260,3 +260,30 @@ def test_an_opt_out_of_a_contact_that_was_made_since_the_pull_counts(
     assert [change for change in planned.plan.changes if change.email == email]
     assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on crm since the last pull.")}
     assert asked(platforms, before)["hubspot"] <= 3
+
+
+def test_who_unsubscribes_during_a_long_apply_is_found_before_their_slice(
+    platforms: Platforms, ready: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "AT_ONCE", 20)
+    monkeypatch.setattr(consent_check, "FRESH", timedelta(0))
+    planned = plan(ready)
+    emails = [change.email for change in planned.plan.changes if change.connection == "crm"]
+    last = next(email for email in reversed(emails) if email in both(platforms))
+    told: list[tuple[str, int, int]] = []
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        if not told:
+            do(platforms.sandbox.world, "unsubscribe", last, {})
+        told.append((what, done, total or 0))
+
+    applied = apply(ready, progress=progress)
+
+    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == last]
+    assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on email since the last pull.")}
+    assert sum(applied.states.values()) == len(planned.plan.changes)
+    crm = [done for what, done, _ in told if what == "crm changes"]
+    assert crm == sorted(crm)
+    assert {total for what, _, total in told if what == "crm changes"} == {len(emails)}
+    writes = sum(entry.write and "batch/update" in entry.path for entry in platforms.sandbox.journal.entries)
+    assert applied.predicted["crm"]["POST contacts/batch/update"] == writes > 1
