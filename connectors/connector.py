@@ -157,7 +157,7 @@ class Connector(Protocol):
             Each contact once; ids that are gone have the row of `connectors.records.erased_contact`.
         """
 
-    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:
         """Return whose consent or state may be another than it was when contacts were read up to *cursor*.
 
         Asked before something is written, so it takes a few requests, however many contacts there are.
@@ -165,6 +165,8 @@ class Connector(Protocol):
         Args:
             cursor: Of the stream of contacts.
             ids: The contacts that matter, where they are few; None: anybody.
+            addresses: With *ids*: normalised addresses of the same people that none of these contacts shows. Another
+                contact may have been made with one since.
 
         Returns:
             Contacts as they are now, in the schema of `CONTACTS` without their properties; those that are not there any

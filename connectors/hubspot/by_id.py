@@ -9,8 +9,8 @@ from connectors.errors import ContractError
 from connectors.hubspot import contacts
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT, Lists
-from connectors.hubspot.operations import CONTACTS_READ, MEMBERSHIPS_READ
-from connectors.hubspot.scan import ids_of, read_by_ids
+from connectors.hubspot.operations import MEMBERSHIPS_READ
+from connectors.hubspot.scan import ids_of, read_by_address, read_by_ids
 from connectors.hubspot.search import HubSpotRecord
 from connectors.records import Fetched, fetched
 from connectors.transport import in_order
@@ -47,23 +47,13 @@ class ContactsById:
         records: dict[str, HubSpotRecord] = {}
         questions: list[Callable[[], Sequence[HubSpotRecord]]] = [
             *(lambda part=part: read_by_ids(self._api, part, self._properties) for part in self._parts(ids)),
-            *(lambda part=part: self._by_address(part) for part in self._parts(addresses)),
+            *(lambda part=part: read_by_address(self._api, part, self._properties) for part in self._parts(addresses)),
         ]
         for rows in in_order(lambda question: question(), questions, workers=self._workers):
             records |= {str(row["id"]): row for row in rows}
         known = {key for row in records.values() for key in ids_of(row)}
         table = contacts.contact_rows(self._name, list(records.values()), self._properties)
         return fetched(self._name, table, [key for key in ids if key not in known], self._memberships(list(records)))
-
-    def _by_address(self, addresses: Sequence[str]) -> Sequence[HubSpotRecord]:
-        body = {
-            "idProperty": "email",
-            "properties": self._properties,
-            "propertiesWithHistory": [],
-            "inputs": [{"id": address} for address in addresses],
-        }
-        rows: Sequence[HubSpotRecord] = self._api.call(CONTACTS_READ, body=body).get("results", ())
-        return rows
 
     def _memberships(self, ids: Sequence[str]) -> frozenset[tuple[str, str]]:
         lists = {list_id: group for group in self._groups if (list_id := self._lists.id_of(group))}

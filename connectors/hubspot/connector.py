@@ -161,9 +161,9 @@ class HubSpot:
         """Return some contacts as they are now; see the Protocol."""
         return self._fetch.some(ids, addresses)
 
-    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:
         """Return contacts whose consent may have changed; see the Protocol."""
-        return self._consents.since(cursor, ids)
+        return self._consents.since(cursor, ids, addresses)
 
     def _memberships(self, cursor: Cursor) -> Iterator[Page]:
         """Read the lists about which HubSpot says something else than last time, and now and then all of them."""

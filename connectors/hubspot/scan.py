@@ -194,6 +194,18 @@ def read_by_ids(
     raise ContractError(f"HubSpot does not report whether the contacts {', '.join(waiting[:3])} exist.")
 
 
+def read_by_address(api: HubSpotApi, addresses: Sequence[str], properties: Sequence[str]) -> Sequence[HubSpotRecord]:
+    """Return the contacts that have one of *addresses* (at most 100)."""
+    body = {
+        "idProperty": "email",
+        "properties": list(dict.fromkeys([*properties, MERGED])),
+        "propertiesWithHistory": [],
+        "inputs": [{"id": address} for address in addresses],
+    }
+    rows: Sequence[HubSpotRecord] = api.call(CONTACTS_READ, body=body).get("results", ())
+    return rows
+
+
 def ids_of(row: HubSpotRecord) -> list[str]:
     """Return the ids to which a record answers: its own, and those of the records that were merged into it."""
     listed = str(row["properties"].get(MERGED) or "").split(";")

@@ -127,9 +127,9 @@ class Mailchimp:
         """Return some members as they are now; see the Protocol."""
         return self._fetch.some(ids, addresses)
 
-    def consents(self, cursor: Cursor, ids: Sequence[str] | None) -> pa.Table:
+    def consents(self, cursor: Cursor, ids: Sequence[str] | None, addresses: Sequence[str] = ()) -> pa.Table:
         """Return members whose status may have changed; see the Protocol."""
-        del ids  # the newest changes are as few requests
+        del ids, addresses  # the newest changes are as few requests
         return consents_since(self.name, self._members.showing(STATUSES), cursor)
 
     def _old(self, cursor: Cursor) -> tuple[bool, str]:

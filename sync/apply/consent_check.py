@@ -32,6 +32,8 @@ WORDS = {
     "deleted": "deleted",
     "merged": "merged into another contact",
 }
+Named = Mapping[str, tuple[Sequence[str], Sequence[str]]]
+"""Platform ids and addresses by connection."""
 AGAIN = "Nothing has been written since. Run the same command again when the platform responds."
 
 
@@ -77,7 +79,7 @@ class ConsentCheck:
     def _ask(self) -> None:
         at = self.session.now()
         planned = {change.person_id for change in self.changes}
-        few = self._records_of(planned) if len(planned) <= FEW else None
+        few = self._named_by(planned) if len(planned) <= FEW else None
         fresh: dict[str, ContactRow] = {}
         for name in self.session.workspace.connections:
             for row in self._changed(name, few):
@@ -85,21 +87,24 @@ class ConsentCheck:
         self._judge(fresh, planned)
         self.asked_at = at
 
-    def _records_of(self, persons: set[str]) -> dict[str, list[str]]:
-        """Platform ids of people's contacts in use, by connection."""
-        known = self._known(self.session.control.links.of_persons(persons))
-        found: dict[str, list[str]] = {}
-        for row in known.values():
-            if row["state"] == "active":
-                found.setdefault(row["connection"], []).append(row["platform_id"])
-        return found
+    def _named_by(self, persons: set[str]) -> Named:
+        """Platform ids of people's contacts in use, by connection, and addresses that no contact of it shows."""
+        linked = self.session.control.links.of_persons(persons)
+        everything = {key.removeprefix(ADDRESS) for key in linked if key.startswith(ADDRESS)}
+        ids: dict[str, list[str]] = {name: [] for name in self.session.workspace.connections}
+        shown: dict[str, set[str]] = {name: set() for name in ids}
+        for row in self._known(linked).values():
+            if row["state"] == "active" and row["connection"] in ids:
+                ids[row["connection"]].append(row["platform_id"])
+                shown[row["connection"]] |= _shown_by(row)
+        return {name: (ids[name], sorted(everything - shown[name])) for name in ids}
 
-    def _changed(self, name: str, few: Mapping[str, Sequence[str]] | None) -> list[dict[str, Any]]:
+    def _changed(self, name: str, few: Named | None) -> list[dict[str, Any]]:
         connector = self.session.connector(name)
         cursor = self.session.control.cursors.get(name, CONTACTS.name)
         before = dict(connector.traffic.requests)
         try:
-            rows = connector.consents(cursor, None if few is None else few.get(name, ()))
+            rows = connector.consents(cursor, None) if few is None else connector.consents(cursor, *few[name])
         except PersonasyncError as error:
             told = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
             raise (FixSettingsError if isinstance(error, FixSettingsError) else TryLaterError)(
@@ -124,7 +129,10 @@ class ConsentCheck:
         for contact, row in fresh.items():
             for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
                 touched.setdefault(person, {})[contact] = row
-        known = self._known(self.session.control.links.of_persons(touched))
+        noted = self._noted(fresh, planned_as)
+        for contact, person in self.session.control.links.of_keys(noted).items():
+            touched.setdefault(person, {}).setdefault(contact, noted[contact])
+        known = {**self._known(self.session.control.links.of_persons(touched)), **noted}
         of_person: dict[str, dict[str, ContactRow]] = {}
         for contact, person in self.session.control.links.of_keys(known).items():
             of_person.setdefault(person, {})[contact] = known[contact]
@@ -139,6 +147,21 @@ class ConsentCheck:
             for row in now.values():
                 if row["state"] != "active":
                     self.records[row["connection"], row["platform_id"]] = _since(row["state"], row["connection"])
+
+    def _noted(self, fresh: Mapping[str, ContactRow], persons: Iterable[str]) -> dict[str, ContactRow]:
+        """People's contacts that opted out since the last pull, as the webhook service saw, where no answer shows it.
+
+        A record that is gone meanwhile shows no consent, or is in no answer.
+        """
+        shown = {contact for contact, row in fresh.items() if row["state"] == "active"}
+        linked = self.session.control.links.of_persons(persons).keys() - shown
+        seen = self.session.control.opt_outs.of(linked)
+        known = self._known(seen)
+        return {
+            contact: {**row, "consent": seen[contact]}
+            for contact, row in known.items()
+            if row["state"] == "active" and row["consent"] != seen[contact]
+        }
 
     def _known(self, keys: Iterable[str]) -> dict[str, ContactRow]:
         pairs = [key.partition(":")[::2] for key in keys if not key.startswith(ADDRESS)]
@@ -163,9 +186,13 @@ def leave_out(
 
 def _names(name: str, row: ContactRow) -> set[str]:
     """Keys under which the identity map may know a contact."""
-    shown = (normalise_email(address) for address in (row["email"], *(row["additional_emails"] or ())))
     merged = {platform_key(row["connection"], old) for old in row["merged_ids"] or ()}
-    return {name, *merged, *(email_key(address) for address in shown if address)}
+    return {name, *merged, *map(email_key, _shown_by(row))}
+
+
+def _shown_by(row: ContactRow) -> set[str]:
+    shown = (normalise_email(address) for address in (row["email"], *(row["additional_emails"] or ())))
+    return {address for address in shown if address}
 
 
 def _over(known: ContactRow | None, row: ContactRow) -> ContactRow:

@@ -17,7 +17,7 @@ from typing import Any
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Change, Outcome
 from sync.apply.consent_check import ConsentCheck, leave_out
-from sync.apply.push import Sent, key, recover, send_changes
+from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
 from sync.breach import GuardrailError
 from sync.control.ledger import SENT_AGAIN
 from sync.fields.platform_persona import co_owned_fields
@@ -126,23 +126,44 @@ def apply(
             applied.recovered += _recovered(session, name, applied)
         check = ConsentCheck(session, _waiting(session, plan, meant))
         for name in names:
-            waiting = [change for change in check.changes if change.connection == name]
-            waiting = _still_meant(session, plan, waiting, applied)
-            waiting = _permitted(session, name, waiting, check, applied, run)
-            waiting = _untouched(session, name, waiting, applied, run)
-            if waiting and name not in applied.failed:
-                requests = session.connector(name).requests_for(waiting)
-                applied.predicted_seconds += session.connector(name).seconds_for(requests)
-                applied.predicted[name] = dict(Counter(requests) + Counter(check.requests.get(name, {})))
-                began = session.now()
-                send_changes(session, session.connector(name), waiting, applied, run, progress)
-                look_again(session, waiting, since=began, run_id=run.run_id)
+            mine = [change for change in check.changes if change.connection == name]
+            _send(session, plan, name, mine, check, applied, run, progress)
+        for name, requests in applied.predicted.items():
+            applied.predicted[name] = dict(Counter(requests) + Counter(check.requests.get(name, {})))
         applied.waiting = len(_still_meant(session, plan, _waiting(session, plan, plan.changes)))
         if not applied.waiting and not applied.failed:
             session.control.plans.move(plan.plan_id, "applied")
         run.state = "failed" if applied.failed else "rejects" if applied.rejected else "done"
         run.counts.update(_counts(plan, applied))
     return applied
+
+
+def _send(
+    session: Session,
+    plan: SavedPlan,
+    name: str,
+    changes: Sequence[Change],
+    check: ConsentCheck,
+    applied: Applied,
+    run: RecordedRun,
+    progress: Progress,
+) -> None:
+    """Send the changes of one connection, slice by slice: who opts out during a long apply is found before the next."""
+    done, connector = 0, session.connector(name)
+    for some in in_slices(changes):
+        waiting = _still_meant(session, plan, some, applied)
+        waiting = _permitted(session, name, waiting, check, applied, run)
+        waiting = _untouched(session, name, waiting, applied, run)
+        if name in applied.failed:
+            return
+        if waiting:
+            requests = connector.requests_for(waiting)
+            applied.predicted_seconds += connector.seconds_for(requests)
+            applied.predicted[name] = dict(Counter(applied.predicted.get(name, {})) + Counter(requests))
+            began = session.now()
+            send_changes(session, connector, waiting, applied, run, onward(progress, done, len(changes)))
+            look_again(session, waiting, since=began, run_id=run.run_id)
+        done += len(some)
 
 
 def _recovered(session: Session, name: str, sent: Sent) -> int:

@@ -8,7 +8,7 @@ at, since a platform may answer "done" and have done nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.connector import Connector
@@ -18,6 +18,7 @@ from sync.control.ledger import INTERRUPTED
 from sync.session import Progress, RecordedRun, Recording
 
 NOT_KEPT = "not_kept"
+AT_ONCE = 5_000  # contacts a slice: whole batches of HubSpot, one job of Mailchimp
 ABSENT = "\0"  # no platform shows this
 
 CurrentValues = Mapping[tuple[str, str, str], str | None]
@@ -85,6 +86,24 @@ def send_changes(
         sent.states[connector.name, outcome.state] += 1
         if outcome.state not in {"applied", "unchanged"}:
             sent.reasons[connector.name, outcome.reason or outcome.code] += 1
+
+
+def in_slices(changes: Sequence[Change]) -> Iterator[list[Change]]:
+    """Yield the *changes* of some contacts at a time, all of a contact together.
+
+    Between two slices of a long apply, consent is checked again.
+    """
+    of_contact: dict[str, list[Change]] = {}
+    for change in changes:
+        of_contact.setdefault(change.platform_id, []).append(change)
+    contacts = list(of_contact.values())
+    for start in range(0, len(contacts), AT_ONCE):
+        yield [change for mine in contacts[start : start + AT_ONCE] for change in mine]
+
+
+def onward(progress: Progress, before: int, total: int) -> Progress:
+    """Return a *progress* of one slice that tells how far all of them are: *before* were done, of *total*."""
+    return lambda what, done, _: progress(what, before + done, total)
 
 
 def recover(session: Recording, connector: Connector) -> int:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from connectors.errors import FixSettingsError
 from connectors.records import Change
 from sync.apply.consent_check import ConsentCheck, leave_out
-from sync.apply.push import Sent, key, recover, send_changes
+from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
 from sync.control.runs import Run
-from sync.session import Progress, Session, no_progress, recorded
+from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 NEWEST = "last"
 UNDOABLE = ("apply ", "undo ")
@@ -102,22 +102,19 @@ def _looked_at(session: Session, runs: list[Run]) -> Intended:
 
 
 def undo(session: Session, intended: Intended, *, progress: Progress = no_progress) -> Undone:
-    """Do what `intended` found. Undoing an undo writes to people: those who said no meanwhile are left out.
+    """Do what `intended` found. To give a value back is to write to people: those who said no meanwhile are left out.
 
     Raises:
         TryLaterError: Who said no could not be asked.
     """
-    everything = [change for changes in intended.restore.values() for change in changes]
-    # taking back what we wrote leaves people as they were, whatever they say; to take that back is to write to them
-    writes_again = intended.run.command.startswith("undo ") and bool(everything)
-    check = ConsentCheck(session, everything, whole=True) if writes_again else None
+    # taking back what we wrote leaves people as they were, whatever they say; to give a value back is to write to them
+    giving = [change for changes in intended.restore.values() for change in changes if change.after is not None]
+    check = ConsentCheck(session, giving, whole=True)
     undone = Undone(undone_run=intended.run.run_id, left=intended.changed_since + intended.gone)
     with recorded(session, f"undo {intended.run.run_id}") as run:
         undone.run_id = run.run_id
         for name, changes in intended.restore.items():
-            left = changes if check is None else leave_out(session, check.refused(changes), changes, undone, run)
-            if left:
-                send_changes(session, session.connector(name), left, undone, run, progress)
+            _restore(session, name, changes, check, undone, run, progress)
         undone.restored = intended.restored + undone.count("applied") + undone.count("unchanged")
         run.state = "failed" if undone.failed else "rejects" if undone.rejected else "done"
         run.counts.update(
@@ -127,6 +124,26 @@ def undo(session: Session, intended: Intended, *, progress: Progress = no_progre
             failed=undone.failed,
         )
     return undone
+
+
+def _restore(
+    session: Session,
+    name: str,
+    changes: Sequence[Change],
+    check: ConsentCheck,
+    undone: Undone,
+    run: RecordedRun,
+    progress: Progress,
+) -> None:
+    done = 0
+    for some in in_slices(changes):
+        written = [change for change in some if change.after is not None]
+        left = leave_out(session, check.refused(written), some, undone, run) if written else some
+        if left:
+            send_changes(session, session.connector(name), left, undone, run, onward(progress, done, len(changes)))
+        if name in undone.failed:
+            return
+        done += len(some)
 
 
 def _runs(session: Session, run_id: str) -> list[Run]:

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis import Table
 
 from connectors.records import CONTACTS, platform_key
@@ -17,6 +18,7 @@ from sync.control.store import Control
 from sync.warehouse.store import Warehouse
 
 RECALLED = ("*", "opt-outs")  # in the store of cursors: that records which went before 0.2 were looked through
+NOTED = ("*", "opt-outs noted")  # that the opt-outs of records in use were noted, which earlier pulls had read
 Versions = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -44,22 +46,36 @@ def keep_opt_outs(warehouse: Warehouse, control: Control, rows: pa.Table) -> pa.
     return with_last_refusals(rows, known.values())
 
 
-def follow_opt_outs(warehouse: Warehouse, control: Control, run_id: str, now: datetime) -> None:
-    """Recall, once, what earlier versions of ours forgot; release whoever said yes since.
+def note_opt_outs(control: Control, rows: pa.Table, began: datetime) -> None:
+    """Note the opt-outs that *rows* of contacts show, and withdraw those that they show no more.
+
+    The webhook service reads no warehouse: it must know them when a record is gone before the next pull.
 
     Args:
-        warehouse: Gets new versions of the contacts concerned.
-        control: Remembers that the recall was done.
-        run_id: The run that does it.
-        now: Moment of the new versions, UTC.
+        control: Where they are noted.
+        rows: As a platform sent them.
+        began: When their reading began, UTC; what the service noted since is newer.
     """
+    active = rows.filter(pc.equal(rows["state"], "active")).select([*CONTACTS.key, "consent"])
+    shown = {_key(row): row["consent"] for row in active.to_pylist()}
+    refusals = {key: consent for key, consent in shown.items() if consent in OUTLIVES}
+    control.opt_outs.note(refusals, shown.keys() - refusals.keys(), seen_before=began)
+
+
+def follow_opt_outs(warehouse: Warehouse, control: Control, run_id: str, now: datetime) -> None:
+    """Recall and note, once, what earlier versions of ours forgot; release whoever said yes since."""
     if not control.cursors.get(*RECALLED):
         recalled = [{**row, "consent": no} for row in _away(warehouse, kept=False) if (no := _last(warehouse, row))]
         _write(warehouse, recalled, now)
         control.cursors.move(*RECALLED, {"recalled": "all"}, run_id)
+    if not control.cursors.get(*NOTED):
+        control.opt_outs.note(_refusing(warehouse), ())
+        control.cursors.move(*NOTED, {"noted": "all"}, run_id)
     held = {_key(row): row for row in _away(warehouse, kept=True)}
     if held:
-        _write(warehouse, [{**held[key], "consent": "unknown"} for key in _released(warehouse, control, held)], now)
+        released = _released(warehouse, control, held)
+        _write(warehouse, [{**held[key], "consent": "unknown"} for key in released], now)
+        control.opt_outs.note({}, released)
 
 
 def refusals_of_gone(warehouse: Warehouse) -> list[dict[str, Any]]:
@@ -69,6 +85,13 @@ def refusals_of_gone(warehouse: Warehouse) -> list[dict[str, Any]]:
         Rows in the schema of `connectors.records.CONTACTS`.
     """
     return _away(warehouse, kept=True)
+
+
+def _refusing(warehouse: Warehouse) -> dict[str, str]:
+    """Contacts in use that show a refusal."""
+    contacts = warehouse.current(CONTACTS.name)
+    refusing = contacts.filter(contacts.state == "active", contacts.consent.isin(OUTLIVES))
+    return {_key(row): row["consent"] for row in _arrow(refusing.select(*CONTACTS.key, "consent")).to_pylist()}
 
 
 def _away(warehouse: Warehouse, *, kept: bool) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Opt-outs seen by the webhook service, kept after the record is gone."""
+"""Opt-outs seen by pulls and the webhook service, kept after the record is gone."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ class OptOuts:
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self.engine, self.now = engine, now
 
-    def note(self, refusals: Mapping[str, str], withdrawn: Collection[str]) -> None:
-        """Note what records show that are in use: a refusal, or none any more (*withdrawn*).
+    def note(
+        self, refusals: Mapping[str, str], withdrawn: Collection[str], *, seen_before: datetime | None = None
+    ) -> None:
+        """Note what records show that are in use: a refusal, or none any more.
 
         Args:
-            refusals: Consent by contact key, such as "unsubscribed".
-            withdrawn: Keys of contacts that show no refusal any more.
+            refusals: Consent by contact key.
+            withdrawn: Contact keys of records that show no refusal.
+            seen_before: Keep what was noted at this moment (UTC) or later: who read the records did so before it.
         """
         known = self.of([*refusals, *withdrawn])
         new = {key: consent for key, consent in refusals.items() if known.get(key) != consent}
@@ -34,8 +37,9 @@ class OptOuts:
             return
         rows = [{"contact_key": key, "consent": consent, "seen_at": self.now()} for key, consent in sorted(new.items())]
         with writing(self.engine) as connection:
-            if old:
-                connection.execute(delete(OPT_OUT).where(OPT_OUT.c.contact_key.in_(old)))
+            for start in range(0, len(old), AT_ONCE):
+                mine = delete(OPT_OUT).where(OPT_OUT.c.contact_key.in_(old[start : start + AT_ONCE]))
+                connection.execute(mine if seen_before is None else mine.where(OPT_OUT.c.seen_at < seen_before))
             if rows:
                 connection.execute(insert_for(self.engine, OPT_OUT).on_conflict_do_nothing(), rows)
 

@@ -97,8 +97,8 @@ def skipped_sentences(skipped: Mapping[str, int], instead: Instead, least: int) 
         held = "1 person" if people == 1 else f"{people:,} people"
         found.append(
             f"Segment {name!r} is skipped: it has {held}, [personalize] min_audience is {least:,}. "
-            f"Its people {shown}. To push it, widen or merge it in segments.toml, or lower "
-            "min_audience in personasync.toml; then run `personasync assign` and `plan`."
+            f"Its people {shown}; max_changed and max_removed do not count this. To push it, widen or merge it in "
+            "segments.toml, or lower min_audience in personasync.toml; then run `personasync assign` and `plan`."
         )
     return found
 

@@ -103,6 +103,7 @@ class State:
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
         written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
         own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
+        skipped: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
     """
 
@@ -116,6 +117,7 @@ class State:
     ours: Table
     written: Table | None = None
     own: Table | None = None
+    skipped: frozenset[str] = frozenset()
     refused: Mapping[Refused, str] = field(default_factory=dict)
 
 
@@ -178,19 +180,35 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
 
 
 def _count(changes: Sequence[Change], state: State, target: Target, counts: Counts) -> None:
-    """Count contacts by what happens to them; an experiment's own words, at its start, replace nothing."""
-    name = target.connection
+    """Count contacts by what happens to them; an experiment's own words, at its start, replace nothing.
+
+    Nor does a segment that is skipped: who is in it still would lose its tag and copy because it is small, the same
+    every day, and all of them are fewer than its limit. Whoever left the segment counts.
+    """
+    name, few = target.connection, _skipped_people(state)
     replacing = [change for change in changes if replaces(change, target.explaining)]
     meant = _meant(replacing, state, target)
     everybody = {change.platform_id for change in changes}
-    replaced = {one.platform_id for one in replacing if (one.person_id, one.name) not in meant}
+    replaced = {
+        one.platform_id for one in replacing if (one.person_id, one.name) not in meant and one.person_id not in few
+    }
     other = {change.platform_id for change in changes if change.name not in target.explaining or change.before is None}
     counts.changed[name] = len(everybody)
     counts.replaced[name] = len(replaced)
     counts.explained[name] = len(everybody - other)
     leaving = [change for change in changes if change.kind == "group" and change.after is None]
     counts.removed[name] = len(leaving)
-    counts.leaving[name] = len({one.platform_id for one in leaving})
+    counts.leaving[name] = len(
+        {one.platform_id for one in leaving if one.person_id not in few or one.name not in state.skipped}
+    )
+
+
+def _skipped_people(state: State) -> set[str]:
+    """Persons whose segment is skipped."""
+    if not state.skipped:
+        return set()
+    people = state.assigned.filter(state.assigned.segment.isin(sorted(state.skipped))).select("person_id")
+    return set(people.to_pyarrow()["person_id"].to_pylist())
 
 
 def _meant(replacing: Sequence[Change], state: State, target: Target) -> set[tuple[str, str]]:

@@ -75,7 +75,7 @@ def _changed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
             found.append(
                 _share(
                     "max_changed",
-                    f"{connection}: {again:,} of {base:,}contacts would get a different value",
+                    f"{connection}: {again:,} of {base:,} contacts would get a different value",
                     again / base,
                     limits.max_changed,
                 )
@@ -91,7 +91,7 @@ def _removed(counts: Counts, limits: GuardrailLimits) -> list[Breach]:
             found.append(
                 _share(
                     "max_removed",
-                    f"{connection}: {removed:,} of {base:,}contacts would lose a tag or list membership",
+                    f"{connection}: {removed:,} of {base:,} contacts would lose a tag or list membership",
                     removed / base,
                     limits.max_removed,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,9 @@ def plan(session: Session) -> Planned:
         as_of = assigned_at(session)
         people = individual_traits(session, as_of)
         own = platform_personas(session)
-        state = gather_state(session, pushed, people, own.values)
-        decided = make_plan(state, targets(session, own.values), as_of=as_of)
         skipped, notes = _skipped(session, pushed)
+        state = replace(gather_state(session, pushed, people, own.values), skipped=frozenset(skipped))
+        decided = make_plan(state, targets(session, own.values), as_of=as_of)
         notes += [f"{one.message} {one.fix}" for one in own.skipped]
         concerns = creepiness.of_people(session, state.assignments, people)
         breaches = broken_guardrails(session, decided)

@@ -7,13 +7,16 @@ killed repeats work and never loses any. Writing a page twice changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import partial
 
 import pyarrow as pa
 
 from connectors.connector import Connector
-from connectors.errors import ContractError
+from connectors.errors import ContractError, PersonasyncError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.consent import opt_outs
 from sync.fields.platform_persona import co_owned_fields
@@ -66,9 +69,12 @@ def pull(session: Session, *, only: str | None = None, full: bool = False, progr
         _catch_up(session, pulled, run, full=full)
         for connector in connectors:
             for stream in connector.streams:
-                read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)
+                with _following(session, pulled, run) if stream == CONTACTS.name else nullcontext():
+                    read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)
             pulled.rejects.extend(getattr(connector, "rejects", ()))
-        _follow_identities(session, pulled, run)
+        _follow(session, pulled, run)  # what a killed pull left, where no contacts were read now
+        pulled.persons = session.control.links.persons()
+        opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
         import_service_results(session)
         run.counts.update(asdict(pulled))
         run.state = "rejects" if pulled.rejects else "done"
@@ -85,22 +91,9 @@ def read_stream(
     full: bool,
     progress: Progress,
 ) -> None:
-    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from.
-
-    Args:
-        session: The open workspace.
-        connector: The open connector, which has the stream.
-        stream: Such as "contacts".
-        pulled: Gets the counts.
-        run: The run that reads.
-        full: Read from the start, whatever the cursor says.
-        progress: Told after each page.
-
-    Raises:
-        ContractError: The platform's last page carried no cursor.
-    """
-    if stream == CONTACTS.name:
-        full = _asks_anew(session, connector, run, full=full)
+    """Read one stream to its end. The cursor moves after each page that is safe and can be resumed from."""
+    anew = _asked_anew(session, connector, full=full) if stream == CONTACTS.name else None
+    full = full or anew is not None
     began, cursor = session.now(), {} if full else session.control.cursors.get(connector.name, stream)
     name, done, snapshot = f"{connector.name} {stream}", 0, []
     last: Cursor | None = None
@@ -111,11 +104,7 @@ def read_stream(
         if page.table == MEMBERSHIPS.name:
             snapshot.append(page.rows)
         else:
-            rows = (
-                opt_outs.keep_opt_outs(session.warehouse, session.control, page.rows)
-                if page.table == CONTACTS.name
-                else page.rows
-            )
+            rows = _with_opt_outs(session, page.rows, began) if page.table == CONTACTS.name else page.rows
             kept = session.warehouse.append(page.table, rows, recorded_at=session.now())
             pulled.versions[page.table] = pulled.versions.get(page.table, 0) + kept
             if page.cursor is not None:
@@ -128,12 +117,20 @@ def read_stream(
     elif last is None and done:
         raise ContractError(f"{name} ended without a cursor to continue from.")
     rows = len(session.warehouse.known_ids(connector.name, {"active"})) if stream == CONTACTS.name else None
+    if anew is not None:
+        session.control.cursors.move(connector.name, PROPERTIES, {"names": json.dumps(sorted(anew))}, run.run_id)
     session.control.cursors.ended(connector.name, stream, began, run.run_id, rows=rows)
     pulled.rows[name] = done
 
 
-def _asks_anew(session: Session, connector: Connector, run: RecordedRun, *, full: bool) -> bool:
-    """Return whether all contacts have to be read, and note which properties they are read with.
+def _with_opt_outs(session: Session, rows: pa.Table, began: datetime) -> pa.Table:
+    rows = opt_outs.keep_opt_outs(session.warehouse, session.control, rows)
+    opt_outs.note_opt_outs(session.control, rows, began)
+    return rows
+
+
+def _asked_anew(session: Session, connector: Connector, *, full: bool) -> set[str] | None:
+    """Return the properties to read all contacts with, None where those that changed are enough.
 
     A contact that did not change is not sent again: a property that was not asked for would stay unknown for good. Our
     own fields are empty before we write them, so a new one is no reason.
@@ -142,11 +139,7 @@ def _asks_anew(session: Session, connector: Connector, run: RecordedRun, *, full
     template = set(session.workspace.owned(name, session.manifest)) - set(co_owned_fields(session, name))
     asked = set(connector.reads) - template
     begins = full or not session.control.cursors.get(name, CONTACTS.name)
-    if begins or not asked <= properties_read(session, name):
-        position = {"names": json.dumps(sorted(asked))}
-        session.control.cursors.move(name, PROPERTIES, position, run.run_id)
-        return True
-    return False
+    return asked if begins or not asked <= properties_read(session, name) else None
 
 
 def properties_read(session: Session, name: str) -> set[str]:
@@ -180,8 +173,19 @@ def _catch_up(session: Session, pulled: Pulled, run: RecordedRun, *, full: bool)
     pulled.healed = heal(session.warehouse, session.control, run.run_id, full=full)
 
 
-def _follow_identities(session: Session, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined = follow_identities(session.warehouse, session.control, run.run_id).joined
-    if pulled.versions.get(CONTACTS.name):
-        opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
-    pulled.persons = session.control.links.persons()
+@contextmanager
+def _following(session: Session, pulled: Pulled, run: RecordedRun) -> Iterator[None]:
+    """Link the contacts that are read meanwhile, also where their reading or a later stream breaks off.
+
+    `plan` and `apply` may go on after it, and judge the consent of people by their linked contacts.
+    """
+    try:
+        yield
+    except PersonasyncError:
+        _follow(session, pulled, run)
+        raise
+    _follow(session, pulled, run)
+
+
+def _follow(session: Session, pulled: Pulled, run: RecordedRun) -> None:
+    pulled.joined += follow_identities(session.warehouse, session.control, run.run_id).joined

@@ -9,14 +9,16 @@ import pyarrow as pa
 import pytest
 
 from connectors.mailchimp import members as mailchimp_members
-from connectors.records import CONTACTS
+from connectors.records import CONTACTS, platform_key
 from connectors.sandbox.deeds import do
 from connectors.sandbox.door import InjectedFault
-from sync.apply import consent_check
+from connectors.sandbox.fill import AUDIENCE
+from sync.apply import consent_check, push
 from sync.apply.job import PlanSelection, apply
 from sync.consent import opt_outs
 from sync.consent.strictest import is_released, strictest_consent
 from sync.plan.job import plan
+from sync.pull.job import pull
 from sync.session import Session
 from tests.sync.conftest import Platforms
 
@@ -169,3 +171,119 @@ def test_what_earlier_versions_forgot_is_recalled_once(ready: Session) -> None:
 
     assert [(row["state"], row["consent"]) for row in found] == [("deleted", "unsubscribed")]
     assert [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"] == found
+
+
+def test_opt_outs_that_earlier_pulls_read_are_noted_once_for_the_service(platforms: Platforms, ready: Session) -> None:
+    """A pull reads only what changed, and noted nothing before."""
+    refusing = [m["contact_id"] for m in platforms.members() if m["status"] == "unsubscribed"]
+    keys = [platform_key("email", key) for key in refusing]
+    ready.control.opt_outs.note({}, keys)
+    ready.control.cursors.move(*opt_outs.NOTED, {}, "test")
+
+    pull(ready)
+
+    assert keys
+    assert ready.control.opt_outs.of(keys) == dict.fromkeys(keys, "unsubscribed")
+
+
+def test_what_the_service_noted_after_a_read_began_is_not_withdrawn_by_it(ready: Session) -> None:
+    began = ready.now()
+    ready.control.opt_outs.note({"email:m": "unsubscribed"}, ())
+    ready.control.opt_outs.note({}, ["email:m"], seen_before=began)
+    kept = ready.control.opt_outs.of(["email:m"])
+    ready.control.opt_outs.note({}, ["email:m"], seen_before=ready.now() + DAY)
+
+    assert (kept, ready.control.opt_outs.of(["email:m"])) == ({"email:m": "unsubscribed"}, {})
+
+
+def test_who_opted_in_again_is_released_at_a_pull_without_any_news(ready: Session) -> None:
+    """The pull that read the newer yes was killed before it came to that."""
+    shown = {"additional_emails": [], "merged_ids": [], "properties": "{}", "email": "ada@old.test"}
+    shown["connection"] = "past"  # a connection that is in the workspace no more
+    old = [version(1, "unsubscribed"), version(2, "unsubscribed", state="deleted")]
+    new = {**version(3, "subscribed", created_at=BEGIN + 3 * DAY), "platform_id": "n"}
+    for known in (*old, new):
+        row = {name: {**known, **shown}[name] for name in CONTACTS.columns.names}
+        rows = pa.Table.from_pylist([row], schema=CONTACTS.columns)
+        ready.warehouse.append(CONTACTS.name, rows, recorded_at=known["recorded_at"])
+
+    pulled = pull(ready)
+
+    assert not pulled.versions.get(CONTACTS.name)
+    assert [row for row in opt_outs.refusals_of_gone(ready.warehouse) if row["platform_id"] == "m"] == []
+
+
+@pytest.mark.parametrize("gone", ["archived", "deleted"])
+def test_an_opt_out_that_only_the_service_saw_counts_after_its_record_is_gone(
+    platforms: Platforms, ready: Session, gone: str
+) -> None:
+    """Of an archived member Mailchimp shows no consent; one that was deleted is in no answer."""
+    email = both(platforms)[0]
+    planned = plan(ready)
+    person = next(change.person_id for change in planned.plan.changes if change.email == email)
+    member = platforms.email.directory(AUDIENCE).find(email)
+    assert member is not None
+    ready.control.opt_outs.note({platform_key("email", member["contact_id"]): "unsubscribed"}, ())
+    if gone == "archived":
+        member |= {"status": "archived", "last_changed": platforms.email.now()}
+        platforms.email.directory(AUDIENCE).save(member)
+    else:
+        platforms.email.remove_member(AUDIENCE, member)
+
+    applied = apply(ready)
+
+    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.person_id == person]
+    assert {(one.state, one.code) for one in outcomes} == {("parked", "consent_changed")}
+    assert {one.reason for one in outcomes} == {"Unsubscribed on email since the last pull."}
+
+
+@pytest.mark.parametrize("people", ["few", "many"])
+def test_an_opt_out_of_a_contact_that_was_made_since_the_pull_counts(
+    platforms: Platforms, ready: Session, monkeypatch: pytest.MonkeyPatch, people: str
+) -> None:
+    """The person was known in Mailchimp alone: no contact of theirs in HubSpot could be named."""
+    if people == "many":
+        monkeypatch.setattr(consent_check, "FEW", 0)
+    in_both = both(platforms)
+    email = next(
+        m["email_address"]
+        for m in platforms.members()
+        if m["status"] == "subscribed" and m["email_address"] not in in_both
+    )
+    planned = plan(ready)
+    do(platforms.sandbox.world, "create contact", email, {"properties": {"hs_email_optout": "true"}})
+    before = len(platforms.sandbox.journal.entries)
+
+    applied = apply(ready)
+
+    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == email]
+    assert [change for change in planned.plan.changes if change.email == email]
+    assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on crm since the last pull.")}
+    assert asked(platforms, before)["hubspot"] <= 3
+
+
+def test_who_unsubscribes_during_a_long_apply_is_found_before_their_slice(
+    platforms: Platforms, ready: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "AT_ONCE", 20)
+    monkeypatch.setattr(consent_check, "FRESH", timedelta(0))
+    planned = plan(ready)
+    emails = [change.email for change in planned.plan.changes if change.connection == "crm"]
+    last = next(email for email in reversed(emails) if email in both(platforms))
+    told: list[tuple[str, int, int]] = []
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        if not told:
+            do(platforms.sandbox.world, "unsubscribe", last, {})
+        told.append((what, done, total or 0))
+
+    applied = apply(ready, progress=progress)
+
+    outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == last]
+    assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on email since the last pull.")}
+    assert sum(applied.states.values()) == len(planned.plan.changes)
+    crm = [done for what, done, _ in told if what == "crm changes"]
+    assert crm == sorted(crm)
+    assert {total for what, _, total in told if what == "crm changes"} == {len(emails)}
+    writes = sum(entry.write and "batch/update" in entry.path for entry in platforms.sandbox.journal.entries)
+    assert applied.predicted["crm"]["POST contacts/batch/update"] == writes > 1

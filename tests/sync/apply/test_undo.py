@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from sync.apply.job import apply
 from sync.apply.undo import intended, undo
 from sync.assign.job import assign
 from sync.cli.main import run as command
+from sync.clock import now
 from sync.ops.setup import create_missing, missing_steps
 from sync.plan.job import plan
 from sync.pull.job import pull
-from sync.session import Session
+from sync.session import Session, open_session
 from tests.sync.conftest import Platforms
 
 
@@ -163,3 +165,31 @@ def test_an_undo_takes_words_from_who_unsubscribed_and_an_undo_of_it_does_not_br
     assert not again["merge_fields"].get("PERSONA")
     assert redone.count("parked") > 0
     assert redone.count("applied") > 0
+
+
+def test_an_undo_gives_no_earlier_words_back_to_who_unsubscribed(
+    platforms: Platforms, session: Session, applied: str
+) -> None:
+    """The second apply changed their persona: what it replaced is not written to them; what is only ours is cleared."""
+    before = [member for member in platforms.members() if member["merge_fields"].get("PS_HEAD")]
+    path = platforms.folder / "personas.toml"
+    path.write_text(re.sub(r'(headline\s*=\s*")', r"\1Other: ", path.read_text("utf-8")), "utf-8")
+    with open_session(platforms.folder, now=now, environment=platforms.environment) as again:
+        pull(again)
+        assign(again, as_of=again.now())
+        plan(again)
+        second = apply(again, override=frozenset({"max_changed"}))
+        member = platforms.email.directory(AUDIENCE).find(before[0]["email_address"])
+        assert member is not None
+        assert member["merge_fields"]["PS_HEAD"].startswith("Other: ")
+        do(platforms.sandbox.world, "unsubscribe", member["email_address"], {})
+        undone = undo(again, intended(again, second.run_id))
+        shown = platforms.email.directory(AUDIENCE).find(member["email_address"])
+        parked = [one for one in again.control.ledger.outcomes(undone.run_id) if one.state == "parked"]
+
+    assert shown is not None
+    assert shown["merge_fields"]["PS_HEAD"].startswith("Other: ")
+    assert {one.code for one in parked} == {"consent_changed"}
+    assert {one.change.email for one in parked} == {member["email_address"]}
+    assert all(one.change.after is not None for one in parked)
+    assert undone.count("applied") > 0

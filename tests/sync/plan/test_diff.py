@@ -42,7 +42,7 @@ def make(engine: ibis.BaseBackend) -> Make:
     def table(rows: list[dict[str, Any]], schema: pa.Schema) -> ibis.Table:
         return ibis.memtable(pa.Table.from_pylist(rows, schema=schema))
 
-    def plan(*targets: Target, **rows: list[dict[str, Any]]) -> Plan:
+    def plan(*targets: Target, skipped: frozenset[str] = frozenset(), **rows: list[dict[str, Any]]) -> Plan:
         tables = {
             "contacts": CONTACTS.columns,
             "memberships": MEMBERSHIPS.columns,
@@ -63,7 +63,8 @@ def make(engine: ibis.BaseBackend) -> Make:
             **{
                 name: engine.create_table(ibis.util.gen_name(name), told(name, schema).to_pyarrow(), temp=True)
                 for name, schema in tables.items()
-            }
+            },
+            skipped=skipped,
         )
         return make_plan(state, targets or (CRM,), as_of=None)
 
@@ -211,6 +212,26 @@ def test_who_shows_other_words_is_told_from_who_gets_first_ones_or_another_expla
 
     counts = plan.counts
     assert (counts.changed["crm"], counts.replaced["crm"], counts.explained["crm"]) == (4, 1, 1)
+
+
+def test_people_of_a_skipped_segment_count_for_no_guardrail_and_whoever_left_it_does(make: Make) -> None:
+    """ "tiny" had three people and has one, too few to be pushed: the fallback is wanted for that one."""
+    numbers = range(1, 4)
+    tag = {"connection": "crm", "group_name": "tiny"}
+    plan = make(
+        replace(CRM, groups=("tiny",)),
+        contacts=[contact(number, shown={"persona": "keeper"}) for number in numbers],
+        links=[link(number) for number in numbers],
+        assignments=[{**person(1), "segment": "tiny"}, person(2), person(3)],
+        memberships=[{**tag, "platform_id": str(number), "member": True} for number in numbers],
+        ours=[{**tag, "platform_id": str(number)} for number in numbers],
+        values=[wanted(number) for number in numbers],
+        skipped=frozenset({"tiny"}),
+    )
+
+    counts = plan.counts
+    assert (counts.changed["crm"], counts.removed["crm"]) == (3, 3)
+    assert (counts.replaced["crm"], counts.leaving["crm"]) == (2, 2)
 
 
 def test_what_an_experiment_changes_at_its_start_replaces_nothing(make: Make) -> None:

@@ -63,9 +63,15 @@ def test_data_that_are_missing_or_too_old_decide_nothing(pulled: datetime | None
 def test_every_refusal_names_the_share_the_limit_and_the_way_on() -> None:
     [breach] = broken_limits(counts(replaced=50), LIMITS, pulled_at={"crm": NOW}, now=NOW)
 
-    assert "50 of 100" in breach.message
+    assert "50 of 100 contacts would get" in breach.message
     assert "50.0%" in breach.message
     assert "raise max_changed" in breach.message
+
+
+def test_who_would_lose_a_tag_is_counted_in_words() -> None:
+    [breach] = broken_limits(counts(leaving=50), LIMITS, pulled_at={"crm": NOW}, now=NOW)
+
+    assert "50 of 100 contacts would lose" in breach.message
 
 
 def test_the_fix_names_every_guardrail_at_once_and_what_a_pull_settles_first() -> None:

@@ -128,6 +128,25 @@ def test_a_small_segment_is_skipped_by_name_and_the_rest_goes_on(platforms: Plat
     assert len({value for key, value in shows.items() if key not in mine}) > 2
 
 
+def test_a_segment_that_becomes_too_small_does_not_block_the_plan_every_day(platforms: Platforms, say: Run) -> None:
+    rows = keepers(platforms, 10)
+    edit(platforms, "min_audience = 1 ", "min_audience = 9 ")
+    for command in (("setup", "--yes"), ("pull",), ("assign",), ("plan",), ("apply",)):
+        told(say, *command)
+    for row in rows[:2]:
+        platforms.crm.touch_contact(row, {"jobtitle": "other"})
+    for command in (("pull",), ("assign",)):
+        told(say, *command)
+
+    planned = told(say, "plan")
+    _, shown, _ = say("plan")
+
+    assert planned["breaches"] == []
+    assert planned["memberships_taken_back"]["email"] > 2
+    assert planned["skipped_segments"] == {"tiny": 8}
+    assert "max_changed and max_removed do not count this" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("people", [1, 19])
 def test_the_defaults_of_init_let_an_account_with_a_small_segment_be_pushed(
     platforms: Platforms, say: Run, people: int

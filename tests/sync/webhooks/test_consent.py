@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from connectors.sandbox.deeds import do
 from connectors.sandbox.fill import AUDIENCE
 from connectors.sandbox.mailchimp.directory import subscriber_hash
+from sync.assign.job import assign
 from sync.pull.job import pull
 from tests.sync.conftest import Platforms
 from tests.sync.webhooks.conftest import serving, session_on
@@ -38,6 +43,32 @@ def test_a_refusal_counts_before_its_event_comes_and_after_its_record_is_gone(lo
         second = [served.property(one, PERSONA) for one in (ada, bea)]
 
     assert (first, second) == (["", ""], ["", ""])
+
+
+def archive_member(platforms: Platforms, email: str) -> None:
+    member = platforms.email.directory(AUDIENCE).find(subscriber_hash(email))
+    assert member is not None
+    platforms.email.directory(AUDIENCE).save(member | {"status": "archived", "last_changed": platforms.email.now()})
+
+
+@pytest.mark.parametrize("go", [archive_member, delete_member])
+def test_the_service_remembers_a_refusal_that_only_a_pull_saw(
+    looped: Platforms, go: Callable[[Platforms, str], None]
+) -> None:
+    with serving(looped) as served:
+        ada = served.newcomer("ada@new.test")
+        served.subscribe("ada@new.test")
+        with session_on(looped) as session:
+            pull(session)
+            do(looped.sandbox.world, "unsubscribe", "ada@new.test", {})  # no event of it was delivered
+            pull(session)
+            assign(session, as_of=session.now())
+        go(looped, "ada@new.test")
+        served.turn(ada)
+        served.idle()
+        written = served.property(ada, PERSONA)
+
+    assert written == ""
 
 
 def test_what_a_pull_saw_and_what_the_service_saw_is_known_to_both(looped: Platforms) -> None:
