@@ -53,7 +53,7 @@ def test_the_names_of_files_are_seen_in_prose_and_code_and_those_of_workspaces_a
 
     assert list(named(text)) == ["tests/rooms.py", "docs/map.svg", "sync/plan/diff"]
     assert exists("sync/plan/diff")
-    assert exists("sync/plan/guardrails/verdict")
+    assert exists("sync/plan/guardrails/how_to_override")
     assert not exists("sync/planning.py")
 
 

@@ -48,7 +48,7 @@ def test_what_others_say_repeats_no_known_secret() -> None:
     ("url", "shown"),
     [
         ("duckdb", "duckdb"),
-        ("sqlite:////home/a@b/control.db", "sqlite:////home/a@b/control.db"),
+        ("sqlite:////srv/a@b/control.db", "sqlite:////srv/a@b/control.db"),
         ("postgresql://host:1/db", "postgresql://host:1/db"),
         ("postgresql://me:pa@ss/w:rd#@host/db?sslmode=x", "postgresql://***@host/db?sslmode=***"),
         ("postgresql://me:p?ss@host/db", "postgresql://***"),
