@@ -289,8 +289,9 @@ def test_the_commands_tell_people_and_scripts(
     labels, noise = (labelled(assigned, tmp_path / f"{rule.__name__}.csv", rule) for rule in (by_orders, by_chance))
     email = next(key.removeprefix("mailto:") for key in assigned.control.links.mapping() if key.startswith("mailto:"))
     at = ["-w", str(assigned.workspace.directory)]
-    for module in ("models", "steps"):
+    for module in ("models", "pipeline"):
         monkeypatch.setattr(f"sync.cli.{module}.session_of", lambda _folder: nullcontext(assigned))
+    monkeypatch.setattr("sync.cli.models.person_rows_of", lambda _: nullcontext((assigned, SessionRows(assigned))))
     other = tmp_path / "other.toml"
     text = (assigned.workspace.directory / "segments.toml").read_text("utf-8")
     other.write_text(text.replace("average_order >= 40", "average_order >= 60"), "utf-8")
