@@ -103,4 +103,4 @@ def test_a_runs_id_can_be_copied_at_80_columns(folder: Path) -> None:
 def test_help_puts_explanations_below_where_there_is_no_room_beside(folder: Path) -> None:
     told = printed(folder, "history", "--help", columns=40)
 
-    assert "  --rejects FILE\n      Write what the platforms refused" in told
+    assert "  --rejects FILE\n      Export RUN's rejected changes to" in told
