@@ -212,7 +212,7 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
 
     assert findings(29) == []
     assert findings(31) == [
-        "The facts of olaf are 31 days old, more than 30.", "The facts of gold are 31 days old, more than 30.",
+        "The profile of olaf is 31 days old, more than 30.", "The profile of gold is 31 days old, more than 30.",
     ]  # fmt: skip
     personas = folder / "personas.toml"
     text = personas.read_text("utf-8").replace('picture = ""', 'picture = "../her.png"')
@@ -234,7 +234,7 @@ def test_doctor_names_facts_that_are_old_or_of_another_rule(drafted: Path, folde
         (["draft", "silver"], "There is no segment or persona 'silver'. There are: alpine_gold, gold"),
         (["draft", "few"], "The segment 'few' has 3 people; groups of fewer than 20 are not shown"),
         (["show", "silver"], "There is no persona 'silver'. personas.toml has: olaf"),
-        (["show", "gold"], "The segment 'gold' has no persona yet. `personasync personas draft gold`"),
+        (["show", "gold"], "The segment 'gold' has no persona yet. Run `personasync personas draft gold`"),
         (["show", "--version", "3"], "A version belongs to one persona"),
         (["show", "olaf", "--version", "3"], "There is no version 3 of 'olaf'. Its versions: none yet"),
         (["diff", "7"], "There is no version 7. The newest is 0"),
