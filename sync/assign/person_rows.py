@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors import records
+from connectors.errors import TryLaterError
 from connectors.records import ASSIGNMENTS, CONTACTS
 from segmenter.late_ibis import ibis
 from sync.session import Session, Stores, open_session
@@ -23,9 +24,9 @@ from sync.warehouse.statements import (
     ANY_PERSON,
     StatementRunner,
     compiled,
-    engine_versions,
     keep_statements,
     kept_statements,
+    made_with,
     open_to_read,
 )
 
@@ -125,7 +126,7 @@ def open_person_rows(
 
     Raises:
         FixSettingsError: The warehouse can't be opened.
-        TryLaterError: Another process holds it.
+        TryLaterError: Another process holds it, or changed it meanwhile.
     """
     workspace = stores.workspace
     embedded = workspace.engine.reveal() == "duckdb"
@@ -143,7 +144,8 @@ def open_person_rows(
             return
         _keep(session)
     with _by_statements(stores) as rows:
-        assert rows is not None  # noqa: S101 - they were just kept
+        if rows is None:
+            raise TryLaterError("Another personasync command changed this workspace meanwhile.", fix="Try again.")
         yield rows
 
 
@@ -178,6 +180,6 @@ def _digest(stores: Stores | Session, kept_by: str | None) -> str:
     """Of all that the statements are made from: definitions, code, engine, and whether kept aggregates are of them."""
     workspace = stores.workspace
     made = made_by(workspace.catalogue, workspace.time_zone)
-    code = [inspect.getsource(module) for module in CODE]
-    told = [version("personasync"), *engine_versions(), made, str(kept_by == made), *code]
+    code = [inspect.getsource(module) for module in (*CODE, _assignment, _contacts)]
+    told = [version("personasync"), *made_with(), made, str(kept_by == made), *code]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

@@ -37,9 +37,10 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 ENGINE = ("ibis-framework", "sqlglot", "duckdb")
 
 
-def engine_versions() -> list[str]:
-    """Return the versions of what compiles and of what runs: other ones may need other statements."""
-    return [f"{name} {version(name)}" for name in ENGINE]
+def made_with() -> list[str]:
+    """Return the versions of what compiles and of what runs, and the code of the tables: others may need others."""
+    code = Path(__file__).with_name("store.py").read_text("utf-8")  # to import it is to import Ibis
+    return [*(f"{name} {version(name)}" for name in ENGINE), code]
 
 
 def compiled(warehouse: Warehouse, wanted: Table) -> str:
