@@ -74,9 +74,10 @@ def test_run_gets_through_whatever_comes_first(platforms: Platforms, say: Run, f
         HAPPENINGS[(first + place) % len(HAPPENINGS)](platforms)
         steps.append(follow(say, "run"))
 
-    done = [one for each in steps for one in each]
+    done = [command for step in steps for command in step]
     assert "setup" in done
-    assert any("--override max_unclassified" in one for one in done)
+    if first == 0:  # elsewhere everybody shows the fallback by then, so that nothing is left to be sent
+        assert any("--override max_unclassified" in command for command in done)
     assert follow(say, "run") == []
 
 
