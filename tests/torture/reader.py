@@ -151,6 +151,8 @@ def stale(shown: Mapping[Key, Record], known: Ours, gone: Collection[Key]) -> li
     """Return the fields that show something else than the person's assignment, of those who may be written to."""
     left = {address for _, address in gone}
     refused = {known.links.get(key) for key, record in shown.items() if record.out or record.addresses & left}
+    # who said no by a record that is gone may have another address now
+    refused |= {person for (kind, address), person in known.links.items() if kind == "mailto" and address in left}
     found = []
     for key, record in shown.items():
         person = known.links.get(key)
