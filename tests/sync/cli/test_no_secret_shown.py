@@ -251,7 +251,7 @@ def crash(folder: Path) -> Callable[..., None]:
 
 def crashing(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     edit(watch.folder, 'engine = "duckdb"', f'engine = "postgres://u:{canaries.ENGINE.value}@127.0.0.1:1/db"')
-    monkeypatch.setattr(store, "_migrate", crash(watch.folder))
+    monkeypatch.setattr(store, "_is_current", crash(watch.folder))
 
 
 def test_nothing_is_shown_by_a_crash(

@@ -118,7 +118,7 @@ def test_a_typo_is_answered_with_the_command_that_was_meant() -> None:
         ("personasync personas show ri", ["rita"]),
         ("personasync lift --experiment ", ["spring"]),
         ("personasync apply ", [".personasync/plans/20261124-090000-abcdef.jsonl"]),
-        ("personasync pull --only ", ["crm"]),
+        ("personasync pull --connection ", ["crm"]),
     ],
 )
 def test_completion_knows_the_names_of_the_workspace(workspace: Path, line: str, offered: list[str]) -> None:
