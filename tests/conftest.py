@@ -16,6 +16,7 @@ from tests import compiled, examples, quick
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 NEEDED = "need ../shared/data and ../shared/recorded: not run"
+NEEDED_SERVER = "need PostgreSQL (apt-get install postgresql): not run"
 LOOPBACK_NAMES = {"localhost", "testserver"}
 
 examples.load_profile()
@@ -64,9 +65,23 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def postgresql_programs() -> Path:
+    """The folder of PostgreSQL's programs. Where there is none, CI fails; elsewhere one line counts the tests."""
+    folders = sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not folders and os.environ.get("CI"):
+        pytest.fail("CI is set, and PostgreSQL is not installed: apt-get install postgresql", pytrace=False)
+    if not folders:
+        pytest.skip(NEEDED_SERVER)
+    return folders[-1]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in one line how many tests were not run for want of data."""
-    count = sum(NEEDED in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    """Say in one line how many tests were not run for want of data, and for want of a server."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    if servers := sum(NEEDED_SERVER in reason for reason in skipped):
+        terminalreporter.write_line(f"{servers} tests of several writers {NEEDED_SERVER}", yellow=True)
+    count = sum(NEEDED in reason for reason in skipped)
     if count:
         terminalreporter.write_line(f"{count} tests of published results and recorded answers {NEEDED}", yellow=True)
 

@@ -39,11 +39,8 @@ print(kept)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        if os.environ.get("CI") == "true":
-            pytest.fail("PostgreSQL is not installed, so nothing shows that two writers are safe on it.")
-        pytest.skip("two writers at once need PostgreSQL: apt-get install postgresql")
+def server(postgresql_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    del postgresql_programs
     with postgres(tmp_path_factory.mktemp("server")) as url:
         yield url.replace("+psycopg", "").removesuffix("/postgres")
 
