@@ -255,7 +255,7 @@ def test_a_spreadsheet_that_is_a_bomb_or_no_spreadsheet_is_refused(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a,b\n1,2,3\n", "row 2: it has 3 cells, but the header has 2"),
+        ("a,b\n1,2,3\n", "row 2: it has 3 cells, the header has 2"),
         ("a,a\n1,2\n", "has the column 'a' twice"),
         ('a,b\n1,"2\n', "row 2: unexpected end of data"),
         ("a,,b\n1,2,3\n", "column 2 has no name"),
