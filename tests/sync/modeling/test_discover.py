@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from numpy.random import default_rng
 
-from connectors.records import ASSIGNMENTS, SURVEY_ANSWERS
+from connectors.records import ASSIGNMENTS, CONTACTS, SURVEY_ANSWERS
 from segmenter.classifier.linear import LinearModel, score_rows
 from segmenter.identity import IdentityChanges
 from sync.cli.main import run
@@ -258,7 +258,7 @@ def changed(column: str, value: Callable[[int], str]) -> Callable[[list[dict[str
 BAD: list[tuple[Callable[[list[dict[str, str]]], None], str]] = [
     (changed("item_b", lambda _: "yes"), "item 'item_b': all answers are 'yes'; exclude it"),
     (changed("item_b", lambda _: ""), "item 'item_b': no values; exclude it"),
-    (changed("who", lambda n: "twin" if n in {3, 8} else str(n)), "row 10: 'twin' answered in row 5 already"),
+    (changed("who", lambda n: "twin" if n in {3, 8} else str(n)), "row 10: 'twin' already answered in row 5"),
     (changed("who", lambda n: "" if n == 3 else str(n)), "row 5: 'who' is empty"),
     (changed("item_b", lambda n: "often" if n == 7 else str(n % 5)), "item 'item_b': answer 8 is 'often'"),
     (lambda rows: rows.__delitem__(slice(3, None)), "finding up to 4 segments needs 20 people, you have 3"),
@@ -317,7 +317,16 @@ def assigned(segments: list[str | None]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=ASSIGNMENTS.columns)
 
 
+def put_people(folder: Path, count: int) -> None:
+    """Let the shop know people ``p0`` and so on: who has no active contact is counted nowhere."""
+    rows = [{"connection": "shop", "platform_id": str(n), "state": "active"} for n in range(count)]
+    fill(folder, {"contacts": pa.Table.from_pylist(rows, schema=CONTACTS.columns)}, START)
+    with open_session(folder, now=lambda: START, environment={}) as session:
+        session.control.links.write(IdentityChanges({f"shop:{n}": f"p{n}" for n in range(count)}, {}), "run")
+
+
 def test_migration_counts_who_moved_between_two_moments(folder: Path, told: Told) -> None:
+    put_people(folder, 4)
     fill(folder, {"assignments": assigned(["champions", "champions", "lapsed", None])}, START)
     fill(folder, {"assignments": assigned(["champions", "lapsed", "lapsed", "champions"])}, START + timedelta(days=2))
 
@@ -343,8 +352,7 @@ def test_answers_that_were_pulled_are_looked_at_within_a_segment(folder: Path, t
     table = pa.Table.from_pylist(told_by, schema=SURVEY_ANSWERS.columns)
     parent = load_workspace(folder).segments[0].name
     fill(folder, {"survey_answers": table}, START)
-    with open_session(folder, now=lambda: START, environment={}) as session:
-        session.control.links.write(IdentityChanges({f"shop:{n}": f"p{n}" for n in range(PEOPLE)}, {}), "run")
+    put_people(folder, PEOPLE)
     fill(folder, {"assignments": assigned([parent] * PEOPLE)}, START)
 
     found = told("discover", "--survey", "needs", "--within", parent, "--max-segments", "4", "--name", "inside")

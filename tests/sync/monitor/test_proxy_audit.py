@@ -58,7 +58,7 @@ def test_what_a_persona_should_not_say_is_told_with_its_line_whenever_the_worksp
     _, document, _ = say("doctor", "--json")
 
     assert status == 0
-    assert "Look: personas.toml, line " in told
+    assert "Warning: personas.toml, line " in told
     assert "'catholic' is about religion" in told
     assert [f["check"] for f in json.loads(document)["findings"] if "catholic" in f["message"]] == ["personas"]
 

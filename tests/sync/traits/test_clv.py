@@ -96,7 +96,7 @@ def test_a_changed_model_file_is_an_error_with_its_mend(session: Session) -> Non
     (file,) = (session.workspace.state_dir / "models" / "value").glob("*.json")
     file.write_text(file.read_text("utf-8").replace('"currency": "USD"', '"currency": "EUR"'), "utf-8")
 
-    with pytest.raises(FixSettingsError, match=r"does not match its digest.*Delete the file"):
+    with pytest.raises(FixSettingsError, match=r"its digest does not match.*Delete the file"):
         value_people(session, as_of)
 
 
@@ -136,7 +136,7 @@ def test_only_segments_in_focus_are_pushed_and_the_plan_says_so(platforms: Platf
         assert len(groups) == 1
         assert len(personas - {"unclassified"}) == 1
         assert planned.focus.startswith("[value] focus: ")
-        assert "get the fallback and no tag or list" in planned.summary["focus"]
+        assert "get the fallback and are in no group" in planned.summary["focus"]
 
 
 def test_a_focus_on_a_segment_that_there_is_not_names_those_that_there_are(platforms: Platforms) -> None:

@@ -68,7 +68,7 @@ def test_without_any_order_segments_are_ranked_all_the_same_and_nothing_is_claim
     assert {row["value"] for row in ranking_document(segment_values)["segments"]} == {None}
     assert segment_values.tried == {}
     assert pushed == ["dollars"]  # nothing tells them apart: by name, the same one every day
-    assert "only dollars of 2 segments" in told
+    assert "focus: dollars of 2 segments" in told
 
 
 @pytest.mark.simulation
