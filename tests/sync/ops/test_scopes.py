@@ -54,4 +54,4 @@ def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, session: 
 
     failed = [finding.message for _, finding in examine(session) if finding.state == "fail"]
 
-    assert any("content (to read marketing e-mails" in message for message in failed)
+    assert any("content (to read marketing emails" in message for message in failed)
