@@ -194,8 +194,11 @@ def people(contacts: Rows) -> dict[str, pd.Series]:
         "tenure_days": days(known.groupby("person").created_at.min()),
         "platforms": active.groupby("person").connection.nunique(),
     }
-    rank = active.consent.map(STRICTEST.index)
-    found["consent"] = rank.groupby(active.person).min().map(lambda place: STRICTEST[place])
+    told_no = STRICTEST[:4]  # counts although the record that says so is gone
+    counted = known[(known.state == "active") | known.consent.isin(told_no)]
+    counted = counted[counted.person.isin(active.person)]
+    rank = counted.consent.map(STRICTEST.index)
+    found["consent"] = rank.groupby(counted.person).min().map(lambda place: STRICTEST[place])
     for name, spelt in TEXTS.items():
         found[name] = told.map(lambda one, spelt=spelt: one[spelt] or None).groupby(active.person).max()
     written = told.map(lambda one: one["numemployees"] or None).groupby(active.person).max()
