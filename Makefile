@@ -103,6 +103,7 @@ days: $(SETUP)  ## 60 days of people and commands, each command a process of its
 
 days-part: $(SETUP)  ## three of these days, and 400 deliveries while server and worker are killed
 	$(BIN)/pytest -m torture
+	$(BIN)/python -m tests.torture.days --days 3 --people 12
 
 torture-part: $(SETUP)  ## every thirtieth of these points, and all planted bugs
 	$(BIN)/python -m tests.torture --workers $(WORKERS) --share 0.034 --faults 0.03

@@ -1,4 +1,4 @@
-"""Three days of people and commands, each command a process (`make days-part`); `make days` lives sixty."""
+"""Two days of people and commands, each command a process; `make days-part` lives three, `make days` sixty."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.torture
-
-DAYS, PEOPLE, SEED = "3", "12", "1"
+DAYS, PEOPLE, SEED = "2", "8", "3"
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +27,7 @@ def found(project: Path) -> dict[str, int]:
 
 
 def test_nobody_is_lost_and_nothing_is_stale_from_one_process_to_the_next(found: dict[str, int]) -> None:
-    wanted = {"days": 3, "people_lost": 0, "stale_fields": 0, "failed": 0}
+    wanted = {"days": int(DAYS), "people_lost": 0, "stale_fields": 0, "failed": 0}
 
     assert {name: found[name] for name in wanted} == wanted
     assert found["commands"] >= 3
