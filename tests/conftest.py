@@ -20,6 +20,7 @@ NEEDED_SERVER = "need PostgreSQL (apt-get install postgresql): not run"
 LOOPBACK_NAMES = {"localhost", "testserver"}
 
 examples.load_profile()
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands would wrap what they print into a pipe
 # Ibis makes many small objects that live briefly: to look for circles after every 700 takes a fifth of the time.
 gc.set_threshold(50_000, 20, 20)
 
@@ -142,6 +143,7 @@ def _guarded(connect: Any) -> Any:
     def connect_here(this: socket.socket, address: object) -> Any:
         if this.family != getattr(socket, "AF_UNIX", None) and not stays_here(address):
             message = f"a test wanted to connect to {address!r}; tests talk to this machine only"
+            this.close()
             raise LeftTheMachineError(message)
         quick.check("opened a socket")
         return connect(this, address)

@@ -136,7 +136,8 @@ def test_before_the_end_it_takes_more() -> None:
         "sale": Responses(2000, 400), "gift": Responses(2000, 125)}, early=True)])[0])  # fmt: skip
 
 
-def test_holm_is_that_of_statsmodels() -> None:
+def test_holm_is_that_of_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gc.collect", lambda *_: 0)  # statsmodels calls it each time: minutes, in a process of many tests
     chance = np.random.default_rng(2)
     for _ in range(50):
         p_values = (chance.random(6) ** 3).tolist()
