@@ -137,7 +137,7 @@ def test_before_the_end_it_takes_more() -> None:
 
 
 def test_holm_is_that_of_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gc.collect", lambda *_: 0)  # statsmodels calls it each time: minutes, in a process of many tests
+    monkeypatch.setattr("gc.collect", lambda *_: 0)  # statsmodels calls it each time
     chance = np.random.default_rng(2)
     for _ in range(50):
         p_values = (chance.random(6) ** 3).tolist()
