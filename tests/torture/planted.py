@@ -107,7 +107,7 @@ def _blind_undo(session: Any, name: str, changes: Sequence[Change], found: Any) 
 BUGS = (
     Bug("the cursor moves before the rows are safe", SCENE["first pull"], pull, "read_stream", _cursor_first),
     Bug("an outcome is noted before the request", SCENE["apply"], sending, "_push", _outcome_first),
-    Bug("identities are skipped after a kill", SCENE["first pull"], pull, "follow", _position_first),
+    Bug("identities are skipped after a kill", SCENE["first pull"], pull, "follow_identities", _position_first),
     Bug("what was interrupted counts as done", SCENE["apply"], apply_module, "recover", _blind_recovery),
     Bug("nothing is noted before it leaves", SCENE["apply"], Ledger, "intend", _unintended),
     Bug("a status goes along with the fields", SCENE["apply after people left"], mailchimp_push, "_body", _subscribing),
