@@ -176,7 +176,7 @@ def _designed(made: Designed) -> list[Any]:
         (place, question.text, f"{made.made.chosen_in[question.item]:.0%}")
         for place, question in enumerate(file.questions, 1)
     ]
-    found = [table("Look", "Mend", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
+    found = [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
     return [
         *found,
         table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
