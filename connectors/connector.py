@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -70,6 +71,8 @@ class Traffic:
     requests: dict[str, int] = field(default_factory=dict)
     writes: int = 0
     budget: str = ""
+    # Ten threads count at once, and "read, add, write" of a dictionary is three steps: a request was lost now and then.
+    _counting: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def count(self, endpoint: str, *, write: bool) -> None:
         """Add one request; *write* where it could change something on the platform.
@@ -78,8 +81,9 @@ class Traffic:
             endpoint: Method and path template, such as ``"POST contacts/batch/update"``.
             write: Whether the request could change something.
         """
-        self.requests[endpoint] = self.requests.get(endpoint, 0) + 1
-        self.writes += write
+        with self._counting:
+            self.requests[endpoint] = self.requests.get(endpoint, 0) + 1
+            self.writes += write
 
 
 @dataclass(frozen=True, slots=True)

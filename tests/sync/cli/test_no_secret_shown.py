@@ -195,13 +195,16 @@ def references(folder: Path, ring: Ring, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 def assert_told(printed: str, kept: Sequence[str]) -> None:
     """Each token that can't be used is told with its reference, and what is wrong with it; others are tried."""
-    told = " ".join(printed.split())
+    told = "".join(printed.split())  # a table breaks a long path, and what stands behind it, anywhere
     for token, reference in zip(TOKENS, kept, strict=False):
-        complaint = f"({reference}): character " in told or f"{reference.split('/')[-1]} is not UTF-8 text" in told
+        complaint = f"({reference}):character" in told or f"{reference.split('/')[-1]}isnotUTF-8text" in told
         assert complaint == (not token.usable), (token.name, reference)
-    assert "character 5 is a zero-width space (U+200B)" in told
-    assert "character 1 is a left double quotation mark (U+201C)" in told
-    assert "the environment variable *** is not set" in told
+    for sentence in (
+        "character 5 is a zero-width space (U+200B)",
+        "character 1 is a left double quotation mark (U+201C)",
+        "the environment variable *** is not set",
+    ):
+        assert sentence.replace(" ", "") in told
 
 
 @pytest.mark.parametrize(
