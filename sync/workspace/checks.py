@@ -17,7 +17,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
     """Look at each connection and at what refers to one.
 
     Raises:
-        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a trait of no connection.
+        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a trait or a precedence of no connection.
     """
     for name, part in main.connections.items():
         place = ("connections", name)
@@ -32,6 +32,11 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
             listed = ", ".join(main.connections) or "none"
             message = f"there is no connection {trait.connection!r}; known: {listed}."
             raise _wrong(path, ("traits", name, "connection"), message)
+    for name in main.precedence.connections:
+        if name not in main.connections:
+            listed = ", ".join(main.connections) or "none"
+            message = f"there is no connection {name!r}; known: {listed}."
+            raise _wrong(path, ("precedence", "connections"), message)
 
 
 def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: ConnectorFacts) -> None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from connectors.limits import TEXT_BYTES
 from connectors.records import Consent
+from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
 
 
@@ -113,6 +114,21 @@ class TraitPart(FilePart):
             message = f'`words` need type = "number", but this trait has type {self.type}'
             raise ValueError(message)
         return self
+
+
+class PrecedencePart(FilePart):
+    """[precedence]: which source decides where contacts of one person disagree about a text."""
+
+    connections: tuple[ConnectionName, ...] = Field(
+        default=(),
+        description="Connections, the most trusted one first; of one connection the contact that changed last decides. "
+        "Default: the order of [connections]. Omitted connections come last, in that order.",
+    )
+    lifecycle_stages: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
+        default=LIFECYCLE_STAGES,
+        description="Lifecycle stages from first to last: the last one that a person has reached counts, whichever "
+        "contact shows it. Other stages count less than these.",
+    )
 
 
 class GuardrailsPart(FilePart):
@@ -315,6 +331,7 @@ class MainFile(FilePart):
     workspace: WorkspacePart
     connections: dict[ConnectionName, ConnectionPart] = Field(default_factory=dict)
     traits: dict[Slug, TraitPart] = Field(default_factory=dict)
+    precedence: PrecedencePart = PrecedencePart()
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
     value: ValuePart = ValuePart()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.personas import Persona
 from segmenter.rules.segments import Segment
+from segmenter.traits.builtin import Precedence
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
 from sync.workspace.schema import FieldPart, MainFile, PersonaPart, PersonasFile, SegmentsFile, TraitPart
@@ -18,6 +19,12 @@ def own_traits(main: MainFile) -> list[MappedTrait | SurveyTrait]:
         else MappedTrait(name, part.connection or "", part.property or "", *_told(part))
         for name, part in main.traits.items()
     ]
+
+
+def precedence_of(main: MainFile) -> Precedence:
+    """Return what decides where contacts disagree: named connections first, then the others in the file's order."""
+    connections = dict.fromkeys((*main.precedence.connections, *main.connections))
+    return Precedence(tuple(connections), main.precedence.lifecycle_stages)
 
 
 def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:
