@@ -13,8 +13,10 @@ from segmenter.traits.windows import DATED, Windows, by_person, dated, typed
 if TYPE_CHECKING:
     from ibis import Table
 
-STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
+STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "none", "unknown")
 """Of several consents of one person the first of these decides; "unknown" says nothing, so anything known beats it."""
+NO_CONSENT = "none"
+"""The consent of who is in no source that tells one."""
 PLACED = 3  # digits of a place in an order
 STAGED = "has_lifecycle_stage"
 OUTLIVES = ("unsubscribed", "cleaned", "pending", "transactional")
@@ -36,7 +38,7 @@ def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -
     texts |= {name: _mapped(contacts, properties, trait) for name, trait in catalogue.mapped.items()}
     named = {f"has_{name}": standing.concat(text) for name, text in texts.items()}
     named[STAGED] = _stage(texts["lifecycle_stage"], catalogue.precedence).concat(named[STAGED])
-    rank = contacts.consent.cases(*((c, n) for n, c in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST) - 1)
+    rank = contacts.consent.cases(*((c, n) for n, c in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST))
     told = contacts.mutate(**named, strictness=rank, active=contacts.state == "active")
     active = told.active
     grouped = told.group_by("person_id").aggregate(
@@ -48,7 +50,7 @@ def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -
     )
     living = grouped.filter(grouped.active > 0)
     living = living.mutate(**_decided(living, texts, catalogue))
-    consent = living.strictest.cases(*((n, c) for n, c in enumerate(STRICTEST_FIRST)), else_="unknown")
+    consent = living.strictest.cases(*((n, c) for n, c in enumerate(STRICTEST_FIRST)), else_=NO_CONSENT)
     employees = living.employees.re_replace("[,.' ]", "").re_extract("[0-9]+", 0).try_cast("float64")
     return living.mutate(consent=consent, employees=employees).drop("active", "strictest")
 

@@ -128,6 +128,7 @@ def planned(result: Planned) -> Rendered:
     ]
     if summary["parked"]:
         shown.append(table("Skipped", "Contacts", rows=list(summary["parked"].items())))
+        shown.extend(summary["left_out"])
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))

@@ -12,6 +12,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError
 from connectors.records import email_key, normalise_email
 from segmenter.personalize.creepiness import Concern, of_mail
+from segmenter.personalize.interpolation import without_traits
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.personalize.templates import Language, Template, read_template
 from sync.assign.job import fields_wanted, individual_traits
@@ -50,7 +51,7 @@ def preview(
     text = _read(path)
     name, language = _target(session, text, only)
     template = read_template(text, language, session.now().date())
-    fallbacks = {f.targets[name]: f.fallback for f in session.workspace.fields.values() if name in f.targets}
+    fallbacks = {f.targets[name]: f.plain_fallback for f in session.workspace.fields.values() if name in f.targets}
     person = None if contact is None else _person(session, contact)
     others = foreign_fields(session, name, template, person)
     problems = [*(problem.sentence() for problem in template.problems), *others.problems]
@@ -98,7 +99,7 @@ def _concerns(
         values = creepiness.of_values(session, asked_for, people, only)
         options = creepiness.of_options(session, assigned, people, only)
         found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
-    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
+    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.all_asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [
         *of_mail(tokens, creepiness.limits(session)),
@@ -168,8 +169,8 @@ def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, d
     workspace = session.workspace
     personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}
-    declared = session.manifest.connectors[workspace.connections[name].connector].fields
-    found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
+    declared = workspace.declared(name, session.manifest)
+    found = {one.name: by_role[one.role] for one in declared if one.role in by_role and one.type == "enumeration"}
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
     return found | dict.fromkeys(co_owned_fields(session, name), own)
 
@@ -196,9 +197,12 @@ def _shown(
     by_field.pop("", None)
     persona = session.workspace.personas.get(slug)
     common = {
-        field.targets[connection]: {field.fallback, persona.copy(name, connection) if persona else None}
+        field.targets[connection]: {
+            field.plain_fallback,
+            without_traits((persona.copy(name, connection) if persona else None) or ""),
+        }
         for name, field in session.workspace.fields.items()
-        if field.asked and connection in field.targets
+        if field.all_asked and connection in field.targets
     }
     values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
     shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}

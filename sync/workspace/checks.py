@@ -7,7 +7,7 @@ from pathlib import Path
 from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
 from connectors.secret import userinfo_of
-from sync.workspace.manifest import ConnectorFacts, Manifest
+from sync.workspace.manifest import ConnectorFacts, Manifest, roles_in
 from sync.workspace.schema import ConnectionPart, FieldPart, MainFile, PersonasFile
 from sync.workspace.secrets import check_reference
 from sync.workspace.toml_reader import Place, at_line, read_text, unknown_key
@@ -50,9 +50,19 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: Connector
             raise _wrong(path, (*place, key), told)
         if key in facts.choices and value not in facts.choices[key]:
             raise _wrong(path, (*place, key), f"{value!r} is not one of {', '.join(facts.choices[key])}.")
+    if "extra_fields" in facts.settings:
+        _check_extra(path, place, part.settings().get("extra_fields", ""), facts)
     if facts.secret:
         at = at_line(path.name, read_text(path), (*place, facts.secret))
         check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
+
+
+def _check_extra(path: Path, place: Place, extra: str, facts: ConnectorFacts) -> None:
+    for role in roles_in(extra):
+        if role not in facts.optional_roles:
+            listed = ", ".join(facts.optional_roles)
+            message = f"{role!r} is no extra field of {facts.title}; known: {listed} (several: one text, with commas)."
+            raise _wrong(path, (*place, "extra_fields"), message)
 
 
 def credentials_in(address: str) -> str:

@@ -29,7 +29,7 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.manifest import DeclaredField, Manifest, load_manifest
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -164,10 +164,15 @@ class Workspace:
         Returns:
             Fields of plugin.toml, template fields, and the platform's own persona field where we write it.
         """
-        declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
+        declared = [field.name for field in self.declared(name, manifest)]
         shared = self.platform_persona(name, manifest)
         templates = (field.targets[name] for field in self.fields.values() if name in field.targets)
         return (*declared, *templates, *([shared[0]] if shared else []))
+
+    def declared(self, name: str, manifest: Manifest) -> tuple[DeclaredField, ...]:
+        """Return the fields of plugin.toml that connection *name* has: those that are switched on among the optional."""
+        part = self.connections[name]
+        return manifest.connectors[part.connector].fields_with(part.settings().get("extra_fields", ""))
 
     def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
         """Return the platform's own persona field, which people write as well, where connection *name* may write it.
@@ -211,9 +216,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
     personas = personas_of(personas_file)
-    fields = fields_of(personas_file)
+    fields = fields_of(personas_file, personas)
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
-    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
+    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )

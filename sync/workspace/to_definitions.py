@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.interpolation import placeholders
 from segmenter.personalize.personas import Persona
 from segmenter.rules.segments import Segment
 from segmenter.traits.builtin import Precedence
@@ -50,12 +53,19 @@ def _persona(slug: str, part: PersonaPart) -> Persona:
     return Persona(slug, *told)
 
 
-def fields_of(file: PersonasFile) -> dict[str, TemplateField]:
-    """Return the template fields by name."""
-    return {name: _field(name, part) for name, part in file.fields.items()}
+def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, TemplateField]:
+    """Return the template fields by name, with the traits that their texts mention."""
+    texts: dict[str, list[str]] = {name: [part.fallback] for name, part in file.fields.items()}
+    for persona in personas.values():
+        for name, _, text in persona.texts():
+            texts.setdefault(name, []).append(text)
+    return {
+        name: _field(name, part, tuple(dict.fromkeys(one.trait for text in texts[name] for one in placeholders(text))))
+        for name, part in file.fields.items()
+    }
 
 
-def _field(name: str, part: FieldPart) -> TemplateField:
+def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateField:
     return TemplateField(
         name,
         part.label or name,
@@ -63,7 +73,8 @@ def _field(name: str, part: FieldPart) -> TemplateField:
         part.fallback,
         part.targets(),
         trait=part.trait,
-        level=part.personalize or ("individual" if part.trait else "persona"),
+        level=part.personalize or ("individual" if part.trait or mentioned else "persona"),
         options=part.options,
         max_length=part.max_length,
+        mentioned=mentioned,
     )
