@@ -19,7 +19,7 @@ import pyarrow as pa
 TIME = pa.timestamp("us", tz="UTC")
 
 Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "none", "unknown"]
-"""Consent states: "unknown" is a CRM contact who never opted out, "none" a source that shows no consent, as most files."""
+"""Consent states: "unknown" is a CRM contact who never opted out, "none" somebody of whom no source shows a consent."""
 ChangeKind = Literal["field", "group"]
 OutcomeState = Literal["applied", "unchanged", "rejected", "parked", "unknown"]
 FieldType = Literal["text", "number", "enumeration", "date", "url"]

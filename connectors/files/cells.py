@@ -89,11 +89,15 @@ def as_email(value: Any) -> str | None:
 
 
 CONSENTS: Mapping[str, Consent] = {
-    **dict.fromkeys(("subscribed", "true", "yes", "y", "1", "on", "opted_in", "opt_in", "optin", "ja", "oui"), "subscribed"),
+    **dict.fromkeys(
+        ("subscribed", "true", "yes", "y", "1", "on", "opted_in", "opt_in", "optin", "ja", "oui"), "subscribed"
+    ),
     **dict.fromkeys(("single_opt_in", "double_opt_in", "confirmed", "confirmed_opt_in", "si", "sí"), "subscribed"),
     **dict.fromkeys(("accepted", "accepts", "agreed", "granted", "consented", "explicit_consent"), "subscribed"),
     **dict.fromkeys(("unsubscribed", "false", "no", "n", "0", "off", "opted_out", "opt_out", "optout"), "unsubscribed"),
-    **dict.fromkeys(("nein", "non", "declined", "denied", "refused", "rejected", "revoked", "withdrawn"), "unsubscribed"),
+    **dict.fromkeys(
+        ("nein", "non", "declined", "denied", "refused", "rejected", "revoked", "withdrawn"), "unsubscribed"
+    ),
     **dict.fromkeys(("suppressed", "blocked", "do_not_email", "complained", "spam_complaint"), "unsubscribed"),
     **dict.fromkeys(("cleaned", "bounced", "hard_bounced", "invalid", "undeliverable"), "cleaned"),
     **dict.fromkeys(("pending", "unconfirmed", "not_confirmed", "pending_confirmation"), "pending"),
@@ -115,7 +119,8 @@ def as_consent(value: Any) -> Consent:
     word = _word(value)
     if word and word not in CONSENTS:
         raise CellError(
-            f"{as_text(value)!r} is not a consent state (subscribed, unsubscribed, pending, cleaned, transactional, none)"
+            f"{as_text(value)!r} is not a consent state (subscribed, unsubscribed, pending, cleaned, transactional, "
+            "none)"
         )
     return CONSENTS[word] if word else "none"
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
 import requests
@@ -24,7 +24,18 @@ from connectors.files.customers import customers_of
 from connectors.files.orders import read_orders
 from connectors.files.rows import Rejects
 from connectors.files.table import digest, read_table
-from connectors.records import TABLES, Change, Consent, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.records import (
+    TABLES,
+    Change,
+    Consent,
+    Cursor,
+    Fetched,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+)
 from connectors.secret import Secret
 
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
@@ -148,7 +159,7 @@ class Files:
         try:
             tables = self._tables(stream, path)
         except FixSettingsError as error:
-            return Finding(STREAMS[stream], "fail", str(error), error.fix)
+            return Finding(STREAMS[stream], "fail", error.what, error.fix)
         told = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()

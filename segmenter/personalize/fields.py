@@ -276,7 +276,7 @@ def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]
     shown = [part if isinstance(part, str) else _value(told, part, template, held) for part in parts]
     fixed = sum(len(part.encode()) for part in shown if isinstance(part, str))
     varied = reduce(add, (bytes_at_most(part) for part in shown if not isinstance(part, str)))
-    whole = reduce(add, (ibis.literal(part) if isinstance(part, str) else part for part in shown))
+    whole: Any = reduce(add, (ibis.literal(part) if isinstance(part, str) else part for part in shown))
     fits = (varied + fixed <= TEXT_BYTES) & (whole.length() <= template.max_length)
     return ibis.ifelse(fits.fill_null(False), whole, static)  # noqa: FBT003 - an expression
 

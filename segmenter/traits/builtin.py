@@ -164,7 +164,7 @@ class Precedence:
 
     Attributes:
         connections: The first that has a value decides; those that are not named come after, in one place.
-        lifecycle_stages: From first to last: the last stage reached counts, whoever tells it. Case and blanks are ignored.
+        lifecycle_stages: From first to last, whatever their case and blanks: the last stage reached counts.
     """
 
     connections: tuple[str, ...] = ()
@@ -195,7 +195,7 @@ class Catalogue:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def catalogue(own: Sequence[MappedTrait | SurveyTrait] = (), precedence: Precedence = Precedence()) -> Catalogue:  # noqa: B008 - frozen
+def catalogue(own: Sequence[MappedTrait | SurveyTrait] = (), precedence: Precedence = Precedence()) -> Catalogue:
     """Return the built-in traits together with the workspace's *own*.
 
     Args:

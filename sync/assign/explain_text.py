@@ -49,7 +49,9 @@ def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
         if sure is None
         else f"with confidence {sure:.2f}, by {assignment['source']} ({MEANING[assignment['source']]})"
     )
-    return f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, {told}."
+    return (
+        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, {told}."
+    )
 
 
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:

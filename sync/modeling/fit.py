@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
@@ -166,7 +166,9 @@ def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str,
     try:
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Use a CSV file with a header.") from error
+        raise FixSettingsError(
+            f"{path.name} can't be read: {reason_of(error)}.", fix="Use a CSV file with a header."
+        ) from error
     names = set(rows.column_names)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(

@@ -17,8 +17,8 @@ WHY: Mapping[str, str] = {
     "unknown": "they are in the CRM, and neither opted out nor subscribed",
 }
 AGREED = {
-    "none": 'If these people agreed, say so: a column for it (contacts_consent), or contacts_without_consent = "subscribed" '
-    "in [connections.NAME] of the file.",
+    "none": "If these people agreed, say so in [connections.NAME] of the file: contacts_consent names the column for "
+    'it; contacts_without_consent = "subscribed" means everybody in a file without one.',
     "unknown": 'To write to them too, name "unknown" in [consent] push in personasync.toml.',
     "subscribed": 'Name "subscribed" in [consent] push in personasync.toml.',
 }

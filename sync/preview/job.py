@@ -9,7 +9,7 @@ from typing import Any
 
 from ibis import Table
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.records import email_key, normalise_email
 from segmenter.personalize.creepiness import Concern, of_mail
 from segmenter.personalize.interpolation import without_traits
@@ -115,7 +115,9 @@ def _read(path: Path) -> str:
             raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", fix="Pass an email template.")
         text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path} can't be read as text: {error}.", fix="Save it as UTF-8 text.") from error
+        raise FixSettingsError(
+            f"{path} can't be read as text: {reason_of(error)}.", fix="Check the path; the template must be UTF-8 text."
+        ) from error
     if "\0" in text:
         raise FixSettingsError(f"{path} is not text.", fix="Pass an email template.")
     return text

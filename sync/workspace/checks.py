@@ -17,7 +17,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
     """Look at each connection and at what refers to one.
 
     Raises:
-        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a trait or a precedence of no connection.
+        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a connection that is none.
     """
     for name, part in main.connections.items():
         place = ("connections", name)

@@ -205,8 +205,8 @@ class ConsentPart(FilePart):
 
     push: tuple[Consent, ...] = Field(
         default=("subscribed", "unknown"),
-        description='"unknown" is a CRM contact who neither opted out nor is in the audience. "none" is a person of whom '
-        "no source shows a consent, such as a file without a column for it.",
+        description='"unknown" is a CRM contact who neither opted out nor is in the audience; "none" is a person of '
+        "whom no source shows a consent, such as a file without a column for it.",
     )
     individual: tuple[Consent, ...] = Field(
         default=("subscribed",), description="Segments that may get individual values; others get their persona's copy."

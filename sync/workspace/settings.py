@@ -170,7 +170,7 @@ class Workspace:
         return (*declared, *templates, *([shared[0]] if shared else []))
 
     def declared(self, name: str, manifest: Manifest) -> tuple[DeclaredField, ...]:
-        """Return the fields of plugin.toml that connection *name* has: those that are switched on among the optional."""
+        """Return the fields of plugin.toml that connection *name* has; of the optional ones those switched on."""
         part = self.connections[name]
         return manifest.connectors[part.connector].fields_with(part.settings().get("extra_fields", ""))
 

@@ -22,7 +22,13 @@ LONG = "Ä" * 100
 
 
 def field(**changes: Any) -> TemplateField:
-    told = {"name": "top", "label": "Top", "type": "text", "fallback": "See what is new", "targets": {"email": "PS_TOP"}}
+    told = {
+        "name": "top",
+        "label": "Top",
+        "type": "text",
+        "fallback": "See what is new",
+        "targets": {"email": "PS_TOP"},
+    }
     return TemplateField(**{**told, "level": "individual", "mentioned": TRAITS, **changes})
 
 
@@ -55,7 +61,11 @@ def shown(text: str, *, template: TemplateField | None = None, **person: Any) ->
         ("More {favourite_category|for you}", {"favourite_category": "Tea", "consent": "unknown"}, "More for you"),
         ("More {favourite_category|for you}", {"favourite_category": "Tea", "consent": "pending"}, "See what is new"),
         ("More {favourite_category|for you}", {"favourite_category": "Tea", "creepy": "recent"}, "More for you"),
-        ("More {favourite_category}", {"favourite_category": "*|IF:X|* {{x}} <b>'"}, "More */IF:X/* ((x)) ‹b›’"),
+        (
+            "More {favourite_category}",
+            {"favourite_category": "*|IF:X|* {{x}} <b>'"},
+            "More */IF:X/* ((x)) \u2039b\u203a\u2019",
+        ),
         ("More {favourite_category|for you}", {"favourite_category": "x" * 256}, "More for you"),
         (f"{LONG} {{city|here}}", {"city": "x" * 60}, f"{LONG} here"),  # 261 bytes of UTF-8, Mailchimp keeps 255
         (f"{LONG} {{city|here}}", {"city": "x" * 54}, f"{LONG} {'x' * 54}"),
@@ -78,15 +88,25 @@ def test_a_fallback_may_be_filled_too_and_max_length_holds_for_the_whole() -> No
 @pytest.mark.parametrize(
     ("text", "changes", "message"),
     [
-        ("More {favorite_category}", {}, "persona 'rita', field 'top': {favorite_category}: there is no trait "
-         "'favorite_category'; known: favourite_category"),
+        (
+            "More {favorite_category}",
+            {},
+            "persona 'rita', field 'top': {favorite_category}: there is no trait 'favorite_category'; known: fav",
+        ),
         ("More {favourite category}", {}, "'{favourite category}' is no placeholder"),
         ("More {city", {}, "the brace '{' is not closed or opened"),
         ("Your {illness}", {}, "sensitive"),
-        ("{city}", {"type": "url", "fallback": ""}, "{city} stands in a field of type url; only text fields are filled"),
+        (
+            "{city}",
+            {"type": "url", "fallback": ""},
+            "{city} stands in a field of type url; only text fields are filled",
+        ),
         ("{city}", {"level": "persona"}, '{city} shows people their own data, which personalize = "persona" rules out'),
-        ("x", {"fallback": "More {city}"}, "field 'top', fallback: the fallback is shown to everybody, so write "
-         "{city|what is shown without it}"),
+        (
+            "x",
+            {"fallback": "More {city}"},
+            "field 'top', fallback: the fallback is shown to everybody, so write {city|what is shown without it}",
+        ),
         ("{city|" + "x" * 256 + "}", {}, "256 bytes; Mailchimp keeps 255"),
     ],
 )
@@ -101,7 +121,9 @@ def test_a_field_may_be_individual_by_its_copy_alone_and_creepy_values_are_count
     check_fields({"top": field()}, KNOWN, NO_PURPOSE)
     people = [{"person_id": n, "persona": n, "segment": "s"} for n in ("rita", "ralf")]
     assignments = ibis.memtable(people)
-    told = [{"person_id": n, "consent": "subscribed", "city": "Bonn", "creepy_city": "recent"} for n in ("rita", "ralf")]
+    told = [
+        {"person_id": n, "consent": "subscribed", "city": "Bonn", "creepy_city": "recent"} for n in ("rita", "ralf")
+    ]
     known = Known(ibis.memtable(told), ("subscribed",), ("subscribed",))
     personas = [rita("Near {city}"), Persona("ralf", "Ralf", (), fields={"top": "Near you"})]
 

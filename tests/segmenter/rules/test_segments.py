@@ -144,7 +144,12 @@ LINK = TemplateField("link", "Link", "url", "https://shop.example/", {"email": "
 )
 def test_copy_that_would_harm_a_template_is_refused(field: str, text: str, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
-        check_copy([Persona("rita", "Rita", (), fields={field: text})], {"headline": HEADLINE, "link": LINK}, catalogue(), NO_PURPOSE)
+        check_copy(
+            [Persona("rita", "Rita", (), fields={field: text})],
+            {"headline": HEADLINE, "link": LINK},
+            catalogue(),
+            NO_PURPOSE,
+        )
 
 
 def test_every_field_shows_copy_fallback_or_the_assignment() -> None:

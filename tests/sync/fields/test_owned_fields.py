@@ -1,4 +1,4 @@
-"""What platforms are told of an assignment: a probability or nothing, no persona is not unclassified, and extra fields."""
+"""What platforms are told of an assignment: a probability or nothing, no persona, and extra fields."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ def test_extra_fields_exist_and_are_filled_where_they_are_switched_on(platforms:
     for command in ("pull", "assign", "setup --yes", "plan", "apply"):
         assert say(*command.split())[0] == 0, command
 
-    there = {field["tag"] for field in platforms.sandbox.world.store.table(f"mailchimp.merge_fields.{AUDIENCE}").rows.values()}
+    there = {
+        field["tag"]
+        for field in platforms.sandbox.world.store.table(f"mailchimp.merge_fields.{AUDIENCE}").rows.values()
+    }
     assert {"PS_SEGMENT", "PS_ALL"} <= there
     assert not there & {"PS_CONF", "PS_RUNNER", "PS_VERSION", "PS_REASON", "PS_SINCE"}
     shown = [member["merge_fields"] for member in platforms.members()]

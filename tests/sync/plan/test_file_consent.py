@@ -1,4 +1,4 @@
-"""What a file does not say is never consent: words, headers, missing columns, and what the plan says of who is left out."""
+"""What a file does not say is never consent; the plan says who is left out for it, and why."""
 
 from __future__ import annotations
 
@@ -64,14 +64,18 @@ def test_a_file_without_a_column_is_told_and_the_workspace_may_say_that_all_agre
         "warn",
         "contacts.csv: 1 contacts; nobody in it has agreed to marketing, as far as the file says.",
     )
-    assert consents(shop(tmp_path, "email\nada@acme.example\n", contacts_without_consent="subscribed")) == ["subscribed"]
+    assert consents(shop(tmp_path, "email\nada@acme.example\n", contacts_without_consent="subscribed")) == [
+        "subscribed"
+    ]
     # a file of orders says nothing: another source decides, and alone it is no consent
     orders = "order_id,email,date,amount\n1,ada@acme.example,2026-01-01,5\n"
     assert consents(shop(tmp_path, orders, "orders")) == [None]
     ordered = {"state": "active", "consent": None}
     assert strictest_consent([ordered]) == "none"
     assert strictest_consent([ordered, {"state": "active", "consent": "unknown"}]) == "unknown"
-    assert strictest_consent([{"state": "active", "consent": "none"}, {"state": "active", "consent": "unknown"}]) == "none"
+    assert (
+        strictest_consent([{"state": "active", "consent": "none"}, {"state": "active", "consent": "unknown"}]) == "none"
+    )
 
 
 def test_the_plan_says_how_many_are_left_out_and_why(platforms: Platforms, say: Run) -> None:

@@ -1,4 +1,4 @@
-"""Where contacts of one person disagree: the connection that is trusted more, then the newest; a stage never goes back."""
+"""Where contacts of one person disagree, the trusted connection decides, then the newest; a stage never goes back."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def test_the_first_connection_decides_and_a_stage_never_goes_back(
     ada, ben = traits(folder, capsys, ADA), traits(folder, capsys, BEN)
 
     assert (ada["country"], ada["lifecycle_stage"]) == ("DE", "customer")
-    assert (ben["country"], ben["lifecycle_stage"]) == ("US", "Customer")  # crm knows no country, and shop's lead is less
+    assert (ben["country"], ben["lifecycle_stage"]) == (
+        "US",
+        "Customer",
+    )  # crm knows no country, and shop's lead is less
 
     changed = (folder / "shop.csv").read_text("utf-8").replace(f"{BEN},subscribed,US", f"{BEN},subscribed,AT")
     (folder / "shop.csv").write_text(changed, "utf-8")
