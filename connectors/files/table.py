@@ -70,7 +70,7 @@ def read_table(path: Path) -> FileTable:
     """
     try:
         if path.suffix.lower() not in {".parquet", ".pq"}:
-            _refuse_other_kinds(path)
+            refuse_other_kinds(path)
         return _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -136,12 +136,16 @@ EXCEL = {b"PK\x03\x04": "an Excel workbook (or another ZIP file)", b"\xd0\xcf\x1
 TEXTS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
 
-def _refuse_other_kinds(path: Path) -> None:
-    """Name a file for what it is, where people often save another kind than CSV."""
+def refuse_other_kinds(path: Path) -> None:
+    """Name a file for what it is, where people often save another kind than CSV.
+
+    Raises:
+        FixSettingsError: It is a workbook, or text in UTF-16.
+    """
     with path.open("rb") as file:
         start = file.read(4)
     if start in EXCEL:
-        fix = "In the spreadsheet, save it as CSV UTF-8, and name that file in personasync.toml."
+        fix = "In the spreadsheet, save it as CSV UTF-8, and use that file."
         raise FixSettingsError(f"{path.name} is {EXCEL[start]}, not CSV.", fix=fix)
     if start[:2] in TEXTS:
         raise FixSettingsError(f"{path.name} is text in {TEXTS[start[:2]]}.", fix="Save it as CSV in UTF-8.")

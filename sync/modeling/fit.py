@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from connectors.errors import FixSettingsError, reason_of
+from connectors.files.table import refuse_other_kinds
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
@@ -164,6 +165,7 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
 
 def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str, str]:
     try:
+        refuse_other_kinds(path)
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise FixSettingsError(

@@ -381,7 +381,8 @@ class PersonaPart(FilePart):
     picture: str = Field(default="", description="Picture for the report: a .png, .jpg or .svg file in the workspace.")
     fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
         default_factory=dict,
-        description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',
+        description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection. '
+        'A text may name traits: "More {favourite_category|for you}".',
     )
 
 
@@ -390,7 +391,10 @@ class FieldPart(OpenPart):
 
     label: str = ""
     type: Literal["text", "url", "number", "date", "choice"] = "text"
-    fallback: str = Field(description="Shown to people without a persona, and for personas without their own copy.")
+    fallback: str = Field(
+        description="Shown to people without a persona, and for personas without their own copy. A text may name traits: "
+        '"News for {city|you}", with what others read behind the bar.'
+    )
     trait: Slug | None = Field(
         default=None, description="The trait whose value is shown to the person; next_category and next_product too."
     )

@@ -143,12 +143,12 @@ from pathlib import Path
 from sync.cli.main import run
 folder, new = sys.argv[1:]
 run(["status", "--workspace", folder])  # loads all that it needs: a Python of root's may be closed to others
-run(["init", f"{new}/first", "--yes"])
-run(["init", f"{new}/first/personas.toml/x", "--yes"])
+run(["init", f"{new}/first"])
+run(["init", f"{new}/first/personas.toml/x"])
 Path(folder).chmod(0o555)
 if os.getuid() == 0:
     os.setuid(65534)
-print(run(["status", "--workspace", folder]), run(["init", f"{folder}/new", "--yes"]))
+print(run(["status", "--workspace", folder]), run(["init", f"{folder}/new"]))
 """
 
 
@@ -163,12 +163,12 @@ def test_a_folder_that_can_not_be_written_to(folder: Path, tmp_path_factory: pyt
     finally:
         folder.chmod(0o755)
 
-    told = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
+    told = " ".join(ended.stderr.split()).split("Error: ")[1:]
     assert ended.stdout.splitlines()[-1] == "2 2", ended
     assert "not a directory. Check the path: a part of it is a file where a folder is expected." in told[0]
     assert "can't be written to. Give yourself write permission there" in told[1]
     assert "permission denied. Give yourself permission there" in told[2]
-    assert all(f"Error: {path}" in one for one, path in zip(told[1:], (folder, folder / "new"), strict=True)), told
+    assert [one.startswith(str(folder)) for one in told] == [False, True, True], told
 
 
 def test_no_message_names_a_file_that_only_the_repository_has() -> None:
