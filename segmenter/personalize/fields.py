@@ -12,7 +12,7 @@ from connectors.limits import TEXT_BYTES
 from segmenter.late_ibis import ibis
 from segmenter.personalize.escaping import ADDRESS, bytes_at_most, harmless
 from segmenter.personalize.interpolation import Placeholder, parts_of, placeholders, without_traits
-from segmenter.personalize.personas import UNCLASSIFIED, Persona
+from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED, Persona
 from segmenter.traits.people import NO_CONSENT
 
 if TYPE_CHECKING:
@@ -333,6 +333,12 @@ def probability_one(assignment: Mapping[str, Any]) -> float | None:
     """Return of one assignment what `probability` does of all."""
     found: float | None = assignment["confidence"] if assignment["source"] in PROBABLE else None
     return found
+
+
+def title_of_others(assignments: Table) -> str:
+    """Return what people without a persona are called together: some may be in a segment that has none."""
+    placed = assignments.filter(assignments.persona.isnull() & assignments.segment.notnull())
+    return NO_PERSONA.capitalize() if placed.limit(1).count().to_pyarrow().as_py() else UNCLASSIFIED.capitalize()
 
 
 def memberships_of(steps: Waterfall) -> dict[str, str]:

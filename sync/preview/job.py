@@ -12,6 +12,7 @@ from ibis import Table
 from connectors.errors import FixSettingsError, reason_of
 from connectors.records import email_key, normalise_email
 from segmenter.personalize.creepiness import Concern, of_mail
+from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.interpolation import without_traits
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.personalize.templates import Language, Template, read_template
@@ -70,7 +71,12 @@ def preview(
     slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(session, name, platform) if language == "hubspot" else {}
-    shown = [_shown(session, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
+    titles = {slug: one.name for slug, one in session.workspace.personas.items()}
+    titles[UNCLASSIFIED] = title_of_others(assigned)
+    shown = [
+        _shown(session, name, slug, groups[slug], template, fallbacks, labels, others, contact or titles[slug])
+        for slug in wanted
+    ]
     if not shown:
         whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
         problems.append(f"{whom}, so there is no contact to preview. Run `personasync pull` and `assign`.")
@@ -186,7 +192,7 @@ def _shown(
     fallbacks: Mapping[str, str],
     names: Mapping[str, Mapping[str, str]],
     others: Foreign,
-    contact: str | None,
+    title: str,
 ) -> PreviewedMail:
     """Render what most people of a persona are shown in each field; of people's own values the most frequent one.
 
@@ -208,7 +214,6 @@ def _shown(
     }
     values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
     shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
-    title = contact or (persona.name if persona else "Unclassified")
     labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
     everything = {**values, **others.values}
     html = template.render(everything, defaults={**fallbacks, **others.defaults}, labels=labels)

@@ -8,7 +8,8 @@ from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
 from connectors.secret import userinfo_of
 from sync.workspace.manifest import ConnectorFacts, Manifest, roles_in
-from sync.workspace.schema import ConnectionPart, FieldPart, MainFile, PersonasFile
+from sync.workspace.personas_file import FieldPart, PersonasFile
+from sync.workspace.schema import ConnectionPart, MainFile
 from sync.workspace.secrets import check_reference
 from sync.workspace.toml_reader import Place, at_line, read_text, unknown_key
 

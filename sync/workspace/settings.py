@@ -30,6 +30,7 @@ from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import DeclaredField, Manifest, load_manifest
+from sync.workspace.personas_file import PersonasFile
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -37,7 +38,6 @@ from sync.workspace.schema import (
     GuardrailsPart,
     MainFile,
     PersonalizePart,
-    PersonasFile,
     PrivacyPart,
     ResultsPart,
     SegmentsFile,

@@ -11,7 +11,8 @@ from segmenter.rules.segments import Segment
 from segmenter.traits.builtin import Precedence
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
-from sync.workspace.schema import FieldPart, MainFile, PersonaPart, PersonasFile, SegmentsFile, TraitPart
+from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
+from sync.workspace.schema import MainFile, SegmentsFile, TraitPart
 
 
 def own_traits(main: MainFile) -> list[MappedTrait | SurveyTrait]:
