@@ -67,6 +67,18 @@ def _standing(contacts: Table, precedence: Precedence) -> Any:
     return place.cast("string").lpad(PLACED, "0").concat(dated(changed, ibis.literal("")))
 
 
+def first_text(contacts: Table, text: Any, precedence: Precedence) -> Any:
+    """Return the text that counts of the contacts in use, as an aggregate of a person's contacts; see `_standing`.
+
+    Args:
+        contacts: Of many persons.
+        text: A column of them.
+        precedence: What decides where they disagree.
+    """
+    told = _standing(contacts, precedence).concat(text).max(where=contacts.state == "active")
+    return told.substr(PLACED + DATED)
+
+
 def _stage(stage: Any, precedence: Precedence) -> Any:
     """What stands in front of a lifecycle stage: a person who has become a customer is no lead for an old record."""
     stages = [(plain_stage(name), n) for n, name in enumerate(precedence.lifecycle_stages, 1)]

@@ -24,7 +24,7 @@ from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skippe
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
-from sync.plan.left_out import left_out
+from sync.plan.left_out import left_out_sentences
 from sync.plan.standing_rejections import standing_rejections
 from sync.pull.job import properties_read
 from sync.session import Session, recorded
@@ -72,7 +72,7 @@ class Planned:
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
             "parked": _named(counts.parked),
-            "left_out": left_out(counts.parked),
+            "left_out": left_out_sentences(counts.parked),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
             "parked_samples": [

@@ -24,7 +24,7 @@ AGREED = {
 }
 
 
-def left_out(parked: Counter[tuple[str, str]]) -> list[str]:
+def left_out_sentences(parked: Counter[tuple[str, str]]) -> list[str]:
     """Return a sentence per connection and consent: how many contacts are left out, why, and what changes that.
 
     Args:

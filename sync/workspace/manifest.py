@@ -91,11 +91,6 @@ class ConnectorFacts(PluginFacts):
         """Roles of the fields that a connection may switch on."""
         return tuple(field.role for field in self.fields if field.optional)
 
-    def fields_with(self, extra: str) -> tuple[DeclaredField, ...]:
-        """Return the fields that we own where a connection's `extra_fields` is *extra*: the fixed ones, and those."""
-        named = roles_in(extra)
-        return tuple(field for field in self.fields if not field.optional or field.role in named)
-
     def as_mapping(self) -> dict[str, Any]:
         """Return plain values, as a `connectors.connector.Connection` carries them."""
         return self.model_dump()

@@ -29,7 +29,7 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import DeclaredField, Manifest, load_manifest
+from sync.workspace.manifest import DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
 from sync.workspace.schema import (
     ClassifyPart,
@@ -172,7 +172,9 @@ class Workspace:
     def declared(self, name: str, manifest: Manifest) -> tuple[DeclaredField, ...]:
         """Return the fields of plugin.toml that connection *name* has; of the optional ones those switched on."""
         part = self.connections[name]
-        return manifest.connectors[part.connector].fields_with(part.settings().get("extra_fields", ""))
+        extra = roles_in(part.settings().get("extra_fields", ""))
+        fields = manifest.connectors[part.connector].fields
+        return tuple(field for field in fields if not field.optional or field.role in extra)
 
     def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
         """Return the platform's own persona field, which people write as well, where connection *name* may write it.
