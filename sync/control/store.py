@@ -20,6 +20,7 @@ from sync.control.leases import Leases
 from sync.control.ledger import Ledger
 from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
+from sync.control.pins import Pins
 from sync.control.plans import Plans
 from sync.control.published import People
 from sync.control.runs import Cursors, Runs
@@ -43,6 +44,7 @@ class Control:
     people: People
     opt_outs: OptOuts
     personas: PersonaVersions
+    pins: Pins
     close: Callable[[], None]
 
 
@@ -84,6 +86,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
         personas=PersonaVersions(engine, now),
+        pins=Pins(engine, now),
         close=engine.dispose,
     )
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import ModelKind
 from segmenter.classifier.model_file import MatrixRow, Names, Number
-from sync.workspace.schema import FilePart, Slug
+from sync.workspace.schema_parts import FilePart, Slug
 from sync.workspace.toml_reader import read_toml, toml_string
 
 FOLDER = "proposals"
