@@ -135,11 +135,12 @@ def publish_people(session: Session, people: Table, as_of: datetime, *, but: Col
     if session.workspace.serve is None:
         return 0
     before, present = session.control.people.digests(), set()
-    known_better = session.control.people.since(read_at(session)) - set(but)
+    known_better = session.control.people.since(read_at(session))
+    untouched = known_better - set(but)
     written = 0
     for batch in _people(session, people, as_of):
         present |= {one["person_id"] for one in batch}
-        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in known_better]
+        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in untouched]
         written += session.control.people.publish(row for row in rows if before.get(row.person_id) != row.digest)
     session.control.people.withdraw(before.keys() - present - known_better)
     counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}
