@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-
 from sync.assign.job import assign
 from sync.assign.pins import pin, unpin
+from sync.session import Stores
 from tests.sync.conftest import Platforms, edit
 from tests.sync.webhooks.conftest import serving, session_on
 
@@ -30,6 +30,7 @@ def test_the_service_keeps_to_pins_exclusion_and_caps(looped: Platforms) -> None
 
     with serving(looped) as served:
         control = served.service.control
+        by_hand = Stores(served.service.workspace, control)
         zoe, max_, ada = (served.newcomer(f"{name}@new.test") for name in ("zoe", "max", "ada"))
         served.turn(max_, value="other", number=7)
         assert served.hubspot([served.created(zoe, number=3)]).ok
@@ -43,19 +44,19 @@ def test_the_service_keeps_to_pins_exclusion_and_caps(looped: Platforms) -> None
         assert control.people.holding(["newcomers"]) == newcomers + 1
         assert served.property(ada, SEGMENT) == ""
 
-        pin(served.service, "ada@new.test", "regulars", until=LATER, reason="a friend", by="Ada")
+        pin(by_hand, "ada@new.test", "regulars", until=LATER, reason="a friend", by="Ada")
         served.idle()
         assert served.property(ada, SEGMENT) == "regulars"
         assert served.property(ada, "personasync_reason") == "set by hand until 2099-01-30"
         assert served.property(ada, "personasync_confidence") == ""
 
-        unpin(served.service, "ada@new.test", by="Ada")
+        unpin(by_hand, "ada@new.test", by="Ada")
         served.idle()
         assert served.property(ada, SEGMENT) == ""
 
         known = next(r for r in looped.crm.contacts.values() if r["properties"].get(SEGMENT) == "gift_buyers")
         kim = known["properties"]["email"]
-        pin(served.service, kim, "bargain_hunters", until=LATER, reason="a friend", by="Ada")
+        pin(by_hand, kim, "bargain_hunters", until=LATER, reason="a friend", by="Ada")
         served.idle()
         assert served.property(known["id"], SEGMENT) == "bargain_hunters"
 
