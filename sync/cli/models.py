@@ -96,6 +96,11 @@ def _fitted(made: Any) -> list[Any]:
         )
     if file.training.purpose:
         shown.append(f"It uses sensitive traits, for this purpose: {file.training.purpose}")
+    if made.left_out:
+        shown.append(
+            f"{len(made.left_out):,} traits were not asked: {chosen.people:,} people allow no more features. "
+            "To choose them yourself, name them with --traits."
+        )
     if file.training.dropped:
         shown.append(f"Dropped as uninformative: {', '.join(file.training.dropped)}.")
     if file.gate.passed:
