@@ -122,7 +122,7 @@ def touched_persons(control: Control, since: datetime) -> set[str]:
     return set(control.links.of_keys(keys).values())
 
 
-def state_of(pin: Pin, now: datetime, segments: Collection[str]) -> str:
+def pin_state(pin: Pin, now: datetime, segments: Collection[str]) -> str:
     """Return how a pin stands: in force, without effect since its segment is gone, or ended.
 
     Args:
@@ -150,7 +150,7 @@ def check_segment(workspace: Workspace, name: str) -> None:
         raise FixSettingsError(f"There is no segment {name!r}.", fix=fix)
 
 
-def end_of(text: str, zone: str) -> datetime:
+def pin_end(text: str, zone: str) -> datetime:
     """Return the moment (UTC) at which *text* is over: a day at its end in a time zone, a time at once.
 
     Raises:

@@ -77,7 +77,7 @@ def pin_command(
 
     console = console_of(as_json=as_json)
     with stores_of(workspace) as stores:
-        ends = job.end_of(until, stores.workspace.time_zone)
+        ends = job.pin_end(until, stores.workspace.time_zone)
         made = job.pin(stores, email, segment, until=ends, reason=reason, by=by or user_name())
     console.result(
         asdict(made),
@@ -120,10 +120,10 @@ def pins_command(
     rows = [
         (pin.email, pin.segment, job.until_text(pin.until), pin.set_by, f"{pin.set_at:%Y-%m-%d}", pin.reason, state)
         for pin in found
-        for state in [job.state_of(pin, now, known)]
+        for state in [job.pin_state(pin, now, known)]
     ]
     shown: list[Any] = [table("Email", "Segment", "Until", "By", "Set", "Reason", "State", rows=rows)]
-    document = [{**asdict(pin), "state": job.state_of(pin, now, known)} for pin in found]
+    document = [{**asdict(pin), "state": job.pin_state(pin, now, known)} for pin in found]
     console.result({"pins": document}, *(shown if found else ["Nobody is pinned."]))
 
 

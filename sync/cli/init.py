@@ -163,7 +163,7 @@ def sandbox_send_command(
 
     console = console_of(as_json=as_json)
     text = None if html is None else trial.read_mail(html)
-    sent = trial.send(workspace, tag=tag, experiment=experiment, html=text, days=days)
+    sent = trial.send_trial(workspace, tag=tag, experiment=experiment, html=text, days=days)
     at = clock_of(workspace)()
     document = {"sent": [asdict(one) for one in sent], "now": at}
     lines = [f"Sent to {one.to}: {one.people:,} people." for one in sent]

@@ -94,7 +94,9 @@ def write_trial(directory: Path, access: Mapping[str, str]) -> list[Path]:
     return [*write_workspace(directory, Answers("Trial shop", connections)), *written]
 
 
-def send(directory: Path, *, tag: str | None, experiment: str | None, html: str | None, days: float) -> list[Sending]:
+def send_trial(
+    directory: Path, *, tag: str | None, experiment: str | None, html: str | None, days: float
+) -> list[Sending]:
     """Send a campaign on the local platforms, and let days pass in which people answer.
 
     Args:
