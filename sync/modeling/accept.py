@@ -69,9 +69,9 @@ def accept_here(session: Session, name: str) -> Accepted:
     Raises:
         FixSettingsError: As `accept`.
     """
+    made = load(session.workspace.directory, name).proposal
     members = set(labels(session.workspace.directory, name))
     persons = members & set(session.control.links.load()["person_id"].to_pylist())
-    made = load(session.workspace.directory, name).proposal
     answers = session.warehouse.current(SURVEY_ANSWERS.name)
     pulled = made.survey and int(answers.filter(answers.survey == made.survey).count().to_pyarrow().as_py())
     reader = "" if pulled else _reader(session.workspace, made)

@@ -246,7 +246,7 @@ def train(
         traits = [trait for trait in traits if trait.name in only]
     everything = traits
     if only is None:
-        traits = _as_many_as(people, traits)
+        traits = _as_many_as(people, traits, own=workspace.traits)
     features = features_among(people, traits)
     told = np.array([truth[one] for one in people["person_id"].to_pylist()], dtype=str)
     sample = Sample(features, design_matrix(people, features), told)
@@ -267,8 +267,8 @@ def train(
     return FittedModel(file, fitted, save_model(workspace.state_dir, file), left_out)
 
 
-def _as_many_as(people: pa.Table, traits: Sequence[Trait]) -> list[Trait]:
-    """The traits that so many people allow: the usual ones first, then those that are known for most.
+def _as_many_as(people: pa.Table, traits: Sequence[Trait], *, own: Collection[str]) -> list[Trait]:
+    """The traits that so many people allow: the workspace's *own*, the usual ones, then those that are known for most.
 
     What the people's segments are plays no part: the figures of held-out people stay true.
     """
@@ -276,10 +276,11 @@ def _as_many_as(people: pa.Table, traits: Sequence[Trait]) -> list[Trait]:
     if len(features_among(people, traits)) <= most:
         return list(traits)
     known = {trait.name: people.num_rows - people[trait.name].null_count for trait in traits}
-    ordered = sorted(traits, key=lambda trait: (trait.name not in USUAL, -known[trait.name]))
+    telling = [trait for trait in traits if pc.count_distinct(people[trait.name]).as_py() > 1]
+    first = (*own, *USUAL)
     chosen: list[Trait] = []
-    for trait in ordered:
-        if known[trait.name] and len(features_among(people, [*chosen, trait])) <= most:
+    for trait in sorted(telling, key=lambda trait: (trait.name not in first, -known[trait.name])):
+        if len(features_among(people, [*chosen, trait])) <= most:
             chosen.append(trait)
     return [trait for trait in traits if trait in chosen]
 

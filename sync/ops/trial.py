@@ -1,6 +1,6 @@
 """A trial without accounts: a workspace on the local platforms, and somebody who sends a campaign there.
 
-personasync itself never sends an email. What is sent here goes to invented people of a server on this machine, and an
+personasync itself never sends an email. What is sent here goes to generated people of a server on this machine, and an
 address that is not on this machine is refused.
 """
 
