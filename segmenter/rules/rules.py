@@ -17,6 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from segmenter.errors import DefinitionError
+from segmenter.rules.named_segments import as_written, expanded, is_mark, with_marks
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import TraitType
 
@@ -33,7 +34,7 @@ class Rule:
 
     Attributes:
         text: As the user wrote it.
-        tree: Its syntax, only of the kinds allowed here.
+        tree: Its syntax, only of the kinds allowed here; the rules of segments that it names are part of it.
         names: The traits that it uses, in order of appearance.
     """
 
@@ -42,13 +43,16 @@ class Rule:
     names: tuple[str, ...]
 
 
-def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
+def parse_rule(
+    text: str, catalogue: Catalogue, *, where: str, segments: Mapping[str, exp.Expression] | None = None
+) -> Rule:
     """Return the checked rule.
 
     Args:
         text: The expression.
         catalogue: The traits that may be named.
         where: Whose rule it is, for messages.
+        segments: The whole rules of the segments that may be named, as in ``in("champions")``; None: none.
 
     Returns:
         The syntax tree, and the traits that it names, each once.
@@ -59,17 +63,19 @@ def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
     """
     if not text.strip():
         raise DefinitionError("the rule is empty", where=where, line=1, column=1)
-    tree = _parsed(text, where)
+    marked, marks = with_marks(text)
+    tree = _parsed(marked, text, where)
     checker = _Checker(text, catalogue, where)
     if checker.type_of(tree) != "boolean":
         raise checker.error(tree, "is a value, not a condition; compare it with something")
+    tree = expanded(tree, marks, segments or {}, checker.error)
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column))
     return Rule(text.strip(), tree, tuple(names))
 
 
-def _parsed(text: str, where: str) -> exp.Expression:
+def _parsed(marked: str, text: str, where: str) -> exp.Expression:
     try:
-        trees = sqlglot.parse(text, read="duckdb")
+        trees = sqlglot.parse(marked, read="duckdb")
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         line, column = int(first.get("line") or 1), int(first.get("col") or 1)
@@ -128,6 +134,8 @@ class _Checker:
         raise self.error(node, f"{node.key.upper()} is not supported in rules")
 
     def _trait(self, node: exp.Column) -> TraitType:
+        if is_mark(node):
+            return "boolean"
         if node.table:
             raise self.error(node, "a trait name can't contain a dot")
         known = self.catalogue.traits.get(node.name)
@@ -230,7 +238,7 @@ def describe(rule: Rule) -> list[exp.Expression]:
 
 def rule_text(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:
     """Return *node* as the user would write it, traits replaced by *names* where given."""
-    copy = node.copy()
+    copy = as_written(node)
     for column in list(copy.find_all(exp.Column)):
         if names and column.name in names:
             column.set("this", exp.to_identifier(names[column.name]))

@@ -88,8 +88,23 @@ def render_assigned(result: Assigned) -> Rendered:
         shown.append(f"Recalculated all {result.measured_anew:,} people: {result.measured_all_because}.")
     else:
         shown.append(f"Recalculated {result.measured_anew:,} people whose data changed.")
+    shown.extend(cap_lines(result.caps))
+    if result.pinned:
+        shown.append(f"{result.pinned:,} pinned by hand; `personasync pins` lists them.")
+    if result.excluded:
+        shown.append(f"{result.excluded:,} excluded: nothing is written to them.")
     shown.extend(result.value_notes)
     return shown
+
+
+def cap_lines(caps: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return which segments are full, and who has the places."""
+    return [
+        f"Segment {name!r} is full: {one['people']:,} people, cap {one['cap']:,} by {one['by']}; {one['beyond']:,} "
+        "others who qualify get what comes next for them."
+        for name, one in caps.items()
+        if one["beyond"]
+    ]
 
 
 def render_moves(moves: Sequence[Move]) -> Rendered:

@@ -21,6 +21,7 @@ from sync.control.leases import Leases
 from sync.control.ledger import Ledger
 from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
+from sync.control.pins import Pins
 from sync.control.plans import Plans
 from sync.control.published import People
 from sync.control.runs import Cursors, Runs
@@ -44,6 +45,7 @@ class Control:
     people: People
     opt_outs: OptOuts
     personas: PersonaVersions
+    pins: Pins
     close: Callable[[], None]
 
 
@@ -85,6 +87,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
         personas=PersonaVersions(engine, now),
+        pins=Pins(engine, now),
         close=engine.dispose,
     )
 

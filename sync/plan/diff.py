@@ -107,6 +107,7 @@ class State:
         own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
         skipped: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
+        excluded: Columns ``person_id``, ``excluded``: to whom nothing is written, and why; None: nobody.
     """
 
     contacts: Table
@@ -121,6 +122,7 @@ class State:
     own: Table | None = None
     skipped: frozenset[str] = frozenset()
     refused: Mapping[Refused, str] = field(default_factory=dict)
+    excluded: Table | None = None
 
 
 @dataclass(slots=True)
@@ -268,8 +270,13 @@ def _contacts(state: State, target: Target) -> Table:
     person = consents(state).rename(person_consent="consent")
     linked = _linked(active, state.links).left_join(person, "person_id").drop("person_id_right")
     known = linked.semi_join(state.assignments, "person_id")
+    if state.excluded is None:
+        known = known.mutate(excluded=ibis.null("string"))
+    else:
+        known = known.left_join(state.excluded, "person_id").drop("person_id_right")
     no_email = known.email.isnull() & ibis.literal(target.needs_email)
     blocked = ibis.cases(
+        (known.excluded.notnull(), known.excluded),
         (no_email, "no email address"),
         (
             ~known.person_consent.isin(sorted(target.consents)),

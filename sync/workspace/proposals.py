@@ -15,7 +15,7 @@ from pydantic import Field
 from connectors.errors import FixSettingsError, reason_of
 from segmenter.classifier.linear import ModelKind
 from segmenter.classifier.model_file import MatrixRow, Names, Number
-from sync.workspace.schema import FilePart, Slug
+from sync.workspace.schema_parts import FilePart, Slug
 from sync.workspace.toml_reader import read_toml, toml_string
 
 FOLDER = "proposals"
@@ -29,6 +29,8 @@ class ProposalPart(FilePart):
     Attributes:
         least_agreement: Of two segmentations of the same people, that chance seldom goes below.
         following: How stable one segment more would have been.
+        file: Path of the file of answers, from the workspace's folder; "": answers that were pulled, or traits.
+        respondent: The column of *file* that names each respondent; "": none.
     """
 
     name: Slug
@@ -38,6 +40,8 @@ class ProposalPart(FilePart):
     notes: tuple[str, ...] = ()
     source: Literal["model", "survey"]
     survey: str = ""
+    file: str = ""
+    respondent: str = ""
     method: Literal["kmeans", "lca"]
     base: tuple[str, ...]
     people: int

@@ -5,30 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from connectors.records import Consent
 from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
-
-
-def _no_scheme(name: str) -> str:
-    if name == "mailto":
-        message = "this name is reserved; choose another"
-        raise ValueError(message)
-    return name
-
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$"), AfterValidator(_no_scheme)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class FilePart(BaseModel):
-    """Section of a workspace file; unknown keys are errors."""
-
-    # what people typed may be a secret in the wrong place: no error repeats it
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
 
 
 def _is_zone(name: str) -> str:
@@ -55,16 +37,6 @@ class WorkspacePart(FilePart):
     time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
         default="UTC", description="Default time zone, for people whose own is unknown."
     )
-
-
-class OpenPart(BaseModel):
-    """Section with additional keys, which are checked elsewhere."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-
-    def extra(self) -> dict[str, object]:
-        """Return the keys that this part does not define."""
-        return dict(self.model_extra or {})
 
 
 class ConnectionPart(OpenPart):
@@ -215,6 +187,17 @@ class ConsentPart(FilePart):
     )
 
 
+class ExcludePart(FilePart):
+    """[exclude]: people to whom nothing is written, by any command or by the webhook service."""
+
+    addresses: tuple[Address, ...] = Field(
+        default=(), description="Email addresses of these people; any address of a person counts."
+    )
+    rule: str | None = Field(
+        default=None, min_length=1, description="A condition over traits, such as country = 'CH' or in(\"staff\")."
+    )
+
+
 class SensitivePart(FilePart):
     """[sensitive]: permitted use of sensitive traits (health, religion, politics). None by default."""
 
@@ -334,6 +317,7 @@ class MainFile(FilePart):
     precedence: PrecedencePart = PrecedencePart()
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
+    exclude: ExcludePart = ExcludePart()
     value: ValuePart = ValuePart()
     classify: ClassifyPart = ClassifyPart()
     tools: dict[Slug, ToolPart] = Field(default_factory=dict)
@@ -360,6 +344,14 @@ class SegmentPart(FilePart):
     parent: Slug | None = Field(default=None, description="Parent segment.")
     priority: int | None = Field(
         default=None, description="Lower values are tried first. Default: the order in the file."
+    )
+    cap: int | None = Field(
+        default=None, ge=1, description="Maximum number of people, those of segments within it included."
+    )
+    cap_by: str = Field(
+        default="",
+        description='Who they are: those with the highest value of this trait, such as "clv"; with "-" before it, the '
+        'lowest. Or "confidence".',
     )
 
 

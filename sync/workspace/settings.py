@@ -23,6 +23,8 @@ from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
+from segmenter.rules.caps import ranked_by
+from segmenter.rules.exclusion import Exclusion
 from segmenter.rules.rules import Rule, parse_rule
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
@@ -78,6 +80,7 @@ class Workspace:
         remarks: Sentences about sensitive words in what personas say, with file and line.
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
+        exclusion: [exclude]: to whom nothing is written.
     """
 
     directory: Path
@@ -108,6 +111,7 @@ class Workspace:
     remarks: tuple[str, ...]
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
+    exclusion: Exclusion = field(default_factory=Exclusion)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -252,8 +256,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
-        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose)),
+        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose, steps)),
         serve=main.serve,
+        exclusion=_defined(directory / MAIN, main, lambda: _exclusion(main, known, steps)),
     )
 
 
@@ -275,15 +280,24 @@ def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
 def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
     """The same segments; refuses those whose rules ask for what may not decide."""
     for step in steps.steps:
-        refuse_sensitive(step.rule.names, known, purpose, where=f"segment {step.segment.name!r}")
+        trait, _ = ranked_by(step.segment.cap_by)
+        asked = (*step.rule.names, *([trait] if trait in known.traits else []))
+        refuse_sensitive(asked, known, purpose, where=f"segment {step.segment.name!r}")
     return steps
 
 
-def _tools(main: MainFile, known: Catalogue, purpose: Purpose) -> dict[str, Rule]:
-    found = {}
+def _exclusion(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
+    """[exclude]; a sensitive trait may keep people from being written to, so no purpose is asked for."""
+    rule = main.exclude.rule
+    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
+    return Exclusion(frozenset(main.exclude.addresses), checked)
+
+
+def _tools(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
+    found, segments = {}, steps.rules()
     for name, part in main.tools.items():
         where = f"tool {name!r}"
-        found[name] = parse_rule(part.who, known, where=where)
+        found[name] = parse_rule(part.who, known, where=where, segments=segments)
         refuse_sensitive(found[name].names, known, purpose, where=where)
     return found
 
@@ -315,7 +329,8 @@ def _digest(
     steps: Waterfall,
     experiments: Mapping[str, Experiment],
 ) -> str:
-    files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas, *main.tools.values())
+    decide = (main.classify, main.holdout, main.consent, main.exclude, main.personalize)
+    files = (*decide, segments, personas, *main.tools.values())
     told = (
         "".join(file.model_dump_json() for file in files)
         + main.workspace.time_zone
@@ -327,7 +342,7 @@ def _digest(
 
 
 Made = TypeVar("Made")
-NAMED = re.compile(r"^(segment|persona|field|trait|tool) '([^']+)'(?:, field '([^']+)')?")
+NAMED = re.compile(r"^(segment|persona|field|trait|tool|exclude) '([^']+)'(?:, field '([^']+)')?")
 
 
 def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:
@@ -345,6 +360,8 @@ def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError)
     if named is None:
         return ()
     kind, name, field = named.groups()
+    if kind == "exclude":
+        return (kind, name)
     if kind != "segment" or not isinstance(file, SegmentsFile):
         return (f"{kind}s", name, *(("fields", field) if field else ()))
     positions = [position for position, part in enumerate(file.segments) if part.name == name]

@@ -38,7 +38,8 @@ def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float
 def segments_of(file: SegmentsFile) -> tuple[Segment, ...]:
     """Return the segments in the order of the file."""
     return tuple(
-        Segment(part.name, part.title or part.name, part.rule, part.parent, part.priority) for part in file.segments
+        Segment(part.name, part.title or part.name, part.rule, part.parent, part.priority, part.cap, part.cap_by)
+        for part in file.segments
     )
 
 
