@@ -21,6 +21,7 @@ from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
 from sync.assign.sources import definitions_of
 from sync.experiments.arms import arm_groups, randomize
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import individual
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues
@@ -79,8 +80,10 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
+        refuse_edited_running(session)
         fitness.refuse_stale(session, as_of, override)
         publishing.import_service_results(session)
         before = session.warehouse.current(ASSIGNMENTS.name)
