@@ -35,7 +35,7 @@ def preview_command(
 ) -> None:
     """Preview an email as recipients would see it. Checks the template too. Nothing is sent."""
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
-    from sync.preview.page import percent  # noqa: PLC0415
+    from sync.preview.page import share_text  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     with session_of(workspace) as session:
@@ -48,8 +48,8 @@ def preview_command(
         (
             one.title,
             one.people,
-            percent(one.share),
-            ", ".join(f"{name} {percent(share)}" for name, share in one.fallbacks.items()),
+            share_text(one.share),
+            ", ".join(f"{name} {share_text(share)}" for name, share in one.fallbacks.items()),
         )
         for one in preview.shown
     ]

@@ -28,11 +28,11 @@ class FieldShare:
     def sentence(self) -> str:
         """Return it as text."""
         fallback = " (the fallback)" if self.fallback else ""
-        told = ", ".join(f"“{value}” for {percent(share)}" for value, share in self.others.items())
-        return f"{self.field}: “{self.value}”{fallback} for {percent(self.share)}{f'; {told}' if told else ''}"
+        told = ", ".join(f"“{value}” for {share_text(share)}" for value, share in self.others.items())
+        return f"{self.field}: “{self.value}”{fallback} for {share_text(self.share)}{f'; {told}' if told else ''}"
 
 
-def percent(share: float) -> str:
+def share_text(share: float) -> str:
     """Return a share as text: neither "0%" for somebody nor "100%" for less than all."""
     if 0 < share < 0.005:  # noqa: PLR2004 - what rounds to 0%
         return "less than 1%"
@@ -111,5 +111,5 @@ def _card(previewed_mail: PreviewedMail) -> str:
     title, document = escape(previewed_mail.title), escape(previewed_mail.html)
     frame = f'<iframe sandbox title="Email for {title}" srcdoc="{document}"></iframe>'
     people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
-    people += "" if previewed_mail.share == 1 else f"; {percent(previewed_mail.share)} get exactly this"
+    people += "" if previewed_mail.share == 1 else f"; {share_text(previewed_mail.share)} get exactly this"
     return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"

@@ -30,6 +30,7 @@ from sync.value.ranking import SegmentValues, rank_segments
 
 MOVES_BACK = timedelta(days=30)
 LINKS_SHOWN = 8
+NO_RATIO = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
 DEPTHS = (0.05, 0.2, 0.5, 0.8)
 
 
@@ -93,8 +94,7 @@ def _shown_lift(lift: Lift, comparison: Comparison, *, anchor: str) -> ShownLift
     question = comparison.question
     headline = f"{RATES[question.metric]}: {contrast(comparison)}"
     if lift.broken:
-        told = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
-        return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
+        return ShownLift(lift.about, anchor, headline, [NO_RATIO], [], lift.notes, Figure())
     if not lift.mailed:
         return ShownLift(lift.about, anchor, headline, [NO_SENDS], [], lift.notes, Figure())
     pair = question.treated, question.control
@@ -297,8 +297,8 @@ def verdict_of(lift: Lift) -> str:
 
 
 def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
-    """Return a sentence on everyone for each lift without a sample ratio mismatch."""
-    told = []
+    """Return a sentence on everyone for each lift; of one with a sample ratio mismatch only that."""
+    told = [f"{lift.about}: {NO_RATIO}" for lift in lifts if lift.broken]
     for lift in lifts:
         for comparison in lift.comparisons:
             if comparison.question.metric == lift.primary and lift.mailed and not lift.broken:

@@ -46,7 +46,7 @@ MORE = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedTest:
     """What a comparison was planned with: the primary metric, the minimum detectable effect, and the baseline rate."""
 
     primary: str
@@ -144,7 +144,7 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
     early = now < sent_at + timedelta(days=ANSWER_DAYS)
     about, first = campaign["name"] or campaign["campaign_id"], control or arms[0]
     pairs = [ComparedPair(arm, first, stratums) for arm in arms if arm != first]
-    return _judge(session, about, pairs, Plan("clicked", WORTH), early=early)
+    return _judge(session, about, pairs, PlannedTest("clicked", WORTH), early=early)
 
 
 def lift_of_experiment(session: Session, name: str) -> Lift:
@@ -177,7 +177,7 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     mailed = experiment_mailings(session, experiment, list(experiment.arms), in_fields=in_fields)
     pairs = _pairs(session, experiment, mailed, everybody)
     early = experiment.ends is None or now < experiment.ends
-    plan = Plan(experiment.metric, experiment.mde, planned_baseline(experiment))
+    plan = PlannedTest(experiment.metric, experiment.mde, planned_baseline(experiment))
     found = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
@@ -227,7 +227,7 @@ def _people_of(session: Session, experiment: Experiment) -> Table:
     return arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
 
 
-def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: Plan, *, early: bool) -> Lift:
+def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: PlannedTest, *, early: bool) -> Lift:
     questions = [
         (
             pair,
@@ -251,7 +251,7 @@ def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: Pl
     return Lift(about, plan.primary, comparisons, spend, None, early, ())
 
 
-def _other_rate(comparisons: Sequence[Comparison], plan: Plan) -> list[str]:
+def _other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str]:
     """A sentence where the measured rate is not the planned one, and needs clearly more people than planned."""
     asked = next((one for one in comparisons if one.question.metric == plan.primary), None)
     if asked is None or plan.baseline is None or asked.question.control == HOLDOUT or not asked.everyone.control.people:

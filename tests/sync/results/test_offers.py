@@ -273,3 +273,6 @@ def test_an_experiment_whose_arms_are_not_as_dealt_compares_nothing(shop: Shop) 
 
     assert "No offers have been compared yet." in told
     assert "spring is excluded: sample ratio mismatch." in told
+    summary = shop.say("report")["summary"]
+    assert any(line.startswith("spring: Sample ratio mismatch: ") for line in summary)
+    assert "No campaign had variants, so there is nothing to compare yet." not in summary
