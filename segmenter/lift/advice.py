@@ -13,7 +13,19 @@ from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.network import SIDES
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
-from segmenter.lift.text import CARRIED, INTERIM, RATES, carried, contrast, in_points, lead, listed, points, versus
+from segmenter.lift.text import (
+    CARRIED,
+    INTERIM,
+    RATES,
+    carried,
+    contrast,
+    corrected,
+    in_points,
+    lead,
+    listed,
+    points,
+    versus,
+)
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.stats.power import more_needed, sample_size
 
@@ -230,7 +242,8 @@ def _test(persona: str, row: Best | None, measured: Sequence[MeasuredCampaign], 
     if row is None:
         return Tip(persona, "", f"Test two offers for {persona}: none have been compared for {persona} yet.")
     pair = f"“{row.best.offer}” vs “{row.rival}”"
-    told = f"Test {pair} again for {persona}: no significant winner yet: {lead(row)}; {_needed(row, measured)}."
+    told = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
+    told += f"; {_needed(row, measured)}."
     return Tip(persona, row.best.offer, f"{told} {carried(row)}.")
 
 

@@ -151,9 +151,15 @@ def offer_sentence(best: Best, metric: str = "clicked") -> str:
             f"Expected {RATES[metric]}, next send: {best.best.expected:.1%}. {carried(best)}."
         )
     return (
-        f"{best.persona}: no significant winner among {offers} yet: {lead(best)}; {p_text(best.p)}. {carried(best)}. "
+        f"{best.persona}: no significant winner among {offers} yet{corrected(best)}: {lead(best)}; {p_text(best.p)}. "
+        f"{carried(best)}. "
         "Keep testing."
     )
+
+
+def corrected(best: Best) -> str:
+    """Say that a lead whose interval excludes 0 does not stand among all personas; "" of any other."""
+    return " after correction for multiple comparisons" if best.lead.low > 0 and not best.supported else ""
 
 
 def lead(best: Best) -> str:

@@ -225,7 +225,7 @@ def render_experiment(found: Any, *, known: str = "") -> list[Any]:
             *(size.people.get(arm, 0) for arm in arms),
             _least(size),
             f"{size.needed:,}",
-            f"{max(size.missing.values(), default=0):,}",
+            f"{size.most_missing:,}",
         )
         for size in sizes
     ]
@@ -237,6 +237,7 @@ def render_experiment(found: Any, *, known: str = "") -> list[Any]:
             f"a rise of {in_points(one.mde)} is detected with 80% power by {found.everyone.needed:,} contacts "
             "per variant."
         )
+        lines += _vs_holdout(found)
     else:
         lines.append("Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants.")
     if found.ratio is not None and found.ratio.broken:
@@ -249,6 +250,17 @@ def render_experiment(found: Any, *, known: str = "") -> list[Any]:
         for name, n in found.edited.items()
     ]
     return lines
+
+
+def _vs_holdout(found: Any) -> list[str]:
+    """What variants can show against the holdout, where they are compared with each other first."""
+    one, everyone = found.experiment, found.everyone
+    if "holdout" not in everyone.people or len(one.arms) < 2:  # noqa: PLR2004 - one variant is compared with it anyway
+        return []
+    held, missing = everyone.people["holdout"], everyone.missing["holdout"]
+    least = everyone.least_over_holdout
+    told = "no rise" if least is None else f"a rise of {100 * least:.1f} pp"
+    return [f"Each variant vs the holdout of {held:,}: {told} is detectable; the holdout is missing {missing:,}."]
 
 
 def _least(size: Any) -> str:

@@ -20,7 +20,8 @@ from sync.session import Session, recorded
 from sync.workspace.experiments import EXPERIMENTS
 
 START = "experiment start"
-MAIN, PERSONAS = "personasync.toml", "personas.toml"
+MAIN = "personasync.toml"
+PERSONAS_READ, ORDER_DAYS = "personas.toml: [personas]", f"{MAIN}: [results] order_days"
 OWN = ("arms", "holdout", "holdouts", "personas", "metric", "mde", "baseline", "generic", "placebo", "salt", "begins")
 ENDS = "ends"
 
@@ -37,7 +38,9 @@ def keep_definition(session: Session, experiment: Experiment) -> None:
         experiment: As the files define it.
     """
     if _kept(session, experiment.name) is None and has_people(session, experiment.name):
-        _record(session, experiment.name, definition(session, experiment))
+        told = definition(session, experiment)
+        decides = {PERSONAS_READ: bool(experiment.placebo), ORDER_DAYS: experiment.metric == "ordered"}
+        _record(session, experiment.name, {place: told[place] for place in told if decides.get(place, True)})
 
 
 def keep_end(session: Session, experiment: Experiment) -> None:
@@ -102,21 +105,21 @@ def edited_experiments(session: Session) -> Iterator[EditedExperimentError]:
 
 
 def definition(session: Session, experiment: Experiment) -> dict[str, Any]:
-    """Return what decides about an experiment, by its place in a file, as JSON values.
+    """Return what may decide about an experiment, by its place in a file, as JSON values.
 
     Args:
-        session: The open workspace: whose copy a placebo shows is drawn from its personas.
+        session: The open workspace: whose copy a placebo shows is drawn from its personas, and it has the days within
+            which an order counts for an email.
         experiment: As the files define it.
     """
     if experiment.name == HOLDOUT:
         table = f"{MAIN}: [holdout]"
         return {f"{table} share": experiment.holdout, f"{table} salt": experiment.salt}
     told = {_place(experiment.name, key): _plain(getattr(experiment, key)) for key in (*OWN, ENDS)}
-    if experiment.placebo:
-        told[f"{PERSONAS}: [personas]"] = list(session.workspace.personas)
-    if experiment.metric == "ordered":
-        told[f"{MAIN}: [results] order_days"] = session.workspace.results.order_days
-    return told
+    return told | {
+        PERSONAS_READ: list(session.workspace.personas),
+        ORDER_DAYS: session.workspace.results.order_days,
+    }
 
 
 def _place(name: str, key: str) -> str:
@@ -132,16 +135,14 @@ def _plain(value: Any) -> Any:
 
 
 def _compare(name: str, kept: Run, now: Mapping[str, Any]) -> None:
-    if kept.counts["digest"] == _digest(now):
-        return
     before = kept.counts["definition"]
-    changed = [
-        f"{place} was {_shown(before.get(place))}, is now {_shown(now.get(place))}"
-        for place in dict.fromkeys([*before, *now])
-        if before.get(place) != now.get(place)
-    ]
-    if not changed:  # a version that keeps more or less than this one said the same
+    if kept.counts["digest"] == _digest({place: now.get(place) for place in before}):
         return
+    changed = [
+        f"{place} was {_shown(value)}, is now {_shown(now.get(place))}"
+        for place, value in before.items()
+        if value != now.get(place)
+    ]
     what = "The global holdout" if name == HOLDOUT else f"Experiment {name!r}"
     first = kept.counts["started_at"][:16].replace("T", " ")
     raise EditedExperimentError(

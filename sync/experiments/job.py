@@ -31,7 +31,8 @@ class Sizing:
     Attributes:
         people: By arm, the holdout among them.
         baseline: The rate of the metric that is planned with.
-        least: The least rise over *baseline* that 4 of 5 such experiments show; None: none at all.
+        least: The least rise over *baseline* that 4 of 5 such experiments show between variants; None: none at all.
+        least_over_holdout: That of the smallest variant over the holdout; None also where there is none.
         needed: People per arm that a rise of the experiment's `mde` needs.
     """
 
@@ -40,11 +41,18 @@ class Sizing:
     baseline: float
     least: float | None
     needed: int
+    least_over_holdout: float | None = None
 
     @property
     def missing(self) -> dict[str, int]:
         """People who are missing of `needed`, by arm: what `lift` says of the smaller of two."""
         return {arm: max(0, self.needed - people) for arm, people in self.people.items()}
+
+    @property
+    def most_missing(self) -> int:
+        """People that a variant is missing at most; the holdout's only where one variant is compared with it."""
+        arms = [arm for arm in self.people if arm != HOLDOUT]
+        return max((self.missing[arm] for arm in (arms if len(arms) > 1 else self.people)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +198,10 @@ def planned_baseline(experiment: Experiment) -> float:
 
 def _sizing(persona: str, people: Mapping[str, int], experiment: Experiment) -> Sizing:
     baseline = planned_baseline(experiment)
-    arms = [people.get(arm, 0) for arm in people]
-    least = least_lift(baseline, min(arms, default=0), people.get(experiment.control, 0) or min(arms, default=0))
-    return Sizing(persona, people, baseline, least, sample_size(baseline, experiment.mde))
+    arms, held = [people.get(arm, 0) for arm in experiment.arms], people.get(HOLDOUT, 0)
+    over_holdout = least_lift(baseline, min(arms), held)
+    least = least_lift(baseline, min(arms[1:]), arms[0]) if len(arms) > 1 else over_holdout
+    return Sizing(persona, people, baseline, least, sample_size(baseline, experiment.mde), over_holdout)
 
 
 def _ratio(experiment: Experiment, people: Mapping[tuple[str | None, str], int]) -> SampleRatio | None:

@@ -79,6 +79,10 @@ def test_what_create_needs_less_what_is_there_is_what_lift_and_show_miss(say: Sa
     for effect in (pairs[0]["everyone"], *pairs[0]["personas"]):
         assert effect["more_people_needed"] == max(shown["missing_per_arm"]["bo"][arm] for arm in ("old", "new"))
     missing = pairs[0]["everyone"]["more_people_needed"]
+    assert missing == 1861 - min(created["people"]["bo"][arm] for arm in ("old", "new"))
+    table = say("experiment", "show", "spring")[1]
+    assert f"1,861 {missing:,} Planned with a click rate of 4.0%: a rise of 2 pp" in table
+    assert f"the holdout is missing {1861 - created['people']['bo']['holdout']:,}." in table
     assert f"{missing:,} more contacts per variant to detect 2 pp" in say("lift", "--experiment", "spring")[1]
     (note,) = lift["notes"]
     assert re.fullmatch(
