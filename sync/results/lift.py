@@ -252,9 +252,11 @@ def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: Pl
 
 
 def _other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str]:
-    """A sentence where the measured rate is not the planned one, and needs clearly more people than planned."""
+    """A sentence where nothing was found, and the measured rate needs clearly more people than the planned one."""
     asked = next((one for one in comparisons if one.question.metric == plan.primary), None)
-    if asked is None or plan.baseline is None or asked.question.control == HOLDOUT or not asked.everyone.control.people:
+    if asked is None or plan.baseline is None or asked.question.control == HOLDOUT:
+        return []
+    if asked.everyone.verdict not in {"none", "too_few"}:
         return []
     measured, planned = asked.everyone.control, sample_size(plan.baseline, plan.mde)
     needed = sample_size(measured.rate, plan.mde)
