@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
 from sync.cli.main import run
-from sync.clock import now
 from tests.sync.conftest import Run
 
 
@@ -80,46 +78,6 @@ def test_init_writes_a_workspace_once(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert len(first["written"]) == 3
     assert json.loads(capsys.readouterr().out) == {"written": []}
-
-
-@pytest.mark.outside
-def test_the_demo_ends_with_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In this process; `make wheel-test` runs the demo as a process of an installed wheel."""
-    status = run(["demo", str(tmp_path / "demo"), "--people", "500", "--json"])
-    told = capsys.readouterr()
-    document = json.loads(told.out)
-
-    assert status == 0, told.err
-    assert {"contacts", "persons", "assigned", "unclassified", "personas", "changes", "requests"} <= set(document)
-    assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
-    assert sum(document["personas"].values()) == document["assigned"]
-    assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
-    assert "individual value (favourite category); fallback “the whole shop”" in Path(document["report"]).read_text(
-        "utf-8"
-    )
-    mails = Path(document["preview"]).read_text("utf-8")
-    assert all(0 < shares["PS_FAV"] <= 1 for shares in document["preview_fallbacks"].values())
-    assert min(shares["PS_FAV"] for shares in document["preview_fallbacks"].values()) < 1
-    assert "what is new in the whole shop." in mails  # most have no favourite category
-    assert re.search("PS_FAV: “the whole shop” [(]the fallback[)] for [0-9]+%; “(kitchen|garden|paper)” for", mails)
-
-    _stays_true(tmp_path / "demo", document["lift_against_random_personas"]["sentences"][0], capsys)
-
-
-def _stays_true(folder: Path, headline: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The demo's days are in the past: nothing lies ahead afterwards, and a new report says what the demo's said."""
-    told = {}
-    for command in ("quality", "report", "status", "doctor", "lift --experiment worth"):
-        status = run([*command.split(), "--workspace", str(folder), "--json"])
-        told[command] = capsys.readouterr().out
-        assert status == (2 if command == "doctor" else 0), told[command]  # the platforms are gone
-
-    assert [command for command, text in told.items() if "future" in text.lower()] == []
-    assert json.loads(told["quality"])["stale"] == []
-    assert f"worth: {headline}" in json.loads(told["report"])["summary"]
-    assert not json.loads(told["lift --experiment worth"])["early"]
-    assert "No significant changes since the last report" in json.loads(told["report"])["changes"][0]
-    assert max(line["read_at"] for line in json.loads(told["status"])["streams"]) <= now().isoformat()
 
 
 @pytest.mark.outside
