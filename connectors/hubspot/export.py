@@ -34,11 +34,10 @@ WANTED = {
     "objectType": "CONTACT",
     "objectProperties": [OBJECT_ID],
     "exportInternalValuesOptions": ["NAMES", "VALUES"],
-    "associatedObjectType": None,
+    "associatedObjectType": [],
     "includeLabeledAssociations": False,
     "includePrimaryDisplayPropertyForAssociatedObjects": False,
     "overrideAssociatedObjectsPerDefinitionPerRowLimit": False,
-    "publicCrmSearchRequest": {"filters": [], "sorts": [], "query": ""},
 }
 
 

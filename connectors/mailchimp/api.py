@@ -18,10 +18,9 @@ import mailchimp_marketing
 import requests
 from mailchimp_marketing.api_client import ApiClientError
 
-from connectors.errors import ContractError, FixSettingsError, PersonasyncError, PlatformDownError
-from connectors.transport import Call, Transport
+from connectors.errors import ContractError, FixSettingsError, PersonasyncError
+from connectors.transport import Call, Transport, pages, spelt
 
-TRIES = 3  # for a page that is another one, out of some cache
 SDK_VERSION = "3.0.80"  # a rewrite under the same name may be published any day
 
 
@@ -76,43 +75,31 @@ class MailchimpApi:
         self.sdk.api_client.host = transport.base_url
         self.sdk.api_client.request = MethodType(_request_of(transport), self.sdk.api_client)
 
-    @staticmethod
-    def call(method: Callable[..., Any], *arguments: Any, **query: Any) -> Any:
+    def call(self, method: Callable[..., Any], *arguments: Any, **query: Any) -> Any:
         """Call a method of the SDK and return plain data.
 
         Raises:
             PersonasyncError: See `connectors.transport`.
         """
         try:
-            answer = method(*arguments, **query)
+            method(*arguments, **query)
         except ApiClientError as error:
             if isinstance(error.text, PersonasyncError):
                 raise error.text from None
             raise ContractError(f"Mailchimp's SDK failed: {error.text}") from error
-        # the SDK hands out the response itself where there is no body (S1)
-        return {} if isinstance(answer, requests.Response) else answer
+        return self.transport.answered  # the SDK hands out the response itself where there is no body (S1)
 
     def pages(
         self, method: Callable[..., Any], *arguments: Any, key: str, size: int, **query: Any
     ) -> Iterator[list[Any]]:
-        """Yield the entries under *key*, page by page, until a short page: some answers carry no total.
-
-        Raises:
-            PlatformDownError: A page came again and again in the place of the next one.
-        """
-        offset, before = 0, None
-        while True:
-            for _ in range(TRIES):
-                entries = self.call(method, *arguments, count=size, offset=offset, **query).get(key, [])
-                if not entries or entries != before:
-                    break
-            else:
-                what = f"Mailchimp returned the same {key} at offsets {offset - size} and {offset}."
-                raise PlatformDownError(what, answered=True, fix="Run the command again later.")
-            yield entries
-            if len(entries) < size:
-                return
-            offset, before = offset + size, entries
+        """Yield the entries under *key*, page by page, until a short page: some answers carry no total."""
+        answers = pages(
+            lambda offset: self.call(method, *arguments, count=size, offset=offset or 0, **query).get(key, []),
+            lambda entries, offset: (offset or 0) + size if len(entries) >= size else None,
+            entries=lambda entries: entries,
+            what=f"Mailchimp's {key.replace('_', ' ')}",
+        )
+        yield from answers
 
 
 def _request_of(transport: Transport) -> Callable[..., requests.Response]:
@@ -127,7 +114,7 @@ def _request_of(transport: Transport) -> Callable[..., requests.Response]:
             method,
             url,
             endpoint.name,
-            params=query_params,
+            params=spelt(query_params),
             data=data,
             headers=kind,
             write=endpoint.write,

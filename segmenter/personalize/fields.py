@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +21,7 @@ Role = Literal["persona", "segment", "confidence", "reason", "since"]
 FieldKind = Literal["text", "url", "number", "date", "choice"]
 Level = Literal["none", "persona", "individual"]
 REASON_CHARACTERS = 250
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ def _shown(
     told: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
 ) -> Any:
     """The person's own value where there may be and is one, else the persona's copy, else the fallback."""
-    fallback = ibis.literal(template.fallback)
+    fallback = ibis.literal(_spelt(template.fallback, template))
     if template.level == "none":
         return fallback
     copy = ibis.ifelse(told.may_persona, _copy(told, template, personas, connection), fallback)
@@ -208,8 +211,16 @@ def _shown(
 
 def _copy(told: Table, template: TemplateField, personas: Sequence[Persona], connection: str) -> Any:
     copies = [(persona.slug, persona.copy(template.name, connection)) for persona in personas]
-    own = [(told.copy_slug == slug, text) for slug, text in copies if text is not None]
-    return ibis.cases(*own, else_=template.fallback) if own else ibis.literal(template.fallback)
+    own = [(told.copy_slug == slug, _spelt(text, template)) for slug, text in copies if text is not None]
+    fallback = _spelt(template.fallback, template)
+    return ibis.cases(*own, else_=fallback) if own else ibis.literal(fallback)
+
+
+def _spelt(text: str, template: TemplateField) -> str:
+    """Return a text as platforms show it again: a number without zeros that mean nothing."""
+    if template.type != "number" or not NUMBER.fullmatch(text):
+        return text
+    return format(Decimal(text).normalize(), "f")
 
 
 def individual(value: Any, template: TemplateField) -> Any:
@@ -228,7 +239,7 @@ def individual(value: Any, template: TemplateField) -> Any:
     if template.type == "url":
         fits = text.re_search(ADDRESS) & (text.length() <= TEXT_BYTES)
     elif template.type == "number":
-        fits = text.re_search(r"^-?[0-9]+(\.[0-9]+)?$")
+        fits = text.re_search(f"^{NUMBER.pattern}$")
     elif template.type == "date":
         fits = text.re_search("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     elif template.type == "choice":
@@ -248,7 +259,7 @@ def _reason(told: Table) -> Any:
 ROLES: dict[Role, Any] = {
     "persona": lambda told: told.slug,
     "segment": lambda told: told.segment.fill_null(""),
-    "confidence": lambda told: told.confidence.round(2).cast("string").fill_null(""),
+    "confidence": lambda told: told.confidence.round(2).cast("string").re_replace(r"\.0$", "").fill_null(""),
     "reason": _reason,
     "since": lambda told: ibis.ifelse(told.persona.isnull(), "", told.since.strftime("%Y-%m-%d")),
 }

@@ -39,7 +39,10 @@ def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
         manifest = facts("hubspot", limits)
         given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
         secret = Secret(given.pop("access_token"))
-        opened.append(hubspot.connect(Connection("crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"])))
+        connection = Connection(
+            "crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"], kinds=kinds(manifest)
+        )
+        opened.append(hubspot.connect(connection))
         return opened[-1]
 
     yield connect
@@ -83,6 +86,10 @@ def read_on(connector: HubSpot | Mailchimp, stream: str, cursor: Any = None) -> 
         if page.table == "contacts":
             memory |= {row["platform_id"]: row["state"] for row in page.rows.to_pylist()}
     return pages
+
+
+def kinds(manifest: dict[str, Any]) -> dict[str, str]:
+    return {field["name"]: field["type"] for field in manifest["fields"]}
 
 
 def facts(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:
