@@ -27,41 +27,42 @@ SDK_VERSION = "3.0.80"  # a rewrite under the same name may be published any day
 class MailchimpEndpoint:
     """One thing that may be asked: how it is counted, whether it writes, whether it may be sent twice."""
 
-    def __init__(self, method: str, pattern: str, name: str, *, write: bool = False, repeatable: bool = True) -> None:
+    def __init__(self, method: str, template: str, name: str, *, write: bool = False, repeatable: bool = True) -> None:
         self.method, self.name, self.write, self.repeatable = method, name, write, repeatable
-        self.pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", pattern) + "$")
+        self.template = template  # as Mailchimp's own description spells it
+        self.pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", template) + "$")
 
 
 ENDPOINTS = (
     MailchimpEndpoint("GET", "/ping", "ping"),
-    MailchimpEndpoint("GET", "/lists/{list}", "lists/{list}"),
-    MailchimpEndpoint("GET", "/lists/{list}/members", "members"),
-    MailchimpEndpoint("GET", "/lists/{list}/members/{member}", "members/{member}"),
-    MailchimpEndpoint("PATCH", "/lists/{list}/members/{member}", "members/{member}", write=True),
-    MailchimpEndpoint("GET", "/lists/{list}/members/{member}/tags", "members/tags"),
-    MailchimpEndpoint("GET", "/lists/{list}/merge-fields", "merge-fields"),
-    MailchimpEndpoint("POST", "/lists/{list}/merge-fields", "merge-fields", write=True, repeatable=False),
-    MailchimpEndpoint("GET", "/lists/{list}/webhooks", "webhooks"),
-    MailchimpEndpoint("POST", "/lists/{list}/webhooks", "webhooks", write=True, repeatable=False),
-    MailchimpEndpoint("GET", "/lists/{list}/tag-search", "tag-search"),
-    MailchimpEndpoint("GET", "/lists/{list}/segments", "segments"),
-    MailchimpEndpoint("POST", "/lists/{list}/segments", "segments", write=True, repeatable=False),
-    MailchimpEndpoint("POST", "/lists/{list}/segments/{segment}", "segments/{segment}", write=True),
-    MailchimpEndpoint("GET", "/lists/{list}/segments/{segment}/members", "segments/members"),
+    MailchimpEndpoint("GET", "/lists/{list_id}", "lists/{list}"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/members", "members"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/members/{subscriber_hash}", "members/{member}"),
+    MailchimpEndpoint("PATCH", "/lists/{list_id}/members/{subscriber_hash}", "members/{member}", write=True),
+    MailchimpEndpoint("GET", "/lists/{list_id}/members/{subscriber_hash}/tags", "members/tags"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/merge-fields", "merge-fields"),
+    MailchimpEndpoint("POST", "/lists/{list_id}/merge-fields", "merge-fields", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list_id}/webhooks", "webhooks"),
+    MailchimpEndpoint("POST", "/lists/{list_id}/webhooks", "webhooks", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list_id}/tag-search", "tag-search"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/segments", "segments"),
+    MailchimpEndpoint("POST", "/lists/{list_id}/segments", "segments", write=True, repeatable=False),
+    MailchimpEndpoint("POST", "/lists/{list_id}/segments/{segment_id}", "segments/{segment}", write=True),
+    MailchimpEndpoint("GET", "/lists/{list_id}/segments/{segment_id}/members", "segments/members"),
     MailchimpEndpoint("GET", "/ecommerce/orders", "orders"),
     MailchimpEndpoint("GET", "/ecommerce/stores", "stores"),
-    MailchimpEndpoint("GET", "/ecommerce/stores/{store}/orders", "stores/orders"),
-    MailchimpEndpoint("GET", "/ecommerce/stores/{store}/products", "stores/products"),
+    MailchimpEndpoint("GET", "/ecommerce/stores/{store_id}/orders", "stores/orders"),
+    MailchimpEndpoint("GET", "/ecommerce/stores/{store_id}/products", "stores/products"),
     MailchimpEndpoint("GET", "/campaigns", "campaigns"),
     MailchimpEndpoint("GET", "/reports", "reports"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/sub-reports", "reports/sub-reports"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/sent-to", "reports/sent-to"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/email-activity", "reports/email-activity"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/unsubscribed", "reports/unsubscribed"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/abuse-reports", "reports/abuse-reports"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/sub-reports", "reports/sub-reports"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/sent-to", "reports/sent-to"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/email-activity", "reports/email-activity"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/unsubscribed", "reports/unsubscribed"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/abuse-reports", "reports/abuse-reports"),
     MailchimpEndpoint("GET", "/batches", "batches"),
     MailchimpEndpoint("POST", "/batches", "batches", write=True, repeatable=False),
-    MailchimpEndpoint("GET", "/batches/{batch}", "batches/{batch}"),
+    MailchimpEndpoint("GET", "/batches/{batch_id}", "batches/{batch}"),
 )
 
 
