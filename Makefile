@@ -72,13 +72,15 @@ dead-code: $(SETUP)
 coverage:  ## how much of the code the tests run
 	@$(MAKE) --no-print-directory test COVERAGE=1
 
-docs: $(SETUP)  ## write docs/reference.md, docs/map.svg and the tables of CONTRIBUTING.md
+docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
 	$(BIN)/python docs/generate_map.py
+	$(BIN)/python docs/generate_platforms.py
 
 docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_map.py --check
+	$(BIN)/python docs/generate_platforms.py --check
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py

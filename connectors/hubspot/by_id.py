@@ -70,7 +70,7 @@ class ContactsById:
         answer: dict[str, Any] = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
         found = []
         for one in answer.get("results", ()):
-            if "recordListMemberships" not in one:  # the key is not in the public pages (?)
+            if "recordListMemberships" not in one:
                 raise ContractError("HubSpot returned a record's lists in an unknown format.")
             found += [(str(one["recordId"]), str(on["listId"])) for on in one["recordListMemberships"]]
         return found

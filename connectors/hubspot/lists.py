@@ -14,7 +14,7 @@ from connectors.hubspot.search import list_pages
 from connectors.records import MEMBERSHIPS
 from connectors.transport import check_made, pages
 
-# what moves when somebody enters or leaves a list (?): the wording is HubSpot's, the promise nobody's; so lists
+# what moves when somebody enters or leaves a list (A3): the wording is HubSpot's, the promise nobody's; so lists
 # are read again from time to time whatever these say
 LIST_STATE = ("hs_list_size", "hs_last_record_added_at", "hs_last_record_removed_at")
 MOST_LISTS = 500  # a search's largest page

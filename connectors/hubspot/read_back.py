@@ -82,7 +82,7 @@ class ContactReadBack:
             if {str(one.get("recordId")) for one in answer.get("results", ())} != set(ids):
                 return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
             for one in answer.get("results", ()):
-                if "recordListMemberships" not in one:  # the key is not in the public pages (?)
+                if "recordListMemberships" not in one:
                     return None
                 found |= {(str(one["recordId"]), str(on["listId"])): True for on in one["recordListMemberships"]}
         return found

@@ -62,7 +62,7 @@ class Search:
         moved: Name of the property that says when a record changed.
         properties: What to read.
         page: Rows a page.
-        minus: Whether a falling sort is written ``-name`` instead of as an object (?).
+        minus: Whether a falling sort is written ``-name`` instead of as an object (A1).
     """
 
     api: HubSpotApi

@@ -17,11 +17,21 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from connectors.secret import Secret
 from sync.workspace.manifest import load_manifest
+from tests.connectors import key_notes
 
 OWNED = {
     "hubspot": ("personasync_persona", "personasync_confidence", "personasync_reason"),
     "mailchimp": ("PERSONA", "PS_HEAD"),
 }
+
+
+@pytest.fixture(autouse=True)
+def key_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[key_notes.Notes]:
+    """Let every test of the connectors fail that reads a key, or sends a field, without evidence."""
+    notes = key_notes.note_everything(monkeypatch)
+    yield notes
+    without = key_notes.unknown_reads(notes)
+    assert not without, "\n".join(["Not in connectors/evidence.toml:", *without])
 
 
 @pytest.fixture

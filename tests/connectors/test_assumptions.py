@@ -95,7 +95,9 @@ def test_a_member_is_written_by_contact_id_alone_and_in_a_batch(
     sandbox: Sandbox, open_mailchimp: OpenMailchimp, batches_from: int
 ) -> None:
     state, audience = MailchimpState.of(sandbox.world), sandbox.access["audience"]
-    contact = state.add_member(audience, "ada@people.test")
+    state.add_member(audience, "ada@people.test")
+    (member,) = state.members(audience).values()
+    contact = member["contact_id"]
     mailchimp = open_mailchimp(limits={"batches_from": batches_from})
     mailchimp.create(mailchimp.missing([FieldDefinition("PERSONA", "Persona", "text")], [])[0])
     known, gone = (
