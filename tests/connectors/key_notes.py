@@ -206,3 +206,10 @@ def unknown_shown(operation: str, value: Any) -> list[str]:
     """Return the keys of an answer of a local platform that have no evidence."""
     known = load_evidence().of("reads", "shows")
     return sorted(key for key in set(keys_of(value)) if (operation, key) not in known)
+
+
+def unknown_keys(notes: Notes) -> list[str]:
+    """Return what was read, sent or shown without evidence."""
+    known = load_evidence().of("reads", "shows")
+    shown = [f"shown {operation}: {key}" for operation, key in notes.shown if (operation, key) not in known]
+    return unknown_reads(notes) + sorted(shown)
