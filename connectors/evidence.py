@@ -20,7 +20,7 @@ USES: tuple[Use, ...] = ("reads", "sends", "shows")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EvidenceSource:
     """One kind of evidence on one platform.
 
     Attributes:
@@ -83,10 +83,10 @@ class KnownKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceTable:
     """The whole table."""
 
-    sources: Sequence[Source]
+    sources: Sequence[EvidenceSource]
     assumptions: Sequence[Assumption]
     keys: Sequence[KnownKey]
 
@@ -96,13 +96,13 @@ class Evidence:
 
 
 @cache
-def load_evidence() -> Evidence:
+def load_evidence() -> EvidenceTable:
     """Return the table, read once."""
     table = tomllib.loads((resources.files("connectors") / "evidence.toml").read_text("utf-8"))
-    sources = [Source(**one) for one in table["sources"]]
+    sources = [EvidenceSource(**one) for one in table["sources"]]
     assumptions = [Assumption(**{**one, "blocks": tuple(one["blocks"])}) for one in table["assumptions"]]
     keys = [key for platform in ("hubspot", "mailchimp") for key in _keys(platform, table[platform])]
-    return Evidence(sources, assumptions, keys)
+    return EvidenceTable(sources, assumptions, keys)
 
 
 def _keys(platform: str, operations: Mapping[str, Any]) -> Iterator[KnownKey]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from connectors.evidence import Assumption, Evidence, KnownKey, load_evidence
+from connectors.evidence import Assumption, EvidenceTable, KnownKey, load_evidence
 from connectors.hubspot.operations import EVERY
 from sync.workspace.manifest import load_manifest
 
@@ -39,7 +39,7 @@ of 2026-03 and gained, among others, public-list marks and list conversion. What
 """
 
 
-def page(evidence: Evidence) -> Iterator[str]:
+def page(evidence: EvidenceTable) -> Iterator[str]:
     """Yield the page, block by block."""
     yield INTRODUCTION
     yield from _counts(evidence)
@@ -65,7 +65,7 @@ def page(evidence: Evidence) -> Iterator[str]:
         yield from _operations([key for key in evidence.keys if key.platform == platform])
 
 
-def _counts(evidence: Evidence) -> Iterator[str]:
+def _counts(evidence: EvidenceTable) -> Iterator[str]:
     used = Counter(key.use for key in evidence.keys)
     kinds = Counter("assumption" if key.evidence.startswith("A") else key.evidence for key in evidence.keys)
     listed = ", ".join(f"{count:,} by {kind}" for kind, count in kinds.most_common())

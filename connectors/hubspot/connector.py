@@ -324,7 +324,7 @@ class HubSpot:
     def check(self) -> list[Finding]:
         """Look at the token, what it may read, and the API's version."""
         exports, manifest = self._everything.exports, self._connection.manifest
-        return health.findings(self._api, self._account, name=self.name, manifest=manifest, exports=exports)
+        return health.account_findings(self._api, self._account, name=self.name, manifest=manifest, exports=exports)
 
     def close(self) -> None:
         """Give back the sockets."""

@@ -26,7 +26,7 @@ RESULTS = {EMAILS_PAGE: "campaigns and their figures", EMAIL_EVENTS: "who got, o
 """What a plan without marketing e-mail lacks; the rest works without it."""
 
 
-def findings(
+def account_findings(
     api: HubSpotApi, account: Account, *, name: str, manifest: Mapping[str, Any], exports: bool
 ) -> list[Finding]:
     """Return what there is to say of the account.

@@ -13,7 +13,7 @@ from connectors.errors import PlatformDownError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
-from connectors.hubspot.refusals import context, details, refusal_code, refusal_words
+from connectors.hubspot.refusals import context, listed_errors, refusal_code, refusal_words
 from connectors.records import Change, Outcome
 from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
 from connectors.values import one_form
@@ -88,7 +88,7 @@ def _silent(change: Change) -> Outcome:
 
 
 def _refused(answer: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
-    for error in details(answer):
+    for error in listed_errors(answer):
         for key in context(error, "ids"):
             yield key, (refusal_words(error), refusal_code(error))
 
