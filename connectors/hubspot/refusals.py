@@ -78,10 +78,10 @@ def refusal_code(body: Mapping[str, Any]) -> str:
 def scopes_to_add(error: MissingScopeError, declared: Sequence[str]) -> MissingScopeError:
     """Return *error* with the scopes that plugin.toml *declared* for the operation.
 
-    HubSpot names all scopes that would do, 31 of them seen, or none. Only where it names missing ones, all of which
-    are needed, and none of those declared is among them, its own names are kept.
+    HubSpot names all scopes that would do, 31 of them seen, or none: then the declared ones among them are meant, or
+    all that are declared. Only where it names missing ones, and none of those declared is one, its own are kept.
     """
-    named = [scope for scope in declared if scope in error.scopes] if error.all_needed else []
+    named = [scope for scope in declared if scope in error.scopes]
     wanted = tuple(named or (error.scopes if error.all_needed and error.scopes else declared))
     if not wanted:
         return error

@@ -13,6 +13,7 @@ from connectors.errors import PlatformDownError
 
 Cursor = TypeVar("Cursor", bound=Hashable)
 TRIES = 3  # times that a page which can't be right is asked for
+MOST_EMPTY = 100  # pages in a row, each of which says that more follow
 AGAIN = "Run the command again later."
 
 
@@ -32,11 +33,12 @@ def pages(
         what: How the answers are called in a message.
 
     Raises:
-        PlatformDownError: A page came again and again in the place of the next one.
+        PlatformDownError: A page came again and again in the place of the next one, or nothing but empty ones came.
     """
     cursor: Cursor | None = None
     seen: set[Cursor] = set()
     last: Sequence[Any] = ()
+    empty = 0
     while True:
         answer = _next(lambda: ask(cursor), lambda found: following(found, cursor), entries, seen, last, what)  # noqa: B023 - called at once
         yield answer
@@ -44,6 +46,9 @@ def pages(
         if cursor is None:
             return
         seen.add(cursor)
+        empty = 0 if last else empty + 1
+        if empty >= MOST_EMPTY:
+            raise PlatformDownError(f"{MOST_EMPTY} pages of {what} in a row were empty.", answered=True, fix=AGAIN)
 
 
 def _next(

@@ -66,6 +66,7 @@ def test_of_many_scopes_that_would_do_the_declared_one_is_named() -> None:
     assert error.scopes == ("crm.objects.contacts.read",)
     assert error.fix == "Add these scopes to the token: crm.objects.contacts.read."
     assert "kind7" not in str(error)
+    assert refused(ALTERNATIVES, "crm.lists.read", "crm.objects.deals.read").scopes == ("crm.objects.deals.read",)
 
 
 def test_a_refusal_without_names_names_the_declared_one() -> None:

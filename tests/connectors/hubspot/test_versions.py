@@ -57,6 +57,7 @@ def test_every_operation_but_events_has_a_path_in_each_dated_version() -> None:
     undated = {operation.endpoint for operation in EVERY if "2026-09" not in operation.path("2026-09")}
 
     assert undated == {"email events"}
+    assert facts("hubspot")["choices"]["api_version"] == tuple(facts("hubspot")["api_versions"])
     assert all("{version}" not in operation.path(version) for operation in EVERY for version in ("v3", "2026-03"))
 
 

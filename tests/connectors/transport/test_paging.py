@@ -46,6 +46,11 @@ def test_what_comes_again_ends_the_reading(answers: dict[int | None, Answer]) ->
     assert len(asked) <= 6
 
 
+def test_empty_pages_without_end_end_the_reading() -> None:
+    with pytest.raises(PlatformDownError, match="100 pages of things in a row were empty"):
+        read(lambda cursor: ([], (cursor or 0) + 1))
+
+
 def test_a_page_that_comes_again_once_is_asked_for_again() -> None:
     answers = iter([([1], 5), ([1], 5), ([2], None)])
 

@@ -261,3 +261,15 @@ def test_the_lists_of_a_contact_are_told_and_end_with_its_archiving(hubspot: Pla
     assert many[0]["recordListMemberships"] == one
     assert hubspot.get(path)["results"] == []
     assert on_list(hubspot, list_id) == []
+
+
+def test_a_search_for_lists_in_a_dated_version_needs_both_filters(hubspot: Platform) -> None:
+    new_list(hubspot)
+    path = "/crm/lists/2026-09/search"
+
+    refused = hubspot.post(path, {"query": "personasync", "offset": 0})
+    found = hubspot.post(path, {"query": "personasync", "offset": 0, "listIds": [], "processingTypes": []})
+
+    assert (refused.status_code, "[listIds, processingTypes]" in refused.json()["message"]) == (400, True)
+    assert len(found.json()["lists"]) == 1
+    assert len(hubspot.post(f"{LISTS}/search", {"query": "personasync", "offset": 0}).json()["lists"]) == 1
