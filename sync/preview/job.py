@@ -72,7 +72,7 @@ def preview(
     titles = {slug: one.name for slug, one in session.workspace.personas.items()}
     titles[UNCLASSIFIED] = title_of_others(assigned)
     shown = [
-        _shown(session, slug, groups[slug], template, fallbacks, labels, others, contact or titles[slug], name)
+        _shown(session, groups[slug], template, fallbacks, labels, others, contact or titles[slug], name)
         for slug in wanted
     ]
     if not shown:
@@ -220,7 +220,6 @@ def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, d
 
 def _shown(
     session: Session,
-    slug: str,
     group: _Group,
     template: Template,
     fallbacks: Mapping[str, str],
