@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -96,6 +96,7 @@ class Connection:
         manifest: The connector's table of plugin.toml (hosts, scopes, limits, fields, prefix, ...).
         secret: The token or key that the manifest's ``secret`` names, resolved.
         mapped: Platform properties that the workspace's traits use, to be read as well.
+        types: Of these, those that are no text: property -> number, date or boolean.
         groups: Names of the groups (one per segment) whose members are wanted.
         owned: Names of the fields that we own there; a change of any other is refused.
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
@@ -107,6 +108,7 @@ class Connection:
     manifest: Mapping[str, Any]
     secret: Secret = NO_SECRET
     mapped: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     owned: tuple[str, ...] = ()
     budgets: Path | None = None
@@ -263,6 +265,18 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Give back the sockets."""
+
+
+@runtime_checkable
+class HasRejects(Protocol):
+    """A connector whose source can hold rows that can't be read."""
+
+    @property
+    def rejects(self) -> list[str]:
+        """What was left out or replaced, a sentence for each kind of fault."""
+
+    def write_rejects(self, folder: Path) -> list[Path]:
+        """Write these rows below *folder*, and return the files."""
 
 
 def find_connector(connector: str) -> Any:

@@ -1,4 +1,4 @@
-"""The file connector (CSV, Parquet), read-only.
+"""The file connector (CSV, Excel, Parquet), read-only.
 
 A stream's cursor is the digest of its file and of the settings that say how to read it: an unchanged file is not
 read again. A file is read as a whole; what an earlier version of it held and this one lacks stays known.
@@ -21,13 +21,27 @@ from connectors.files.answers import read_answers
 from connectors.files.columns import find_columns, mapping_keys
 from connectors.files.contacts import read_contacts
 from connectors.files.customers import customers_of
+from connectors.files.events import read_events
 from connectors.files.orders import read_orders
-from connectors.files.rows import Rejects
-from connectors.files.table import digest, read_table
-from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.files.rows import Rejects, formats_in
+from connectors.files.table import check_headers, digest, read_table
+from connectors.records import (
+    ENGAGEMENTS,
+    TABLES,
+    Change,
+    Cursor,
+    Fetched,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+)
 from connectors.secret import Secret
 
-STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
+STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers", "events": "events"}
+"""Stream -> the setting that names its file."""
+TABLE_OF = {"events": ENGAGEMENTS.name}  # others are called as their stream
 PAGE = 10_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONLY_READ = "File connections are read-only."
@@ -62,6 +76,7 @@ class Files:
         self.name = connection.name
         self.traffic = Traffic()
         self._settings = connection.settings
+        self._types = connection.types
         self._rejects: dict[str, Rejects] = {}
 
     @property
@@ -91,37 +106,62 @@ class Files:
         path = self._path(source)
         here = {} if path is None else {"digest": self._digest(source, path)}
         if path is None or here == dict(cursor):
-            yield Page(stream, TABLES[stream].columns.empty_table(), here)
+            yield _no_rows(stream, here)
             return
         tables = self._tables(stream, path)
         for name, rows in tables.items():
             total = rows.num_rows
             for start in range(0, total, PAGE):
                 yield Page(name, rows.slice(start, PAGE), None, total)
-        yield Page(stream, TABLES[stream].columns.empty_table(), here, tables[stream].num_rows)
+        yield _no_rows(stream, here, tables[_table_of(stream)].num_rows)
 
     def _source(self, stream: str) -> str:
-        """The stream whose file is read: without a file of contacts, those who ordered are the contacts."""
-        return "orders" if stream == "contacts" and self._path("contacts") is None else stream
+        """The stream whose file is read: without a file of contacts, those who ordered or did something are the contacts."""
+        if stream != "contacts":
+            return stream
+        return next((name for name in ("contacts", "orders", "events") if self._path(name) is not None), "orders")
 
     def _tables(self, stream: str, path: Path) -> dict[str, pa.Table]:
-        if stream != self._source(stream):
-            orders = self._tables("orders", path)["orders"]
-            self._rejects.pop("orders")  # told when the orders themselves are read
-            return {"contacts": customers_of(orders, self.name)}
+        source = self._source(stream)
+        if stream != source:
+            told = self._tables(source, path)[_table_of(source)]
+            self._rejects.pop(source)  # told when the stream itself is read
+            return {"contacts": customers_of(told, self.name)}
         kind = STREAMS[stream]
-        table = read_table(path)
+        table = read_table(path, sheet=self._settings.get(f"{kind}_sheet"))
+        check_headers(path.name, table.headers)
         columns = find_columns(kind, table.headers, self._settings, file=path.name)
-        rejects = self._rejects[stream] = Rejects(path.name)
+        formats = formats_in(kind, table, columns, self._settings, self._types)
+        rejects = self._rejects[stream] = Rejects(path.name, table.headers, columns.preset)
         if stream == "orders":
-            orders, lines = read_orders(table, columns, self.name, rejects)
+            orders, lines = read_orders(table, columns, formats, self.name, rejects)
             return {"orders": orders, "order_lines": lines}
-        reader: Any = {"contacts": read_contacts, "survey_answers": read_answers}[stream]
-        return {stream: reader(table, columns, self.name, rejects)}
+        reader: Any = {"contacts": read_contacts, "survey_answers": read_answers, "events": read_events}[stream]
+        return {_table_of(stream): reader(table, columns, formats, self.name, rejects)}
+
+    def write_rejects(self, folder: Path) -> list[Path]:
+        """Write the rows that were left out or replaced as CSV, a file for each file that was read.
+
+        Args:
+            folder: Made where it is missing; a file of it whose source has no such rows any more is removed.
+
+        Returns:
+            The files that were written.
+        """
+        written = []
+        for stream, rejects in self._rejects.items():
+            path = folder / f"{self.name}-{STREAMS[stream]}.csv"
+            if rejects.found:
+                rejects.write(path)
+                written.append(path)
+            else:
+                path.unlink(missing_ok=True)
+        return written
 
     def _digest(self, stream: str, path: Path) -> str:
         kind = STREAMS[stream]
         told = [f"{key}={self._settings[key]}" for key in mapping_keys(kind) if key in self._settings]
+        told += [f"{name}:{self._types[name]}" for name in sorted(self._types)] if kind == "contacts" else []
         return hashlib.sha256("\n".join([digest(path), *told]).encode()).hexdigest()
 
     def _path(self, stream: str) -> Path | None:
@@ -143,16 +183,17 @@ class Files:
         told = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()
-            if rows.num_rows or name == stream
+            if rows.num_rows or name == _table_of(stream)
         )
-        wrong = self._rejects.pop(stream).lines
-        if not wrong:
+        rejects = self._rejects.pop(stream)
+        told += f" (read as {rejects.preset})" if rejects.preset else ""
+        if not rejects.found:
             return Finding(STREAMS[stream], "ok", f"{told}.")
         return Finding(
             STREAMS[stream],
             "warn",
-            f"{told}; {len(wrong):,} rows have errors. First: {wrong[0]}.",
-            "Fix them in the file.",
+            f"{told}; {len(rejects.found):,} rows have errors. {'; '.join(rejects.lines)}.",
+            "Fix them in the file; `pull` writes them to .personasync/rejects.",
         )
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:  # noqa: ARG002 - the Protocol's
@@ -219,3 +260,13 @@ class Files:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _table_of(stream: str) -> str:
+    return TABLE_OF.get(stream, stream)
+
+
+def _no_rows(stream: str, cursor: Cursor, total: int | None = None) -> Page:
+    """The last page of a stream, which carries its cursor."""
+    table = _table_of(stream)
+    return Page(table, TABLES[table].columns.empty_table(), cursor, total)

@@ -8,16 +8,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, as_consent, as_email, as_text, as_time
+from connectors.files.cells import CellError, Formats, as_consent, as_email, as_property, as_text
 from connectors.files.columns import FileColumns
-from connectors.files.rows import FileRow, Rejects, rows_of
+from connectors.files.rows import FileRow, Rejects, property_key, rows_of
 from connectors.files.table import FileTable
 from connectors.records import CONTACTS
 
 FileContact = dict[str, Any]
 
 
-def read_contacts(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> pa.Table:
+def read_contacts(
+    table: FileTable, columns: FileColumns, formats: Mapping[str, Formats], connection: str, rejects: Rejects
+) -> pa.Table:
     """Return the file's contacts in the schema of `CONTACTS`.
 
     Of several rows with one id, or with one address in whatever case, the last one counts; the ids of the others
@@ -25,14 +27,14 @@ def read_contacts(table: FileTable, columns: FileColumns, connection: str, rejec
     """
     found: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
-    for number, row in rows_of(table, columns, rejects):
+    for number, row in rows_of(table, columns, formats, rejects):
         try:
             contact = _contact(row, connection)
         except CellError as error:
-            rejects.add(number, f"{error}; row skipped")
+            rejects.skip(number, error, row.cells)
             continue
         for earlier in _replaced(contact, found, by_email):
-            rejects.add(number, _told(contact, earlier))
+            rejects.replace(number, *_duplicate(contact, earlier), row.cells)
             _take_over(contact, earlier)
             del found[earlier["platform_id"]]
         found[contact["platform_id"]] = contact
@@ -53,16 +55,22 @@ def _contact(row: FileRow, connection: str) -> FileContact:
         "merged_ids": [],
         "state": "active",
         "consent": row.read("consent", as_consent),
-        "created_at": row.read("created_at", as_time),
-        "updated_at": row.read("updated_at", as_time),
-        "properties": _properties(row.cells, row.columns.others),
+        "created_at": row.time("created_at"),
+        "updated_at": row.time("updated_at"),
+        "properties": _properties(row),
     }
 
 
-def _properties(cells: Mapping[str, Any], headers: tuple[str, ...]) -> str:
-    texts = {header: as_text(cells[header]) for header in headers}
+def _properties(row: FileRow) -> str:
+    texts = {header: _property(row, header) for header in row.columns.others}
+    texts |= {name: as_text(row.cells[header]) for name, header in row.columns.properties.items() if name not in texts}
     shown = {header: text for header, text in texts.items() if text is not None}
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
+
+
+def _property(row: FileRow, header: str) -> str | None:
+    typed = row.formats.get(property_key(header))
+    return as_text(row.cells[header]) if typed is None else as_property(row.cells[header], typed)
 
 
 def _replaced(contact: FileContact, found: Mapping[str, FileContact], by_email: Mapping[str, str]) -> list[FileContact]:
@@ -80,7 +88,7 @@ def _take_over(contact: FileContact, earlier: FileContact) -> None:
     contact["merged_ids"] = sorted(ids - {contact["platform_id"]})
 
 
-def _told(contact: FileContact, earlier: FileContact) -> str:
+def _duplicate(contact: FileContact, earlier: FileContact) -> tuple[str, str]:
     if contact["platform_id"] == earlier["platform_id"] and contact["email"] != earlier["email"]:
-        return f"the id {contact['platform_id']!r} is a duplicate; this row is used"
-    return f"the address {contact['email']!r} is a duplicate (case is ignored); this row is used"
+        return "the id", contact["platform_id"]
+    return "the address (case is ignored)", contact["email"] or contact["platform_id"]

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from ibis import Table
 
+from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS
 from segmenter.assign.decide import decide_all
 from segmenter.personalize import fields as template_fields
@@ -29,6 +30,8 @@ from sync.session import ConfiguredWorkspace, Session, recorded
 from sync.traits import data_checks as fitness
 from sync.traits.clv import value_people
 from sync.traits.compute import measured, refreshed
+
+NOBODY = "Run `personasync pull` first; if it finds none, check the connections with `personasync doctor`."
 
 
 @dataclass(slots=True)
@@ -79,6 +82,7 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
+        FixSettingsError: There is nobody to assign.
     """
     with recorded(session, "assign") as run:
         fitness.refuse_stale(session, as_of, override)
@@ -87,6 +91,8 @@ def assign(
         valued = value_people(session, as_of)
         definitions = definitions_of(session.workspace)
         with refreshed(session, as_of, full=full) as (people, done):
+            if not people.count().to_pyarrow().as_py():
+                raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
             rows = decide(session, people, as_of).to_pyarrow()
             fresh = changed(session.warehouse.memtable(rows), before)
@@ -139,7 +145,7 @@ def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None
     assigned.persons = len(rows)
     assigned.assigned = sum(segments.values())
     assigned.unclassified = assigned.persons - assigned.assigned
-    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments if segments[s.name]}
+    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments}
     assigned.personas = dict(personas.most_common())
 
 

@@ -59,6 +59,7 @@ def pulled(result: Pulled) -> Rendered:
         joined = f", {result.joined:,} merged with another" if result.joined else ""
         shown.append(f"{result.persons:,} people{joined}.")
     shown.extend(f"Skipped: {reject}" for reject in result.rejects)
+    shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
     return [*shown, *healed(result)]
 
 

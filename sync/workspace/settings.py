@@ -149,6 +149,11 @@ class Workspace:
             manifest=facts.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
+            types={
+                t.property: t.type
+                for t in self.traits.values()
+                if t.property and t.connection == name and t.type != "text"
+            },
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
