@@ -96,11 +96,11 @@ class Connection:
         manifest: The connector's table of plugin.toml (hosts, scopes, limits, fields, prefix, ...).
         secret: The token or key that the manifest's ``secret`` names, resolved.
         mapped: Platform properties that the workspace's traits use, to be read as well.
-        types: Of these, those that are no text: property -> number, date or boolean.
         groups: Names of the groups (one per segment) whose members are wanted.
         owned: Names of the fields that we own there; a change of any other is refused.
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
+        types: Of the mapped properties those that are no text: property -> number, date or boolean.
     """
 
     name: str
@@ -108,11 +108,11 @@ class Connection:
     manifest: Mapping[str, Any]
     secret: Secret = NO_SECRET
     mapped: tuple[str, ...] = ()
-    types: Mapping[str, str] = field(default_factory=dict)
     groups: tuple[str, ...] = ()
     owned: tuple[str, ...] = ()
     budgets: Path | None = None
     service: bool = False
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connector(Protocol):

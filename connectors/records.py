@@ -156,14 +156,20 @@ ENGAGEMENTS = TableSchema(
         [
             ("connection", pa.string()),
             ("event_id", pa.string()),
-            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply, or any other
+            (
+                "kind",
+                pa.string(),
+            ),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | any other
             ("contact_key", pa.string()),
             ("campaign_id", pa.string()),
             ("at", TIME),
             ("url", pa.string()),
             ("machine", pa.bool_()),  # done by a mail program, not a human; null: the platform does not tell
             ("product", pa.string()),  # that it was about, else null
-            ("value", pa.float64()),  # what it was worth or how much it was, as the source has it; null: it does not tell
+            (
+                "value",
+                pa.float64(),
+            ),  # as the source has it; null: it does not tell
         ]
     ),
 )

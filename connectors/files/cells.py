@@ -172,21 +172,22 @@ def as_number(value: Any, formats: Formats = USUAL) -> float | None:
     return number
 
 
-GROUPED = re.compile(r"\d*|\d{1,3}(?:[.,'’\s]\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}")
+GROUPED = re.compile(r"\d*|\d{1,3}(?:[.,'\u2019\s]\d{3})+|\d{1,2}(?:,\d{2})+,\d{3}")
 """Digits with marks of thousands, or of lakhs."""
 
 
 def _number(text: str, formats: Formats) -> float:
     parts = amount_parts(text)
-    try:
-        if parts is None:
+    wrong = CellError(f"{text!r} is not a number (like 12.50)", "number not understood")
+    if parts is None:
+        try:
             return float(text)
-        whole, _, rest = parts.digits.partition(formats.decimal_mark)
-        if not re.fullmatch(r"\d*", rest) or not GROUPED.fullmatch(whole):
-            raise ValueError(text)
-        return parts.sign * float(f"{re.sub(r'[^0-9]', '', whole) or 0}.{rest or 0}")
-    except ValueError:
-        raise CellError(f"{text!r} is not a number (like 12.50)", "number not understood") from None
+        except ValueError:
+            raise wrong from None
+    whole, _, rest = parts.digits.partition(formats.decimal_mark)
+    if not re.fullmatch(r"[0-9]*", rest) or not GROUPED.fullmatch(whole):
+        raise wrong
+    return parts.sign * float(f"{re.sub(r'[^0-9]', '', whole) or 0}.{rest or 0}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +205,8 @@ class AmountParts:
 
 
 AMOUNT = re.compile(
-    r"(?P<open>\()?\s*(?P<minus>[-+−])?\s*(?P<before>[^\d\s.,()+−-]{1,4})?\s*(?P<inner>[-+−])?\s*"
-    r"(?P<digits>\d[\d.,'’\s]*(?<!\s)|[.,]\d+)\s*(?P<after>[^\d\s.,()+−-]{1,4}\.?)?\s*(?(open)\))"
+    r"(?P<open>\()?\s*(?P<minus>[-+\u2212])?\s*(?P<before>[^\d\s.,()+\u2212-]{1,4})?\s*(?P<inner>[-+\u2212])?\s*"
+    r"(?P<digits>\d[\d.,'\u2019\s]*(?<!\s)|[.,]\d+)\s*(?P<after>[^\d\s.,()+\u2212-]{1,4}\.?)?\s*(?(open)\))"
 )
 SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₩": "KRW", "₴": "UAH", "₪": "ILS", "zł": "PLN", "Kč": "CZK"}
 """Signs that stand for one currency; $, ¥ and kr are of several."""
@@ -223,7 +224,7 @@ def amount_parts(text: str) -> AmountParts | None:
     minus = [mark for mark in (found["minus"], found["inner"]) if mark]
     if len(minus) > 1:
         return None
-    negative = bool(found["open"]) != (minus in (["-"], ["−"]))
+    negative = bool(found["open"]) != (minus in (["-"], ["\N{MINUS SIGN}"]))
     code = SIGNS.get(signs[0], signs[0] if re.fullmatch("[A-Z]{3}", signs[0]) else "") if signs else ""
     return AmountParts(-1 if negative else 1, found["digits"], code)
 
@@ -240,7 +241,7 @@ def as_currency(value: Any) -> str | None:
 
 
 def as_property(value: Any, formats: Formats) -> str | None:
-    """Return a cell of a property in the form in which traits read it: 2026-11-24, 1234.5; what is neither stays text."""
+    """Return a cell of a property as traits read it: 2026-11-24, 1234.5; what is neither stays text."""
     text = as_text(value)
     with suppress(CellError):
         if formats.dates and (moment := as_time(value, formats)) is not None:

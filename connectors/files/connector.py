@@ -116,7 +116,7 @@ class Files:
         yield _no_rows(stream, here, tables[_table_of(stream)].num_rows)
 
     def _source(self, stream: str) -> str:
-        """The stream whose file is read: without a file of contacts, those who ordered or did something are the contacts."""
+        """The stream whose file is read: without one of contacts, whoever ordered or did something is a contact."""
         if stream != "contacts":
             return stream
         return next((name for name in ("contacts", "orders", "events") if self._path(name) is not None), "orders")

@@ -74,7 +74,7 @@ def _decided(
 
 
 def _date_reading(text: str) -> str | None:
-    """"day" or "month": what must come first; "" could be either; None: it does not matter, or is no such date."""
+    """What must come first, "day" or "month"; "" could be either; None: it does not matter, or is no such date."""
     parts = None if is_year_first(text) else date_parts(text)
     if parts is None or parts.first == parts.second:
         return None
@@ -129,7 +129,7 @@ def _number_error(where: str) -> Wrong:
             )
             return FixSettingsError(told, fix=f'Say which is right: {DECIMAL_MARK} = "." or ","; {SKIPPED}.')
         told = (
-            f"{where}: the mark in {one[1]!r} (row {one[0]}) could be decimal or of thousands, and no other number tells."
+            f"{where}: the mark in {one[1]!r} (row {one[0]}) could be decimal or of thousands; no other number tells."
         )
         return FixSettingsError(told, fix=f'Add {DECIMAL_MARK} = "." or "," to the connection in personasync.toml.')
 

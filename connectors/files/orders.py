@@ -89,7 +89,9 @@ def _state(row: FileRow) -> str:
     word = state.lower().removeprefix("wc-").replace("_", " ").replace("-", " ")
     if word not in STATES:
         where = f"column {row.columns.header('state')!r}"
-        raise CellError(f"{where}: {state!r} is not an order state (placed, cancelled)", f"{where}: order state unknown")
+        raise CellError(
+            f"{where}: {state!r} is not an order state (placed, cancelled)", f"{where}: order state unknown"
+        )
     return STATES[word]
 
 

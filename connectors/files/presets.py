@@ -1,8 +1,8 @@
 """Headers of the exports of shops and platforms, by which their files are recognised.
 
 Where the headers come from: Shopify: help.shopify.com, "Exporting orders" and "Exporting customers". WooCommerce: the
-export columns of its Analytics reports (`get_export_columns`), and of the Customer/Order CSV Export. HubSpot: the labels
-of its default properties. Mailchimp: "View exported data". Klaviyo: the export of a segment.
+export columns of its Analytics reports (`get_export_columns`), and of the Customer/Order CSV Export. HubSpot: the
+labels of its default properties. Mailchimp: "View exported data". Klaviyo: the export of a segment.
 """
 
 from __future__ import annotations
@@ -36,9 +36,17 @@ PRESETS = (
         "orders",
         ("Financial Status", "Lineitem name"),
         {
-            **{"id": "Name", "email": "Email", "at": "Created at", "amount": "Total", "currency": "Currency"},
-            **{"state": "Financial Status", "cancelled_at": "Cancelled at", "title": "Lineitem name"},
-            **{"product_id": "Lineitem sku", "quantity": "Lineitem quantity", "price": "Lineitem price"},
+            "id": "Name",
+            "email": "Email",
+            "at": "Created at",
+            "amount": "Total",
+            "currency": "Currency",
+            "state": "Financial Status",
+            "cancelled_at": "Cancelled at",
+            "title": "Lineitem name",
+            "product_id": "Lineitem sku",
+            "quantity": "Lineitem quantity",
+            "price": "Lineitem price",
         },
     ),
     Preset(
@@ -47,8 +55,10 @@ PRESETS = (
         ("Customer ID", "Total Spent", "Total Orders"),
         {"id": "Customer ID", "email": "Email"},
         {
-            **{"country": "Default Address Country Code", "region": "Default Address Province Code"},
-            **{"city": "Default Address City", "company": "Default Address Company"},
+            "country": "Default Address Country Code",
+            "region": "Default Address Province Code",
+            "city": "Default Address City",
+            "company": "Default Address Company",
         },
     ),
     Preset(
@@ -77,8 +87,12 @@ PRESETS = (
         "orders",
         ("order_total", "billing_email"),
         {
-            **{"id": "order_id", "email": "billing_email", "at": "date", "amount": "order_total"},
-            **{"state": "status", "currency": "order_currency"},
+            "id": "order_id",
+            "email": "billing_email",
+            "at": "date",
+            "amount": "order_total",
+            "state": "status",
+            "currency": "order_currency",
         },
     ),
     Preset(
@@ -87,10 +101,16 @@ PRESETS = (
         ("Record ID", "Create Date"),
         {"id": "Record ID", "email": "Email", "created_at": "Create Date", "updated_at": "Last Modified Date"},
         {
-            **{"lifecyclestage": "Lifecycle Stage", "country": "Country/Region", "state": "State/Region"},
-            **{"city": "City", "hs_timezone": "Time Zone", "hs_language": "Preferred language"},
-            **{"company": "Company Name", "industry": "Industry", "jobtitle": "Job Title"},
-            **{"numemployees": "Number of Employees"},
+            "lifecyclestage": "Lifecycle Stage",
+            "country": "Country/Region",
+            "state": "State/Region",
+            "city": "City",
+            "hs_timezone": "Time Zone",
+            "hs_language": "Preferred language",
+            "company": "Company Name",
+            "industry": "Industry",
+            "jobtitle": "Job Title",
+            "numemployees": "Number of Employees",
         },
     ),
     Preset(

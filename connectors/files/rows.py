@@ -98,7 +98,9 @@ class Rejects:
     def replace(self, number: int, what: str, name: str, cells: Mapping[str, Any]) -> None:
         """Note that row *number* is used in place of an earlier one: *what* is a duplicate."""
         kind = f"{what} is a duplicate; the last row is used"
-        self.found.append(Reject(number, f"{what} {name!r} is a duplicate; this row is used", kind, list(cells.values())))
+        self.found.append(
+            Reject(number, f"{what} {name!r} is a duplicate; this row is used", kind, list(cells.values()))
+        )
 
     @property
     def lines(self) -> list[str]:

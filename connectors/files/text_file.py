@@ -107,7 +107,7 @@ def _unmarked_utf16(path: Path, head: bytes) -> str:
     """Text in a Latin script has a zero in every other byte."""
     pairs = len(head) // 2
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
-        if zeros.count(0) > 0.9 * pairs:  # noqa: PLR2004 - nearly all
+        if zeros.count(0) > 0.9 * pairs:
             return encoding
     raise _no_text(path)
 

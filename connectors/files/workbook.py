@@ -51,25 +51,31 @@ def read_sheet(path: Path, sheet: str | None) -> tuple[list[str], pa.Table, int]
 def _cells(path: Path, sheet: str | None) -> tuple[list[list[Any]], int]:
     from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound  # noqa: PLC0415 - only for sheets
 
-    broken = FixSettingsError(f"{path.name} is not a readable spreadsheet.", fix="Save it as CSV.")
     try:
         _refuse_large(path)
         with CalamineWorkbook.from_path(path) as book:
-            if sheet is not None and sheet not in book.sheet_names:
-                listed = ", ".join(book.sheet_names)
-                raise FixSettingsError(f"{path.name} has no sheet {sheet!r}.", fix=f"It has: {listed}.")
-            if not book.sheet_names:
-                raise broken
-            found = book.get_sheet_by_name(sheet) if sheet is not None else book.get_sheet_by_index(0)
-            if found.width > MOST_COLUMNS or found.width * found.height > MOST_CELLS:
-                raise _too_large(path)
+            name = _named(path, book.sheet_names, sheet)
+            found = book.get_sheet_by_name(name)
+            _refuse_size(path, found.height, found.width)
             return found.to_python(skip_empty_area=True), found.start[0] if found.start else 0
     except (CalamineError, WorksheetNotFound, zipfile.BadZipFile, zlib.error, ValueError, NotImplementedError) as error:
-        raise broken from error
+        raise _broken(path) from error
     except BaseException as error:
         if type(error).__name__ == "PanicException":  # the parser is Rust; its panics are no Exception
-            raise broken from error
+            raise _broken(path) from error
         raise
+
+
+def _named(path: Path, names: list[str], sheet: str | None) -> str:
+    if not names:
+        raise _broken(path)
+    if sheet is not None and sheet not in names:
+        raise FixSettingsError(f"{path.name} has no sheet {sheet!r}.", fix=f"It has: {', '.join(names)}.")
+    return names[0] if sheet is None else sheet
+
+
+def _broken(path: Path) -> FixSettingsError:
+    return FixSettingsError(f"{path.name} is not a readable spreadsheet.", fix="Save it as CSV.")
 
 
 def _refuse_large(path: Path) -> None:
@@ -83,8 +89,7 @@ def _refuse_large(path: Path) -> None:
         for entry in entries:
             if re.fullmatch(r"xl/worksheets/[^/]+\.xml", entry.filename):
                 rows, columns = _extent(packed, entry)
-                if columns > MOST_COLUMNS or rows * columns > MOST_CELLS:
-                    raise _too_large(path)
+                _refuse_size(path, rows, columns)
 
 
 def _extent(packed: zipfile.ZipFile, entry: zipfile.ZipInfo) -> tuple[int, int]:
@@ -106,9 +111,10 @@ def _number(letters: bytes) -> int:
     return number
 
 
-def _too_large(path: Path) -> FixSettingsError:
-    told = f"{path.name} uses more than {MOST_COLUMNS:,} columns or {MOST_CELLS:,} cells."
-    return FixSettingsError(told, fix="Delete stray cells far from the table, or save the sheet as CSV.")
+def _refuse_size(path: Path, rows: int, columns: int) -> None:
+    if columns > MOST_COLUMNS or rows * columns > MOST_CELLS:
+        told = f"{path.name} uses more than {MOST_COLUMNS:,} columns or {MOST_CELLS:,} cells."
+        raise FixSettingsError(told, fix="Delete stray cells far from the table, or save the sheet as CSV.")
 
 
 def _column(cells: list[Any]) -> pa.Array:

@@ -17,7 +17,9 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from segmenter.errors import DefinitionError
+from segmenter.rules.counts import WRITTEN, as_written, with_counts
 from segmenter.traits.builtin import Catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import TraitType
 
 LOGIC = (exp.And, exp.Or, exp.Not, exp.Paren)
@@ -35,11 +37,13 @@ class Rule:
         text: As the user wrote it.
         tree: Its syntax, only of the kinds allowed here.
         names: The traits that it uses, in order of appearance.
+        counted: Those of them that are counts of its own: ``count(clicks, days = 14)``.
     """
 
     text: str
     tree: exp.Expression
     names: tuple[str, ...]
+    counted: tuple[CountedTrait, ...] = ()
 
 
 def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
@@ -61,10 +65,29 @@ def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
         raise DefinitionError("the rule is empty", where=where, line=1, column=1)
     tree = _parsed(text, where)
     checker = _Checker(text, catalogue, where)
+    tree, counted = with_counts(tree, checker.error)
     if checker.type_of(tree) != "boolean":
         raise checker.error(tree, "is a value, not a condition; compare it with something")
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column))
-    return Rule(text.strip(), tree, tuple(names))
+    return Rule(text.strip(), tree, tuple(names), counted)
+
+
+def counted_in(text: str, *, where: str) -> tuple[CountedTrait, ...]:
+    """Return the counts that a rule asks for; the catalogue must have them before the rule is parsed.
+
+    Args:
+        text: The expression.
+        where: Whose rule it is, for messages.
+
+    Raises:
+        DefinitionError: It can't be read, or asks for what can't be counted.
+    """
+    if not text.strip():
+        return ()
+    return with_counts(_parsed(text, where), _Checker(text, NO_TRAITS, where).error)[1]
+
+
+NO_TRAITS = Catalogue({}, {}, {})
 
 
 def _parsed(text: str, where: str) -> exp.Expression:
@@ -113,6 +136,8 @@ class _Checker:
         if node.table:
             raise self.error(node, "a trait name can't contain a dot")
         known = self.catalogue.traits.get(node.name)
+        if known is None and WRITTEN in node.meta:
+            raise self.error(node, "count() can't be used here")
         if known is None:
             near = difflib.get_close_matches(node.name, self.catalogue.traits, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else "; see docs/reference.md for the list of traits"
@@ -210,7 +235,7 @@ def describe(rule: Rule) -> list[exp.Expression]:
 
 def rule_text(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:
     """Return *node* as the user would write it, traits replaced by *names* where given."""
-    copy = node.copy()
+    copy = as_written(node)
     for column in list(copy.find_all(exp.Column)):
         if names and column.name in names:
             column.set("this", exp.to_identifier(names[column.name]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from segmenter.errors import DefinitionError
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, trait_definition
 from segmenter.traits.trait_families import Family, likely_family
 
@@ -33,7 +34,7 @@ DAYS_SINCE = {
 
 COUNTED_FROM_ZERO = (
     *("orders_", "revenue_", "currencies", "categories"),
-    *("deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "replies_", "visits_", "forms_"),
+    *("count_", "deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "replies_", "visits_", "forms_"),
 )
 """How the names of traits begin that are 0 where nothing happened."""
 
@@ -159,11 +160,13 @@ class Catalogue:
     Attributes:
         mapped: The workspace's own that a platform's property tells, by name.
         surveyed: The workspace's own that a survey's item tells, by name.
+        counted: The counts that rules ask for, by name.
     """
 
     traits: Mapping[str, Trait]
     mapped: Mapping[str, MappedTrait]
     surveyed: Mapping[str, SurveyTrait]
+    counted: Mapping[str, CountedTrait] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
@@ -174,8 +177,12 @@ class Catalogue:
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
-    """Return the built-in traits together with the workspace's *own*.
+def catalogue(own: Sequence[MappedTrait | SurveyTrait] = (), counted: Sequence[CountedTrait] = ()) -> Catalogue:
+    """Return the built-in traits together with the workspace's *own* and the counts that its rules ask for.
+
+    Args:
+        own: Traits that the workspace maps from platforms and surveys.
+        counted: What its rules count.
 
     Returns:
         Built-in traits first.
@@ -190,7 +197,12 @@ def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
         traits[trait.name] = _described(trait)
     mapped = {trait.name: trait for trait in own if isinstance(trait, MappedTrait)}
     surveyed = {trait.name: trait for trait in own if isinstance(trait, SurveyTrait)}
-    return Catalogue(traits, mapped, surveyed)
+    counts = {count.name: count for count in counted}
+    for name, count in counts.items():
+        if name in traits:
+            raise DefinitionError("a count in a rule has this name; choose another", where=f"trait {name!r}")
+        traits[name] = _number(name, count.text, count.what, count.table, count.days)
+    return Catalogue(traits, mapped, surveyed, counts)
 
 
 def _described(trait: MappedTrait | SurveyTrait) -> Trait:

@@ -55,9 +55,10 @@ def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
     """
     if not segments.is_file():
         raise FixSettingsError(f"File not found: {segments}.", fix="Give the path of a segments.toml.")
-    other = definitions_of(load_workspace(session.workspace.directory, segments_path=segments))
+    workspace = load_workspace(session.workspace.directory, segments_path=segments)
+    other = definitions_of(workspace)
     now = session.warehouse.current(ASSIGNMENTS.name)
-    then = decide_all(measured(session, as_of), other, previous=now, as_of=as_of)
+    then = decide_all(measured(session, as_of, workspace.catalogue), other, previous=now, as_of=as_of)
     old = now.select("person_id", before=now.segment.fill_null(UNCLASSIFIED))
     joined = then.select("person_id", after=then.segment.fill_null(UNCLASSIFIED)).left_join(old, "person_id")
     moves = joined.mutate(before=joined.before.fill_null(UNCLASSIFIED)).drop("person_id_right")

@@ -72,6 +72,7 @@ class ConnectorFacts(PluginFacts):
     api_version_ends: str = ""
     secret: str = ""
     settings: tuple[str, ...] = ()
+    provides: Mapping[str, tuple[str, ...]] = {}  # data that traits are made of, by the setting that brings them
     choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
     persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
     paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +23,15 @@ from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
-from segmenter.rules.rules import Rule, parse_rule
+from segmenter.rules.rules import Rule, counted_in, parse_rule
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -210,18 +212,25 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main)))
     segments = segments_of(segments_file)
+    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
+    counted += _defined(directory / MAIN, main, lambda: _counted_for_tools(main))
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
+    sources = (known, main.connections, manifest)
+    _defined(segments_at, segments_file, lambda: check_rules(steps, *sources))
     personas = personas_of(personas_file)
     fields = fields_of(personas_file)
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
+    _defined(directory / PERSONAS, personas_file, lambda: check_shown(fields, *sources))
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
+    tools = _defined(directory / MAIN, main, lambda: _tools(main, known, purpose))
+    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
@@ -250,7 +259,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
-        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose)),
+        tools=tools,
         serve=main.serve,
     )
 
@@ -275,6 +284,14 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
     for step in steps.steps:
         refuse_sensitive(step.rule.names, known, purpose, where=f"segment {step.segment.name!r}")
     return steps
+
+
+def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
+    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
+
+
+def _counted_for_tools(main: MainFile) -> list[CountedTrait]:
+    return [trait for name, part in main.tools.items() for trait in counted_in(part.who, where=f"tool {name!r}")]
 
 
 def _tools(main: MainFile, known: Catalogue, purpose: Purpose) -> dict[str, Rule]:

@@ -1,4 +1,4 @@
-"""Files as people have them: dates, numbers, encodings, Excel, exports of other programs, and what is told of bad rows."""
+"""Files as people have them: dates, numbers, encodings, Excel, exports of other programs, and bad rows."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_line_for_excel_and_empty_lines_above_the_header_are_passed_over(open_
 
     assert len(rows(shop.read("contacts", {}), "contacts")) == 1
     assert "row 5" in shop.rejects[0]
-    assert not open_files(contacts=b"\xff\xfe\x00\x01\x02\x00\x03").check()[0].state == "ok"
+    assert open_files(contacts=b"\xff\xfe\x00\x01\x02\x00\x03").check()[0].state != "ok"
 
 
 def test_excel_is_read_with_its_types(open_files: Open, tmp_path: Path) -> None:
@@ -220,7 +220,10 @@ def test_properties_that_traits_read_as_dates_or_numbers_are_read_by_their_colum
 
     first, second = (json.loads(row["properties"]) for row in rows(shop.read("contacts", {}), "contacts"))
 
-    assert (first, second) == ({"born": "1990-12-31", "spent": "1234.5", "tier": "1.234"}, {"spent": "none", "tier": "x"})
+    assert (first, second) == (
+        {"born": "1990-12-31", "spent": "1234.5", "tier": "1.234"},
+        {"spent": "none", "tier": "x"},
+    )
 
 
 def test_all_missing_columns_are_told_in_one_message(open_files: Open) -> None:
