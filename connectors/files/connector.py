@@ -6,6 +6,7 @@ read again. A file is read as a whole; what an earlier version of it held and th
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -77,6 +78,7 @@ class Files:
         self.traffic = Traffic()
         self._settings = connection.settings
         self._types = connection.types
+        self._mapped = connection.mapped
         self._rejects: dict[str, Rejects] = {}
 
     @property
@@ -126,11 +128,14 @@ class Files:
         if stream != source:
             told = self._tables(source, path)[_table_of(source)]
             self._rejects.pop(source)  # told when the stream itself is read
+            self._refuse_unknown(path.name, ())
             return {"contacts": customers_of(told, self.name)}
         kind = STREAMS[stream]
         table = read_table(path, sheet=self._settings.get(f"{kind}_sheet"))
         check_headers(path.name, table.headers)
         columns = find_columns(kind, table.headers, self._settings, file=path.name)
+        if kind == "contacts":
+            self._refuse_unknown(path.name, (*columns.others, *columns.properties))
         formats = formats_in(kind, table, columns, self._settings, self._types)
         rejects = self._rejects[stream] = Rejects(path.name, table.headers, columns.preset)
         if stream == "orders":
@@ -138,6 +143,18 @@ class Files:
             return {"orders": orders, "order_lines": lines}
         reader: Any = {"contacts": read_contacts, "survey_answers": read_answers, "events": read_events}[stream]
         return {_table_of(stream): reader(table, columns, formats, self.name, rejects)}
+
+    def _refuse_unknown(self, file: str, known: Sequence[str]) -> None:
+        """Refuse a file without a column that a trait reads."""
+        lacking = [name for name in self._mapped if name not in known]
+        near = [difflib.get_close_matches(name, known, n=3) for name in lacking]
+        if lacking:
+            hints = [f" (did you mean {', '.join(map(repr, names))}?)" if names else "" for names in near]
+            told = "; ".join(f"{name!r}{hint}" for name, hint in zip(lacking, hints, strict=True))
+            raise FixSettingsError(
+                f"{file} has no column {told}, which a trait of this connection reads.",
+                fix=f"Correct `property` in [traits]; the file has: {', '.join(known) or 'no such columns'}.",
+            )
 
     def write_rejects(self, folder: Path) -> list[Path]:
         """Write the rows that were left out or replaced as CSV, a file for each file that was read.

@@ -22,6 +22,7 @@ from sync.consent import opt_outs
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
+from sync.pull.mapped import refuse_unknown_properties
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
@@ -65,12 +66,16 @@ def pull(session: Session, *, only: str | None = None, full: bool = False, progr
 
     Returns:
         Rows read by stream, versions kept by table, people joined, and rows of files that were rejected.
+
+    Raises:
+        FixSettingsError: A trait reads a property that its platform does not have.
     """
     pulled = Pulled()
     connectors = session.connectors(only)
     with recorded(session, "pull") as run, session.warehouse.bounded(MEMORY):
         _catch_up(session, pulled, run, full=full)
         for connector in connectors:
+            refuse_unknown_properties(session, connector)
             for stream in connector.streams:
                 with _following(session, pulled, run) if stream == CONTACTS.name else nullcontext():
                     read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)

@@ -81,6 +81,7 @@ class ConnectorFacts(PluginFacts):
     skip_merge_validation: bool = False
     scopes: tuple[Scope, ...] = ()
     fields: tuple[DeclaredField, ...] = ()
+    properties: tuple[str, ...] = ()  # that every contact has beside the fields that the platform lists
     webhooks: tuple[WebhookFacts, ...] = ()
     webhook_sources: tuple[str, ...] = ()
     action: ActionFacts | None = None

@@ -94,7 +94,7 @@ def _check(
             shown = catalogue.counted[name].text if name in catalogue.counted else name
             what = " or ".join(CALLED.get(need, need) for need in needs)
             told = f"nothing fills {shown}: no connection provides {what}. {_providers(needs, manifest)}"
-            raise DefinitionError(told, where=where)
+            raise DefinitionError(told, where=where, line=1)
 
 
 def _providers(needs: Iterable[str], manifest: Manifest) -> str:

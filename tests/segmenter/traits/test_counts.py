@@ -105,8 +105,8 @@ def fits(name: str, value: Any, row: dict[str, Any], lines: dict[str, Any]) -> b
         "campaign": row.get("campaign_id"),
         "address": row.get("url"),
         "kind": row.get("kind"),
-        "product": lines.get(row.get("order_id"), {}).get("product_id") or row.get("product"),
-        "category": lines.get(row.get("order_id"), {}).get("category"),
+        "product": lines.get(row.get("order_id", ""), {}).get("product_id") or row.get("product"),
+        "category": lines.get(row.get("order_id", ""), {}).get("category"),
     }[name]
     return told is not None and fnmatch.fnmatchcase(told.lower(), value.lower())
 
