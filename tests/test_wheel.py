@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -88,7 +89,14 @@ def test_the_demo_runs_from_the_wheel_and_its_second_run_changes_nothing(install
 
     assert document["contacts"] > 0
     assert document["persons"] == document["assigned"] + document["unclassified"]
+    assert sum(document["personas"].values()) == document["assigned"]
     assert document["changes"] > 0
-    assert document["second_run_changes"] == 0
-    assert document["second_run_writes"] == 0
-    assert (tmp_path / document["report"]).is_file()
+    assert document["requests"] > 0
+    assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
+    assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
+    report = (tmp_path / document["report"]).read_text("utf-8")
+    assert "individual value (favourite category); fallback “the whole shop”" in report
+    assert all(0 < shares["PS_FAV"] <= 1 for shares in document["preview_fallbacks"].values())
+    assert min(shares["PS_FAV"] for shares in document["preview_fallbacks"].values()) < 1
+    mails = (tmp_path / document["preview"]).read_text("utf-8")
+    assert re.search("what is new in (kitchen|garden|paper)[.]", mails)
