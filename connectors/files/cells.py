@@ -20,11 +20,12 @@ class CellError(ValueError):
 
     Attributes:
         kind: The same without the cell's own text: rows with one kind of fault are told together.
+        cell: The cell's own text.
     """
 
-    def __init__(self, message: str, kind: str = "") -> None:
+    def __init__(self, message: str, kind: str = "", cell: str = "") -> None:
         super().__init__(message)
-        self.kind = kind or message
+        self.kind, self.cell = kind or message, cell
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def as_time(value: Any, formats: Formats = USUAL) -> datetime | None:
         raise CellError(
             f"{text!r} is not a date or time (like 2026-11-24, 24.11.2026 or 2026-11-24T08:30:00+01:00)",
             "date not understood",
+            text,
         ) from None
 
 
@@ -168,7 +170,7 @@ def as_number(value: Any, formats: Formats = USUAL) -> float | None:
             return None
         number = _number(text, formats)
     if not math.isfinite(number):
-        raise CellError(f"{value!r} is not a finite number", "number not understood")
+        raise CellError(f"{value!r} is not a finite number", "number not understood", str(value))
     return number
 
 
@@ -178,7 +180,7 @@ GROUPED = re.compile(r"\d*|\d{1,3}(?:[.,'\u2019\s]\d{3})+|\d{1,2}(?:,\d{2})+,\d{
 
 def _number(text: str, formats: Formats) -> float:
     parts = amount_parts(text)
-    wrong = CellError(f"{text!r} is not a number (like 12.50)", "number not understood")
+    wrong = CellError(f"{text!r} is not a number (like 12.50)", "number not understood", text)
     if parts is None:
         try:
             return float(text)
@@ -262,7 +264,7 @@ def as_email(value: Any) -> str | None:
         return None
     address = normalise_email(text)
     if address is None:
-        raise CellError(f"{text!r} is not an email address", "not an email address")
+        raise CellError(f"{text!r} is not an email address", "not an email address", text)
     return address
 
 
@@ -287,6 +289,7 @@ def as_consent(value: Any) -> str:
         raise CellError(
             f"{text!r} is not a consent state (subscribed, unsubscribed, pending, cleaned, transactional, unknown)",
             "not a consent state",
+            text,
         )
     return CONSENTS[word]
 

@@ -41,7 +41,7 @@ class FileRow:
             return kind(self.cells.get(header) if name in self.columns else None)
         except CellError as error:
             where = f"column {header!r}: "
-            raise CellError(f"{where}{error}", f"{where}{error.kind}") from error
+            raise CellError(f"{where}{error}", f"{where}{error.kind}", error.cell) from error
 
     def text(self, name: str) -> str | None:
         """Return the cell of *name* as text."""
@@ -78,6 +78,7 @@ class Reject:
     number: int
     reason: str
     kind: str
+    cell: str
     cells: Sequence[Any]
 
 
@@ -93,13 +94,13 @@ class Rejects:
     def skip(self, number: int, error: CellError, cells: Mapping[str, Any] | Sequence[Any] = ()) -> None:
         """Note that row *number* was left out."""
         values = list(cells.values()) if isinstance(cells, Mapping) else cells
-        self.found.append(Reject(number, f"{error}; row skipped", f"{error.kind}; rows skipped", values))
+        self.found.append(Reject(number, f"{error}; row skipped", f"skipped: {error.kind}", error.cell, values))
 
     def replace(self, number: int, what: str, name: str, cells: Mapping[str, Any]) -> None:
         """Note that row *number* is used in place of an earlier one: *what* is a duplicate."""
-        kind = f"{what} is a duplicate; the last row is used"
+        kind = f"replaced: {what} is a duplicate, and the last row is used"
         self.found.append(
-            Reject(number, f"{what} {name!r} is a duplicate; this row is used", kind, list(cells.values()))
+            Reject(number, f"{what} {name!r} is a duplicate; this row is used", kind, name, list(cells.values()))
         )
 
     @property
@@ -111,7 +112,7 @@ class Rejects:
         return [
             f"{self.file}, row {found[0].number}: {found[0].reason}"
             if len(found) == 1
-            else f"{self.file}, {len(found):,} rows: {kind}, first in row {found[0].number} ({_detail(found[0])})"
+            else f"{self.file}, {len(found):,} rows {kind}, first in row {found[0].number}{_cell(found[0])}"
             for kind, found in groups.items()
         ]
 
@@ -125,8 +126,8 @@ class Rejects:
                 writer.writerow([reject.number, reject.reason, *(safe_cell(as_text(cell)) for cell in reject.cells)])
 
 
-def _detail(reject: Reject) -> str:
-    return reject.reason.removesuffix("; row skipped")
+def _cell(reject: Reject) -> str:
+    return f" ({reject.cell!r})" if reject.cell else ""
 
 
 def formats_in(

@@ -103,9 +103,14 @@ def _filter(part: exp.Expression, what: str, one: CountFilter, wrong: Wrong) -> 
 
 
 def columns_of(node: exp.Expression) -> Iterator[tuple[str, str]]:
-    """Yield the traits of a part of a rule, each once: their name, and how a rule writes them."""
-    found = {column.name: str(column.meta.get(WRITTEN, column.name)) for column in node.find_all(exp.Column)}
-    yield from found.items()
+    """Yield the traits of a part of a rule, each once: their name, and what they are called beside it.
+
+    A count that is the only one there is called "count": the part itself says which.
+    """
+    counts = {column.name: str(column.meta[WRITTEN]) for column in node.find_all(exp.Column) if WRITTEN in column.meta}
+    called = dict.fromkeys(counts, "count") if len(counts) == 1 else counts
+    for name in dict.fromkeys(column.name for column in node.find_all(exp.Column)):
+        yield name, called.get(name, name)
 
 
 def as_written(node: exp.Expression) -> exp.Expression:

@@ -58,7 +58,7 @@ def pulled(result: Pulled) -> Rendered:
     if result.persons:
         joined = f", {result.joined:,} merged with another" if result.joined else ""
         shown.append(f"{result.persons:,} people{joined}.")
-    shown.extend(f"Skipped: {reject}" for reject in result.rejects)
+    shown.extend(result.rejects)
     shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
     return [*shown, *healed(result)]
 

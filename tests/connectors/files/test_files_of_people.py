@@ -240,7 +240,7 @@ def test_rejects_are_grouped_and_their_rows_are_written(open_files: Open, tmp_pa
     read_orders(shop)
 
     assert len(shop.rejects) == 2
-    assert "523 rows: column 'date': date not understood; rows skipped, first in row 2" in shop.rejects[0]
+    assert "523 rows skipped: column 'date': date not understood, first in row 2 ('soon')" in shop.rejects[0]
     [path] = shop.write_rejects(tmp_path / "rejects")
     with path.open(encoding="utf-8-sig", newline="") as file:
         written = list(csv.DictReader(file))
