@@ -156,20 +156,14 @@ ENGAGEMENTS = TableSchema(
         [
             ("connection", pa.string()),
             ("event_id", pa.string()),
-            (
-                "kind",
-                pa.string(),
-            ),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | any other
+            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | others
             ("contact_key", pa.string()),
             ("campaign_id", pa.string()),
             ("at", TIME),
             ("url", pa.string()),
             ("machine", pa.bool_()),  # done by a mail program, not a human; null: the platform does not tell
-            ("product", pa.string()),  # that it was about, else null
-            (
-                "value",
-                pa.float64(),
-            ),  # as the source has it; null: it does not tell
+            ("product", pa.string()),
+            ("value", pa.float64()),  # as the source has it
         ]
     ),
 )

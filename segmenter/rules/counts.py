@@ -102,7 +102,7 @@ def _filter(part: exp.Expression, what: str, one: CountFilter, wrong: Wrong) -> 
     return one
 
 
-def columns_of(node: exp.Expression) -> Iterator[tuple[str, str]]:
+def named_traits(node: exp.Expression) -> Iterator[tuple[str, str]]:
     """Yield the traits of a part of a rule, each once: their name, and what they are called beside it.
 
     A count that is the only one there is called "count": the part itself says which.

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from segmenter.errors import DefinitionError
 from segmenter.late_ibis import ibis
-from segmenter.rules.counts import columns_of
+from segmenter.rules.counts import named_traits
 from segmenter.rules.evaluate import as_ibis, holds, value_of
 from segmenter.rules.format_value import formatted, shown_one
 from segmenter.rules.rules import Rule, describe, parse_rule, rule_text
@@ -186,7 +186,7 @@ def _reason(traits: Table, rule: Rule) -> Any:
     parts: list[Any] = []
     for clause in describe(rule):
         values: list[Any] = [
-            _text(f"{written} is ").concat(formatted(traits[name])) for name, written in columns_of(clause)
+            _text(f"{written} is ").concat(formatted(traits[name])) for name, written in named_traits(clause)
         ]
         joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
         parts.append(_text(f"{rule_text(clause)} (").concat(joined, ")"))
@@ -219,7 +219,7 @@ def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None
 
 
 def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
-    values = [f"{told} is {shown_one(value_of(exp.column(name), person))}" for name, told in columns_of(clause)]
+    values = [f"{told} is {shown_one(value_of(exp.column(name), person))}" for name, told in named_traits(clause)]
     return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
 
 
@@ -297,7 +297,7 @@ def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
     found = []
     for clause in describe(rule):
         held = value_of(clause, person) is True
-        values = {written: person.get(name) for name, written in columns_of(clause)}
+        values = {written: person.get(name) for name, written in named_traits(clause)}
         found.append(Clause(rule_text(clause), held, values))
     return found
 

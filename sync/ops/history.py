@@ -14,7 +14,8 @@ from sync.clock import duration
 from sync.results.freshness import Freshness, freshness
 
 if TYPE_CHECKING:
-    from connectors.records import Outcome
+    from connectors.files.safe_cells import safe_cell
+from connectors.records import Outcome
     from sync.control.runs import Run
     from sync.session import Recording, Stores
 
@@ -160,7 +161,7 @@ def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
         else:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
 
 
 def _row(outcome: Outcome) -> tuple[str | None, ...]:
