@@ -378,9 +378,7 @@ def normalise_email(address: str | None) -> str | None:
     Returns:
         None for an empty address or one without exactly one usable ``@``.
     """
-    if address is None:
-        return None
-    words = address.split()
+    words = (address or "").split()
     local, at, domain = words[0].rpartition("@") if len(words) == 1 else ("", "", "")
     if not at or not local or not domain:
         return None

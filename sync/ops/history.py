@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
+from connectors.files.safe_cells import safe_cell
 from sync.clock import duration
 from sync.results.freshness import Freshness, freshness
 
 if TYPE_CHECKING:
-    from connectors.files.safe_cells import safe_cell
-from connectors.records import Outcome
+    from connectors.records import Outcome
     from sync.control.runs import Run
     from sync.session import Recording, Stores
 
