@@ -16,7 +16,7 @@ from tests.sync.cli.canaries import leaks_below, leaks_in
 SECRETS = "secrets"  # the folder of what `file:` points to
 ANSWERS, MAIL = "answers.csv", "mail.html"
 ADDRESS = "jun.imber.1@people.test"
-ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not empty, "(port)" one that is taken, "(out)" a file to write
+ARGUMENTS = {  # of those that need some; "(busy)": a folder that is not empty, "(port)": a taken one, "(out)": a file
     "audit": [ANSWERS],
     "undo": ["last"],
     "overlap": ["regulars"],

@@ -318,8 +318,9 @@ def test_what_was_cached_is_given_back_before_the_engine_closes(
 
 def test_a_warehouse_that_was_made_before_a_column_came_gets_it(tmp_path: Path) -> None:
     opened = open_warehouse("duckdb", tmp_path)
-    opened.engine.raw_sql("ALTER TABLE engagements DROP COLUMN product")
-    opened.engine.raw_sql("ALTER TABLE engagements DROP COLUMN value")
+    engine: Any = opened.engine
+    for name in ("product", "value"):
+        engine.raw_sql(f"ALTER TABLE engagements DROP COLUMN {name}")
     opened.close()
 
     opened = open_warehouse("duckdb", tmp_path)
