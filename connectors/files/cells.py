@@ -48,6 +48,9 @@ USUAL = Formats()
 
 def as_text(value: Any) -> str | None:
     """Return a cell as trimmed text, None for an empty one. 17850.0 is "17850": numbers of customers are numbers."""
+    if isinstance(value, str):
+        text = value.strip()
+        return (text[1:] if text[:1] == "'" and MARKED_TEXT.match(text) else text) or None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     if isinstance(value, bool):
@@ -58,8 +61,7 @@ def as_text(value: Any) -> str | None:
         return _utc(value).isoformat()
     if isinstance(value, (list, dict)):
         return json.dumps(value, ensure_ascii=False, default=str)
-    text = str(value).strip()
-    return (text[1:] if MARKED_TEXT.match(text) else text) or None
+    return str(value).strip() or None
 
 
 MARKED_TEXT = re.compile(r"'(?=[=+@-]|[0-9]+$)")
@@ -79,6 +81,9 @@ def as_time(value: Any, formats: Formats = USUAL) -> datetime | None:
     text = as_text(value)
     if text is None:
         return None
+    if is_year_first(text):  # most are ISO 8601, which is read fastest
+        with suppress(ValueError):
+            return _utc(datetime.fromisoformat(text))
     try:
         return _utc(_moment(ZONE_APART.sub(r"\1\2", ZONE_NAME.sub("+00:00", text)), formats))
     except (ValueError, OverflowError):
@@ -128,9 +133,8 @@ def date_parts(text: str) -> DateParts | None:
 
 
 def _moment(text: str, formats: Formats) -> datetime:
-    if is_year_first(text):
-        with suppress(ValueError):
-            return datetime.fromisoformat(text)
+    if is_year_first(text) and (iso := _iso(text)) is not None:
+        return iso
     parts = date_parts(text)
     if parts is not None:
         day, month = (parts.first, parts.second) if formats.date_order == "day" else (parts.second, parts.first)
@@ -141,6 +145,13 @@ def _moment(text: str, formats: Formats) -> datetime:
         month = MONTHS.index(named["month"][:3].lower()) + 1
         return _at(date(int(named["year"]), month, int(named["day"] or named["day_after"] or 0)), named["time"] or "")
     raise ValueError(text)
+
+
+def _iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def _at(day: date, text: str) -> datetime:
@@ -179,6 +190,9 @@ GROUPED = re.compile(r"\d*|\d{1,3}(?:[.,'\u2019\s]\d{3})+|\d{1,2}(?:,\d{2})+,\d{
 
 
 def _number(text: str, formats: Formats) -> float:
+    if formats.decimal_mark == "." and text.isascii():
+        with suppress(ValueError):
+            return float(text)
     parts = amount_parts(text)
     wrong = CellError(f"{text!r} is not a number (like 12.50)", "number not understood", text)
     if parts is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from connectors.errors import FixSettingsError
 from connectors.files.cells import Formats, amount_parts, date_parts, is_year_first
@@ -34,11 +33,11 @@ class _Evidence:
             self.open = number, text
 
 
-def formats_of(cells: Iterable[tuple[int, Any]], *, dates: bool, chosen: str | None, where: str) -> Formats:
+def formats_of(cells: Iterable[tuple[int, str]], *, dates: bool, chosen: str | None, where: str) -> Formats:
     """Return how to read the cells of one column.
 
     Args:
-        cells: Of the whole column, with the numbers of their rows.
+        cells: Texts of the whole column, with the numbers of their rows; those that leave nothing open may be missing.
         dates: Whether they are dates; else numbers.
         chosen: What the setting says; None: nothing.
         where: File and column, for messages.
@@ -55,13 +54,13 @@ Wrong = Callable[[tuple[int, str], tuple[int, str] | None], FixSettingsError]
 
 
 def _decided(
-    cells: Iterable[tuple[int, Any]], reading: Callable[[str], str | None], chosen: str | None, usual: str, wrong: Wrong
+    cells: Iterable[tuple[int, str]], reading: Callable[[str], str | None], chosen: str | None, usual: str, wrong: Wrong
 ) -> str:
     if chosen is not None:
         return chosen
     found = _Evidence()
     for number, cell in cells:
-        if isinstance(cell, str) and (text := cell.strip()):
+        if text := cell.strip():
             told = reading(text)
             if told is not None:
                 found.note(told, number, text)
@@ -104,7 +103,7 @@ SKIPPED = "rows that it does not fit are skipped"
 
 def _number_reading(text: str) -> str | None:
     """The decimal mark that a number must have; "" could be either; None: it has no mark, or is no number."""
-    parts = amount_parts(text)
+    parts = None if text.isdigit() else amount_parts(text)
     marks = re.sub(r"[^.,]", "", parts.digits) if parts else ""
     if not parts or not marks:
         return None

@@ -19,6 +19,9 @@ from connectors.records import email_key, platform_key
 Value = TypeVar("Value")
 DATES = ("at", "created_at", "updated_at", "cancelled_at")
 NUMBERS = ("amount", "quantity", "price", "value")
+ISO = r"^\s*[0-9]{4}-"
+PLAIN, DECIMAL = r"^-?[0-9]+(\.[0-9]{1,2})?$", r"^-?[0-9]+\.[0-9]{1,2}$"
+"""Cells that leave nothing to decide: they are most, and are looked through by the column."""
 ROW, REASON = "row", "reason"  # columns of a file of skipped rows
 
 
@@ -36,9 +39,11 @@ class FileRow:
         Raises:
             CellError: The cell can't be that; the message names the column.
         """
-        header = self.columns.header(name)
+        header = self.columns.named.get(name)
+        if header is None:
+            return kind(None)
         try:
-            return kind(self.cells.get(header) if name in self.columns else None)
+            return kind(self.cells[header])
         except CellError as error:
             where = f"column {header!r}: "
             raise CellError(f"{where}{error}", f"{where}{error.kind}", error.cell) from error
@@ -158,7 +163,8 @@ def formats_in(
     for name, (header, dates) in read.items():
         chosen = settings.get(DATE_ORDER if dates else DECIMAL_MARK)
         where = f"{table.path.name}, column {header!r}"
-        found[name] = formats_of(table.column(header), dates=dates, chosen=chosen, where=where)
+        usual = {"but": ISO, "example": ISO} if dates else {"but": PLAIN, "example": DECIMAL}
+        found[name] = formats_of(table.texts(header, **usual), dates=dates, chosen=chosen, where=where)
     return found
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.errors import FixSettingsError
@@ -56,12 +57,28 @@ class FileTable:
                     number += 1
                 yield number, list(row.values())
 
-    def column(self, header: str) -> Iterator[tuple[int, Any]]:
-        """Yield each cell below *header* with the number of its row."""
-        place = self.headers.index(header)
-        alone = FileTable(self.path, (header,), self.rows.select([place]), self.ragged, self.first)
-        for number, cells in alone.numbered_cells():
-            yield number, cells[0]
+    def texts(self, header: str, *, but: str, example: str) -> Iterator[tuple[int, str]]:
+        """Yield the texts below *header* with the numbers of their rows; cells that are no texts are left out.
+
+        Args:
+            header: Of the column.
+            but: A pattern (RE2) of texts that are left out, too.
+            example: A pattern of those of them of which the first is yielded.
+        """
+        cells = self.rows.column(self.headers.index(header))
+        if not pa.types.is_string(cells.type) and not pa.types.is_large_string(cells.type):
+            return
+        usual = pc.fill_null(pc.match_substring_regex(cells, but), fill_value=True)
+        first = pc.index(pc.match_substring_regex(cells, example), pa.scalar(value=True)).as_py()
+        places = [*([first] if first >= 0 else []), *pc.indices_nonzero(pc.invert(usual)).to_pylist()]
+        numbers = self._numbers() if self.ragged and places else range(self.first, self.first + len(cells))
+        for place in places:
+            yield numbers[place], cells[place].as_py()
+
+    def _numbers(self) -> Sequence[int]:
+        skipped = set(self.ragged)
+        numbers = (number for number in range(self.first, self.first + len(self.rows) + len(skipped)))
+        return [number for number in numbers if number not in skipped]
 
 
 def digest(path: Path) -> str:

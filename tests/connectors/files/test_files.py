@@ -229,5 +229,7 @@ def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
         planned = plan(session)
 
     assert (pulled.persons, len(pulled.rejects)) == (1, 2)
+    assert [Path(name).name for name in pulled.reject_files] == ["shop-orders.csv"]
+    assert "yesterday" in Path(pulled.reject_files[0]).read_text("utf-8")
     assert assigned.segments == {"buyers": 1, "champions": 0, "lapsed": 0}
     assert len(planned.plan.changes) == 0
