@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import requests
@@ -30,6 +30,7 @@ from connectors.records import (
     ENGAGEMENTS,
     TABLES,
     Change,
+    Consent,
     Cursor,
     Fetched,
     FieldDefinition,
@@ -44,6 +45,8 @@ STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answer
 """Stream -> the setting that names its file."""
 TABLE_OF = {"events": ENGAGEMENTS.name}  # others are called as their stream
 PAGE = 10_000
+READER = "3"  # of what cells mean: another one reads files again that have not changed
+WITHOUT_CONSENT = "contacts_without_consent"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONLY_READ = "File connections are read-only."
 
@@ -141,8 +144,16 @@ class Files:
         if stream == "orders":
             orders, lines = read_orders(table, columns, formats, self.name, rejects)
             return {"orders": orders, "order_lines": lines}
-        reader: Any = {"contacts": read_contacts, "survey_answers": read_answers, "events": read_events}[stream]
+        if stream == "contacts":
+            without = self._without_consent
+            return {stream: read_contacts(table, columns, formats, self.name, rejects, without=without)}
+        reader: Any = {"survey_answers": read_answers, "events": read_events}[stream]
         return {_table_of(stream): reader(table, columns, formats, self.name, rejects)}
+
+    @property
+    def _without_consent(self) -> Consent:
+        """The consent of everybody in a file that has no column for it: none, where the settings do not say another."""
+        return cast("Consent", self._settings.get(WITHOUT_CONSENT, "none"))
 
     def _refuse_unknown(self, file: str, known: Sequence[str]) -> None:
         """Refuse a file without a column that a trait reads."""
@@ -177,9 +188,10 @@ class Files:
 
     def _digest(self, stream: str, path: Path) -> str:
         kind = STREAMS[stream]
-        told = [f"{key}={self._settings[key]}" for key in mapping_keys(kind) if key in self._settings]
+        keys = (*mapping_keys(kind), *([WITHOUT_CONSENT] if kind == "contacts" else []))
+        told = [f"{key}={self._settings[key]}" for key in keys if key in self._settings]
         told += [f"{name}:{self._types[name]}" for name in sorted(self._types)] if kind == "contacts" else []
-        return hashlib.sha256("\n".join([digest(path), *told]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([READER, digest(path), *told]).encode()).hexdigest()
 
     def _path(self, stream: str) -> Path | None:
         setting = self._settings.get(STREAMS[stream])
@@ -196,7 +208,7 @@ class Files:
         try:
             tables = self._tables(stream, path)
         except FixSettingsError as error:
-            return Finding(STREAMS[stream], "fail", str(error), error.fix)
+            return Finding(STREAMS[stream], "fail", error.what, error.fix)
         told = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()
@@ -204,6 +216,15 @@ class Files:
         )
         rejects = self._rejects.pop(stream)
         told += f" (read as {rejects.preset})" if rejects.preset else ""
+        silent = stream == "contacts" and WITHOUT_CONSENT not in self._settings and _no_consent(tables["contacts"])
+        if not rejects.found and silent:
+            return Finding(
+                STREAMS[stream],
+                "warn",
+                f"{told}; nobody in it has agreed to marketing, as far as the file says.",
+                'If a column tells, name it: contacts_consent = "..."; if all of them agreed: '
+                f'{WITHOUT_CONSENT} = "subscribed".',
+            )
         if not rejects.found:
             return Finding(STREAMS[stream], "ok", f"{told}.")
         return Finding(
@@ -287,3 +308,7 @@ def _no_rows(stream: str, cursor: Cursor, total: int | None = None) -> Page:
     """The last page of a stream, which carries its cursor."""
     table = _table_of(stream)
     return Page(table, TABLES[table].columns.empty_table(), cursor, total)
+
+
+def _no_consent(contacts: pa.Table) -> bool:
+    return contacts.num_rows > 0 and set(contacts["consent"].to_pylist()) == {"none"}

@@ -8,28 +8,44 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, Formats, as_consent, as_email, as_property, as_text
+from connectors.files.cells import CellError, Formats, as_consent, as_email, as_property, as_refusal, as_text
 from connectors.files.columns import FileColumns
 from connectors.files.rows import FileRow, Rejects, property_key, rows_of
 from connectors.files.table import FileTable
-from connectors.records import CONTACTS
+from connectors.records import CONTACTS, Consent
 
 FileContact = dict[str, Any]
 
 
 def read_contacts(
-    table: FileTable, columns: FileColumns, formats: Mapping[str, Formats], connection: str, rejects: Rejects
+    table: FileTable,
+    columns: FileColumns,
+    formats: Mapping[str, Formats],
+    connection: str,
+    rejects: Rejects,
+    *,
+    without: Consent = "none",
 ) -> pa.Table:
     """Return the file's contacts in the schema of `CONTACTS`.
 
+    What the file does not say, or says in a word that we don't know, is no consent.
+
     Of several rows with one id, or with one address in whatever case, the last one counts; the ids of the others
     stay known as merged into it, since orders may name them.
+
+    Args:
+        table: The file.
+        columns: Which of its columns holds what.
+        formats: How its dates and numbers are written.
+        connection: Name of the connection.
+        rejects: Takes the rows that are left out, and what is wrong in others.
+        without: The consent of everybody, where the file has no column that tells one.
     """
     found: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
     for number, row in rows_of(table, columns, formats, rejects):
         try:
-            contact = _contact(row, connection)
+            contact = _contact(row, connection, _consent(row, number, rejects, without))
         except CellError as error:
             rejects.skip(number, error, row.cells)
             continue
@@ -43,7 +59,19 @@ def read_contacts(
     return pa.Table.from_pylist(list(found.values()), CONTACTS.columns)
 
 
-def _contact(row: FileRow, connection: str) -> FileContact:
+def _consent(row: FileRow, number: int, rejects: Rejects, without: Consent) -> Consent:
+    if "consent" not in row.columns and "opt_out" not in row.columns:
+        return without
+    if row.read("opt_out", as_refusal) == "unsubscribed":
+        return "unsubscribed"
+    try:
+        return row.read("consent", as_consent)
+    except CellError as error:
+        rejects.note(number, error, "this contact has no consent", row.cells)
+        return "none"
+
+
+def _contact(row: FileRow, connection: str, consent: Consent) -> FileContact:
     contact_id, address = row.text("id"), row.read("email", as_email)
     if contact_id is None and address is None:
         raise CellError("no id and no email address")
@@ -54,7 +82,7 @@ def _contact(row: FileRow, connection: str) -> FileContact:
         "additional_emails": [],
         "merged_ids": [],
         "state": "active",
-        "consent": row.read("consent", as_consent),
+        "consent": consent,
         "created_at": row.time("created_at"),
         "updated_at": row.time("updated_at"),
         "properties": _properties(row),

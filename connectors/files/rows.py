@@ -101,6 +101,11 @@ class Rejects:
         values = list(cells.values()) if isinstance(cells, Mapping) else cells
         self.found.append(Reject(number, f"{error}; row skipped", f"skipped: {error.kind}", error.cell, values))
 
+    def note(self, number: int, error: CellError, so: str, cells: Mapping[str, Any]) -> None:
+        """Note that a cell of row *number* could not be read, and what follows from it; the row is used."""
+        kind = f"with a fault ({so}): {error.kind}"
+        self.found.append(Reject(number, f"{error}; {so}", kind, error.cell, list(cells.values())))
+
     def replace(self, number: int, what: str, name: str, cells: Mapping[str, Any]) -> None:
         """Note that row *number* is used in place of an earlier one: *what* is a duplicate."""
         kind = f"replaced: {what} is a duplicate, and the last row is used"

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.files.text_file import read_lines
 from connectors.files.workbook import KINDS as SHEETS
-from connectors.files.workbook import read_sheet
+from connectors.files.workbook import is_workbook, read_sheet
 
 PARQUET = (".parquet", ".pq")
 BATCH = 10_000  # rows that are Python objects at one time
@@ -108,7 +108,7 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
     if sheet is not None and suffix not in SHEETS:
         raise FixSettingsError(f"{path.name} has no sheets.", fix="Remove the name of the sheet.")
     try:
-        if suffix in SHEETS:
+        if suffix in SHEETS or (suffix not in PARQUET and is_workbook(path)):
             headers, rows, first = read_sheet(path, sheet)
             return FileTable(path, tuple(headers), rows, {}, first)
         if suffix in PARQUET:
@@ -118,7 +118,7 @@ def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
         raise _unreadable(path, error) from error
     except (pa.ArrowInvalid, UnicodeError, csv.Error) as error:
         raise FixSettingsError(
-            f"{path.name} can't be read: {_first_line(error)}.", fix="Save it as CSV in UTF-8, Excel or Parquet."
+            f"{path.name} can't be read: {reason_of(error)}.", fix="Save it as CSV in UTF-8, Excel or Parquet."
         ) from error
     return FileTable(path, tuple(lines.headers), lines.rows, lines.ragged, lines.first)
 
@@ -149,11 +149,7 @@ def check_headers(file: str, headers: Sequence[str]) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> FixSettingsError:
-    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}:"
+    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{reason_of(error).capitalize()}:"
     return FixSettingsError(
-        f"{reason} {path}.", fix="Check the path; those in personasync.toml are relative to the workspace."
+        f"{reason} {path.absolute()}.", fix="Check the path; those in personasync.toml are relative to the workspace."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -20,6 +20,19 @@ PLACE = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})(\d{1,7})"')
 CHUNK = 2**20
 
 
+STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # of a ZIP, and of an old workbook
+
+
+def is_workbook(path: Path) -> bool:
+    """Tell whether a file begins as a workbook does, whatever its name says.
+
+    Raises:
+        OSError: It can't be read.
+    """
+    with path.open("rb") as file:
+        return file.read(4) in STARTS
+
+
 def read_sheet(path: Path, sheet: str | None) -> tuple[list[str], pa.Table, int]:
     """Return the headers of a sheet, its rows, and the number of the first row below the header.
 
@@ -53,7 +66,7 @@ def _cells(path: Path, sheet: str | None) -> tuple[list[list[Any]], int]:
 
     try:
         _refuse_large(path)
-        with CalamineWorkbook.from_path(path) as book:
+        with path.open("rb") as file, CalamineWorkbook.from_filelike(file) as book:
             name = _named(path, book.sheet_names, sheet)
             found = book.get_sheet_by_name(name)
             _refuse_size(path, found.height, found.width)

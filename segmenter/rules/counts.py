@@ -113,7 +113,7 @@ def named_traits(node: exp.Expression) -> Iterator[tuple[str, str]]:
         yield name, called.get(name, name)
 
 
-def as_written(node: exp.Expression) -> exp.Expression:
+def counts_written(node: exp.Expression) -> exp.Expression:
     """Return a copy of a part of a rule with its counts as they are written."""
     copy = node.copy()
     for column in list(copy.find_all(exp.Column)):

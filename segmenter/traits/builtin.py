@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from segmenter.errors import DefinitionError
 from segmenter.traits.counts import CountedTrait
@@ -153,6 +153,25 @@ PROPERTIES = {
 """Properties that a built-in trait is read from; of one contact the first that holds something counts."""
 
 
+LIFECYCLE_STAGES = (
+    *("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist"),
+)
+"""HubSpot's stages, from first to last: of several the last one that a person has reached counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """What decides where contacts of one person disagree.
+
+    Attributes:
+        connections: The first that has a value decides; those that are not named come after, in one place.
+        lifecycle_stages: From first to last, whatever their case and blanks: the last stage reached counts.
+    """
+
+    connections: tuple[str, ...] = ()
+    lifecycle_stages: tuple[str, ...] = LIFECYCLE_STAGES
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Traits by name.
@@ -160,12 +179,14 @@ class Catalogue:
     Attributes:
         mapped: The workspace's own that a platform's property tells, by name.
         surveyed: The workspace's own that a survey's item tells, by name.
+        precedence: What decides where contacts of one person disagree.
         counted: The counts that rules ask for, by name.
     """
 
     traits: Mapping[str, Trait]
     mapped: Mapping[str, MappedTrait]
     surveyed: Mapping[str, SurveyTrait]
+    precedence: Precedence = Precedence()
     counted: Mapping[str, CountedTrait] = field(default_factory=dict)
 
     def digest(self) -> str:
@@ -173,15 +194,20 @@ class Catalogue:
         defined = [
             trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
         ]
-        told = json.dumps(defined, sort_keys=True)
+        told = json.dumps([defined, asdict(self.precedence)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def catalogue(own: Sequence[MappedTrait | SurveyTrait] = (), counted: Sequence[CountedTrait] = ()) -> Catalogue:
+def catalogue(
+    own: Sequence[MappedTrait | SurveyTrait] = (),
+    precedence: Precedence = Precedence(),
+    counted: Sequence[CountedTrait] = (),
+) -> Catalogue:
     """Return the built-in traits together with the workspace's *own* and the counts that its rules ask for.
 
     Args:
-        own: Traits that the workspace maps from platforms and surveys.
+        own: Those that the workspace maps.
+        precedence: What decides where contacts of one person disagree.
         counted: What its rules count.
 
     Returns:
@@ -202,7 +228,7 @@ def catalogue(own: Sequence[MappedTrait | SurveyTrait] = (), counted: Sequence[C
         if name in traits:
             raise DefinitionError("a count in a rule has this name; choose another", where=f"trait {name!r}")
         traits[name] = _number(name, count.text, count.what, count.table, count.days)
-    return Catalogue(traits, mapped, surveyed, counts)
+    return Catalogue(traits, mapped, surveyed, precedence, counts)
 
 
 def _described(trait: MappedTrait | SurveyTrait) -> Trait:

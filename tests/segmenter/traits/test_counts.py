@@ -37,7 +37,7 @@ RULES = (
 
 
 def counted(*rules: str) -> tuple[Catalogue, list[Rule]]:
-    known = catalogue((), [count for rule in rules for count in counted_in(rule, where="x")])
+    known = catalogue((), counted=[count for rule in rules for count in counted_in(rule, where="x")])
     return known, [parse_rule(rule, known, where="x") for rule in rules]
 
 

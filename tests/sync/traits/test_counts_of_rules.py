@@ -45,7 +45,7 @@ RULES = (
     "count(orders, days = 11, product = '?(T)*-1') > 0",
     "count(events, kind = 'webinar') > 0",
 )
-KNOWN = catalogue((), [count for rule in RULES for count in counted_in(rule, where="x")])
+KNOWN = catalogue((), counted=[count for rule in RULES for count in counted_in(rule, where="x")])
 CLICKS, SPRING, TEA, ORDERS, WEBINARS = KNOWN.counted
 
 
