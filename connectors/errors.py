@@ -54,11 +54,12 @@ class MissingScopeError(FixSettingsError):
 
     Attributes:
         scopes: What the platform asks for.
+        all_needed: Whether each of them is needed; otherwise one of them is enough.
     """
 
-    def __init__(self, message: str, *, scopes: tuple[str, ...], fix: str = "") -> None:
+    def __init__(self, message: str, *, scopes: tuple[str, ...], all_needed: bool = True, fix: str = "") -> None:
         super().__init__(message, fix=fix)
-        self.scopes = scopes
+        self.scopes, self.all_needed = scopes, all_needed
 
 
 class NotFoundError(FixSettingsError):

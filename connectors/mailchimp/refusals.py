@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -54,8 +55,10 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     return None
 
 
-def problem_words(body: dict[str, Any]) -> str:
+def problem_words(body: Mapping[str, Any]) -> str:
     """Return what a problem document says, with the fields that it names."""
-    named = [f"{one.get('field')}: {one.get('message')}" for one in body.get("errors", ()) if isinstance(one, dict)]
+    listed = body.get("errors")
+    errors = listed if isinstance(listed, list) else ()
+    named = [f"{one.get('field')}: {one.get('message')}" if isinstance(one, dict) else str(one) for one in errors]
     said = str(body.get("detail") or body.get("title") or "no reason given")
     return f"{said} ({'; '.join(named)})" if named else said

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,6 +29,7 @@ REASON_CHARACTERS = 250
 SEVERAL = "; "
 PROBABLE = ("survey", "model")
 """Sources whose confidence is a probability: calibrated on people who were not used to fit them."""
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +245,7 @@ def _shown(
     """The person's own value where there may be and is one, else the persona's copy, else the fallback."""
     fallback = _filled(told, template.fallback, template, held)
     if template.level == "none":
-        return ibis.literal(template.plain_fallback)
+        return ibis.literal(_spelt(template.plain_fallback, template))
     copy = ibis.ifelse(told.may_persona, _copy(told, template, personas, connection, held), fallback)
     if template.asked is None or f"of_{template.asked}" not in told.columns:
         return copy
@@ -270,7 +273,7 @@ def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]
     """A text with each person's traits in it; what is unknown, or too long as a whole, gives way to fallbacks."""
     parts = parts_of(text)
     plain = without_traits(text)
-    static = ibis.literal(template.plain_fallback if plain is None else plain)
+    static = ibis.literal(_spelt(template.plain_fallback if plain is None else plain, template))
     if not any(isinstance(part, Placeholder) and f"of_{part.trait}" in told.columns for part in parts):
         return static
     shown = [part if isinstance(part, str) else _value(told, part, template, held) for part in parts]
@@ -285,6 +288,13 @@ def _value(told: Table, part: Placeholder, template: TemplateField, held: Sequen
     known = f"of_{part.trait}" in told.columns
     value = _own(told, part.trait, template, held) if known else ibis.null("string")
     return value if part.fallback is None else value.coalesce(ibis.literal(part.fallback))
+
+
+def _spelt(text: str, template: TemplateField) -> str:
+    """Return a text as platforms show it again: a number without zeros that mean nothing."""
+    if template.type != "number" or not NUMBER.fullmatch(text):
+        return text
+    return format(Decimal(text).normalize(), "f")
 
 
 def individual(value: Any, template: TemplateField) -> Any:
@@ -303,7 +313,7 @@ def individual(value: Any, template: TemplateField) -> Any:
     if template.type == "url":
         fits = text.re_search(ADDRESS) & (text.length() <= TEXT_BYTES)
     elif template.type == "number":
-        fits = text.re_search(r"^-?[0-9]+(\.[0-9]+)?$")
+        fits = text.re_search(f"^{NUMBER.pattern}$")
     elif template.type == "date":
         fits = text.re_search("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     elif template.type == "choice":
@@ -363,7 +373,7 @@ ROLES: dict[Role, Any] = {
     # who is in a segment that no persona stands for has none, and is not unclassified
     "persona": lambda told: ibis.ifelse(told.persona.isnull() & told.segment.notnull(), "", told.slug),
     "segment": lambda told: told.segment.fill_null(""),
-    "confidence": lambda told: probability(told).round(2).cast("string").fill_null(""),
+    "confidence": lambda told: probability(told).round(2).cast("string").re_replace(r"\.0$", "").fill_null(""),
     "reason": _reason,
     "since": lambda told: ibis.ifelse(told.segment.isnull(), "", told.since.strftime("%Y-%m-%d")),
     "runner_up": lambda told: told.runner_up.fill_null(""),

@@ -24,6 +24,7 @@ from sync.assign.caps import caps_document, decide_within_caps
 from sync.assign.exclusions import excluded_persons
 from sync.assign.pins import definitions_in_force, touched_persons
 from sync.experiments.arms import arm_groups, randomize
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import individual
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues
@@ -90,9 +91,11 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
-        FixSettingsError: There is nobody to assign.
+            FixSettingsError: There is nobody to assign.
+            EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
+        refuse_edited_running(session)
         fitness.refuse_stale(session, as_of, override)
         publishing.import_service_results(session)
         before = session.warehouse.current(ASSIGNMENTS.name)

@@ -59,6 +59,7 @@ def pulled(result: Pulled) -> Rendered:
         joined = f", {result.joined:,} merged with another" if result.joined else ""
         shown.append(f"{result.persons:,} people{joined}.")
     shown.extend(f"Warning: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {sentence}" for sentence in result.unread)
     shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
     return [*shown, *healed(result)]
 
@@ -287,6 +288,7 @@ def loop(done: Loop) -> Rendered:
         *render_assigned(done.assigned),
         *creepy(done.planned.concerns),
         *applied(done.applied),
+        *(f"Warning: {sentence}" for sentence in done.imported.unread),
         table("Step", "Seconds", "Requests", rows=rows),
         *done.written.summary,
         f"Report: {done.written.path}",

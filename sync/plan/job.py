@@ -20,6 +20,7 @@ from sync.assign.exclusions import excluded_persons
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
 from sync.experiments.arms import copies
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
@@ -98,8 +99,12 @@ def plan(session: Session) -> Planned:
 
     Returns:
         The plan with its path, requests and seconds, broken guardrails, and what is skipped and why.
+
+    Raises:
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "plan") as run:
+        refuse_edited_running(session)
         pushed, told = focus(session)
         as_of = assigned_at(session)
         people = individual_traits(session, as_of)

@@ -43,6 +43,7 @@ class Pulled:
         reject_files: Where these rows were written to, each with its fault.
         healed: Contacts that belonged to nobody, because an earlier version passed them over, and are linked now.
         reread: Whether everything was read again because the warehouse is not the one that was read into.
+        unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class Pulled:
     reject_files: list[str] = field(default_factory=list)
     healed: int = 0
     reread: bool = False
+    unread: list[str] = field(default_factory=list)
 
 
 def pull(session: Session, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
@@ -204,4 +206,6 @@ def _following(session: Session, pulled: Pulled, run: RecordedRun) -> Iterator[N
 
 
 def _follow(session: Session, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined += follow_identities(session.warehouse, session.control, run.run_id).joined
+    pulled.joined += follow_identities(
+        session.warehouse, session.control, run.run_id, new_id=session.new_person_id
+    ).joined

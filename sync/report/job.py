@@ -70,7 +70,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
     ranked = parts.valued(session)
     known = parts.worth_of(session, ranked)
-    taught = parts.learned(session, measured, known or worth)
+    taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
     key_figures = KeyFigures(
         session.now().isoformat(),
         names={share.slug: share.name for share in shares},
@@ -104,7 +104,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         workspace=session.workspace.name,
         made_at=session.now(),
         as_of=as_of,
-        summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
+        summary=[*summarise(shares, measured, parts.finding_sentences(taught.lifts)), *taught.refused],
         health=freshness(session.workspace.connections, session.control.cursors),
         sync=_sync_sentences(session),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -70,7 +71,8 @@ class ConnectorFacts(PluginFacts):
     hosts: tuple[str, ...] = ()
     download_hosts: tuple[str, ...] = ()
     api_version: str = ""
-    api_version_ends: str = ""
+    api_versions: Mapping[str, date] = {}  # when the platform ends each, the newest last
+    paths_end: Mapping[str, date] = {}  # of paths that end at another time, by what they begin with
     secret: str = ""
     settings: tuple[str, ...] = ()
     provides: Mapping[str, tuple[str, ...]] = {}  # data that traits are made of, by the setting that brings them

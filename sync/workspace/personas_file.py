@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from connectors.limits import TEXT_BYTES
-from sync.workspace.schema import ConnectionName, FilePart, OpenPart, Slug
+from sync.workspace.schema_parts import ConnectionName, FilePart, OpenPart, Slug
 
 
 class PersonaPart(FilePart):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from connectors.records import Consent
 from segmenter.traits.builtin import LIFECYCLE_STAGES

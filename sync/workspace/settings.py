@@ -32,7 +32,7 @@ from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.manifest import ConnectorFacts, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
@@ -163,7 +163,13 @@ class Workspace:
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
+            kinds=self._kinds(name, facts),
         )
+
+    def _kinds(self, name: str, facts: ConnectorFacts) -> dict[str, str]:
+        """Return the types of the fields that we own through connection *name*."""
+        mine = {field.targets[name]: field.type for field in self.fields.values() if name in field.targets}
+        return {**{field.name: field.type for field in facts.fields}, **mine}
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*.
