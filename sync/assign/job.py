@@ -91,8 +91,8 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
-            FixSettingsError: There is nobody to assign.
-            EditedExperimentError: A running experiment was edited after its start.
+        FixSettingsError: There is nobody to assign.
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
         refuse_edited_running(session)

@@ -15,8 +15,10 @@ from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBER, Change
 from segmenter.personalize import fields as template_fields
 from segmenter.personalize.fields import Known, OwnedField
+from segmenter.traits.people import NO_CONSENT
 from segmenter.value.focus import with_subsegments
 from sync.active_people import assigned_people
+from sync.assign.exclusions import excluded_persons
 from sync.assign.job import individual_traits, memberships_wanted
 from sync.experiments.arms import copies
 from sync.export.write import check_target, write_rows
@@ -89,19 +91,20 @@ def export_people(session: Session, path: Path, *, segment: str | None = None, t
     people = _assigned(session, segment)
     names, values = _values(session, people, importer)
     addresses, consent = _addresses(session, importer), _consents(session)
+    excluded = excluded_persons(session, assigned_at(session)) if importer else {}
     groups = _groups(session, people, importer)
     exported = Exported(path)
     left_out: Counter[str] = Counter()
     rows = []
     for person in people.order_by("person_id").to_pyarrow().to_pylist():
         who = person["person_id"]
-        reason = _kept_back(session, who, addresses, consent if importer else None)
+        reason = excluded.get(who) or _kept_back(session, who, addresses, consent if importer else None)
         if reason:
             left_out[reason] += 1
             continue
         shown = [values.get((who, name), "") or None for name in names]
         if importer is None:
-            rows.append([addresses[who], *_assignment(session, person), consent.get(who, "unknown"), *shown])
+            rows.append([addresses[who], *_assignment(session, person), consent.get(who, NO_CONSENT), *shown])
         else:
             tags = [", ".join(groups.get(who, ()))] if importer.tags else []
             rows.append([addresses[who], *shown, *tags])
@@ -184,7 +187,7 @@ def _kept_back(
 ) -> str | None:
     if who not in addresses:
         return NO_ADDRESS
-    if consent is not None and consent.get(who, "unknown") not in session.workspace.consent.push:
+    if consent is not None and consent.get(who, NO_CONSENT) not in session.workspace.consent.push:
         return NOT_MARKETABLE
     return None
 
@@ -231,13 +234,19 @@ def export_audience(session: Session, path: Path, *, segment: str) -> Exported:
     check_target(path)
     people = set(_assigned(session, segment).person_id.to_pyarrow().to_pylist())
     consent = _consents(session)
+    excluded = {who: why for who, why in excluded_persons(session, assigned_at(session)).items() if who in people}
+    people -= excluded.keys()
     with_yes = {who for who in people if consent.get(who) == MAY_BE_ADVERTISED_TO}
     contacts = session.warehouse.current(CONTACTS.name)
     active = contacts.filter(contacts.state == "active", contacts.email.notnull())
     keyed = active.mutate(contact_key=active.connection.concat(":", active.platform_id))
     linked = keyed.inner_join(session.links(), "contact_key").select("person_id", "email").to_pyarrow().to_pylist()
     found = {row["email"]: row["person_id"] for row in linked if row["person_id"] in with_yes}
-    left_out = {NO_YES: len(people - with_yes), NO_ADDRESS: len(with_yes - set(found.values()))}
+    left_out = {
+        **Counter(excluded.values()),
+        NO_YES: len(people - with_yes),
+        NO_ADDRESS: len(with_yes - set(found.values())),
+    }
     rows = sorted([hashed(email)] for email in found)
     exported = Exported(path, len(rows), ("email",), {why: count for why, count in left_out.items() if count})
     exported.notes.append("Only people whose consent is subscribed are in an audience for advertising.")

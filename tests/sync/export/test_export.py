@@ -97,6 +97,17 @@ def test_a_segment_is_written_as_excel_and_parquet(shop: Run) -> None:
         assert (status, why in error) == (2, True)
 
 
+def test_excluded_people_are_in_no_file_for_a_platform(shop: Run) -> None:
+    path = Path("ws/personasync.toml")
+    path.write_text(path.read_text("utf-8") + '[exclude]\naddresses = ["ada@people.test"]\n', "utf-8")
+    shop("assign")
+    _, audience, _ = shop("export", "audience", "swiss", "--out", "audience.csv", "--json")
+    _, hubspot, _ = shop("export", "people", "--for", "hubspot", "--out", "hubspot.csv", "--json")
+
+    assert json.loads(audience)["rows"] == json.loads(hubspot)["rows"] == 1
+    assert {row["Email"] for row in lines("hubspot.csv")} == {"'=cmd@people.test"}
+
+
 def test_an_audience_holds_hashes_of_those_who_said_yes(shop: Run) -> None:
     _, told, _ = shop("export", "audience", "swiss", "--out", "audience.csv")
 
