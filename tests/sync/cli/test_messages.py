@@ -30,7 +30,7 @@ SOURCES = [path for root in ROOTS for path in sorted((Path(__file__).parents[3] 
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "personasync.toml").write_text(SETTINGS, "utf-8")
     (tmp_path / "personas.toml").write_text("", "utf-8")
-    (tmp_path / "segments.toml").write_text('[[segments]]\nname = "a"\nrule = "orders_total > 1"\n', "utf-8")
+    (tmp_path / "segments.toml").write_text('[[segments]]\nname = "a"\nrule = "tenure_days > 1"\n', "utf-8")
     (tmp_path / "people.csv").write_text("email,consent\nada@acme.example,yes\n", "utf-8")
     return tmp_path
 
