@@ -157,12 +157,14 @@ ENGAGEMENTS = TableSchema(
         [
             ("connection", pa.string()),
             ("event_id", pa.string()),
-            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply
+            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | others
             ("contact_key", pa.string()),
             ("campaign_id", pa.string()),
             ("at", TIME),
             ("url", pa.string()),
             ("machine", pa.bool_()),  # done by a mail program, not a human; null: the platform does not tell
+            ("product", pa.string()),
+            ("value", pa.float64()),  # as the source has it
         ]
     ),
 )
@@ -377,9 +379,7 @@ def normalise_email(address: str | None) -> str | None:
     Returns:
         None for an empty address or one without exactly one usable ``@``.
     """
-    if address is None:
-        return None
-    words = address.split()
+    words = (address or "").split()
     local, at, domain = words[0].rpartition("@") if len(words) == 1 else ("", "", "")
     if not at or not local or not domain:
         return None

@@ -74,7 +74,7 @@ def pull_command(
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Pull new and changed contacts, orders and survey answers."""
+    """Pull new and changed contacts, orders, events and survey answers."""
     from sync.pull import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)

@@ -60,6 +60,7 @@ def pulled(result: Pulled) -> Rendered:
         shown.append(f"{result.persons:,} people{joined}.")
     shown.extend(f"Warning: {reject}" for reject in result.rejects)
     shown.extend(f"Warning: {sentence}" for sentence in result.unread)
+    shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
     return [*shown, *healed(result)]
 
 

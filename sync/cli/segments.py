@@ -40,6 +40,7 @@ def _table(found: Any) -> Any:
         )
         for one in found.ranking
     ]
+    rows += [(name, 0, 0, "–", "–", "–", "–", "–") for name in found.empty]
     heads = ("Segment", "People", "Reachable", "Value per contact", "Response", f"Value in {found.currency or 'money'}")
     return table(*heads, "Rank (95% CI)", "Rank by past spend", rows=rows)
 
@@ -55,4 +56,4 @@ def _advice(found: Any) -> list[str]:
         advice = found.advice[one.name]
         verb = f"merge with {advice.merge_with}" if advice.merge_with else advice.verdict
         said.append(f"{one.name}: {verb} – {'; '.join(advice.reasons)}.")
-    return said
+    return said + [f"{name}: nobody matches its rule." for name in found.empty]

@@ -16,6 +16,7 @@ from sync.ops import setup
 from sync.ops import webhooks as hooks
 from sync.personas import drafts as persona_drafts
 from sync.pull.identities import unlinked
+from sync.pull.mapped import FIX, unknown_properties
 from sync.report.persona_cards import picture
 from sync.session import Session
 from sync.traits import data_checks as fitness
@@ -48,6 +49,7 @@ def _connection(session: Session, name: str) -> list[Finding]:
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
             found += [
+                *_properties(session, name),
                 _fields(session, name),
                 *_personas(session, name),
                 _clock(session, name),
@@ -56,6 +58,12 @@ def _connection(session: Session, name: str) -> list[Finding]:
     except PersonasyncError as error:
         return [Finding("settings", "fail", str(error))]
     return found
+
+
+def _properties(session: Session, name: str) -> list[Finding]:
+    """Whether each property that traits read is there."""
+    lacking = unknown_properties(session, session.connector(name))
+    return [Finding("properties", "fail", f"{told}.", FIX) for told in lacking]
 
 
 def _fields(session: Session, name: str) -> Finding:

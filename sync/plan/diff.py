@@ -249,7 +249,17 @@ def consents(state: State) -> Table:
     Returns:
         Columns ``person_id``, ``consent``.
     """
-    linked = _linked(state.contacts.filter(consent_counts(state.contacts)), state.links)
+    return strictest_consents(state.contacts, state.links)
+
+
+def strictest_consents(contacts: Table, links: Table) -> Table:
+    """Return each person's consent, given contacts and who is who; see `consents`.
+
+    Args:
+        contacts: Rows in force.
+        links: Columns ``contact_key``, ``person_id``.
+    """
+    linked = _linked(contacts.filter(consent_counts(contacts)), links)
     rank = linked.consent.cases(
         *((name, place) for place, name in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST)
     )

@@ -75,6 +75,7 @@ class ConnectorFacts(PluginFacts):
     paths_end: Mapping[str, date] = {}  # of paths that end at another time, by what they begin with
     secret: str = ""
     settings: tuple[str, ...] = ()
+    provides: Mapping[str, tuple[str, ...]] = {}  # data that traits are made of, by the setting that brings them
     choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
     persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
     paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
@@ -83,6 +84,7 @@ class ConnectorFacts(PluginFacts):
     skip_merge_validation: bool = False
     scopes: tuple[Scope, ...] = ()
     fields: tuple[DeclaredField, ...] = ()
+    properties: tuple[str, ...] = ()  # that every contact has beside the fields that the platform lists
     webhooks: tuple[WebhookFacts, ...] = ()
     webhook_sources: tuple[str, ...] = ()
     action: ActionFacts | None = None

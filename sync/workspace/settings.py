@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +25,16 @@ from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.caps import ranked_by
 from segmenter.rules.exclusion import Exclusion
-from segmenter.rules.rules import Rule, parse_rule
+from segmenter.rules.rules import Rule, counted_in, parse_rule
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorFacts, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
+from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -153,6 +155,11 @@ class Workspace:
             manifest=facts.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
+            types={
+                t.property: t.type
+                for t in self.traits.values()
+                if t.property and t.connection == name and t.type != "text"
+            },
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
@@ -222,18 +229,25 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main)))
     segments = segments_of(segments_file)
+    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
+    counted += _defined(directory / MAIN, main, lambda: _counted_in_main(main))
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
+    sources = (known, main.connections, manifest)
+    _defined(segments_at, segments_file, lambda: check_rules(steps, *sources))
     personas = personas_of(personas_file)
     fields = fields_of(personas_file, personas)
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
+    _defined(directory / PERSONAS, personas_file, lambda: check_shown(fields, *sources))
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
+    tools = _defined(directory / MAIN, main, lambda: _tools(main, known, purpose, steps))
+    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
@@ -262,7 +276,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
-        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose, steps)),
+        tools=tools,
         serve=main.serve,
         exclusion=_defined(directory / MAIN, main, lambda: _exclusion(main, known, steps)),
     )
@@ -290,6 +304,17 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
         asked = (*step.rule.names, *([trait] if trait in known.traits else []))
         refuse_sensitive(asked, known, purpose, where=f"segment {step.segment.name!r}")
     return steps
+
+
+def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
+    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
+
+
+def _counted_in_main(main: MainFile) -> list[CountedTrait]:
+    """Counts of typing tools and of [exclude]."""
+    rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
+    rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
+    return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
 
 
 def _exclusion(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
