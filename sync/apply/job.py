@@ -176,7 +176,7 @@ def _recovered(session: Session, name: str, sent: Sent) -> int:
 
 def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
     """Counts of an apply, for `history` and `status`."""
-    parked = plan.summary.get("parked", {})
+    skipped = plan.summary.get("skipped", {})
     refused = sum(plan.summary.get("refused", {}).values())
     return {
         "plan": plan.plan_id,
@@ -184,12 +184,12 @@ def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
             "total": sum(plan.summary.get("contacts", {}).values()),
             "changed": sum(plan.summary.get("changed_contacts", {}).values()),
             "invalid": refused,
-            "parked": sum(parked.values()) - refused,
+            "skipped_contacts": sum(skipped.values()) - refused,
             "sent": sum(applied.states.values()),
             **{state: applied.count(state) for state in ("applied", "rejected", "unchanged", "unknown")},
             "waiting": applied.waiting,
             "overtaken": applied.overtaken,
-            "skipped": applied.skipped,
+            "skipped_changes": applied.skipped,
         },
         "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
         "failed": applied.failed,
@@ -281,9 +281,9 @@ def _untouched(
         applied.failed[name] = str(error)
         return list(changes)
     moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
-    outcomes = [Outcome(one, "parked", "Edited by someone since the last pull.", "set_by_others") for one in moved]
+    outcomes = [Outcome(one, "skipped", "Edited by someone since the last pull.", "set_by_others") for one in moved]
     session.control.ledger.settle(run.run_id, outcomes)
-    applied.states[name, "parked"] += len(moved)
+    applied.states[name, "skipped"] += len(moved)
     left = set(map(key, moved))
     return [change for change in changes if key(change) not in left]
 

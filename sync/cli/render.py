@@ -126,8 +126,8 @@ def planned(result: Planned) -> Rendered:
     shown += [
         f"{name}: {count:,} values set by users were skipped." for name, count in summary["values_of_others"].items()
     ]
-    if summary["parked"]:
-        shown.append(table("Skipped", "Contacts", rows=list(summary["parked"].items())))
+    if summary["skipped"]:
+        shown.append(table("Skipped", "Contacts", rows=list(summary["skipped"].items())))
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
@@ -201,11 +201,8 @@ def applied(result: Applied) -> Rendered:
     return shown
 
 
-OUTCOMES = {"parked": "skipped"}  # outcomes that people know by another name
-
-
 def _outcomes(result: Sent) -> Rendered:
-    rows = [(name, OUTCOMES.get(state, state), count) for (name, state), count in sorted(result.states.items())]
+    rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
     shown: Rendered = [table("Connection", "Outcome", "Changes", rows=rows)]
     if result.reasons:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]

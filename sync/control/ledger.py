@@ -64,7 +64,7 @@ class Ledger:
         return {tuple(row) for row in connection.execute(query)}
 
     def settle(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
-        """Note what became of changes of a run; those not intended (parked by us) are added.
+        """Note what became of changes of a run; those not intended (skipped by us) are added.
 
         Args:
             run_id: The run that sent them.
@@ -160,7 +160,7 @@ class Ledger:
     def newest_of(self, connection: str, platform_ids: Collection[str]) -> dict[tuple[str, str, str], Noted]:
         """Return the newest entry of each field and group of some contacts, by platform id, kind and name.
 
-        What was refused or parked left nothing there, and does not count.
+        What was refused or skipped left nothing there, and does not count.
 
         Args:
             connection: Name of the connection.

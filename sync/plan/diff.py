@@ -2,7 +2,7 @@
 
 Tables and policies in, a `Plan` out: the tables' engine is asked for their rows. Nothing here reads a clock, a file or
 a platform, and nothing here writes, so the same tables give the same plan. What a person may not receive, or a platform
-can't take, is parked with its reason instead of being planned.
+can't take, is skipped with its reason instead of being planned.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def may_write(*, wanted: str | None, shown: str | None, ours: str | None, overwr
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Skipped:
     """A skipped contact, with the reason."""
 
     connection: str
@@ -103,7 +103,7 @@ class State:
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
         written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
         own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
-        skipped: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
+        skipped_segments: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
     """
 
@@ -117,7 +117,7 @@ class State:
     ours: Table
     written: Table | None = None
     own: Table | None = None
-    skipped: frozenset[str] = frozenset()
+    skipped_segments: frozenset[str] = frozenset()
     refused: Mapping[Refused, str] = field(default_factory=dict)
 
 
@@ -138,8 +138,8 @@ class Counts:
     leaving: Counter[str] = field(default_factory=Counter)  # by connection: contacts of whom one is taken back
     foreign: Counter[str] = field(default_factory=Counter)  # by connection: memberships others made, left alone
     kept: Counter[tuple[str, str]] = field(default_factory=Counter)  # by field: values that people set, left alone
-    parked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # of those parked: refused by the platform
+    skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # of those skipped: refused by the platform
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class Plan:
 
     as_of: datetime | None
     changes: list[Change]
-    parked: list[Parked]
+    skipped: list[Skipped]
     counts: Counts
 
 
@@ -167,7 +167,7 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
     plan.counts.by_persona.update(_personas(state.assigned))
     for target in targets:
         contacts = _contacts(state, target).cache()
-        plan.parked.extend(_parked(contacts, target, plan.counts))
+        plan.skipped.extend(_skipped(contacts, target, plan.counts))
         allowed = contacts.filter(contacts.blocked.isnull()).drop("blocked")
         plan.counts.contacts[target.connection] = int(contacts.count().execute())
         plan.counts.allowed[target.connection] = int(allowed.count().execute())
@@ -199,15 +199,15 @@ def _count(changes: Sequence[Change], state: State, target: Target, counts: Coun
     leaving = [change for change in changes if change.kind == "group" and change.after is None]
     counts.removed[name] = len(leaving)
     counts.leaving[name] = len(
-        {one.platform_id for one in leaving if one.person_id not in few or one.name not in state.skipped}
+        {one.platform_id for one in leaving if one.person_id not in few or one.name not in state.skipped_segments}
     )
 
 
 def _skipped_people(state: State) -> set[str]:
     """Persons whose segment is skipped."""
-    if not state.skipped:
+    if not state.skipped_segments:
         return set()
-    people = state.assigned.filter(state.assigned.segment.isin(sorted(state.skipped))).select("person_id")
+    people = state.assigned.filter(state.assigned.segment.isin(sorted(state.skipped_segments))).select("person_id")
     return set(people.to_pyarrow()["person_id"].to_pylist())
 
 
@@ -227,13 +227,13 @@ def _meant(replacing: Sequence[Change], state: State, target: Target) -> set[tup
 
 
 def _refused(change: Change, state: State, plan: Plan) -> bool:
-    """Park a change that the platform has refused, as long as nothing is different now."""
+    """Skip a change that the platform has refused, as long as nothing is different now."""
     key = (change.connection, change.platform_id, change.kind, change.name, change.after or "")
     reason = state.refused.get(key)
     if reason is None:
         return False
-    plan.parked.append(Parked(change.connection, change.platform_id, change.email, reason))
-    plan.counts.parked[change.connection, reason] += 1
+    plan.skipped.append(Skipped(change.connection, change.platform_id, change.email, reason))
+    plan.counts.skipped[change.connection, reason] += 1
     plan.counts.refused[change.connection, reason] += 1
     plan.counts.by_field[change.connection, change.name] -= 1
     return True
@@ -278,11 +278,11 @@ def _contacts(state: State, target: Target) -> Table:
     return known.select("connection", "platform_id", "person_id", "email", "properties", blocked=blocked)
 
 
-def _parked(contacts: Table, target: Target, counts: Counts) -> Iterator[Parked]:
+def _skipped(contacts: Table, target: Target, counts: Counts) -> Iterator[Skipped]:
     rows = contacts.filter(contacts.blocked.notnull()).select("platform_id", "email", "blocked").order_by("platform_id")
     for row in rows.to_pyarrow().to_pylist():
-        counts.parked[target.connection, row["blocked"]] += 1
-        yield Parked(target.connection, row["platform_id"], row["email"], row["blocked"])
+        counts.skipped[target.connection, row["blocked"]] += 1
+        yield Skipped(target.connection, row["platform_id"], row["email"], row["blocked"])
 
 
 def _personas(assignments: Table) -> Mapping[str, int]:

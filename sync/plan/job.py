@@ -36,7 +36,7 @@ class Planned:
 
     Attributes:
         focus: Which segments `[value] focus` leaves out, in a sentence; "": none.
-        skipped: Segments with too few people to be pushed, and how many.
+        skipped_segments: Segments with too few people to be pushed, and how many.
         notes: What is skipped and how that changes, in sentences.
     """
 
@@ -48,7 +48,7 @@ class Planned:
     seconds: float
     focus: str
     concerns: Sequence[Concern]
-    skipped: Mapping[str, int]
+    skipped_segments: Mapping[str, int]
     notes: Sequence[str]
 
     @property
@@ -65,17 +65,17 @@ class Planned:
             "explained_contacts": dict(counts.explained),
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
-            "skipped_segments": dict(self.skipped),
-            "skipped": list(self.notes),
+            "skipped_segments": dict(self.skipped_segments),
+            "notes": list(self.notes),
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
-            "parked": _named(counts.parked),
+            "skipped": _named(counts.skipped),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
-            "parked_samples": [
+            "skipped_samples": [
                 {"connection": p.connection, "email": p.email, "id": p.platform_id, "reason": p.reason}
-                for p in self.plan.parked[:SAMPLES]
+                for p in self.plan.skipped[:SAMPLES]
             ],
             "requests": {name: dict(requests) for name, requests in self.requests.items()},
             "creepy": [
@@ -101,7 +101,7 @@ def plan(session: Session) -> Planned:
         people = individual_traits(session, as_of)
         own = platform_personas(session)
         skipped, notes = _skipped(session, pushed)
-        state = replace(gather_state(session, pushed, people, own.values), skipped=frozenset(skipped))
+        state = replace(gather_state(session, pushed, people, own.values), skipped_segments=frozenset(skipped))
         decided = make_plan(state, targets(session, own.values), as_of=as_of)
         notes += [f"{one.message} {one.fix}" for one in own.skipped]
         concerns = creepiness.of_people(session, state.assignments, people)
