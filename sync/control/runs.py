@@ -187,6 +187,22 @@ class Cursors:
         began = self.get(connection, stream + WHOLE).get("began")
         return datetime.fromisoformat(began) if began else None
 
+    def ended_at(self, connection: str, stream: str) -> datetime | None:
+        """Return when the last reading that came to the end of a stream ended (UTC), None where none did.
+
+        What was written after it, it did not see.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+
+        Returns:
+            UTC, by our clock.
+        """
+        row = self._row(connection, stream + WHOLE)
+        ended: datetime | None = row.moved_at if row else None
+        return ended
+
     def held(self, connection: str, stream: str) -> int | None:
         """Return how many rows were in force when a stream was last read to its end; None where nobody counted.
 

@@ -104,6 +104,8 @@ class State:
         written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
         own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
         skipped_segments: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
+        confirmed: Changes that the platform confirmed since it was last read: columns ``connection, kind, name,
+            platform_id, value`` ("" cleared, or no member); None: none.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
     """
 
@@ -118,6 +120,7 @@ class State:
     written: Table | None = None
     own: Table | None = None
     skipped_segments: frozenset[str] = frozenset()
+    confirmed: Table | None = None
     refused: Mapping[Refused, str] = field(default_factory=dict)
 
 
@@ -302,6 +305,7 @@ def _field_changes(allowed: Table, state: State, target: Target, counts: Counts)
     joined = allowed.inner_join(wide, "person_id")
     properties = joined.properties.cast("json")
     shown = joined.mutate(**{f"shown_{place}": properties[name].str for place, name in enumerate(target.fields)})
+    shown = _with_confirmed(shown, state, target)
     columns = [
         (shown[f"wanted_{place}"].fill_null(""), shown[f"shown_{place}"].fill_null(""))
         for place in range(len(target.fields))
@@ -311,6 +315,24 @@ def _field_changes(allowed: Table, state: State, target: Target, counts: Counts)
     for batch in differing.to_pyarrow_batches():
         for row in batch.to_pylist():
             yield from _changes_of(row, target, counts)
+
+
+def _with_confirmed(rows: Table, state: State, target: Target) -> Table:
+    """Let fields show what the platform confirmed since it was last read."""
+    if state.confirmed is None:
+        return rows
+    mine = (state.confirmed.connection == target.connection) & (state.confirmed.kind == "field")
+    told = state.confirmed.filter(mine)
+    wide = told.group_by("platform_id").aggregate(
+        **{f"confirmed_{place}": told.value.max(where=told.name == name) for place, name in enumerate(target.fields)}
+    )
+    rows = rows.left_join(wide, "platform_id").drop("platform_id_right")
+    return rows.mutate(
+        **{
+            f"shown_{place}": rows[f"confirmed_{place}"].fill_null(rows[f"shown_{place}"])
+            for place, _ in enumerate(target.fields)
+        }
+    ).drop(*(f"confirmed_{place}" for place, _ in enumerate(target.fields)))
 
 
 def _with_ours(rows: Table, state: State, target: Target) -> Table:
@@ -344,10 +366,16 @@ def _group_changes(allowed: Table, state: State, target: Target, plan: Plan) -> 
     """Yield who enters which group, and who leaves: only memberships that the ledger shows we made are taken back."""
     mine = state.memberships.connection == target.connection
     shown = state.memberships.filter(mine, state.memberships.member, state.memberships.group_name.isin(target.groups))
-    shown = shown.select("group_name", "platform_id")
+    keys = ["group_name", "platform_id"]
+    shown = shown.select(*keys)
+    if state.confirmed is not None:
+        mine = (state.confirmed.connection == target.connection) & (state.confirmed.kind == "group")
+        told = state.confirmed.filter(mine, state.confirmed.name.isin(target.groups))
+        named = told.select("platform_id", "value", group_name="name")
+        entered = named.filter(named.value == MEMBER).select(*keys)
+        shown = shown.anti_join(named, keys).union(entered)
     person = allowed.select("person_id", "platform_id", "email")
     wanted = state.groups.filter(state.groups.group_name.isin(target.groups)).inner_join(person, "person_id")
-    keys = ["group_name", "platform_id"]
     entering = wanted.anti_join(shown, keys).select("group_name", "platform_id", "person_id", "email")
     leaving = shown.inner_join(person, "platform_id").anti_join(wanted, keys)
     ours = state.ours.filter(state.ours.connection == target.connection).select(*keys)

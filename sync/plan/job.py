@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from ibis import Table
 
 from connectors.errors import FixSettingsError
@@ -96,8 +97,8 @@ def plan(session: Session) -> Planned:
         The plan with its path, requests and seconds, broken guardrails, and what is skipped and why.
     """
     with recorded(session, "plan") as run:
+        as_of = _assigned_at(session)
         pushed, told = focus(session)
-        as_of = assigned_at(session)
         people = individual_traits(session, as_of)
         own = platform_personas(session)
         skipped, notes = _skipped(session, pushed)
@@ -125,6 +126,27 @@ def plan(session: Session) -> Planned:
         )
         run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
     return planned
+
+
+def _assigned_at(session: Session) -> datetime:
+    """The moment that people were last looked at.
+
+    Raises:
+        FixSettingsError: They never were: there is nothing to plan, which is not the same as nothing to change.
+    """
+    as_of = assigned_at(session)
+    if as_of is None:
+        read = [session.control.cursors.ended_at(name, CONTACTS.name) for name in session.workspace.connections]
+        if not any(read):
+            raise FixSettingsError(
+                "There is nothing to plan yet: no contacts have been pulled.",
+                fix="Run `personasync pull`, then `personasync assign`, then `personasync plan`.",
+            )
+        raise FixSettingsError(
+            "There is nothing to plan yet: nobody has been assigned to a segment.",
+            fix="Run `personasync assign`, then `personasync plan`.",
+        )
+    return as_of
 
 
 def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:
@@ -216,8 +238,20 @@ def gather_state(
         ours=warehouse.memtable(session.control.ledger.groups_made()),
         written=_written(session),
         own=None if without is None else fields_wanted(session, without, None, people, personas),
+        confirmed=_confirmed(session),
         refused=standing_rejections(session),
     )
+
+
+def _confirmed(session: Session) -> Table | None:
+    """What the platforms confirmed since they were last read, so that no plan sends it again."""
+    parts = [
+        rows.append_column("kind", pa.repeat(pa.scalar(kind), rows.num_rows))
+        for name in session.workspace.connections
+        for kind, stream in (("field", CONTACTS.name), ("group", MEMBERSHIPS.name))
+        if (rows := session.control.ledger.confirmed(name, kind, session.control.cursors.ended_at(name, stream)))
+    ]
+    return session.warehouse.memtable(pa.concat_tables(parts)) if parts else None
 
 
 def _written(session: Session) -> Table | None:
@@ -243,19 +277,8 @@ def broken_guardrails(session: Session, decided: Plan) -> list[Breach]:
     )
     pulled_at = {name: session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections}
     return [
-        *_unread(session),
         *broken_limits(decided.counts, limits, pulled_at=pulled_at, now=session.now()),
     ]
-
-
-def _unread(session: Session) -> list[Breach]:
-    """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
-    ended = (session.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
-    pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
-    applied = session.control.runs.last_write()
-    if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
-        return [Breach("unread_apply", "Changes were applied since the last pull; run `personasync pull` first.")]
-    return []
 
 
 def _cost(session: Session, changes: Sequence[Change]) -> tuple[dict[str, dict[str, int]], float]:

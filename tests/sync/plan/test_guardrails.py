@@ -79,5 +79,5 @@ def test_the_fix_names_every_guardrail_at_once_and_what_a_pull_settles_first() -
     assert "`personasync apply --override max_changed --override max_removed`" in how_to_override(
         ["max_changed", "max_removed"]
     )
-    assert "`personasync pull`" in how_to_override(["max_changed", "unread_apply"])
-    assert "--override" not in how_to_override(["max_changed", "unread_apply"])
+    assert "`personasync pull`" in how_to_override(["max_changed", "max_data_age_hours"])
+    assert "--override" not in how_to_override(["max_changed", "max_data_age_hours"])
