@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 
 from connectors.errors import PersonasyncError
 
+AHEAD = timedelta(hours=1)  # clocks differ by less
+
 
 class GuardrailError(PersonasyncError):
     """A guardrail refused; the message says which and by how much."""
@@ -38,6 +40,14 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
     for connection, moment in pulled_at.items():
         if moment is None:
             found.append(Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`."))
+        elif moment - now > AHEAD:
+            found.append(
+                Breach(
+                    "max_data_age_hours",
+                    f"{connection} was last pulled at {moment:%Y-%m-%d %H:%M} UTC, which lies in the future: a clock "
+                    "was ahead; run `personasync pull`, which sets it right.",
+                )
+            )
         elif now - moment > max_age:
             hours = (now - moment) / timedelta(hours=1)
             allowed = max_age / timedelta(hours=1)

@@ -64,7 +64,7 @@ def pulled(result: Pulled) -> Rendered:
 
 def healed(result: Pulled) -> Rendered:
     """Return what a pull repaired."""
-    shown: Rendered = []
+    shown: Rendered = [result.clock] if result.clock else []
     if result.reread:
         shown.append("The warehouse was older than the saved state, so all records were read again.")
     if result.healed:

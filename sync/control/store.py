@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
@@ -43,6 +44,7 @@ class Control:
     people: People
     opt_outs: OptOuts
     personas: PersonaVersions
+    future: FutureTimes
     close: Callable[[], None]
 
 
@@ -84,6 +86,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
         personas=PersonaVersions(engine, now),
+        future=FutureTimes(engine),
         close=engine.dispose,
     )
 
