@@ -37,7 +37,7 @@ def preview_command(
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         chosen = None if everybody else persona
         preview = job.preview(
             session, template, contact=None if everybody else contact, persona=chosen, only=connection

@@ -14,7 +14,7 @@ def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption =
     from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         segment_values = job.rank_segments(session)
         _, told = job.focus(session)
     lines: list[Any] = [

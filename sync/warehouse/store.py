@@ -22,7 +22,7 @@ from ibis.backends.sql import SQLBackend
 from connectors.errors import ContractError, FixSettingsError
 from connectors.records import ARMS, ASSIGNMENTS, CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
-from sync.warehouse.embedded_file import FILE, not_opened
+from sync.warehouse.embedded_file import FILE, copied, not_opened
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -376,6 +376,30 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
     """
     directory.mkdir(parents=True, exist_ok=True)
     return Warehouse(_open_file(directory / FILE) if engine == "duckdb" else _open_url(engine))
+
+
+@contextmanager
+def open_copy(directory: Path) -> Iterator[Warehouse]:
+    """Open a copy of the embedded engine's file, while another process holds the file. Writing to it changes nothing.
+
+    Args:
+        directory: The workspace's state directory.
+
+    Yields:
+        The open copy, which goes with the block.
+
+    Raises:
+        TryLaterError: It can't be copied.
+    """
+    path = directory / FILE
+    with copied(path) as copy:
+        if copy is None:
+            raise not_opened(path, OSError("lock"))
+        warehouse = Warehouse(_open_file(copy))
+        try:
+            yield warehouse
+        finally:
+            warehouse.close()
 
 
 def open_memory() -> DuckDB:
