@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -112,8 +112,16 @@ class Session:
         """
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
+            connection = replace(connection, groups=(*connection.groups, *self.undefined_groups(name)))
             self.opened[name] = find_connector(self.workspace.connections[name].connector)(connection)
         return self.opened[name]
+
+    def undefined_groups(self, name: str) -> tuple[str, ...]:
+        """Return the groups of a connection that were ours, and that no definition names any more.
+
+        Who is in them is read still, so that the next plan empties them.
+        """
+        return self.control.ledger.undefined(name, "group", self.workspace.groups)
 
     def connectors(self, only: str | None = None) -> list[Connector]:
         """Return every connector of the workspace, or the one named *only*: a connection, or its kind of platform.

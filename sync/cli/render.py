@@ -126,6 +126,7 @@ def planned(result: Planned) -> Rendered:
     shown += [
         f"{name}: {count:,} values set by users were skipped." for name, count in summary["values_of_others"].items()
     ]
+    shown += [_foreign(name, count, summary) for name, count in summary["memberships_of_others"].items() if count]
     if summary["skipped"]:
         shown.append(table("Skipped", "Contacts", rows=list(summary["skipped"].items())))
     if summary["requests"]:
@@ -149,6 +150,19 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
         f"{first:,} get their first values, tags or experiment copy, {explained:,} only a new "
         "reason, confidence or date."
     )
+
+
+def _foreign(name: str, count: int, summary: Mapping[str, Any]) -> str:
+    """Who is in our groups of a connection since others put them there: some by name."""
+    some = [one for one in summary["memberships_of_others_samples"] if one["connection"] == name]
+    listed = [f"{one['email'] or one['platform_id']} in {one['group']}" for one in some]
+    more = [f"{count - len(some):,} more"] if count > len(some) else []
+    who = (
+        "1 membership was added by others, so it stays"
+        if count == 1
+        else (f"{count:,} memberships were added by others, so they stay")
+    )
+    return f"{name}: {who}: {', '.join([*listed, *more])}."
 
 
 def creepy(concerns: Sequence[Concern]) -> Rendered:

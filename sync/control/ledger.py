@@ -237,6 +237,22 @@ class Ledger:
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=GROUPS)
 
+    def undefined(self, connection: str, kind: str, defined: Collection[str]) -> tuple[str, ...]:
+        """Return the names of groups or fields that were written once and that no definition names any more.
+
+        Args:
+            connection: Name of the connection.
+            kind: "field" or "group".
+            defined: The names that definitions have now.
+
+        Returns:
+            In order of the alphabet.
+        """
+        table = schema.ledger
+        query = select(table.c.name).where(table.c.connection == connection, table.c.kind == kind).distinct()
+        with self.engine.connect() as opened:
+            return tuple(sorted(set(opened.execute(query).scalars()).difference(defined)))
+
     def confirmed(self, name: str, kind: str, since: datetime | None) -> pa.Table:
         """Return what the platform confirmed of our changes since a moment: it shows it, and no pull has seen it yet.
 

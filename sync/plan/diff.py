@@ -84,6 +84,16 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A member of one of our groups whom others put there; never taken out."""
+
+    connection: str
+    platform_id: str
+    email: str | None
+    group: str
+
+
 Refused = tuple[str, str, str, str, str]
 """Connection, platform id, kind, name and wanted value ("" for none) of a change that was refused."""
 
@@ -102,7 +112,9 @@ class State:
         groups: Columns ``person_id``, ``group_name``: the groups each person shall be in.
         ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
         written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
-        own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
+        own: As ``values``, of people to whom an experiment gives other words, or gave them until it ended: what they
+            would be shown without it, or were shown by it.
+        ended: Groups of experiments that have ended: who leaves them loses nothing.
         skipped_segments: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
         confirmed: Changes that the platform confirmed since it was last read: columns ``connection, kind, name,
             platform_id, value`` ("" cleared, or no member); None: none.
@@ -119,6 +131,7 @@ class State:
     ours: Table
     written: Table | None = None
     own: Table | None = None
+    ended: frozenset[str] = frozenset()
     skipped_segments: frozenset[str] = frozenset()
     confirmed: Table | None = None
     refused: Mapping[Refused, str] = field(default_factory=dict)
@@ -153,6 +166,7 @@ class Plan:
     changes: list[Change]
     skipped: list[Skipped]
     counts: Counts
+    foreign: list[Foreign] = field(default_factory=list)
 
 
 def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None) -> Plan:
@@ -183,7 +197,7 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
 
 
 def _count(changes: Sequence[Change], state: State, target: Target, counts: Counts) -> None:
-    """Count contacts by what happens to them; an experiment's own words, at its start, replace nothing.
+    """Count contacts by what happens to them; an experiment's own words and groups, at its start and end, are none.
 
     Nor does a segment that is skipped: who is in it still would lose its tag and copy because it is small, the same
     every day, and all of them are fewer than its limit. Whoever left the segment counts.
@@ -201,8 +215,9 @@ def _count(changes: Sequence[Change], state: State, target: Target, counts: Coun
     counts.explained[name] = len(everybody - other)
     leaving = [change for change in changes if change.kind == "group" and change.after is None]
     counts.removed[name] = len(leaving)
+    losing = [one for one in leaving if one.name not in state.ended]
     counts.leaving[name] = len(
-        {one.platform_id for one in leaving if one.person_id not in few or one.name not in state.skipped_segments}
+        {one.platform_id for one in losing if one.person_id not in few or one.name not in state.skipped_segments}
     )
 
 
@@ -380,13 +395,23 @@ def _group_changes(allowed: Table, state: State, target: Target, plan: Plan) -> 
     leaving = shown.inner_join(person, "platform_id").anti_join(wanted, keys)
     ours = state.ours.filter(state.ours.connection == target.connection).select(*keys)
     taken = leaving.semi_join(ours, keys)
-    plan.counts.foreign[target.connection] = int(leaving.anti_join(ours, keys).count().execute())
+    plan.foreign.extend(_foreign(leaving.anti_join(ours, keys), target, plan.counts))
     for row in entering.to_pyarrow().to_pylist():
         plan.counts.by_field[target.connection, row["group_name"]] += 1
         yield _group_change(target, row, before=None, after=MEMBER)
     for row in taken.to_pyarrow().to_pylist():
         plan.counts.by_field[target.connection, row["group_name"]] += 1
         yield _group_change(target, row, before=MEMBER, after=None)
+
+
+def _foreign(rows: Table, target: Target, counts: Counts) -> Iterator[Foreign]:
+    """Count the memberships that others made, and yield some."""
+    counts.foreign[target.connection] = int(rows.count().execute())
+    if not counts.foreign[target.connection]:
+        return
+    some = rows.select("group_name", "platform_id", "email").order_by("group_name", "email", "platform_id")
+    for row in some.limit(SAMPLES).to_pyarrow().to_pylist():
+        yield Foreign(target.connection, row["platform_id"], row["email"], row["group_name"])
 
 
 def _group_change(target: Target, row: Mapping[str, Any], *, before: str | None, after: str | None) -> Change:

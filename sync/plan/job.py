@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from segmenter.personalize.creepiness import Concern
 from sync.active_people import assigned_people
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
-from sync.experiments.arms import copies
+from sync.experiments.arms import copies, ended_groups
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
@@ -71,6 +72,7 @@ class Planned:
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
+            "memberships_of_others_samples": [asdict(one) for one in self.plan.foreign],
             "skipped": _named(counts.skipped),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
@@ -105,6 +107,7 @@ def plan(session: Session) -> Planned:
         state = replace(gather_state(session, pushed, people, own.values), skipped_segments=frozenset(skipped))
         decided = make_plan(state, targets(session, own.values), as_of=as_of)
         notes += [f"{one.message} {one.fix}" for one in own.skipped]
+        notes += _undefined_sentences(session, decided.changes)
         concerns = creepiness.of_people(session, state.assignments, people)
         breaches = broken_guardrails(session, decided)
         requests, seconds = _cost(session, decided.changes)
@@ -157,6 +160,17 @@ def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, 
     return skipped, skipped_sentences(skipped, instead, session.workspace.personalize.min_audience)
 
 
+def _undefined_sentences(session: Session, changes: Sequence[Change]) -> list[str]:
+    """Say of each group that no definition names any more how many leave it."""
+    leaving = Counter((one.connection, one.name) for one in changes if one.kind == "group" and one.after is None)
+    return [
+        f"{name}: {leaving[name, group]:,} contacts leave {group!r}, which is no longer defined."
+        for name in session.workspace.connections
+        for group in session.undefined_groups(name)
+        if leaving[name, group]
+    ]
+
+
 def basis(session: Session, *, own: str = "") -> dict[str, str]:
     """Return what a plan made now would stand on. A plan with another basis is stale.
 
@@ -190,7 +204,7 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
             both = co_owned_fields(session, name)
             owned = session.workspace.connection(name, session.manifest, session.environment).owned
             owned = tuple(one for one in owned if one not in both or name in personas)
-            groups = session.workspace.groups
+            groups = (*session.workspace.groups, *session.undefined_groups(name))
             consents = frozenset(session.workspace.consent.push)
             found.append(
                 Target(
@@ -226,7 +240,6 @@ def gather_state(
     warehouse = session.warehouse
     assigned = assigned_people(session).cache()  # it and what is made of it are asked for many times
     assignments, copied = as_shown(session, pushed, assigned).cache(), copies(session)
-    without = None if copied is None else assignments.semi_join(copied, "person_id")
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
@@ -237,10 +250,24 @@ def gather_state(
         groups=memberships_wanted(session, assignments),
         ours=warehouse.memtable(session.control.ledger.groups_made()),
         written=_written(session),
-        own=None if without is None else fields_wanted(session, without, None, people, personas),
+        own=_own(session, assignments, copied, people, personas),
+        ended=ended_groups(session),
         confirmed=_confirmed(session),
         refused=standing_rejections(session),
     )
+
+
+def _own(
+    session: Session, assignments: Table, copied: Table | None, people: Table | None, personas: PersonaValues
+) -> Table | None:
+    """What people would be shown without a running experiment, and what one that has ended showed them."""
+    before = copies(session, ended=True)
+    parts = []
+    if copied is not None:
+        parts.append(fields_wanted(session, assignments.semi_join(copied, "person_id"), None, people, personas))
+    if before is not None:
+        parts.append(fields_wanted(session, assignments.semi_join(before, "person_id"), before, people, personas))
+    return reduce(lambda one, other: one.union(other), parts) if parts else None
 
 
 def _confirmed(session: Session) -> Table | None:

@@ -57,6 +57,7 @@ def test_what_only_reads_works_meanwhile_and_what_writes_says_to_wait(
     session.control.people.hand_over([Published(row["person_id"], {}, decided, "d", now())], now())
 
     with another_command(platforms):
+        error = ""
         for command in (("status",), ("history",), ("explain", email), ("classify", email), ("segments",)):
             status, out, error = say(*command, "--json")
             assert (command, status, error.count("Error")) == (command, 0, 0)
