@@ -146,7 +146,8 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
     replaced, explained = summary["replaced_contacts"][name], summary["explained_contacts"][name]
     first = changed - replaced - explained
     return (
-        f"{name}: {changed:,} contacts would change: {replaced:,} get a different value, "
+        f"{name}: {changed:,} contacts would change: {replaced:,} get a different value "
+        f"({summary['moved_contacts'][name]:,} of them move to another segment, the others get another text), "
         f"{first:,} get their first values, tags or experiment copy, {explained:,} only a new "
         "reason, confidence or date."
     )

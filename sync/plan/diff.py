@@ -36,6 +36,7 @@ class Target:
         needs_email: Whether the platform can't be written to without an address.
         co_owned_fields: Those of the fields that people write as well, and whether what they set may be overwritten.
         explaining: Those of the fields that only tell why and how sure: their text moves with every value it names.
+        assigning: Those of the fields that show persona and segment: where they change, somebody has moved.
     """
 
     connection: str
@@ -45,6 +46,7 @@ class Target:
     needs_email: bool
     co_owned_fields: Mapping[str, bool] = field(default_factory=dict)
     explaining: frozenset[str] = frozenset()
+    assigning: frozenset[str] = frozenset()
 
 
 def replaces(change: Change, explaining: Collection[str]) -> bool:
@@ -147,6 +149,7 @@ class Counts:
     replaced: Counter[str] = field(
         default_factory=Counter
     )  # by connection: changed ones that show other words than now
+    moved: Counter[str] = field(default_factory=Counter)  # by connection: those of them in another segment than now
     explained: Counter[str] = field(default_factory=Counter)  # by connection: changed ones whose explanation alone does
     by_field: Counter[tuple[str, str]] = field(default_factory=Counter)
     by_persona: Counter[str] = field(default_factory=Counter)  # persons assigned, "unclassified" too
@@ -206,12 +209,11 @@ def _count(changes: Sequence[Change], state: State, target: Target, counts: Coun
     replacing = [change for change in changes if replaces(change, target.explaining)]
     meant = _meant(replacing, state, target)
     everybody = {change.platform_id for change in changes}
-    replaced = {
-        one.platform_id for one in replacing if (one.person_id, one.name) not in meant and one.person_id not in few
-    }
+    counted = [one for one in replacing if (one.person_id, one.name) not in meant and one.person_id not in few]
     other = {change.platform_id for change in changes if change.name not in target.explaining or change.before is None}
     counts.changed[name] = len(everybody)
-    counts.replaced[name] = len(replaced)
+    counts.replaced[name] = len({one.platform_id for one in counted})
+    counts.moved[name] = len({one.platform_id for one in counted if one.name in target.assigning})
     counts.explained[name] = len(everybody - other)
     leaving = [change for change in changes if change.kind == "group" and change.after is None]
     counts.removed[name] = len(leaving)

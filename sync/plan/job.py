@@ -64,6 +64,7 @@ class Planned:
             "contacts": dict(counts.contacts),
             "changed_contacts": dict(counts.changed),
             "replaced_contacts": dict(counts.replaced),
+            "moved_contacts": dict(counts.moved),
             "explained_contacts": dict(counts.explained),
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
@@ -215,6 +216,7 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
                     needs_email=manifest.kind == "email",
                     co_owned_fields=both,
                     explaining=session.manifest.explaining,
+                    assigning=session.manifest.assigning,
                 )
             )
     return found

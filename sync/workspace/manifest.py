@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -99,11 +99,20 @@ class Manifest(PluginFacts):
     @property
     def explaining(self) -> frozenset[str]:
         """Fields that only explain an assignment: reason, confidence and date."""
+        return self._named(EXPLAINING)
+
+    @property
+    def assigning(self) -> frozenset[str]:
+        """Fields that show the assignment itself: persona and segment."""
+        return self._named(ASSIGNING)
+
+    def _named(self, roles: Collection[str]) -> frozenset[str]:
         fields = (field for connector in self.connectors.values() for field in connector.fields)
-        return frozenset(field.name for field in fields if field.role in EXPLAINING)
+        return frozenset(field.name for field in fields if field.role in roles)
 
 
 EXPLAINING = ("confidence", "reason", "since")
+ASSIGNING = ("persona", "segment")
 
 
 @cache
