@@ -38,16 +38,8 @@ quick: $(SETUP)  ## format, lint, types, contracts and each test that needs no s
 quick-tests: $(SETUP)
 	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n $(WORKERS) -m $(QUICK)
 
-# Tracing makes the tests half as fast again, most of it in libraries that are not measured: so only CI asks for it.
-test: $(SETUP)  ## all tests, in random order; with COVERAGE=1 how much of the code they run, too
-ifdef COVERAGE
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
-else
+test: $(SETUP)  ## all tests, in random order
 	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
-endif
 
 check: format-check lint types contracts dependencies dead-code docs-check  ## the quality gate
 
@@ -69,8 +61,12 @@ dependencies: $(SETUP)
 dead-code: $(SETUP)
 	$(BIN)/vulture
 
-coverage:  ## how much of the code the tests run
-	@$(MAKE) --no-print-directory test COVERAGE=1
+# Tracing makes the tests twice as slow, most of it in libraries that are not measured: CI does without.
+coverage: $(SETUP)  ## how much of the code the tests run
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 docs: $(SETUP)  ## write docs/reference.md, docs/map.svg and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py

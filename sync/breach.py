@@ -9,6 +9,11 @@ from datetime import datetime, timedelta
 from connectors.errors import PersonasyncError
 
 AHEAD = timedelta(hours=1)  # clocks differ by less
+GUARDRAILS = (
+    *("max_changed", "max_removed", "max_unclassified", "max_data_age_hours"),
+    "trait_quality",
+)
+"""What may be set aside: limits of [guardrails], and checks that have no limit of their own."""
 
 
 class GuardrailError(PersonasyncError):

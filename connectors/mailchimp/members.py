@@ -250,7 +250,10 @@ def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -
 
 
 def _consent(status: str) -> Consent:
-    return cast("Consent", status) if status in get_args(Consent) else "unknown"
+    """A status that we do not know is no consent; an archived member shows none, and keeps the one before."""
+    if status == "archived":
+        return "unknown"
+    return cast("Consent", status) if status in get_args(Consent) else "none"
 
 
 def _text(value: Any) -> str:

@@ -39,9 +39,10 @@ class DeclaredField(PluginFacts):
     """A field of the assignment that the plugin writes."""
 
     name: str
-    role: Literal["persona", "segment", "confidence", "reason", "since"]
+    role: Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
     label: str
     type: FieldType
+    optional: bool = False  # only where the connection's `extra_fields` names the role
 
 
 class WebhookFacts(PluginFacts):
@@ -85,6 +86,11 @@ class ConnectorFacts(PluginFacts):
     action: ActionFacts | None = None
     limits: Mapping[str, int] = {}
 
+    @property
+    def optional_roles(self) -> tuple[str, ...]:
+        """Roles of the fields that a connection may switch on."""
+        return tuple(field.role for field in self.fields if field.optional)
+
     def as_mapping(self) -> dict[str, Any]:
         """Return plain values, as a `connectors.connector.Connection` carries them."""
         return self.model_dump()
@@ -98,7 +104,7 @@ class Manifest(PluginFacts):
 
     @property
     def explaining(self) -> frozenset[str]:
-        """Fields that only explain an assignment: reason, confidence and date."""
+        """Fields that only explain an assignment: reason, confidence, date, runner-up and version."""
         return self._named(EXPLAINING)
 
     @property
@@ -111,8 +117,13 @@ class Manifest(PluginFacts):
         return frozenset(field.name for field in fields if field.role in roles)
 
 
-EXPLAINING = ("confidence", "reason", "since")
+EXPLAINING = ("confidence", "reason", "since", "runner_up", "version")
 ASSIGNING = ("persona", "segment")
+
+
+def roles_in(extra: str) -> tuple[str, ...]:
+    """Return the words of a connection's `extra_fields`."""
+    return tuple(word.strip() for word in extra.split(",") if word.strip())
 
 
 @cache

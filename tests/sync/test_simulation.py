@@ -38,7 +38,7 @@ from tests.sync.busy_people import BusyPeople
 STEPS = int(os.environ.get("PERSONASYNC_SIMULATION", "1000"))
 LONG = STEPS > 100_000
 DAYS = 7 if LONG else 4 if STEPS >= 10_000 else 2  # of an account's life
-PARTS = 2  # for as many processes
+PARTS = 2 if STEPS > 1000 else 1  # for as many processes
 ACCOUNTS = st.sampled_from((8, 40, 200))
 # So many deeds between two runs: a lone one shows what many would cover up. Integers that are drawn are mostly small.
 DEEDS = st.sampled_from((1, 5, 25, 120, 600, 3_000, *((15_000, 15_000) if LONG else (6_000,))))

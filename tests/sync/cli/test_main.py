@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -79,27 +78,6 @@ def test_init_writes_a_workspace_once(tmp_path: Path, capsys: pytest.CaptureFixt
 
     assert len(first["written"]) == 3
     assert json.loads(capsys.readouterr().out) == {"written": []}
-
-
-@pytest.mark.outside
-def test_the_demo_ends_with_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In this process; `make wheel-test` runs the demo as a process of an installed wheel."""
-    status = run(["demo", str(tmp_path / "demo"), "--people", "500", "--json"])
-    told = capsys.readouterr()
-    document = json.loads(told.out)
-
-    assert status == 0, told.err
-    assert {"contacts", "persons", "assigned", "unclassified", "personas", "changes", "requests"} <= set(document)
-    assert (document["second_run_changes"], document["second_run_writes"]) == (0, 0)
-    assert sum(document["personas"].values()) == document["assigned"]
-    assert document["lift_against_random_personas"]["sentences"][0].startswith("Everyone")
-    assert "individual value (favourite category); fallback “the whole shop”" in Path(document["report"]).read_text(
-        "utf-8"
-    )
-    mails = Path(document["preview"]).read_text("utf-8")
-    assert all(0 < shares["PS_FAV"] <= 1 for shares in document["preview_fallbacks"].values())
-    assert min(shares["PS_FAV"] for shares in document["preview_fallbacks"].values()) < 1
-    assert re.search("what is new in (kitchen|garden|paper)[.]", mails)
 
 
 @pytest.mark.outside
