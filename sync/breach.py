@@ -49,7 +49,7 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
             found.append(
                 Breach(
                     "max_data_age_hours",
-                    f"{connection} was last pulled at {moment:%Y-%m-%d %H:%M} UTC, which lies in the future: a clock "
+                    f"{connection} was last pulled at {moment:%Y-%m-%d %H:%M} UTC, a future date: a clock "
                     "was ahead; run `personasync pull`, which sets it right.",
                 )
             )

@@ -259,7 +259,8 @@ def open_session(
 @contextmanager
 def _opened(workspace: Workspace, *, reading: bool) -> Iterator[tuple[Warehouse, bool]]:
     """The warehouse, and whether it is a copy."""
-    from sync.warehouse.store import open_copy, open_warehouse  # noqa: PLC0415 - who only looks at runs needs no engine
+    from sync.warehouse.copies import open_copy  # noqa: PLC0415 - who only looks at runs needs no engine
+    from sync.warehouse.store import open_warehouse  # noqa: PLC0415
 
     try:
         warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)

@@ -7,8 +7,7 @@ can't take, is skipped with its reason instead of being planned.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
@@ -16,49 +15,16 @@ from operator import or_
 from typing import Any
 
 import ibis
-import pyarrow as pa
 from ibis import Table
 
 from connectors.records import MEMBER, Change
 from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.traits.people import NO_CONSENT, STRICTEST_FIRST, consent_counts
+from sync.plan.counting import count_contacts
 from sync.plan.left_out import BY_CONSENT
+from sync.plan.state import Counts, State, Target
 
 SAMPLES = 10  # named samples per list: enough to recognise a mistake, few enough to read
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What may be written through one connection.
-
-    Attributes:
-        fields: The platform's names of the fields that we own there.
-        groups: Names of the groups that we own there.
-        consents: A contact is written to only when its person's consent is one of these.
-        needs_email: Whether the platform can't be written to without an address.
-        co_owned_fields: Those of the fields that people write as well, and whether what they set may be overwritten.
-        explaining: Those of the fields that only tell why and how sure: their text moves with every value it names.
-        assigning: Those of the fields that show persona and segment: where they change, somebody has moved.
-    """
-
-    connection: str
-    fields: tuple[str, ...]
-    groups: tuple[str, ...]
-    consents: frozenset[str]
-    needs_email: bool
-    co_owned_fields: Mapping[str, bool] = field(default_factory=dict)
-    explaining: frozenset[str] = frozenset()
-    assigning: frozenset[str] = frozenset()
-
-
-def replaces(change: Change, explaining: Collection[str]) -> bool:
-    """Return whether a contact would show other words than now: no first value, no tag, no explanation.
-
-    Args:
-        change: Any.
-        explaining: The fields that only tell why and how sure.
-    """
-    return change.kind == "field" and change.before is not None and change.name not in explaining
 
 
 def may_write(*, wanted: str | None, shown: str | None, ours: str | None, overwrite: bool) -> bool:
@@ -89,80 +55,13 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ForeignMember:
     """A member of one of our groups whom others put there; never taken out."""
 
     connection: str
     platform_id: str
     email: str | None
     group: str
-
-
-Refused = tuple[str, str, str, str, str]
-"""Connection, platform id, kind, name and wanted value ("" for none) of a change that was refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the plan is made from; each an Ibis table.
-
-    Attributes:
-        contacts: Versions in force (schema `connectors.records.CONTACTS`).
-        memberships: Versions in force of our groups.
-        links: Columns ``contact_key``, ``person_id``.
-        assigned: Versions in force, of everybody who is active.
-        assignments: The same as the platforms are shown it: segments that are not pushed are left out.
-        values: Columns ``person_id``, ``connection``, ``name``, ``value``: what each person's fields shall show.
-        groups: Columns ``person_id``, ``group_name``: the groups each person shall be in.
-        ours: Columns ``connection``, ``group_name``, ``platform_id``: memberships that the ledger shows we made.
-        written: Columns ``connection, name, platform_id, value``: what we wrote last into shared fields; None: nothing.
-        own: As ``values``, of people to whom an experiment gives other words, or gave them until it ended: what they
-            would be shown without it, or were shown by it.
-        ended: Groups of experiments that have ended: who leaves them loses nothing.
-        skipped_segments: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
-        confirmed: Changes that the platform confirmed since it was last read: columns ``connection, kind, name,
-            platform_id, value`` ("" cleared, or no member); None: none.
-        refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
-        excluded: Columns ``person_id``, ``excluded``: to whom nothing is written, and why; None: nobody.
-    """
-
-    contacts: Table
-    memberships: Table
-    links: Table
-    assigned: Table
-    assignments: Table
-    values: Table
-    groups: Table
-    ours: Table
-    written: Table | None = None
-    own: Table | None = None
-    ended: frozenset[str] = frozenset()
-    skipped_segments: frozenset[str] = frozenset()
-    confirmed: Table | None = None
-    refused: Mapping[Refused, str] = field(default_factory=dict)
-    excluded: Table | None = None
-
-
-@dataclass(slots=True)
-class Counts:
-    """The figures of a plan that its guardrails and its readers need."""
-
-    contacts: Counter[str] = field(default_factory=Counter)  # by connection: all active
-    allowed: Counter[str] = field(default_factory=Counter)  # by connection: may be written to
-    changed: Counter[str] = field(default_factory=Counter)  # by connection: contacts with a change
-    replaced: Counter[str] = field(
-        default_factory=Counter
-    )  # by connection: changed ones that show other words than now
-    moved: Counter[str] = field(default_factory=Counter)  # by connection: those of them in another segment than now
-    explained: Counter[str] = field(default_factory=Counter)  # by connection: changed ones whose explanation alone does
-    by_field: Counter[tuple[str, str]] = field(default_factory=Counter)
-    by_persona: Counter[str] = field(default_factory=Counter)  # persons assigned, "no persona" and "unclassified" too
-    removed: Counter[str] = field(default_factory=Counter)  # by connection: memberships taken back
-    leaving: Counter[str] = field(default_factory=Counter)  # by connection: contacts of whom one is taken back
-    foreign: Counter[str] = field(default_factory=Counter)  # by connection: memberships others made, left alone
-    kept: Counter[tuple[str, str]] = field(default_factory=Counter)  # by field: values that people set, left alone
-    skipped: Counter[tuple[str, str]] = field(default_factory=Counter)
-    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # of those skipped: refused by the platform
 
 
 @dataclass(slots=True)
@@ -173,7 +72,7 @@ class Plan:
     changes: list[Change]
     skipped: list[Skipped]
     counts: Counts
-    foreign: list[Foreign] = field(default_factory=list)
+    foreign: list[ForeignMember] = field(default_factory=list)
 
 
 def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None) -> Plan:
@@ -198,56 +97,9 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         found = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
         found = [change for change in found if not _refused(change, state, plan)]
         found.sort(key=lambda change: (change.platform_id, change.kind, change.name))
-        _count(found, state, target, plan.counts)
+        count_contacts(found, state, target, plan.counts)
         plan.changes.extend(found)
     return plan
-
-
-def _count(changes: Sequence[Change], state: State, target: Target, counts: Counts) -> None:
-    """Count contacts by what happens to them; an experiment's own words and groups, at its start and end, are none.
-
-    Nor does a segment that is skipped: who is in it still would lose its tag and copy because it is small, the same
-    every day, and all of them are fewer than its limit. Whoever left the segment counts.
-    """
-    name, few = target.connection, _skipped_people(state)
-    replacing = [change for change in changes if replaces(change, target.explaining)]
-    meant = _meant(replacing, state, target)
-    everybody = {change.platform_id for change in changes}
-    counted = [one for one in replacing if (one.person_id, one.name) not in meant and one.person_id not in few]
-    other = {change.platform_id for change in changes if change.name not in target.explaining or change.before is None}
-    counts.changed[name] = len(everybody)
-    counts.replaced[name] = len({one.platform_id for one in counted})
-    counts.moved[name] = len({one.platform_id for one in counted if one.name in target.assigning})
-    counts.explained[name] = len(everybody - other)
-    leaving = [change for change in changes if change.kind == "group" and change.after is None]
-    counts.removed[name] = len(leaving)
-    losing = [one for one in leaving if one.name not in state.ended]
-    counts.leaving[name] = len(
-        {one.platform_id for one in losing if one.person_id not in few or one.name not in state.skipped_segments}
-    )
-
-
-def _skipped_people(state: State) -> set[str]:
-    """Persons whose segment is skipped."""
-    if not state.skipped_segments:
-        return set()
-    people = state.assigned.filter(state.assigned.segment.isin(sorted(state.skipped_segments))).select("person_id")
-    return set(people.to_pyarrow()["person_id"].to_pylist())
-
-
-def _meant(replacing: Sequence[Change], state: State, target: Target) -> set[tuple[str, str]]:
-    """Person and field of those changes that an experiment makes: now the field shows what it would without it."""
-    if state.own is None or not replacing:
-        return set()
-    rows = {
-        "person_id": [change.person_id for change in replacing],
-        "name": [change.name for change in replacing],
-        "value": [change.before for change in replacing],
-    }
-    now = ibis.memtable(pa.table({name: pa.array(row, pa.string()) for name, row in rows.items()}))
-    mine = state.own.filter(state.own.connection == target.connection)
-    same = mine.semi_join(now, ["person_id", "name", "value"]).select("person_id", "name").to_pyarrow()
-    return set(zip(same["person_id"].to_pylist(), same["name"].to_pylist(), strict=True))
 
 
 def _refused(change: Change, state: State, plan: Plan) -> bool:
@@ -416,14 +268,14 @@ def _group_changes(allowed: Table, state: State, target: Target, plan: Plan) -> 
         yield _group_change(target, row, before=MEMBER, after=None)
 
 
-def _foreign(rows: Table, target: Target, counts: Counts) -> Iterator[Foreign]:
+def _foreign(rows: Table, target: Target, counts: Counts) -> Iterator[ForeignMember]:
     """Count the memberships that others made, and yield some."""
     counts.foreign[target.connection] = int(rows.count().execute())
     if not counts.foreign[target.connection]:
         return
     some = rows.select("group_name", "platform_id", "email").order_by("group_name", "email", "platform_id")
     for row in some.limit(SAMPLES).to_pyarrow().to_pylist():
-        yield Foreign(target.connection, row["platform_id"], row["email"], row["group_name"])
+        yield ForeignMember(target.connection, row["platform_id"], row["email"], row["group_name"])
 
 
 def _group_change(target: Target, row: Mapping[str, Any], *, before: str | None, after: str | None) -> Change:

@@ -25,11 +25,12 @@ from sync.experiments.definitions import refuse_edited_running
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
-from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
+from sync.plan.diff import SAMPLES, Plan, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
 from sync.plan.left_out import left_out_sentences
 from sync.plan.standing_rejections import standing_rejections
+from sync.plan.state import State, Target
 from sync.pull.job import properties_read
 from sync.session import Session, recorded
 from sync.value.ranking import focus

@@ -7,6 +7,7 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError
 from sync.control.future import SLACK
 from sync.session import Session
+from sync.warehouse.future import heal_future
 
 
 def heal_times(session: Session) -> str:
@@ -31,9 +32,9 @@ def heal_times(session: Session) -> str:
                 f"This machine's clock is {behind:,.0f} hours behind that of {connector.name}.",
                 fix="Synchronize this machine's clock (NTP), then run `personasync pull`.",
             )
-    versions = session.warehouse.heal_future(now)
+    versions = heal_future(session.warehouse, now)
     noted = session.control.future.heal(now)  # last: after a kill it is found again
     return (
-        f"Times up to {latest:%Y-%m-%d %H:%M} UTC were saved, which lie in the future: a clock was ahead. "
+        f"Saved times have future dates, up to {latest:%Y-%m-%d %H:%M} UTC: a clock was ahead. "
         f"{versions + noted:,} times were set to now, and everything that was read then is read again."
     )

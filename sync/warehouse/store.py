@@ -20,15 +20,14 @@ from ibis.backends.duckdb import Backend as DuckDB
 from ibis.backends.sql import SQLBackend
 
 from connectors.errors import ContractError, FixSettingsError
-from connectors.records import ARMS, ASSIGNMENTS, CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
+from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
-from sync.warehouse.embedded_file import FILE, copied, not_opened
+from sync.warehouse.embedded_file import FILE, not_opened
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
 THREADS = 2  # as fast as four on our queries, a sixth of the memory
 INCOMING = "incoming_rows"
-DECIDED = ("as_of", "since", "moved_at", "pending_since", "at")  # moments that are ours, not a platform's
 
 
 class Warehouse:
@@ -248,22 +247,6 @@ class Warehouse:
         statement = self.engine._build_insert_from_table(target=schema.name, source=chosen)  # noqa: SLF001 - ditto
         return str(statement.sql(dialect=self.engine.dialect))
 
-    def heal_future(self, moment: datetime) -> int:
-        """Set what was recorded, decided or randomized after *moment* (UTC) to it; return how many times it was.
-
-        The order of versions stays: they are numbered.
-        """
-        late = f"TIMESTAMPTZ '{moment.isoformat()}'"
-        count = 0
-        with self._transaction():
-            for table in TABLES.values():
-                ours = DECIDED if table.name in {ASSIGNMENTS.name, ARMS.name} else ()
-                for column in ("recorded_at", *(name for name in ours if name in table.columns.names)):
-                    where = f'{table.name} SET "{column}" = {late} WHERE "{column}" > {late}'  # ours, all of it
-                    done = self._run(f"UPDATE {where}")
-                    count += int(done.rowcount if done.rowcount >= 0 else done.fetchone()[0])
-        return count
-
     def replace_snapshot(
         self, rows: pa.Table, *, connection: str, groups: Collection[str], recorded_at: datetime
     ) -> int:
@@ -376,30 +359,6 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
     """
     directory.mkdir(parents=True, exist_ok=True)
     return Warehouse(_open_file(directory / FILE) if engine == "duckdb" else _open_url(engine))
-
-
-@contextmanager
-def open_copy(directory: Path) -> Iterator[Warehouse]:
-    """Open a copy of the embedded engine's file, while another process holds the file. Writing to it changes nothing.
-
-    Args:
-        directory: The workspace's state directory.
-
-    Yields:
-        The open copy, which goes with the block.
-
-    Raises:
-        TryLaterError: It can't be copied.
-    """
-    path = directory / FILE
-    with copied(path) as copy:
-        if copy is None:
-            raise not_opened(path, OSError("lock"))
-        warehouse = Warehouse(_open_file(copy))
-        try:
-            yield warehouse
-        finally:
-            warehouse.close()
 
 
 def open_memory() -> DuckDB:

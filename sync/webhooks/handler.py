@@ -22,7 +22,7 @@ from sync.control.ledger import Noted
 from sync.control.published import Published
 from sync.fields.platform_persona import PersonaValues, co_owned_fields
 from sync.online.handoff import plain_assignment
-from sync.plan.diff import Target
+from sync.plan.state import Target
 from sync.pull.identities import LOCK, LOCK_SECONDS
 from sync.session import RecordedRun, no_progress
 from sync.webhooks import guardrails as guarding

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBER, MEMBERSHIPS, Change
-from sync.plan.diff import Plan, State, Target, make_plan
+from sync.plan.diff import Plan, make_plan
+from sync.plan.state import State, Target
 from tests.examples import examples
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.plan.diff import Counts
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
+from sync.plan.state import Counts
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LIMITS = GuardrailLimits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
