@@ -21,7 +21,7 @@ TIME = pa.timestamp("us", tz="UTC")
 Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "none", "unknown"]
 """Consent states: "unknown" is a CRM contact who never opted out, "none" somebody of whom no source shows a consent."""
 ChangeKind = Literal["field", "group"]
-OutcomeState = Literal["applied", "unchanged", "rejected", "parked", "unknown"]
+OutcomeState = Literal["applied", "unchanged", "rejected", "skipped", "unknown"]
 FieldType = Literal["text", "number", "enumeration", "date", "url"]
 
 MEMBER = "member"  # the `after` (or `before`) of a group change: in the group; None is out of it
@@ -350,7 +350,7 @@ class Outcome:
     """What became of one change.
 
     Attributes:
-        reason: The platform's own words for a rejection, ours for parking; "" when applied.
+        reason: The platform's own words for a rejection, ours for skipping it; "" when applied.
         code: A short word to count by, such as ``compliance_state``.
     """
 

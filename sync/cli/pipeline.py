@@ -166,7 +166,7 @@ def undo_command(
         str,
         typer.Argument(
             metavar="RUN",
-            help='A run id from `history`, or "last" for the newest applied plan.',
+            help='A run id from `history`, or "last" for the newest plan that wrote something.',
             autocompletion=completing(runs),
         ),
     ],

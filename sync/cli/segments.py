@@ -14,7 +14,7 @@ def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption =
     from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         segment_values = job.rank_segments(session)
         _, told = job.focus(session)
     lines: list[Any] = [
@@ -33,7 +33,7 @@ def _table(found: Any) -> Any:
             one.people,
             one.reachable,
             f"{one.mean_value:,.2f}" if found.valued else "unknown",
-            "not estimated" if one.gain is None else f"{100 * one.gain:+.2f}%",
+            "not estimated" if one.gain is None else f"{100 * one.gain:+.2f} per 100",
             f"{one.value:,.0f} ({one.interval.low:,.0f} to {one.interval.high:,.0f})" if found.valued else "unknown",
             _places(one.ranks) if found.valued else "unknown",
             one.naive,

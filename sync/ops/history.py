@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sync.session import Recording, Stores
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
-REJECTED = ("rejected", "unknown", "parked")
+REJECTED = ("rejected", "unknown", "skipped")
 FORMATS = (".csv", ".json")
 
 

@@ -23,6 +23,7 @@ from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
 from sync.pull.mapped import refuse_unknown_properties
+from sync.pull.wrong_clock import heal_times
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
@@ -44,6 +45,7 @@ class Pulled:
         healed: Contacts that belonged to nobody, because an earlier version passed them over, and are linked now.
         reread: Whether everything was read again because the warehouse is not the one that was read into.
         unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
+        clock: What a clock that was ahead had left, and was set right; "": nothing.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Pulled:
     healed: int = 0
     reread: bool = False
     unread: list[str] = field(default_factory=list)
+    clock: str = ""
 
 
 def pull(session: Session, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
@@ -184,7 +187,8 @@ def _keep_snapshot(
 
 
 def _catch_up(session: Session, pulled: Pulled, run: RecordedRun, *, full: bool) -> None:
-    """See that positions are not ahead of what is stored, before anything is read."""
+    """See that positions are not ahead of what is stored, nor of the time, before anything is read."""
+    pulled.clock = heal_times(session)
     if is_replaced(session.warehouse, session.control):
         session.control.cursors.forget()  # first: the position of identities tells it again after a kill
         pulled.reread = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -109,11 +109,20 @@ class Manifest(PluginFacts):
     @property
     def explaining(self) -> frozenset[str]:
         """Fields that only explain an assignment: reason, confidence, date, runner-up and version."""
+        return self._named(EXPLAINING)
+
+    @property
+    def assigning(self) -> frozenset[str]:
+        """Fields that show the assignment itself: persona and segment."""
+        return self._named(ASSIGNING)
+
+    def _named(self, roles: Collection[str]) -> frozenset[str]:
         fields = (field for connector in self.connectors.values() for field in connector.fields)
-        return frozenset(field.name for field in fields if field.role in EXPLAINING)
+        return frozenset(field.name for field in fields if field.role in roles)
 
 
 EXPLAINING = ("confidence", "reason", "since", "runner_up", "version")
+ASSIGNING = ("persona", "segment")
 
 
 def roles_in(extra: str) -> tuple[str, ...]:

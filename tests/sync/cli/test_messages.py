@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -151,7 +150,6 @@ print(run(["status", "--workspace", folder]), run(["init", f"{folder}/new"]))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs a system with users")
 def test_a_folder_that_can_not_be_written_to(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Root may write everywhere, so the command gives up its rights first."""
     for parent in folder.parents[:3]:

@@ -168,7 +168,7 @@ def test_words_for_the_few_who_are_in_a_segment_and_in_none_within_it_are_named(
 
     planned = plan(ready)
 
-    assert planned.skipped == {}
+    assert planned.skipped_segments == {}
     assert [(concern.place, concern.people) for concern in planned.concerns if concern.reason == "audience"] == [
         ("persona 'rest'", few)
     ]
