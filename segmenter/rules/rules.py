@@ -79,14 +79,29 @@ def _parsed(marked: str, text: str, where: str) -> exp.Expression:
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         line, column = int(first.get("line") or 1), int(first.get("col") or 1)
+        wrong = next(
+            (f"; {one!r} is no operator: write {right}" for one, right in MISWRITTEN.items() if one in text), ""
+        )
         raise DefinitionError(
-            f"the rule can't be read\n{pointed(text, line, column)}", where=where, line=line, column=column
+            f"the rule can't be read{wrong}\n{pointed(text, line, column)}", where=where, line=line, column=column
         ) from error
     except TokenError as error:
         raise DefinitionError(f"the rule can't be read: {error}", where=where, line=1, column=1) from error
     if len(trees) != 1 or trees[0] is None:
         raise DefinitionError("a rule is one expression, without a semicolon", where=where, line=1, column=1)
     return cast("exp.Expression", trees[0])
+
+
+MEANT: Mapping[type[exp.Expression], tuple[str, str]] = {
+    exp.ArrayOverlaps: ("&&", "AND"),
+    exp.BitwiseAnd: ("&", "AND"),
+    exp.DPipe: ("||", "OR"),
+    exp.BitwiseOr: ("|", "OR"),
+    exp.BitwiseXor: ("xor", "conditions with AND, OR and NOT"),
+    exp.RegexpFullMatch: ("~", "LIKE, with % for any text"),
+}
+"""What people write who know another language, and what it is called here."""
+MISWRITTEN = {"=>": ">=", "=<": "<=", "===": "=", "><": "!="}
 
 
 class _Checker:
@@ -113,6 +128,9 @@ class _Checker:
             return self._arithmetic(node)
         if isinstance(node, FUNCTIONS):
             return self._function(node)
+        if type(node) in MEANT:
+            written, meant = MEANT[type(node)]
+            raise self.error(node, f"{written!r} is no operator of rules; write {meant}")
         raise self.error(node, f"{node.key.upper()} is not supported in rules")
 
     def _trait(self, node: exp.Column) -> TraitType:
@@ -123,7 +141,9 @@ class _Checker:
         known = self.catalogue.traits.get(node.name)
         if known is None:
             near = difflib.get_close_matches(node.name, self.catalogue.traits, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; see docs/reference.md for the list of traits"
+            text = f"; a text stands in single quotes: {chr(39)}{node.name}{chr(39)}"
+            listed = f"{text}. `personasync explain EMAIL --json` lists all traits"
+            hint = f"; did you mean {near[0]!r}?" if near else listed
             raise self.error(node, f"there is no trait {node.name!r}{hint}")
         return known.type
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
+from segmenter.traits.people import NO_CONSENT
 from sync.apply.push import Sent, key
 from sync.assign.exclusions import excluded_persons
 from sync.consent.strictest import ContactRow, strictest_consent
@@ -208,7 +209,7 @@ def _over(known: ContactRow | None, row: ContactRow) -> ContactRow:
 
 
 def _why(before: Mapping[str, ContactRow], now: Mapping[str, ContactRow], consent: str) -> str:
-    if consent == "unknown":
+    if consent in {"unknown", NO_CONSENT}:
         return "This person no longer has marketing consent."
     said = next((row for row in now.values() if row["consent"] == consent), None)
     if said is not None:

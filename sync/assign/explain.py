@@ -13,6 +13,7 @@ from segmenter.assign.counterfactuals import nearest_rule, smallest_flip
 from segmenter.assign.decide import decide_one
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.linear import score_one
+from segmenter.personalize.fields import probability_one
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
 from sync.assign.caps import closed_for_one, free_places
 from sync.assign.exclusions import exclusion_reason, named_persons
@@ -138,6 +139,7 @@ def _explained(
             "email": person.address,
             "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
+            "confidence": probability_one(assignment),
             "holds_until": ends,
             "pin": hand.document,
             "excluded": hand.excluded,

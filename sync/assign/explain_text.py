@@ -7,19 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from segmenter.assign.counterfactuals import Flip, Missing
+from segmenter.personalize.fields import probability_one
 from segmenter.rules.segments import Checked, Clause
 from sync.assign.pins import until_text
 from sync.control.pins import Pin
 
 RIGHT = "calibrated: about this share of people with the same confidence are correct"
 MEANING = {
-    "pinned": "by hand",
-    "declared": "self-declared",
+    "pinned": "hand",
+    "declared": "what they say of themselves",
     "survey": f"{RIGHT}, or stays in the same segment when the survey's segments are rebuilt",
-    "rules": "share of the rule's traits that are known; not a probability",
+    "rules": "its rule ({share:.0%} of the rule's traits are known)",
     "model": RIGHT,
 }
-"""What the confidence of each source means."""
+"""What the confidence of each source means; rules and declarations have none."""
 
 
 def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datetime | None) -> list[str]:
@@ -45,11 +46,15 @@ def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datet
 def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
     if assignment["segment"] is None:
         return f"{address} is unclassified: {assignment['reasons']}."
-    told = f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}"
-    if assignment["confidence"] is None:
-        return f"{told}, {MEANING[assignment['source']]}."
-    source = assignment["source"]
-    return f"{told}, with confidence {assignment['confidence']:.2f}, by {source} ({MEANING[source]})."
+    sure = probability_one(assignment)
+    told = (
+        f"by {MEANING[assignment['source']].format(share=assignment['confidence'])}"
+        if sure is None
+        else f"with confidence {sure:.2f}, by {assignment['source']} ({MEANING[assignment['source']]})"
+    )
+    return (
+        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, {told}."
+    )
 
 
 def by_hand(pin: Pin | None, assignment: Mapping[str, Any], excluded: str | None) -> list[str]:

@@ -15,14 +15,15 @@ from ibis import Table
 
 from connectors.records import ASSIGNMENTS
 from segmenter.personalize import fields as template_fields
-from segmenter.personalize.fields import Known, OwnedField
-from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.personalize.fields import Known, OwnedField, memberships_of
+from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
 from sync.assign.caps import caps_document, decide_within_caps
 from sync.assign.exclusions import excluded_persons
 from sync.assign.pins import definitions_in_force, touched_persons
 from sync.experiments.arms import arm_groups, randomize
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import individual
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues
@@ -43,7 +44,7 @@ class Assigned:
         new: Persons who had no assignment before.
         rewritten: Assignments that were written: reasons and confidence move without the segment.
         segments: Persons by segment name.
-        personas: Persons by the persona's name, "unclassified" among them.
+        personas: Persons by the persona's name, "no persona" and "unclassified" among them.
         value_notes: What must be known of the value model, in sentences.
         allocated: Persons who came into an arm or the global holdout, by experiment.
         measured_anew: Persons whose traits were measured from all rows about them.
@@ -87,8 +88,10 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
+        refuse_edited_running(session)
         fitness.refuse_stale(session, as_of, override)
         publishing.import_service_results(session)
         before = session.warehouse.current(ASSIGNMENTS.name)
@@ -141,7 +144,7 @@ def moved(fresh: Table, before: Table) -> tuple[int, int]:
 def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None]]) -> None:
     names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     segments = Counter(row["segment"] for row in rows if row["segment"])
-    personas = Counter(names.get(row["persona"] or "", UNCLASSIFIED) for row in rows)
+    personas = Counter(names.get(row["persona"] or "", NO_PERSONA if row["segment"] else UNCLASSIFIED) for row in rows)
     assigned.persons = len(rows)
     assigned.assigned = sum(segments.values())
     assigned.unclassified = assigned.persons - assigned.assigned
@@ -193,10 +196,11 @@ def fields_wanted(
     Returns:
         Columns ``person_id, connection, name, value``; value "" clears the field.
     """
+    around = memberships_of(session.workspace.steps)
     owned = [
-        OwnedField(name, declared.name, declared.role)
-        for name, connection in session.workspace.connections.items()
-        for declared in session.manifest.connectors[connection.connector].fields
+        OwnedField(name, declared.name, declared.role, around if declared.role == "memberships" else None)
+        for name in session.workspace.connections
+        for declared in session.workspace.declared(name, session.manifest)
     ]
     for name, values in platform.items():
         own = session.workspace.platform_persona(name, session.manifest)

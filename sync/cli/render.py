@@ -58,7 +58,8 @@ def pulled(result: Pulled) -> Rendered:
     if result.persons:
         joined = f", {result.joined:,} merged with another" if result.joined else ""
         shown.append(f"{result.persons:,} people{joined}.")
-    shown.extend(f"Skipped: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {sentence}" for sentence in result.unread)
     return [*shown, *healed(result)]
 
 
@@ -144,6 +145,7 @@ def planned(result: Planned) -> Rendered:
     ]
     if summary["parked"]:
         shown.append(table("Skipped", "Contacts", rows=list(summary["parked"].items())))
+        shown.extend(summary["left_out"])
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
@@ -286,6 +288,7 @@ def loop(done: Loop) -> Rendered:
         *render_assigned(done.assigned),
         *creepy(done.planned.concerns),
         *applied(done.applied),
+        *(f"Warning: {sentence}" for sentence in done.imported.unread),
         table("Step", "Seconds", "Requests", rows=rows),
         *done.written.summary,
         f"Report: {done.written.path}",

@@ -18,6 +18,7 @@ from connectors.records import ARMS
 from segmenter.lift.randomization import HOLDOUT, Experiment, copy_of, with_arms
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
+from sync.experiments.definitions import keep_definition, refuse_edited
 from sync.session import Session
 
 
@@ -31,14 +32,22 @@ def randomize(session: Session, as_of: datetime, *, without: Collection[str] = (
 
     Returns:
         People dealt in now, by experiment.
+
+    Raises:
+        EditedExperimentError: One of them was edited after its start.
     """
-    allocated = {}
     everybody = session.workspace.everybody
-    if everybody is not None:
-        allocated[HOLDOUT] = _randomize(session, everybody, as_of, without)
-    for experiment in session.workspace.experiments.values():
-        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends):
-            allocated[experiment.name] = _randomize(session, experiment, as_of, without)
+    running = [
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends)
+    ]
+    asking = [*([everybody] if everybody is not None else []), *running]
+    refuse_edited(session, asking)
+    allocated = {}
+    for experiment in asking:
+        allocated[experiment.name] = _randomize(session, experiment, as_of, without)
+        keep_definition(session, experiment)
     return allocated
 
 

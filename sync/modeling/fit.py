@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
+from connectors.files.table import refuse_other_kinds
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
@@ -171,9 +172,12 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
 
 def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str, str]:
     try:
+        refuse_other_kinds(path)
         rows = pyarrow.csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Use a CSV file with a header.") from error
+        raise FixSettingsError(
+            f"{path.name} can't be read: {reason_of(error)}.", fix="Use a CSV file with a header."
+        ) from error
     names = set(rows.column_names)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(

@@ -131,7 +131,10 @@ def _usual(session: Session) -> list[str]:
 def _trait(session: Session, name: str) -> str:
     known = session.workspace.catalogue.traits
     if name not in known:
-        raise FixSettingsError(f"There is no trait {name!r}.", fix="See docs/reference.md and [traits].")
+        raise FixSettingsError(
+            f"There is no trait {name!r}.",
+            fix="`personasync explain EMAIL --json` lists all traits; your own are in [traits].",
+        )
     if known[name].type != "number":
         raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", fix="Use numeric traits.")
     if (reason := why_sensitive(name, session.workspace.catalogue)) and not session.workspace.sensitive.allows(name):

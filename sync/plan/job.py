@@ -20,12 +20,14 @@ from sync.assign.exclusions import excluded_persons
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
 from sync.experiments.arms import copies
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
+from sync.plan.left_out import left_out_sentences
 from sync.plan.standing_rejections import standing_rejections
 from sync.pull.job import properties_read
 from sync.session import Session, recorded
@@ -73,6 +75,7 @@ class Planned:
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
             "parked": _named(counts.parked),
+            "left_out": left_out_sentences(counts.parked),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
             "parked_samples": [
@@ -96,8 +99,12 @@ def plan(session: Session) -> Planned:
 
     Returns:
         The plan with its path, requests and seconds, broken guardrails, and what is skipped and why.
+
+    Raises:
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "plan") as run:
+        refuse_edited_running(session)
         pushed, told = focus(session)
         as_of = assigned_at(session)
         people = individual_traits(session, as_of)

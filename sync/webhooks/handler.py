@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.records import MEMBER, Change, Outcome, normalise_email, platform_key
+from segmenter.personalize.fields import probability_one
 from sync.apply.push import Sent, send_changes
 from sync.control.inbox import Claimed, Settled
 from sync.control.ledger import Noted
@@ -320,7 +321,8 @@ def _settled(claimed: Claimed, known: Collection[str], decisions: Sequence[Decis
     if not decisions:
         return Settled(claimed, states, {"persona": None, "segment": None})
     assignment = decisions[0].shown
-    told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "confidence", "reasons")}
+    told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "reasons")}
+    told["confidence"] = probability_one(assignment)
     if decisions[0].excluded:
         told = {**dict.fromkeys(told), "reasons": decisions[0].excluded}
     return Settled(claimed, states, told)

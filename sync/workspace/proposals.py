@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from segmenter.classifier.linear import ModelKind
 from segmenter.classifier.model_file import MatrixRow, Names, Number
 from sync.workspace.schema_parts import FilePart, Slug
@@ -170,7 +170,7 @@ def labels(directory: Path, name: str) -> dict[str, int]:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return {person: int(number) for person, number in rows[1:]}
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", fix=fix) from error
+        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {reason_of(error)}.", fix=fix) from error
 
 
 def found_before(file: ProposalFile) -> int:
@@ -197,7 +197,7 @@ def accepted(directory: Path, name: str) -> dict[str, str]:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return dict(rows[1:])
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {error}.", fix=fix) from error
+        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {reason_of(error)}.", fix=fix) from error
 
 
 def form_of(directory: Path, name: str) -> Form | None:

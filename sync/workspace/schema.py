@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from connectors.limits import TEXT_BYTES
 from connectors.records import Consent
+from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
 from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
 
@@ -87,6 +87,21 @@ class TraitPart(FilePart):
         return self
 
 
+class PrecedencePart(FilePart):
+    """[precedence]: which source decides where contacts of one person disagree about a text."""
+
+    connections: tuple[ConnectionName, ...] = Field(
+        default=(),
+        description="Connections, the most trusted one first; of one connection the contact that changed last decides. "
+        "Default: the order of [connections]. Omitted connections come last, in that order.",
+    )
+    lifecycle_stages: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
+        default=LIFECYCLE_STAGES,
+        description="Lifecycle stages from first to last: the last one that a person has reached counts, whichever "
+        "contact shows it. Other stages count less than these.",
+    )
+
+
 class GuardrailsPart(FilePart):
     """[guardrails]: limits that block an apply."""
 
@@ -161,7 +176,8 @@ class ConsentPart(FilePart):
 
     push: tuple[Consent, ...] = Field(
         default=("subscribed", "unknown"),
-        description='"unknown" is a CRM contact who neither opted out nor is in the audience.',
+        description='"unknown" is a CRM contact who neither opted out nor is in the audience; "none" is a person of '
+        "whom no source shows a consent, such as a file without a column for it.",
     )
     individual: tuple[Consent, ...] = Field(
         default=("subscribed",), description="Segments that may get individual values; others get their persona's copy."
@@ -298,6 +314,7 @@ class MainFile(FilePart):
     workspace: WorkspacePart
     connections: dict[ConnectionName, ConnectionPart] = Field(default_factory=dict)
     traits: dict[Slug, TraitPart] = Field(default_factory=dict)
+    precedence: PrecedencePart = PrecedencePart()
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
     exclude: ExcludePart = ExcludePart()
@@ -342,49 +359,3 @@ class SegmentsFile(FilePart):
     """segments.toml."""
 
     segments: tuple[SegmentPart, ...] = ()
-
-
-class PersonaPart(FilePart):
-    """[personas.SLUG]: the profile of a persona, written by your team. Facts are stored elsewhere."""
-
-    name: str
-    segments: tuple[Slug, ...] = ()
-    story: str = ""
-    hs_persona: str = Field(default="", description="Name of the matching HubSpot persona, if different.")
-    quote: str = Field(default="", description="A quote of the persona.")
-    picture: str = Field(default="", description="Picture for the report: a .png, .jpg or .svg file in the workspace.")
-    fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
-        default_factory=dict,
-        description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',
-    )
-
-
-class FieldPart(OpenPart):
-    """[fields.NAME]: a template field. Additional keys are connections, with the field's name there."""
-
-    label: str = ""
-    type: Literal["text", "url", "number", "date", "choice"] = "text"
-    fallback: str = Field(description="Shown to people without a persona, and for personas without their own copy.")
-    trait: Slug | None = Field(
-        default=None, description="The trait whose value is shown to the person; next_category and next_product too."
-    )
-    personalize: Literal["none", "persona", "individual"] | None = Field(
-        default=None,
-        description=(
-            "Level of personalization: fallback for everyone, persona copy, or the individual trait. "
-            "Default: the highest the field allows."
-        ),
-    )
-    options: tuple[str, ...] = Field(default=(), description="Options of a choice field.")
-    max_length: int = Field(default=TEXT_BYTES, ge=1, le=TEXT_BYTES, description="Maximum number of characters.")
-
-    def targets(self) -> dict[str, str]:
-        """Return the field's name on each connection."""
-        return {connection: str(name) for connection, name in self.extra().items()}
-
-
-class PersonasFile(FilePart):
-    """personas.toml."""
-
-    personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
-    fields: dict[Slug, FieldPart] = Field(default_factory=dict)

@@ -31,7 +31,8 @@ from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.manifest import ConnectorFacts, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.personas_file import PersonasFile
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -39,7 +40,6 @@ from sync.workspace.schema import (
     GuardrailsPart,
     MainFile,
     PersonalizePart,
-    PersonasFile,
     PrivacyPart,
     ResultsPart,
     SegmentsFile,
@@ -48,7 +48,7 @@ from sync.workspace.schema import (
     ValuePart,
 )
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.to_definitions import fields_of, own_traits, personas_of, segments_of
+from sync.workspace.to_definitions import fields_of, own_traits, personas_of, precedence_of, segments_of
 from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
 
 STATE = ".personasync"
@@ -156,7 +156,13 @@ class Workspace:
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
+            kinds=self._kinds(name, facts),
         )
+
+    def _kinds(self, name: str, facts: ConnectorFacts) -> dict[str, str]:
+        """Return the types of the fields that we own through connection *name*."""
+        mine = {field.targets[name]: field.type for field in self.fields.values() if name in field.targets}
+        return {**{field.name: field.type for field in facts.fields}, **mine}
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*.
@@ -168,10 +174,17 @@ class Workspace:
         Returns:
             Fields of plugin.toml, template fields, and the platform's own persona field where we write it.
         """
-        declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
+        declared = [field.name for field in self.declared(name, manifest)]
         shared = self.platform_persona(name, manifest)
         templates = (field.targets[name] for field in self.fields.values() if name in field.targets)
         return (*declared, *templates, *([shared[0]] if shared else []))
+
+    def declared(self, name: str, manifest: Manifest) -> tuple[DeclaredField, ...]:
+        """Return the fields of plugin.toml that connection *name* has; of the optional ones those switched on."""
+        part = self.connections[name]
+        extra = roles_in(part.settings().get("extra_fields", ""))
+        fields = manifest.connectors[part.connector].fields
+        return tuple(field for field in fields if not field.optional or field.role in extra)
 
     def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
         """Return the platform's own persona field, which people write as well, where connection *name* may write it.
@@ -209,15 +222,15 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main)))
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main)))
     segments = segments_of(segments_file)
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
     personas = personas_of(personas_file)
-    fields = fields_of(personas_file)
+    fields = fields_of(personas_file, personas)
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
-    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
+    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
