@@ -104,6 +104,7 @@ def cap_lines(caps: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
         f"Segment {name!r} is full: {one['people']:,} people, cap {one['cap']:,} by {one['by']}; {one['beyond']:,} "
         "others who qualify get what comes next for them."
+        + (f" Of {one['unknown']:,} people in it {one['by']} is unknown." if one["unknown"] else "")
         for name, one in caps.items()
         if one["beyond"]
     ]

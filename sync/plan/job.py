@@ -177,6 +177,10 @@ def pin_notes(session: Session, assigned: Table, as_of: datetime | None) -> list
     """Say how many people are pinned, and whether pins changed since everybody was assigned."""
     pinned = int(assigned.filter(assigned.source == "pinned").count().execute())
     notes = [f"{_people(pinned)} pinned to a segment by hand; `personasync pins` lists them."] if pinned else []
+    known = {segment.name for segment in session.workspace.segments}
+    gone = sorted({pin.segment for pin in session.control.pins.in_force(session.now())} - known)
+    if gone:
+        notes.append(f"Pins to {', '.join(gone)} are without effect: there is no such segment. See `personasync pins`.")
     if as_of is not None and session.control.pins.touched_since(as_of):
         notes.append("Pins were set or have ended since the last assign: run `personasync assign`, then `plan`.")
     return notes
