@@ -21,7 +21,9 @@ from connectors.transport.answers import object_of
 ALTERNATIVES = ("requiredGranularScopes", "requiredScopes")
 LOCKED, HOLD_ON = 423, 477
 TEN_SECONDS, ONE_SECOND, LOCK_SECONDS = 10.0, 1.0, 2.0
-MEND_TOKEN = "Create an access token (see docs/how-to/connect-hubspot.md) and store it where `access_token` points."  # noqa: S105 - a sentence
+MEND_TOKEN = (
+    "Create an access token (in HubSpot: Development > Keys > Service keys) and store it where `access_token` points."  # noqa: S105 - a sentence
+)
 
 
 def translate(response: requests.Response) -> PersonasyncError | None:

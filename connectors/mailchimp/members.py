@@ -261,7 +261,10 @@ def _row(
 
 
 def _consent(status: str) -> Consent:
-    return cast("Consent", status) if status in get_args(Consent) else "unknown"
+    """A status that we do not know is no consent; an archived member shows none, and keeps the one before."""
+    if status == "archived":
+        return "unknown"
+    return cast("Consent", status) if status in get_args(Consent) else "none"
 
 
 def shown_text(value: Any, kind: str) -> str:

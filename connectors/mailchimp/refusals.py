@@ -19,7 +19,9 @@ from connectors.errors import (
 from connectors.transport.answers import object_of
 
 NOT_NOW = (423, 477)  # locked, on the move: nothing of ours is wrong, so nothing is refused for good
-MEND_KEY = "Create an API key (see docs/how-to/connect-mailchimp.md) and store it where `api_key` points."
+MEND_KEY = (
+    "Create an API key (in Mailchimp: Account & billing > Extras > API keys) and store it where `api_key` points."
+)
 MEND_FIELDS = "A merge field became required: make it optional in Mailchimp, or keep skip_merge_validation on."
 
 

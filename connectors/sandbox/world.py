@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors.sandbox.clock import PlatformClock
@@ -83,9 +83,21 @@ class World:
         self.random = random.Random(self.seed)  # noqa: S311 - people and faults, not secrets
 
 
-def make_world(path: Path | None = None, *, settings: Settings | None = None, seed: int = 20261124) -> World:
-    """Return the world saved at *path*, or a new one (kept in memory only when *path* is None)."""
-    store = Store(path)
-    saved = store.table("world").get("clock", {"offset_seconds": 0.0})
-    clock = PlatformClock(timedelta(seconds=float(saved["offset_seconds"])))
+def make_world(
+    path: Path | None = None,
+    *,
+    settings: Settings | None = None,
+    seed: int = 20261124,
+    begins: datetime | None = None,
+) -> World:
+    """Return the world saved at *path*, or a new one (kept in memory only when *path* is None).
+
+    A new one begins at *begins* (UTC), by default now.
+    """
+    store, clock = Store(path), PlatformClock()
+    saved = store.table("world").get("clock")
+    if saved is not None:
+        clock.offset = timedelta(seconds=float(saved["offset_seconds"]))
+    elif begins is not None:
+        clock.advance(begins - clock.now())
     return World(store=store, clock=clock, settings=settings or Settings(), seed=seed)

@@ -190,4 +190,6 @@ def _following(session: Session, pulled: Pulled, run: RecordedRun) -> Iterator[N
 
 
 def _follow(session: Session, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined += follow_identities(session.warehouse, session.control, run.run_id).joined
+    pulled.joined += follow_identities(
+        session.warehouse, session.control, run.run_id, new_id=session.new_person_id
+    ).joined

@@ -40,9 +40,10 @@ class DeclaredField(PluginFacts):
     """A field of the assignment that the plugin writes."""
 
     name: str
-    role: Literal["persona", "segment", "confidence", "reason", "since"]
+    role: Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
     label: str
     type: FieldType
+    optional: bool = False  # only where the connection's `extra_fields` names the role
 
 
 class WebhookFacts(PluginFacts):
@@ -87,6 +88,11 @@ class ConnectorFacts(PluginFacts):
     action: ActionFacts | None = None
     limits: Mapping[str, int] = {}
 
+    @property
+    def optional_roles(self) -> tuple[str, ...]:
+        """Roles of the fields that a connection may switch on."""
+        return tuple(field.role for field in self.fields if field.optional)
+
     def as_mapping(self) -> dict[str, Any]:
         """Return plain values, as a `connectors.connector.Connection` carries them."""
         return self.model_dump()
@@ -100,12 +106,17 @@ class Manifest(PluginFacts):
 
     @property
     def explaining(self) -> frozenset[str]:
-        """Fields that only explain an assignment: reason, confidence and date."""
+        """Fields that only explain an assignment: reason, confidence, date, runner-up and version."""
         fields = (field for connector in self.connectors.values() for field in connector.fields)
         return frozenset(field.name for field in fields if field.role in EXPLAINING)
 
 
-EXPLAINING = ("confidence", "reason", "since")
+EXPLAINING = ("confidence", "reason", "since", "runner_up", "version")
+
+
+def roles_in(extra: str) -> tuple[str, ...]:
+    """Return the words of a connection's `extra_fields`."""
+    return tuple(word.strip() for word in extra.split(",") if word.strip())
 
 
 @cache
