@@ -25,7 +25,7 @@ from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.caps import ranked_by
 from segmenter.rules.exclusion import Exclusion
-from segmenter.rules.rules import Rule, counted_in, parse_rule
+from segmenter.rules.rules import Rule, counted_in
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
 from segmenter.traits.counts import CountedTrait
@@ -50,7 +50,16 @@ from sync.workspace.schema import (
     ValuePart,
 )
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.to_definitions import fields_of, own_traits, personas_of, precedence_of, segments_of
+from sync.workspace.to_definitions import (
+    counted_in_main,
+    exclusion_of,
+    fields_of,
+    own_traits,
+    personas_of,
+    precedence_of,
+    segments_of,
+    tools_of,
+)
 from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
 
 STATE = ".personasync"
@@ -231,7 +240,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     check_targets(directory / PERSONAS, personas_file, main, manifest)
     segments = segments_of(segments_file)
     counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
-    counted += _defined(directory / MAIN, main, lambda: _counted_in_main(main))
+    counted += _defined(directory / MAIN, main, lambda: counted_in_main(main))
     known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
@@ -246,7 +255,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
-    tools = _defined(directory / MAIN, main, lambda: _tools(main, known, purpose, steps))
+    tools = _defined(directory / MAIN, main, lambda: tools_of(main, known, purpose, steps))
     _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
@@ -278,7 +287,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         remarks=_remarks(directory / PERSONAS, personas, fields),
         tools=tools,
         serve=main.serve,
-        exclusion=_defined(directory / MAIN, main, lambda: _exclusion(main, known, steps)),
+        exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
     )
 
 
@@ -308,29 +317,6 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
 
 def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
     return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
-
-
-def _counted_in_main(main: MainFile) -> list[CountedTrait]:
-    """Counts of typing tools and of [exclude]."""
-    rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
-    rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
-    return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
-
-
-def _exclusion(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
-    """[exclude]; a sensitive trait may keep people from being written to, so no purpose is asked for."""
-    rule = main.exclude.rule
-    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
-    return Exclusion(frozenset(main.exclude.addresses), checked)
-
-
-def _tools(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
-    found, segments = {}, steps.rules()
-    for name, part in main.tools.items():
-        where = f"tool {name!r}"
-        found[name] = parse_rule(part.who, known, where=where, segments=segments)
-        refuse_sensitive(found[name].names, known, purpose, where=where)
-    return found
 
 
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
