@@ -153,6 +153,15 @@ def serve_platforms(
         sandbox.close()
 
 
+def free_port(usual: int) -> int:
+    """Return a port that is *usual*, or 0 for any where another program has that one."""
+    try:
+        _listen(usual).close()
+    except OSError:
+        return 0
+    return usual
+
+
 def _listen(port: int) -> socket.socket:
     # asyncio turns Nagle's algorithm off only where the socket says that it is TCP; else answers wait 40 ms
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -28,6 +28,8 @@ class Settings:
         export_seconds: How long HubSpot's export of contacts takes.
         scopes: What the HubSpot token may do; None is everything.
         merge_keeps_primary_id: HubSpot's "primary ID preservation" beta.
+        required_properties: HubSpot properties without which 2026-09 refuses a contact.
+        short_numbers: Whether HubSpot shows "1.0" as "1".
         gdpr: Whether the HubSpot account demands a legal basis for consent writes.
         merge_field_limit: Mailchimp's merge fields per audience.
         webhook_via: Address on this machine to which every webhook goes, whatever host it is meant for: a proxy.
@@ -49,6 +51,8 @@ class Settings:
     export_seconds: float = 0.0
     scopes: frozenset[str] | None = None
     merge_keeps_primary_id: bool = False
+    required_properties: tuple[str, ...] = ()
+    short_numbers: bool = False
     gdpr: bool = False
     merge_field_limit: int = 30
     webhook_via: str = ""

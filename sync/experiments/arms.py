@@ -6,11 +6,12 @@ from the experiment's salt and the person's id (`segmenter.lift.arms`), so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import reduce
 
 import ibis
+import pyarrow as pa
 from ibis import Table
 
 from connectors.records import ARMS
@@ -21,12 +22,13 @@ from sync.experiments.definitions import keep_definition, refuse_edited
 from sync.session import Session
 
 
-def randomize(session: Session, as_of: datetime) -> dict[str, int]:
+def randomize(session: Session, as_of: datetime, *, without: Collection[str] = ()) -> dict[str, int]:
     """Randomly assign everyone without a variant to the running experiments and the global holdout.
 
     Args:
         session: The open workspace.
         as_of: The moment, UTC: experiments that have not begun or have ended take nobody in.
+        without: Persons to whom nothing is written: they would only dilute what is measured.
 
     Returns:
         People dealt in now, by experiment.
@@ -44,22 +46,28 @@ def randomize(session: Session, as_of: datetime) -> dict[str, int]:
     refuse_edited(session, asking)
     allocated = {}
     for experiment in asking:
-        allocated[experiment.name] = _randomize(session, experiment, as_of)
+        allocated[experiment.name] = _randomize(session, experiment, as_of, without)
         keep_definition(session, experiment)
     return allocated
 
 
-def _randomize(session: Session, experiment: Experiment, as_of: datetime) -> int:
+def _randomize(session: Session, experiment: Experiment, as_of: datetime, without: Collection[str]) -> int:
     arms = session.warehouse.current(ARMS.name)
     known = arms.filter(arms.experiment == experiment.name)
     held = arms.filter(arms.experiment == HOLDOUT, arms.arm == HOLDOUT)
     people = assigned_people(session).select("person_id", "persona").anti_join(known, "person_id")
+    if without:
+        people = people.anti_join(session.warehouse.memtable(_persons(without)), "person_id")
     free = people if experiment.name == HOLDOUT else people.anti_join(held, "person_id")
     told = with_arms(free, experiment)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
     rows = told.select(experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona")
     rows = rows.mutate(at=moment).to_pyarrow()
     return session.warehouse.append(ARMS.name, rows, recorded_at=session.now())
+
+
+def _persons(persons: Collection[str]) -> pa.Table:
+    return pa.table({"person_id": pa.array(sorted(persons), pa.string())})
 
 
 def arm_groups(session: Session) -> Table:

@@ -78,7 +78,7 @@ def _personas(session: Session, name: str) -> list[Finding]:
         try:
             resolved(personas, offered, name)
         except FixSettingsError as error:
-            found.append(Finding("personas", "fail", str(error).removesuffix(error.fix).strip(), error.fix))
+            found.append(Finding("personas", "fail", error.what, error.fix))
         if not found:
             found.append(Finding("personas", "ok", f"Every persona matches an option of {field}."))
     return found

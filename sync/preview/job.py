@@ -10,9 +10,10 @@ from pathlib import Path
 import ibis
 from ibis import Table
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.records import email_key, normalise_email
 from segmenter.personalize.creepiness import Concern, of_mail
+from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.personalize.templates import Language, Template, read_template
 from sync.assign.job import fields_wanted, individual_traits
@@ -52,7 +53,7 @@ def preview(
     text = _read(path)
     name, language = _target(session, text, only)
     template = read_template(text, language, session.now().date())
-    fallbacks = {f.targets[name]: f.fallback for f in session.workspace.fields.values() if name in f.targets}
+    fallbacks = {f.targets[name]: f.plain_fallback for f in session.workspace.fields.values() if name in f.targets}
     person = None if contact is None else _person(session, contact)
     others = foreign_fields(session, name, template, person)
     problems = [*(problem.sentence() for problem in template.problems), *others.problems]
@@ -68,7 +69,12 @@ def preview(
     slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(session, name, platform) if language == "hubspot" else {}
-    shown = [_shown(session, slug, groups[slug], template, fallbacks, labels, others, contact, name) for slug in wanted]
+    titles = {slug: one.name for slug, one in session.workspace.personas.items()}
+    titles[UNCLASSIFIED] = title_of_others(assigned)
+    shown = [
+        _shown(session, groups[slug], template, fallbacks, labels, others, contact or titles[slug], name)
+        for slug in wanted
+    ]
     if not shown:
         whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
         problems.append(f"{whom}, so there is no contact to preview. Run `personasync pull` and `assign`.")
@@ -97,7 +103,7 @@ def _concerns(
         values = creepiness.of_values(session, asked_for, people, only)
         options = creepiness.of_options(session, assigned, people, only)
         found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
-    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
+    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.all_asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [
         *of_mail(tokens, creepiness.limits(session)),
@@ -113,7 +119,9 @@ def _read(path: Path) -> str:
             raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", fix="Pass an email template.")
         text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path} can't be read as text: {error}.", fix="Save it as UTF-8 text.") from error
+        raise FixSettingsError(
+            f"{path} can't be read as text: {reason_of(error)}.", fix="Check the path; the template must be UTF-8 text."
+        ) from error
     if "\0" in text:
         raise FixSettingsError(f"{path} is not text.", fix="Pass an email template.")
     return text
@@ -204,26 +212,23 @@ def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, d
     workspace = session.workspace
     personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}
-    declared = session.manifest.connectors[workspace.connections[name].connector].fields
-    found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
+    declared = workspace.declared(name, session.manifest)
+    found = {one.name: by_role[one.role] for one in declared if one.role in by_role and one.type == "enumeration"}
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
     return found | dict.fromkeys(co_owned_fields(session, name), own)
 
 
 def _shown(
     session: Session,
-    slug: str,
     group: _Group,
     template: Template,
     fallbacks: Mapping[str, str],
     names: Mapping[str, Mapping[str, str]],
     others: Foreign,
-    contact: str | None,
+    title: str,
     connection: str,
 ) -> PreviewedMail:
     """Render the mail that most people of a persona get, and tell which share that is, in all and by field."""
-    persona = session.workspace.personas.get(slug)
-    title = contact or (persona.name if persona else "Unclassified")
     labels = {field: names[field][value] for field, value in group.values.items() if value in names.get(field, {})}
     everything = {**group.values, **others.values}
     html = template.render(everything, defaults={**fallbacks, **others.defaults}, labels=labels)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
+from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
 from sync.report import charts
@@ -149,8 +150,10 @@ def persona_shares(session: Session) -> list[PersonaShare]:
     ]
     shares.sort(key=lambda share: -share.persons)
     if persons.get(UNCLASSIFIED):
-        story = "No segment matches, or too little data. They get the fallback copy."
-        shares.append(PersonaShare("Unclassified", persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story))
+        story = "No segment matches, too little data, or a segment without a persona. They get the fallback copy."
+        shares.append(
+            PersonaShare(title_of_others(assignments), persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story)
+        )
     return shares
 
 

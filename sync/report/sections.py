@@ -12,6 +12,7 @@ from segmenter.lift.advice import CampaignAdvice, MeasuredCampaign, advise_on_ca
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
 from segmenter.lift.text import NO_SENDS, RATES, apart_sentence, contrast, effect_sentence, offer_sentence, sentences
+from segmenter.personalize.fields import probability
 from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
 from sync.experiments.definitions import EditedExperimentError
@@ -258,7 +259,8 @@ def quality_sentences(session: Session) -> list[str]:
         told.aggregate(
             persons=told.count(),
             unclassified=told.segment.isnull().sum(),
-            confidence=told.confidence.mean(),
+            confidence=probability(told).mean(),
+            sure=probability(told).count(),
             kept=told.expires_at.notnull().sum(),
         )
         .to_pyarrow()
@@ -270,7 +272,7 @@ def quality_sentences(session: Session) -> list[str]:
     share = (row["unclassified"] or 0) / row["persons"]
     found = [f"{share:.0%} of {row['persons']:,} people are unclassified."]
     if row["confidence"] is not None:
-        found.append(f"Mean confidence of the others: {row['confidence']:.0%}.")
+        found.append(f"Mean confidence of the {row['sure']:,} whom a model or survey placed: {row['confidence']:.0%}.")
     if row["kept"]:
         found.append(
             f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis)."

@@ -14,7 +14,7 @@ from connectors.errors import FixSettingsError
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
 from segmenter.rules.segments import Segment
-from sync.workspace.schema import FilePart, Slug
+from sync.workspace.schema_parts import FilePart, Slug
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
