@@ -16,10 +16,8 @@ from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare
 from segmenter.lift.exposures import reached
 from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
-from segmenter.lift.text import RATES, in_points
 from segmenter.stats.means import Adjusted, cuped, welch
-from segmenter.stats.power import sample_size
-from segmenter.stats.proportions import Interval, wilson
+from segmenter.stats.proportions import Interval
 from sync.experiments.definitions import refuse_edited
 from sync.experiments.job import edited, find_experiment, planned_baseline
 from sync.results.engagements import engagements, latest_moment
@@ -31,6 +29,7 @@ from sync.results.experiment_mailings import (
     mails_during,
     persona_name,
 )
+from sync.results.planned_test import PlannedTest, other_rate
 from sync.session import Session
 
 METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
@@ -39,19 +38,6 @@ HARM = {"unsubscribed": 0.005, "complained": 0.001}
 """Minimum detectable effect of guardrail metrics: mailbox providers act on 1 spam complaint in 1,000."""
 ANSWER_DAYS = 7
 """Days after the last email of a campaign while its figures still move: results before that are interim."""
-
-
-MORE = 1.25
-"""Times the planned sample size from which a measured rate that needs more is reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedTest:
-    """What a comparison was planned with: the primary metric, the minimum detectable effect, and the baseline rate."""
-
-    primary: str
-    mde: float
-    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +167,7 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     found = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
-    notes += _other_rate(found.comparisons, plan) if mailed.of_persona else []
+    notes += other_rate(found.comparisons, plan) if mailed.of_persona else []
     return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
 
 
@@ -249,25 +235,6 @@ def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: Pl
     )
     spend = [_spend(session, pair) for pair in pairs]
     return Lift(about, plan.primary, comparisons, spend, None, early, ())
-
-
-def _other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str]:
-    """A sentence where nothing was found, and the measured rate needs clearly more people than the planned one."""
-    asked = next((one for one in comparisons if one.question.metric == plan.primary), None)
-    if asked is None or plan.baseline is None or asked.question.control == HOLDOUT:
-        return []
-    if asked.everyone.verdict not in {"none", "too_few"}:
-        return []
-    measured, planned = asked.everyone.control, sample_size(plan.baseline, plan.mde)
-    needed = sample_size(measured.rate, plan.mde)
-    if wilson(measured).low <= plan.baseline or needed <= MORE * planned:
-        return []
-    told = (
-        f"Planned with a {RATES[plan.primary]} of {plan.baseline:.1%}; that of “{asked.question.control}” is "
-        f"{measured.rate:.1%}. At that rate {needed:,} contacts per variant detect {in_points(plan.mde)}, "
-        f"not {planned:,}."
-    )
-    return [told]
 
 
 def _metrics(primary: str) -> list[str]:
