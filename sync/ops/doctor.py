@@ -83,8 +83,8 @@ def _undefined(session: Session, name: str) -> list[Finding]:
                 "groups",
                 "warn",
                 f"{group!r} is no longer defined, and {left} are still in it.",
-                "The next `personasync plan` takes out those that personasync added and that are marketable. Then delete it "
-                "on the platform, if nobody uses it.",
+                "The next `personasync plan` takes out those that personasync added and that are marketable. Then "
+                "delete it on the platform, if nobody uses it.",
             )
         )
     fields = session.control.ledger.undefined(name, "field", session.workspace.owned(name, session.manifest))
