@@ -34,6 +34,7 @@ ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not em
     "init": ["(busy)"],
     "demo": ["(busy)"],
     "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
+    "sandbox send": ["--tag", "nobody has it"],
     "serve": ["--port", "(port)"],
 }
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
