@@ -391,12 +391,10 @@ def _mailed_holdout(session: Session, experiment: Experiment) -> list[str]:
     """Count the holdout contacts who got email: they bias the difference towards zero."""
     if experiment.control != HOLDOUT:
         return []
-    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
-        mails_during(session, experiment), ["connection", "campaign_id"]
-    )
-    links = session.links()
+    mails = mails_during(session, experiment)
+    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(mails, ["connection", "campaign_id"])
     arms = session.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == experiment.name, arms.arm == HOLDOUT)
-    got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
+    got = deliveries.inner_join(session.links(), "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())
     return [f"{people:,} people of the holdout got email, which biases the difference towards zero."] if people else []

@@ -39,7 +39,7 @@ class Warehouse:
         for table in TABLES.values():
             if table.name not in present:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
-        self._tables = {name: engine.table(name) for name in TABLES}  # each look-up asks the engine for the columns
+        self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
         self._statements: dict[tuple[str, str], str] = {}
         self._count_from(present)
 
@@ -50,6 +50,16 @@ class Warehouse:
         except Exception:  # each engine's driver has errors of its own
             if name not in self.engine.list_tables():  # else another process was first
                 raise
+
+    def _opened(self, table: TableSchema) -> Table:
+        """The table, with columns added that it did not have when it was made."""
+        found = self.engine.table(table.name)
+        wanted = ibis.Schema.from_pyarrow(_stored(table))
+        lacking = [name for name in wanted if name not in found.columns]
+        for name in lacking:
+            kind = self.engine.compiler.type_mapper.to_string(wanted[name])
+            self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")
+        return self.engine.table(table.name) if lacking else found
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
