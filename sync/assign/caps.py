@@ -14,11 +14,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ibis
 import pyarrow as pa
 
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
+from segmenter.late_ibis import ibis
 from segmenter.rules.caps import CONFIDENCE
 
 if TYPE_CHECKING:

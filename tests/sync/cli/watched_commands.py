@@ -38,6 +38,7 @@ ARGUMENTS = {  # of those that need some; "(busy)": a folder that is not empty, 
     "init": ["(busy)"],
     "demo": ["(busy)"],
     "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
+    "sandbox send": ["--tag", "nobody has it"],
     "serve": ["--port", "(port)"],
 }
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
