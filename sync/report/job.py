@@ -44,7 +44,8 @@ def write_report(session: Session) -> Written:
     """
     with recorded(session, "report") as run:
         before = session.control.runs.latest("report", state="done")
-        made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)
+        with session.warehouse.reading():
+            made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)
         path = session.workspace.state_dir / "reports" / f"report-{session.now():%Y%m%d-%H%M%S}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(made.report, made.page), "utf-8")
@@ -63,11 +64,11 @@ class _Made:
 
 def _made(session: Session, before: KeyFigures | None) -> _Made:
     """Collect everything for the page."""
+    ranked = parts.valued(session)  # first: it writes values, and what was read before would be read again
     measured, shares = newest_campaigns(session), persona_shares(session)
     newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
-    ranked = parts.valued(session)
     known = parts.worth_of(session, ranked)
     taught = parts.learned(session, measured, known or worth)
     key_figures = KeyFigures(
