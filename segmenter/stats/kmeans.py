@@ -10,6 +10,7 @@ always those of a run that ended among all rows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -112,15 +113,16 @@ def kmeans(
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
     limit = (tolerance**2) * values.var(axis=0).sum()
+    kind = np.float32 if tolerance >= NEAR_ENOUGH else np.float64  # seven digits, of which four are wanted
     if len(values) <= SEEN or starts == 1:
         repeated = np.repeat(weights, starts, axis=0)
-        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit), starts, 1)
+        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind), starts, 1)
     few = np.sort(rng.permutation(len(values))[:SEEN])
     repeated = np.repeat(weights[:, few], starts, axis=0)
-    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit)
+    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind)
     finalists = max(2, round(FINALISTS * starts))
     begun = _best(tried, starts, finalists).centres.transpose(1, 0, 2)
-    return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit), finalists, 1)
+    return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind), finalists, 1)
 
 
 def _best(runs: Centres, starts: int, best: int) -> Centres:
@@ -130,11 +132,15 @@ def _best(runs: Centres, starts: int, best: int) -> Centres:
     return Centres(runs.centres[places.ravel()], runs.inertia[places.ravel()])
 
 
-def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float) -> Centres:
-    """Move the centres (k, runs, features) that are *begun* with until none moves farther than *limit*, squared."""
+def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: type[np.floating[Any]]) -> Centres:
+    """Move the centres (k, runs, features) that are *begun* with until none moves farther than *limit*, squared.
+
+    Rows are compared and added up as numbers of *kind*; means and inertia are made of the sums in full.
+    """
     centres, inertia, still = begun.copy(), np.empty(len(weights)), np.arange(len(weights))
-    with_ones = np.concatenate([values, np.ones((len(values), 1))], axis=1)
+    with_ones = np.concatenate([values, np.ones((len(values), 1))], axis=1).astype(kind)
     squares = weights @ (values**2).sum(axis=1)
+    weights = weights.astype(kind)
     for _ in range(STEPS):
         before = centres[:, still]
         moved, gained = _step(with_ones, weights[still], before)
@@ -192,7 +198,7 @@ def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
     """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, features + 1)."""
     k, runs, _ = centres.shape
     halved = (centres**2).sum(axis=2, keepdims=True) / -2
-    whole = np.concatenate([centres, halved], axis=2).reshape(k * runs, -1)
+    whole = np.concatenate([centres, halved], axis=2).reshape(k * runs, -1).astype(with_ones.dtype)
     near: Matrix = (whole @ with_ones.T).reshape(k, runs, len(with_ones))
     best, free = near.max(axis=0), np.ones((runs, len(with_ones)), bool)
     for place in near:  # of equally near centres the first has the row

@@ -81,6 +81,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     )
     names, rows = parts.offer_rows(taught.offers.bests)
     shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
+    links = parts.links_clicked(session, measured)
     page = ReportPage(
         changes=report_changes(before, key_figures) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
@@ -95,7 +96,12 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         offer_names=names,
         offer_notes=parts.offer_notes(taught.offers),
         campaigns=[
-            CampaignPart(one, f"campaign-{place}", parts.links_of(session, result), parts.machine_sentence(result))
+            CampaignPart(
+                one,
+                f"campaign-{place}",
+                links.get((result.connection, result.campaign_id), []),
+                parts.machine_sentence(result),
+            )
             for place, (one, result) in enumerate(zip(shown, measured, strict=True))
         ],
         shares=_shares_figure(shares),
