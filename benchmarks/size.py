@@ -167,7 +167,9 @@ def write_files(folder: Path, source: Path) -> None:
     """Write contacts and orders as CSV, and a workspace that reads them."""
     folder.mkdir()
     contacts = f"(FROM '{source}/contacts.parquet' SELECT platform_id AS id, email, consent, created_at, "
-    contacts += "json_extract_string(properties, 'country') AS country, json_extract_string(properties, 'city') AS city "
+    contacts += (
+        "json_extract_string(properties, 'country') AS country, json_extract_string(properties, 'city') AS city "
+    )
     contacts += "WHERE connection = 'email')"
     orders = f"(FROM '{source}/orders.parquet' SELECT order_id, replace(contact_key, 'crm:', '') AS contact_id, "
     orders += '"at", amount, currency, state)'

@@ -1,4 +1,4 @@
-"""The alternative in `size`: campaign results by persona and variant, counted by vectorised pandas from the same rows."""
+"""The alternative in `size`: campaign results by persona and variant, counted by pandas from the same rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
-
 
 TABLES = ("deliveries", "engagements", "orders", "assignments")
 

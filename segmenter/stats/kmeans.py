@@ -2,9 +2,9 @@
 
 A bootstrap sample is the same rows with other weights, so one matrix product serves all samples and all starts.
 
-Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998): which
-optimum a start leads to is seen from few rows, where exactly it lies only from all. Centres, inertia and labels are
-always those of a run that ended among all rows.
+Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998):
+which optimum a start leads to is seen from few rows, where exactly it lies only from all. Centres, inertia and labels
+are always those of a run that ended among all rows.
 """
 
 from __future__ import annotations

@@ -75,7 +75,9 @@ def compare_rankings(
 def _drawn(ranks: NDArray[np.int64], outcome: Array, rng: np.random.Generator, top: float) -> Array:
     """Shares of `BATCH` bootstrap samples: (draw, ranking). A sample is how often each person was drawn."""
     people = len(outcome)
-    times = rng.multinomial(people, np.full(people, 1 / people), size=BATCH).astype(np.float64)
+    # counted, not drawn as a multinomial: that draws a number for each person with each sample
+    times = np.stack([np.bincount(rng.integers(people, size=people), minlength=people) for _ in range(BATCH)])
+    times = times.astype(np.float64)
     wanted = float(_top_count(people, top))
     total = times @ outcome
     shares = []

@@ -211,9 +211,7 @@ def _clicked(session: Session, campaigns: Sequence[str]) -> Table:
     """Who clicked what in some campaigns, those of their variants among them; each once."""
     table, links = session.warehouse.current(CAMPAIGNS.name), session.links()
     mails = table.select("connection", "campaign_id", filed=table.parent_id.coalesce(table.campaign_id))
-    acts = engagements(session).inner_join(
-        mails.filter(mails.filed.isin(campaigns)), ["connection", "campaign_id"]
-    )
+    acts = engagements(session).inner_join(mails.filter(mails.filed.isin(campaigns)), ["connection", "campaign_id"])
     told = acts.filter(acts.kind == "click", ~acts.machine.fill_null(False))  # noqa: FBT003 - an expression
     told = told.inner_join(links, "contact_key")
     told = told.mutate(address=told.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))

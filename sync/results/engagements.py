@@ -28,7 +28,5 @@ def engagements(session: Session) -> Table:
     seconds = session.workspace.results.machine_open_seconds
     return warehouse.read_once.get(
         ("engagements", seconds),
-        lambda: with_machines(
-            warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds
-        ),
+        lambda: with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds),
     )
