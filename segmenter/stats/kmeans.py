@@ -20,7 +20,8 @@ from segmenter.stats.item_matrix import Labels, Matrix
 CELLS = 2_000_000  # numbers that one batch works on: some 16 MB an array
 NEAR_CELLS = 250_000  # of these as many at once as stay near the processor
 SEEN = 2_000  # rows on which starts are tried where there are more
-FINALISTS = 0.3  # share of the starts that go on among all rows
+SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
+FINALISTS = 0.4  # share of the starts that go on among all rows
 STEPS = 100
 NEAR_ENOUGH = 1e-4  # of the spread; a bootstrap sample needs no more
 EXACT = 0.0
@@ -105,10 +106,21 @@ def kmeans(
     """
     at_once = max(1, CELLS // max(1, k * starts * min(len(values), SEEN)))
     parts = [
-        _batch(values, weights[first : first + at_once], k, starts, rng, tolerance)
-        for first in range(0, len(weights), at_once)
+        (places, _batch(values, weights[places], k, starts, rng, tolerance))
+        for places in _batches(len(weights), at_once, apart=len(values) > SEEN)
     ]
-    return Centres(np.concatenate([p.centres for p in parts]), np.concatenate([p.inertia for p in parts]))
+    order = np.argsort(np.concatenate([places for places, _ in parts]))
+    centres = np.concatenate([part.centres for _, part in parts])
+    return Centres(centres[order], np.concatenate([part.inertia for _, part in parts])[order])
+
+
+def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
+    """The places of the samples of each batch; *apart*: neighbours, which are compared, share no drawn rows."""
+    places = np.arange(samples)
+    if not apart:
+        return [places[first : first + at_once] for first in range(0, samples, at_once)]
+    many = min(max(2, -(-samples // at_once)), samples)
+    return [places[first::many] for first in range(many)]
 
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
@@ -126,9 +138,13 @@ def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator,
 
 
 def _best(runs: Centres, starts: int, best: int) -> Centres:
-    """The *best* of each sample's *starts* runs, the best first."""
+    """The *best* of each sample's *starts* runs, the best first; of runs that ended in one place, one."""
     by_sample = runs.inertia.reshape(-1, starts)
-    places = np.argsort(by_sample, axis=1, kind="stable")[:, :best] + np.arange(len(by_sample))[:, None] * starts
+    order = np.argsort(by_sample, axis=1, kind="stable")
+    ordered = np.take_along_axis(by_sample, order, axis=1)
+    again = np.diff(ordered, axis=1, prepend=-np.inf) <= SAME * ordered
+    first = np.take_along_axis(order, np.argsort(again, axis=1, kind="stable"), axis=1)[:, :best]
+    places = first + np.arange(len(by_sample))[:, None] * starts
     return Centres(runs.centres[places.ravel()], runs.inertia[places.ravel()])
 
 

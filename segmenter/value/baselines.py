@@ -76,8 +76,8 @@ def _drawn(ranks: NDArray[np.int64], outcome: Array, rng: np.random.Generator, t
     """Shares of `BATCH` bootstrap samples: (draw, ranking). A sample is how often each person was drawn."""
     people = len(outcome)
     # counted, not drawn as a multinomial: that draws a number for each person with each sample
-    times = np.stack([np.bincount(rng.integers(people, size=people), minlength=people) for _ in range(BATCH)])
-    times = times.astype(np.float64)
+    drawn_people = (rng.integers(people, size=people) for _ in range(BATCH))
+    times: Array = np.stack([np.bincount(drawn, minlength=people) for drawn in drawn_people]).astype(np.float64)
     wanted = float(_top_count(people, top))
     total = times @ outcome
     shares = []
