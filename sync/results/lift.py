@@ -117,6 +117,11 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
     campaign = campaign_named(session, name) if name is not None else _newest_with_variants(session)
+    key = "lift of campaign", campaign["connection"], campaign["campaign_id"], control
+    return session.warehouse.read_once.get(key, lambda: _lift_of_campaign(session, campaign, control))
+
+
+def _lift_of_campaign(session: Session, campaign: Mapping[str, Any], control: str | None) -> Lift:
     sent_at, now = campaign["sent_at"], latest_moment(session)
     stratums = strata_of_campaign(session, campaign)
     arms = sorted({stratum.arm for stratum in stratums})
@@ -153,7 +158,13 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     """
     experiment = find_experiment(session, name)
     refuse_edited(session, [experiment])
-    now = latest_moment(session)
+    return session.warehouse.read_once.get(
+        ("lift of experiment", name), lambda: _lift_of_experiment(session, experiment)
+    )
+
+
+def _lift_of_experiment(session: Session, experiment: Experiment) -> Lift:
+    now, name = latest_moment(session), experiment.name
     everybody = _strata_of_mails(session, experiment, engagements(session))
     if not everybody:
         raise FixSettingsError(
@@ -274,6 +285,10 @@ def _pooled(groups: Sequence[Any]) -> Any:
 
 def _currency(session: Session) -> str | None:
     """The currency of most orders: amounts in others can't be added to it."""
+    return session.warehouse.read_once.get("currency", lambda: _most_used_currency(session))
+
+
+def _most_used_currency(session: Session) -> str | None:
     orders = session.warehouse.current(ORDERS.name)
     counted = orders.group_by("currency").aggregate(n=orders.count())
     rows = counted.order_by(counted.n.desc(), counted.currency).limit(1).to_pyarrow().to_pylist()
@@ -330,12 +345,15 @@ def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
 
 
 def _everybody_reached(session: Session) -> Table:
-    warehouse = session.warehouse
-    return reached(
-        warehouse.current(DELIVERIES.name),
-        session.links(),
-        warehouse.current(CAMPAIGNS.name),
-        warehouse.history(ASSIGNMENTS.name),
+    warehouse, links = session.warehouse, session.links()
+    return warehouse.read_once.get(
+        "everybody reached",
+        lambda: reached(
+            warehouse.current(DELIVERIES.name),
+            links,
+            warehouse.current(CAMPAIGNS.name),
+            warehouse.history(ASSIGNMENTS.name),
+        ),
     )
 
 

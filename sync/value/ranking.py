@@ -66,6 +66,11 @@ def rank_segments(session: Session) -> SegmentValues:
     Raises:
         FixSettingsError: Nobody was assigned yet.
     """
+    with session.warehouse.reading():
+        return _ranked(session)
+
+
+def _ranked(session: Session) -> SegmentValues:
     now = session.now()
     links = session.links()
     valued = value_people(session, now, links)
