@@ -31,7 +31,7 @@ from sync.fields.pushed_segments import in_focus, shown_instead
 from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
 from sync.online.snapshot import with_base
-from sync.warehouse.store import Memory
+from sync.warehouse.memory import Memory
 from sync.webhooks.fetch import ContactRow
 from sync.webhooks.service import Service
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError, TryLaterError
 from sync.control.inbox import GROUPS, Claimed
 from sync.control.leases import has_gone, new_holder
-from sync.warehouse.store import Memory
+from sync.warehouse.memory import Memory
 from sync.webhooks import guardrails as guarding
 from sync.webhooks.decide import Decider
 from sync.webhooks.handler import Handled, Handler
