@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-tests test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
+.PHONY: help setup demo quick quick-tests test check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
 	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks lock clean
 
 help:  ## list the targets
@@ -41,7 +41,7 @@ quick-tests: $(SETUP)
 test: $(SETUP)  ## all tests, in random order
 	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
 
-check: format-check lint types contracts dependencies dead-code docs-check  ## the quality gate
+check: format-check lint types contracts dependencies dead-code docs-check evidence  ## the quality gate
 
 format-check: $(SETUP)
 	$(BIN)/ruff format --check .
@@ -68,13 +68,18 @@ coverage: $(SETUP)  ## how much of the code the tests run
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-docs: $(SETUP)  ## write docs/reference.md, docs/map.svg and the tables of CONTRIBUTING.md
+docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
 	$(BIN)/python docs/generate_map.py
+	$(BIN)/python docs/generate_platforms.py
+
+evidence: $(SETUP)  ## every key that a connector reads or sends is in connectors/evidence.toml
+	$(BIN)/pytest -q -n 0 tests/connectors/test_evidence.py tests/connectors/test_official_sdks.py
 
 docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_map.py --check
+	$(BIN)/python docs/generate_platforms.py --check
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py

@@ -98,6 +98,7 @@ class Connection:
         mapped: Platform properties that the workspace's traits use, to be read as well.
         groups: Names of the groups (one per segment) whose members are wanted.
         owned: Names of the fields that we own there; a change of any other is refused.
+        kinds: Types of those fields, by name: their values are compared by it (`connectors.values`).
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
     """
@@ -111,6 +112,7 @@ class Connection:
     owned: tuple[str, ...] = ()
     budgets: Path | None = None
     service: bool = False
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connector(Protocol):

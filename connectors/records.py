@@ -18,7 +18,8 @@ import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
 
-Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "unknown"]
+Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "none", "unknown"]
+"""Consent states: "unknown" is a CRM contact who never opted out, "none" somebody of whom no source shows a consent."""
 ChangeKind = Literal["field", "group"]
 OutcomeState = Literal["applied", "unchanged", "rejected", "parked", "unknown"]
 FieldType = Literal["text", "number", "enumeration", "date", "url"]
@@ -49,7 +50,7 @@ CONTACTS = TableSchema(
             ("additional_emails", pa.list_(pa.string())),
             ("merged_ids", pa.list_(pa.string())),  # platform ids that were merged into this one
             ("state", pa.string()),  # active | archived | deleted | merged
-            ("consent", pa.string()),  # Consent
+            ("consent", pa.string()),  # Consent; null where the source is none of contacts, such as a file of orders
             ("created_at", TIME),
             ("updated_at", TIME),
             ("properties", pa.string()),  # JSON object, name -> text; holds what the platform shows, owned fields too

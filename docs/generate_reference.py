@@ -144,8 +144,10 @@ def _platform(facts: ConnectorFacts) -> Iterator[str]:
     if facts.hosts:
         hosts = ", ".join(f"`{host}`" for host in (*facts.hosts, *facts.download_hosts))
         yield f"Connects only to {hosts}.\n"
-    if facts.api_version:
-        yield f"API version `{facts.api_version}`; the platform retires it on {facts.api_version_ends}.\n"
+    if facts.api_versions:
+        ends = ", ".join(f"`{version}` until {end}" for version, end in facts.api_versions.items())
+        apart = ", ".join(f"`{path}` until {end}" for path, end in facts.paths_end.items())
+        yield f"API versions: {ends}. Paths that end at another time: {apart}. `init` writes the newest version.\n"
     if facts.group_prefix:
         yield f"The names of our groups begin with `{facts.group_prefix}`; other groups are never changed.\n"
     if facts.scopes:

@@ -8,6 +8,12 @@ from datetime import datetime, timedelta
 
 from connectors.errors import PersonasyncError
 
+GUARDRAILS = (
+    *("max_changed", "max_removed", "max_unclassified", "max_data_age_hours"),
+    *("unread_apply", "trait_quality"),
+)
+"""What may be set aside: limits of [guardrails], and checks that have no limit of their own."""
+
 
 class GuardrailError(PersonasyncError):
     """A guardrail refused; the message says which and by how much."""

@@ -14,6 +14,7 @@ from connectors.connector import Connector, find_connector
 from connectors.errors import FixSettingsError
 from connectors.processes import is_alive
 from connectors.secret import hide
+from sync.control.person_ids import new_person_id
 from sync.control.store import Control, open_control
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
@@ -66,6 +67,7 @@ class Session:
         now: The wall clock, UTC.
         environment: Where ``env:NAME`` secrets are looked up.
         opened: Connectors by connection.
+        new_person_id: Makes a person id that nobody has.
         links_read: The links as `links` read them, and the number of the writing before.
     """
 
@@ -76,6 +78,7 @@ class Session:
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
+    new_person_id: Callable[[], str] = new_person_id
     links_read: tuple[int, Table] | None = None
 
     def links(self) -> Table:

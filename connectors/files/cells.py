@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from connectors.records import normalise_email
+from connectors.records import Consent, normalise_email
 
 
 class CellError(ValueError):
@@ -87,28 +88,53 @@ def as_email(value: Any) -> str | None:
     return address
 
 
-CONSENTS = {
-    **dict.fromkeys(("subscribed", "true", "yes", "1", "opted_in", "opt_in"), "subscribed"),
-    **dict.fromkeys(("unsubscribed", "false", "no", "0", "opted_out", "opt_out"), "unsubscribed"),
-    **{word: word for word in ("cleaned", "pending", "transactional", "unknown")},
+CONSENTS: Mapping[str, Consent] = {
+    **dict.fromkeys(
+        ("subscribed", "true", "yes", "y", "1", "on", "opted_in", "opt_in", "optin", "ja", "oui"), "subscribed"
+    ),
+    **dict.fromkeys(("single_opt_in", "double_opt_in", "confirmed", "confirmed_opt_in", "si", "sí"), "subscribed"),
+    **dict.fromkeys(("accepted", "accepts", "agreed", "granted", "consented", "explicit_consent"), "subscribed"),
+    **dict.fromkeys(("unsubscribed", "false", "no", "n", "0", "off", "opted_out", "opt_out", "optout"), "unsubscribed"),
+    **dict.fromkeys(
+        ("nein", "non", "declined", "denied", "refused", "rejected", "revoked", "withdrawn"), "unsubscribed"
+    ),
+    **dict.fromkeys(("suppressed", "blocked", "do_not_email", "complained", "spam_complaint"), "unsubscribed"),
+    **dict.fromkeys(("cleaned", "bounced", "hard_bounced", "invalid", "undeliverable"), "cleaned"),
+    **dict.fromkeys(("pending", "unconfirmed", "not_confirmed", "pending_confirmation"), "pending"),
+    **dict.fromkeys(("transactional", "nonsubscribed", "non_subscribed", "not_subscribed"), "transactional"),
+    **dict.fromkeys(("never_subscribed", "no_consent"), "transactional"),
+    **dict.fromkeys(("none", "unknown", "n/a", "not_set", "not_specified", "null"), "none"),
 }
+"""Words that shops, CRMs and email tools export, whatever their case, and the consent that each one is."""
+NOT_REFUSED = frozenset({"", "false", "no", "n", "0", "off", "nein", "non", "none", "null", "n/a"})
+"""Cells of a column of opt-outs that are none."""
 
 
-def as_consent(value: Any) -> str:
-    """Return a cell as a consent; an empty one is "unknown".
+def as_consent(value: Any) -> Consent:
+    """Return a cell as a consent; an empty one is "none".
 
     Raises:
         CellError: A word that we do not know. Guessing could turn a refusal into a consent.
     """
-    text = as_text(value)
-    if text is None:
-        return "unknown"
-    word = text.lower().replace("-", "_").replace(" ", "_")
-    if word not in CONSENTS:
+    word = _word(value)
+    if word and word not in CONSENTS:
         raise CellError(
-            f"{text!r} is not a consent state (subscribed, unsubscribed, pending, cleaned, transactional, unknown)"
+            f"{as_text(value)!r} is not a consent state (subscribed, unsubscribed, pending, cleaned, transactional, "
+            "none)"
         )
-    return CONSENTS[word]
+    return CONSENTS[word] if word else "none"
+
+
+def as_refusal(value: Any) -> Consent:
+    """Return the cell of a column such as "Unsubscribed from all email" as a consent: "unsubscribed", or "none".
+
+    Whatever is not clearly a no stands for an opt-out: a time is the moment of it. A no is no consent either.
+    """
+    return "none" if _word(value) in NOT_REFUSED else "unsubscribed"
+
+
+def _word(value: Any) -> str:
+    return (as_text(value) or "").lower().replace("-", "_").replace(" ", "_")
 
 
 def _utc(moment: datetime) -> datetime:

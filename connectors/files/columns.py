@@ -12,7 +12,16 @@ ALIASES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "contacts": {
         "id": ("id", "contact_id", "customer_id"),
         "email": ("email", "e_mail", "email_address"),
-        "consent": ("consent", "status"),
+        "consent": (
+            *("consent", "consent_status", "email_consent", "marketing_consent", "email_marketing_consent"),
+            *("accepts_email_marketing", "accepts_marketing", "email_marketing_status", "marketing_status"),
+            *("subscription_status", "email_subscription_status", "email_subscriber_status", "subscribed"),
+            *("opt_in", "opted_in", "email_opt_in", "marketing_opt_in", "newsletter", "status"),
+        ),
+        "opt_out": (
+            *("unsubscribed_from_all_email", "unsubscribed", "opt_out", "opted_out", "email_opt_out"),
+            *("hs_email_optout", "do_not_email", "unsub_time", "clean_time"),
+        ),
         "created_at": ("created_at", "created"),
         "updated_at": ("updated_at", "updated", "last_changed"),
     },

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pyarrow as pa
 import requests
@@ -24,11 +24,24 @@ from connectors.files.customers import customers_of
 from connectors.files.orders import read_orders
 from connectors.files.rows import Rejects
 from connectors.files.table import digest, read_table
-from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.records import (
+    TABLES,
+    Change,
+    Consent,
+    Cursor,
+    Fetched,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+)
 from connectors.secret import Secret
 
 STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
 PAGE = 10_000
+READER = "2"  # of what cells mean: another one reads files again that have not changed
+WITHOUT_CONSENT = "contacts_without_consent"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONLY_READ = "File connections are read-only."
 
@@ -116,13 +129,20 @@ class Files:
         if stream == "orders":
             orders, lines = read_orders(table, columns, self.name, rejects)
             return {"orders": orders, "order_lines": lines}
-        reader: Any = {"contacts": read_contacts, "survey_answers": read_answers}[stream]
-        return {stream: reader(table, columns, self.name, rejects)}
+        if stream == "contacts":
+            return {stream: read_contacts(table, columns, self.name, rejects, without=self._without_consent)}
+        return {stream: read_answers(table, columns, self.name, rejects)}
+
+    @property
+    def _without_consent(self) -> Consent:
+        """The consent of everybody in a file that has no column for it: none, where the settings do not say another."""
+        return cast("Consent", self._settings.get(WITHOUT_CONSENT, "none"))
 
     def _digest(self, stream: str, path: Path) -> str:
         kind = STREAMS[stream]
-        told = [f"{key}={self._settings[key]}" for key in mapping_keys(kind) if key in self._settings]
-        return hashlib.sha256("\n".join([digest(path), *told]).encode()).hexdigest()
+        keys = (*mapping_keys(kind), *([WITHOUT_CONSENT] if kind == "contacts" else []))
+        told = [f"{key}={self._settings[key]}" for key in keys if key in self._settings]
+        return hashlib.sha256("\n".join([READER, digest(path), *told]).encode()).hexdigest()
 
     def _path(self, stream: str) -> Path | None:
         setting = self._settings.get(STREAMS[stream])
@@ -139,13 +159,22 @@ class Files:
         try:
             tables = self._tables(stream, path)
         except FixSettingsError as error:
-            return Finding(STREAMS[stream], "fail", str(error), error.fix)
+            return Finding(STREAMS[stream], "fail", error.what, error.fix)
         told = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()
             if rows.num_rows or name == stream
         )
         wrong = self._rejects.pop(stream).lines
+        silent = stream == "contacts" and WITHOUT_CONSENT not in self._settings and _no_consent(tables["contacts"])
+        if not wrong and silent:
+            return Finding(
+                STREAMS[stream],
+                "warn",
+                f"{told}; nobody in it has agreed to marketing, as far as the file says.",
+                'If a column tells, name it: contacts_consent = "..."; if all of them agreed: '
+                f'{WITHOUT_CONSENT} = "subscribed".',
+            )
         if not wrong:
             return Finding(STREAMS[stream], "ok", f"{told}.")
         return Finding(
@@ -219,3 +248,7 @@ class Files:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _no_consent(contacts: pa.Table) -> bool:
+    return contacts.num_rows > 0 and set(contacts["consent"].to_pylist()) == {"none"}

@@ -8,26 +8,37 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, as_consent, as_email, as_text, as_time
+from connectors.files.cells import CellError, as_consent, as_email, as_refusal, as_text, as_time
 from connectors.files.columns import FileColumns
 from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
-from connectors.records import CONTACTS
+from connectors.records import CONTACTS, Consent
 
 FileContact = dict[str, Any]
 
 
-def read_contacts(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> pa.Table:
+def read_contacts(
+    table: FileTable, columns: FileColumns, connection: str, rejects: Rejects, *, without: Consent = "none"
+) -> pa.Table:
     """Return the file's contacts in the schema of `CONTACTS`.
+
+    What the file does not say, or says in a word that we don't know, is no consent.
 
     Of several rows with one id, or with one address in whatever case, the last one counts; the ids of the others
     stay known as merged into it, since orders may name them.
+
+    Args:
+        table: The file.
+        columns: Which of its columns holds what.
+        connection: Name of the connection.
+        rejects: Takes the rows that are left out, and what is wrong in others.
+        without: The consent of everybody, where the file has no column that tells one.
     """
     found: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
     for number, row in rows_of(table, columns, rejects):
         try:
-            contact = _contact(row, connection)
+            contact = _contact(row, connection, _consent(row, number, rejects, without))
         except CellError as error:
             rejects.add(number, f"{error}; row skipped")
             continue
@@ -41,7 +52,19 @@ def read_contacts(table: FileTable, columns: FileColumns, connection: str, rejec
     return pa.Table.from_pylist(list(found.values()), CONTACTS.columns)
 
 
-def _contact(row: FileRow, connection: str) -> FileContact:
+def _consent(row: FileRow, number: int, rejects: Rejects, without: Consent) -> Consent:
+    if "consent" not in row.columns and "opt_out" not in row.columns:
+        return without
+    if row.read("opt_out", as_refusal) == "unsubscribed":
+        return "unsubscribed"
+    try:
+        return row.read("consent", as_consent)
+    except CellError as error:
+        rejects.add(number, f"{error}; this contact has no consent")
+        return "none"
+
+
+def _contact(row: FileRow, connection: str, consent: Consent) -> FileContact:
     contact_id, address = row.text("id"), row.read("email", as_email)
     if contact_id is None and address is None:
         raise CellError("no id and no email address")
@@ -52,7 +75,7 @@ def _contact(row: FileRow, connection: str) -> FileContact:
         "additional_emails": [],
         "merged_ids": [],
         "state": "active",
-        "consent": row.read("consent", as_consent),
+        "consent": consent,
         "created_at": row.read("created_at", as_time),
         "updated_at": row.read("updated_at", as_time),
         "properties": _properties(row.cells, row.columns.others),

@@ -31,7 +31,7 @@ def _contact(key: str, connection: str, at: Any) -> dict[str, Any]:
         "additional_emails": [],
         "merged_ids": [],
         "state": "active",
-        "consent": "unknown",
+        "consent": None,  # orders say nothing about it: what other sources say counts, and alone it is no consent
         "created_at": at,
         "updated_at": at,
         "properties": "{}",

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.files.delimited import refuse_repeated, separator_of
 
 HEADER_ROWS = 1
@@ -69,12 +69,14 @@ def read_table(path: Path) -> FileTable:
         FixSettingsError: There is no such file, or its structure is broken as a whole.
     """
     try:
+        if path.suffix.lower() not in {".parquet", ".pq"}:
+            refuse_other_kinds(path)
         return _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
     except OSError as error:
         raise _unreadable(path, error) from error
     except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
         raise FixSettingsError(
-            f"{path.name} can't be read: {_first_line(error)}.",
+            f"{path.name} can't be read: {reason_of(error)}.",
             fix="It must be CSV in UTF-8 with one header row, or Parquet.",
         ) from error
 
@@ -124,11 +126,26 @@ def _check_headers(path: Path, headers: list[str]) -> None:
 
 
 def _unreadable(path: Path, error: OSError) -> FixSettingsError:
-    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}:"
+    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{reason_of(error).capitalize()}:"
     return FixSettingsError(
-        f"{reason} {path}.", fix="Fix the path in personasync.toml; paths are relative to the workspace."
+        f"{reason} {path.absolute()}.", fix="Fix the path in personasync.toml; paths are relative to the workspace."
     )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+EXCEL = {b"PK\x03\x04": "an Excel workbook (or another ZIP file)", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
+TEXTS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Name a file for what it is, where people often save another kind than CSV.
+
+    Raises:
+        FixSettingsError: It is a workbook, or text in UTF-16.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start in EXCEL:
+        fix = "In the spreadsheet, save it as CSV UTF-8, and use that file."
+        raise FixSettingsError(f"{path.name} is {EXCEL[start]}, not CSV.", fix=fix)
+    if start[:2] in TEXTS:
+        raise FixSettingsError(f"{path.name} is text in {TEXTS[start[:2]]}.", fix="Save it as CSV in UTF-8.")

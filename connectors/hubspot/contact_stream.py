@@ -7,7 +7,7 @@ don't explain it, everything is. A merge shows on the record that took the other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -32,10 +32,21 @@ class ContactStream:
     Args:
         everything: Makes the reader of all contacts.
         page: Rows a page of the list.
+        kinds: Types of the properties that we own.
     """
 
-    def __init__(self, api: HubSpotApi, name: str, search: Search, everything: AllContacts, *, page: int) -> None:
+    def __init__(
+        self,
+        api: HubSpotApi,
+        name: str,
+        search: Search,
+        everything: AllContacts,
+        *,
+        page: int,
+        kinds: Mapping[str, str],
+    ) -> None:
         self._api, self._name, self._search, self._everything, self._page = api, name, search, everything, page
+        self._kinds = kinds
         self._rows: list[HubSpotRecord] = []
         self._merged: list[str] = []
 
@@ -134,7 +145,9 @@ class ContactStream:
     def _flush(self, total: int | None = None) -> Iterator[Page]:
         rows, self._rows = self._rows, []
         if rows:
-            yield Page("contacts", contacts.contact_rows(self._name, rows, self._search.properties), None, total)
+            yield Page(
+                "contacts", contacts.contact_rows(self._name, rows, self._search.properties, self._kinds), None, total
+            )
 
     def _end(self, following: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": str(milliseconds(following)), "gap": str(gap), "surplus": str(surplus)}

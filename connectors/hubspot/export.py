@@ -24,8 +24,8 @@ from connectors.hubspot.operations import EXPORT_START, EXPORT_STATUS
 from connectors.hubspot.search import OBJECT_ID
 from connectors.transport import Call
 
-ID_COLUMNS = (OBJECT_ID, "record id")  # (?) the property's name or its label
-ZIP = b"PK\x03\x04"  # (?) how a large export may be packed
+ID_COLUMNS = (OBJECT_ID, "record id")  # the property's name or its label (A7)
+ZIP = b"PK\x03\x04"  # how a large export may be packed (A7)
 WANTED = {
     "exportType": "VIEW",
     "exportName": "personasync: ids of contacts",
@@ -34,11 +34,10 @@ WANTED = {
     "objectType": "CONTACT",
     "objectProperties": [OBJECT_ID],
     "exportInternalValuesOptions": ["NAMES", "VALUES"],
-    "associatedObjectType": None,
+    "associatedObjectType": [],
     "includeLabeledAssociations": False,
     "includePrimaryDisplayPropertyForAssociatedObjects": False,
     "overrideAssociatedObjectsPerDefinitionPerRowLimit": False,
-    "publicCrmSearchRequest": {"filters": [], "sorts": [], "query": ""},
 }
 
 

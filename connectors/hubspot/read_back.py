@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT, Lists
@@ -10,6 +10,7 @@ from connectors.hubspot.operations import MEMBERSHIPS_READ
 from connectors.hubspot.scan import ids_of, read_by_ids
 from connectors.records import MEMBER, Change
 from connectors.transport import in_order
+from connectors.values import values_kept
 
 BY_RECORD = 2_000  # records up to which each one's lists are asked for; beyond, the lists' members are fewer requests
 SAMPLE = 100  # one request's worth
@@ -21,12 +22,13 @@ class ContactReadBack:
     """Looks at contacts and lists of one account.
 
     Args:
+        kinds: Types of the properties that we own.
         batch: Records a request.
         workers: Requests at a time.
     """
 
-    def __init__(self, api: HubSpotApi, lists: Lists, *, batch: int, workers: int) -> None:
-        self._api, self._lists, self._batch, self._workers = api, lists, batch, workers
+    def __init__(self, api: HubSpotApi, lists: Lists, *, kinds: Mapping[str, str], batch: int, workers: int) -> None:
+        self._api, self._lists, self._kinds, self._batch, self._workers = api, lists, kinds, batch, workers
 
     def at(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown where *changes* were made; see `connectors.connector.Connector.read_back`."""
@@ -49,8 +51,9 @@ class ContactReadBack:
             lambda ids: read_by_ids(self._api, ids, names), self._parts(changes), workers=self._workers
         ):
             for row in rows:
+                values = values_kept({name: row["properties"].get(name) for name in names}, self._kinds)
                 for key in ids_of(row):  # a contact that was merged away shows what the one shows that took it in
-                    shown |= {(key, "field", name): row["properties"].get(name) or None for name in names}
+                    shown |= {(key, "field", name): value or None for name, value in values.items()}
         return shown
 
     def _groups(self, changes: Sequence[Change]) -> CurrentValues:
@@ -79,7 +82,7 @@ class ContactReadBack:
             if {str(one.get("recordId")) for one in answer.get("results", ())} != set(ids):
                 return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
             for one in answer.get("results", ()):
-                if "recordListMemberships" not in one:  # the key is not in the public pages (?)
+                if "recordListMemberships" not in one:
                     return None
                 found |= {(str(one["recordId"]), str(on["listId"])): True for on in one["recordListMemberships"]}
         return found

@@ -81,7 +81,7 @@ class Mailchimp:
         self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
         wanted = [*connection.mapped, *connection.owned]
         self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
-        self._stream = MemberStream(self._api, name, self._members, wanted=wanted)
+        self._stream = MemberStream(self._api, name, self._members, wanted=wanted, kinds=connection.kinds)
         size, report_size = self._limits["page"], self._limits["report_page"]
         prefix = manifest["group_prefix"]
         self._tags = Tags(self._api, audience, prefix=prefix, size=size, workers=connections)
@@ -90,14 +90,23 @@ class Mailchimp:
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
         tagged = self._members.showing(TAGGED)
-        self._look = MemberReadBack(self._api, tagged, self._tags, workers=connections, wait=nap)
+        self._look = MemberReadBack(
+            self._api, tagged, self._tags, kinds=connection.kinds, workers=connections, wait=nap
+        )
         self._fetch = MembersById(
-            name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections
+            name,
+            tagged,
+            self._tags,
+            groups=connection.groups,
+            wanted=wanted,
+            kinds=connection.kinds,
+            workers=connections,
         )
         self._writer = push.FieldWriter(
             self._api,
             audience,
             skip_merge_validation=manifest["skip_merge_validation"],
+            kinds=connection.kinds,
             workers=connections,
             wait=nap,
         )

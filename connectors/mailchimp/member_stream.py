@@ -6,7 +6,7 @@ members, which every answer brings along, is compared with what we know, and all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -26,10 +26,13 @@ class MemberStream:
 
     Args:
         wanted: Merge tags whose values are kept.
+        kinds: Types of those that we own.
     """
 
-    def __init__(self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str]) -> None:
-        self._api, self._name, self._members, self._wanted = api, name, members, tuple(wanted)
+    def __init__(
+        self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str], kinds: Mapping[str, str]
+    ) -> None:
+        self._api, self._name, self._members, self._wanted, self._kinds = api, name, members, tuple(wanted), kinds
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
@@ -83,7 +86,7 @@ class MemberStream:
         yield self._end(until, surplus if accepted else 0, 0 if accepted else surplus)
 
     def _page(self, page: Sequence[MemberDocument], total: int) -> Page:
-        return Page("contacts", member_rows(self._name, page, self._wanted), None, total)
+        return Page("contacts", member_rows(self._name, page, self._wanted, self._kinds), None, total)
 
     def _end(self, until: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": (until - OVERLAP).isoformat(), "gap": str(gap), "surplus": str(surplus)}

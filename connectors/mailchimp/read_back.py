@@ -7,7 +7,7 @@ from typing import Any
 
 from connectors.mailchimp import batches
 from connectors.mailchimp.api import MailchimpApi
-from connectors.mailchimp.members import MemberDocument, Members, platform_id
+from connectors.mailchimp.members import MemberDocument, Members, platform_id, shown_text
 from connectors.mailchimp.tags import Tags
 from connectors.records import MEMBER, Change
 from connectors.transport import in_order
@@ -22,13 +22,22 @@ class MemberReadBack:
 
     Args:
         members: Reads them with their tags.
+        kinds: Types of the merge fields that we own.
         workers: Connections.
         wait: Waits some seconds while a job still runs.
     """
 
     def __init__(
-        self, api: MailchimpApi, members: Members, tags: Tags, *, workers: int, wait: Callable[[float], None]
+        self,
+        api: MailchimpApi,
+        members: Members,
+        tags: Tags,
+        *,
+        kinds: Mapping[str, str],
+        workers: int,
+        wait: Callable[[float], None],
     ) -> None:
+        self._kinds = kinds
         self._api, self._members, self._tags, self._workers, self._wait = api, members, tags, workers, wait
 
     def at(self, changes: Sequence[Change]) -> CurrentValues:
@@ -59,11 +68,11 @@ class MemberReadBack:
             key = change.platform_id
             if change.kind == "field":
                 fields = found[key].get("merge_fields") or {}
-                shown[key, "field", change.name] = _text(fields.get(change.name))
+                shown[key, "field", change.name] = _text(fields.get(change.name), self._kinds.get(change.name, ""))
             else:
                 shown[key, "group", change.name] = MEMBER if (key, change.name) in held else None
         return shown
 
 
-def _text(value: Any) -> str | None:
-    return None if value in {None, ""} else str(value)
+def _text(value: Any, kind: str) -> str | None:
+    return None if value is None or value == "" else shown_text(value, kind)

@@ -37,7 +37,7 @@ class Tags:
         self._ids: dict[str, str] | None = None
 
     def states(self) -> dict[str, str]:
-        """Return what Mailchimp says about our tags, one text a tag: another text, other members (?).
+        """Return what Mailchimp says about our tags, one text a tag: another text, other members (A13).
 
         Its moments have whole seconds: of a tag that changed just now nothing is said, so that it is read again.
         """

@@ -2,8 +2,8 @@
 
 Answers flap and segments should not (SCIENCE.md 4.2 and 4.3, ADR 10):
 
-- What people say of themselves, and what they answer in a survey, is followed at once. So is every answer when the
-  definition or model that decided last time is out of force.
+- A pin, what people say of themselves, and what they answer in a survey, is followed at once. So is every answer when
+  the definition or model that decided last time is out of force, when a pin has ended, and when a segment is full.
 - A rule is followed at once, a model when it says so twice in a row with a lead. But nobody moves twice within a week
   that way. A weaker answer is followed when it stayed the same for a week.
 - A rule that holds no more is an answer: no segment. That no source is sure is none: the segment is kept until it
@@ -12,7 +12,7 @@ Answers flap and segments should not (SCIENCE.md 4.2 and 4.3, ADR 10):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ from segmenter.late_ibis import ibis
 if TYPE_CHECKING:
     from ibis import Table
 
-AT_ONCE = ("declared", "survey")
+AT_ONCE = ("pinned", "declared", "survey")
+SETTLED = ("rules", "pinned")  # that they say nothing any more is an answer
 ALIKE = 0.05
 """Smallest change of confidence that is written: each one costs a write on every platform."""
 
@@ -39,13 +40,14 @@ def followed_one(
     *,
     previous: Mapping[str, Any] | None,
     as_of: datetime,
+    closed: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return one person's assignment: *previous* itself where nothing changed. See `decide.decide_one`."""
     if previous is None or previous["as_of"] > as_of:
         return _moved(person_id, answer, definitions, as_of, moved_at=None)
     if answer.segment == previous["segment"]:
         return _confirmed(previous, answer, definitions, as_of)
-    if _may_move(previous, answer, definitions, as_of):
+    if previous["segment"] in closed or _may_move(previous, answer, definitions, as_of):
         return _moved(person_id, answer, definitions, as_of, moved_at=as_of)
     return _kept(previous, answer, definitions, as_of)
 
@@ -73,14 +75,14 @@ def _confirmed(
 def _may_move(previous: Mapping[str, Any], answer: SourceAnswer, definitions: Definitions, as_of: datetime) -> bool:
     holding, old = definitions.holding, previous["segment"]
     if previous["version"] not in definitions.versions and (
-        answer.segment is not None or previous["source"] == "rules"
+        answer.segment is not None or previous["source"] in SETTLED
     ):
         return True
     if old is not None and old not in definitions.segments:
         return True
     if answer.source in AT_ONCE:
         return True
-    if answer.segment is None and previous["source"] != "rules":
+    if answer.segment is None and previous["source"] not in SETTLED:
         return previous["expires_at"] is not None and as_of >= previous["expires_at"]
     rested = previous["moved_at"] is None or as_of >= previous["moved_at"] + holding.rest
     again = previous["pending_since"] is not None and previous["pending"] == answer.segment
@@ -103,7 +105,7 @@ def _kept(
 ) -> dict[str, Any]:
     old = previous["segment"]
     kept = {**previous, **dict.fromkeys(WAITING), "persona": definitions.persona_of.get(old or "")}
-    if answer.segment is None and previous["source"] != "rules":
+    if answer.segment is None and previous["source"] not in SETTLED:
         return {**kept, "expires_at": previous["expires_at"] or as_of + definitions.holding.expiry}
     again = previous["pending_since"] is not None and previous["pending"] == answer.segment
     since = previous["pending_since"] if again else as_of
@@ -116,7 +118,8 @@ def followed(told: Table, definitions: Definitions, as_of: datetime) -> Table:
 
     Args:
         told: From `segmenter.assign.sources.with_answers`, with the assignments in force as ``_old_`` columns, ``_old``
-            true where there is one, and ``_chance_old``: how likely the old segment is to the model that answered.
+            true where there is one, ``_chance_old``: how likely the old segment is to the model that answered, and
+            ``_shut``: whether the old segment is full, and not the person's any more.
         definitions: The sources.
         as_of: UTC.
     """
@@ -146,8 +149,8 @@ def _answer_columns(told: Table, definitions: Definitions, as_of: datetime) -> d
     """Conditions of `followed_one` as Boolean columns, never null."""
     holding, old, segment = definitions.holding, told["_old_segment"], told["_segment"]
     long_ago = _moment(as_of - holding.rest)
-    from_rules = _true(told["_old_source"] == "rules")
-    edited = ~told["_old_version"].isin(sorted(definitions.versions)) & (segment.notnull() | from_rules)
+    settled = _true(told["_old_source"].isin(SETTLED))
+    edited = ~told["_old_version"].isin(sorted(definitions.versions)) & (segment.notnull() | settled)
     gone = old.notnull() & ~old.isin(sorted(definitions.segments))
     by_model = _true(told["_source"] == "model")
     lead = ~by_model | _true(told["_confidence"] - told["_chance_old"] >= holding.lead)
@@ -155,7 +158,7 @@ def _answer_columns(told: Table, definitions: Definitions, as_of: datetime) -> d
     again = told["_old_pending_since"].notnull() & told["_old_pending"].identical_to(segment)
     stayed = again & _true(told["_old_pending_since"] <= long_ago)
     twice = again & _true(told["_old_pending_sure"]) & _true(told["_old_pending_since"] < _moment(as_of))
-    unsure = segment.isnull() & ~from_rules
+    unsure = segment.isnull() & ~settled
     waited = ibis.ifelse(by_model & old.notnull(), stayed | (twice & rested & lead), stayed | rested)
     close = (told["_confidence"].fill_null(0.0) - told["_old_confidence"].fill_null(0.0)).abs() < ALIKE
     for name in ("runner_up", "source", "version"):
@@ -166,7 +169,7 @@ def _answer_columns(told: Table, definitions: Definitions, as_of: datetime) -> d
         "_known": _true(told["_old"]),
         "_same": _true(told["_old"]) & segment.identical_to(old),
         "_alike": close,
-        "_may": _true(edited) | gone | at_once | ibis.ifelse(unsure, expired, waited),
+        "_may": _true(edited) | gone | told["_shut"] | at_once | ibis.ifelse(unsure, expired, waited),
         "_again": again,
         "_sure": old.isnull() | lead,
         "_unsure": unsure,

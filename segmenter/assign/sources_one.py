@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from segmenter.assign.definitions import Definitions, Scorer, Source, folded
 from segmenter.assign.reason_text import (
     NOBODY_ASKED,
     declared_reason,
+    full,
     left_out_by_rules,
     let_go,
     not_a_segment,
@@ -47,28 +48,33 @@ class SourceAnswer:
     chances: Mapping[str, float] = field(default_factory=dict)
 
 
-def answer_one(person: Mapping[str, Any], definitions: Definitions) -> SourceAnswer:
-    """Return the first answer of the sources in their order.
+def answer_one(person: Mapping[str, Any], definitions: Definitions, closed: Collection[str] = ()) -> SourceAnswer:
+    """Return the first answer of the sources in their order; a pin goes before all of them.
 
     Args:
-        person: Trait name -> value (None: nothing known).
+        person: Trait name -> value (None: nothing known), and ``person_id``.
         definitions: The sources.
+        closed: Segments that the person may not be in, since they are full.
     """
+    if (pin := definitions.pinned.get(str(person.get("person_id")))) is not None:
+        return SourceAnswer(pin.segment, None, None, pin.reasons, "pinned", pin.version)
     silent: list[str] = []
     for source in definitions.order:
-        for answer in _answers(person, definitions, source):
-            if answer.segment is not None:
+        for answer in _answers(person, definitions, source, closed):
+            if answer.segment is not None and answer.segment not in closed:
                 return answer
-            silent.append(answer.reasons)
+            silent.append(answer.reasons if answer.segment is None else put_together(full(answer.segment)))
     reasons = [reason for reason in silent if reason]
     return SourceAnswer(None, None, None, "; ".join(reasons) or NOBODY_ASKED, None, definitions.version)
 
 
-def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source) -> list[SourceAnswer]:
+def _answers(
+    person: Mapping[str, Any], definitions: Definitions, source: Source, closed: Collection[str]
+) -> list[SourceAnswer]:
     if source == "declared":
         return [_declared(person, definitions)] if definitions.declared else []
     if source == "rules":
-        segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps)
+        segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps, closed)
         return [SourceAnswer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
     apart = any(one.learned_from_rules for one in definitions.scorers[source]) and left_out_one(
         person, definitions.steps

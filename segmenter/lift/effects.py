@@ -82,6 +82,7 @@ class LiftQuestion:
         mde: The least rise worth knowing.
         early: Whether the end has not come: then p and interval hold at every look.
         planned: People per arm at the end; tells the confidence sequence where to be tight.
+        baseline: The rate that the sample size was planned with; None: the control's, as measured.
     """
 
     metric: str
@@ -90,6 +91,7 @@ class LiftQuestion:
     mde: float
     early: bool = False
     planned: int = 0
+    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Lift
         p = always_valid([seen], tau=question.mde)
     else:
         interval, p = newcombe(treated, control), p_value(treated, control)
-    more = _missing(treated, control, interval, question.mde)
+    more = _missing(treated, control, interval, question)
     return Effect(
         persona,
         question.metric,
@@ -189,11 +191,11 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Lift
     )
 
 
-def _missing(treated: Responses, control: Responses, interval: Interval, mde: float) -> int:
+def _missing(treated: Responses, control: Responses, interval: Interval, question: LiftQuestion) -> int:
     """Contacts missing for the minimum detectable effect; none where it is detected or excluded."""
-    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < mde:
+    if not treated.people or not control.people or interval.low > 0 or interval.high < question.mde:
         return 0
-    return more_needed(treated, control, mde=mde)
+    return more_needed(treated, control, mde=question.mde, base=question.baseline)
 
 
 def _smallest(treated: Responses, control: Responses) -> float:
@@ -232,7 +234,7 @@ def _everyone(effects: Sequence[Effect], question: LiftQuestion) -> Effect:
     else:
         interval = _together(effects, weights, difference)
         p = 2 * (1 - NormalDist().cdf(abs(difference) / sqrt(variance))) if variance else 1.0
-    more = _missing(treated, control, interval, question.mde)
+    more = _missing(treated, control, interval, question)
     return Effect(EVERYONE, question.metric, treated, control, difference, interval, p, variance, difference, more=more)
 
 

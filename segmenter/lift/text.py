@@ -39,10 +39,10 @@ def sentences(comparison: Comparison) -> list[str]:
 def differ(comparison: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
     if comparison.common.differ:
-        return f"The effect differs between personas (Q = {comparison.common.q:.1f}, p = {comparison.common.p:.3f})."
+        return f"The effect differs between personas (Q = {comparison.common.q:.1f}, {p_text(comparison.common.p)})."
     corrected = " after correction for multiple comparisons" if comparison.common.p <= FALSE_SHARE else ""
     return (
-        f"No significant difference between personas{corrected} (p = {comparison.common.p:.2f}): expect the same "
+        f"No significant difference between personas{corrected} ({p_text(comparison.common.p)}): expect the same "
         "effect for each."
     )
 
@@ -132,24 +132,43 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def offer_sentence(best: Best) -> str:
-    """Name the best offer of a persona, or say that none is significantly better."""
+def p_text(p: float) -> str:
+    """Return a p-value as text: two digits, or that it is tiny."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.01 else f"p = {p:.2f}"  # noqa: PLR2004 - digits shown
+
+
+def offer_sentence(best: Best, metric: str = "clicked") -> str:
+    """Name the best offer of a persona, or say that none is significantly better.
+
+    Args:
+        best: The persona's offers that were compared.
+        metric: What counted as a response.
+    """
     offers = listed(cell.offer for cell in best.offers)
     if best.supported:
         return (
             f"{best.persona}: “{best.best.offer}” is the best of {offers}: {lead(best)}. "
-            f"Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
+            f"Expected {RATES[metric]}, next send: {best.best.expected:.1%}. {carried(best)}."
         )
     return (
-        f"{best.persona}: no significant winner among {offers} yet (p = {best.p:.2f}). {carried(best)}. Keep testing."
+        f"{best.persona}: no significant winner among {offers} yet{corrected(best)}: {lead(best)}; {p_text(best.p)}. "
+        f"{carried(best)}. "
+        "Keep testing."
     )
+
+
+def corrected(best: Best) -> str:
+    """Say that a lead whose interval excludes 0 does not stand among all personas; "" of any other."""
+    return " after correction for multiple comparisons" if best.lead.low > 0 and not best.supported else ""
 
 
 def lead(best: Best) -> str:
     """State the lead of the best offer over its closest rival."""
+    if best.lead.low <= -1 and best.lead.high >= 1:
+        return f"too few responses to compare “{best.best.offer}” with “{best.rival}”"
     peeking = INTERIM if best.early else ""
     low, high = _points(best.lead.low), _points(best.lead.high)
-    return f"{points(best.difference)} pp vs “{best.rival}” (95% CI {low} to {high}{peeking})"
+    return f"“{best.best.offer}” {points(best.difference)} pp vs “{best.rival}” (95% CI {low} to {high}{peeking})"
 
 
 def carried(best: Best) -> str:

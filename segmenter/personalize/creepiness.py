@@ -198,7 +198,14 @@ def _reason(people: Table, name: str, rests: Evidence, limits: CreepinessLimits,
 
 
 def of_value(
-    reason: Reason, template: TemplateField, limits: CreepinessLimits, *, persona: str, people: int, example: str = ""
+    reason: Reason,
+    template: TemplateField,
+    limits: CreepinessLimits,
+    *,
+    trait: str,
+    persona: str,
+    people: int,
+    example: str = "",
 ) -> Concern:
     """Return what is creepy about the values of a field that *people* of a persona would be shown.
 
@@ -206,6 +213,7 @@ def of_value(
         reason: Why the values are creepy.
         template: The field that shows them.
         limits: How much is allowed, and which reasons hold a value back.
+        trait: The trait that the values are of.
         persona: The persona's slug.
         people: How many see such a value, or would.
         example: The e-mail address of one of them; "" for none.
@@ -214,7 +222,6 @@ def of_value(
         The sentence and its fix, which names the setting.
     """
     held = reason in limits.held_back
-    trait = template.asked or ""
     why: Mapping[str, str] = {
         "sensitive": f"{trait} reveals sensitive data, such as health, religion or children",
         "recent": (
@@ -318,18 +325,24 @@ def of_fields(
     """
     found = []
     for name, template in fields.items():
-        if template.asked is None or not template.targets:
-            continue
-        place, rests = f"field {name!r}", evidence(template.asked, catalogue)
-        if purpose.allows(template.asked):
-            why = "" if template.asked in NEXT else why_sensitive(template.asked, catalogue)
-            message = f"it shows a sensitive trait ({why or 'its values may be'}) in emails, which others may see."
-            fix = 'personalize = "persona" keeps it out of emails.'
-            found.append(Concern("sensitive", place, message, fix))
-        if rests.names and "recent" not in limits.held_back:
-            reason: Reason = "recent" if rests.names == "bought" else "once"
-            what = "bought last" if rests.names == "bought" else "looked at, even once"
-            message = f"{template.asked} mentions what the reader {what}."
-            fix = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
-            found.append(Concern(reason, place, message, fix))
+        for trait in template.all_asked if template.targets else ():
+            found += _of_trait(trait, f"field {name!r}", catalogue, limits, purpose)
+    return found
+
+
+def _of_trait(
+    trait: str, place: str, catalogue: Catalogue, limits: CreepinessLimits, purpose: Purpose
+) -> list[Concern]:
+    found, rests = [], evidence(trait, catalogue)
+    if purpose.allows(trait):
+        why = "" if trait in NEXT else why_sensitive(trait, catalogue)
+        message = f"it shows a sensitive trait ({why or 'its values may be'}) in emails, which others may see."
+        fix = 'personalize = "persona" keeps it out of emails.'
+        found.append(Concern("sensitive", place, message, fix))
+    if rests.names and "recent" not in limits.held_back:
+        reason: Reason = "recent" if rests.names == "bought" else "once"
+        what = "bought last" if rests.names == "bought" else "looked at, even once"
+        message = f"{trait} mentions what the reader {what}."
+        fix = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
+        found.append(Concern(reason, place, message, fix))
     return found

@@ -9,6 +9,8 @@ from segmenter.errors import DefinitionError
 from segmenter.rules.segments import Waterfall
 
 UNCLASSIFIED = "unclassified"
+NO_PERSONA = "no persona"
+"""What people are counted as who are in a segment that no persona stands for."""
 
 
 @dataclass(frozen=True, slots=True)

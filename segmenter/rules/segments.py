@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_, or_
@@ -14,8 +14,10 @@ from sqlglot import exp
 
 from segmenter.errors import DefinitionError
 from segmenter.late_ibis import ibis
+from segmenter.rules.caps import check_cap
 from segmenter.rules.evaluate import as_ibis, holds, value_of
 from segmenter.rules.format_value import formatted, shown_one
+from segmenter.rules.named_segments import SegmentRules
 from segmenter.rules.rules import Rule, describe, parse_rule, rule_text
 from segmenter.traits.builtin import Catalogue
 
@@ -31,6 +33,8 @@ class Segment:
         rule: The condition; within a parent it is asked only of the parent's people.
         parent: Name of the segment that this one is a part of.
         priority: Smaller is tried first; None: in the order of the file.
+        cap: No more people than these, those of the segments within it included; None: as many as match.
+        cap_by: Who they are: those with the most of this trait, or of "confidence"; "-" before it: with the least.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Segment:
     rule: str
     parent: str | None = None
     priority: int | None = None
+    cap: int | None = None
+    cap_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,30 @@ class Waterfall:
         """
         return {step.segment.name: step for step in self.steps}
 
+    def rules(self) -> dict[str, exp.Expression]:
+        """Return the whole rule of each segment, those of the segments around it included: what `parse_rule` takes.
+
+        Returns:
+            By segment name, in the order of the waterfall.
+        """
+        named = self.by_name()
+        chains = {name: step.ancestors for name, step in named.items()}
+        return dict(SegmentRules(chains, lambda name: named[name].rule.tree))
+
+    def capped(self) -> dict[str, frozenset[str]]:
+        """Return the segments with a cap, and the names of those that count: each itself, and those within it.
+
+        Returns:
+            By segment name, in the order of the waterfall.
+        """
+        return {
+            step.segment.name: frozenset(
+                s.segment.name for s in self.steps if step.segment.name in (s.segment.name, *s.ancestors)
+            )
+            for step in self.steps
+            if step.segment.cap is not None
+        }
+
 
 def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     """Check *segments* and put them in order: by priority, then file; a child before its parent.
@@ -80,7 +110,8 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
         The steps in the order in which they are asked, and a digest of all definitions.
 
     Raises:
-        DefinitionError: A name is used twice, a parent does not exist or is its own ancestor, a rule is wrong.
+        DefinitionError: A name is used twice, a parent does not exist or is its own ancestor, a rule is wrong, rules
+            name each other in a circle, a cap has no ranking.
     """
     known: dict[str, Segment] = {}
     for segment in segments:
@@ -92,10 +123,18 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     for place, segment in sorted(enumerate(segments), key=lambda item: (_priority(item[1]), item[0])):
         del place
         children.setdefault(segment.parent, []).append(segment)
-    ordered = [
-        Checked(s, parse_rule(s.rule, catalogue, where=_where(s)), ancestors[s.name])
-        for s in _children_first(None, children)
-    ]
+    rules: dict[str, Rule] = {}
+    named = SegmentRules(ancestors, lambda name: _read(name).tree)
+
+    def _read(name: str) -> Rule:
+        if name not in rules:
+            rules[name] = parse_rule(known[name].rule, catalogue, where=_where(known[name]), segments=named)
+        return rules[name]
+
+    for name, segment in known.items():
+        named.own(name)
+        check_cap(segment.cap, segment.cap_by, catalogue, where=_where(segment))
+    ordered = [Checked(s, rules[s.name], ancestors[s.name]) for s in _children_first(None, children)]
     told = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
     return Waterfall(tuple(ordered), hashlib.sha256(told.encode()).hexdigest()[:12])
 
@@ -127,7 +166,7 @@ def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...
     return tuple(found)
 
 
-def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
+def with_rules(traits: Table, steps: Waterfall, prefix: str, barred: Mapping[str, Any] | None = None) -> Table:
     """Add the first matching segment of the waterfall to the trait table.
 
     Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
@@ -137,6 +176,7 @@ def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
         traits: Trait table, one row per person.
         steps: The checked segments.
         prefix: Put before the names of the new columns.
+        barred: By segment, a column of *traits*: who may not be in it, since it is full; others are open to everybody.
 
     Returns:
         All columns of *traits*, and with *prefix* before them ``segment, confidence, runner_up, reasons``; the first
@@ -152,6 +192,8 @@ def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
     matches = {
         f"{prefix}in_{n}": reduce(and_, (own[a] for a in (*step.ancestors,)), own[n]) for n, step in named.items()
     }
+    if barred:
+        matches |= {f"{prefix}in_{n}": matches[f"{prefix}in_{n}"] & ~full for n, full in barred.items()}
     told = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
     inside = {n: told[f"{prefix}in_{n}"] for n in named}
     told = told.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
@@ -195,18 +237,25 @@ def _text(text: str) -> Any:
     return ibis.literal(text)
 
 
-def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None, float | None, str | None, str]:
+def rule_answer(
+    person: Mapping[str, Any], steps: Waterfall, barred: Collection[str] = ()
+) -> tuple[str | None, float | None, str | None, str]:
     """Return for one person what `with_rules` tells of everybody: segment, confidence, runner-up, reasons.
 
     Args:
         person: Trait name -> value; None or missing: unknown.
         steps: The checked segments.
+        barred: Segments that the person may not be in, since they are full.
 
     Returns:
         The confidence is a share of traits, 0 to 1; all but the reasons are None for the unclassified.
     """
     own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
-    found = [step for step in steps.steps if all(own[name] for name in (step.segment.name, *step.ancestors))]
+    found = [
+        step
+        for step in steps.steps
+        if step.segment.name not in barred and all(own[name] for name in (step.segment.name, *step.ancestors))
+    ]
     if not found:
         return None, None, None, NO_MATCH
     rule = found[0].rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from segmenter.errors import DefinitionError
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, trait_definition
@@ -152,6 +152,25 @@ PROPERTIES = {
 """Properties that a built-in trait is read from; of one contact the first that holds something counts."""
 
 
+LIFECYCLE_STAGES = (
+    *("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist"),
+)
+"""HubSpot's stages, from first to last: of several the last one that a person has reached counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """What decides where contacts of one person disagree.
+
+    Attributes:
+        connections: The first that has a value decides; those that are not named come after, in one place.
+        lifecycle_stages: From first to last, whatever their case and blanks: the last stage reached counts.
+    """
+
+    connections: tuple[str, ...] = ()
+    lifecycle_stages: tuple[str, ...] = LIFECYCLE_STAGES
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Traits by name.
@@ -159,23 +178,29 @@ class Catalogue:
     Attributes:
         mapped: The workspace's own that a platform's property tells, by name.
         surveyed: The workspace's own that a survey's item tells, by name.
+        precedence: What decides where contacts of one person disagree.
     """
 
     traits: Mapping[str, Trait]
     mapped: Mapping[str, MappedTrait]
     surveyed: Mapping[str, SurveyTrait]
+    precedence: Precedence = Precedence()
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
         defined = [
             trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
         ]
-        told = json.dumps(defined, sort_keys=True)
+        told = json.dumps([defined, asdict(self.precedence)], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
-def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
+def catalogue(own: Sequence[MappedTrait | SurveyTrait] = (), precedence: Precedence = Precedence()) -> Catalogue:
     """Return the built-in traits together with the workspace's *own*.
+
+    Args:
+        own: Those that the workspace maps.
+        precedence: What decides where contacts of one person disagree.
 
     Returns:
         Built-in traits first.
@@ -190,7 +215,7 @@ def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
         traits[trait.name] = _described(trait)
     mapped = {trait.name: trait for trait in own if isinstance(trait, MappedTrait)}
     surveyed = {trait.name: trait for trait in own if isinstance(trait, SurveyTrait)}
-    return Catalogue(traits, mapped, surveyed)
+    return Catalogue(traits, mapped, surveyed, precedence)
 
 
 def _described(trait: MappedTrait | SurveyTrait) -> Trait:

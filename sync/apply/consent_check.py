@@ -15,8 +15,11 @@ import pyarrow as pa
 
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
+from segmenter.traits.people import NO_CONSENT
 from sync.apply.push import Sent, key
+from sync.assign.exclusions import excluded_persons
 from sync.consent.strictest import ContactRow, strictest_consent
+from sync.plan.job import assigned_at
 from sync.session import RecordedRun, Session
 
 FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
@@ -85,6 +88,9 @@ class ConsentCheck:
             for row in self._changed(name, few):
                 fresh[platform_key(name, row["platform_id"])] = row
         self._judge(fresh, planned)
+        if self.whole:  # a plan leaves them out itself, and is stale when [exclude] or their traits change
+            excluded = excluded_persons(self.session, assigned_at(self.session))
+            self.persons |= {person: f"{excluded[person]}.".capitalize() for person in planned & excluded.keys()}
         self.asked_at = at
 
     def _named_by(self, persons: set[str]) -> Named:
@@ -203,7 +209,7 @@ def _over(known: ContactRow | None, row: ContactRow) -> ContactRow:
 
 
 def _why(before: Mapping[str, ContactRow], now: Mapping[str, ContactRow], consent: str) -> str:
-    if consent == "unknown":
+    if consent in {"unknown", NO_CONSENT}:
         return "This person no longer has marketing consent."
     said = next((row for row in now.values() if row["consent"] == consent), None)
     if said is not None:

@@ -17,6 +17,7 @@ from sync.cli.pipeline import parse_moment
 if TYPE_CHECKING:
     from segmenter.discover.propose import Proposal
     from segmenter.stats.alignment import Overlap
+    from sync.modeling.accept import Accepted
     from sync.modeling.discover import Discovered
     from sync.modeling.inputs import Base
     from sync.session import Session
@@ -131,38 +132,51 @@ def _base(
 
 
 def _accept(workspace: Path, name: str, *, as_json: bool) -> None:
-    from sync.modeling.accept import accept  # noqa: PLC0415
-    from sync.workspace.settings import load_workspace  # noqa: PLC0415
+    from sync.modeling.accept import accept_here  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    done = accept(load_workspace(workspace), name)
+    with session_of(workspace) as session:
+        done = accept_here(session, name)
     document = {
         "segments": dict(done.segments),
         "added": list(done.added),
         "labels": str(done.labels),
         "tool": None if done.tool is None else done.tool.version,
         "traits": list(done.traits),
+        "connection": done.connection or None,
+        "persons": done.persons,
         "remarks": list(done.remarks),
     }
     told = [f"segments.toml has {len(done.added)} new segments. Members: {done.labels}", *done.remarks]
     if done.tool is not None:
-        told += [
-            (
-                f"{done.tool.version}: from now on it classifies everyone who answered all "
-                f"{len(done.tool.questions)} items."
-            ),
-            f"personasync.toml has {len(done.traits)} new traits, one for each item.",
-            f"For a shorter survey, run: personasync survey design --proposal {name} --tool short",
-        ]
+        told += _tool_lines(done)
+    if done.survey:
+        told.append(f"For a shorter survey, run: personasync survey design --proposal {name} --tool short")
     others = "people without answers" if done.tool else "everyone else"
-    told += [
-        f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}",
-        (
-            "Next, draft a persona for each segment; for people of the workspace: personasync "
-            f"personas draft --all --proposal {name}"
-        ),
-    ]
+    if done.persons:
+        told += [
+            f"To classify {others}, train a model on these labels: personasync fit --target discovered --labels {name}",
+            f"Next, draft a persona for each segment: personasync personas draft --all --proposal {name}",
+        ]
+    else:
+        told.append(
+            "None of the members is a contact of this workspace, so `fit` and `personas` can't use them. To change "
+            "that, run `personasync pull`, then `personasync discover` again with an email column as --respondent."
+        )
     console.result(document, table("Segment", "People", rows=list(done.segments.items())), *told)
+
+
+def _tool_lines(done: Accepted) -> list[str]:
+    """What classifies people by their answers from now on, and where the answers come from."""
+    tool = done.tool
+    lines = [f"{tool.version}: it classifies everyone who answered all {len(tool.questions)} items."] if tool else []
+    lines.append(f"personasync.toml has {len(done.traits)} new traits, one for each item.")
+    if done.connection:
+        lines.append(
+            f"It also has the connection {done.connection!r}, which reads the answers: personasync pull, then "
+            "personasync assign"
+        )
+    return lines
 
 
 def _figures(proposal: Proposal) -> list[tuple[object, ...]]:

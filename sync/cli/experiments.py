@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -91,12 +92,10 @@ def experiment_create_command(
             generic=tuple(generic or ()),
             placebo=tuple(placebo or ()),
         )
-        experiment_view = job.create_experiment(
-            session, wanted, baseline=None if baseline is None else parse_share(baseline)
-        )
-    console.result(
-        experiment_document(experiment_view), *render_experiment(experiment_view), *next_steps(experiment_view)
-    )
+        rate, known = baseline_of(session, metric, baseline)
+        experiment_view = job.create_experiment(session, replace(wanted, baseline=rate))
+    shown = render_experiment(experiment_view, known=known)
+    console.result(experiment_document(experiment_view), *shown, *next_steps(experiment_view))
 
 
 @group.command(name="show")
@@ -142,6 +141,18 @@ def experiment_end_command(
     console.result({"experiment": name, "ends": ended.ends}, told)
 
 
+def baseline_of(session: Any, metric: str, given: str | None) -> tuple[float | None, str]:
+    """Return the rate to plan with, and where it is from; None where nothing is known."""
+    from sync.results.campaigns import pooled_rate  # noqa: PLC0415 - heavy imports only where needed
+
+    if given is not None:
+        return parse_share(given), "as given"
+    rate = pooled_rate(session, metric)
+    if rate is None:
+        return None, "an assumption, no campaign has been measured yet; set --baseline"
+    return rate, "as in the newest campaigns"
+
+
 def arms_of(texts: list[str]) -> dict[str, float]:
     """Return the variants with shares; where none is given, all are equal.
 
@@ -184,32 +195,49 @@ def experiment_document(found: Any) -> dict[str, Any]:
         "metric": one.metric,
         "begins": one.begins,
         "ends": one.ends,
+        "baseline": found.everyone.baseline,
+        "mde": one.mde,
         "people": {size.persona: dict(size.people) for size in found.sizes},
         "least_lift": {size.persona: size.least for size in found.sizes},
         "needed_per_arm": {size.persona: size.needed for size in found.sizes},
+        "missing_per_arm": {size.persona: size.missing for size in found.sizes},
+        "everyone": {
+            "people": dict(found.everyone.people),
+            "least_lift": found.everyone.least,
+            "needed_per_arm": found.everyone.needed,
+            "missing_per_arm": found.everyone.missing,
+        },
         "sample_ratio_p": None if found.ratio is None else found.ratio.p,
         "edited_on_platforms": dict(found.edited),
     }
 
 
-def render_experiment(found: Any) -> list[Any]:
-    """Return an experiment as text."""
-    from segmenter.lift.text import in_points  # noqa: PLC0415 - heavy imports only where needed
+def render_experiment(found: Any, *, known: str = "") -> list[Any]:
+    """Return an experiment as text; *known* is where its baseline is from."""
+    from segmenter.lift.text import RATES, in_points  # noqa: PLC0415 - heavy imports only where needed
 
     one = found.experiment
     arms = list(one.groups)
+    sizes = [*found.sizes, *([found.everyone] if len(found.sizes) > 1 else [])]
     rows = [
-        (size.persona, *(size.people.get(arm, 0) for arm in arms), _least(size), f"{size.needed:,}")
-        for size in found.sizes
+        (
+            size.persona,
+            *(size.people.get(arm, 0) for arm in arms),
+            _least(size),
+            f"{size.needed:,}",
+            f"{size.most_missing:,}",
+        )
+        for size in sizes
     ]
-    lines: list[Any] = [table("Persona", *arms, "Detectable lift", "Needed per variant", rows=rows)]
+    columns = ("Persona", *arms, "Detectable lift", "Needed per variant", "Missing per variant")
+    lines: list[Any] = [table(*columns, rows=rows)]
     if found.sizes:
-        known = "an assumption, no campaign has been measured yet" if found.guessed else "as given"
         lines.append(
-            f"Planned with a baseline rate of {found.sizes[0].baseline:.1%} ({known}): a rise of "
-            f"{in_points(one.mde)} is detected with 80% power by {found.sizes[0].needed:,} contacts "
+            f"Planned with a {RATES[one.metric]} of {found.everyone.baseline:.1%}{f' ({known})' if known else ''}: "
+            f"a rise of {in_points(one.mde)} is detected with 80% power by {found.everyone.needed:,} contacts "
             "per variant."
         )
+        lines += _vs_holdout(found)
     else:
         lines.append("Nobody is assigned yet: run `personasync assign`, which randomly assigns people to the variants.")
     if found.ratio is not None and found.ratio.broken:
@@ -224,8 +252,19 @@ def render_experiment(found: Any) -> list[Any]:
     return lines
 
 
+def _vs_holdout(found: Any) -> list[str]:
+    """What variants can show against the holdout, where they are compared with each other first."""
+    one, everyone = found.experiment, found.everyone
+    if "holdout" not in everyone.people or len(one.arms) < 2:  # noqa: PLR2004 - one variant is compared with it anyway
+        return []
+    held, missing = everyone.people["holdout"], everyone.missing["holdout"]
+    least = everyone.least_over_holdout
+    told = "no rise" if least is None else f"a rise of {100 * least:.1f} pp"
+    return [f"Each variant vs the holdout of {held:,}: {told} is detectable; the holdout is missing {missing:,}."]
+
+
 def _least(size: Any) -> str:
-    return "none" if size.least is None else f"{100 * size.least:.1f} points"
+    return "none" if size.least is None else f"{100 * size.least:.1f} pp"
 
 
 def next_steps(found: Any) -> list[str]:

@@ -190,7 +190,7 @@ def render_offers(found: Any, metric: str) -> list[Any]:
     title = f"Share who {metric}, of emails that compare offers"
     return [
         *([table("Persona", *names, rows=rows, title=title)] if rows else ["No offers have been compared yet."]),
-        *(offer_sentence(best) for best in found.bests),
+        *(offer_sentence(best, metric) for best in found.bests),
         *(apart_sentence(persona, groups) for persona, groups in found.apart.items()),
         *found.notes,
     ]

@@ -13,7 +13,7 @@ import typer
 
 from sync.cli import names
 from sync.cli.console import Console, put
-from sync.clock import now
+from sync.clock import clock_of
 
 if TYPE_CHECKING:
     from sync.assign.person_rows import PersonRows
@@ -51,7 +51,9 @@ def session_of(workspace: Path, *, environment: Mapping[str, str] | None = None)
     """Open the workspace with the real clock and environment; its warnings go to stderr."""
     from sync.session import open_session  # noqa: PLC0415 - heavy imports only where needed
 
-    with open_session(workspace, now=now, environment=os.environ if environment is None else environment) as session:
+    with open_session(
+        workspace, now=clock_of(workspace), environment=os.environ if environment is None else environment
+    ) as session:
         _remark(session.workspace)
         yield session
 
@@ -61,7 +63,7 @@ def stores_of(workspace: Path) -> Iterator[Stores]:
     """Open what `status` and `history` look at: the control store, but not the warehouse."""
     from sync.session import open_stores  # noqa: PLC0415
 
-    with open_stores(workspace, now=now) as stores:
+    with open_stores(workspace, now=clock_of(workspace)) as stores:
         _remark(stores.workspace)
         yield stores
 
@@ -71,6 +73,7 @@ def person_rows_of(workspace: Path) -> Iterator[tuple[Stores, PersonRows]]:
     """Open what `explain` and `classify` look at: the control store, and what the warehouse says of one person."""
     from sync.assign.person_rows import open_person_rows  # noqa: PLC0415
 
+    now = clock_of(workspace)
     with stores_of(workspace) as stores, open_person_rows(stores, now=now, environment=os.environ) as rows:
         yield stores, rows
 

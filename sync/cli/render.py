@@ -58,7 +58,8 @@ def pulled(result: Pulled) -> Rendered:
     if result.persons:
         joined = f", {result.joined:,} merged with another" if result.joined else ""
         shown.append(f"{result.persons:,} people{joined}.")
-    shown.extend(f"Skipped: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {sentence}" for sentence in result.unread)
     return [*shown, *healed(result)]
 
 
@@ -88,8 +89,23 @@ def render_assigned(result: Assigned) -> Rendered:
         shown.append(f"Recalculated all {result.measured_anew:,} people: {result.measured_all_because}.")
     else:
         shown.append(f"Recalculated {result.measured_anew:,} people whose data changed.")
+    shown.extend(cap_lines(result.caps))
+    if result.pinned:
+        shown.append(f"{result.pinned:,} pinned by hand; `personasync pins` lists them.")
+    if result.excluded:
+        shown.append(f"{result.excluded:,} excluded: nothing is written to them.")
     shown.extend(result.value_notes)
     return shown
+
+
+def cap_lines(caps: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return which segments are full, and who has the places."""
+    return [
+        f"Segment {name!r} is full: {one['people']:,} people, cap {one['cap']:,} by {one['by']}; {one['beyond']:,} "
+        "others who qualify get what comes next for them."
+        for name, one in caps.items()
+        if one["beyond"]
+    ]
 
 
 def render_moves(moves: Sequence[Move]) -> Rendered:
@@ -128,6 +144,7 @@ def planned(result: Planned) -> Rendered:
     ]
     if summary["parked"]:
         shown.append(table("Skipped", "Contacts", rows=list(summary["parked"].items())))
+        shown.extend(summary["left_out"])
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
@@ -270,6 +287,7 @@ def loop(done: Loop) -> Rendered:
         *render_assigned(done.assigned),
         *creepy(done.planned.concerns),
         *applied(done.applied),
+        *(f"Warning: {sentence}" for sentence in done.imported.unread),
         table("Step", "Seconds", "Requests", rows=rows),
         *done.written.summary,
         f"Report: {done.written.path}",

@@ -87,8 +87,16 @@ def survey_design_command(
     out: OutOption = None,
     action: Annotated[
         str | None,
-        typer.Option("--action", metavar="URL", help="URL that receives the answers. Default: download as a file."),
+        typer.Option(
+            "--action",
+            metavar="URL",
+            help="Where the form sends answers: a Mailchimp signup form, a HubSpot form, or any other program. "
+            "Default: the reader saves a file.",
+        ),
     ] = None,
+    scale: Annotated[
+        str, typer.Option("--scale", metavar="LOW,HIGH", help="What the ends of a number scale mean.")
+    ] = "disagree completely,agree completely",
     title: Annotated[str | None, typer.Option("--title", help="Heading of the form.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Random seed of the cross-validation folds.")] = 1,
     workspace: WorkspaceOption = HERE,
@@ -100,12 +108,16 @@ def survey_design_command(
     from sync.workspace.proposals import accepted, load  # noqa: PLC0415
 
     _check(tool, action)
+    ends = _ends(scale)
     console = console_of(as_json=as_json)
     if proposal is not None and (segment is not None or segments is not None):
         raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
-    columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
     with session_of(workspace) as session:
         found = None if proposal is None else load(session.workspace.directory, proposal)
+        if file is None and survey is None and found is not None and found.proposal.file:
+            file = session.workspace.directory / found.proposal.file
+            respondent, question = respondent or found.proposal.respondent or None, question or [*found.proposal.base]
+        columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
         of = survey or (found.proposal.survey if found else "") or tool
         read = (
             survey_answers.answers_from_file(file, columns, sheet=sheet)
@@ -119,7 +131,7 @@ def survey_design_command(
             tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, found, seed
         )
         made = surveys.design(session.workspace, read, wish, now=session.now())
-    written = _write(made.made.file, out, action, title)
+    written = _write(made.made.file, out, action, title, ends)
     console.result(
         {
             **made.made.file.model_dump(mode="json"),
@@ -129,7 +141,7 @@ def survey_design_command(
             "written": [str(path) for path in written],
         },
         *_designed(made),
-        *_written(made.path, written),
+        *_written(made.path, written, action),
     )
 
 
@@ -150,10 +162,17 @@ def _texts(path: Path) -> dict[str, str]:
     return dict(zip(grid.column(grid.needed("item")), grid.column(grid.needed("text")), strict=True))
 
 
-def _write(file: Any, out: Path | None, action: str | None, title: str | None) -> list[Path]:
+def _ends(scale: str) -> tuple[str, str]:
+    low, comma, high = scale.partition(",")
+    if not comma or not low.strip() or not high.strip():
+        raise FixSettingsError(f"{scale!r} does not name two ends.", fix='Write them like "never,every day".')
+    return low.strip(), high.strip()
+
+
+def _write(file: Any, out: Path | None, action: str | None, title: str | None, scale: tuple[str, str]) -> list[Path]:
     from sync.surveys.exports import write_exports  # noqa: PLC0415
 
-    return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title)
+    return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title, scale=scale)
 
 
 def _designed(made: Designed) -> list[Any]:
@@ -211,7 +230,11 @@ def _missing(file: Any) -> str:
     )
 
 
-def _written(saved: Path, written: list[Path]) -> list[str]:
+def _written(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
+    kept = (
+        "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
+        "of a Mailchimp signup form or a HubSpot form; see docs/how-to/ask-a-survey.md."
+    )
     return [
         f"Saved {saved}",
         *(f"Wrote {path}" for path in written),
@@ -219,6 +242,7 @@ def _written(saved: Path, written: list[Path]) -> list[str]:
             "Next: copy traits.toml into your personasync.toml and segments.toml into your "
             "segments.toml, and send people the form."
         ),
+        *([] if action else [kept]),
     ]
 
 
@@ -301,6 +325,7 @@ def survey_import_command(
 ) -> None:
     """Import a typing tool from an agency's coefficient table."""
     from sync.surveys import job as surveys  # noqa: PLC0415
+    from sync.surveys.exports import AGREEMENT  # noqa: PLC0415
 
     _check(tool)
     console = console_of(as_json=as_json)
@@ -309,7 +334,7 @@ def survey_import_command(
             session.workspace, file, tool=tool, survey=survey or tool, sheet=sheet, now=session.now()
         )
         saved = session.workspace.state_dir / "tools" / f"{tool}.json"
-    written = _write(made, out, None, None)
+    written = _write(made, out, None, None, AGREEMENT)
     lines = ["The table has segments in rows; it was transposed."] if transposed else []
     lines.append(f"{len(made.questions)} questions, {len(made.segments)} segments: {', '.join(made.segments)}.")
     if made.complete:

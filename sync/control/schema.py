@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0005"
+NEWEST_STEP = "0006"
 """Of sync/control/migrations; a store that stands there needs none."""
 
 metadata = MetaData()
@@ -204,4 +204,19 @@ persona_version = Table(
     Column("facts", JSON, key="profile", nullable=False),
     Column("invention", JSON, nullable=False),
     Index("persona_version_slug", "slug", "version"),
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("pin", NUMBER, primary_key=True, autoincrement=True),
+    Column("email", String(320), nullable=False),
+    Column("segment", String(60), nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", String(100), nullable=False),
+    Column("set_at", Utc, nullable=False),
+    Column("ended_by", String(100)),
+    Column("ended_at", Utc),
+    Index("pin_email", "email"),
 )

@@ -6,51 +6,68 @@ from the experiment's salt and the person's id (`segmenter.lift.arms`), so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import reduce
 
 import ibis
+import pyarrow as pa
 from ibis import Table
 
 from connectors.records import ARMS
 from segmenter.lift.randomization import HOLDOUT, Experiment, copy_of, with_arms
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
+from sync.experiments.definitions import keep_definition, refuse_edited
 from sync.session import Session
 
 
-def randomize(session: Session, as_of: datetime) -> dict[str, int]:
+def randomize(session: Session, as_of: datetime, *, without: Collection[str] = ()) -> dict[str, int]:
     """Randomly assign everyone without a variant to the running experiments and the global holdout.
 
     Args:
         session: The open workspace.
         as_of: The moment, UTC: experiments that have not begun or have ended take nobody in.
+        without: Persons to whom nothing is written: they would only dilute what is measured.
 
     Returns:
         People dealt in now, by experiment.
+
+    Raises:
+        EditedExperimentError: One of them was edited after its start.
     """
-    allocated = {}
     everybody = session.workspace.everybody
-    if everybody is not None:
-        allocated[HOLDOUT] = _randomize(session, everybody, as_of)
-    for experiment in session.workspace.experiments.values():
-        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends):
-            allocated[experiment.name] = _randomize(session, experiment, as_of)
+    running = [
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends)
+    ]
+    asking = [*([everybody] if everybody is not None else []), *running]
+    refuse_edited(session, asking)
+    allocated = {}
+    for experiment in asking:
+        allocated[experiment.name] = _randomize(session, experiment, as_of, without)
+        keep_definition(session, experiment)
     return allocated
 
 
-def _randomize(session: Session, experiment: Experiment, as_of: datetime) -> int:
+def _randomize(session: Session, experiment: Experiment, as_of: datetime, without: Collection[str]) -> int:
     arms = session.warehouse.current(ARMS.name)
     known = arms.filter(arms.experiment == experiment.name)
     held = arms.filter(arms.experiment == HOLDOUT, arms.arm == HOLDOUT)
     people = assigned_people(session).select("person_id", "persona").anti_join(known, "person_id")
+    if without:
+        people = people.anti_join(session.warehouse.memtable(_persons(without)), "person_id")
     free = people if experiment.name == HOLDOUT else people.anti_join(held, "person_id")
     told = with_arms(free, experiment)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
     rows = told.select(experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona")
     rows = rows.mutate(at=moment).to_pyarrow()
     return session.warehouse.append(ARMS.name, rows, recorded_at=session.now())
+
+
+def _persons(persons: Collection[str]) -> pa.Table:
+    return pa.table({"person_id": pa.array(sorted(persons), pa.string())})
 
 
 def arm_groups(session: Session) -> Table:

@@ -19,9 +19,8 @@ def asked(session: ConfiguredWorkspace) -> list[str]:
     Returns:
         Trait names, in the order of the fields.
     """
-    return list(
-        dict.fromkeys(field.asked for field in session.workspace.fields.values() if field.asked and field.targets)
-    )
+    fields = [field for field in session.workspace.fields.values() if field.targets]
+    return list(dict.fromkeys(trait for field in fields for trait in field.all_asked))
 
 
 def measured_for(session: ConfiguredWorkspace) -> list[str]:

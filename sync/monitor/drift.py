@@ -70,12 +70,16 @@ def response_drift(newest_first: Sequence[CampaignResult]) -> list[str]:
     if len(measured_so_far) < 2:  # noqa: PLR2004 - a change has a before
         return []
     *earlier, newest = measured_so_far
-    told = [_changed(response_drift) for response_drift in responses(_pooled(earlier), newest) if response_drift.stands]
+    name, before = newest_first[0].name, len(earlier)
+    told = [_changed(one, name, before) for one in responses(_pooled(earlier), newest) if one.stands]
     first, *later = measured_so_far
     for persona, reference in first.items():
         place = slow_change(reference, [one[persona] for one in later if persona in one])
         if place is not None:
-            told.append(f"{persona}: click rate has drifted since the first campaign ({reference.rate:.1%}).")
+            told.append(
+                f"{persona}: click rate has drifted since {newest_first[-1].name} ({reference.rate:.1%} of "
+                f"{reference.people:,} people), over {len(later)} campaigns."
+            )
     return told
 
 
@@ -115,9 +119,14 @@ def _effects(session: Session, name: str) -> dict[str, Estimate]:
     return {one.persona: Estimate(one.difference, one.variance) for one in told if one.verdict != "nobody"}
 
 
-def _changed(response_drift: ResponseDrift) -> str:
-    now, before = response_drift.now.rate, response_drift.before.rate
-    return f"{response_drift.segment}: click rate {now:.1%} in the newest campaign, was {before:.1%}."
+def _changed(response_drift: ResponseDrift, newest: str, campaigns: int) -> str:
+    """Name both sides: other emails to other people, so that the emails may have changed, and not the people."""
+    now, before = response_drift.now, response_drift.before
+    since = "the campaign before" if campaigns == 1 else f"the {campaigns} campaigns before"
+    return (
+        f"{response_drift.segment}: click rate {now.rate:.1%} of {now.people:,} people in {newest}, was "
+        f"{before.rate:.1%} of {before.people:,} in {since}, with other emails."
+    )
 
 
 def _clicks(rows: Sequence[Any]) -> dict[str, ResponseCount]:

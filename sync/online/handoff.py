@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -57,17 +57,18 @@ def import_service_results(session: Session) -> int:
     return count
 
 
-def left_alone(session: Session, rows: pa.Table) -> pa.Table:
+def left_alone(session: Session, rows: pa.Table, *, but: Collection[str] = ()) -> pa.Table:
     """Return *rows* (column ``person_id``) without the people about whom the service knows more.
 
     Args:
         session: The open workspace.
         rows: Assignments that a run made.
+        but: People of whom we know as much: somebody pinned them since, or ended a pin.
 
     Returns:
         Rows of *rows*, in their order.
     """
-    known_better = session.control.people.since(_read_at(session))
+    known_better = session.control.people.since(read_at(session)) - set(but)
     if not known_better:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=pa.array(sorted(known_better), pa.string()))))
@@ -109,7 +110,7 @@ def look_again(session: Session, sent: Sequence[Change], *, since: datetime, run
     )
 
 
-def _read_at(session: Session) -> datetime:
+def read_at(session: Session) -> datetime:
     """Return the moment up to which all platforms were read, UTC."""
     moved = [
         session.control.cursors.read_at(name, "contacts")
@@ -119,13 +120,14 @@ def _read_at(session: Session) -> datetime:
     return min((at for at in moved if at is not None), default=EVER)
 
 
-def publish_people(session: Session, people: Table, as_of: datetime) -> int:
+def publish_people(session: Session, people: Table, as_of: datetime, *, but: Collection[str] = ()) -> int:
     """Publish what the service has to know of everybody; return how many rows were new or different.
 
     Args:
         session: The open workspace; nothing happens where it has no [serve].
         people: The trait table of *as_of*.
         as_of: UTC.
+        but: As in `left_alone`.
 
     Returns:
         Number of people, those who were withdrawn not among them.
@@ -133,11 +135,12 @@ def publish_people(session: Session, people: Table, as_of: datetime) -> int:
     if session.workspace.serve is None:
         return 0
     before, present = session.control.people.digests(), set()
-    known_better = session.control.people.since(_read_at(session))
+    known_better = session.control.people.since(read_at(session))
+    untouched = known_better - set(but)
     written = 0
     for batch in _people(session, people, as_of):
         present |= {one["person_id"] for one in batch}
-        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in known_better]
+        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in untouched]
         written += session.control.people.publish(row for row in rows if before.get(row.person_id) != row.digest)
     session.control.people.withdraw(before.keys() - present - known_better)
     counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}

@@ -7,6 +7,7 @@ from datetime import timedelta
 from connectors.errors import FixSettingsError, PersonasyncError
 from connectors.records import Finding
 from sync.assign.sources import definitions_of
+from sync.experiments.definitions import edited_experiments
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import co_owned_fields, field_options, resolved, unmatched_personas
 from sync.monitor import drift as drifting
@@ -77,7 +78,7 @@ def _personas(session: Session, name: str) -> list[Finding]:
         try:
             resolved(personas, offered, name)
         except FixSettingsError as error:
-            found.append(Finding("personas", "fail", str(error).removesuffix(error.fix).strip(), error.fix))
+            found.append(Finding("personas", "fail", error.what, error.fix))
         if not found:
             found.append(Finding("personas", "ok", f"Every persona matches an option of {field}."))
     return found
@@ -107,6 +108,10 @@ def _workspace(session: Session) -> list[Finding]:
     if not workspace.segments:
         found.append(Finding("segments", "warn", "No segments defined.", "Add one to segments.toml."))
     found += [Finding("personas", "warn", remark, "Reword it.") for remark in workspace.remarks]
+    found += [
+        Finding("experiments", "fail", str(error).removesuffix(error.fix).strip(), error.fix)
+        for error in edited_experiments(session)
+    ]
     found += [
         Finding("creepy", "warn", f"{concern.place}: {concern.message}", concern.fix)
         for concern in creepiness.of_settings(session)

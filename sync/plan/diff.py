@@ -20,7 +20,9 @@ import pyarrow as pa
 from ibis import Table
 
 from connectors.records import MEMBER, Change
-from segmenter.traits.people import STRICTEST_FIRST, consent_counts
+from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
+from segmenter.traits.people import NO_CONSENT, STRICTEST_FIRST, consent_counts
+from sync.plan.left_out import BY_CONSENT
 
 SAMPLES = 10  # named samples per list: enough to recognise a mistake, few enough to read
 
@@ -105,6 +107,7 @@ class State:
         own: As ``values``, of people to whom an experiment gives other words: what they would be shown without it.
         skipped: Segments with too few people to be pushed, see `sync.fields.pushed_segments`.
         refused: Changes that the platform refused, for a reason that still stands: see `sync.plan.standing_rejections`.
+        excluded: Columns ``person_id``, ``excluded``: to whom nothing is written, and why; None: nobody.
     """
 
     contacts: Table
@@ -119,6 +122,7 @@ class State:
     own: Table | None = None
     skipped: frozenset[str] = frozenset()
     refused: Mapping[Refused, str] = field(default_factory=dict)
+    excluded: Table | None = None
 
 
 @dataclass(slots=True)
@@ -133,7 +137,7 @@ class Counts:
     )  # by connection: changed ones that show other words than now
     explained: Counter[str] = field(default_factory=Counter)  # by connection: changed ones whose explanation alone does
     by_field: Counter[tuple[str, str]] = field(default_factory=Counter)
-    by_persona: Counter[str] = field(default_factory=Counter)  # persons assigned, "unclassified" too
+    by_persona: Counter[str] = field(default_factory=Counter)  # persons assigned, "no persona" and "unclassified" too
     removed: Counter[str] = field(default_factory=Counter)  # by connection: memberships taken back
     leaving: Counter[str] = field(default_factory=Counter)  # by connection: contacts of whom one is taken back
     foreign: Counter[str] = field(default_factory=Counter)  # by connection: memberships others made, left alone
@@ -250,7 +254,7 @@ def consents(state: State) -> Table:
         *((name, place) for place, name in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST)
     )
     strictest = linked.mutate(rank=rank).group_by("person_id").aggregate(rank=lambda t: t["rank"].min())
-    named = strictest["rank"].cases(*((place, name) for place, name in enumerate(STRICTEST_FIRST)), else_="unknown")
+    named = strictest["rank"].cases(*((place, name) for place, name in enumerate(STRICTEST_FIRST)), else_=NO_CONSENT)
     return strictest.select("person_id", consent=named)
 
 
@@ -266,12 +270,17 @@ def _contacts(state: State, target: Target) -> Table:
     person = consents(state).rename(person_consent="consent")
     linked = _linked(active, state.links).left_join(person, "person_id").drop("person_id_right")
     known = linked.semi_join(state.assignments, "person_id")
+    if state.excluded is None:
+        known = known.mutate(excluded=ibis.null("string"))
+    else:
+        known = known.left_join(state.excluded, "person_id").drop("person_id_right")
     no_email = known.email.isnull() & ibis.literal(target.needs_email)
     blocked = ibis.cases(
+        (known.excluded.notnull(), known.excluded),
         (no_email, "no email address"),
         (
             ~known.person_consent.isin(sorted(target.consents)),
-            ibis.literal("consent: ", type="string") + known.person_consent,
+            ibis.literal(BY_CONSENT, type="string") + known.person_consent,
         ),
         else_=ibis.null("string"),
     )
@@ -286,7 +295,8 @@ def _parked(contacts: Table, target: Target, counts: Counts) -> Iterator[Parked]
 
 
 def _personas(assignments: Table) -> Mapping[str, int]:
-    named = assignments.select(persona=assignments.persona.fill_null("unclassified"))
+    nobody = ibis.ifelse(assignments.segment.isnull(), UNCLASSIFIED, NO_PERSONA)
+    named = assignments.select(persona=assignments.persona.fill_null(nobody))
     counted = named.group_by("persona").aggregate(persons=named.count()).to_pyarrow()
     return dict(zip(counted["persona"].to_pylist(), counted["persons"].to_pylist(), strict=True))
 

@@ -9,21 +9,25 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, Change
 from segmenter.personalize.creepiness import Concern
 from sync.active_people import assigned_people
+from sync.assign.exclusions import excluded_persons
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
 from sync.experiments.arms import copies
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
 from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
+from sync.plan.left_out import left_out_sentences
 from sync.plan.standing_rejections import standing_rejections
 from sync.pull.job import properties_read
 from sync.session import Session, recorded
@@ -71,6 +75,7 @@ class Planned:
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
             "parked": _named(counts.parked),
+            "left_out": left_out_sentences(counts.parked),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
             "parked_samples": [
@@ -94,16 +99,22 @@ def plan(session: Session) -> Planned:
 
     Returns:
         The plan with its path, requests and seconds, broken guardrails, and what is skipped and why.
+
+    Raises:
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "plan") as run:
+        refuse_edited_running(session)
         pushed, told = focus(session)
         as_of = assigned_at(session)
         people = individual_traits(session, as_of)
         own = platform_personas(session)
         skipped, notes = _skipped(session, pushed)
-        state = replace(gather_state(session, pushed, people, own.values), skipped=frozenset(skipped))
+        state = gather_state(session, pushed, people, own.values)
+        state = replace(state, skipped=frozenset(skipped), excluded=_excluded(session, as_of))
         decided = make_plan(state, targets(session, own.values), as_of=as_of)
         notes += [f"{one.message} {one.fix}" for one in own.skipped]
+        notes += pin_notes(session, state.assigned, as_of)
         concerns = creepiness.of_people(session, state.assignments, people)
         breaches = broken_guardrails(session, decided)
         requests, seconds = _cost(session, decided.changes)
@@ -125,6 +136,28 @@ def plan(session: Session) -> Planned:
         )
         run.counts.update(plan=plan_id, changes=len(decided.changes), **{PLANNED: pushed})
     return planned
+
+
+def _excluded(session: Session, as_of: datetime | None) -> Table | None:
+    """Return to whom nothing is written, and why; None: nobody."""
+    persons = excluded_persons(session, as_of)
+    if not persons:
+        return None
+    columns = {"person_id": list(persons), "excluded": list(persons.values())}
+    return session.warehouse.memtable(pa.table({name: pa.array(row, pa.string()) for name, row in columns.items()}))
+
+
+def pin_notes(session: Session, assigned: Table, as_of: datetime | None) -> list[str]:
+    """Say how many people are pinned, and whether pins changed since everybody was assigned."""
+    pinned = int(assigned.filter(assigned.source == "pinned").count().execute())
+    notes = [f"{_people(pinned)} pinned to a segment by hand; `personasync pins` lists them."] if pinned else []
+    if as_of is not None and session.control.pins.touched_since(as_of):
+        notes.append("Pins were set or have ended since the last assign: run `personasync assign`, then `plan`.")
+    return notes
+
+
+def _people(count: int) -> str:
+    return "1 person is" if count == 1 else f"{count:,} people are"
 
 
 def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:

@@ -40,6 +40,7 @@ class Pulled:
         rejects: Rows of files that could not be read, in words.
         healed: Contacts that belonged to nobody, because an earlier version passed them over, and are linked now.
         reread: Whether everything was read again because the warehouse is not the one that was read into.
+        unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Pulled:
     rejects: list[str] = field(default_factory=list)
     healed: int = 0
     reread: bool = False
+    unread: list[str] = field(default_factory=list)
 
 
 def pull(session: Session, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
@@ -188,4 +190,6 @@ def _following(session: Session, pulled: Pulled, run: RecordedRun) -> Iterator[N
 
 
 def _follow(session: Session, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined += follow_identities(session.warehouse, session.control, run.run_id).joined
+    pulled.joined += follow_identities(
+        session.warehouse, session.control, run.run_id, new_id=session.new_person_id
+    ).joined

@@ -13,6 +13,7 @@ from ibis import Table
 from connectors.records import CONTACTS, DELIVERIES, ORDERS
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.traits.local_time import with_local_hour, zone_spelt
+from segmenter.traits.people import first_text
 from segmenter.traits.timestamps import days_between
 from sync.active_people import assigned_people
 from sync.results.engagements import engagements
@@ -101,7 +102,8 @@ def _fill_hours(session: Session, people: Table, links: Table, as_of: datetime, 
     told = acts.filter(acts.kind.isin(["open", "click"]))
     known = zone_spelt(session.warehouse.current(CONTACTS.name))
     keyed = known.mutate(contact_key=known.connection.concat(":", known.platform_id)).inner_join(links, "contact_key")
-    zones = keyed.group_by("person_id").aggregate(time_zone=keyed.time_zone.max(where=keyed.state == "active"))
+    shown = first_text(keyed, keyed.time_zone, session.workspace.catalogue.precedence)
+    zones = keyed.group_by("person_id").aggregate(time_zone=shown)
     spans = offsets(session.warehouse.current(CONTACTS.name), session.workspace.time_zone, as_of)
     hourly = with_local_hour(told, "at", zones, session.warehouse.memtable(spans))
     counted = hourly.group_by("slug", "kind", "hour").aggregate(n=hourly.count())

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
+from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
 from sync.report import charts
@@ -69,7 +70,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
     ranked = parts.valued(session)
     known = parts.worth_of(session, ranked)
-    taught = parts.learned(session, measured, known or worth)
+    taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
     key_figures = KeyFigures(
         session.now().isoformat(),
         names={share.slug: share.name for share in shares},
@@ -103,7 +104,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         workspace=session.workspace.name,
         made_at=session.now(),
         as_of=as_of,
-        summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
+        summary=[*summarise(shares, measured, parts.finding_sentences(taught.lifts)), *taught.refused],
         health=freshness(session.workspace.connections, session.control.cursors),
         sync=_sync_sentences(session),
     )
@@ -149,8 +150,10 @@ def persona_shares(session: Session) -> list[PersonaShare]:
     ]
     shares.sort(key=lambda share: -share.persons)
     if persons.get(UNCLASSIFIED):
-        story = "No segment matches, or too little data. They get the fallback copy."
-        shares.append(PersonaShare("Unclassified", persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story))
+        story = "No segment matches, too little data, or a segment without a persona. They get the fallback copy."
+        shares.append(
+            PersonaShare(title_of_others(assignments), persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story)
+        )
     return shares
 
 

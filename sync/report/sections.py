@@ -12,8 +12,10 @@ from segmenter.lift.advice import CampaignAdvice, MeasuredCampaign, advise_on_ca
 from segmenter.lift.effects import EVERYONE, Comparison
 from segmenter.lift.offers import Best
 from segmenter.lift.text import NO_SENDS, RATES, apart_sentence, contrast, effect_sentence, offer_sentence, sentences
+from segmenter.personalize.fields import probability
 from sync.active_people import assigned_people
 from sync.assign.sources import definitions_of
+from sync.experiments.definitions import EditedExperimentError
 from sync.monitor.drift import lifted, population, response_drift
 from sync.monitor.migration import migration
 from sync.monitor.stability import held
@@ -29,16 +31,18 @@ from sync.value.ranking import SegmentValues, rank_segments
 
 MOVES_BACK = timedelta(days=30)
 LINKS_SHOWN = 8
+NO_RATIO = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
 DEPTHS = (0.05, 0.2, 0.5, 0.8)
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedSection:
-    """Lift results, offers and recommendations."""
+    """Lift results, offers and recommendations; *refused* names experiments without a result, and why."""
 
     lifts: Sequence[Lift]
     offers: Offers
     advice: CampaignAdvice
+    refused: Sequence[str] = ()
 
 
 def learned(session: Session, measured: Sequence[CampaignResult], worth: Mapping[str, float]) -> LearnedSection:
@@ -49,19 +53,24 @@ def learned(session: Session, measured: Sequence[CampaignResult], worth: Mapping
         measured: Campaigns, the newest first.
         worth: Of each persona (by name); see `segmenter.lift.advice.advise_on_campaigns`.
     """
-    lifts = [*_experiments(session), *_campaigns(session, measured)]
+    refused: list[str] = []
+    lifts = [*_experiments(session, refused), *_campaigns(session, measured)]
     try:
         told = offers(session)
     except FixSettingsError:  # nothing to compare yet
         told = NOTHING
     usable = [MeasuredCampaign(lift.about, lift.comparisons) for lift in lifts if lift.mailed and not lift.broken]
-    return LearnedSection(lifts, told, advise_on_campaigns(usable, told.bests, worth, told.apart))
+    sent = any(row.delivered for result in measured for row in result.rows)
+    advice = advise_on_campaigns(usable, told.bests, worth, told.apart) if sent else CampaignAdvice()
+    return LearnedSection(lifts, told, advice, refused)
 
 
-def _experiments(session: Session) -> Iterator[Lift]:
+def _experiments(session: Session, refused: list[str]) -> Iterator[Lift]:
     for name in reversed(list(session.workspace.experiments)):
         try:
             yield lift_of_experiment(session, name)
+        except EditedExperimentError as error:
+            refused.append(f"{name} is excluded. {error}")
         except FixSettingsError:  # nobody is assigned to a variant yet
             continue
 
@@ -86,8 +95,7 @@ def _shown_lift(lift: Lift, comparison: Comparison, *, anchor: str) -> ShownLift
     question = comparison.question
     headline = f"{RATES[question.metric]}: {contrast(comparison)}"
     if lift.broken:
-        told = "Sample ratio mismatch: the variants do not have the shares they should have. No result is shown."
-        return ShownLift(lift.about, anchor, headline, [told], [], lift.notes, Figure())
+        return ShownLift(lift.about, anchor, headline, [NO_RATIO], [], lift.notes, Figure())
     if not lift.mailed:
         return ShownLift(lift.about, anchor, headline, [NO_SENDS], [], lift.notes, Figure())
     pair = question.treated, question.control
@@ -135,12 +143,11 @@ def best_of_each(bests: Sequence[Best]) -> dict[str, str]:
 
 def advice_lines(campaign_advice: CampaignAdvice) -> list[tuple[str, list[AdviceLine]]]:
     """Return the recommendations under their headings; an empty one says so only where enough was compared."""
+    compared, settled = campaign_advice.compared, campaign_advice.settled
     nothing = {
-        "Stop": "No significant negative result." if campaign_advice.measured else "",
-        "Keep or scale": "No significant positive result yet." if campaign_advice.measured else "",
-        "Test next": "Nothing: every persona has a significant winner among all offers."
-        if campaign_advice.settled
-        else "",
+        "Stop": f"No significant negative result in {compared}." if compared else "",
+        "Keep or scale": f"No significant positive result yet in {compared}." if compared else "",
+        "Test next": f"Nothing: every persona has a significant winner among all offers. {settled}." if settled else "",
     }
     parts = (
         ("Stop", "stop", campaign_advice.stop),
@@ -252,7 +259,8 @@ def quality_sentences(session: Session) -> list[str]:
         told.aggregate(
             persons=told.count(),
             unclassified=told.segment.isnull().sum(),
-            confidence=told.confidence.mean(),
+            confidence=probability(told).mean(),
+            sure=probability(told).count(),
             kept=told.expires_at.notnull().sum(),
         )
         .to_pyarrow()
@@ -264,7 +272,7 @@ def quality_sentences(session: Session) -> list[str]:
     share = (row["unclassified"] or 0) / row["persons"]
     found = [f"{share:.0%} of {row['persons']:,} people are unclassified."]
     if row["confidence"] is not None:
-        found.append(f"Mean confidence of the others: {row['confidence']:.0%}.")
+        found.append(f"Mean confidence of the {row['sure']:,} whom a model or survey placed: {row['confidence']:.0%}.")
     if row["kept"]:
         found.append(
             f"{row['kept']:,} people keep a segment that no source confirms any more, until it expires (hysteresis)."
@@ -291,8 +299,8 @@ def verdict_of(lift: Lift) -> str:
 
 
 def finding_sentences(lifts: Sequence[Lift]) -> list[str]:
-    """Return a sentence on everyone for each lift without a sample ratio mismatch."""
-    told = []
+    """Return a sentence on everyone for each lift; of one with a sample ratio mismatch only that."""
+    told = [f"{lift.about}: {NO_RATIO}" for lift in lifts if lift.broken]
     for lift in lifts:
         for comparison in lift.comparisons:
             if comparison.question.metric == lift.primary and lift.mailed and not lift.broken:

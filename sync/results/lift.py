@@ -16,9 +16,12 @@ from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare
 from segmenter.lift.exposures import reached
 from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
+from segmenter.lift.text import RATES, in_points
 from segmenter.stats.means import Adjusted, cuped, welch
-from segmenter.stats.proportions import Interval
-from sync.experiments.job import edited, find_experiment
+from segmenter.stats.power import sample_size
+from segmenter.stats.proportions import Interval, wilson
+from sync.experiments.definitions import refuse_edited
+from sync.experiments.job import edited, find_experiment, planned_baseline
 from sync.results.engagements import engagements, latest_moment
 from sync.results.experiment_mailings import (
     ExperimentMailings,
@@ -36,6 +39,19 @@ HARM = {"unsubscribed": 0.005, "complained": 0.001}
 """Minimum detectable effect of guardrail metrics: mailbox providers act on 1 spam complaint in 1,000."""
 ANSWER_DAYS = 7
 """Days after the last email of a campaign while its figures still move: results before that are interim."""
+
+
+MORE = 1.25
+"""Times the planned sample size from which a measured rate that needs more is reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTest:
+    """What a comparison was planned with: the primary metric, the minimum detectable effect, and the baseline rate."""
+
+    primary: str
+    mde: float
+    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +144,7 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
     early = now < sent_at + timedelta(days=ANSWER_DAYS)
     about, first = campaign["name"] or campaign["campaign_id"], control or arms[0]
     pairs = [ComparedPair(arm, first, stratums) for arm in arms if arm != first]
-    return _judge(session, about, pairs, primary="clicked", mde=WORTH, early=early)
+    return _judge(session, about, pairs, PlannedTest("clicked", WORTH), early=early)
 
 
 def lift_of_experiment(session: Session, name: str) -> Lift:
@@ -147,8 +163,10 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
 
     Raises:
         FixSettingsError: There is no such experiment, or nobody is assigned to it.
+        EditedExperimentError: It was edited after its start.
     """
     experiment = find_experiment(session, name)
+    refuse_edited(session, [experiment])
     now = latest_moment(session)
     everybody = _strata_of_mails(session, experiment, engagements(session))
     if not everybody:
@@ -159,9 +177,11 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     mailed = experiment_mailings(session, experiment, list(experiment.arms), in_fields=in_fields)
     pairs = _pairs(session, experiment, mailed, everybody)
     early = experiment.ends is None or now < experiment.ends
-    found = _judge(session, name, pairs, primary=experiment.metric, mde=experiment.mde, early=early)
+    plan = PlannedTest(experiment.metric, experiment.mde, planned_baseline(experiment))
+    found = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
+    notes += _other_rate(found.comparisons, plan) if mailed.of_persona else []
     return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
 
 
@@ -207,19 +227,47 @@ def _people_of(session: Session, experiment: Experiment) -> Table:
     return arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
 
 
-def _judge(
-    session: Session, about: str, pairs: Sequence[ComparedPair], *, primary: str, mde: float, early: bool
-) -> Lift:
+def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: PlannedTest, *, early: bool) -> Lift:
     questions = [
-        (pair, LiftQuestion(metric, pair.treated, pair.control, HARM.get(metric, mde), early, pair.planned))
+        (
+            pair,
+            LiftQuestion(
+                metric,
+                pair.treated,
+                pair.control,
+                HARM.get(metric, plan.mde),
+                early,
+                pair.planned,
+                plan.baseline if metric == plan.primary else None,
+            ),
+        )
         for pair in pairs
-        for metric in _metrics(primary)
+        for metric in _metrics(plan.primary)
     ]
     comparisons = corrected_for_multiplicity(
-        [compare_arms(pair.strata, question) for pair, question in questions], primary=primary
+        [compare_arms(pair.strata, question) for pair, question in questions], primary=plan.primary
     )
     spend = [_spend(session, pair) for pair in pairs]
-    return Lift(about, primary, comparisons, spend, None, early, ())
+    return Lift(about, plan.primary, comparisons, spend, None, early, ())
+
+
+def _other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str]:
+    """A sentence where nothing was found, and the measured rate needs clearly more people than the planned one."""
+    asked = next((one for one in comparisons if one.question.metric == plan.primary), None)
+    if asked is None or plan.baseline is None or asked.question.control == HOLDOUT:
+        return []
+    if asked.everyone.verdict not in {"none", "too_few"}:
+        return []
+    measured, planned = asked.everyone.control, sample_size(plan.baseline, plan.mde)
+    needed = sample_size(measured.rate, plan.mde)
+    if wilson(measured).low <= plan.baseline or needed <= MORE * planned:
+        return []
+    told = (
+        f"Planned with a {RATES[plan.primary]} of {plan.baseline:.1%}; that of “{asked.question.control}” is "
+        f"{measured.rate:.1%}. At that rate {needed:,} contacts per variant detect {in_points(plan.mde)}, "
+        f"not {planned:,}."
+    )
+    return [told]
 
 
 def _metrics(primary: str) -> list[str]:

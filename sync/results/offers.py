@@ -16,7 +16,7 @@ from segmenter.lift.text import listed
 from segmenter.stats.proportions import Responses
 from sync.results.engagements import engagements, latest_moment
 from sync.results.experiment_mailings import persona_name
-from sync.results.experiment_trials import trials_of
+from sync.results.experiment_trials import offers_of, trials_of
 from sync.results.lift import ANSWER_DAYS
 from sync.session import Session
 
@@ -65,9 +65,20 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
             fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
     notes += _too_few(told)
-    known = {pattern.arm for one in told for pattern in one.patterns}
+    known = {pattern.arm for one in told for pattern in one.patterns} | _planned(session, {one.name for one in told})
     personas = sorted({persona.name for persona in session.workspace.personas.values()})
     return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
+
+
+def _planned(session: Session, compared: set[str]) -> set[str]:
+    """All offers of experiments that run, or that have compared some: also those that no email has shown to anybody."""
+    now = session.now()
+    asked = [
+        one
+        for one in session.workspace.experiments.values()
+        if one.name in compared or one.ends is None or now < one.ends
+    ]
+    return {offer for one in asked if len(offers_of(one)) >= SIDES for offer in offers_of(one)}
 
 
 def _too_few(trials: Sequence[Trial]) -> list[str]:

@@ -9,19 +9,32 @@ import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined
 
 from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
-from segmenter.typing_tool.tool_file import SurveyQuestion, ToolFile
+from segmenter.typing_tool.tool_file import AnswerOption, SurveyQuestion, ToolFile
 
 GROUP = "personasync"
+MAILCHIMP_FORMS, HUBSPOT_FORMS = ".list-manage.com", ".hsforms.com"
 TAG_PREFIX = MERGE_TAG_LENGTH // 2  # characters of the tool's name in a merge tag
 
 
-def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, title: str | None = None) -> list[Path]:
+AGREEMENT = ("disagree completely", "agree completely")
+SCALE = range(3, 12)  # points of a scale whose ends are labelled
+
+
+def write_exports(
+    file: ToolFile,
+    folder: Path,
+    *,
+    action: str | None = None,
+    title: str | None = None,
+    scale: tuple[str, str] = AGREEMENT,
+) -> list[Path]:
     """Write everything into *folder*, and return the paths.
 
     Args:
@@ -29,16 +42,18 @@ def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, ti
         folder: Made if it is missing.
         action: Where the form sends answers; without, it saves them as a CSV file that can be scored.
         title: The form's heading.
+        scale: What the lowest and the highest number of a scale mean.
 
     Returns:
         Form, questions, definitions for both platforms, and blocks for personasync.toml and segments.toml.
     """
+    plain, file = file, with_scale(file, scale)
     texts = {
         "form.html": html_form(file, action=action, title=title),
         "questions.csv": questions_csv(file),
         "hubspot-properties.json": _json(hubspot_properties(file)),
         "mailchimp-merge-fields.json": _json(mailchimp_merge_fields(file)),
-        "traits.toml": traits_toml(file),
+        "traits.toml": traits_toml(plain),
         "segments.toml": segments_toml(file),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,9 +70,47 @@ def html_form(file: ToolFile, *, action: str | None, title: str | None) -> str:
         title=title or "A few short questions",
         questions=file.questions,
         action=action,
+        to=receiver(action),
+        tags=[merge_tag(file.name, place) for place in range(1, len(file.questions) + 1)],
         survey=file.survey,
         number=stored_number,
     )
+
+
+def receiver(action: str | None) -> str:
+    """Return what receives a form's answers: "file", "mailchimp", "hubspot", or "form" for any other program."""
+    host = urlsplit(action or "").hostname or ""
+    if action is None:
+        return "file"
+    if host.endswith(MAILCHIMP_FORMS):
+        return "mailchimp"
+    return "hubspot" if host.endswith(HUBSPOT_FORMS) else "form"
+
+
+def with_scale(file: ToolFile, scale: tuple[str, str]) -> ToolFile:
+    """Return the tool; of scales that are numbers only, the ends say what they mean.
+
+    Args:
+        file: The tool.
+        scale: Meaning of the lowest and of the highest number.
+    """
+    questions = tuple(
+        question.model_copy(update={"answers": _labelled(question, scale)}) for question in file.questions
+    )
+    return file.model_copy(update={"questions": questions})
+
+
+def _labelled(question: SurveyQuestion, scale: tuple[str, str]) -> tuple[AnswerOption, ...]:
+    """A scale is whole numbers one after the other; a number that nobody chose is offered all the same."""
+    values = [answer.value for answer in question.answers]
+    bare = all(answer.label == stored_number(answer.value) for answer in question.answers)
+    if not values or not bare or any(value != round(value) for value in values):
+        return question.answers
+    points = range(int(min(values)), int(max(values)) + 1)
+    if len(points) not in SCALE:
+        return question.answers
+    told = {points[0]: f" ({scale[0]})", points[-1]: f" ({scale[1]})"}
+    return tuple(AnswerOption(value=point, label=f"{point}{told.get(point, '')}") for point in points)
 
 
 def stored_number(value: float) -> str:

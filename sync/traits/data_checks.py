@@ -11,6 +11,7 @@ from ibis import Table
 
 from segmenter.assign.definitions import Definitions
 from segmenter.monitor.quality import TraitQuality, trait_figures, trait_qualities
+from segmenter.personalize.fields import PROBABLE
 from segmenter.stats.distribution import Distribution, distributions
 from segmenter.traits.definitions import Trait
 from sync.breach import Breach, GuardrailError, stale_connections
@@ -212,6 +213,6 @@ def record(
 
 
 def _confidence(decided: pa.Table) -> dict[str, float]:
-    told = decided["confidence"].drop_null()
+    told = decided.filter(pc.is_in(decided["source"], pa.array(PROBABLE)))["confidence"].drop_null()
     deviation = pc.stddev(told).as_py() if len(told) else 0.0
     return {"people": len(told), "mean": pc.mean(told).as_py() or 0.0, "deviation": deviation or 0.0}

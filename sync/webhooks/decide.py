@@ -6,7 +6,7 @@ What decides between sources has a form for one person that decides the same (`s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,10 @@ from segmenter.assign.decide import decide_one
 from segmenter.traits.definitions import TraitType
 from segmenter.traits.next_best_offer import NEXT
 from segmenter.value.focus import focused_one
+from sync.assign.caps import closed_for_one
+from sync.assign.exclusions import exclusion_reason, named_persons
 from sync.assign.job import fields_wanted
-from sync.assign.sources import definitions_of
+from sync.assign.pins import definitions_in_force
 from sync.control.identities import LINKS
 from sync.control.published import Published
 from sync.fields import privacy_checks as creepiness
@@ -52,6 +54,7 @@ class Decision:
         new: Whether it differs from the one before.
         values: What fields shall show, by connection and name.
         groups: The groups they shall be in.
+        excluded: Why nothing is written to them; None: it is.
     """
 
     person_id: str
@@ -60,6 +63,7 @@ class Decision:
     new: bool
     values: Mapping[tuple[str, str], str]
     groups: frozenset[str]
+    excluded: str | None = None
 
 
 class Decider:
@@ -105,9 +109,35 @@ class Decider:
             for person, published in published.items()
             if published.assignment
         }
-        definitions = definitions_of(self._service.workspace)
-        assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
-        return self._wanted(assigned, before, published, self._known(rows, published))
+        assigned = self._assigned(rows, before, as_of)
+        decisions = self._wanted(assigned, before, published, self._known(rows, published))
+        workspace = self._service.workspace
+        named = named_persons(workspace, self._service.control)
+        return [
+            replace(one, excluded=exclusion_reason(workspace, named, one.person_id, row))
+            for one, row in zip(decisions, rows, strict=True)
+        ]
+
+    def _assigned(
+        self, rows: Sequence[ContactRow], before: Mapping[str, ContactRow], as_of: datetime
+    ) -> list[dict[str, Any]]:
+        """Decide for one after the other: a free place of a segment with a cap goes to the first one."""
+        control = self._service.control
+        definitions = definitions_in_force(self._service.workspace, control, as_of)
+        named = definitions.steps.by_name()
+        free = {
+            name: (named[name].segment.cap or 0) - control.people.holding(names)
+            for name, names in definitions.capped.items()
+        }
+        assigned = []
+        for row in rows:
+            old = before.get(row["person_id"])
+            was = old["segment"] if old else None
+            full = closed_for_one(definitions, was, free)
+            assigned.append(decide_one(row, definitions, previous=old, as_of=as_of, full=full))
+            for name, names in definitions.capped.items():
+                free[name] += (was in names) - (assigned[-1]["segment"] in names)
+        return assigned
 
     def _measured(self, contacts: Sequence[ContactRow], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
         links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]

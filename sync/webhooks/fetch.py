@@ -17,7 +17,8 @@ import pyarrow as pa
 from connectors.records import CONTACTS, Fetched, email_key, normalise_email, platform_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
 from segmenter.traits.people import OUTLIVES
-from sync.pull.identities import LOCK, LOCK_SECONDS, new_person_id
+from sync.control.person_ids import new_person_id
+from sync.pull.identities import LOCK, LOCK_SECONDS
 from sync.webhooks.service import Service
 
 ROUNDS = 4  # a person's contacts lead to further addresses; nobody has more than a few

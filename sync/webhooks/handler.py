@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from connectors.records import MEMBER, Change, Outcome, normalise_email, platform_key
+from segmenter.personalize.fields import probability_one
 from sync.apply.push import Sent, send_changes
 from sync.control.inbox import Claimed, Settled
 from sync.control.ledger import Noted
@@ -110,20 +112,27 @@ class Handler:
         everybody = [row for person in persons - stale for row in contacts[person]]
         if not everybody:
             return {}
-        decided = self._decider.decide(everybody, gathered.person_of, published, now)
         shown = {(*_parts(key), group) for key, group in gathered.groups}
-        ledger = self._ledger(everybody)
-        self._settle_lost(ledger, everybody, shown)
-        changes = [change for one in decided for change in self._changes(one, contacts[one.person_id], shown, ledger)]
-        held = guarding.held_back(service, changes, now)
+        with self._caps():
+            decided = self._decider.decide(everybody, gathered.person_of, published, now)
+            ledger = self._ledger(everybody)
+            self._settle_lost(ledger, everybody, shown)
+            changes = [one for who in decided for one in self._changes(who, contacts[who.person_id], shown, ledger)]
+            held = guarding.held_back(service, changes, now)
+            free = [one for one in decided if one.person_id not in held]
+            service.control.people.hand_over([_published(one, published, now) for one in free if one.new], now)
         for contact, of in persons_of.items():
             if reason := next((held[person] for person in of if person in held), None):
                 handled.parked[contact] = reason
-        free = [one for one in decided if one.person_id not in held]
-        service.control.people.hand_over([_published(one, published, now) for one in free if one.new], now)
         self._write([change for change in changes if change.person_id not in held], persons_of, handled)
         self._see(everybody)
         return {one.person_id: one for one in free}
+
+    def _caps(self) -> AbstractContextManager[None]:
+        """One worker at a time gives away the places of segments with a cap."""
+        if not any(segment.cap for segment in self._service.workspace.segments):
+            return nullcontext()
+        return self._service.control.leases.lock("caps", self._owner, seconds=LOCK_SECONDS)
 
     def _known(self, persons: Collection[str], merged: Mapping[str, str]) -> dict[str, Published]:
         """Return what was published of *persons*, and of those who turned out to be one of them."""
@@ -143,6 +152,8 @@ class Handler:
         shown: Collection[tuple[str, str, str]],
         ledger: _Entries,
     ) -> list[Change]:
+        if decision.excluded:
+            return []
         targets = targets_of(self._service, self._decider.platform)
         ours = {(name, key, group) for (name, key, kind, group), noted in ledger.items() if _made(kind, noted)}
         changes = changes_of(
@@ -247,6 +258,7 @@ class Handler:
         addresses = {key.removeprefix(ADDRESS) for key in keys if key.startswith(ADDRESS)}
         names = {address_key(name, address) for name in self._service.live for address in addresses}
         control.ledger.without_addresses(erased, persons)
+        control.pins.forget(addresses)
         control.people.erase(names, persons)
         control.inbox.drop({*names, *keys} - set(erased))
         with control.leases.lock(LOCK, self._owner, seconds=LOCK_SECONDS):
@@ -309,7 +321,10 @@ def _settled(claimed: Claimed, known: Collection[str], decisions: Sequence[Decis
     if not decisions:
         return Settled(claimed, states, {"persona": None, "segment": None})
     assignment = decisions[0].shown
-    told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "confidence", "reasons")}
+    told: dict[str, Any] = {name: assignment[name] for name in ("persona", "segment", "reasons")}
+    told["confidence"] = probability_one(assignment)
+    if decisions[0].excluded:
+        told = {**dict.fromkeys(told), "reasons": decisions[0].excluded}
     return Settled(claimed, states, told)
 
 

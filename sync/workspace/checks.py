@@ -7,8 +7,9 @@ from pathlib import Path
 from connectors.errors import FixSettingsError
 from connectors.limits import MERGE_TAG_LENGTH
 from connectors.secret import userinfo_of
-from sync.workspace.manifest import ConnectorFacts, Manifest
-from sync.workspace.schema import ConnectionPart, FieldPart, MainFile, PersonasFile
+from sync.workspace.manifest import ConnectorFacts, Manifest, roles_in
+from sync.workspace.personas_file import FieldPart, PersonasFile
+from sync.workspace.schema import ConnectionPart, MainFile
 from sync.workspace.secrets import check_reference
 from sync.workspace.toml_reader import Place, at_line, read_text, unknown_key
 
@@ -17,7 +18,7 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
     """Look at each connection and at what refers to one.
 
     Raises:
-        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a trait of no connection.
+        FixSettingsError: A connector or a key that nobody knows, a secret in plain text, a connection that is none.
     """
     for name, part in main.connections.items():
         place = ("connections", name)
@@ -32,6 +33,11 @@ def check_connections(path: Path, main: MainFile, manifest: Manifest) -> None:
             listed = ", ".join(main.connections) or "none"
             message = f"there is no connection {trait.connection!r}; known: {listed}."
             raise _wrong(path, ("traits", name, "connection"), message)
+    for name in main.precedence.connections:
+        if name not in main.connections:
+            listed = ", ".join(main.connections) or "none"
+            message = f"there is no connection {name!r}; known: {listed}."
+            raise _wrong(path, ("precedence", "connections"), message)
 
 
 def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: ConnectorFacts) -> None:
@@ -45,9 +51,19 @@ def _check_keys(path: Path, place: Place, part: ConnectionPart, facts: Connector
             raise _wrong(path, (*place, key), told)
         if key in facts.choices and value not in facts.choices[key]:
             raise _wrong(path, (*place, key), f"{value!r} is not one of {', '.join(facts.choices[key])}.")
+    if "extra_fields" in facts.settings:
+        _check_extra(path, place, part.settings().get("extra_fields", ""), facts)
     if facts.secret:
         at = at_line(path.name, read_text(path), (*place, facts.secret))
         check_reference(part.settings().get(facts.secret, ""), where=f"{at}: {facts.secret!r}")
+
+
+def _check_extra(path: Path, place: Place, extra: str, facts: ConnectorFacts) -> None:
+    for role in roles_in(extra):
+        if role not in facts.optional_roles:
+            listed = ", ".join(facts.optional_roles)
+            message = f"{role!r} is no extra field of {facts.title}; known: {listed} (several: one text, with commas)."
+            raise _wrong(path, (*place, "extra_fields"), message)
 
 
 def credentials_in(address: str) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from sync.workspace.experiments import ExperimentsFile
 from sync.workspace.manifest import ConnectorFacts, Manifest, load_manifest
-from sync.workspace.schema import MainFile, PersonasFile, SegmentsFile
+from sync.workspace.personas_file import PersonasFile
+from sync.workspace.schema import MainFile, SegmentsFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "^(env|keyring|file):.+$"

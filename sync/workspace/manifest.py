@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -39,9 +40,10 @@ class DeclaredField(PluginFacts):
     """A field of the assignment that the plugin writes."""
 
     name: str
-    role: Literal["persona", "segment", "confidence", "reason", "since"]
+    role: Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
     label: str
     type: FieldType
+    optional: bool = False  # only where the connection's `extra_fields` names the role
 
 
 class WebhookFacts(PluginFacts):
@@ -69,7 +71,8 @@ class ConnectorFacts(PluginFacts):
     hosts: tuple[str, ...] = ()
     download_hosts: tuple[str, ...] = ()
     api_version: str = ""
-    api_version_ends: str = ""
+    api_versions: Mapping[str, date] = {}  # when the platform ends each, the newest last
+    paths_end: Mapping[str, date] = {}  # of paths that end at another time, by what they begin with
     secret: str = ""
     settings: tuple[str, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
@@ -85,6 +88,11 @@ class ConnectorFacts(PluginFacts):
     action: ActionFacts | None = None
     limits: Mapping[str, int] = {}
 
+    @property
+    def optional_roles(self) -> tuple[str, ...]:
+        """Roles of the fields that a connection may switch on."""
+        return tuple(field.role for field in self.fields if field.optional)
+
     def as_mapping(self) -> dict[str, Any]:
         """Return plain values, as a `connectors.connector.Connection` carries them."""
         return self.model_dump()
@@ -98,12 +106,17 @@ class Manifest(PluginFacts):
 
     @property
     def explaining(self) -> frozenset[str]:
-        """Fields that only explain an assignment: reason, confidence and date."""
+        """Fields that only explain an assignment: reason, confidence, date, runner-up and version."""
         fields = (field for connector in self.connectors.values() for field in connector.fields)
         return frozenset(field.name for field in fields if field.role in EXPLAINING)
 
 
-EXPLAINING = ("confidence", "reason", "since")
+EXPLAINING = ("confidence", "reason", "since", "runner_up", "version")
+
+
+def roles_in(extra: str) -> tuple[str, ...]:
+    """Return the words of a connection's `extra_fields`."""
+    return tuple(word.strip() for word in extra.split(",") if word.strip())
 
 
 @cache

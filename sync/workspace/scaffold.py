@@ -66,11 +66,13 @@ def _rendered(template: str, answers: Answers) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["toml"] = _toml
-    secrets = {name: facts.secret for name, facts in load_manifest().connectors.items()}
+    connectors = load_manifest().connectors
+    secrets = {name: facts.secret for name, facts in connectors.items()}
     return environment.get_template(template).render(
         name=answers.name,
         connections=answers.connections,
         secrets=secrets,
+        newest={name: list(facts.api_versions)[-1] for name, facts in connectors.items() if facts.api_versions},
         targets=HEADLINES,
         guardrails=GuardrailsPart(),
         consent=ConsentPart(),

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -44,10 +44,23 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError as error:
-        fix = "Run `personasync init`, or give the folder with --workspace."
-        raise FixSettingsError(f"{path.name} not found in {path.parent}.", fix=fix) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Save it as UTF-8 text.") from error
+        raise _not_found(path) from error
+    except UnicodeDecodeError as error:
+        raise FixSettingsError(
+            f"{path.name} can't be read: {reason_of(error)}.", fix="Save it as UTF-8 text."
+        ) from error
+    except OSError as error:
+        fix = f"Check the permissions of {path.absolute()}."
+        raise FixSettingsError(f"{path.name} can't be read: {reason_of(error)}.", fix=fix) from error
+
+
+def _not_found(path: Path) -> FixSettingsError:
+    folder = path.absolute().parent.resolve()
+    if not folder.exists():
+        fix = "Check the path, or run `personasync init` to create a workspace there."
+        return FixSettingsError(f"There is no folder {folder}.", fix=fix)
+    fix = "Run `personasync init` there to create a workspace, or name its folder: --workspace DIR."
+    return FixSettingsError(f"There is no {path.name} in {folder}.", fix=fix)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -17,11 +17,21 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from connectors.secret import Secret
 from sync.workspace.manifest import load_manifest
+from tests.connectors import key_notes
 
 OWNED = {
     "hubspot": ("personasync_persona", "personasync_confidence", "personasync_reason"),
     "mailchimp": ("PERSONA", "PS_HEAD"),
 }
+
+
+@pytest.fixture(autouse=True)
+def key_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[key_notes.Notes]:
+    """Let every test of the connectors fail that reads a key, or sends a field, without evidence."""
+    notes = key_notes.note_everything(monkeypatch)
+    yield notes
+    without = key_notes.unknown_reads(notes)
+    assert not without, "\n".join(["Not in connectors/evidence.toml:", *without])
 
 
 @pytest.fixture
@@ -39,7 +49,10 @@ def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
         manifest = facts("hubspot", limits)
         given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
         secret = Secret(given.pop("access_token"))
-        opened.append(hubspot.connect(Connection("crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"])))
+        connection = Connection(
+            "crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"], kinds=kinds(manifest)
+        )
+        opened.append(hubspot.connect(connection))
         return opened[-1]
 
     yield connect
@@ -83,6 +96,10 @@ def read_on(connector: HubSpot | Mailchimp, stream: str, cursor: Any = None) -> 
         if page.table == "contacts":
             memory |= {row["platform_id"]: row["state"] for row in page.rows.to_pylist()}
     return pages
+
+
+def kinds(manifest: dict[str, Any]) -> dict[str, str]:
+    return {field["name"]: field["type"] for field in manifest["fields"]}
 
 
 def facts(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:

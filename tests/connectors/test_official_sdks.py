@@ -23,6 +23,7 @@ from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
+from tests.connectors.key_notes import Notes, unknown_keys
 from tests.connectors.mailchimp.test_mailchimp_tags import crowd
 
 FIRST = {
@@ -74,13 +75,16 @@ def walk(connector: Connector) -> set[str]:
     return set(connector.traffic.requests)
 
 
-def test_every_operation_of_hubspot_is_walked(sandbox: Sandbox, open_hubspot: Callable[..., HubSpot]) -> None:
+def test_every_operation_of_hubspot_is_walked(
+    sandbox: Sandbox, open_hubspot: Callable[..., HubSpot], key_ledger: Notes
+) -> None:
     fill(sandbox.world, 60)
     known = {f"{var.method} {var.endpoint}" for var in vars(operations).values() if isinstance(var, Operation)}
 
     limits = {"export_from": 0, "export_look_seconds": 0}
     assert walk(open_hubspot(api_version="v3", full_pull="export", limits=limits)) - {"GET export file"} == known
     assert version("hubspot-api-client") == "12.0.0"
+    assert unknown_keys(key_ledger) == []
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -107,7 +111,7 @@ def listener() -> Iterator[str]:
 
 
 def test_every_endpoint_of_mailchimp_is_walked(
-    sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp], monkeypatch: pytest.MonkeyPatch, key_ledger: Notes
 ) -> None:
     fill(sandbox.world, 60)
     access = sandbox.access
@@ -134,3 +138,4 @@ def test_every_endpoint_of_mailchimp_is_walked(
 
     assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}
     assert version("mailchimp-marketing") == "3.0.80"
+    assert unknown_keys(key_ledger) == []

@@ -15,6 +15,7 @@ from sync.apply import job as apply_module
 from sync.apply import push as sending
 from sync.apply import undo
 from sync.control.ledger import Ledger
+from sync.control.person_ids import new_person_id
 from sync.pull import identities as identity_map
 from sync.pull import job as pull
 from sync.warehouse import store as warehouse
@@ -69,7 +70,7 @@ def _position_first(store: Any, control: Any, run_id: str) -> identity_map.Follo
     done, position = identity_map.Followed(), identity_map.position_of(control)
     keys, reached = store.written_after(CONTACTS.name, position, identity_map.AT_ONCE)
     control.cursors.move(*identity_map.POSITION, {"sequence": str(reached), "stored": "yes"}, run_id)
-    identity_map._follow(store, control, keys, run_id, done)
+    identity_map._follow(store, control, keys, run_id, done, new_person_id)
     return done
 
 

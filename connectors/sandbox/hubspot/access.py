@@ -36,6 +36,7 @@ APP_READ: Needs = (("developers-read", "developers-write"),)
 APP_WRITE: Needs = (("developers-write",),)
 AUTOMATION: Needs = (("automation",),)
 EXPORT: Needs = (("crm.export",),)
+ACCOUNT_READ: Needs = (("oauth",),)  # which a service key has not
 OWNERS_READ: Needs = (("crm.objects.owners.read",),)
 
 _OF_KIND: dict[str, dict[str, Needs]] = {
@@ -83,10 +84,10 @@ def check_scopes(needs: Sequence[Sequence[str]], granted: frozenset[str] | None)
     """Refuse a token that lacks a scope; *granted* None means all of them.
 
     Raises:
-        Refusal: 403 with ``context.missingScopes``.
+        Refusal: 403 that lists, of each thing that is missing, all scopes that would do.
     """
     if granted is None:
         return
-    missing = [scope for choice in needs if granted.isdisjoint(choice) for scope in choice]
+    missing = [choice for choice in needs if granted.isdisjoint(choice)]
     if missing:
         raise missing_scopes(missing)

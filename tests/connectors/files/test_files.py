@@ -88,7 +88,7 @@ def test_orders_are_read_and_bad_rows_leave_only_themselves_out(open_files: Open
 def test_whoever_ordered_is_a_contact_where_there_is_no_file_of_contacts(open_files: Open) -> None:
     found = rows(open_files(orders=ORDERS).read("contacts", {}), "contacts")
 
-    assert [(row["email"], row["consent"]) for row in found] == [("ada@people.test", "unknown")]
+    assert [(row["email"], row["consent"]) for row in found] == [("ada@people.test", None)]
     assert found[0]["created_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
 
 

@@ -34,7 +34,7 @@ def call(sandbox: Sandbox, method: str, path: str, body: Any = None) -> requests
     return answer
 
 
-@pytest.mark.parametrize("version", ["v3", "2026-03"])
+@pytest.mark.parametrize("version", ["v3", "2026-03", "2026-09"])
 def test_every_contact_is_read_in_either_version(sandbox: Sandbox, open_hubspot: Open, version: str) -> None:
     ids = {add(sandbox, f"p{number}@people.test") for number in range(330)}
 

@@ -199,7 +199,7 @@ def test_fields_as_configured(
 @pytest.mark.parametrize("held", [(), ("sensitive",), OF_VALUES])
 @pytest.mark.parametrize("why", OF_VALUES)
 def test_a_concern_says_field_persona_people_what_becomes_of_it_and_the_mend(why: Any, held: Any) -> None:
-    concern = of_value(why, LAST, CreepinessLimits(held_back=held), persona="rita", people=1_200)
+    concern = of_value(why, LAST, CreepinessLimits(held_back=held), trait=str(LAST.asked), persona="rita", people=1_200)
 
     assert concern.sentence().startswith("field 'top', persona 'rita': last_product ")
     assert ("1,200 people get the persona's copy or the fallback instead." in concern.message) == (why in held)

@@ -213,4 +213,4 @@ def test_a_sensitive_trait_is_shown_only_for_a_named_purpose() -> None:
 )
 def test_copy_fits_its_field(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
-        check_copy([RITA], {"top": field(**changes)})
+        check_copy([RITA], {"top": field(**changes)}, catalogue(), NO_PURPOSE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from connectors.records import TABLES, TIME
 from connectors.sandbox.orders import read_purchases
-from segmenter.traits.builtin import catalogue
+from segmenter.traits.builtin import Precedence, catalogue
 from segmenter.traits.definitions import Inputs, MappedTrait, SurveyTrait, Trait
 from segmenter.traits.traits import base_rates, traits
 from tests.segmenter.traits.trait_rows import BASE_RATES, NOW, answer, contact, inputs, mail, order
@@ -88,6 +88,28 @@ def test_what_platforms_say_becomes_traits() -> None:
     assert (found["lifecycle_stage"], found["country"], found["tier"]) == ("lead", "GB", 3.0)
     assert (str(found["renewal"]), bool(found["vip"])) == ("2027-01-05", True)
     assert found["tenure_days"] == pytest.approx(400)
+
+
+def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_and_no_stage_goes_back() -> None:
+    def says(key: str, days_ago: float, country: str, stage: str, **more: Any) -> dict[str, Any]:
+        text = json.dumps({"country": country, "lifecyclestage": stage, "tier": stage})
+        return contact(key, updated_at=NOW - timedelta(days=days_ago), properties=text, **more)
+
+    contacts = [says("1", 9, "DE", "customer"), says("2", 3, "AT", "lead"), says("3", 1, "", "guest")]
+    contacts.append(says("4", 0, "US", "Sales Qualified Lead", connection="shop"))
+    made = inputs(contacts=contacts)
+    keys = [f"{one['connection']}:{one['platform_id']}" for one in contacts]
+    made = replace(made, links=ibis.memtable({"contact_key": keys, "person_id": ["a"] * len(keys)}))
+    own = [MappedTrait("tier", "crm", "tier")]
+
+    def decided(*connections: str, **more: Any) -> tuple[Any, Any, Any]:
+        known = catalogue(own, Precedence(connections, **more))
+        [row] = traits(made, known, NOW).to_pyarrow().to_pylist()
+        return row["country"], row["lifecycle_stage"], row["tier"]
+
+    assert decided("crm", "shop") == ("AT", "customer", "guest")
+    assert decided("shop", "crm") == ("US", "customer", "guest")
+    assert decided(lifecycle_stages=("customer", "lead", "guest"))[1] == "guest"
 
 
 def test_the_latest_answer_until_the_moment_is_the_trait() -> None:

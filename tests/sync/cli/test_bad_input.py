@@ -185,8 +185,8 @@ def test_json_is_one_document_even_when_it_fails(say: Run, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("endpoint", "what"),
     [
-        ("/crm/v3/properties/contacts", "property"),
-        ("/crm/v3/lists", "list"),
+        ("/crm/properties/2026-09/contacts", "property"),
+        ("/crm/lists/2026-09", "list"),
         (f"/3.0/lists/{AUDIENCE}/merge-fields", "merge field"),
         (f"/3.0/lists/{AUDIENCE}/segments", "tag"),
     ],

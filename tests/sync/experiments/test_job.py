@@ -241,6 +241,7 @@ def test_the_file_reads_back_as_what_was_written(tmp_path: Path) -> None:
         holdouts={"gus": 0.2},
         metric="ordered",
         mde=0.02,
+        baseline=0.04,
         generic=("old",),
         placebo=("new",),
     )

@@ -9,6 +9,7 @@ import pytest
 from connectors.errors import FixSettingsError
 from connectors.sandbox.door import InjectedFault
 from connectors.sandbox.fill import AUDIENCE
+from sync.ops.demo import FAVOURITE
 from sync.preview.job import preview
 from sync.session import Session
 from tests.sync.conftest import Platforms, edit
@@ -83,3 +84,25 @@ def test_segments_out_of_focus_are_shown_what_they_will_get(
     assert [one.title for one in found.shown] == ["Nora New", "Unclassified"]
     assert "newcomers" in found.focus.lower()
     assert found.focus in found.page()
+
+
+def test_a_preview_shows_what_most_people_of_a_persona_get_and_says_which_share(ready: Session, tmp_path: Path) -> None:
+    """Most of them have no favourite category: they get the fallback, and so the preview shows it."""
+    personas, path = ready.workspace.directory / "personas.toml", tmp_path / "mail.html"
+    personas.write_text(personas.read_text("utf-8") + FAVOURITE, "utf-8")
+    ready.reload()
+    path.write_text("*|PS_HEAD|*: new in *|PS_FAV|*", "utf-8")
+
+    found = {one.title: one for one in preview(ready, path).shown}
+
+    newcomers = found["Nora New"]
+    head, favourite = newcomers.fields
+    assert newcomers.html == "Welcome to the shop: new in the whole shop"
+    assert (head.share, head.others) == (1.0, {})
+    assert (favourite.value, favourite.fallback, favourite.share) == ("the whole shop", True, newcomers.share)
+    assert favourite.share == newcomers.fallbacks["PS_FAV"] > 0.7
+    for one in found.values():
+        assert all(field.share > max(field.others.values(), default=0) for field in one.fields)
+    page = preview(ready, path).page()
+    assert f"{newcomers.people} people; {newcomers.share:.0%} get exactly this" in page
+    assert f"PS_FAV: “the whole shop” (the fallback) for {favourite.share:.0%}; “" in page

@@ -270,7 +270,8 @@ def test_a_missing_file_is_told(folder: Path, name: str) -> None:
     (folder / name).unlink()
 
     assert refusal(folder) == (
-        f"{name} not found in {folder}. Run `personasync init`, or give the folder with --workspace."
+        f"There is no {name} in {folder}. Run `personasync init` there to create a workspace, or name its folder: "
+        "--workspace DIR."
     )
 
 

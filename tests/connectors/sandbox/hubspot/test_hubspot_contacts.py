@@ -305,3 +305,9 @@ def test_a_body_that_is_no_json_is_refused(hubspot: Platform) -> None:
 
 def test_a_whole_second_is_printed_without_a_fraction() -> None:
     assert (iso(1_795_168_800_000), iso(1_795_168_800_250)) == ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00.250Z")
+
+
+def test_a_cursor_beyond_the_last_contact_begins_anew(hubspot: Platform) -> None:
+    ids = [hubspot.add(f"p{number}@people.test") for number in range(3)]
+
+    assert [row["id"] for row in hubspot.get(CONTACTS, limit=2, after="999999")["results"]] == ids[:2]

@@ -215,7 +215,7 @@ def test_the_sdk_raises_what_the_platform_refuses(hubspot: Platform, sdk: Api) -
 
     with pytest.raises(Exception, match="404") as missing:
         contacts.get_by_id("999")
-    with pytest.raises(Exception, match="missingScopes") as forbidden:
+    with pytest.raises(Exception, match="requiredGranularScopes") as forbidden:
         contacts.create({"properties": {"email": "ada@people.test"}})
 
     assert (type(missing.value).__name__, type(forbidden.value).__name__) == ("NotFoundException", "ForbiddenException")

@@ -49,6 +49,21 @@ def results(batch: dict[str, Any]) -> list[list[dict[str, Any]]]:
         return [json.loads(file.read()) for file in files if file is not None]
 
 
+def test_an_operation_that_asks_for_no_possible_answer_fails_alone(platform: Platform) -> None:
+    platform.add("ada", "bob")
+    unknown = operation("GET", platform.members, "unknown", fields="nonsense,total_items")
+    both = operation("GET", platform.members, "both", fields="members", exclude_fields="_links")
+    first = platform.post("/batches", {"operations": [unknown, both, rename(platform, "ada")]})
+    second = platform.post("/batches", {"operations": [rename(platform, "bob")]})
+
+    answers = {one["operation_id"]: one for file in results(finish(platform, first["id"])) for one in file}
+
+    statuses = {name: answer["status_code"] for name, answer in answers.items()}
+    assert statuses == {"unknown": 200, "both": 400, "ada": 200}
+    assert json.loads(answers["unknown"]["response"]) == {"total_items": 2}
+    assert finish(platform, second["id"])["errored_operations"] == 0
+
+
 def test_a_batch_goes_through_its_states_and_does_what_single_calls_do(platform: Platform) -> None:
     platform.add("ada", "bob")
     submitted = platform.post("/batches", {"operations": [rename(platform, "ada"), rename(platform, "nobody")]})
