@@ -31,6 +31,7 @@ Reading = Any  # a JSON document, compared as it is
 def new_world(path: Path) -> World:
     """Return a world whose people signed up before the campaigns, as of some days ago."""
     world = make_world(path, seed=17)
+    world.settings.encoded_cursors = True  # assumption A4: all these clients send a cursor as it came
     world.clock.advance(timedelta(days=-DAYS))
     fill(world, PEOPLE)
     world.store.flush()
@@ -59,6 +60,7 @@ def send_campaigns(sandbox: Sandbox) -> None:
     mailchimp("POST", f"/campaigns/{campaign}/actions/send")
     sandbox.world.clock.advance(timedelta(days=DAYS))
     hubspot("GET", "/email/public/v1/events")  # what people did meanwhile is filed when somebody asks
+    mailchimp("GET", "/reports")
 
 
 def _caller(url: str, key: str | None) -> Callable[..., Any]:
@@ -88,7 +90,13 @@ def _of_hubspot(tables: dict[str, dict[str, Row]]) -> dict[str, Reading]:
     contacts = [row for row in tables["hubspot.contacts"].values() if not row["archived"]]
     events = list(tables["hubspot.events"].values())
     people = [event for event in events if not event.get("filteredEvent")]
-    counters = {"sent": "SENT", "delivered": "DELIVERED", "open": "OPEN", "click": "CLICK", "unsubscribed": "STATUSCHANGE"}
+    counters = {
+        "sent": "SENT",
+        "delivered": "DELIVERED",
+        "open": "OPEN",
+        "click": "CLICK",
+        "unsubscribed": "STATUSCHANGE",
+    }
     return {
         "contacts": sorted(f"{row['id']} {row['properties'].get('email') or '-'}" for row in contacts),
         "deals": sorted(f"{row['id']} {row['properties']['amount']}" for row in tables["hubspot.deals"].values()),
@@ -105,6 +113,7 @@ def _recipients(events: Iterable[Row], kind: str) -> set[str]:
 
 def _of_mailchimp(tables: dict[str, dict[str, Row]]) -> dict[str, Reading]:
     members = list(tables[f"mailchimp.members.{AUDIENCE}"].values())
+    reachable = [row for row in members if row["status"] == "subscribed"]  # others are asked for by name only
     (campaign,) = tables["mailchimp.campaigns"].values()
     (tag,) = tables[f"mailchimp.segments.{AUDIENCE}"]
     mails = list(tables[f"mailchimp.deliveries.{campaign['id']}"].values())
@@ -112,7 +121,7 @@ def _of_mailchimp(tables: dict[str, dict[str, Row]]) -> dict[str, Reading]:
     who = {kind: [mail for mail in mails if kind in {act["action"] for act in mail["activity"]}] for kind in acts}
     return {
         "members": sorted(f"{row['email_address']} {row['status']}" for row in members),
-        "tag members": sorted(row["email_address"] for row in members if tag in row["tags"]),
+        "tag members": sorted(row["email_address"] for row in reachable if tag in row["tags"]),
         "activity": dict(acts),
         "unsubscribes": sorted(mail["email_address"] for mail in mails if mail["unsubscribed"]),
         "report": {
