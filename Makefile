@@ -129,8 +129,9 @@ bench-startup: $(SETUP)  ## CPU seconds of help, completion, status, history, ex
 bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
 	$(BIN)/python benchmarks/engine.py
 
-bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
+bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts; CPU and memory at 10,000 and 100,000 people
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/size.py
 
 bench-segment: $(SETUP)  ## traits, scores and a day's refresh of a million people against pandas and scikit-learn
 	$(BIN)/python benchmarks/segment.py

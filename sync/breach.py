@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from connectors.errors import PersonasyncError
 
+AHEAD = timedelta(hours=1)  # clocks differ by less
 GUARDRAILS = (
     *("max_changed", "max_removed", "max_unclassified", "max_data_age_hours"),
-    *("unread_apply", "trait_quality"),
+    "trait_quality",
 )
 """What may be set aside: limits of [guardrails], and checks that have no limit of their own."""
 
@@ -44,6 +45,14 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
     for connection, moment in pulled_at.items():
         if moment is None:
             found.append(Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`."))
+        elif moment - now > AHEAD:
+            found.append(
+                Breach(
+                    "max_data_age_hours",
+                    f"{connection} was last pulled at {moment:%Y-%m-%d %H:%M} UTC, a future date: a clock "
+                    "was ahead; run `personasync pull`, which sets it right.",
+                )
+            )
         elif now - moment > max_age:
             hours = (now - moment) / timedelta(hours=1)
             allowed = max_age / timedelta(hours=1)

@@ -66,13 +66,13 @@ class Found:
     unsettled: int = 0
     without_persona: list[str] = field(default_factory=list)
     written_twice: list[str] = field(default_factory=list)
-    parked: int = 0
+    dead_letters: int = 0
     seconds: float = 0.0
 
     @property
     def sound(self) -> bool:
         """Whether nothing was lost and nothing done twice."""
-        return not (self.lost or self.unsettled or self.without_persona or self.written_twice or self.parked)
+        return not (self.lost or self.unsettled or self.without_persona or self.written_twice or self.dead_letters)
 
 
 # -- processes -------------------------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ def torture(
             control = open_control(load_workspace(folder).state_url.reveal(), now=now)
             stack.callback(control.close)
             until(lambda: control.inbox.backlog().waiting == 0)
-            found.parked = control.inbox.backlog().parked
+            found.dead_letters = control.inbox.backlog().dead_letters
         judge(folder, crm, ids, found)
     found.seconds = round(time.monotonic() - began, 1)
     return found

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, as_consent, as_email, as_refusal, as_text, as_time
+from connectors.files.cells import CellError, Formats, as_consent, as_email, as_property, as_refusal, as_text
 from connectors.files.columns import FileColumns
-from connectors.files.rows import FileRow, Rejects, rows_of
+from connectors.files.rows import FileRow, Rejects, property_key, rows_of
 from connectors.files.table import FileTable
 from connectors.records import CONTACTS, Consent
 
@@ -18,7 +18,13 @@ FileContact = dict[str, Any]
 
 
 def read_contacts(
-    table: FileTable, columns: FileColumns, connection: str, rejects: Rejects, *, without: Consent = "none"
+    table: FileTable,
+    columns: FileColumns,
+    formats: Mapping[str, Formats],
+    connection: str,
+    rejects: Rejects,
+    *,
+    without: Consent = "none",
 ) -> pa.Table:
     """Return the file's contacts in the schema of `CONTACTS`.
 
@@ -30,20 +36,21 @@ def read_contacts(
     Args:
         table: The file.
         columns: Which of its columns holds what.
+        formats: How its dates and numbers are written.
         connection: Name of the connection.
         rejects: Takes the rows that are left out, and what is wrong in others.
         without: The consent of everybody, where the file has no column that tells one.
     """
     found: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
-    for number, row in rows_of(table, columns, rejects):
+    for number, row in rows_of(table, columns, formats, rejects):
         try:
             contact = _contact(row, connection, _consent(row, number, rejects, without))
         except CellError as error:
-            rejects.add(number, f"{error}; row skipped")
+            rejects.skip(number, error, row.cells)
             continue
         for earlier in _replaced(contact, found, by_email):
-            rejects.add(number, _told(contact, earlier))
+            rejects.replace(number, *_duplicate(contact, earlier), row.cells)
             _take_over(contact, earlier)
             del found[earlier["platform_id"]]
         found[contact["platform_id"]] = contact
@@ -60,7 +67,7 @@ def _consent(row: FileRow, number: int, rejects: Rejects, without: Consent) -> C
     try:
         return row.read("consent", as_consent)
     except CellError as error:
-        rejects.add(number, f"{error}; this contact has no consent")
+        rejects.note(number, error, "this contact has no consent", row.cells)
         return "none"
 
 
@@ -76,16 +83,22 @@ def _contact(row: FileRow, connection: str, consent: Consent) -> FileContact:
         "merged_ids": [],
         "state": "active",
         "consent": consent,
-        "created_at": row.read("created_at", as_time),
-        "updated_at": row.read("updated_at", as_time),
-        "properties": _properties(row.cells, row.columns.others),
+        "created_at": row.time("created_at"),
+        "updated_at": row.time("updated_at"),
+        "properties": _properties(row),
     }
 
 
-def _properties(cells: Mapping[str, Any], headers: tuple[str, ...]) -> str:
-    texts = {header: as_text(cells[header]) for header in headers}
+def _properties(row: FileRow) -> str:
+    texts = {header: _property(row, header) for header in row.columns.others}
+    texts |= {name: as_text(row.cells[header]) for name, header in row.columns.properties.items() if name not in texts}
     shown = {header: text for header, text in texts.items() if text is not None}
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
+
+
+def _property(row: FileRow, header: str) -> str | None:
+    typed = row.formats.get(property_key(header))
+    return as_text(row.cells[header]) if typed is None else as_property(row.cells[header], typed)
 
 
 def _replaced(contact: FileContact, found: Mapping[str, FileContact], by_email: Mapping[str, str]) -> list[FileContact]:
@@ -103,7 +116,7 @@ def _take_over(contact: FileContact, earlier: FileContact) -> None:
     contact["merged_ids"] = sorted(ids - {contact["platform_id"]})
 
 
-def _told(contact: FileContact, earlier: FileContact) -> str:
+def _duplicate(contact: FileContact, earlier: FileContact) -> tuple[str, str]:
     if contact["platform_id"] == earlier["platform_id"] and contact["email"] != earlier["email"]:
-        return f"the id {contact['platform_id']!r} is a duplicate; this row is used"
-    return f"the address {contact['email']!r} is a duplicate (case is ignored); this row is used"
+        return "the id", contact["platform_id"]
+    return "the address (case is ignored)", contact["email"] or contact["platform_id"]

@@ -82,9 +82,19 @@ def create_property(api: HubSpotApi, field: FieldDefinition, *, group: str) -> N
 
 
 def extend(api: HubSpotApi, field: FieldDefinition) -> None:
-    """Add options that are missing. An update replaces the whole list (PLATFORMS), so those that are there go along."""
+    """Add options that are missing. An update replaces the whole list (PLATFORMS), so those that are there go along.
+
+    Labels are unique too: an older option whose label a new one takes shows its value beside it.
+    """
     present = next(row for row in api.call(PROPERTIES)["results"] if row["name"] == field.name)
-    kept = list(present["options"])
+    wanted = dict(field.options)
+    taken = {label.casefold() for value, label in field.options if value not in _values(present)}
+    kept = [
+        {**one, "label": f"{one['label']} ({one['value']})"}
+        if one["value"] not in wanted and str(one["label"]).casefold() in taken
+        else one
+        for one in present["options"]
+    ]
     new = [(value, label) for value, label in field.options if value not in _values(present)]
     added = [_option(value, label, len(kept) + place) for place, (value, label) in enumerate(new)]
     api.call(PROPERTY_UPDATE, path={"property_name": field.name}, body={"options": [*kept, *added]})

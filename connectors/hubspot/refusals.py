@@ -25,6 +25,9 @@ MEND_TOKEN = (
     "Create an access token (in HubSpot: Development > Keys > Service keys) and store it where `access_token` points."  # noqa: S105 - a sentence
 )
 
+NO_PROPERTY = "PROPERTY_DOESNT_EXIST"
+SET_UP = "Run `personasync setup`, which creates it."
+
 
 def translate(response: requests.Response) -> PersonasyncError | None:
     """Return the error of a refusal; None leaves it to the transport."""
@@ -46,7 +49,9 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     if 400 <= status < 500:  # noqa: PLR2004
         if not body:
             return PlatformDownError(f"HubSpot returned HTTP {status} without a reason.", answered=True)
-        return RejectedError(f"HubSpot refused: {said}", status=status, code=refusal_code(body), body=body)
+        code = refusal_code(body)
+        fix = SET_UP if code == NO_PROPERTY else ""
+        return RejectedError(f"HubSpot refused: {said}", status=status, code=code, body=body, fix=fix)
     return None
 
 

@@ -31,6 +31,7 @@ def candidates(catalogue: Catalogue, but: Collection[str] = (), purpose: Purpose
         trait
         for trait in catalogue.traits.values()
         if trait.type != "date" and trait.name not in catalogue.surveyed
+        if trait.name not in catalogue.counted  # they are gone with the rule that asks for them
         if trait.name not in but and trait.name not in NEVER
         if purpose.allows(trait.name) or not why_sensitive(trait.name, catalogue)
     ]

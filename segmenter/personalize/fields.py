@@ -294,7 +294,7 @@ def _spelt(text: str, template: TemplateField) -> str:
     """Return a text as platforms show it again: a number without zeros that mean nothing."""
     if template.type != "number" or not NUMBER.fullmatch(text):
         return text
-    return format(Decimal(text).normalize(), "f")
+    return format(Decimal(text).normalize() + 0, "f")  # + 0: never "-0"
 
 
 def individual(value: Any, template: TemplateField) -> Any:

@@ -74,6 +74,7 @@ def may_describe(catalogue: Catalogue, purpose: Purpose) -> list[Trait]:
         for name, trait in catalogue.traits.items()
         if not (trait.type == "number" and trait.unit.startswith(TECHNICAL))
         and not name.endswith(SHRUNK)
+        and name not in catalogue.counted
         and (purpose.allows(name) or not why_sensitive(name, catalogue))
     ]
 

@@ -20,11 +20,12 @@ STABLE, SHAKY = 0.75, 0.6
 FRESH, AGED = 30.0, 90.0
 """Days since the newest event of anyone."""
 
-DEFINED = frozenset({"rules", "declared"})
+DEFINED = frozenset({"pinned", "rules", "declared"})
 """Sources that define a segment, rather than find it in data: stability does not apply."""
 
 
 NAMES = {
+    "pinned": "hand",
     "declared": "declaration",
     "survey": "the survey",
     "model": "the model",
@@ -34,7 +35,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source of the group's assignments (declared, survey, rules, model), with its mean confidence."""
+    """A source of the group's assignments (pinned, declared, survey, rules, model), with its mean confidence."""
 
     name: str
     people: int

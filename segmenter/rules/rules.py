@@ -17,8 +17,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from segmenter.errors import DefinitionError
+from segmenter.rules.counts import WRITTEN, counts_written, with_counts
 from segmenter.rules.named_segments import as_written, expanded, is_mark, with_marks
 from segmenter.traits.builtin import Catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import TraitType
 
 LOGIC = (exp.And, exp.Or, exp.Not, exp.Paren)
@@ -36,11 +38,13 @@ class Rule:
         text: As the user wrote it.
         tree: Its syntax, only of the kinds allowed here; the rules of segments that it names are part of it.
         names: The traits that it uses, in order of appearance.
+        counted: Those of them that are counts of its own: ``count(clicks, days = 14)``.
     """
 
     text: str
     tree: exp.Expression
     names: tuple[str, ...]
+    counted: tuple[CountedTrait, ...] = ()
 
 
 def parse_rule(
@@ -66,11 +70,30 @@ def parse_rule(
     marked, marks = with_marks(text)
     tree = _parsed(marked, text, where)
     checker = _Checker(text, catalogue, where)
+    tree, counted = with_counts(tree, checker.error)
     if checker.type_of(tree) != "boolean":
         raise checker.error(tree, "is a value, not a condition; compare it with something")
     tree = expanded(tree, marks, segments or {}, checker.error)
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column))
-    return Rule(text.strip(), tree, tuple(names))
+    return Rule(text.strip(), tree, tuple(names), counted)
+
+
+def counted_in(text: str, *, where: str) -> tuple[CountedTrait, ...]:
+    """Return the counts that a rule asks for; the catalogue must have them before the rule is parsed.
+
+    Args:
+        text: The expression.
+        where: Whose rule it is, for messages.
+
+    Raises:
+        DefinitionError: It can't be read, or asks for what can't be counted.
+    """
+    if not text.strip():
+        return ()
+    return with_counts(_parsed(with_marks(text)[0], text, where), _Checker(text, NO_TRAITS, where).error)[1]
+
+
+NO_TRAITS = Catalogue({}, {}, {})
 
 
 def _parsed(marked: str, text: str, where: str) -> exp.Expression:
@@ -139,6 +162,8 @@ class _Checker:
         if node.table:
             raise self.error(node, "a trait name can't contain a dot")
         known = self.catalogue.traits.get(node.name)
+        if known is None and WRITTEN in node.meta:
+            raise self.error(node, "count() can't be used here")
         if known is None:
             near = difflib.get_close_matches(node.name, self.catalogue.traits, n=1)
             text = f"; a text stands in single quotes: {chr(39)}{node.name}{chr(39)}"
@@ -238,7 +263,7 @@ def describe(rule: Rule) -> list[exp.Expression]:
 
 def rule_text(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:
     """Return *node* as the user would write it, traits replaced by *names* where given."""
-    copy = as_written(node)
+    copy = counts_written(as_written(node))
     for column in list(copy.find_all(exp.Column)):
         if names and column.name in names:
             column.set("this", exp.to_identifier(names[column.name]))

@@ -15,6 +15,7 @@ from sqlglot import exp
 from segmenter.errors import DefinitionError
 from segmenter.late_ibis import ibis
 from segmenter.rules.caps import check_cap
+from segmenter.rules.counts import named_traits
 from segmenter.rules.evaluate import as_ibis, holds, value_of
 from segmenter.rules.format_value import formatted, shown_one
 from segmenter.rules.named_segments import SegmentRules
@@ -226,8 +227,9 @@ def _reason(traits: Table, rule: Rule) -> Any:
     """The rule's clauses with the person's values, as text: built by the engine, so a million need no loop."""
     parts: list[Any] = []
     for clause in describe(rule):
-        names = list(dict.fromkeys(column.name for column in clause.find_all(exp.Column)))
-        values: list[Any] = [_text(f"{name} is ").concat(formatted(traits[name])) for name in names]
+        values: list[Any] = [
+            _text(f"{written} is ").concat(formatted(traits[name])) for name, written in named_traits(clause)
+        ]
         joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
         parts.append(_text(f"{rule_text(clause)} (").concat(joined, ")"))
     return reduce(lambda left, right: left.concat("; ", right), parts)
@@ -266,8 +268,7 @@ def rule_answer(
 
 
 def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
-    names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
-    values = [f"{name} is {shown_one(value_of(exp.column(name), person))}" for name in names]
+    values = [f"{told} is {shown_one(value_of(exp.column(name), person))}" for name, told in named_traits(clause)]
     return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
 
 
@@ -344,9 +345,9 @@ def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
     """
     found = []
     for clause in describe(rule):
-        names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
         held = value_of(clause, person) is True
-        found.append(Clause(rule_text(clause), held, {name: person.get(name) for name in names}))
+        values = {written: person.get(name) for name, written in named_traits(clause)}
+        found.append(Clause(rule_text(clause), held, values))
     return found
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import DAYS_SINCE, RATE_WINDOW, TREND_WINDOW, TRENDS, Catalogue
 from segmenter.traits.clv import value_aggregates
+from segmenter.traits.counts import count_aggregates
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.engagement import delivery_aggregates, engagement_aggregates, hour_aggregates
 from segmenter.traits.orders import line_aggregates, order_aggregates
@@ -76,6 +77,7 @@ def aggregates(inputs: Inputs, catalogue: Catalogue, as_of: datetime) -> Table:
             hour_aggregates(inputs, people.select("time_zone", person_id="number"), windows),
             value_aggregates(inputs, windows),
             answer_aggregates(inputs, catalogue.surveyed, windows),
+            *count_aggregates(inputs, list(catalogue.counted.values()), windows),
         )
     ):
         told = part.rename({f"person_{place}": "person_id"})

@@ -123,13 +123,14 @@ def bg_nbd_log_likelihood(parameters: Array, x: Array, last: Array, observed: Ar
     from scipy.special import gammaln  # noqa: PLC0415
 
     r, alpha, a, b = parameters
-    counts = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
-    chance = gammaln(a + b) - gammaln(b) + gammaln(b + x) - gammaln(a + b + x)
+    orders, place = _different(x)
+    counts = gammaln(r + orders) - gammaln(r) + r * np.log(alpha)
+    chance = gammaln(a + b) - gammaln(b) + gammaln(b + orders) - gammaln(a + b + orders)
     still = -(r + x) * np.log(alpha + observed)
     with np.errstate(divide="ignore"):
-        weight = np.where(x > 0, np.log(a) - np.log(b + np.maximum(x, 1) - 1), -np.inf)
-    left = weight - (r + x) * np.log(alpha + last)
-    return float(np.sum(weights * (counts + chance + np.logaddexp(still, left))))
+        weight = np.where(orders > 0, np.log(a) - np.log(b + np.maximum(orders, 1) - 1), -np.inf)
+    left = weight[place] - (r + x) * np.log(alpha + last)
+    return float(np.sum(weights * ((counts + chance)[place] + np.logaddexp(still, left))))
 
 
 def nbd_log_likelihood(parameters: Array, x: Array, observed: Array, weights: Array) -> float:
@@ -137,8 +138,22 @@ def nbd_log_likelihood(parameters: Array, x: Array, observed: Array, weights: Ar
     from scipy.special import gammaln  # noqa: PLC0415
 
     r, alpha = parameters
-    told = gammaln(r + x) - gammaln(r) + r * np.log(alpha / (alpha + observed)) - x * np.log(alpha + observed)
-    return float(np.sum(weights * told))
+    orders, place = _different(x)
+    waited = np.log(alpha + observed)
+    counts = gammaln(r + orders) - gammaln(r) + r * np.log(alpha)
+    return float(np.sum(weights * (counts[place] - (r + x) * waited)))
+
+
+def _different(x: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Each number of repeat orders once, and the place of everybody's: to look up a figure is cheaper than to make it.
+
+    Numbers of orders are whole and small; the few that are not are taken as they are.
+    """
+    most = int(x.max(initial=0.0))
+    place = x.astype(np.int64)
+    if most > len(x) or (place != x).any():
+        return x, np.arange(len(x))
+    return np.arange(most + 1, dtype=np.float64), place
 
 
 def fit_frequency(repeats: Array, last: Array, observed: Array) -> Frequency:

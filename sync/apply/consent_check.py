@@ -74,9 +74,9 @@ class ConsentCheck:
         found = []
         for change in changes:
             if reason := self.persons.get(change.person_id):
-                found.append(Outcome(change, "parked", reason, CONSENT))
+                found.append(Outcome(change, "skipped", reason, CONSENT))
             elif reason := self.records.get((change.connection, change.platform_id)):
-                found.append(Outcome(change, "parked", reason, GONE))
+                found.append(Outcome(change, "skipped", reason, GONE))
         return found
 
     def _ask(self) -> None:

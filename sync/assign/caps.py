@@ -14,11 +14,11 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import ibis
 import pyarrow as pa
 
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
+from segmenter.late_ibis import ibis
 from segmenter.rules.caps import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Cap:
         people: Who is in it, in the segments within it too.
         beyond: Who would be, but for the cap.
         last: What the last place went for, in the ranking's unit; None where there is room, or it is unknown.
+        unknown: Of how many of *people* the ranking's value is unknown.
     """
 
     cap: int
@@ -45,6 +46,7 @@ class Cap:
     people: int
     beyond: int
     last: float | None
+    unknown: int = 0
 
 
 def decide_within_caps(
@@ -113,7 +115,7 @@ class _Places:
             worth = [value for row in ordered if (value := self._worth(name, row)) is not None]
             lowest = (max if self._definitions.rankings[name][1] else min)(worth, default=None)
             last = lowest if beyond else None
-            found[name] = Cap(segment.cap or 0, segment.cap_by, len(ordered), beyond, last)
+            found[name] = Cap(segment.cap or 0, segment.cap_by, len(ordered), beyond, last, len(ordered) - len(worth))
         return found
 
     def _ordered(self, rows: Any) -> dict[str, list[Row]]:

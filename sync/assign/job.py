@@ -13,6 +13,7 @@ from typing import Any
 
 from ibis import Table
 
+from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS
 from segmenter.personalize import fields as template_fields
 from segmenter.personalize.fields import Known, OwnedField, memberships_of
@@ -32,6 +33,8 @@ from sync.session import ConfiguredWorkspace, Session, recorded
 from sync.traits import data_checks as fitness
 from sync.traits.clv import value_people
 from sync.traits.compute import measured, refreshed
+
+NOBODY = "Run `personasync pull` first; if it finds none, check the connections with `personasync doctor`."
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
+        FixSettingsError: There is nobody to assign.
         EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
@@ -98,6 +102,8 @@ def assign(
         valued = value_people(session, as_of)
         definitions = definitions_in_force(session.workspace, session.control, as_of)
         with refreshed(session, as_of, full=full) as (people, done):
+            if not people.count().to_pyarrow().as_py():
+                raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
             rows, caps = decide_within_caps(people, definitions, previous=before, as_of=as_of)
             fresh = changed(session.warehouse.memtable(rows), before)
@@ -148,7 +154,7 @@ def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None
     assigned.persons = len(rows)
     assigned.assigned = sum(segments.values())
     assigned.unclassified = assigned.persons - assigned.assigned
-    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments if segments[s.name]}
+    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments}
     assigned.personas = dict(personas.most_common())
 
 

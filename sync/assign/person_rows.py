@@ -126,7 +126,7 @@ def open_person_rows(
 
     Raises:
         FixSettingsError: The warehouse can't be opened.
-        TryLaterError: Another process holds it, or changed it meanwhile.
+        TryLaterError: Another process holds it and it can't be copied, or changed it meanwhile.
     """
     workspace = stores.workspace
     embedded = workspace.engine.reveal() == "duckdb"
@@ -135,11 +135,11 @@ def open_person_rows(
             if rows is not None:
                 yield rows
                 return
-    with open_session(workspace.directory, now=now, environment=environment) as session:
+    with open_session(workspace.directory, now=now, environment=environment, reading=True) as session:
         from sync.online.handoff import import_service_results  # noqa: PLC0415 - only here is something written
 
         import_service_results(session)
-        if not embedded:
+        if not embedded or session.copied:
             yield SessionRows(session)
             return
         _keep(session)

@@ -39,7 +39,7 @@ def audit_command(
     from sync.monitor import proxy_audit as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         audited = job.audit(session, file, flag=flag, sheet=sheet)
     rows = [_separation("segment alone", one) for one in audited.by_segment]
     rows += [_separation("segment and traits", one) for one in audited.by_everything]

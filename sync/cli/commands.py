@@ -31,7 +31,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
     ),
     "The loop": (
-        Entry("pull", "pipeline", "Pull new and changed contacts, orders and survey answers."),
+        Entry("pull", "pipeline", "Pull new and changed contacts, orders, events and survey answers."),
         Entry("assign", "pipeline", "Assign every person to a segment and a persona."),
         Entry("plan", "pipeline", "Preview the changes on the platforms and save them as a plan."),
         Entry("apply", "pipeline", "Send a saved plan to the platforms, or a part of it."),
@@ -66,6 +66,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     "Campaigns": (
         Entry("experiment", "experiments", "A/B tests and holdouts: create, show, list, end."),
         Entry("lift", "lift", "Measure a campaign's or experiment's lift for each persona."),
+        Entry("export", "export", "Write people, a plan or an audience to a file, for other programs."),
         Entry("offers", "lift", "Show which offer works best for each persona."),
     ),
     "Operate": (

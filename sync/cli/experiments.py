@@ -106,7 +106,7 @@ def experiment_show_command(
     from sync.experiments import job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         experiment_view = job.show_experiment(session, name)
     console.result(experiment_document(experiment_view), *render_experiment(experiment_view))
 
@@ -115,7 +115,7 @@ def experiment_show_command(
 def experiment_list_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = False) -> None:
     """List the experiments of the workspace."""
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         found = list(session.workspace.experiments.values())
     rows = [(e.name, f"{e.begins:%Y-%m-%d}", f"{e.ends:%Y-%m-%d}" if e.ends else "open", e.metric) for e in found]
     listed = [{"name": e.name, "begins": e.begins, "ends": e.ends, "metric": e.metric} for e in found]

@@ -43,7 +43,7 @@ def lift_command(
     console = console_of(as_json=as_json)
     if experiment is not None and (campaign is not None or control is not None):
         raise FixSettingsError("An experiment defines its own variants.", fix="Remove CAMPAIGN and --control.")
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         if experiment is not None:
             found = job.lift_of_experiment(session, experiment)
         else:
@@ -173,7 +173,7 @@ def offers_command(
     if metric not in USUAL:
         raise FixSettingsError(f"{metric!r} can't be compared.", fix=f"Use one of: {', '.join(USUAL)}.")
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         offer_results = job.offers(session, metric=metric)
     console.result(offers_document(offer_results, metric), *render_offers(offer_results, metric))
 

@@ -47,13 +47,19 @@ HERE = Path()
 
 
 @contextmanager
-def session_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
-    """Open the workspace with the real clock and environment; its warnings go to stderr."""
+def session_of(
+    workspace: Path, *, environment: Mapping[str, str] | None = None, reading: bool = False
+) -> Iterator[Session]:
+    """Open the workspace with the real clock and environment; its warnings go to stderr.
+
+    A command that only reads takes a copy of the warehouse while another one holds it.
+    """
     from sync.session import open_session  # noqa: PLC0415 - heavy imports only where needed
 
-    with open_session(
-        workspace, now=clock_of(workspace), environment=os.environ if environment is None else environment
-    ) as session:
+    known = os.environ if environment is None else environment
+    with open_session(workspace, now=clock_of(workspace), environment=known, reading=reading) as session:
+        if session.copied:
+            put("Another personasync command is running. This shows what it has saved so far.", sys.stderr)
         _remark(session.workspace)
         yield session
 

@@ -106,7 +106,7 @@ def personas_show_command(
     console = console_of(as_json=as_json)
     if name is None and version is not None:
         raise FixSettingsError("A version belongs to one persona.", fix="Name the persona as well.")
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         if name is None:
             console.result(*_list(session))
             return
@@ -251,7 +251,7 @@ def personas_diff_command(
     from sync.personas import versions as job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         found, notes = job.compare_versions(session, old, new, persona)
     document = {
         "personas": [

@@ -74,7 +74,7 @@ def pull_command(
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Pull new and changed contacts, orders and survey answers."""
+    """Pull new and changed contacts, orders, events and survey answers."""
     from sync.pull import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -166,7 +166,7 @@ def undo_command(
         str,
         typer.Argument(
             metavar="RUN",
-            help='A run id from `history`, or "last" for the newest applied plan.',
+            help='A run id from `history`, or "last" for the newest plan that wrote something.',
             autocompletion=completing(runs),
         ),
     ],

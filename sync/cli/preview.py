@@ -38,7 +38,7 @@ def preview_command(
     from sync.preview.page import share_text  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         chosen = None if everybody else persona
         preview = job.preview(
             session, template, contact=None if everybody else contact, persona=chosen, only=connection

@@ -18,7 +18,7 @@ def quality_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption = 
     from sync.monitor import quality as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         judged = job.judge_quality(session)
     console.result(_document(judged), *_shown(judged))
 

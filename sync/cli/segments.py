@@ -14,7 +14,7 @@ def segments_command(*, workspace: WorkspaceOption = HERE, as_json: JsonOption =
     from sync.value import ranking as job  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         segment_values = job.rank_segments(session)
         _, told = job.focus(session)
     lines: list[Any] = [
@@ -33,13 +33,14 @@ def _table(found: Any) -> Any:
             one.people,
             one.reachable,
             f"{one.mean_value:,.2f}" if found.valued else "unknown",
-            "not estimated" if one.gain is None else f"{100 * one.gain:+.2f}%",
+            "not estimated" if one.gain is None else f"{100 * one.gain:+.2f} per 100",
             f"{one.value:,.0f} ({one.interval.low:,.0f} to {one.interval.high:,.0f})" if found.valued else "unknown",
             _places(one.ranks) if found.valued else "unknown",
             one.naive,
         )
         for one in found.ranking
     ]
+    rows += [(name, 0, 0, "–", "–", "–", "–", "–") for name in found.empty]
     heads = ("Segment", "People", "Reachable", "Value per contact", "Response", f"Value in {found.currency or 'money'}")
     return table(*heads, "Rank (95% CI)", "Rank by past spend", rows=rows)
 
@@ -55,4 +56,4 @@ def _advice(found: Any) -> list[str]:
         advice = found.advice[one.name]
         verb = f"merge with {advice.merge_with}" if advice.merge_with else advice.verdict
         said.append(f"{one.name}: {verb} – {'; '.join(advice.reasons)}.")
-    return said
+    return said + [f"{name}: nobody matches its rule." for name in found.empty]

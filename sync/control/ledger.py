@@ -64,7 +64,7 @@ class Ledger:
         return {tuple(row) for row in connection.execute(query)}
 
     def settle(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
-        """Note what became of changes of a run; those not intended (parked by us) are added.
+        """Note what became of changes of a run; those not intended (skipped by us) are added.
 
         Args:
             run_id: The run that sent them.
@@ -160,7 +160,7 @@ class Ledger:
     def newest_of(self, connection: str, platform_ids: Collection[str]) -> dict[tuple[str, str, str], Noted]:
         """Return the newest entry of each field and group of some contacts, by platform id, kind and name.
 
-        What was refused or parked left nothing there, and does not count.
+        What was refused or skipped left nothing there, and does not count.
 
         Args:
             connection: Name of the connection.
@@ -236,6 +236,61 @@ class Ledger:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=GROUPS)
+
+    def undefined(self, connection: str, kind: str, defined: Collection[str]) -> tuple[str, ...]:
+        """Return the names of groups or fields that were written once and that no definition names any more.
+
+        Args:
+            connection: Name of the connection.
+            kind: "field" or "group".
+            defined: The names that definitions have now.
+
+        Returns:
+            In order of the alphabet.
+        """
+        table = schema.ledger
+        query = select(table.c.name).where(table.c.connection == connection, table.c.kind == kind).distinct()
+        with self.engine.connect() as opened:
+            return tuple(sorted(set(opened.execute(query).scalars()).difference(defined)))
+
+    def confirmed(self, name: str, kind: str, since: datetime | None) -> pa.Table:
+        """Return what the platform confirmed of our changes since a moment: it shows it, and no pull has seen it yet.
+
+        Args:
+            name: Of the connection.
+            kind: "field" or "group".
+            since: When it was last read to the end, UTC; None: never.
+
+        Returns:
+            Columns ``connection``, ``name``, ``platform_id``, ``value`` ("" cleared, or no member); the newest counts.
+        """
+        table = schema.ledger
+        keys = (table.c.connection, table.c.name, table.c.platform_id)
+        mine = [table.c.connection == name, table.c.kind == kind, table.c.state.in_(["applied", "unchanged"])]
+        if since is not None:
+            mine.append(table.c.settled_at > since)
+        newest = select(*keys, func.max(table.c.entry).label("entry")).where(*mine).group_by(*keys).subquery()
+        query = select(*keys, func.coalesce(table.c.after, "")).join(newest, newest.c.entry == table.c.entry)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=FIELDS)
+
+    def last_writer(self, command: str) -> str | None:
+        """Return the run that wrote last, of those whose command begins with *command*.
+
+        Args:
+            command: Such as "apply ".
+
+        Returns:
+            Run id; None where none of them wrote anything that was confirmed.
+        """
+        table, run = schema.ledger, schema.run
+        mine = (table.c.state == "applied", run.c.command.startswith(command, autoescape=True))
+        query = select(table.c.run_id).join(run, run.c.run_id == table.c.run_id).where(*mine)
+        with self.engine.connect() as connection:
+            found: str | None = connection.execute(query.order_by(table.c.entry.desc()).limit(1)).scalar()
+        return found
 
     def fields_written(self, names: Collection[tuple[str, str]]) -> pa.Table:
         """Return what we wrote last into some fields.

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0006"
+NEWEST_STEP = "0007"
 """Of sync/control/migrations; a store that stands there needs none."""
 
 metadata = MetaData()
@@ -136,7 +136,7 @@ inbox_contact = Table(
     "inbox_contact",
     metadata,
     Column("contact", String(400), primary_key=True),
-    Column("state", String(20), nullable=False),  # waiting | parked
+    Column("state", String(20), nullable=False),  # waiting | dead_letter
     Column("first_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),
     Column("arrivals", Integer, nullable=False),

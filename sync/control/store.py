@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from connectors.errors import FixSettingsError, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
@@ -45,6 +46,7 @@ class Control:
     people: People
     opt_outs: OptOuts
     personas: PersonaVersions
+    future: FutureTimes
     pins: Pins
     close: Callable[[], None]
 
@@ -87,6 +89,7 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
         personas=PersonaVersions(engine, now),
+        future=FutureTimes(engine),
         pins=Pins(engine, now),
         close=engine.dispose,
     )

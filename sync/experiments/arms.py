@@ -66,6 +66,21 @@ def _randomize(session: Session, experiment: Experiment, as_of: datetime, withou
     return session.warehouse.append(ARMS.name, rows, recorded_at=session.now())
 
 
+def ended_groups(session: Session) -> frozenset[str]:
+    """Return the groups of experiments, and of the global holdout, that have ended or are defined no more.
+
+    Nobody is in them any more by what we want; that they empty is what their end means.
+    """
+    rows = session.warehouse.current(ARMS.name).select("experiment", "arm").distinct().to_pyarrow().to_pylist()
+    once = {one["arm"] if one["experiment"] == HOLDOUT else f"{one['experiment']}_{one['arm']}" for one in rows}
+    running = {group for one in _running(session) for group in one.groups.values()}
+    return frozenset(once - running - ({HOLDOUT} if session.workspace.everybody else set()))
+
+
+def _running(session: Session) -> list[Experiment]:
+    return [one for one in session.workspace.experiments.values() if one.ends is None or session.now() < one.ends]
+
+
 def _persons(persons: Collection[str]) -> pa.Table:
     return pa.table({"person_id": pa.array(sorted(persons), pa.string())})
 
@@ -74,13 +89,11 @@ def arm_groups(session: Session) -> Table:
     """Return which groups the arms put each person into. Columns ``person_id``, ``group_name``.
 
     Returns:
-        One row per person and experiment; people of arms without a group are left out.
+        One row per person and experiment; people of arms without a group are left out, and experiments that have ended.
     """
     arms = session.warehouse.current(ARMS.name)
     names: dict[tuple[str, str], str] = {
-        (experiment.name, arm): group
-        for experiment in session.workspace.experiments.values()
-        for arm, group in experiment.groups.items()
+        (experiment.name, arm): group for experiment in _running(session) for arm, group in experiment.groups.items()
     }
     if session.workspace.everybody is not None:
         names[HOLDOUT, HOLDOUT] = HOLDOUT
@@ -89,10 +102,14 @@ def arm_groups(session: Session) -> Table:
     return told.filter(told.group_name.notnull()).select("person_id", "group_name")
 
 
-def copies(session: Session) -> Table | None:
+def copies(session: Session, *, ended: bool = False) -> Table | None:
     """Return whose copy people get instead of their own persona's: see `segmenter.lift.randomization.copy_of`.
 
     Where a person is in several such arms, the experiment that begins last decides. None where no experiment asks.
+
+    Args:
+        session: The open workspace.
+        ended: Whether it is about experiments that have ended: whose copy people got by them.
 
     Returns:
         Columns ``person_id``, ``copy_of`` (a persona's slug, or "unclassified" for the fallback); others get their own.
@@ -100,7 +117,7 @@ def copies(session: Session) -> Table | None:
     asking = [
         experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo
     ]
-    asking = [one for one in asking if one.ends is None or session.now() < one.ends]
+    asking = [one for one in asking if ended == (one.ends is not None and one.ends <= session.now())]
     if not asking:
         return None
     arms = session.warehouse.current(ARMS.name)

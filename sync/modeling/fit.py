@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
-from connectors.errors import FixSettingsError, reason_of
-from connectors.files.table import refuse_other_kinds
+from connectors.errors import FixSettingsError
+from connectors.files.cells import as_text
+from connectors.files.table import read_table
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
@@ -171,23 +171,17 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
 
 
 def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str, str]:
-    try:
-        refuse_other_kinds(path)
-        rows = pyarrow.csv.read_csv(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(
-            f"{path.name} can't be read: {reason_of(error)}.", fix="Use a CSV file with a header."
-        ) from error
-    names = set(rows.column_names)
+    table = read_table(path)
+    names = set(table.headers)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(
-            f"{path.name} has the columns {', '.join(rows.column_names)}.",
+            f"{path.name} has the columns {', '.join(table.headers)}.",
             fix="It needs the columns segment, and person_id or email.",
         )
     links = session.control.links.mapping() if "person_id" not in names else {}
     found = {}
-    for row in rows.to_pylist():
-        key = row.get("person_id") or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
+    for _, row in table.numbered():
+        key = as_text(row.get("person_id")) or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
         if key is not None and row["segment"] is not None:
             found[str(key)] = str(row["segment"])
     unknown = sorted(set(found.values()) - definitions.segments)

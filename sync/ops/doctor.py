@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from connectors.errors import FixSettingsError, PersonasyncError
-from connectors.records import Finding
+from connectors.records import MEMBERSHIPS, Finding
 from sync.assign.sources import definitions_of
 from sync.experiments.definitions import edited_experiments
 from sync.fields import privacy_checks as creepiness
@@ -16,6 +18,7 @@ from sync.ops import setup
 from sync.ops import webhooks as hooks
 from sync.personas import drafts as persona_drafts
 from sync.pull.identities import unlinked
+from sync.pull.mapped import FIX, unknown_properties
 from sync.report.persona_cards import picture
 from sync.session import Session
 from sync.traits import data_checks as fitness
@@ -48,7 +51,9 @@ def _connection(session: Session, name: str) -> list[Finding]:
         found = list(connector.check())
         if connector.pushes and not any(finding.state == "fail" for finding in found):
             found += [
+                *_properties(session, name),
                 _fields(session, name),
+                *_undefined(session, name),
                 *_personas(session, name),
                 _clock(session, name),
                 *hooks.findings(session, name),
@@ -58,12 +63,63 @@ def _connection(session: Session, name: str) -> list[Finding]:
     return found
 
 
+def _properties(session: Session, name: str) -> list[Finding]:
+    """Whether each property that traits read is there."""
+    lacking = unknown_properties(session, session.connector(name))
+    return [Finding("properties", "fail", f"{told}.", FIX) for told in lacking]
+
+
 def _fields(session: Session, name: str) -> Finding:
     steps = setup.missing_steps(session, only=name)
     if not steps:
         return Finding("fields", "ok", "All fields, tags and lists of personasync exist.")
     listed = ", ".join(step.name for step in steps)
     return Finding("fields", "warn", f"Missing: {listed}.", "Run `personasync setup`.")
+
+
+def _undefined(session: Session, name: str) -> list[Finding]:
+    """Tags, lists and fields that were ours, that no definition names any more, and that are there still."""
+    connector, found = session.connector(name), []
+    groups = session.undefined_groups(name)
+    absent = {step.name for step in connector.missing((), groups)} if groups else set()
+    present = [group for group in groups if group not in absent]
+    ours, others = _members(session, name, present) if present else (Counter[str](), Counter[str]())
+    for group in present:
+        left = f"{ours[group]:,} contacts that personasync added and {others[group]:,} that others added"
+        found.append(
+            Finding(
+                "groups",
+                "warn",
+                f"{group!r} is no longer defined, and {left} are still in it.",
+                "The next `personasync plan` takes out those that personasync added and that are marketable. Then "
+                "delete it on the platform, if nobody uses it.",
+            )
+        )
+    fields = session.control.ledger.undefined(name, "field", session.workspace.owned(name, session.manifest))
+    known = connector.fields() if fields else {}
+    found += [
+        Finding(
+            "fields",
+            "warn",
+            f"{field!r} is no longer defined, and keeps the values that personasync wrote.",
+            "Delete it on the platform, if no template uses it.",
+        )
+        for field in fields
+        if field in known
+    ]
+    return found
+
+
+def _members(session: Session, name: str, groups: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
+    """Members of groups by the last pull: those whom we added, and others."""
+    members = session.warehouse.current(MEMBERSHIPS.name)
+    rows = members.filter(members.connection == name, members.member, members.group_name.isin(list(groups)))
+    made = session.control.ledger.groups_made().to_pylist()
+    mine = {(one["group_name"], one["platform_id"]) for one in made if one["connection"] == name}
+    ours, others = Counter[str](), Counter[str]()
+    for row in rows.select("group_name", "platform_id").to_pyarrow().to_pylist():
+        (ours if (row["group_name"], row["platform_id"]) in mine else others)[row["group_name"]] += 1
+    return ours, others
 
 
 def _personas(session: Session, name: str) -> list[Finding]:

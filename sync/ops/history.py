@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
+from connectors.files.safe_cells import safe_cell
 from sync.clock import duration
 from sync.results.freshness import Freshness, freshness
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sync.session import Recording, Stores
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
-REJECTED = ("rejected", "unknown", "parked")
+REJECTED = ("rejected", "unknown", "skipped")
 FORMATS = (".csv", ".json")
 
 
@@ -160,7 +161,7 @@ def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
         else:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
 
 
 def _row(outcome: Outcome) -> tuple[str | None, ...]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sync.breach import Breach, stale_connections
-from sync.plan.diff import Counts
+from sync.plan.state import Counts
 
-PULL_FIRST = ("max_data_age_hours", "unread_apply")
+PULL_FIRST = ("max_data_age_hours",)
 """Guardrails that block a plan until the next pull."""
 
 

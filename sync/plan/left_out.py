@@ -24,14 +24,14 @@ AGREED = {
 }
 
 
-def left_out_sentences(parked: Counter[tuple[str, str]]) -> list[str]:
+def left_out_sentences(skipped: Counter[tuple[str, str]]) -> list[str]:
     """Return a sentence per connection and consent: how many contacts are left out, why, and what changes that.
 
     Args:
-        parked: Contacts by connection and reason (`sync.plan.diff.Counts`).
+        skipped: Contacts by connection and reason (`sync.plan.diff.Counts`).
     """
     told = []
-    for (connection, reason), contacts in sorted(parked.items()):
+    for (connection, reason), contacts in sorted(skipped.items()):
         if not reason.startswith(BY_CONSENT):
             continue
         consent = reason.removeprefix(BY_CONSENT)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from connectors.records import CONTACTS, Outcome
 from sync.control.ledger import SENT_AGAIN
-from sync.plan.diff import Refused
+from sync.plan.state import Refused
 from sync.session import Session
 
 TRIED_AGAIN = timedelta(days=7)

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import ibis
+from ibis import Table
+
 from connectors.errors import FixSettingsError
 from connectors.records import CAMPAIGNS, ENGAGEMENTS
 from segmenter.lift.advice import CampaignAdvice, MeasuredCampaign, advise_on_campaigns
@@ -186,20 +189,42 @@ def recent_moves(session: Session, now: datetime) -> Moves:
     return Moves(title, named, rows, stayed + once)
 
 
-def links_of(session: Session, result: CampaignResult) -> list[LinkRow]:
-    """Return the addresses that people clicked in a campaign, without what follows "?": that may name a person."""
-    warehouse = session.warehouse
-    table = warehouse.current(CAMPAIGNS.name)
-    own = (table.campaign_id == result.campaign_id) | (table.parent_id == result.campaign_id)
-    mails = table.filter(table.connection == result.connection, own).select("connection", "campaign_id")
-    links = session.links()
-    told = engagements(session).semi_join(mails, ["connection", "campaign_id"]).inner_join(links, "contact_key")
-    human = told.filter(told.kind == "click", ~told.machine.fill_null(False))  # noqa: FBT003 - an expression
-    clicked = human.mutate(address=human.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
-    whole = max(int(human.person_id.nunique().to_pyarrow().as_py()), 1)
-    counted = clicked.group_by("address").aggregate(people=clicked.person_id.nunique())
-    rows = counted.order_by(counted.people.desc(), "address").limit(LINKS_SHOWN).to_pyarrow().to_pylist()
-    return [LinkRow(row["address"], int(row["people"]), f"{row['people'] / whole:.0%}") for row in rows]
+def links_clicked(session: Session, measured: Sequence[CampaignResult]) -> dict[tuple[str, str], list[LinkRow]]:
+    """Return the addresses that people clicked most in each campaign, without what follows "?": that may name a person.
+
+    Args:
+        session: The open workspace.
+        measured: Campaigns.
+
+    Returns:
+        Rows by connection and campaign id; a campaign in which nobody clicked is left out.
+    """
+    clicked = _clicked(session, sorted({result.campaign_id for result in measured}))
+    campaign = ["connection", "filed"]
+    whole = clicked.select(*campaign, "person_id").distinct().group_by(campaign).aggregate(whole=lambda t: t.count())
+    counted = clicked.group_by(*campaign, "address").aggregate(people=clicked.count())
+    order = [counted.people.desc(), counted.address]
+    ranked = counted.mutate(place=ibis.row_number().over(group_by=[counted[name] for name in campaign], order_by=order))
+    shown = ranked.filter(ranked.place < LINKS_SHOWN).inner_join(whole, campaign)
+    found: dict[tuple[str, str], list[LinkRow]] = {}
+    for row in shown.order_by(*campaign, "place").to_pyarrow().to_pylist():
+        share = f"{row['people'] / row['whole']:.0%}"
+        rows = found.setdefault((row["connection"], row["filed"]), [])
+        rows.append(LinkRow(row["address"], int(row["people"]), share))
+    return found
+
+
+def _clicked(session: Session, campaigns: Sequence[str]) -> Table:
+    """Who clicked what in some campaigns, those of their variants among them; each once."""
+    table, links = session.warehouse.current(CAMPAIGNS.name), session.links()
+    mails = table.select("connection", "campaign_id", filed=table.parent_id.coalesce(table.campaign_id))
+    acts = engagements(session).inner_join(mails.filter(mails.filed.isin(campaigns)), ["connection", "campaign_id"])
+    told = acts.filter(acts.kind == "click", ~acts.machine.fill_null(False))  # noqa: FBT003 - an expression
+    told = told.inner_join(links, "contact_key")
+    told = told.mutate(address=told.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
+    return session.warehouse.read_once.get(
+        ("clicked", tuple(campaigns)), lambda: told.select("connection", "filed", "address", "person_id").distinct()
+    )
 
 
 def machine_sentence(result: CampaignResult) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 CONTACTS = "contacts"
-STREAMS = (CONTACTS, "memberships", "orders", "survey_answers", "campaigns", "activity")
+STREAMS = (CONTACTS, "memberships", "orders", "events", "survey_answers", "campaigns", "activity")
 
 
 @dataclass(frozen=True, slots=True)

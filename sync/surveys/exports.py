@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined
 
+from connectors.files.safe_cells import safe_cell
 from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
@@ -125,7 +126,8 @@ def questions_csv(file: ToolFile) -> str:
     writer.writerow(["number", "item", "trait", "question", "value", "answer"])
     for place, question in enumerate(file.questions, 1):
         for value, label in [(stored_number(a.value), a.label) for a in question.answers] or [("", "any number")]:
-            writer.writerow([place, question.item, question.trait, question.text, value, label])
+            cells = (question.item, question.trait, question.text, value, label)
+            writer.writerow([place, *map(safe_cell, cells)])
     return out.getvalue()
 
 

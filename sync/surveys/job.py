@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from connectors.errors import FixSettingsError
+from connectors.files.safe_cells import safe_cell
 from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
@@ -305,12 +306,7 @@ def write_scores(scores: SurveyScores, path: Path) -> None:
         for place, (who, one) in enumerate(zip(scores.respondents, scores.scored, strict=True)):
             confidence = "" if one.confidence is None else f"{one.confidence:.4f}"
             cells = (who, one.segment, confidence, one.runner_up, one.best, one.answered, one.reasons)
-            writer.writerow([_safe(cell) for cell in (*cells, scores.flags.get(place, ""))])
-
-
-def _safe(cell: object) -> str:
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text[:1] in {"=", "+", "@"} or (text[:1] == "-" and not text[1:2].isdigit()) else text
+            writer.writerow([safe_cell(cell) for cell in (*cells, scores.flags.get(place, ""))])
 
 
 def import_table(

@@ -17,12 +17,21 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, VALUES
+from connectors.records import (
+    CAMPAIGNS,
+    CONTACTS,
+    DELIVERIES,
+    ENGAGEMENTS,
+    ORDER_LINES,
+    ORDERS,
+    SURVEY_ANSWERS,
+    VALUES,
+)
 from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth
+from segmenter.traits import counts, local_time, orders, people, traits, windows
 from segmenter.traits import engagement as mail
-from segmenter.traits import local_time, orders, people, traits, windows
 from segmenter.traits import window_expiry as refresh
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
@@ -38,9 +47,9 @@ if TYPE_CHECKING:
 
     from sync.warehouse.store import Warehouse
 
-ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
+ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
 SOURCES = (*ROWS, VALUES)
-CODE = (mail, orders, people, windows, worth, traits, refresh, local_time, trait_catalogue)
+CODE = (mail, orders, counts, people, windows, worth, traits, refresh, local_time, trait_catalogue)
 MOST_CHANGED = 0.2
 """Share of changed people above which a full recalculation is about as fast."""
 
@@ -105,14 +114,14 @@ class Measuring:
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
-            step = RefreshStep(self.warehouse, kept, before, mark)
+            step = RefreshStep(self.warehouse, kept, before, mark, self.catalogue)
             changed = step.changed_links(self.links)
             persons = step.changed_persons(changed)
             found = int(persons.count().to_pyarrow().as_py())
             known = int(kept.aggregates.count().to_pyarrow().as_py())
             if found > self.most_changed * max(known, 1):
                 return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
-            step.follow(self.catalogue, self.time_zone, changed, persons)
+            step.follow(self.time_zone, changed, persons)
         return RefreshResult(found)
 
     def _whole(self, kept: KeptAggregates, mark: Mark, why: str) -> RefreshResult:
@@ -186,17 +195,18 @@ def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
     return ""
 
 
-def measured(session: Session, as_of: datetime) -> Table:
+def measured(session: Session, as_of: datetime, catalogue: Catalogue | None = None) -> Table:
     """Return every person's traits as of a moment (UTC).
 
     Args:
         session: The open workspace.
         as_of: UTC; nothing after it counts.
+        catalogue: Other traits than the workspace's.
 
     Returns:
         One row per person with an active contact: ``person_id`` and one column per trait.
     """
-    return _measuring(session).traits(as_of)
+    return _measuring(session, catalogue).traits(as_of)
 
 
 @contextmanager
@@ -223,5 +233,6 @@ def refreshed(session: Session, as_of: datetime, *, full: bool = False) -> Itera
         )
 
 
-def _measuring(session: Session) -> Measuring:
-    return Measuring(session.warehouse, session.control.links, session.workspace.catalogue, session.workspace.time_zone)
+def _measuring(session: Session, catalogue: Catalogue | None = None) -> Measuring:
+    workspace = session.workspace
+    return Measuring(session.warehouse, session.control.links, catalogue or workspace.catalogue, workspace.time_zone)

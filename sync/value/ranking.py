@@ -45,6 +45,7 @@ class SegmentValues:
         valued: Whether the value model spoke; otherwise the order is that of past spend.
         tried: How the model would have done on the last quarter, beside naive rankings; empty: too little known.
         notes: What must be known, in sentences.
+        empty: Segments that nobody is in, in the order of segments.toml.
     """
 
     ranking: Sequence[RankedSegment]
@@ -53,6 +54,7 @@ class SegmentValues:
     currency: str
     tried: Mapping[str, Capture]
     notes: Sequence[str]
+    empty: Sequence[str] = ()
 
 
 def rank_segments(session: Session) -> SegmentValues:
@@ -64,6 +66,11 @@ def rank_segments(session: Session) -> SegmentValues:
     Raises:
         FixSettingsError: Nobody was assigned yet.
     """
+    with session.warehouse.reading():
+        return _ranked(session)
+
+
+def _ranked(session: Session) -> SegmentValues:
     now = session.now()
     links = session.links()
     valued = value_people(session, now, links)
@@ -85,7 +92,9 @@ def rank_segments(session: Session) -> SegmentValues:
         ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
     told = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
-    return SegmentValues(ranking, advice, model is not None, found.currency, _tried(session, links, found), told)
+    empty = tuple(segment.name for segment in segments if not len(segment.values))
+    tried = _tried(session, links, found)
+    return SegmentValues(ranking, advice, model is not None, found.currency, tried, told, empty)
 
 
 def _margin_note(session: Session, *, valued: bool) -> Iterator[str]:
@@ -323,4 +332,5 @@ def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
         name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}
         for name, c in segment_values.tried.items()
     }
+    rows += [{**dict.fromkeys(rows[0] if rows else ()), "segment": name, "people": 0} for name in segment_values.empty]
     return {"currency": segment_values.currency, "segments": rows, "tried": tried, "notes": list(segment_values.notes)}

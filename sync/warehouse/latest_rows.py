@@ -10,7 +10,7 @@ from segmenter.late_ibis import ibis
 if TYPE_CHECKING:
     from ibis import Table
 
-UNMEASURED = ("email", "additional_emails", "merged_ids", "url", "machine", "variant", "price")
+UNMEASURED = ("email", "additional_emails", "merged_ids", "machine", "variant", "price")
 
 
 def overtaken(versions: Table, schema: TableSchema) -> Any:

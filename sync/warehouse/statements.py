@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from connectors.records import TABLES
 from sync.warehouse.embedded_file import FILE as WAREHOUSE
-from sync.warehouse.embedded_file import not_opened
+from sync.warehouse.embedded_file import copied, is_held, not_opened
 
 if TYPE_CHECKING:
     from ibis import Table
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sync.warehouse.store import Warehouse
 
 FILE = "statements.json"
+ALONE: dict[str, str | bool | int | float | list[str]] = {"threads": 1}
 ANY_MOMENT = datetime(2001, 2, 3, 4, 5, 6, 789, tzinfo=UTC)
 """Stands for the moment in an expression, until a question names one."""
 ANY_PERSON = "personasync:any-person"
@@ -167,9 +168,11 @@ def _text(value: str) -> str:
 def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
     """Open the embedded engine's file in a state directory; None where it, or one of its tables, is not there yet.
 
+    While another process holds the file, a copy is read.
+
     Raises:
         FixSettingsError: The file can't be read.
-        TryLaterError: Another process holds it.
+        TryLaterError: Another process holds it, and it can't be copied.
     """
     import duckdb  # noqa: PLC0415 - only the embedded engine needs it
 
@@ -178,9 +181,22 @@ def open_to_read(directory: Path) -> Iterator[StatementRunner | None]:
         yield None
         return
     try:
-        connection = duckdb.connect(path, read_only=True, config={"threads": 1})
+        connection = duckdb.connect(path, read_only=True, config=ALONE)
     except duckdb.IOException as error:
-        raise not_opened(path, error) from error
+        if not is_held(error):
+            raise not_opened(path, error) from error
+        with copied(path) as copy:
+            if copy is None:
+                raise not_opened(path, error) from error
+            with _running(duckdb.connect(copy, config=ALONE)) as runner:
+                yield runner
+        return
+    with _running(connection) as runner:
+        yield runner
+
+
+@contextmanager
+def _running(connection: Any) -> Iterator[StatementRunner | None]:
     try:
         connection.execute("SET TimeZone = 'UTC'")  # as Ibis does
         runner = StatementRunner(connection)

@@ -23,6 +23,7 @@ from connectors.errors import ContractError, FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.warehouse.embedded_file import FILE, not_opened
+from sync.warehouse.read_once import MEMORY, ReadOnce
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -39,8 +40,9 @@ class Warehouse:
         for table in TABLES.values():
             if table.name not in present:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
-        self._tables = {name: engine.table(name) for name in TABLES}  # each look-up asks the engine for the columns
+        self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
         self._statements: dict[tuple[str, str], str] = {}
+        self.read_once = ReadOnce(engine)
         self._count_from(present)
 
     def _create(self, name: str, **content: Any) -> None:
@@ -50,6 +52,16 @@ class Warehouse:
         except Exception:  # each engine's driver has errors of its own
             if name not in self.engine.list_tables():  # else another process was first
                 raise
+
+    def _opened(self, table: TableSchema) -> Table:
+        """The table, with columns added that it did not have when it was made."""
+        found = self.engine.table(table.name)
+        wanted = ibis.Schema.from_pyarrow(_stored(table))
+        lacking = [name for name in wanted if name not in found.columns]
+        for name in lacking:
+            kind = self.engine.compiler.type_mapper.to_string(wanted[name])
+            self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")
+        return self.engine.table(table.name) if lacking else found
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
@@ -188,6 +200,12 @@ class Warehouse:
         finally:
             settings.execute(f"SET memory_limit = '{before.replace(' ', '')}'")
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Ask the engine once for what is asked again while the block runs, in bounded memory. Blocks may be nested."""
+        with self.bounded(MEMORY), self.read_once.kept():
+            yield
+
     def take_over(self, name: str, rows: pa.Table) -> int:
         """Add versions that were made elsewhere, each at the moment of its ``recorded_at``.
 
@@ -211,6 +229,7 @@ class Warehouse:
             with self._transaction():
                 self._take_numbers(count)
                 written = self._run(self._statements[statement])
+                self.read_once.forget()
                 # an engine's driver counts, or answers with the count
                 return int(written.rowcount if written.rowcount >= 0 else written.fetchone()[0])
         finally:
@@ -270,7 +289,7 @@ class Warehouse:
         Returns:
             An Ibis table, one row per key.
         """
-        return _in_force(self._tables[name], TABLES[name])
+        return self.read_once.get(("in force", name), lambda: _in_force(self._tables[name], TABLES[name]))
 
     def as_of(self, name: str, moment: datetime) -> Table:
         """Return each row as it was known at *moment* (UTC); the columns of the table's schema only.

@@ -11,8 +11,9 @@ from typing import Any
 
 from connectors.records import MEMBER, Change
 from sync.consent.strictest import strictest_consent
-from sync.plan.diff import Target, may_write
+from sync.plan.diff import may_write
 from sync.plan.left_out import BY_CONSENT
+from sync.plan.state import Target
 
 ContactRow = Mapping[str, Any]
 

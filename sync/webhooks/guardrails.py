@@ -14,7 +14,7 @@ from connectors.records import Change
 from sync.control.published import Published
 from sync.control.store import Control
 from sync.online.handoff import PUBLISHED
-from sync.plan.diff import replaces
+from sync.plan.counting import replaces
 from sync.webhooks.service import Service
 
 DAY = timedelta(days=1)

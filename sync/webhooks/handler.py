@@ -22,7 +22,7 @@ from sync.control.ledger import Noted
 from sync.control.published import Published
 from sync.fields.platform_persona import PersonaValues, co_owned_fields
 from sync.online.handoff import plain_assignment
-from sync.plan.diff import Target
+from sync.plan.state import Target
 from sync.pull.identities import LOCK, LOCK_SECONDS
 from sync.session import RecordedRun, no_progress
 from sync.webhooks import guardrails as guarding
@@ -45,14 +45,14 @@ class Handled:
     Attributes:
         settled: Contacts that are done.
         later: Contacts that wait for something else, with the reason: a platform, or another worker.
-        parked: Contacts that a guardrail stopped, with the reason.
+        set_aside: Contacts that a guardrail stopped, with the reason.
         sent: What became of changes.
         pushed: Contacts of `settled` for which something was written.
     """
 
     settled: list[Settled] = field(default_factory=list)
     later: dict[str, str] = field(default_factory=dict)
-    parked: dict[str, str] = field(default_factory=dict)
+    set_aside: dict[str, str] = field(default_factory=dict)
     sent: Sent = field(default_factory=Sent)
     pushed: set[str] = field(default_factory=set)
 
@@ -97,7 +97,7 @@ class Handler:
         finally:
             self._service.control.leases.give_back(held, self._owner)
         for claimed in work:
-            if claimed.contact not in handled.later and claimed.contact not in handled.parked:
+            if claimed.contact not in handled.later and claimed.contact not in handled.set_aside:
                 persons = sorted(persons_of[claimed.contact])
                 handled.settled.append(_settled(claimed, known, [decisions[p] for p in persons if p in decisions]))
 
@@ -123,7 +123,7 @@ class Handler:
             service.control.people.hand_over([_published(one, published, now) for one in free if one.new], now)
         for contact, of in persons_of.items():
             if reason := next((held[person] for person in of if person in held), None):
-                handled.parked[contact] = reason
+                handled.set_aside[contact] = reason
         self._write([change for change in changes if change.person_id not in held], persons_of, handled)
         self._see(everybody)
         return {one.person_id: one for one in free}

@@ -146,7 +146,7 @@ class Worker:
         """Leave out contacts during which workers ended again and again without saying why."""
         deadly = {claimed.contact for claimed in claimed if claimed.tries > self._service.settings.tries}
         if deadly:
-            self._park(deadly, f"the worker crashed {self._service.settings.tries} times on this contact")
+            self._set_aside(deadly, f"the worker crashed {self._service.settings.tries} times on this contact")
         return [claimed for claimed in claimed if claimed.contact not in deadly]
 
     def _try(self, handler: Handler, claimed: Sequence[Claimed]) -> None:
@@ -176,8 +176,8 @@ class Worker:
         for reason in dict.fromkeys(handled.later.values()):
             mine = [claimed for claimed in claimed if handled.later.get(claimed.contact) == reason]
             self._postpone(mine, reason, seconds=LATER.total_seconds())
-        for contact, reason in handled.parked.items():
-            self._park([contact], reason)
+        for contact, reason in handled.set_aside.items():
+            self._set_aside([contact], reason)
         for one in handled.settled:
             for state in one.states.values():
                 self._metrics.settled.labels(state).inc()
@@ -190,7 +190,7 @@ class Worker:
             contacts=len(claimed),
             events=count,
             later=len(handled.later),
-            parked=len(handled.parked),
+            set_aside=len(handled.set_aside),
             **{f"{name}_{state}": changes for (name, state), changes in sorted(handled.sent.states.items())},
             age=max((now - claimed.first_at).total_seconds() for claimed in claimed),
         )
@@ -198,7 +198,7 @@ class Worker:
     def _failed(self, claimed: Claimed, error: Exception) -> None:
         reason = without_addresses(f"{type(error).__name__}: {error}")
         if claimed.tries >= self._service.settings.tries:
-            self._park([claimed.contact], reason)
+            self._set_aside([claimed.contact], reason)
             return
         due_at = self._service.now() + timedelta(seconds=2.0**claimed.tries)
         self._service.control.inbox.postpone(self.name, [claimed.contact], due_at=due_at, counts=True, reason=reason)
@@ -210,10 +210,10 @@ class Worker:
         self._service.control.inbox.postpone(self.name, contacts, due_at=due_at, counts=False, reason=reason)
         tell("postponed", contacts=len(contacts), reason=reason)
 
-    def _park(self, contacts: Sequence[str] | set[str], reason: str) -> None:
-        self._service.control.inbox.park(self.name, contacts, reason=reason)
+    def _set_aside(self, contacts: Sequence[str] | set[str], reason: str) -> None:
+        self._service.control.inbox.set_aside(self.name, contacts, reason=reason)
         for contact in contacts:
-            tell("parked", level=logging.WARNING, contact=contact, reason=reason)
+            tell("set_aside", level=logging.WARNING, contact=contact, reason=reason)
 
     # -- pace and housekeeping -----------------------------------------------------------------------------
     def _requests(self) -> dict[str, int]:

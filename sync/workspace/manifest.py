@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cache
 from importlib import resources
@@ -75,6 +75,7 @@ class ConnectorFacts(PluginFacts):
     paths_end: Mapping[str, date] = {}  # of paths that end at another time, by what they begin with
     secret: str = ""
     settings: tuple[str, ...] = ()
+    provides: Mapping[str, tuple[str, ...]] = {}  # data that traits are made of, by the setting that brings them
     choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
     persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
     paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
@@ -83,6 +84,7 @@ class ConnectorFacts(PluginFacts):
     skip_merge_validation: bool = False
     scopes: tuple[Scope, ...] = ()
     fields: tuple[DeclaredField, ...] = ()
+    properties: tuple[str, ...] = ()  # that every contact has beside the fields that the platform lists
     webhooks: tuple[WebhookFacts, ...] = ()
     webhook_sources: tuple[str, ...] = ()
     action: ActionFacts | None = None
@@ -107,11 +109,20 @@ class Manifest(PluginFacts):
     @property
     def explaining(self) -> frozenset[str]:
         """Fields that only explain an assignment: reason, confidence, date, runner-up and version."""
+        return self._named(EXPLAINING)
+
+    @property
+    def assigning(self) -> frozenset[str]:
+        """Fields that show the assignment itself: persona and segment."""
+        return self._named(ASSIGNING)
+
+    def _named(self, roles: Collection[str]) -> frozenset[str]:
         fields = (field for connector in self.connectors.values() for field in connector.fields)
-        return frozenset(field.name for field in fields if field.role in EXPLAINING)
+        return frozenset(field.name for field in fields if field.role in roles)
 
 
 EXPLAINING = ("confidence", "reason", "since", "runner_up", "version")
+ASSIGNING = ("persona", "segment")
 
 
 def roles_in(extra: str) -> tuple[str, ...]:

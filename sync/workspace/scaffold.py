@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sync.workspace.json_schema import published
 from sync.workspace.manifest import load_manifest
-from sync.workspace.schema import ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
+from sync.workspace.providers import provided
+from sync.workspace.schema import ConnectionPart, ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
 from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE
 
 HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
@@ -78,7 +79,19 @@ def _rendered(template: str, answers: Answers) -> str:
         consent=ConsentPart(),
         personalize=PersonalizePart(),
         privacy=PrivacyPart(),
+        provided=_provided(answers),
     )
+
+
+def _provided(answers: Answers) -> set[str]:
+    """The data that the connections bring; all kinds where none is named yet."""
+    connectors = load_manifest().connectors
+    parts = {
+        one.name: ConnectionPart.model_validate({"connector": one.connector, **one.settings})
+        for one in answers.connections
+    }
+    every = {data for facts in connectors.values() for group in facts.provides.values() for data in group}
+    return provided(parts, load_manifest()) if parts else every
 
 
 def _toml(value: str | Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +25,16 @@ from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.caps import ranked_by
 from segmenter.rules.exclusion import Exclusion
-from segmenter.rules.rules import Rule, parse_rule
+from segmenter.rules.rules import Rule, counted_in
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
 from sync.workspace.manifest import ConnectorFacts, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
+from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -48,7 +50,16 @@ from sync.workspace.schema import (
     ValuePart,
 )
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.to_definitions import fields_of, own_traits, personas_of, precedence_of, segments_of
+from sync.workspace.to_definitions import (
+    counted_in_main,
+    exclusion_of,
+    fields_of,
+    own_traits,
+    personas_of,
+    precedence_of,
+    segments_of,
+    tools_of,
+)
 from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
 
 STATE = ".personasync"
@@ -153,6 +164,11 @@ class Workspace:
             manifest=facts.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
+            types={
+                t.property: t.type
+                for t in self.traits.values()
+                if t.property and t.connection == name and t.type != "text"
+            },
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
@@ -222,18 +238,25 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main)))
     segments = segments_of(segments_file)
+    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
+    counted += _defined(directory / MAIN, main, lambda: counted_in_main(main))
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
+    sources = (known, main.connections, manifest)
+    _defined(segments_at, segments_file, lambda: check_rules(steps, *sources))
     personas = personas_of(personas_file)
     fields = fields_of(personas_file, personas)
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
+    _defined(directory / PERSONAS, personas_file, lambda: check_shown(fields, *sources))
     _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
+    tools = _defined(directory / MAIN, main, lambda: tools_of(main, known, purpose, steps))
+    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
@@ -262,9 +285,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
-        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose, steps)),
+        tools=tools,
         serve=main.serve,
-        exclusion=_defined(directory / MAIN, main, lambda: _exclusion(main, known, steps)),
+        exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
     )
 
 
@@ -292,20 +315,8 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
     return steps
 
 
-def _exclusion(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
-    """[exclude]; a sensitive trait may keep people from being written to, so no purpose is asked for."""
-    rule = main.exclude.rule
-    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
-    return Exclusion(frozenset(main.exclude.addresses), checked)
-
-
-def _tools(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
-    found, segments = {}, steps.rules()
-    for name, part in main.tools.items():
-        where = f"tool {name!r}"
-        found[name] = parse_rule(part.who, known, where=where, segments=segments)
-        refuse_sensitive(found[name].names, known, purpose, where=where)
-    return found
+def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
+    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
 
 
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:

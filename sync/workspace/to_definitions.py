@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.interpolation import placeholders
 from segmenter.personalize.personas import Persona
-from segmenter.rules.segments import Segment
-from segmenter.traits.builtin import Precedence
+from segmenter.privacy.sensitive import Purpose, refuse_sensitive
+from segmenter.rules.exclusion import Exclusion
+from segmenter.rules.rules import Rule, counted_in, parse_rule
+from segmenter.rules.segments import Segment, Waterfall
+from segmenter.traits.builtin import Catalogue, Precedence
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
 from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
@@ -80,3 +84,30 @@ def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateFi
         max_length=part.max_length,
         mentioned=mentioned,
     )
+
+
+def counted_in_main(main: MainFile) -> list[CountedTrait]:
+    """Return the counts that rules of typing tools and of [exclude] ask for."""
+    rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
+    rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
+    return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
+
+
+def exclusion_of(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
+    """Return who is excluded from every push, by address and by rule.
+
+    A sensitive trait may keep people from being written to, so no purpose is asked for.
+    """
+    rule = main.exclude.rule
+    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
+    return Exclusion(frozenset(main.exclude.addresses), checked)
+
+
+def tools_of(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
+    """Return the rule of each typing tool that says whom to ask."""
+    found, segments = {}, steps.rules()
+    for name, part in main.tools.items():
+        where = f"tool {name!r}"
+        found[name] = parse_rule(part.who, known, where=where, segments=segments)
+        refuse_sensitive(found[name].names, known, purpose, where=where)
+    return found

@@ -136,11 +136,6 @@ def test_a_mark_in_front_does_no_harm(open_files: Open) -> None:
     ]
 
 
-def test_another_encoding_is_told_and_not_guessed(open_files: Open) -> None:
-    with pytest.raises(FixSettingsError, match="UTF-8"):
-        list(open_files(contacts="email,name\nada@people.test,Jürgen\n".encode("latin-1")).read("contacts", {}))
-
-
 def test_settings_may_name_columns(tmp_path: Path) -> None:
     path = tmp_path / "o.csv"
     path.write_text("nr,who,wann,sum\n1,ada@people.test,2026-11-01,5\n")
@@ -234,5 +229,7 @@ def test_a_workspace_can_live_on_files_alone(tmp_path: Path) -> None:
         planned = plan(session)
 
     assert (pulled.persons, len(pulled.rejects)) == (1, 2)
-    assert assigned.segments == {"buyers": 1}
+    assert [Path(name).name for name in pulled.reject_files] == ["shop-orders.csv"]
+    assert "yesterday" in Path(pulled.reject_files[0]).read_text("utf-8")
+    assert assigned.segments == {"buyers": 1, "champions": 0, "lapsed": 0}
     assert len(planned.plan.changes) == 0

@@ -26,7 +26,7 @@ from sync.cli.options import REJECTS
 from tests.sync.conftest import Platforms, connected
 
 Deed = Callable[[Platforms, str], None]
-OF_THE_PLAN = ("max_changed", "max_removed", "max_unclassified", "unread_apply")
+OF_THE_PLAN = ("max_changed", "max_removed", "max_unclassified")
 OVERRIDE = [part for name in OF_THE_PLAN for part in ("--override", name)]
 
 

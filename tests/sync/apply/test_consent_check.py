@@ -112,8 +112,8 @@ def test_every_apply_of_a_part_asks_again(
     assert [value for value in shown if value] == []
     assert applied.skipped > 0
     assert told == {
-        ("parked", "consent_changed", "Unsubscribed on email since the last pull."),
-        ("parked", "consent_changed", "Unsubscribed on crm since the last pull."),
+        ("skipped", "consent_changed", "Unsubscribed on email since the last pull."),
+        ("skipped", "consent_changed", "Unsubscribed on crm since the last pull."),
     }
     assert applied.waiting == 0
 
@@ -233,7 +233,7 @@ def test_an_opt_out_that_only_the_service_saw_counts_after_its_record_is_gone(
     applied = apply(ready)
 
     outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.person_id == person]
-    assert {(one.state, one.code) for one in outcomes} == {("parked", "consent_changed")}
+    assert {(one.state, one.code) for one in outcomes} == {("skipped", "consent_changed")}
     assert {one.reason for one in outcomes} == {"Unsubscribed on email since the last pull."}
 
 
@@ -258,7 +258,7 @@ def test_an_opt_out_of_a_contact_that_was_made_since_the_pull_counts(
 
     outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == email]
     assert [change for change in planned.plan.changes if change.email == email]
-    assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on crm since the last pull.")}
+    assert {(one.state, one.reason) for one in outcomes} == {("skipped", "Unsubscribed on crm since the last pull.")}
     assert asked(platforms, before)["hubspot"] <= 3
 
 
@@ -280,7 +280,7 @@ def test_who_unsubscribes_during_a_long_apply_is_found_before_their_slice(
     applied = apply(ready, progress=progress)
 
     outcomes = [one for one in ready.control.ledger.outcomes(applied.run_id) if one.change.email == last]
-    assert {(one.state, one.reason) for one in outcomes} == {("parked", "Unsubscribed on email since the last pull.")}
+    assert {(one.state, one.reason) for one in outcomes} == {("skipped", "Unsubscribed on email since the last pull.")}
     assert sum(applied.states.values()) == len(planned.plan.changes)
     crm = [done for what, done, _ in told if what == "crm changes"]
     assert crm == sorted(crm)

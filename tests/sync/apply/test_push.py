@@ -1,4 +1,4 @@
-"""What becomes of a change: looked for where nobody answered, parked where refused, sent in parts where asked."""
+"""What becomes of a change: looked for where nobody answered, skipped where refused, sent in parts where asked."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_success_without_an_effect_is_found(platforms: Platforms, ready: Session
     assert any("reported success" in reason for _, reason in done.reasons)
 
 
-def test_a_refusal_is_parked_until_the_contact_is_another(platforms: Platforms, ready: Session) -> None:
+def test_a_refusal_is_skipped_until_the_contact_is_another(platforms: Platforms, ready: Session) -> None:
     planned = plan(ready)
     change = next(change for change in planned.plan.changes if change.connection == "crm" and change.kind == "field")
     run = ready.control.runs.begin(f"apply {planned.plan_id}")

@@ -74,8 +74,8 @@ def test_nothing_is_written_to_excluded_people_and_what_was_written_stays(
     planned = told(say, "plan")
 
     assert "1 excluded: nothing is written to them." in assign_lines
-    parked = {name: count for name, count in planned["parked"].items() if "exclude" in name}
-    assert sum(parked.values()) >= 1
+    skipped = {name: count for name, count in planned["skipped"].items() if "exclude" in name}
+    assert sum(skipped.values()) >= 1
     assert "Nothing is written to this person: excluded by [exclude] addresses" in say("explain", regular)[1]
     with open_session(platforms.folder, now=ready.now, environment=platforms.environment) as session:
         done = apply(session, override=frozenset({"max_changed"}))
@@ -93,7 +93,7 @@ def test_nothing_is_written_to_excluded_people_and_what_was_written_stays(
         assign(session, as_of=session.now())
         again = plan(session)
         assert {change.kind for change in again.plan.changes if change.after is None} == set()
-        counted = sum(count for (_, why), count in again.plan.counts.parked.items() if "[exclude] rule" in why)
+        counted = sum(count for (_, why), count in again.plan.counts.skipped.items() if "[exclude] rule" in why)
         assert counted > 1
         taken_back = undo(session, intended(session, "last"))
         assert taken_back.restored

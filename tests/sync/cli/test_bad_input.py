@@ -134,7 +134,7 @@ def test_a_member_in_compliance_state_is_left_alone_and_told(platforms: Platform
     assert status == 0
     assert member is not None
     assert (member["status"], member["merge_fields"].get("PERSONA")) == ("unsubscribed", None)
-    assert json.loads(out)["plan"]["parked"]["email: consent: unsubscribed"] >= 1
+    assert json.loads(out)["plan"]["skipped"]["email: consent: unsubscribed"] >= 1
 
 
 def test_a_platform_that_answers_pages_is_told_and_nothing_is_lost(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -30,7 +29,7 @@ SOURCES = [path for root in ROOTS for path in sorted((Path(__file__).parents[3] 
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "personasync.toml").write_text(SETTINGS, "utf-8")
     (tmp_path / "personas.toml").write_text("", "utf-8")
-    (tmp_path / "segments.toml").write_text('[[segments]]\nname = "a"\nrule = "orders_total > 1"\n', "utf-8")
+    (tmp_path / "segments.toml").write_text('[[segments]]\nname = "a"\nrule = "tenure_days > 1"\n', "utf-8")
     (tmp_path / "people.csv").write_text("email,consent\nada@acme.example,yes\n", "utf-8")
     return tmp_path
 
@@ -80,11 +79,10 @@ def test_a_rule_in_the_words_of_another_language(folder: Path, said: Said, rule:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"PK\x03\x04\x14\x00", "people.csv is an Excel workbook (or another ZIP file), not CSV. In the spreadsheet, "),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1", "people.csv is an old Excel workbook, not CSV."),
-        ("email\nada@acme.example\n".encode("utf-16"), "people.csv is text in UTF-16. Save it as CSV in UTF-8."),
-        ("email,name\na@acme.example,Zoë\n".encode("latin-1"), "people.csv can't be read: it is not UTF-8 text."),
-        (None, "File not found: {folder}/people.csv. Fix the path in personasync.toml"),
+        (b"PK\x03\x04\x14\x00", "people.csv is not a readable spreadsheet. Save it as CSV."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "people.csv is not a readable spreadsheet. Save it as CSV."),
+        (b"email\n\x00\x01\x02ada@acme.example\n", "people.csv is not text. Save it as CSV in UTF-8."),
+        (None, "File not found: {folder}/people.csv. Check the path; those in personasync.toml are relative"),
     ],
 )
 def test_a_file_of_another_kind_or_none(folder: Path, said: Said, content: bytes | None, message: str) -> None:
@@ -152,7 +150,6 @@ print(run(["status", "--workspace", folder]), run(["init", f"{folder}/new"]))
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs a system with users")
 def test_a_folder_that_can_not_be_written_to(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Root may write everywhere, so the command gives up its rights first."""
     for parent in folder.parents[:3]:

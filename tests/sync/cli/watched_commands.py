@@ -16,7 +16,7 @@ from tests.sync.cli.canaries import leaks_below, leaks_in
 SECRETS = "secrets"  # the folder of what `file:` points to
 ANSWERS, MAIL = "answers.csv", "mail.html"
 ADDRESS = "jun.imber.1@people.test"
-ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not empty, "(port)" one that is taken
+ARGUMENTS = {  # of those that need some; "(busy)": a folder that is not empty, "(port)": a taken one, "(out)": a file
     "audit": [ANSWERS],
     "undo": ["last"],
     "overlap": ["regulars"],
@@ -30,10 +30,15 @@ ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not em
     "experiment show": ["test"],
     "experiment end": ["test"],
     "survey import": [ANSWERS],
+    "export people": ["--out", "(out)"],
+    "export segment": ["buyers", "--out", "(out)"],
+    "export plan": ["--out", "(out)"],
+    "export audience": ["buyers", "--out", "(out)"],
     "setup": ["--yes"],
     "init": ["(busy)"],
     "demo": ["(busy)"],
     "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
+    "sandbox send": ["--tag", "nobody has it"],
     "serve": ["--port", "(port)"],
 }
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
@@ -82,6 +87,7 @@ class Watch:
         """Run one command; return what it printed."""
         files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
         taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
+        taken["(out)"] = str(self.folder / "exported.csv")
         arguments = [taken.get(one, one) for one in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]

@@ -201,12 +201,12 @@ def test_a_change_noted_twice_in_a_run_is_one_entry(control: Control) -> None:
     assert control.ledger.outcomes(run_id) == [Outcome(HEADLINE, "applied")]
 
 
-def test_a_parked_change_is_in_the_ledger_although_it_was_never_sent(control: Control) -> None:
+def test_a_skipped_change_is_in_the_ledger_although_it_was_never_sent(control: Control) -> None:
     run_id = control.runs.begin("apply")
-    parked = Outcome(TAG, "parked", "unsubscribed", "consent")
-    control.ledger.settle(run_id, [parked])
+    skipped = Outcome(TAG, "skipped", "unsubscribed", "consent")
+    control.ledger.settle(run_id, [skipped])
 
-    assert control.ledger.outcomes(run_id, state="parked") == [parked]
+    assert control.ledger.outcomes(run_id, state="skipped") == [skipped]
     assert control.ledger.outcomes(run_id, state="applied") == []
 
 

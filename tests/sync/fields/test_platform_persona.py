@@ -57,8 +57,8 @@ def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_
     listed = ", ".join(labels) or "none"
     sentence = f"crm has no persona 'Rita Regular' (hs_persona has: {listed}) for [personas.rita_regular]; its contacts"
     assert (status, told["breaches"]) == (0, [])
-    assert len(told["skipped"]) == (1 if labels else 4)
-    assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in told["skipped"])
+    assert len(told["notes"]) == (1 if labels else 4)
+    assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in told["notes"])
     assert sentence in " ".join(shown.split())
     assert ("crm: hs_persona" in told["by_field"]) is bool(labels)
     states = {one["state"] for one in json.loads(found)["findings"] if one["check"] == "personas"}
@@ -100,7 +100,7 @@ def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone
     assert set(ours.values()) == {"persona_3", "persona_4", "persona_5", "persona_6"}
     assert not set(ours) & set(theirs)
     assert planned.summary["values_of_others"] == {"crm: hs_persona": len(theirs)}
-    assert (applied.states["crm", "parked"], applied.failed, applied.rejected) == (1, {}, 0)
+    assert (applied.states["crm", "skipped"], applied.failed, applied.rejected) == (1, {}, 0)
     assert shown == {**dict.fromkeys(shown), **ours, **dict.fromkeys(theirs, "persona_1"), late: "persona_2"}
     assert [c for c in again.plan.changes if c.name == "hs_persona"] == []
     assert previewed.shown[0].html == "new Nora New"
@@ -146,7 +146,7 @@ def test_a_persona_that_is_not_there_is_told_by_the_doctor_until_the_file_names_
     ]
     edit(platforms, 'name = "Nora Newer"', 'name = "Nora Newer"\nhs_persona = "nora new"', "personas.toml")
     status, out, _ = say("plan", "--json")
-    assert (status, json.loads(out)["skipped"]) == (0, [])
+    assert (status, json.loads(out)["notes"]) == (0, [])
 
 
 def test_another_mode_is_refused_with_its_line_and_the_field_can_not_be_a_template_field(

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.errors import FixSettingsError
+from connectors.files import workbook
+from connectors.files.safe_cells import safe_cell
 from sync.cli.main import run
-from sync.surveys import spreadsheet as grids
-from sync.surveys.job import _safe
 from sync.surveys.spreadsheet import read_grid
 from tests.examples import examples
 
@@ -243,7 +243,7 @@ def test_rubbish_is_read_or_refused_with_one_error(tmp_path: Path, data: bytes, 
 def test_a_spreadsheet_that_is_a_bomb_or_no_spreadsheet_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grids, "MOST_UNPACKED", 2**20)
+    monkeypatch.setattr(workbook, "MOST_UNPACKED", 2**20)
     for name, content in (("bomb.xlsx", b"0" * 2 * 2**20), ("none.xlsx", b"<xml/>")):
         with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             packed.writestr("xl/workbook.xml", content)
@@ -257,7 +257,7 @@ def test_a_spreadsheet_that_is_a_bomb_or_no_spreadsheet_is_refused(
     [
         ("a,b\n1,2,3\n", "row 2: it has 3 cells, the header has 2"),
         ("a,a\n1,2\n", "has the column 'a' twice"),
-        ('a,b\n1,"2\n', "row 2: unexpected end of data"),
+        ('a,b\n1,"2\n', "row 2: a quotation mark is not closed"),
         ("a,,b\n1,2,3\n", "column 2 has no name"),
         ("a,b\n", "is empty"),
     ],
@@ -280,6 +280,6 @@ def test_encodings_of_spreadsheet_programs_are_read(tmp_path: Path) -> None:
 
 
 def test_cells_that_a_spreadsheet_would_run_are_quoted() -> None:
-    assert [_safe(cell) for cell in ("=1+1", "@x", "+1", "-x", "-1.5", None, "a")] == [
-        "'=1+1", "'@x", "'+1", "'-x", "-1.5", "", "a"
+    assert [safe_cell(cell) for cell in ("=1+1", "@x", "+1", "-x", "-2+3+cmd", "-1.5", None, "a")] == [
+        "'=1+1", "'@x", "'+1", "'-x", "'-2+3+cmd", "-1.5", "", "a"
     ]  # fmt: skip

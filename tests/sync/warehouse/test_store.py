@@ -314,3 +314,20 @@ def test_what_was_cached_is_given_back_before_the_engine_closes(
     gc.collect()
 
     assert (count, told) == (1, [])
+
+
+def test_a_warehouse_that_was_made_before_a_column_came_gets_it(tmp_path: Path) -> None:
+    opened = open_warehouse("duckdb", tmp_path)
+    engine: Any = opened.engine
+    for name in ("product", "value"):
+        engine.raw_sql(f"ALTER TABLE engagements DROP COLUMN {name}")
+    opened.close()
+
+    opened = open_warehouse("duckdb", tmp_path)
+    event = {"connection": "shop", "event_id": "1", "kind": "visit", "at": START, "product": "T-1", "value": 2.5}
+    rows = pa.Table.from_pylist([event], schema=TABLES["engagements"].columns)
+    kept = [opened.append("engagements", rows, recorded_at=START) for _ in range(2)]
+    [found] = in_force(opened, "engagements")
+    opened.close()
+
+    assert (kept, found["product"], found["value"]) == ([1, 0], "T-1", 2.5)

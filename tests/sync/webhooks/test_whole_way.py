@@ -220,7 +220,7 @@ def test_merged_contacts_are_one_person_afterwards(real_time: RealTime) -> None:
     assert real_time.shown("edward@new.test")[0] == crm
 
 
-def test_a_privacy_deletion_is_followed_and_nothing_is_parked(real_time: RealTime) -> None:
+def test_a_privacy_deletion_is_followed_and_nothing_is_set_aside(real_time: RealTime) -> None:
     real_time.platforms.email.add_member(AUDIENCE, "fay@new.test")
     real_time.deed("create contact", "fay@new.test")
     real_time.deed("erase contact", "fay@new.test")
