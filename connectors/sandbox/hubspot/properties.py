@@ -153,6 +153,11 @@ def archive_group(call: HubSpotCall) -> Answer:
     return NOTHING
 
 
+def custom_objects(_call: HubSpotCall) -> Answer:
+    """Answer ``GET /crm/v3/schemas``: this account has no object type of its own."""
+    return ok({"results": []})
+
+
 def custom_limits(call: HubSpotCall) -> Answer:
     """Answer ``GET /crm/v3/limits/custom-properties``."""
     rows: list[Row] = []
