@@ -78,7 +78,7 @@ def events(
 
 
 def activity(
-    connection: str, found: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
+    connection: str, reactions: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
 ) -> tuple[pa.Table, pa.Table, Counter[str]]:
     """Return deliveries and engagements of *found* events, and how many were of a type that nobody knows.
 
@@ -88,7 +88,7 @@ def activity(
     deliveries: dict[tuple[str, str], dict[str, Any]] = {}
     engagements = []
     unknown: Counter[str] = Counter()
-    for event in sorted(_known(found, unknown), key=lambda one: (one["created"], one["type"] == "BOUNCE")):
+    for event in sorted(_known(reactions, unknown), key=lambda action: (action["created"], action["type"] == "BOUNCE")):
         address = normalise_email(event.get("recipient"))
         campaign = email_ids.get(str(event.get("emailCampaignId")))
         if address is None or campaign is None:

@@ -56,7 +56,9 @@ def present_properties(api: HubSpotApi) -> dict[str, FieldDefinition]:
 
 
 def _definition(row: Mapping[str, Any]) -> FieldDefinition:
-    options = tuple((str(one["value"]), str(one["label"])) for one in row.get("options", ()) if not one["hidden"])
+    options = tuple(
+        (str(option["value"]), str(option["label"])) for option in row.get("options", ()) if not option["hidden"]
+    )
     kind = KINDS.get(row["type"], "text")
     return FieldDefinition(str(row["name"]), str(row["label"]), kind, options, str(row.get("description") or ""))
 

@@ -71,14 +71,14 @@ def context(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 def refusal_words(body: Mapping[str, Any]) -> str:
     """Return what a refusal says, with the details of each of its errors."""
-    parts = [body.get("message"), *(one.get("message") for one in listed_errors(body))]
+    parts = [body.get("message"), *(error.get("message") for error in listed_errors(body))]
     return " ".join(dict.fromkeys(str(part) for part in parts if part))
 
 
 def refusal_code(body: Mapping[str, Any]) -> str:
     """Return the word to count a refusal by: of its first error, else its sub-category, else its category."""
-    found = [error.get("code") or error.get("subCategory") for error in listed_errors(body)]
-    words = (one for one in [*found, body.get("subCategory"), body.get("category")] if one)
+    codes = [error.get("code") or error.get("subCategory") for error in listed_errors(body)]
+    words = (code for code in [*codes, body.get("subCategory"), body.get("category")] if code)
     return str(next(words, "REFUSED"))
 
 
@@ -99,7 +99,7 @@ def scopes_to_add(error: MissingScopeError, declared: Sequence[str]) -> MissingS
 
 def _forbidden(body: Mapping[str, Any], said: str) -> MissingScopeError:
     missing = context(body, "missingScopes")
-    others = (scope for name in ALTERNATIVES for one in listed_errors(body) for scope in context(one, name))
+    others = (scope for name in ALTERNATIVES for error in listed_errors(body) for scope in context(error, name))
     scopes = missing or tuple(dict.fromkeys(others))
     fix = "Compare the token's scopes with plugin.toml."
     return MissingScopeError(f"HubSpot: {said}", scopes=scopes, all_needed=bool(missing), fix=fix)

@@ -154,10 +154,10 @@ def _sides(effect: Effect) -> bool:
 
 def _first(tips: Iterator[Tip]) -> list[Tip]:
     """The first tip of each persona and arm."""
-    found: dict[tuple[str, str], Tip] = {}
+    firsts: dict[tuple[str, str], Tip] = {}
     for tip in tips:
-        found.setdefault((tip.persona, tip.arm), tip)
-    return list(found.values())
+        firsts.setdefault((tip.persona, tip.arm), tip)
+    return list(firsts.values())
 
 
 def _harms(measured_campaign: MeasuredCampaign) -> Iterator[Tip]:
@@ -237,14 +237,14 @@ def _untold(
 
 def _test(persona: str, row: Best | None, measured: Sequence[MeasuredCampaign], apart: Sequence[Sequence[str]]) -> Tip:
     if (row is None or row.supported) and len(apart) >= SIDES:
-        one, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
-        return Tip(persona, one, f"Test “{one}” vs “{other}” for {persona}: not compared yet.")
+        offer, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
+        return Tip(persona, offer, f"Test “{offer}” vs “{other}” for {persona}: not compared yet.")
     if row is None:
         return Tip(persona, "", f"Test two offers for {persona}: none have been compared for {persona} yet.")
     pair = f"“{row.best.offer}” vs “{row.rival}”"
-    told = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
-    told += f"; {_needed(row, measured)}."
-    return Tip(persona, row.best.offer, f"{told} {carried(row)}.")
+    sentence = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
+    sentence += f"; {_needed(row, measured)}."
+    return Tip(persona, row.best.offer, f"{sentence} {carried(row)}.")
 
 
 def _needed(row: Best, measured: Sequence[MeasuredCampaign]) -> str:

@@ -107,9 +107,9 @@ def check_copy(
 
 
 def _check_text(text: str, template: TemplateField, catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:
-    found = INJECTION.search(text)
-    if found:
-        raise DefinitionError(f"{found.group()!r} would run as template code instead of being printed", where=where)
+    match = INJECTION.search(text)
+    if match:
+        raise DefinitionError(f"{match.group()!r} would run as template code instead of being printed", where=where)
     _check_placeholders(text, template, catalogue, purpose, where=where)
     text = "".join(part if isinstance(part, str) else part.fallback or "" for part in parts_of(text))
     size = len(text.encode())

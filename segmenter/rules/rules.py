@@ -221,11 +221,11 @@ class _Checker:
 
 def operands(node: exp.Expression) -> list[exp.Expression]:
     """Return the parts of *node* that are expressions themselves, in order."""
-    found: list[exp.Expression] = []
+    expressions: list[exp.Expression] = []
     for value in node.args.values():
         parts = value if isinstance(value, list) else [value]
-        found.extend(part for part in parts if isinstance(part, exp.Expression))
-    return found
+        expressions.extend(part for part in parts if isinstance(part, exp.Expression))
+    return expressions
 
 
 def _comparable(left: TraitType | None, right: TraitType | None, part: exp.Expression) -> bool:

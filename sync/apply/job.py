@@ -304,8 +304,10 @@ def _untouched(
     except PersonasyncError as error:
         applied.failed[name] = str(error)
         return list(changes)
-    moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
-    outcomes = [Outcome(one, "skipped", "Edited by someone since the last pull.", "set_by_others") for one in moved]
+    moved = [change for change in asked if (shown.get(key(change)) or None) not in {change.before, change.after}]
+    outcomes = [
+        Outcome(change, "skipped", "Edited by someone since the last pull.", "set_by_others") for change in moved
+    ]
     session.control.ledger.settle(run.run_id, outcomes)
     applied.states[name, "skipped"] += len(moved)
     left = set(map(key, moved))

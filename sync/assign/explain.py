@@ -74,8 +74,8 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     newest = stores.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    found = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores, person, rows.contacts(person.keys), *found)
+    facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
+    return _explained(stores, person, rows.contacts(person.keys), *facts)
 
 
 def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:

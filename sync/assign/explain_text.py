@@ -87,17 +87,17 @@ def full_lines(full: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
     """Return the counterfactual: what would change the segment."""
-    told = {
+    changes = {
         "pinned": ["the end of the pin, or `personasync unpin`"],
         "declared": ["a different self-declared value"],
         "survey": ["a different survey answer, or a self-declared value"],
     }.get(source or "")
-    if told is None:
-        told = [str(missing)] if missing else []
-        told += [str(flip)] if flip and source != "rules" else []
-        if not told and own is not None:
-            told = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
-    return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
+    if changes is None:
+        changes = [str(missing)] if missing else []
+        changes += [str(flip)] if flip and source != "rules" else []
+        if not changes and own is not None:
+            changes = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
+    return ["", "What would change it:", *(f"  {change}" for change in changes)] if changes else []
 
 
 NO_RULE = "FALSE"  # what a segment without a rule is asked

@@ -250,8 +250,8 @@ def render_undo(intended: Intended) -> str:
         f"  {name}: {len(changes):,} values, tags and list memberships would be restored"
         for name, changes in intended.restore.items()
     ]
-    told = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
-    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, told])
+    note = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
+    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, note])
 
 
 def undone_document(result: Undone) -> dict[str, Any]:

@@ -184,16 +184,16 @@ def from_file(
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)
-    told = [grid.needed(name) for name in beside]
-    _refuse_named([*wanted, *told], path.stem, why)
+    headers = [grid.needed(name) for name in beside]
+    _refuse_named([*wanted, *headers], path.stem, why)
     names = [grid.needed(name) for name in wanted]
     notes: tuple[str, ...] = ()
     if not names:
-        names, notes = _harmless([h for h in grid.headers if h != who and h not in told], path.stem, why)
+        names, notes = _harmless([h for h in grid.headers if h != who and h not in headers], path.stem, why)
     people = _respondents(grid, who)
     columns = {name: grid.column(name) for name in names}
     items = _checked(lambda: survey_items(columns, most=most), grid.file, "Name the items with --item.")
-    beside_ = {name: _described(grid.column(name)) for name in told}
+    beside_ = {name: _described(grid.column(name)) for name in headers}
     made = Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
     return replace(made, file=str(path), respondent=who or "")
 

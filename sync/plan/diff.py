@@ -94,11 +94,11 @@ def make_plan(state: State, targets: Iterable[Target], *, as_of: datetime | None
         allowed = contacts.filter(contacts.blocked.isnull()).drop("blocked")
         plan.counts.contacts[target.connection] = int(contacts.count().execute())
         plan.counts.allowed[target.connection] = int(allowed.count().execute())
-        found = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
-        found = [change for change in found if not _refused(change, state, plan)]
-        found.sort(key=lambda change: (change.platform_id, change.kind, change.name))
-        count_contacts(found, state, target, plan.counts)
-        plan.changes.extend(found)
+        changes = [*_field_changes(allowed, state, target, plan.counts), *_group_changes(allowed, state, target, plan)]
+        changes = [change for change in changes if not _refused(change, state, plan)]
+        changes.sort(key=lambda change: (change.platform_id, change.kind, change.name))
+        count_contacts(changes, state, target, plan.counts)
+        plan.changes.extend(changes)
     return plan
 
 

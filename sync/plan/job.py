@@ -110,14 +110,14 @@ def plan(session: Session) -> Planned:
     with recorded(session, "plan") as run:
         as_of = _assigned_at(session)
         refuse_edited_running(session)
-        pushed, told = focus(session)
+        pushed, sentence = focus(session)
         people = individual_traits(session, as_of)
         own = platform_personas(session)
         skipped, notes = _skipped(session, pushed)
         state = gather_state(session, pushed, people, own.values)
         state = replace(state, skipped_segments=frozenset(skipped), excluded=_excluded(session, as_of))
         decided = make_plan(state, targets(session, own.values), as_of=as_of)
-        notes += [f"{one.message} {one.fix}" for one in own.skipped]
+        notes += [f"{problem.message} {problem.fix}" for problem in own.skipped]
         notes += _undefined_sentences(session, decided.changes)
         notes += pin_notes(session, state.assigned, as_of)
         concerns = creepiness.of_people(session, state.assignments, people)
@@ -125,7 +125,7 @@ def plan(session: Session) -> Planned:
         requests, seconds = _cost(session, decided.changes)
         plan_id = f"{session.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = session.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns, skipped, notes)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, sentence, concerns, skipped, notes)
         write_plan(
             path,
             plan_id=plan_id,
@@ -235,16 +235,16 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
         session: The open workspace.
         personas: The platforms' own (`sync.fields.platform_persona`); a field for them that is unknown is skipped.
     """
-    found = []
+    destinations = []
     for name, connection in session.workspace.connections.items():
         manifest = session.manifest.connectors[connection.connector]
         if session.connector(name).pushes:
             both = co_owned_fields(session, name)
             owned = session.workspace.connection(name, session.manifest, session.environment).owned
-            owned = tuple(one for one in owned if one not in both or name in personas)
+            owned = tuple(field for field in owned if field not in both or name in personas)
             groups = (*session.workspace.groups, *session.undefined_groups(name))
             consents = frozenset(session.workspace.consent.push)
-            found.append(
+            destinations.append(
                 Target(
                     name,
                     owned,
@@ -256,7 +256,7 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
                     assigning=session.manifest.assigning,
                 )
             )
-    return found
+    return destinations
 
 
 def assigned_at(session: Session) -> datetime | None:

@@ -84,30 +84,30 @@ def preview(
 
 
 def _concerns(
-    session: Session, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
+    session: Session, name: str, template: Template, others: Foreign, tables: tuple[Table, Table, Table | None]
 ) -> list[Concern]:
     """Creepiness warnings: *told* are all assignments, those that are looked at, and what is known of people.
 
     Audiences are those of the whole mailing, even where one person is looked at.
     """
-    assigned, asked_for, people = told
+    assigned, asked_for, people = tables
     used = {
-        field: (one, template.names[one.targets[name]])
-        for field, one in session.workspace.fields.items()
-        if one.targets.get(name) in template.names
+        field: (setting, template.names[setting.targets[name]])
+        for field, setting in session.workspace.fields.items()
+        if setting.targets.get(name) in template.names
     }
-    fields = {field: one for field, (one, _) in used.items()}
-    found = []
-    for field, (one, (line, column)) in used.items():
-        only = {field: one}
+    fields = {field: setting for field, (setting, _) in used.items()}
+    concerns = []
+    for field, (definition, (line, column)) in used.items():
+        only = {field: definition}
         values = creepiness.of_values(session, asked_for, people, only)
         options = creepiness.of_options(session, assigned, people, only)
-        found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
+        concerns += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
     mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.all_asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [
         *of_mail(tokens, creepiness.limits(session)),
-        *found,
+        *concerns,
         *creepiness.persona_concerns(session, assigned, fields),
     ]
 
@@ -128,15 +128,15 @@ def _read(path: Path) -> str:
 
 
 def _target(session: Session, text: str, only: str | None) -> tuple[str, Language]:
-    found: list[tuple[str, Language]] = []
+    matches: list[tuple[str, Language]] = []
     for name, part in session.workspace.connections.items():
         for language, marks in MARKS.items():
             if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
-                found.append((name, language))
-    if len(found) != 1:
-        what = "no connection" if not found else "several connections"
+                matches.append((name, language))
+    if len(matches) != 1:
+        what = "no connection" if not matches else "several connections"
         raise FixSettingsError(f"The template matches {what}.", fix="Set --connection NAME.")
-    return found[0]
+    return matches[0]
 
 
 def _person(session: Session, contact: str) -> str:
@@ -213,9 +213,11 @@ def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, d
     personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}
     declared = workspace.declared(name, session.manifest)
-    found = {one.name: by_role[one.role] for one in declared if one.role in by_role and one.type == "enumeration"}
+    labels = {
+        field.name: by_role[field.role] for field in declared if field.role in by_role and field.type == "enumeration"
+    }
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
-    return found | dict.fromkeys(co_owned_fields(session, name), own)
+    return labels | dict.fromkeys(co_owned_fields(session, name), own)
 
 
 def _shown(

@@ -89,8 +89,8 @@ def _planned(session: Session, compared: set[str]) -> set[str]:
 def _too_few(trials: Sequence[Trial]) -> list[str]:
     """Sentences on comparisons that too few people responded to, once for all personas."""
     concerned: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for persona in sorted({one.persona for one in trials}):
-        for name, left_out in too_few([one for one in trials if one.persona == persona]).items():
+    for persona in sorted({comparison.persona for comparison in trials}):
+        for name, left_out in too_few([comparison for comparison in trials if comparison.persona == persona]).items():
             concerned[name, left_out].append(persona)
     return [
         f"{name}: {listed(left_out)} {'is' if len(left_out) == 1 else 'are'} excluded for {', '.join(personas)}: "

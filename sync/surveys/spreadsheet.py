@@ -54,12 +54,12 @@ class Grid:
         Raises:
             FixSettingsError: The file has none.
         """
-        found = self.find(wanted)
-        if found is None:
+        header = self.find(wanted)
+        if header is None:
             raise FixSettingsError(
                 f"{self.file} has no column {wanted!r}.", fix=f"It has: {', '.join(self.headers[:40])}."
             )
-        return found
+        return header
 
 
 def read_grid(path: Path, *, sheet: str | None = None) -> Grid:

@@ -169,8 +169,8 @@ class Warehouse:
         last = int(first) + most - 1
         some = versions.filter(versions.sequence >= first, versions.sequence <= last)
         # one query for both: what somebody else writes meanwhile must not be skipped
-        found = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
-        return found.select(schema.key), int(pc.max(found["sequence"]).as_py())
+        rows = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
+        return rows.select(schema.key), int(pc.max(rows["sequence"]).as_py())
 
     def known_ids(self, connection: str, states: Collection[str]) -> pa.Array:
         """Return the platform ids of a connection's contacts whose state is one of *states*.
@@ -183,8 +183,8 @@ class Warehouse:
             Text, in no order.
         """
         contacts = self.current(CONTACTS.name)
-        found = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
-        return found.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
+        matches = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
+        return matches.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
 
     @contextmanager
     def bounded(self, memory: str) -> Iterator[None]:

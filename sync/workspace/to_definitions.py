@@ -55,8 +55,8 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    told = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
-    return Persona(slug, *told)
+    values = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
+    return Persona(slug, *values)
 
 
 def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, TemplateField]:

@@ -12,7 +12,7 @@ from connectors.hubspot.connector import HubSpot
 from connectors.hubspot.operations import EVERY
 from connectors.records import Change, FieldDefinition
 from connectors.sandbox.server import Sandbox
-from tests.connectors.conftest import facts
+from tests.connectors.conftest import spec
 from tests.connectors.hubspot.test_reading import add
 
 Open = Callable[..., HubSpot]
@@ -21,7 +21,7 @@ NUMBER = FieldDefinition("personasync_confidence", "Confidence", "number")
 
 
 def told(version: str, today: date = TODAY) -> list[tuple[str, str, str]]:
-    found = health.version_findings(version, facts("hubspot"), "crm", today)
+    found = health.version_findings(version, spec("hubspot"), "crm", today)
     return [(finding.state, finding.message, finding.fix) for finding in found]
 
 
@@ -57,7 +57,7 @@ def test_every_operation_but_events_has_a_path_in_each_dated_version() -> None:
     undated = {operation.endpoint for operation in EVERY if "2026-09" not in operation.path("2026-09")}
 
     assert undated == {"email events"}
-    assert facts("hubspot")["choices"]["api_version"] == tuple(facts("hubspot")["api_versions"])
+    assert spec("hubspot")["choices"]["api_version"] == tuple(spec("hubspot")["api_versions"])
     assert all("{version}" not in operation.path(version) for operation in EVERY for version in ("v3", "2026-03"))
 
 

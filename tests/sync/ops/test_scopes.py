@@ -26,14 +26,14 @@ def test_the_declared_scopes_are_enough(platforms: Platforms, session: Session) 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_no_declared_scope_can_be_left_out(platforms: Platforms, session: Session, scope: str) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {scope}
-    told = ""
+    message = ""
     try:
         done = run_loop(session, as_of=session.now(), set_up=True)
-        told = " ".join([*done.applied.failed.values(), *done.imported.unread])
+        message = " ".join([*done.applied.failed.values(), *done.imported.unread])
     except MissingScopeError as error:
-        told = str(error)
+        message = str(error)
 
-    assert scope in told
+    assert scope in message
 
 
 def test_a_missing_scope_ends_in_one_sentence_with_its_mend(

@@ -130,7 +130,9 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
         served.hubspot([served.created(ada)])
         served.idle()
         shown = served.property(ada, PERSONA)
-        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+        (decided,) = [
+            person for person in served.service.control.people.waiting() if person.assignment["persona"] == NEW
+        ]
 
     assert plan is not None
     assert decided.assignment["segment"] not in plan.counts["focus"]
@@ -148,7 +150,9 @@ def test_who_comes_into_a_segment_of_too_few_is_shown_no_persona_by_the_service_
         served.hubspot([served.created(ada)])
         served.idle()
         shown = served.property(ada, PERSONA)
-        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+        (decided,) = [
+            person for person in served.service.control.people.waiting() if person.assignment["persona"] == NEW
+        ]
 
     assert decided.assignment["segment"] in skipped
     assert shown == "unclassified"

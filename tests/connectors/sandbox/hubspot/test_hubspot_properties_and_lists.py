@@ -256,12 +256,12 @@ def test_the_lists_of_a_contact_are_told_and_end_with_its_archiving(hubspot: Pla
     path = f"{LISTS}/records/0-1/{record_id}/memberships"
     inputs = {"inputs": [{"objectTypeId": "0-1", "recordId": record_id}]}
 
-    one = hubspot.get(path)["results"]
+    memberships = hubspot.get(path)["results"]
     many = hubspot.post(f"{LISTS}/records/memberships/batch/read", inputs).json()["results"]
     hubspot.call("DELETE", f"/crm/v3/objects/contacts/{record_id}")
 
-    assert [row["listId"] for row in one] == [list_id]
-    assert many[0]["recordListMemberships"] == one
+    assert [row["listId"] for row in memberships] == [list_id]
+    assert many[0]["recordListMemberships"] == memberships
     assert hubspot.get(path)["results"] == []
     assert on_list(hubspot, list_id) == []
 
