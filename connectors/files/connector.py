@@ -129,10 +129,10 @@ class Files:
     def _tables(self, stream: str, path: Path) -> dict[str, pa.Table]:
         source = self._source(stream)
         if stream != source:
-            told = self._tables(source, path)[_table_of(source)]
+            rows = self._tables(source, path)[_table_of(source)]
             self._rejects.pop(source)  # told when the stream itself is read
             self._refuse_unknown(path.name, ())
-            return {"contacts": customers_of(told, self.name)}
+            return {"contacts": customers_of(rows, self.name)}
         kind = STREAMS[stream]
         table = read_table(path, sheet=self._settings.get(f"{kind}_sheet"))
         check_headers(path.name, table.headers)
@@ -161,9 +161,9 @@ class Files:
         near = [difflib.get_close_matches(name, known, n=3) for name in lacking]
         if lacking:
             hints = [f" (did you mean {', '.join(map(repr, names))}?)" if names else "" for names in near]
-            told = "; ".join(f"{name!r}{hint}" for name, hint in zip(lacking, hints, strict=True))
+            columns = "; ".join(f"{name!r}{hint}" for name, hint in zip(lacking, hints, strict=True))
             raise FixSettingsError(
-                f"{file} has no column {told}, which a trait of this connection reads.",
+                f"{file} has no column {columns}, which a trait of this connection reads.",
                 fix=f"Correct `property` in [traits]; the file has: {', '.join(known) or 'no such columns'}.",
             )
 

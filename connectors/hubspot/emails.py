@@ -109,9 +109,9 @@ def activity(
     )
 
 
-def _known(found: Sequence[Mapping[str, Any]], unknown: Counter[str]) -> Iterator[Mapping[str, Any]]:
+def _known(activities: Sequence[Mapping[str, Any]], unknown: Counter[str]) -> Iterator[Mapping[str, Any]]:
     """Yield the events whose type and time can be read; the others are counted in *unknown*, by their type."""
-    for event in found:
+    for event in activities:
         kind = event.get("type")
         if kind in {*KINDS, *SENT, *NEITHER} and isinstance(event.get("created"), int) and event.get("id"):
             yield event
@@ -127,7 +127,11 @@ def _leaves(event: Mapping[str, Any]) -> bool:
     """A change of consent is an unsubscription only where it says so: from everything, or from some type of e-mail."""
     if event["type"] != "STATUSCHANGE":
         return True
-    types = (one.get("status") for one in event.get("subscriptions") or () if isinstance(one, dict))
+    types = (
+        subscription.get("status")
+        for subscription in event.get("subscriptions") or ()
+        if isinstance(subscription, dict)
+    )
     return LEFT in {event.get("portalSubscriptionStatus"), *types}
 
 

@@ -72,7 +72,7 @@ class Lists:
             entries=lambda answer: answer.get("lists", ()),
             what="HubSpot's lists",
         )
-        for listing in (one for answer in answers for one in answer.get("lists", ())):
+        for listing in (entry for answer in answers for entry in answer.get("lists", ())):
             group = str(listing["name"]).removeprefix(self._prefix)
             if group in groups and listing["name"] != group:
                 states[group] = self._fact(group, listing)

@@ -81,10 +81,12 @@ class ContactReadBack:
             answer = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
             if {str(record.get("recordId")) for record in answer.get("results", ())} != set(ids):
                 return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
-            for one in answer.get("results", ()):
-                if "recordListMemberships" not in one:
+            for result in answer.get("results", ()):
+                if "recordListMemberships" not in result:
                     return None
-                memberships |= {(str(one["recordId"]), str(on["listId"])): True for on in one["recordListMemberships"]}
+                memberships |= {
+                    (str(result["recordId"]), str(on["listId"])): True for on in result["recordListMemberships"]
+                }
         return memberships
 
     def _parts(self, changes: Sequence[Change]) -> list[list[str]]:

@@ -58,15 +58,15 @@ def translate(response: requests.Response) -> PersonasyncError | None:
 def listed_errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the errors that a refusal, or a part of a batch, lists; a plain text is the message of one."""
     listed = body.get("errors")
-    found = listed if isinstance(listed, list) else [listed] if listed else []
-    return [one if isinstance(one, dict) else {"message": str(one)} for one in found if one]
+    entries = listed if isinstance(listed, list) else [listed] if listed else []
+    return [entry if isinstance(entry, dict) else {"message": str(entry)} for entry in entries if entry]
 
 
 def context(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """Return the texts that the context of a refusal, or of one of its errors, lists under *name*."""
     known = body.get("context")
     listed = known.get(name) if isinstance(known, dict) else None
-    return tuple(str(one) for one in (listed if isinstance(listed, list) else [listed] if listed else []))
+    return tuple(str(entry) for entry in (listed if isinstance(listed, list) else [listed] if listed else []))
 
 
 def refusal_words(body: Mapping[str, Any]) -> str:
@@ -92,9 +92,9 @@ def scopes_to_add(error: MissingScopeError, declared: Sequence[str]) -> MissingS
     wanted = tuple(named or (error.scopes if error.all_needed and error.scopes else declared))
     if not wanted:
         return error
-    told = f"HubSpot: the token lacks the scope{'s' if len(wanted) > 1 else ''} {', '.join(wanted)}."
+    message = f"HubSpot: the token lacks the scope{'s' if len(wanted) > 1 else ''} {', '.join(wanted)}."
     fix = f"Add these scopes to the token: {', '.join(wanted)}."
-    return MissingScopeError(told, scopes=wanted, fix=fix)
+    return MissingScopeError(message, scopes=wanted, fix=fix)
 
 
 def _forbidden(body: Mapping[str, Any], said: str) -> MissingScopeError:

@@ -76,7 +76,7 @@ class MemberStream:
         surplus = total - len(seen)
         # where the count does not add up, absence is no proof: each is asked for
         here = [member for key in missing if (member := self._members.one(key)) is not None] if surplus else []
-        gone = set(missing) - {platform_id(one) for one in here}
+        gone = set(missing) - {platform_id(document) for document in here}
         yield self._page(here, total)
         if gone:
             table = [erased_contact(self._name, key, until) for key in sorted(gone)]

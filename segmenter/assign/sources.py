@@ -101,10 +101,10 @@ def _doors(definitions: Definitions, closed: Table | None) -> dict[str, str]:
     return {name: f"{CLOSED}{name}" for names in definitions.capped.values() for name in names}
 
 
-def _with_closed(told: Table, definitions: Definitions, closed: Table | None) -> Table:
+def _with_closed(answers: Table, definitions: Definitions, closed: Table | None) -> Table:
     """One Boolean column a segment: closed to whom a segment with a cap is closed that it is, or lies in."""
     if closed is None:
-        return told
+        return answers
     within = {
         name: [capped for capped, names in definitions.capped.items() if name in names]
         for name in _doors(definitions, closed)
@@ -112,24 +112,24 @@ def _with_closed(told: Table, definitions: Definitions, closed: Table | None) ->
     wide = closed.group_by("person_id").aggregate(
         **{f"{CLOSED}{name}": closed.segment.isin(capped).any() for name, capped in within.items()}
     )
-    joined = told.left_join(wide, "person_id").drop("person_id_right")
+    joined = answers.left_join(wide, "person_id").drop("person_id_right")
     return joined.mutate(**{f"{CLOSED}{name}": joined[f"{CLOSED}{name}"].fill_null(False) for name in within}).view()  # noqa: FBT003
 
 
-def _with_pins(told: Table, definitions: Definitions) -> Table:
+def _with_pins(answers: Table, definitions: Definitions) -> Table:
     rows = [
         {
             "_pinned_person": person,
-            f"{PINNED}segment": one.segment,
-            f"{PINNED}reasons": one.reasons,
-            f"{PINNED}version": one.version,
+            f"{PINNED}segment": pin.segment,
+            f"{PINNED}reasons": pin.reasons,
+            f"{PINNED}version": pin.version,
         }
-        for person, one in definitions.pinned.items()
+        for person, pin in definitions.pinned.items()
     ]
     pins = ibis.memtable(rows, schema=dict.fromkeys(rows[0], "string"))
-    told = told.left_join(pins, told.person_id == pins["_pinned_person"])
+    answers = answers.left_join(pins, answers.person_id == pins["_pinned_person"])
     nothing = {f"{PINNED}confidence": ibis.null("float64"), f"{PINNED}runner_up": ibis.null("string")}
-    return told.mutate(**nothing, **{f"{PINNED}reasons": told[f"{PINNED}reasons"].fill_null("")}).view()
+    return answers.mutate(**nothing, **{f"{PINNED}reasons": answers[f"{PINNED}reasons"].fill_null("")}).view()
 
 
 def _known(people: Table, definitions: Definitions) -> Table:
@@ -217,22 +217,22 @@ def _first(table: Table, columns: list[SourceColumn], definitions: Definitions, 
     return table.select("person_id", *chances, *doors.values(), **firsts).view()
 
 
-def _version(told: Table, column: SourceColumn) -> Any:
-    return told[f"{PINNED}version"] if column.source == "pinned" else ibis.literal(column.version)
+def _version(answers: Table, column: SourceColumn) -> Any:
+    return answers[f"{PINNED}version"] if column.source == "pinned" else ibis.literal(column.version)
 
 
-def _behind_doors(told: Table, columns: list[SourceColumn], doors: Mapping[str, str]) -> Table:
+def _behind_doors(answers: Table, columns: list[SourceColumn], doors: Mapping[str, str]) -> Table:
     """Take back answers that are closed to a person; rules have looked for another already, and a pin opens all."""
     taken: dict[str, Any] = {}
     for column in columns:
         if doors and column.source not in {"pinned", "rules"}:
-            segment: Any = told[f"{column.prefix}segment"]
-            shut = reduce(or_, ((segment == name) & told[door] for name, door in doors.items())).fill_null(False)  # noqa: FBT003
+            segment: Any = answers[f"{column.prefix}segment"]
+            shut = reduce(or_, ((segment == name) & answers[door] for name, door in doors.items())).fill_null(False)  # noqa: FBT003
             taken[f"{column.prefix}reasons"] = ibis.ifelse(
-                shut, sentence_expression(full(segment)), told[f"{column.prefix}reasons"]
+                shut, sentence_expression(full(segment)), answers[f"{column.prefix}reasons"]
             )
             taken[f"{column.prefix}segment"] = ibis.ifelse(shut, ibis.null("string"), segment)
-    return told.mutate(**taken).view() if taken else told
+    return answers.mutate(**taken).view() if taken else answers
 
 
 def _chances(column: SourceColumn) -> list[str]:
@@ -252,10 +252,10 @@ def _silence(table: Table, columns: list[SourceColumn]) -> Any:
     return ibis.ifelse(text == "", NOBODY_ASKED, text.substr(2))
 
 
-def closed_to(told: Table, segment: Any) -> Any:
+def closed_to(answers: Table, segment: Any) -> Any:
     """Return whether *segment* is closed to a person, of a table that `with_answers` returned."""
-    names = [name.removeprefix(CLOSED) for name in told.columns if name.startswith(CLOSED)]
-    shut = [(segment == name) & told[f"{CLOSED}{name}"] for name in names]
+    names = [name.removeprefix(CLOSED) for name in answers.columns if name.startswith(CLOSED)]
+    shut = [(segment == name) & answers[f"{CLOSED}{name}"] for name in names]
     told_shut: Any = reduce(or_, shut, ibis.literal(value=False))
     return told_shut.fill_null(False)  # noqa: FBT003 - an expression
 

@@ -116,13 +116,15 @@ def advise_on_campaigns(
 
 def _compared(measured: Sequence[MeasuredCampaign]) -> str:
     """Name the comparisons between variants, each with its effect on everyone; the holdout could not click."""
-    told = [
+    comparisons = [
         f"{measured_campaign.about} ({RATES[asked.question.metric]} {_effect(asked.everyone, asked)})"
         for measured_campaign in measured
         for asked in _pairs(measured_campaign)
         if _sides(asked.everyone) and (asked.question.metric == GOOD[0] or asked.question.control != HOLDOUT)
     ]
-    return ", ".join([*told[:CARRIED], *([f"and {len(told) - CARRIED} more"] if len(told) > CARRIED else [])])
+    return ", ".join(
+        [*comparisons[:CARRIED], *([f"and {len(comparisons) - CARRIED} more"] if len(comparisons) > CARRIED else [])]
+    )
 
 
 def _pairs(measured_campaign: MeasuredCampaign) -> list[Comparison]:

@@ -333,16 +333,16 @@ def of_fields(
 def _of_trait(
     trait: str, place: str, catalogue: Catalogue, limits: CreepinessLimits, purpose: Purpose
 ) -> list[Concern]:
-    found, rests = [], evidence(trait, catalogue)
+    concerns, rests = [], evidence(trait, catalogue)
     if purpose.allows(trait):
         why = "" if trait in NEXT else why_sensitive(trait, catalogue)
         message = f"it shows a sensitive trait ({why or 'its values may be'}) in emails, which others may see."
         fix = 'personalize = "persona" keeps it out of emails.'
-        found.append(Concern("sensitive", place, message, fix))
+        concerns.append(Concern("sensitive", place, message, fix))
     if rests.names and "recent" not in limits.held_back:
         reason: Reason = "recent" if rests.names == "bought" else "once"
         what = "bought last" if rests.names == "bought" else "looked at, even once"
         message = f"{trait} mentions what the reader {what}."
         fix = 'Set [personalize] creepy = "fallback" to hide values that are too recent or happened only once.'
-        found.append(Concern(reason, place, message, fix))
-    return found
+        concerns.append(Concern(reason, place, message, fix))
+    return concerns

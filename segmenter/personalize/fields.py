@@ -179,7 +179,7 @@ def creepy_values(
     return reduce(lambda left, right: left.union(right), parts) if parts else None
 
 
-def _says(told: Table, template: TemplateField, personas: Sequence[Persona], trait: str) -> Any:
+def _says(people: Table, template: TemplateField, personas: Sequence[Persona], trait: str) -> Any:
     """Whether what a person is shown is made from *trait*: as its value, or in the copy of their persona."""
     if trait == template.asked:
         return ibis.literal(True)  # noqa: FBT003 - an expression
@@ -190,12 +190,12 @@ def _says(told: Table, template: TemplateField, personas: Sequence[Persona], tra
         if trait in _mentions(persona.copy(template.name, place), template)
     ]
     if trait in _mentions(None, template):
-        return ~told.copy_slug.isin([one.slug for one in personas if one.slug not in saying])
-    return told.copy_slug.isin(saying)
+        return ~people.copy_slug.isin([persona.slug for persona in personas if persona.slug not in saying])
+    return people.copy_slug.isin(saying)
 
 
 def _mentions(copy: str | None, template: TemplateField) -> set[str]:
-    return {one.trait for one in placeholders(template.fallback if copy is None else copy)}
+    return {placeholder.trait for placeholder in placeholders(template.fallback if copy is None else copy)}
 
 
 def _told(assignments: Table, copies: Table | None, known: Known | None) -> Table:
@@ -252,12 +252,12 @@ def _shown(
     return _own(people, template.asked, template, held).coalesce(copy)
 
 
-def _own(told: Table, trait: str, template: TemplateField, held: Sequence[str]) -> Any:
+def _own(people: Table, trait: str, template: TemplateField, held: Sequence[str]) -> Any:
     """The person's value of a trait as text; null where there is none, or it may not be shown."""
-    may = told.may_individual
+    may = people.may_individual
     if held:
-        may &= ~told[f"of_creepy_{trait}"].fill_null("").isin(list(held))
-    return ibis.ifelse(may, individual(told[f"of_{trait}"], template), ibis.null("string"))
+        may &= ~people[f"of_creepy_{trait}"].fill_null("").isin(list(held))
+    return ibis.ifelse(may, individual(people[f"of_{trait}"], template), ibis.null("string"))
 
 
 def _copy(
@@ -271,14 +271,14 @@ def _copy(
     return ibis.cases(*own, else_=fallback) if own else fallback
 
 
-def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]) -> Any:
+def _filled(people: Table, text: str, template: TemplateField, held: Sequence[str]) -> Any:
     """A text with each person's traits in it; what is unknown, or too long as a whole, gives way to fallbacks."""
     parts = parts_of(text)
     plain = without_traits(text)
     static = ibis.literal(_spelt(template.plain_fallback if plain is None else plain, template))
-    if not any(isinstance(part, Placeholder) and f"of_{part.trait}" in told.columns for part in parts):
+    if not any(isinstance(part, Placeholder) and f"of_{part.trait}" in people.columns for part in parts):
         return static
-    shown = [part if isinstance(part, str) else _value(told, part, template, held) for part in parts]
+    shown = [part if isinstance(part, str) else _value(people, part, template, held) for part in parts]
     fixed = sum(len(part.encode()) for part in shown if isinstance(part, str))
     varied = reduce(add, (bytes_at_most(part) for part in shown if not isinstance(part, str)))
     whole: Any = reduce(add, (ibis.literal(part) if isinstance(part, str) else part for part in shown))
@@ -286,9 +286,9 @@ def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]
     return ibis.ifelse(fits.fill_null(False), whole, static)  # noqa: FBT003 - an expression
 
 
-def _value(told: Table, part: Placeholder, template: TemplateField, held: Sequence[str]) -> Any:
-    known = f"of_{part.trait}" in told.columns
-    value = _own(told, part.trait, template, held) if known else ibis.null("string")
+def _value(people: Table, part: Placeholder, template: TemplateField, held: Sequence[str]) -> Any:
+    known = f"of_{part.trait}" in people.columns
+    value = _own(people, part.trait, template, held) if known else ibis.null("string")
     return value if part.fallback is None else value.coalesce(ibis.literal(part.fallback))
 
 
@@ -332,19 +332,19 @@ def _reason(people: Table) -> Any:
     return ibis.ifelse(people.segment.isnull(), "", apart.substr(0, REASON_CHARACTERS))
 
 
-def probability(told: Table) -> Any:
+def probability(assignments: Table) -> Any:
     """Return how likely each assignment is right, as an Ibis column; null where nothing measured that.
 
     Args:
         told: Assignments. What a rule gives as confidence is the share of its traits that are known.
     """
-    return ibis.ifelse(told.source.isin(list(PROBABLE)), told.confidence, ibis.null("float64"))
+    return ibis.ifelse(assignments.source.isin(list(PROBABLE)), assignments.confidence, ibis.null("float64"))
 
 
 def probability_one(assignment: Mapping[str, Any]) -> float | None:
     """Return of one assignment what `probability` does of all."""
-    found: float | None = assignment["confidence"] if assignment["source"] in PROBABLE else None
-    return found
+    chance: float | None = assignment["confidence"] if assignment["source"] in PROBABLE else None
+    return chance
 
 
 def title_of_others(assignments: Table) -> str:
@@ -362,13 +362,13 @@ def memberships_of(steps: Waterfall) -> dict[str, str]:
     Returns:
         Names with "; " between them; what a platform has no room for is left out, the outermost first.
     """
-    found = {}
+    memberships = {}
     for name, step in steps.by_name().items():
         names = [name, *step.ancestors]
         while len(SEVERAL.join(names)) > TEXT_BYTES:
             names.pop()
-        found[name] = SEVERAL.join(names)
-    return found
+        memberships[name] = SEVERAL.join(names)
+    return memberships
 
 
 ROLES: dict[Role, Any] = {

@@ -103,7 +103,7 @@ def _parsed(marked: str, text: str, where: str) -> exp.Expression:
         first = error.errors[0] if error.errors else {}
         line, column = int(first.get("line") or 1), int(first.get("col") or 1)
         wrong = next(
-            (f"; {one!r} is no operator: write {right}" for one, right in MISWRITTEN.items() if one in text), ""
+            (f"; {sign!r} is no operator: write {right}" for sign, right in MISWRITTEN.items() if sign in text), ""
         )
         raise DefinitionError(
             f"the rule can't be read{wrong}\n{pointed(text, line, column)}", where=where, line=line, column=column

@@ -268,7 +268,7 @@ def rule_answer(
 
 
 def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
-    values = [f"{told} is {shown_one(value_of(exp.column(name), person))}" for name, told in named_traits(clause)]
+    values = [f"{label} is {shown_one(value_of(exp.column(name), person))}" for name, label in named_traits(clause)]
     return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
 
 

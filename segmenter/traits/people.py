@@ -75,8 +75,8 @@ def first_text(contacts: Table, text: Any, precedence: Precedence) -> Any:
         text: A column of them.
         precedence: What decides where they disagree.
     """
-    told = _standing(contacts, precedence).concat(text).max(where=contacts.state == "active")
-    return told.substr(PLACED + DATED)
+    winner = _standing(contacts, precedence).concat(text).max(where=contacts.state == "active")
+    return winner.substr(PLACED + DATED)
 
 
 def _stage(stage: Any, precedence: Precedence) -> Any:

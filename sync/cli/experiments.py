@@ -255,15 +255,15 @@ def render_experiment(view: Any, *, known: str = "") -> list[Any]:
     return lines
 
 
-def _vs_holdout(found: Any) -> list[str]:
+def _vs_holdout(result: Any) -> list[str]:
     """What variants can show against the holdout, where they are compared with each other first."""
-    one, everyone = found.experiment, found.everyone
-    if "holdout" not in everyone.people or len(one.arms) < 2:  # noqa: PLR2004 - one variant is compared with it anyway
+    experiment, everyone = result.experiment, result.everyone
+    if "holdout" not in everyone.people or len(experiment.arms) < 2:  # noqa: PLR2004 - one variant is compared with it anyway
         return []
     held, missing = everyone.people["holdout"], everyone.missing["holdout"]
     least = everyone.least_over_holdout
-    told = "no rise" if least is None else f"a rise of {100 * least:.1f} pp"
-    return [f"Each variant vs the holdout of {held:,}: {told} is detectable; the holdout is missing {missing:,}."]
+    rise = "no rise" if least is None else f"a rise of {100 * least:.1f} pp"
+    return [f"Each variant vs the holdout of {held:,}: {rise} is detectable; the holdout is missing {missing:,}."]
 
 
 def _least(size: Any) -> str:

@@ -289,8 +289,8 @@ class Ledger:
         mine = (table.c.state == "applied", run.c.command.startswith(command, autoescape=True))
         query = select(table.c.run_id).join(run, run.c.run_id == table.c.run_id).where(*mine)
         with self.engine.connect() as connection:
-            found: str | None = connection.execute(query.order_by(table.c.entry.desc()).limit(1)).scalar()
-        return found
+            writer: str | None = connection.execute(query.order_by(table.c.entry.desc()).limit(1)).scalar()
+        return writer
 
     def fields_written(self, names: Collection[tuple[str, str]]) -> pa.Table:
         """Return what we wrote last into some fields.

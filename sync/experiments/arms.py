@@ -74,13 +74,17 @@ def ended_groups(session: Session) -> frozenset[str]:
     Nobody is in them any more by what we want; that they empty is what their end means.
     """
     rows = session.warehouse.current(ARMS.name).select("experiment", "arm").distinct().to_pyarrow().to_pylist()
-    once = {one["arm"] if one["experiment"] == HOLDOUT else f"{one['experiment']}_{one['arm']}" for one in rows}
-    running = {group for one in _running(session) for group in one.groups.values()}
+    once = {row["arm"] if row["experiment"] == HOLDOUT else f"{row['experiment']}_{row['arm']}" for row in rows}
+    running = {group for experiment in _running(session) for group in experiment.groups.values()}
     return frozenset(once - running - ({HOLDOUT} if session.workspace.everybody else set()))
 
 
 def _running(session: Session) -> list[Experiment]:
-    return [one for one in session.workspace.experiments.values() if one.ends is None or session.now() < one.ends]
+    return [
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.ends is None or session.now() < experiment.ends
+    ]
 
 
 def _persons(persons: Collection[str]) -> pa.Table:

@@ -210,16 +210,18 @@ def known_persons(control: Control, respondents: Sequence[str], connections: Col
         Respondent -> person id; of two respondents who are one person, the first.
     """
     keys = {
-        one: [email_key(address)] if (address := normalise_email(one)) else [f"{name}:{one}" for name in connections]
-        for one in respondents
+        person: [email_key(address)]
+        if (address := normalise_email(person))
+        else [f"{name}:{person}" for name in connections]
+        for person in respondents
     }
     linked = control.links.of_keys(key for named in keys.values() for key in named)
-    found: dict[str, str] = {}
-    for one, named in keys.items():
+    people: dict[str, str] = {}
+    for respondent, named in keys.items():
         persons = {linked[key] for key in named if key in linked}
-        if len(persons) == 1 and not persons & set(found.values()):
-            found[one] = persons.pop()
-    return found
+        if len(persons) == 1 and not persons & set(people.values()):
+            people[respondent] = persons.pop()
+    return people
 
 
 def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:

@@ -66,7 +66,7 @@ def _connection(session: Session, name: str) -> list[Finding]:
 def _properties(session: Session, name: str) -> list[Finding]:
     """Whether each property that traits read is there."""
     lacking = unknown_properties(session, session.connector(name))
-    return [Finding("properties", "fail", f"{told}.", FIX) for told in lacking]
+    return [Finding("properties", "fail", f"{sentence}.", FIX) for sentence in lacking]
 
 
 def _fields(session: Session, name: str) -> Finding:
@@ -79,14 +79,14 @@ def _fields(session: Session, name: str) -> Finding:
 
 def _undefined(session: Session, name: str) -> list[Finding]:
     """Tags, lists and fields that were ours, that no definition names any more, and that are there still."""
-    connector, found = session.connector(name), []
+    connector, findings = session.connector(name), []
     groups = session.undefined_groups(name)
     absent = {step.name for step in connector.missing((), groups)} if groups else set()
     present = [group for group in groups if group not in absent]
     ours, others = _members(session, name, present) if present else (Counter[str](), Counter[str]())
     for group in present:
         left = f"{ours[group]:,} contacts that personasync added and {others[group]:,} that others added"
-        found.append(
+        findings.append(
             Finding(
                 "groups",
                 "warn",
@@ -97,7 +97,7 @@ def _undefined(session: Session, name: str) -> list[Finding]:
         )
     fields = session.control.ledger.undefined(name, "field", session.workspace.owned(name, session.manifest))
     known = connector.fields() if fields else {}
-    found += [
+    findings += [
         Finding(
             "fields",
             "warn",
@@ -107,7 +107,7 @@ def _undefined(session: Session, name: str) -> list[Finding]:
         for field in fields
         if field in known
     ]
-    return found
+    return findings
 
 
 def _members(session: Session, name: str, groups: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
@@ -115,7 +115,9 @@ def _members(session: Session, name: str, groups: Sequence[str]) -> tuple[Counte
     members = session.warehouse.current(MEMBERSHIPS.name)
     rows = members.filter(members.connection == name, members.member, members.group_name.isin(list(groups)))
     made = session.control.ledger.groups_made().to_pylist()
-    mine = {(one["group_name"], one["platform_id"]) for one in made if one["connection"] == name}
+    mine = {
+        (membership["group_name"], membership["platform_id"]) for membership in made if membership["connection"] == name
+    }
     ours, others = Counter[str](), Counter[str]()
     for row in rows.select("group_name", "platform_id").to_pyarrow().to_pylist():
         (ours if (row["group_name"], row["platform_id"]) in mine else others)[row["group_name"]] += 1

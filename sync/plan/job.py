@@ -77,7 +77,7 @@ class Planned:
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
-            "memberships_of_others_samples": [asdict(one) for one in self.plan.foreign],
+            "memberships_of_others_samples": [asdict(membership) for membership in self.plan.foreign],
             "skipped": _named(counts.skipped),
             "left_out": left_out_sentences(counts.skipped),
             "refused": _named(counts.refused),
@@ -200,7 +200,9 @@ def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, 
 
 def _undefined_sentences(session: Session, changes: Sequence[Change]) -> list[str]:
     """Say of each group that no definition names any more how many leave it."""
-    leaving = Counter((one.connection, one.name) for one in changes if one.kind == "group" and one.after is None)
+    leaving = Counter(
+        (change.connection, change.name) for change in changes if change.kind == "group" and change.after is None
+    )
     return [
         f"{name}: {leaving[name, group]:,} contacts leave {group!r}, which is no longer defined."
         for name in session.workspace.connections
@@ -306,7 +308,7 @@ def _own(
         parts.append(fields_wanted(session, assignments.semi_join(copied, "person_id"), None, people, personas))
     if before is not None:
         parts.append(fields_wanted(session, assignments.semi_join(before, "person_id"), before, people, personas))
-    return reduce(lambda one, other: one.union(other), parts) if parts else None
+    return reduce(lambda first, other: first.union(other), parts) if parts else None
 
 
 def _confirmed(session: Session) -> Table | None:

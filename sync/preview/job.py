@@ -69,7 +69,7 @@ def preview(
     slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(session, name, platform) if language == "hubspot" else {}
-    titles = {slug: one.name for slug, one in session.workspace.personas.items()}
+    titles = {slug: entry.name for slug, entry in session.workspace.personas.items()}
     titles[UNCLASSIFIED] = title_of_others(assigned)
     shown = [
         _shown(session, groups[slug], template, fallbacks, labels, others, contact or titles[slug], name)
@@ -103,7 +103,7 @@ def _concerns(
         values = creepiness.of_values(session, asked_for, people, only)
         options = creepiness.of_options(session, assigned, people, only)
         concerns += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
-    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.all_asked}
+    mine = {setting.targets[name]: used[field][1][0] for field, setting in fields.items() if setting.all_asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [
         *of_mail(tokens, creepiness.limits(session)),
@@ -179,19 +179,19 @@ def _groups(
     """
     wanted = fields_wanted(session, assignments, copies(session), people, platform)
     mine = wanted.filter(wanted.connection == name, wanted["name"].isin(list(template.names) or [""])).cache()
-    told = assignments.select("person_id", "persona").mutate(persona=ibis._.persona.fill_null(UNCLASSIFIED)).cache()
-    each = told.inner_join(mine, "person_id")
+    personas = assignments.select("person_id", "persona").mutate(persona=ibis._.persona.fill_null(UNCLASSIFIED)).cache()
+    each = personas.inner_join(mine, "person_id")
     counted = each.group_by("persona", "name", "value").aggregate(n=each.count())
     counts: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
     for row in counted.to_pyarrow().to_pylist():
         counts[row["persona"]][row["name"]][row["value"] or ""] = int(row["n"])
     fields = sorted({field for by_field in counts.values() for field in by_field})
-    found = {}
-    for row in _most_frequent(told, mine, fields).to_pyarrow().to_pylist():
+    groups = {}
+    for row in _most_frequent(personas, mine, fields).to_pyarrow().to_pylist():
         own = counts[row["persona"]]
         values = {field: row[f"value_{place}"] or "" for place, field in enumerate(fields) if field in own}
-        found[row["persona"]] = _Group(int(row["people"]), values, int(row["together"]), own)
-    return found
+        groups[row["persona"]] = _Group(int(row["people"]), values, int(row["together"]), own)
+    return groups
 
 
 def _most_frequent(people: Table, values: Table, fields: Sequence[str]) -> Table:

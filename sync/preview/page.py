@@ -28,8 +28,8 @@ class FieldShare:
     def sentence(self) -> str:
         """Return it as text."""
         fallback = " (the fallback)" if self.fallback else ""
-        told = ", ".join(f"“{value}” for {share_text(share)}" for value, share in self.others.items())
-        return f"{self.field}: “{self.value}”{fallback} for {share_text(self.share)}{f'; {told}' if told else ''}"
+        rest = ", ".join(f"“{value}” for {share_text(share)}" for value, share in self.others.items())
+        return f"{self.field}: “{self.value}”{fallback} for {share_text(self.share)}{f'; {rest}' if rest else ''}"
 
 
 def share_text(share: float) -> str:
@@ -107,7 +107,7 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 def _card(previewed_mail: PreviewedMail) -> str:
     bullets = "".join(
-        f"<li>{escape(one.sentence())}</li>" for one in previewed_mail.fields if one.others or one.fallback
+        f"<li>{escape(field.sentence())}</li>" for field in previewed_mail.fields if field.others or field.fallback
     )
     bullets += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
     title, document = escape(previewed_mail.title), escape(previewed_mail.html)

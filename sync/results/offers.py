@@ -79,11 +79,11 @@ def _planned(session: Session, compared: set[str]) -> set[str]:
     """All offers of experiments that run, or that have compared some: also those that no email has shown to anybody."""
     now = session.now()
     asked = [
-        one
-        for one in session.workspace.experiments.values()
-        if one.name in compared or one.ends is None or now < one.ends
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.name in compared or experiment.ends is None or now < experiment.ends
     ]
-    return {offer for one in asked if len(offers_of(one)) >= SIDES for offer in offers_of(one)}
+    return {offer for experiment in asked if len(offers_of(experiment)) >= SIDES for offer in offers_of(experiment)}
 
 
 def _too_few(trials: Sequence[Trial]) -> list[str]:

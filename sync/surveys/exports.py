@@ -110,8 +110,8 @@ def _labelled(question: SurveyQuestion, scale: tuple[str, str]) -> tuple[AnswerO
     points = range(int(min(values)), int(max(values)) + 1)
     if len(points) not in SCALE:
         return question.answers
-    told = {points[0]: f" ({scale[0]})", points[-1]: f" ({scale[1]})"}
-    return tuple(AnswerOption(value=point, label=f"{point}{told.get(point, '')}") for point in points)
+    labels = {points[0]: f" ({scale[0]})", points[-1]: f" ({scale[1]})"}
+    return tuple(AnswerOption(value=point, label=f"{point}{labels.get(point, '')}") for point in points)
 
 
 def stored_number(value: float) -> str:

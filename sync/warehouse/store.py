@@ -55,13 +55,13 @@ class Warehouse:
 
     def _opened(self, table: TableSchema) -> Table:
         """The table, with columns added that it did not have when it was made."""
-        found = self.engine.table(table.name)
+        relation = self.engine.table(table.name)
         wanted = ibis.Schema.from_pyarrow(_stored(table))
-        lacking = [name for name in wanted if name not in found.columns]
+        lacking = [name for name in wanted if name not in relation.columns]
         for name in lacking:
             kind = self.engine.compiler.type_mapper.to_string(wanted[name])
             self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")
-        return self.engine.table(table.name) if lacking else found
+        return self.engine.table(table.name) if lacking else relation
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""

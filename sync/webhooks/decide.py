@@ -114,8 +114,8 @@ class Decider:
         workspace = self._service.workspace
         named = named_persons(workspace, self._service.control)
         return [
-            replace(one, excluded=exclusion_reason(workspace, named, one.person_id, row))
-            for one, row in zip(decisions, rows, strict=True)
+            replace(decision, excluded=exclusion_reason(workspace, named, decision.person_id, row))
+            for decision, row in zip(decisions, rows, strict=True)
         ]
 
     def _assigned(

@@ -87,8 +87,8 @@ def _provided(answers: Answers) -> set[str]:
     """The data that the connections bring; all kinds where none is named yet."""
     connectors = load_manifest().connectors
     parts = {
-        one.name: ConnectionPart.model_validate({"connector": one.connector, **one.settings})
-        for one in answers.connections
+        connection.name: ConnectionPart.model_validate({"connector": connection.connector, **connection.settings})
+        for connection in answers.connections
     }
     every = {data for spec in connectors.values() for group in spec.provides.values() for data in group}
     return provided(parts, load_manifest()) if parts else every

@@ -316,7 +316,7 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
 
 
 def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
-    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
+    return [trait for segment in segments for trait in counted_in(segment.rule, where=f"segment {segment.name!r}")]
 
 
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ def test_where_contacts_disagree_the_trusted_connection_decides_then_the_newest_
     contacts = [says("1", 9, "DE", "customer"), says("2", 3, "AT", "lead"), says("3", 1, "", "guest")]
     contacts.append(says("4", 0, "US", "Sales Qualified Lead", connection="shop"))
     made = inputs(contacts=contacts)
-    keys = [f"{one['connection']}:{one['platform_id']}" for one in contacts]
+    keys = [f"{record['connection']}:{record['platform_id']}" for record in contacts]
     made = replace(made, links=ibis.memtable({"contact_key": keys, "person_id": ["a"] * len(keys)}))
     own = [MappedTrait("tier", "crm", "tier")]
 

@@ -58,7 +58,7 @@ def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_
     sentence = f"crm has no persona 'Rita Regular' (hs_persona has: {listed}) for [personas.rita_regular]; its contacts"
     assert (status, document["breaches"]) == (0, [])
     assert len(document["notes"]) == (1 if labels else 4)
-    assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in document["notes"])
+    assert any(note.startswith(sentence) and 'hs_persona = "its label"' in note for note in document["notes"])
     assert sentence in " ".join(shown.split())
     assert ("crm: hs_persona" in document["by_field"]) is bool(labels)
     states = {finding["state"] for finding in json.loads(output)["findings"] if finding["check"] == "personas"}

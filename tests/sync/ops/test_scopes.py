@@ -52,10 +52,10 @@ def test_a_missing_scope_ends_in_one_sentence_with_its_mend(
 def test_doctor_says_what_a_missing_scope_is_for(platforms: Platforms, session: Session) -> None:
     platforms.sandbox.world.settings.scopes = frozenset(SCOPES) - {"content"}
 
-    told = [finding for _, finding in examine(session) if "content (to read marketing emails" in finding.message]
+    findings = [finding for _, finding in examine(session) if "content (to read marketing emails" in finding.message]
 
-    assert {finding.state for finding in told} == {"warn"}
-    assert all("Missing from results: " in finding.message for finding in told)
+    assert {finding.state for finding in findings} == {"warn"}
+    assert all("Missing from results: " in finding.message for finding in findings)
 
 
 def test_a_small_plan_without_marketing_email_runs_to_the_report(

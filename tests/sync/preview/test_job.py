@@ -93,16 +93,16 @@ def test_a_preview_shows_what_most_people_of_a_persona_get_and_says_which_share(
     ready.reload()
     path.write_text("*|PS_HEAD|*: new in *|PS_FAV|*", "utf-8")
 
-    found = {one.title: one for one in preview(ready, path).shown}
+    mails = {previewed.title: previewed for previewed in preview(ready, path).shown}
 
-    newcomers = found["Nora New"]
+    newcomers = mails["Nora New"]
     head, favourite = newcomers.fields
     assert newcomers.html == "Welcome to the shop: new in the whole shop"
     assert (head.share, head.others) == (1.0, {})
     assert (favourite.value, favourite.fallback, favourite.share) == ("the whole shop", True, newcomers.share)
     assert favourite.share == newcomers.fallbacks["PS_FAV"] > 0.7
-    for one in found.values():
-        assert all(field.share > max(field.others.values(), default=0) for field in one.fields)
+    for mail in mails.values():
+        assert all(field.share > max(field.others.values(), default=0) for field in mail.fields)
     page = preview(ready, path).page()
     assert f"{newcomers.people} people; {newcomers.share:.0%} get exactly this" in page
     assert f"PS_FAV: “the whole shop” (the fallback) for {favourite.share:.0%}; “" in page

@@ -248,9 +248,9 @@ def test_an_arm_that_no_mail_has_shown_is_left_to_test(shop: Shop) -> None:
     arms = allocated(shop, arms={"new": 0.4, "old": 0.4, "third": 0.2})
     old, new = arms["old"], arms["new"]
     sent(shop, (1, "old words", old, len(old) // 20), (1.1, "new words", new, len(new) // 4))
-    (found,), report = shop.say("offers")["personas"], shop.say("report")
+    (persona,), report = shop.say("offers")["personas"], shop.say("report")
 
-    assert (found["best"], found["supported"]) == ("new", True)
+    assert (persona["best"], persona["supported"]) == ("new", True)
     assert report["advice"]["Test next"] == ["Test “new” vs “third” for Bo: not compared yet."]
 
 

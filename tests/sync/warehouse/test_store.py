@@ -327,7 +327,7 @@ def test_a_warehouse_that_was_made_before_a_column_came_gets_it(tmp_path: Path) 
     event = {"connection": "shop", "event_id": "1", "kind": "visit", "at": START, "product": "T-1", "value": 2.5}
     rows = pa.Table.from_pylist([event], schema=TABLES["engagements"].columns)
     kept = [opened.append("engagements", rows, recorded_at=START) for _ in range(2)]
-    [found] = in_force(opened, "engagements")
+    [row] = in_force(opened, "engagements")
     opened.close()
 
-    assert (kept, found["product"], found["value"]) == ([1, 0], "T-1", 2.5)
+    assert (kept, row["product"], row["value"]) == ([1, 0], "T-1", 2.5)

@@ -271,8 +271,8 @@ def test_a_search_for_lists_in_a_dated_version_needs_both_filters(hubspot: Platf
     path = "/crm/lists/2026-09/search"
 
     refused = hubspot.post(path, {"query": "personasync", "offset": 0})
-    found = hubspot.post(path, {"query": "personasync", "offset": 0, "listIds": [], "processingTypes": []})
+    answer = hubspot.post(path, {"query": "personasync", "offset": 0, "listIds": [], "processingTypes": []})
 
     assert (refused.status_code, "[listIds, processingTypes]" in refused.json()["message"]) == (400, True)
-    assert len(found.json()["lists"]) == 1
+    assert len(answer.json()["lists"]) == 1
     assert len(hubspot.post(f"{LISTS}/search", {"query": "personasync", "offset": 0}).json()["lists"]) == 1

@@ -56,7 +56,7 @@ def test_an_operation_that_asks_for_no_possible_answer_fails_alone(platform: Pla
     first = platform.post("/batches", {"operations": [unknown, both, rename(platform, "ada")]})
     second = platform.post("/batches", {"operations": [rename(platform, "bob")]})
 
-    answers = {one["operation_id"]: one for file in results(finish(platform, first["id"])) for one in file}
+    answers = {result["operation_id"]: result for file in results(finish(platform, first["id"])) for result in file}
 
     statuses = {name: answer["status_code"] for name, answer in answers.items()}
     assert statuses == {"unknown": 200, "both": 400, "ada": 200}
