@@ -14,8 +14,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo quick quick-tests test check format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks lock clean
+.PHONY: help setup demo quick quick-tests test check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,18 +38,10 @@ quick: $(SETUP)  ## format, lint, types, contracts and each test that needs no s
 quick-tests: $(SETUP)
 	HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n $(WORKERS) -m $(QUICK)
 
-# Tracing makes the tests half as fast again, most of it in libraries that are not measured: so only CI asks for it.
-test: $(SETUP)  ## all tests, in random order; with COVERAGE=1 how much of the code they run, too
-ifdef COVERAGE
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
-else
+test: $(SETUP)  ## all tests, in random order
 	$(BIN)/pytest -n $(WORKERS) -m $(USUAL)
-endif
 
-check: format-check lint types contracts dependencies dead-code docs-check  ## the quality gate
+check: format-check lint types contracts dependencies dead-code docs-check evidence  ## the quality gate
 
 format-check: $(SETUP)
 	$(BIN)/ruff format --check .
@@ -69,16 +61,25 @@ dependencies: $(SETUP)
 dead-code: $(SETUP)
 	$(BIN)/vulture
 
-coverage:  ## how much of the code the tests run
-	@$(MAKE) --no-print-directory test COVERAGE=1
+# Tracing makes the tests twice as slow, most of it in libraries that are not measured: CI does without.
+coverage: $(SETUP)  ## how much of the code the tests run
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) -m $(USUAL)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
-docs: $(SETUP)  ## write docs/reference.md, docs/map.svg and the tables of CONTRIBUTING.md
+docs: $(SETUP)  ## write docs/reference.md, docs/platforms.md, docs/map.svg and the tables of CONTRIBUTING.md
 	$(BIN)/python docs/generate_reference.py
 	$(BIN)/python docs/generate_map.py
+	$(BIN)/python docs/generate_platforms.py
+
+evidence: $(SETUP)  ## every key that a connector reads or sends is in connectors/evidence.toml
+	$(BIN)/pytest -q -n 0 tests/connectors/test_evidence.py tests/connectors/test_official_sdks.py
 
 docs-check: $(SETUP)
 	$(BIN)/python docs/generate_reference.py --check
 	$(BIN)/python docs/generate_map.py --check
+	$(BIN)/python docs/generate_platforms.py --check
 
 wheel-test: $(SETUP)  ## build the wheel and run the demo from it, in an empty environment
 	$(BIN)/pytest -m wheel tests/test_wheel.py
@@ -116,6 +117,9 @@ torture-webhooks-part: $(SETUP)  ## a fiftieth of these deliveries on both store
 	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4
 	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4 --postgres --servers 2 --workers 2
 
+foreign: $(SETUP)  ## clients that others wrote read the local platforms; needs node, npm, openssl and the package registries
+	$(BIN)/python -m tests.foreign
+
 bench-webhooks: $(SETUP)  ## how fast webhook deliveries are kept, and how soon a new contact shows its persona
 	$(BIN)/python benchmarks/webhooks.py
 
@@ -142,5 +146,5 @@ lock:  ## resolve the dependencies anew; needs uv; releases of the last week wai
 		--no-annotate --no-header -c requirements.txt pyproject.toml -o requirements-runtime.txt
 
 clean:  ## remove what was made, the environment too
-	rm -rf $(VENV) build dist demo-workspace .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) .foreign build dist demo-workspace .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

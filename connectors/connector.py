@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -98,8 +98,10 @@ class Connection:
         mapped: Platform properties that the workspace's traits use, to be read as well.
         groups: Names of the groups (one per segment) whose members are wanted.
         owned: Names of the fields that we own there; a change of any other is refused.
+        kinds: Types of those fields, by name: their values are compared by it (`connectors.values`).
         budgets: Folder of the request budgets that all processes of an account share; None keeps them to this one.
         service: Whether this process answers webhooks: a share of each budget is then kept free for it.
+        types: Of the mapped properties those that are no text: property -> number, date or boolean.
     """
 
     name: str
@@ -111,6 +113,8 @@ class Connection:
     owned: tuple[str, ...] = ()
     budgets: Path | None = None
     service: bool = False
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connector(Protocol):
@@ -263,6 +267,18 @@ class Connector(Protocol):
 
     def close(self) -> None:
         """Give back the sockets."""
+
+
+@runtime_checkable
+class HasRejects(Protocol):
+    """A connector whose source can hold rows that can't be read."""
+
+    @property
+    def rejects(self) -> list[str]:
+        """What was left out or replaced, a sentence for each kind of fault."""
+
+    def write_rejects(self, folder: Path) -> list[Path]:
+        """Write these rows below *folder*, and return the files."""
 
 
 def find_connector(connector: str) -> Any:

@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from connectors.secret import hide
@@ -26,6 +27,7 @@ class PersonasyncError(Exception):
     """Base class of all errors: what happened, to what, and how to fix it. Never contains a secret.
 
     Attributes:
+        what: What happened, without the fix: for where both have a place of their own.
         fix: The next step for a person, or "" where there is none.
     """
 
@@ -33,6 +35,7 @@ class PersonasyncError(Exception):
 
     def __init__(self, message: str, *, fix: str = "") -> None:
         super().__init__(hide(f"{message} {fix}".strip()))
+        self.what = hide(message)
         self.fix = hide(fix)
 
 
@@ -51,11 +54,12 @@ class MissingScopeError(FixSettingsError):
 
     Attributes:
         scopes: What the platform asks for.
+        all_needed: Whether each of them is needed; otherwise one of them is enough.
     """
 
-    def __init__(self, message: str, *, scopes: tuple[str, ...], fix: str = "") -> None:
+    def __init__(self, message: str, *, scopes: tuple[str, ...], all_needed: bool = True, fix: str = "") -> None:
         super().__init__(message, fix=fix)
-        self.scopes = scopes
+        self.scopes, self.all_needed = scopes, all_needed
 
 
 class NotFoundError(FixSettingsError):
@@ -123,3 +127,20 @@ class SignatureError(PersonasyncError):
     def __init__(self, message: str, *, reason: Literal["missing", "malformed", "window", "wrong", "secret"]) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file can't be used, in words and without its path, which the sentence around it names."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[:1].lower() + error.strerror[1:]
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def not_writable(path: Path) -> FixSettingsError:
+    """Return the error of a folder or file in which nothing can be written."""
+    return FixSettingsError(
+        f"{path.absolute()} can't be written to.",
+        fix="Give yourself write permission there, or use a folder of your own.",
+    )

@@ -18,9 +18,10 @@ import pyarrow as pa
 
 TIME = pa.timestamp("us", tz="UTC")
 
-Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "unknown"]
+Consent = Literal["subscribed", "unsubscribed", "cleaned", "pending", "transactional", "none", "unknown"]
+"""Consent states: "unknown" is a CRM contact who never opted out, "none" somebody of whom no source shows a consent."""
 ChangeKind = Literal["field", "group"]
-OutcomeState = Literal["applied", "unchanged", "rejected", "parked", "unknown"]
+OutcomeState = Literal["applied", "unchanged", "rejected", "skipped", "unknown"]
 FieldType = Literal["text", "number", "enumeration", "date", "url"]
 
 MEMBER = "member"  # the `after` (or `before`) of a group change: in the group; None is out of it
@@ -49,7 +50,7 @@ CONTACTS = TableSchema(
             ("additional_emails", pa.list_(pa.string())),
             ("merged_ids", pa.list_(pa.string())),  # platform ids that were merged into this one
             ("state", pa.string()),  # active | archived | deleted | merged
-            ("consent", pa.string()),  # Consent
+            ("consent", pa.string()),  # Consent; null where the source is none of contacts, such as a file of orders
             ("created_at", TIME),
             ("updated_at", TIME),
             ("properties", pa.string()),  # JSON object, name -> text; holds what the platform shows, owned fields too
@@ -156,12 +157,14 @@ ENGAGEMENTS = TableSchema(
         [
             ("connection", pa.string()),
             ("event_id", pa.string()),
-            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply
+            ("kind", pa.string()),  # open | click | bounce | unsubscribe | complaint | visit | form | reply | others
             ("contact_key", pa.string()),
             ("campaign_id", pa.string()),
             ("at", TIME),
             ("url", pa.string()),
             ("machine", pa.bool_()),  # done by a mail program, not a human; null: the platform does not tell
+            ("product", pa.string()),
+            ("value", pa.float64()),  # as the source has it
         ]
     ),
 )
@@ -347,7 +350,7 @@ class Outcome:
     """What became of one change.
 
     Attributes:
-        reason: The platform's own words for a rejection, ours for parking; "" when applied.
+        reason: The platform's own words for a rejection, ours for skipping it; "" when applied.
         code: A short word to count by, such as ``compliance_state``.
     """
 
@@ -376,9 +379,7 @@ def normalise_email(address: str | None) -> str | None:
     Returns:
         None for an empty address or one without exactly one usable ``@``.
     """
-    if address is None:
-        return None
-    words = address.split()
+    words = (address or "").split()
     local, at, domain = words[0].rpartition("@") if len(words) == 1 else ("", "", "")
     if not at or not local or not domain:
         return None

@@ -8,6 +8,13 @@ from datetime import datetime, timedelta
 
 from connectors.errors import PersonasyncError
 
+AHEAD = timedelta(hours=1)  # clocks differ by less
+GUARDRAILS = (
+    *("max_changed", "max_removed", "max_unclassified", "max_data_age_hours"),
+    "trait_quality",
+)
+"""What may be set aside: limits of [guardrails], and checks that have no limit of their own."""
+
 
 class GuardrailError(PersonasyncError):
     """A guardrail refused; the message says which and by how much."""
@@ -34,18 +41,28 @@ def stale_connections(max_age: timedelta, pulled_at: Mapping[str, datetime | Non
     Returns:
         One breach per connection, with the sentence that says how old its data are.
     """
-    found = []
+    breaches = []
     for connection, moment in pulled_at.items():
         if moment is None:
-            found.append(Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`."))
+            breaches.append(
+                Breach("max_data_age_hours", f"{connection} has never been pulled; run `personasync pull`.")
+            )
+        elif moment - now > AHEAD:
+            breaches.append(
+                Breach(
+                    "max_data_age_hours",
+                    f"{connection} was last pulled at {moment:%Y-%m-%d %H:%M} UTC, a future date: a clock "
+                    "was ahead; run `personasync pull`, which sets it right.",
+                )
+            )
         elif now - moment > max_age:
             hours = (now - moment) / timedelta(hours=1)
             allowed = max_age / timedelta(hours=1)
-            found.append(
+            breaches.append(
                 Breach(
                     "max_data_age_hours",
                     f"{connection} was last pulled {hours:.0f} hours ago, the limit is {allowed:.0f}; "
                     "run `personasync pull`.",
                 )
             )
-    return found
+    return breaches

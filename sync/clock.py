@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+TRIAL = "sandbox.json"  # in a workspace of the local platforms: where they are, and how far their clock is ahead
 
 
 def now() -> datetime:
     """Return the present, UTC."""
     return datetime.now(UTC)  # noqa: TID251 - this is the door
+
+
+def clock_of(workspace: Path) -> Callable[[], datetime]:
+    """Return the clock of a workspace: the wall clock; of one that `sandbox up` wrote, that of the local platforms.
+
+    `sandbox send` lets days pass there. What happens on those days must not lie in the future here.
+    """
+    try:
+        ahead = timedelta(seconds=float(json.loads((workspace / TRIAL).read_text("utf-8"))["clock_ahead_seconds"]))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return now
+    return lambda: now() + ahead
 
 
 MINUTE = 60

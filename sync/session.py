@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from connectors.connector import Connector, find_connector
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, TryLaterError
 from connectors.processes import is_alive
 from connectors.secret import hide
+from sync.control.person_ids import new_person_id
 from sync.control.store import Control, open_control
 from sync.workspace.manifest import Manifest, load_manifest
 from sync.workspace.settings import Workspace, load_workspace
@@ -66,7 +67,9 @@ class Session:
         now: The wall clock, UTC.
         environment: Where ``env:NAME`` secrets are looked up.
         opened: Connectors by connection.
+        new_person_id: Makes a person id that nobody has.
         links_read: The links as `links` read them, and the number of the writing before.
+        copied: Whether the warehouse is a copy, since another process holds it: what is written to it is lost.
     """
 
     workspace: Workspace
@@ -76,7 +79,9 @@ class Session:
     now: Callable[[], datetime]
     environment: Mapping[str, str]
     opened: dict[str, Connector] = field(default_factory=dict)
+    new_person_id: Callable[[], str] = new_person_id
     links_read: tuple[int, Table] | None = None
+    copied: bool = False
 
     def links(self) -> Table:
         """Return whose contact is whose, as a table of the warehouse: ``contact_key``, ``person_id``.
@@ -111,8 +116,16 @@ class Session:
         """
         if name not in self.opened:
             connection = self.workspace.connection(name, self.manifest, self.environment)
+            connection = replace(connection, groups=(*connection.groups, *self.undefined_groups(name)))
             self.opened[name] = find_connector(self.workspace.connections[name].connector)(connection)
         return self.opened[name]
+
+    def undefined_groups(self, name: str) -> tuple[str, ...]:
+        """Return the groups of a connection that were ours, and that no definition names any more.
+
+        Who is in them is read still, so that the next plan empties them.
+        """
+        return self.control.ledger.undefined(name, "group", self.workspace.groups)
 
     def connectors(self, only: str | None = None) -> list[Connector]:
         """Return every connector of the workspace, or the one named *only*: a connection, or its kind of platform.
@@ -212,34 +225,53 @@ def open_stores(directory: Path, *, now: Callable[[], datetime]) -> Iterator[Sto
 
 
 @contextmanager
-def open_session(directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str]) -> Iterator[Session]:
+def open_session(
+    directory: Path, *, now: Callable[[], datetime], environment: Mapping[str, str], reading: bool = False
+) -> Iterator[Session]:
     """Open the workspace in *directory*, and close all of it when the block ends.
 
     Args:
         directory: The workspace's folder.
         now: Clock, UTC.
         environment: Environment variables, for secrets.
+        reading: Whether a copy of the warehouse will do while another process holds it; what is written to it is lost.
 
     Yields:
         The open workspace; connectors are opened on first use.
 
     Raises:
-        FixSettingsError: A file of the workspace is missing or wrong, or another process holds the warehouse.
+        FixSettingsError: A file of the workspace is missing or wrong.
+        TryLaterError: Another process holds the warehouse.
     """
-    from sync.warehouse.store import open_warehouse  # noqa: PLC0415 - who only looks at runs needs no engine
-
     workspace = load_workspace(directory)
     control = open_control(workspace.state_url.reveal(), now=now)
     try:
-        warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)
-        try:
-            session = Session(workspace, load_manifest(), control, warehouse, now, environment)
+        with _opened(workspace, reading=reading) as (warehouse, copied):
+            session = Session(workspace, load_manifest(), control, warehouse, now, environment, copied=copied)
             try:
                 yield session
             finally:
                 for connector in session.opened.values():
                     connector.close()
-        finally:
-            warehouse.close()
     finally:
         control.close()
+
+
+@contextmanager
+def _opened(workspace: Workspace, *, reading: bool) -> Iterator[tuple[Warehouse, bool]]:
+    """The warehouse, and whether it is a copy."""
+    from sync.warehouse.copies import open_copy  # noqa: PLC0415 - who only looks at runs needs no engine
+    from sync.warehouse.store import open_warehouse  # noqa: PLC0415
+
+    try:
+        warehouse = open_warehouse(workspace.engine.reveal(), workspace.state_dir)
+    except TryLaterError:
+        if not reading:
+            raise
+        with open_copy(workspace.state_dir) as copy:
+            yield copy, True
+        return
+    try:
+        yield warehouse, False
+    finally:
+        warehouse.close()

@@ -1,4 +1,4 @@
-"""Contacts, orders and survey answers from CSV or Parquet files, for those who start without an API."""
+"""Contacts, orders, events and survey answers from CSV, Excel or Parquet, for those who start without an API."""
 
 from connectors.files.connector import Files, connect
 

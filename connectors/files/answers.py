@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, as_text, as_time
+from connectors.files.cells import CellError, Formats, as_text
 from connectors.files.columns import FileColumns
 from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
 from connectors.records import SURVEY_ANSWERS
 
 
-def read_answers(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> pa.Table:
+def read_answers(
+    table: FileTable, columns: FileColumns, formats: Mapping[str, Formats], connection: str, rejects: Rejects
+) -> pa.Table:
     """Return the file's answers in the schema of `SURVEY_ANSWERS`.
 
     A file without a column `survey` is one survey, named after the file. An empty cell is no answer. Of several
     answers of one respondent to one item the last one counts.
     """
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for number, row in rows_of(table, columns, rejects):
+    answers: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for number, row in rows_of(table, columns, formats, rejects):
         try:
             for answer in _answers(row, connection, survey=table.path.stem):
                 key = (answer["contact_key"], answer["survey"], answer["item"])
-                if key in found:
-                    rejects.add(number, f"{answer['item']!r} is a duplicate answer; this one is used")
-                found[key] = answer
+                if key in answers:
+                    rejects.replace(number, "the answer to", answer["item"], row.cells)
+                answers[key] = answer
         except CellError as error:
-            rejects.add(number, f"{error}; row skipped")
-    return pa.Table.from_pylist(list(found.values()), SURVEY_ANSWERS.columns)
+            rejects.skip(number, error, row.cells)
+    return pa.Table.from_pylist(list(answers.values()), SURVEY_ANSWERS.columns)
 
 
 def _answers(row: FileRow, connection: str, *, survey: str) -> Iterator[dict[str, Any]]:
@@ -38,7 +40,7 @@ def _answers(row: FileRow, connection: str, *, survey: str) -> Iterator[dict[str
         "connection": connection,
         "contact_key": row.contact_key(connection),
         "survey": row.text("survey") or survey,
-        "at": row.read("at", as_time),
+        "at": row.time("at"),
     }
     for item, value in _pairs(row):
         if value is not None:

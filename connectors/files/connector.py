@@ -1,4 +1,4 @@
-"""The file connector (CSV, Parquet), read-only.
+"""The file connector (CSV, Excel, Parquet), read-only.
 
 A stream's cursor is the digest of its file and of the settings that say how to read it: an unchanged file is not
 read again. A file is read as a whole; what an earlier version of it held and this one lacks stays known.
@@ -6,11 +6,12 @@ read again. A file is read as a whole; what an earlier version of it held and th
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import requests
@@ -21,14 +22,31 @@ from connectors.files.answers import read_answers
 from connectors.files.columns import find_columns, mapping_keys
 from connectors.files.contacts import read_contacts
 from connectors.files.customers import customers_of
+from connectors.files.events import read_events
 from connectors.files.orders import read_orders
-from connectors.files.rows import Rejects
-from connectors.files.table import digest, read_table
-from connectors.records import TABLES, Change, Cursor, Fetched, FieldDefinition, Finding, Outcome, Page, SetupStep
+from connectors.files.rows import Rejects, formats_in
+from connectors.files.table import check_headers, digest, read_table
+from connectors.records import (
+    ENGAGEMENTS,
+    TABLES,
+    Change,
+    Consent,
+    Cursor,
+    Fetched,
+    FieldDefinition,
+    Finding,
+    Outcome,
+    Page,
+    SetupStep,
+)
 from connectors.secret import Secret
 
-STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers"}  # stream -> setting
+STREAMS = {"contacts": "contacts", "orders": "orders", "survey_answers": "answers", "events": "events"}
+"""Stream -> the setting that names its file."""
+TABLE_OF = {"events": ENGAGEMENTS.name}  # others are called as their stream
 PAGE = 10_000
+READER = "3"  # of what cells mean: another one reads files again that have not changed
+WITHOUT_CONSENT = "contacts_without_consent"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ONLY_READ = "File connections are read-only."
 
@@ -62,6 +80,8 @@ class Files:
         self.name = connection.name
         self.traffic = Traffic()
         self._settings = connection.settings
+        self._types = connection.types
+        self._mapped = connection.mapped
         self._rejects: dict[str, Rejects] = {}
 
     @property
@@ -91,38 +111,87 @@ class Files:
         path = self._path(source)
         here = {} if path is None else {"digest": self._digest(source, path)}
         if path is None or here == dict(cursor):
-            yield Page(stream, TABLES[stream].columns.empty_table(), here)
+            yield _no_rows(stream, here)
             return
         tables = self._tables(stream, path)
         for name, rows in tables.items():
             total = rows.num_rows
             for start in range(0, total, PAGE):
                 yield Page(name, rows.slice(start, PAGE), None, total)
-        yield Page(stream, TABLES[stream].columns.empty_table(), here, tables[stream].num_rows)
+        yield _no_rows(stream, here, tables[_table_of(stream)].num_rows)
 
     def _source(self, stream: str) -> str:
-        """The stream whose file is read: without a file of contacts, those who ordered are the contacts."""
-        return "orders" if stream == "contacts" and self._path("contacts") is None else stream
+        """The stream whose file is read: without one of contacts, whoever ordered or did something is a contact."""
+        if stream != "contacts":
+            return stream
+        return next((name for name in ("contacts", "orders", "events") if self._path(name) is not None), "orders")
 
     def _tables(self, stream: str, path: Path) -> dict[str, pa.Table]:
-        if stream != self._source(stream):
-            orders = self._tables("orders", path)["orders"]
-            self._rejects.pop("orders")  # told when the orders themselves are read
-            return {"contacts": customers_of(orders, self.name)}
+        source = self._source(stream)
+        if stream != source:
+            told = self._tables(source, path)[_table_of(source)]
+            self._rejects.pop(source)  # told when the stream itself is read
+            self._refuse_unknown(path.name, ())
+            return {"contacts": customers_of(told, self.name)}
         kind = STREAMS[stream]
-        table = read_table(path)
+        table = read_table(path, sheet=self._settings.get(f"{kind}_sheet"))
+        check_headers(path.name, table.headers)
         columns = find_columns(kind, table.headers, self._settings, file=path.name)
-        rejects = self._rejects[stream] = Rejects(path.name)
+        if kind == "contacts":
+            self._refuse_unknown(path.name, (*columns.others, *columns.properties))
+        formats = formats_in(kind, table, columns, self._settings, self._types)
+        rejects = self._rejects[stream] = Rejects(path.name, table.headers, columns.preset)
         if stream == "orders":
-            orders, lines = read_orders(table, columns, self.name, rejects)
+            orders, lines = read_orders(table, columns, formats, self.name, rejects)
             return {"orders": orders, "order_lines": lines}
-        reader: Any = {"contacts": read_contacts, "survey_answers": read_answers}[stream]
-        return {stream: reader(table, columns, self.name, rejects)}
+        if stream == "contacts":
+            without = self._without_consent
+            return {stream: read_contacts(table, columns, formats, self.name, rejects, without=without)}
+        reader: Any = {"survey_answers": read_answers, "events": read_events}[stream]
+        return {_table_of(stream): reader(table, columns, formats, self.name, rejects)}
+
+    @property
+    def _without_consent(self) -> Consent:
+        """The consent of everybody in a file that has no column for it: none, where the settings do not say another."""
+        return cast("Consent", self._settings.get(WITHOUT_CONSENT, "none"))
+
+    def _refuse_unknown(self, file: str, known: Sequence[str]) -> None:
+        """Refuse a file without a column that a trait reads."""
+        lacking = [name for name in self._mapped if name not in known]
+        near = [difflib.get_close_matches(name, known, n=3) for name in lacking]
+        if lacking:
+            hints = [f" (did you mean {', '.join(map(repr, names))}?)" if names else "" for names in near]
+            told = "; ".join(f"{name!r}{hint}" for name, hint in zip(lacking, hints, strict=True))
+            raise FixSettingsError(
+                f"{file} has no column {told}, which a trait of this connection reads.",
+                fix=f"Correct `property` in [traits]; the file has: {', '.join(known) or 'no such columns'}.",
+            )
+
+    def write_rejects(self, folder: Path) -> list[Path]:
+        """Write the rows that were left out or replaced as CSV, a file for each file that was read.
+
+        Args:
+            folder: Made where it is missing; a file of it whose source has no such rows any more is removed.
+
+        Returns:
+            The files that were written.
+        """
+        written = []
+        for stream, rejects in self._rejects.items():
+            path = folder / f"{self.name}-{STREAMS[stream]}.csv"
+            if rejects.found:
+                rejects.write(path)
+                written.append(path)
+            else:
+                path.unlink(missing_ok=True)
+        return written
 
     def _digest(self, stream: str, path: Path) -> str:
         kind = STREAMS[stream]
-        told = [f"{key}={self._settings[key]}" for key in mapping_keys(kind) if key in self._settings]
-        return hashlib.sha256("\n".join([digest(path), *told]).encode()).hexdigest()
+        keys = (*mapping_keys(kind), *([WITHOUT_CONSENT] if kind == "contacts" else []))
+        settings = [f"{key}={self._settings[key]}" for key in keys if key in self._settings]
+        settings += [f"{name}:{self._types[name]}" for name in sorted(self._types)] if kind == "contacts" else []
+        return hashlib.sha256("\n".join([READER, digest(path), *settings]).encode()).hexdigest()
 
     def _path(self, stream: str) -> Path | None:
         setting = self._settings.get(STREAMS[stream])
@@ -139,20 +208,30 @@ class Files:
         try:
             tables = self._tables(stream, path)
         except FixSettingsError as error:
-            return Finding(STREAMS[stream], "fail", str(error), error.fix)
-        told = f"{path.name}: " + ", ".join(
+            return Finding(STREAMS[stream], "fail", error.what, error.fix)
+        summary = f"{path.name}: " + ", ".join(
             f"{rows.num_rows:,} {name.replace('_', ' ')}"
             for name, rows in tables.items()
-            if rows.num_rows or name == stream
+            if rows.num_rows or name == _table_of(stream)
         )
-        wrong = self._rejects.pop(stream).lines
-        if not wrong:
-            return Finding(STREAMS[stream], "ok", f"{told}.")
+        rejects = self._rejects.pop(stream)
+        summary += f" (read as {rejects.preset})" if rejects.preset else ""
+        silent = stream == "contacts" and WITHOUT_CONSENT not in self._settings and _no_consent(tables["contacts"])
+        if not rejects.found and silent:
+            return Finding(
+                STREAMS[stream],
+                "warn",
+                f"{summary}; nobody in it has agreed to marketing, as far as the file says.",
+                'If a column tells, name it: contacts_consent = "..."; if all of them agreed: '
+                f'{WITHOUT_CONSENT} = "subscribed".',
+            )
+        if not rejects.found:
+            return Finding(STREAMS[stream], "ok", f"{summary}.")
         return Finding(
             STREAMS[stream],
             "warn",
-            f"{told}; {len(wrong):,} rows have errors. First: {wrong[0]}.",
-            "Fix them in the file.",
+            f"{summary}; {len(rejects.found):,} rows have errors. {'; '.join(rejects.lines)}.",
+            "Fix them in the file; `pull` writes them to .personasync/rejects.",
         )
 
     def missing(self, fields: Sequence[FieldDefinition], groups: Sequence[str]) -> list[SetupStep]:  # noqa: ARG002 - the Protocol's
@@ -219,3 +298,17 @@ class Files:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+
+def _table_of(stream: str) -> str:
+    return TABLE_OF.get(stream, stream)
+
+
+def _no_rows(stream: str, cursor: Cursor, total: int | None = None) -> Page:
+    """The last page of a stream, which carries its cursor."""
+    table = _table_of(stream)
+    return Page(table, TABLES[table].columns.empty_table(), cursor, total)
+
+
+def _no_consent(contacts: pa.Table) -> bool:
+    return contacts.num_rows > 0 and set(contacts["consent"].to_pylist()) == {"none"}

@@ -8,40 +8,70 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, as_consent, as_email, as_text, as_time
+from connectors.files.cells import CellError, Formats, as_consent, as_email, as_property, as_refusal, as_text
 from connectors.files.columns import FileColumns
-from connectors.files.rows import FileRow, Rejects, rows_of
+from connectors.files.rows import FileRow, Rejects, property_key, rows_of
 from connectors.files.table import FileTable
-from connectors.records import CONTACTS
+from connectors.records import CONTACTS, Consent
 
 FileContact = dict[str, Any]
 
 
-def read_contacts(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> pa.Table:
+def read_contacts(
+    table: FileTable,
+    columns: FileColumns,
+    formats: Mapping[str, Formats],
+    connection: str,
+    rejects: Rejects,
+    *,
+    without: Consent = "none",
+) -> pa.Table:
     """Return the file's contacts in the schema of `CONTACTS`.
+
+    What the file does not say, or says in a word that we don't know, is no consent.
 
     Of several rows with one id, or with one address in whatever case, the last one counts; the ids of the others
     stay known as merged into it, since orders may name them.
+
+    Args:
+        table: The file.
+        columns: Which of its columns holds what.
+        formats: How its dates and numbers are written.
+        connection: Name of the connection.
+        rejects: Takes the rows that are left out, and what is wrong in others.
+        without: The consent of everybody, where the file has no column that tells one.
     """
-    found: dict[str, FileContact] = {}
+    contacts: dict[str, FileContact] = {}
     by_email: dict[str, str] = {}
-    for number, row in rows_of(table, columns, rejects):
+    for number, row in rows_of(table, columns, formats, rejects):
         try:
-            contact = _contact(row, connection)
+            contact = _contact(row, connection, _consent(row, number, rejects, without))
         except CellError as error:
-            rejects.add(number, f"{error}; row skipped")
+            rejects.skip(number, error, row.cells)
             continue
-        for earlier in _replaced(contact, found, by_email):
-            rejects.add(number, _told(contact, earlier))
+        for earlier in _replaced(contact, contacts, by_email):
+            rejects.replace(number, *_duplicate(contact, earlier), row.cells)
             _take_over(contact, earlier)
-            del found[earlier["platform_id"]]
-        found[contact["platform_id"]] = contact
+            del contacts[earlier["platform_id"]]
+        contacts[contact["platform_id"]] = contact
         if contact["email"] is not None:
             by_email[contact["email"]] = contact["platform_id"]
-    return pa.Table.from_pylist(list(found.values()), CONTACTS.columns)
+    return pa.Table.from_pylist(list(contacts.values()), CONTACTS.columns)
 
 
-def _contact(row: FileRow, connection: str) -> FileContact:
+def _consent(row: FileRow, number: int, rejects: Rejects, without: Consent) -> Consent:
+    if "consent" not in row.columns and "opt_out" not in row.columns:
+        return without
+    if row.read("opt_out", as_refusal) == "unsubscribed":
+        return "unsubscribed"
+    try:
+        return row.read("consent", as_consent)
+    except CellError as error:
+        rejects.note(number, error, "this contact has no consent", row.cells)
+        return "none"
+
+
+def _contact(row: FileRow, connection: str, consent: Consent) -> FileContact:
     contact_id, address = row.text("id"), row.read("email", as_email)
     if contact_id is None and address is None:
         raise CellError("no id and no email address")
@@ -52,26 +82,34 @@ def _contact(row: FileRow, connection: str) -> FileContact:
         "additional_emails": [],
         "merged_ids": [],
         "state": "active",
-        "consent": row.read("consent", as_consent),
-        "created_at": row.read("created_at", as_time),
-        "updated_at": row.read("updated_at", as_time),
-        "properties": _properties(row.cells, row.columns.others),
+        "consent": consent,
+        "created_at": row.time("created_at"),
+        "updated_at": row.time("updated_at"),
+        "properties": _properties(row),
     }
 
 
-def _properties(cells: Mapping[str, Any], headers: tuple[str, ...]) -> str:
-    texts = {header: as_text(cells[header]) for header in headers}
+def _properties(row: FileRow) -> str:
+    texts = {header: _property(row, header) for header in row.columns.others}
+    texts |= {name: as_text(row.cells[header]) for name, header in row.columns.properties.items() if name not in texts}
     shown = {header: text for header, text in texts.items() if text is not None}
     return json.dumps(shown, ensure_ascii=False, sort_keys=True)
 
 
-def _replaced(contact: FileContact, found: Mapping[str, FileContact], by_email: Mapping[str, str]) -> list[FileContact]:
+def _property(row: FileRow, header: str) -> str | None:
+    typed = row.formats.get(property_key(header))
+    return as_text(row.cells[header]) if typed is None else as_property(row.cells[header], typed)
+
+
+def _replaced(
+    contact: FileContact, contacts: Mapping[str, FileContact], by_email: Mapping[str, str]
+) -> list[FileContact]:
     """The earlier rows that *contact* stands for as well."""
     ids = {contact["platform_id"], by_email.get(contact["email"] or "")}
     return [
-        found[known]
-        for known in sorted(known for known in ids if known is not None and known in found)
-        if known == contact["platform_id"] or found[known]["email"] == contact["email"]
+        contacts[known]
+        for known in sorted(known for known in ids if known is not None and known in contacts)
+        if known == contact["platform_id"] or contacts[known]["email"] == contact["email"]
     ]
 
 
@@ -80,7 +118,7 @@ def _take_over(contact: FileContact, earlier: FileContact) -> None:
     contact["merged_ids"] = sorted(ids - {contact["platform_id"]})
 
 
-def _told(contact: FileContact, earlier: FileContact) -> str:
+def _duplicate(contact: FileContact, earlier: FileContact) -> tuple[str, str]:
     if contact["platform_id"] == earlier["platform_id"] and contact["email"] != earlier["email"]:
-        return f"the id {contact['platform_id']!r} is a duplicate; this row is used"
-    return f"the address {contact['email']!r} is a duplicate (case is ignored); this row is used"
+        return "the id", contact["platform_id"]
+    return "the address (case is ignored)", contact["email"] or contact["platform_id"]

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.files.cells import CellError, as_number, as_time
+from connectors.files.cells import CellError, Formats, as_currency
 from connectors.files.columns import FileColumns
 from connectors.files.rows import FileRow, Rejects, rows_of
 from connectors.files.table import FileTable
 from connectors.records import ORDER_LINES, ORDERS
 
 LINE_COLUMNS = ("line_id", "product_id", "title", "category", "quantity", "price")
-STATES = {"": "placed", "placed": "placed", "paid": "placed", "cancelled": "cancelled", "canceled": "cancelled"}
+STATES = {
+    **dict.fromkeys(("", "placed", "paid", "partially paid", "partially refunded", "authorized", "pending"), "placed"),
+    **dict.fromkeys(("completed", "processing", "on hold", "pending payment", "shipped", "fulfilled"), "placed"),
+    **dict.fromkeys(("cancelled", "canceled", "refunded", "voided", "expired", "failed", "trash"), "cancelled"),
+}
+"""Words of Shopify and WooCommerce among them; an order that was paid back as a whole is none."""
 
 
-def read_orders(table: FileTable, columns: FileColumns, connection: str, rejects: Rejects) -> tuple[pa.Table, pa.Table]:
+def read_orders(
+    table: FileTable, columns: FileColumns, formats: Mapping[str, Formats], connection: str, rejects: Rejects
+) -> tuple[pa.Table, pa.Table]:
     """Return the file's orders and order lines, in the schemas of `ORDERS` and `ORDER_LINES`.
 
     An order's amount is its `amount`, which every line repeats, or else the sum of its lines. One with a negative
@@ -27,20 +34,20 @@ def read_orders(table: FileTable, columns: FileColumns, connection: str, rejects
     lines: dict[tuple[str, str], dict[str, Any]] = {}
     numbers: dict[str, int] = {}
     has_lines = any(name in columns for name in LINE_COLUMNS)
-    for number, row in rows_of(table, columns, rejects):
+    for number, row in rows_of(table, columns, formats, rejects):
         try:
-            order = _order(row, connection)
-            known = orders.get(order["order_id"])
+            known = orders.get(row.text("id") or "")
+            order = known if known is not None and _continues(row) else _order(row, connection)
             _check_same(known, order, row)
             numbers[order["order_id"]] = place = numbers.get(order["order_id"], 0) + 1
             line = _line(row, order, place) if has_lines else None
         except CellError as error:
-            rejects.add(number, f"{error}; row skipped")
+            rejects.skip(number, error, row.cells)
             continue
         if line is not None:
             lines[line["order_id"], line["line_id"]] = line
         elif known is not None:
-            rejects.add(number, f"the order {order['order_id']!r} is a duplicate; this row is used")
+            rejects.replace(number, "the order", order["order_id"], row.cells)
         orders[order["order_id"]] = order
     if "amount" not in columns:
         _add_up(orders, lines.values())
@@ -54,27 +61,42 @@ def read_orders(table: FileTable, columns: FileColumns, connection: str, rejects
 
 
 def _order(row: FileRow, connection: str) -> dict[str, Any]:
-    order_id, at = row.text("id"), row.read("at", as_time)
+    order_id, at = row.text("id"), row.time("at")
     if order_id is None:
         raise CellError(f"column {row.columns.header('id')!r}: the order has no number")
     if at is None:
         raise CellError(f"column {row.columns.header('at')!r}: the order has no time")
-    amount = row.read("amount", as_number)
+    amount = row.number("amount")
     if amount is None and "amount" in row.columns:
         raise CellError(f"column {row.columns.header('amount')!r}: the order has no amount")
-    state = row.text("state") or ""
-    if state.lower() not in STATES:
-        raise CellError(f"column {row.columns.header('state')!r}: {state!r} is not an order state (placed, cancelled)")
+    currency = row.text("currency") or row.read("amount" if "amount" in row.columns else "price", as_currency)
     return {
         "connection": connection,
         "order_id": order_id,
         "contact_key": row.contact_key(connection),
         "at": at,
         "amount": amount or 0.0,
-        "currency": (row.text("currency") or "").upper() or None,
-        "state": STATES[state.lower()],
+        "currency": (currency or "").upper() or None,
+        "state": _state(row),
         "campaign_id": row.text("campaign_id"),
     }
+
+
+def _state(row: FileRow) -> str:
+    if row.text("cancelled_at") is not None:
+        return "cancelled"
+    state = row.text("state") or ""
+    word = state.lower().removeprefix("wc-").replace("_", " ").replace("-", " ")
+    if word not in STATES:
+        where = f"column {row.columns.header('state')!r}"
+        told = f"{where}: {state!r} is not an order state (placed, cancelled)"
+        raise CellError(told, f"{where}: order state unknown", state)
+    return STATES[word]
+
+
+def _continues(row: FileRow) -> bool:
+    """Shopify writes what concerns an order as a whole into the first of its lines only."""
+    return row.text("at") is None and row.text("amount") is None
 
 
 def _check_same(known: dict[str, Any] | None, order: dict[str, Any], row: FileRow) -> None:
@@ -85,7 +107,7 @@ def _check_same(known: dict[str, Any] | None, order: dict[str, Any], row: FileRo
 
 
 def _line(row: FileRow, order: dict[str, Any], place: int) -> dict[str, Any]:
-    quantity = row.read("quantity", as_number)
+    quantity = row.number("quantity")
     return {
         "connection": order["connection"],
         "order_id": order["order_id"],
@@ -94,7 +116,7 @@ def _line(row: FileRow, order: dict[str, Any], place: int) -> dict[str, Any]:
         "title": row.text("title"),
         "category": row.text("category"),
         "quantity": 1.0 if quantity is None else quantity,
-        "price": row.read("price", as_number),
+        "price": row.number("price"),
     }
 
 

@@ -1,22 +1,27 @@
-"""A CSV or Parquet file as rows, with their row numbers."""
+"""Any table file as rows with their numbers: CSV and other delimited text, Excel, OpenDocument, Parquet.
+
+The one reader of the project: connections of files and surveys both read through it.
+"""
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors.errors import FixSettingsError
-from connectors.files.delimited import refuse_repeated, separator_of
+from connectors.errors import FixSettingsError, reason_of
+from connectors.files.text_file import read_lines
+from connectors.files.workbook import KINDS as SHEETS
+from connectors.files.workbook import is_workbook, read_sheet
 
-HEADER_ROWS = 1
+PARQUET = (".parquet", ".pq")
 BATCH = 10_000  # rows that are Python objects at one time
 
 
@@ -25,28 +30,55 @@ class FileTable:
     """A file that was read.
 
     Attributes:
-        rows: The columns as the file holds them; those of CSV are text, empty cells are null.
-        skipped: Numbers of CSV rows with too many or too few cells, ascending, and what is wrong with each.
+        headers: Trimmed, in order.
+        rows: A column for each header, as the file holds it; those of text are text, empty cells are null.
+        ragged: Cells of rows of text with too many or too few of them, by row number; they are not in *rows*.
+        first: The number of the first row below the header; the first row of the file is 1.
     """
 
     path: Path
+    headers: tuple[str, ...]
     rows: pa.Table
-    skipped: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """The names of the columns, in order."""
-        return tuple(self.rows.column_names)
+    ragged: dict[int, list[str]] = field(default_factory=dict)
+    first: int = 2
 
     def numbered(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield each row with its number; the header is row 1."""
-        number = HEADER_ROWS
+        """Yield each row by header, with its number."""
+        for number, cells in self.numbered_cells():
+            yield number, dict(zip(self.headers, cells, strict=True))
+
+    def numbered_cells(self) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the cells of each row, with its number."""
+        number = self.first - 1
         for batch in self.rows.to_batches(max_chunksize=BATCH):
             for row in batch.to_pylist():
                 number += 1
-                while number in self.skipped:
+                while number in self.ragged:
                     number += 1
-                yield number, row
+                yield number, list(row.values())
+
+    def texts(self, header: str, *, but: str, example: str) -> Iterator[tuple[int, str]]:
+        """Yield the texts below *header* with the numbers of their rows; cells that are no texts are left out.
+
+        Args:
+            header: Of the column.
+            but: A pattern (RE2) of texts that are left out, too.
+            example: A pattern of those of them of which the first is yielded.
+        """
+        cells = self.rows.column(self.headers.index(header))
+        if not pa.types.is_string(cells.type) and not pa.types.is_large_string(cells.type):
+            return
+        usual = pc.fill_null(pc.match_substring_regex(cells, but), fill_value=True)
+        first = pc.index(pc.match_substring_regex(cells, example), pa.scalar(value=True)).as_py()
+        places = [*([first] if first >= 0 else []), *pc.indices_nonzero(pc.invert(usual)).to_pylist()]
+        numbers = self._numbers() if self.ragged and places else range(self.first, self.first + len(cells))
+        for place in places:
+            yield numbers[place], cells[place].as_py()
+
+    def _numbers(self) -> Sequence[int]:
+        skipped = set(self.ragged)
+        numbers = (number for number in range(self.first, self.first + len(self.rows) + len(skipped)))
+        return [number for number in numbers if number not in skipped]
 
 
 def digest(path: Path) -> str:
@@ -62,73 +94,62 @@ def digest(path: Path) -> str:
         raise _unreadable(path, error) from error
 
 
-def read_table(path: Path) -> FileTable:
-    """Return the rows of a CSV or Parquet file.
+def read_table(path: Path, *, sheet: str | None = None) -> FileTable:
+    """Return the rows of a file.
+
+    Args:
+        path: CSV (comma, semicolon, tab or bar; UTF-8, UTF-16 or Windows-1252), Excel, OpenDocument or Parquet.
+        sheet: Of a spreadsheet; None: the first one.
 
     Raises:
         FixSettingsError: There is no such file, or its structure is broken as a whole.
     """
+    suffix = path.suffix.lower()
+    if sheet is not None and suffix not in SHEETS:
+        raise FixSettingsError(f"{path.name} has no sheets.", fix="Remove the name of the sheet.")
     try:
-        return _read_parquet(path) if path.suffix.lower() in {".parquet", ".pq"} else _read_csv(path)
+        if suffix in SHEETS or (suffix not in PARQUET and is_workbook(path)):
+            headers, rows, first = read_sheet(path, sheet)
+            return FileTable(path, tuple(headers), rows, {}, first)
+        if suffix in PARQUET:
+            return _read_parquet(path)
+        lines = read_lines(path)
     except OSError as error:
         raise _unreadable(path, error) from error
-    except (pa.ArrowInvalid, UnicodeDecodeError, csv.Error) as error:
+    except (pa.ArrowInvalid, UnicodeError, csv.Error) as error:
         raise FixSettingsError(
-            f"{path.name} can't be read: {_first_line(error)}.",
-            fix="It must be CSV in UTF-8 with one header row, or Parquet.",
+            f"{path.name} can't be read: {reason_of(error)}.", fix="Save it as CSV in UTF-8, Excel or Parquet."
         ) from error
+    return FileTable(path, tuple(lines.headers), lines.rows, lines.ragged, lines.first)
 
 
 def _read_parquet(path: Path) -> FileTable:
     with path.open("rb") as file:
         rows = pq.read_table(file)
-    _check_headers(path, rows.column_names)
-    return FileTable(path, rows)
+    return FileTable(path, tuple(rows.column_names), rows.rename_columns([str(n) for n in range(rows.num_columns)]))
 
 
-def _read_csv(path: Path) -> FileTable:
-    headers, separator = _csv_header(path)
-    _check_headers(path, headers)
-    skipped: dict[int, str] = {}
+def check_headers(file: str, headers: Sequence[str]) -> None:
+    """Refuse a header row without names, or with one of them twice.
 
-    def skip(row: Any) -> str:
-        skipped[row.number] = f"has {row.actual_columns} cells, but the header has {row.expected_columns}"
-        return "skip"
+    Args:
+        file: Its name, for the message.
+        headers: The cells of the header row.
 
-    rows = pacsv.read_csv(
-        path,
-        # rows have numbers only when one thread reads them
-        read_options=pacsv.ReadOptions(use_threads=False, column_names=headers, skip_rows=HEADER_ROWS),
-        parse_options=pacsv.ParseOptions(
-            delimiter=separator, newlines_in_values=True, invalid_row_handler=skip, ignore_empty_lines=False
-        ),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(headers, pa.string()), null_values=[""], strings_can_be_null=True
-        ),
-    )
-    return FileTable(path, rows, skipped)
-
-
-def _csv_header(path: Path) -> tuple[list[str], str]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        line = file.readline()
-    separator = separator_of(line)
-    header = next(csv.reader([line], delimiter=separator), [])
-    return [name.strip() for name in header], separator
-
-
-def _check_headers(path: Path, headers: list[str]) -> None:
-    if not headers or not any(headers):
-        raise FixSettingsError(f"{path.name} is empty.", fix="The first row must be a header.")
-    refuse_repeated(path.name, headers)
+    Raises:
+        FixSettingsError: With the first name that stands twice, by the alphabet.
+    """
+    if not any(headers):
+        raise FixSettingsError(f"{file} is empty.", fix="The first row must be a header.")
+    repeated = sorted({name for name in headers if name and headers.count(name) > 1})
+    if repeated:
+        raise FixSettingsError(
+            f"{file} has the column {repeated[0]!r} twice.", fix="Rename one of them in the first row."
+        )
 
 
 def _unreadable(path: Path, error: OSError) -> FixSettingsError:
-    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{error.strerror or error}:"
+    reason = "File not found:" if isinstance(error, FileNotFoundError) else f"{reason_of(error).capitalize()}:"
     return FixSettingsError(
-        f"{reason} {path}.", fix="Fix the path in personasync.toml; paths are relative to the workspace."
+        f"{reason} {path.absolute()}.", fix="Check the path; those in personasync.toml are relative to the workspace."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

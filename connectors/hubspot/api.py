@@ -15,9 +15,10 @@ from urllib.parse import quote, urlencode
 import requests
 from hubspot import HubSpot
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, MissingScopeError
 from connectors.hubspot.operations import NUMBERED, Operation
-from connectors.transport import Call, Transport
+from connectors.hubspot.refusals import scopes_to_add
+from connectors.transport import Call, Transport, spelt
 
 SNAKE = {"includeStats": "include_stats", "isPublished": "is_published", "updatedAfter": "updated_after"}
 _under_way: ContextVar[Operation] = ContextVar("operation")
@@ -51,9 +52,15 @@ class HubSpotApi:
         Raises:
             PersonasyncError: See `connectors.transport`.
         """
-        if operation.sdk is None or self.version != NUMBERED:
-            return self._direct(operation, path or {}, query or {}, body)
-        arguments: dict[str, Any] = {**(path or {}), **{SNAKE.get(k, k): v for k, v in (query or {}).items()}}
+        try:
+            if operation.sdk is None or self.version != NUMBERED:
+                return self._direct(operation, path or {}, query or {}, body)
+            return self._by_sdk(operation, path or {}, query or {}, body)
+        except MissingScopeError as error:
+            raise scopes_to_add(error, operation.scopes) from error
+
+    def _by_sdk(self, operation: Operation, path: Mapping[str, str], query: Mapping[str, Any], body: Any) -> Any:
+        arguments: dict[str, Any] = {**path, **{SNAKE.get(key, key): value for key, value in query.items()}}
         if operation.numbered.startswith("/crm/v3/properties"):
             arguments["object_type"] = "contacts"
         elif operation.numbered.startswith("/crm/v4/associations"):
@@ -77,7 +84,7 @@ class HubSpotApi:
     def _direct(self, operation: Operation, path: Mapping[str, str], query: Mapping[str, Any], body: Any) -> Any:
         quoted = {name: quote(value, safe="") for name, value in path.items()}
         url = self.transport.base_url + operation.path(self.version).format(**quoted)
-        params = urlencode([(name, _text(value)) for name, value in query.items()], doseq=True)
+        params = urlencode(spelt(list(query.items())), doseq=True)
         return self.transport.json(_request(operation, operation.method, url, params=params, json=body))
 
     def _build(self, package: Any, api_name: str, config: Mapping[str, Any]) -> Any:
@@ -102,7 +109,7 @@ class _SdkPool:
         """Send one of the SDK's requests; time-outs, headers and retries are the transport's."""
         del ignored
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        call = _request(_under_way.get(), method, url, params=fields, data=body, headers=headers)
+        call = _request(_under_way.get(), method, url, params=spelt(fields), data=body, headers=headers)
         return _SdkReply(self._transport.send(call))
 
 
@@ -124,12 +131,6 @@ def _request(operation: Operation, method: str, url: str, **more: Any) -> Call:
         lane="search" if operation.search else "",
         **more,
     )
-
-
-def _text(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_text(one) for one in value]
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _refuse_broken_urllib3() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.errors import ContractError
@@ -24,6 +24,7 @@ class ContactsById:
     Args:
         groups: Segments whose lists are ours.
         properties: What to read of each contact.
+        kinds: Types of the properties that we own.
         batch: Records a request.
         workers: Requests at a time.
     """
@@ -36,10 +37,12 @@ class ContactsById:
         *,
         groups: Sequence[str],
         properties: Sequence[str],
+        kinds: Mapping[str, str],
         batch: int,
         workers: int,
     ) -> None:
         self._api, self._name, self._lists, self._groups = api, name, lists, groups
+        self._kinds = kinds
         self._properties, self._batch, self._workers = list(dict.fromkeys([*properties, MERGED])), batch, workers
 
     def some(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
@@ -52,7 +55,7 @@ class ContactsById:
         for rows in in_order(lambda question: question(), questions, workers=self._workers):
             records |= {str(row["id"]): row for row in rows}
         known = {key for row in records.values() for key in ids_of(row)}
-        table = contacts.contact_rows(self._name, list(records.values()), self._properties)
+        table = contacts.contact_rows(self._name, list(records.values()), self._properties, self._kinds)
         return fetched(self._name, table, [key for key in ids if key not in known], self._memberships(list(records)))
 
     def _memberships(self, ids: Sequence[str]) -> frozenset[tuple[str, str]]:
@@ -65,12 +68,12 @@ class ContactsById:
     def _lists_of(self, ids: Sequence[str]) -> list[tuple[str, str]]:
         inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
         answer: dict[str, Any] = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
-        found = []
-        for one in answer.get("results", ()):
-            if "recordListMemberships" not in one:  # the key is not in the public pages (?)
+        memberships = []
+        for result in answer.get("results", ()):
+            if "recordListMemberships" not in result:
                 raise ContractError("HubSpot returned a record's lists in an unknown format.")
-            found += [(str(one["recordId"]), str(on["listId"])) for on in one["recordListMemberships"]]
-        return found
+            memberships += [(str(result["recordId"]), str(on["listId"])) for on in result["recordListMemberships"]]
+        return memberships
 
     def _parts(self, keys: Sequence[str]) -> list[list[str]]:
         listed = list(dict.fromkeys(keys))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
@@ -15,27 +15,20 @@ from connectors.errors import (
     ContractError,
     CredentialError,
     FixSettingsError,
-    MissingScopeError,
-    NotFoundError,
-    PersonasyncError,
     RejectedError,
 )
-from connectors.hubspot import contacts, deals, emails, fields, push
+from connectors.hubspot import contacts, deals, emails, fields, health, push
+from connectors.hubspot.account import Account
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.by_id import ContactsById
 from connectors.hubspot.consents import Consents
 from connectors.hubspot.contact_stream import GATHER, OVERLAP, ContactStream
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import (
-    ACCOUNT,
-    CONTACTS_PAGE,
     CONTACTS_SEARCH,
     DEALS_PAGE,
     DEALS_SEARCH,
-    EMAIL_EVENTS,
     EMAILS_PAGE,
-    EXPORT_STATUS,
-    VERSIONS,
     Operation,
 )
 from connectors.hubspot.read_back import ContactReadBack
@@ -61,7 +54,6 @@ from connectors.transport import RateWindow, Transport, account_book, until_sile
 LATEST_ACTIVITY = timedelta(days=60)  # figures of an older e-mail hardly move
 SECOND = timedelta(seconds=1)
 USUAL_ANSWER = 0.25  # seconds
-YEAR = timedelta(days=365)
 
 
 def connect(connection: Connection, *, session: requests.Session | None = None) -> HubSpot:
@@ -118,21 +110,25 @@ class HubSpot:
         self._found = self._search(CONTACTS_SEARCH, "lastmodifieddate", wanted)
         self._deals = self._search(DEALS_SEARCH, "hs_lastmodifieddate", deals.READ)
         self._everything = AllContacts(self._api, self._found, limits=self._limits, path=path)
-        self._contacts = ContactStream(self._api, self.name, self._found, self._everything, page=self._limits["page"])
+        self._contacts = ContactStream(
+            self._api, self.name, self._found, self._everything, page=self._limits["page"], kinds=connection.kinds
+        )
         batch, workers = self._limits["batch"], self._limits["connections"]
-        self._look = ContactReadBack(self._api, self._lists, batch=batch, workers=workers)
+        self._look = ContactReadBack(self._api, self._lists, kinds=connection.kinds, batch=batch, workers=workers)
         self._fetch = ContactsById(
             self._api,
             self.name,
             self._lists,
             groups=connection.groups,
             properties=wanted,
+            kinds=connection.kinds,
             batch=batch,
             workers=workers,
         )
         page = self._limits["search_page"]
         self._consents = Consents(self._api, self.name, page=page, batch=batch, workers=workers)
-        self._account: Mapping[str, Any] = {}
+        self._account = Account(self._api)
+        self.remarks: list[str] = []
 
     def _search(self, operation: Operation, moved: str, properties: Sequence[str]) -> Search:
         page, minus = self._limits["search_page"], bool(self._limits["search_falls_by_minus"])
@@ -140,9 +136,8 @@ class HubSpot:
 
     # -- reading -------------------------------------------------------------------------------------------
     def now(self) -> datetime:
-        """Return HubSpot's present, UTC: one request for the account's details."""
-        self._account = self._api.call(ACCOUNT)
-        return self._transport.present()
+        """Return HubSpot's present, UTC: one small request."""
+        return self._account.now()
 
     def read(self, stream: str, cursor: Cursor, known: Known = nobody) -> Iterator[Page]:
         """Yield pages of a stream; see the Protocol."""
@@ -185,7 +180,7 @@ class HubSpot:
         since, currency = hubspot_moment(cursor.get("since")), cursor.get("currency", "")
         if since is None:
             self.now()
-            currency = str(self._account.get("companyCurrency", ""))
+            currency = self._account.currency
         gathered: list[Mapping[str, Any]] = []
         linked: dict[str, str] = {}
         until: datetime | None = None
@@ -224,9 +219,9 @@ class HubSpot:
 
     def _campaigns(self, cursor: Cursor) -> Iterator[Page]:
         since, until = self._window(cursor)
-        found = self._published(since, until)
-        currency = str(self._account.get("companyCurrency", ""))
-        yield Page(CAMPAIGNS.name, emails.campaign_rows(self.name, found, currency), _cursor(until))
+        published = self._published(since, until)
+        currency = self._account.currency
+        yield Page(CAMPAIGNS.name, emails.campaign_rows(self.name, published, currency), _cursor(until))
 
     def _activity(self, cursor: Cursor) -> Iterator[Page]:
         since, until = self._window(cursor)
@@ -234,7 +229,10 @@ class HubSpot:
         gathered: list[Mapping[str, Any]] = []
         for event in emails.events(self._api, since=since, until=until, page=self._limits["events_page"]):
             gathered.extend(event)
-        delivered, engaged = emails.activity(self.name, gathered, known)
+        delivered, engaged, unknown = emails.activity(self.name, gathered, known)
+        self.remarks += [
+            f"{self.name}: skipped {count:,} email events of unknown type {kind!r}." for kind, count in unknown.items()
+        ]
         yield Page("deliveries", delivered)
         yield Page("engagements", engaged, _cursor(until - emails.OVERLAP))
 
@@ -273,7 +271,9 @@ class HubSpot:
         if foreign:
             raise FixSettingsError(f"Not owned by personasync: {', '.join(sorted(foreign))}.")
         batch, workers = self._limits["batch"], self._limits["connections"]
-        fields_written = push.push_fields(self._api, push.by_contact(changes), batch=batch, workers=workers)
+        fields_written = push.push_fields(
+            self._api, push.by_contact(changes), kinds=self._connection.kinds, batch=batch, workers=workers
+        )
         yield from until_silence(fields_written)
         size = self._limits["memberships_batch"]
         moved = push.push_groups(self._api, self._lists, changes, batch=size, workers=workers)
@@ -300,20 +300,20 @@ class HubSpot:
 
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint."""
-        found = {"POST contacts/batch/update": ceil(len(push.by_contact(changes)) / self._limits["batch"])}
+        counts = {"POST contacts/batch/update": ceil(len(push.by_contact(changes)) / self._limits["batch"])}
         groups = push.by_group(changes)
         for (_, joining), members in groups.items():
             endpoint = "PUT lists/memberships/add" if joining else "PUT lists/memberships/remove"
-            found[endpoint] = found.get(endpoint, 0) + ceil(len(members) / self._limits["memberships_batch"])
-        found["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
+            counts[endpoint] = counts.get(endpoint, 0) + ceil(len(members) / self._limits["memberships_batch"])
+        counts["GET lists/by name"] = len({group for group, _ in groups if not self._lists.known(group)})
         # a sample is read back
-        found["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
+        counts["POST contacts/batch/read"] = int(any(change.kind == "field" for change in changes))
         own = self._connection.manifest["persona_property"]
         if self._connection.settings.get(own) == "write":  # looked at before: a person may have set it meanwhile
             mine = sum(change.name == own for change in changes)
-            found["POST contacts/batch/read"] += ceil(mine / self._limits["batch"])
-        found["POST lists/records/memberships/batch/read"] = int(bool(groups))
-        return {endpoint: count for endpoint, count in found.items() if count}
+            counts["POST contacts/batch/read"] += ceil(mine / self._limits["batch"])
+        counts["POST lists/records/memberships/batch/read"] = int(bool(groups))
+        return {endpoint: count for endpoint, count in counts.items() if count}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
         """Return how long the window makes us take: the first one's worth goes at once."""
@@ -323,42 +323,8 @@ class HubSpot:
     # -- looking -------------------------------------------------------------------------------------------
     def check(self) -> list[Finding]:
         """Look at the token, what it may read, and the API's version."""
-        try:
-            present = self.now()
-        except PersonasyncError as error:
-            return [Finding("credentials", "fail", str(error))]
-        found = [Finding("credentials", "ok", f"HubSpot account {self._account.get('portalId')} connected.")]
-        probes: list[tuple[Operation, dict[str, str], dict[str, Any]]] = [(one, {}, {"limit": 1}) for one in _PROBES]
-        if self._everything.exports:
-            probes.append((EXPORT_STATUS, {"task_id": "0"}, {}))
-        lacking = [finding for probe in probes if (finding := self._scope_finding(*probe)) is not None]
-        found += lacking or [
-            Finding("scopes", "ok", "All read scopes work; write scopes are checked at the first write.")
-        ]
-        found.append(self._version_finding(present.date()))
-        return found
-
-    def _scope_finding(self, probe: Operation, path: dict[str, str], query: dict[str, Any]) -> Finding | None:
-        try:
-            self._api.call(probe, path=path, query=query)
-        except NotFoundError:
-            return None  # so it may be read
-        except MissingScopeError as error:
-            wanted = ", ".join(self._reason(scope) for scope in error.scopes)
-            return Finding("scopes", "fail", f"{probe.endpoint} can't be read. Missing scopes: {wanted}.", error.fix)
-        return None
-
-    def _reason(self, scope: str) -> str:
-        """Return a scope with the reason why plugin.toml asks for it."""
-        whys = {one["name"]: one["why"] for one in self._connection.manifest["scopes"]}
-        return f"{scope} (to {whys[scope]})" if scope in whys else scope
-
-    def _version_finding(self, today: date) -> Finding:
-        version, ends = self._api.version, date.fromisoformat(self._connection.manifest["api_version_ends"])
-        if version == VERSIONS[0] and today > ends - YEAR:
-            fix = f'Set api_version = "{VERSIONS[1]}" in [connections.{self.name}].'
-            return Finding("API version", "warn", f"HubSpot retires API version {version} on {ends}.", fix)
-        return Finding("API version", "ok", f"{version} is supported.")
+        exports, manifest = self._everything.exports, self._connection.manifest
+        return health.account_findings(self._api, self._account, name=self.name, manifest=manifest, exports=exports)
 
     def close(self) -> None:
         """Give back the sockets."""
@@ -374,18 +340,15 @@ def _checked(connection: Connection) -> tuple[Secret, str, str]:
     manifest, settings = connection.manifest, connection.settings
     if not connection.secret:
         raise CredentialError(f"[connections.{connection.name}] has no access token.", fix=MEND_TOKEN)
-    version = settings.get("api_version") or manifest["api_version"]
-    if version not in VERSIONS:
-        raise FixSettingsError(f"Unknown HubSpot API version {version!r}.", fix=f"Known: {', '.join(VERSIONS)}.")
+    version, versions = settings.get("api_version") or manifest["api_version"], manifest["api_versions"]
+    if version not in versions:
+        raise FixSettingsError(f"Unknown HubSpot API version {version!r}.", fix=f"Known: {', '.join(versions)}.")
     path = settings.get("full_pull") or PATHS[0]
     if path not in PATHS:
         raise FixSettingsError(
             f"[connections.{connection.name}] has an unknown full_pull = {path!r}.", fix=f"Known: {', '.join(PATHS)}."
         )
     return connection.secret, version, path
-
-
-_PROBES = (CONTACTS_PAGE, DEALS_PAGE, EMAILS_PAGE, EMAIL_EVENTS)
 
 
 def _cursor(at: datetime) -> Cursor:

@@ -7,7 +7,7 @@ don't explain it, everything is. A merge shows on the record that took the other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -32,10 +32,21 @@ class ContactStream:
     Args:
         everything: Makes the reader of all contacts.
         page: Rows a page of the list.
+        kinds: Types of the properties that we own.
     """
 
-    def __init__(self, api: HubSpotApi, name: str, search: Search, everything: AllContacts, *, page: int) -> None:
+    def __init__(
+        self,
+        api: HubSpotApi,
+        name: str,
+        search: Search,
+        everything: AllContacts,
+        *,
+        page: int,
+        kinds: Mapping[str, str],
+    ) -> None:
         self._api, self._name, self._search, self._everything, self._page = api, name, search, everything, page
+        self._kinds = kinds
         self._rows: list[HubSpotRecord] = []
         self._merged: list[str] = []
 
@@ -83,12 +94,12 @@ class ContactStream:
     # -- changes -------------------------------------------------------------------------------------------
     def _changes(self, since: datetime, cursor: Cursor, known: pa.Array) -> Iterator[Page]:
         gap, newest = int(cursor.get("gap", 0)), self._search.newest()
-        following, found = self._api.transport.present() - OVERLAP, Seen()
+        following, seen = self._api.transport.present() - OVERLAP, Seen()
         for rows, total in self._search.changed(since, newest):
-            found.note(rows)
+            seen.note(rows)
             yield from self._gather(rows, total)
-        expected = _union(known.cast(pa.int64()), found.ids())
-        expected = _without(expected, _without(_numbers(self._merged), found.ids()))
+        expected = _union(known.cast(pa.int64()), seen.ids())
+        expected = _without(expected, _without(_numbers(self._merged), seen.ids()))
         surplus = int(newest["total"]) - len(expected) - gap
         if surplus:
             gone = Seen()
@@ -100,7 +111,7 @@ class ContactStream:
         # What just changed the index may not have counted yet: the next reading decides. The difference need not be
         # the same then: where somebody is erased every day, it grows from one to the next, and nobody would be missed.
         again = surplus * int(cursor.get("surplus", 0)) > 0
-        if surplus and (again or not found.count()):
+        if surplus and (again or not seen.count()):
             yield from self._all(known, gap + surplus)
         else:
             yield self._end(following, gap, surplus)
@@ -134,7 +145,9 @@ class ContactStream:
     def _flush(self, total: int | None = None) -> Iterator[Page]:
         rows, self._rows = self._rows, []
         if rows:
-            yield Page("contacts", contacts.contact_rows(self._name, rows, self._search.properties), None, total)
+            yield Page(
+                "contacts", contacts.contact_rows(self._name, rows, self._search.properties, self._kinds), None, total
+            )
 
     def _end(self, following: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": str(milliseconds(following)), "gap": str(gap), "surplus": str(surplus)}

@@ -10,6 +10,9 @@ import pyarrow as pa
 
 from connectors.hubspot.times import hubspot_moment
 from connectors.records import CONTACTS, Consent, normalise_email
+from connectors.values import values_kept
+
+NO_KINDS: Mapping[str, str] = {}
 
 READ = (
     "email",
@@ -40,15 +43,21 @@ BOOKKEEPING = {
 }
 
 
-def contact_rows(connection: str, records: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
+def contact_rows(
+    connection: str,
+    records: Sequence[Mapping[str, Any]],
+    wanted: Sequence[str],
+    kinds: Mapping[str, str] = NO_KINDS,
+) -> pa.Table:
     """Return *records* in the schema of `CONTACTS`, and a row for each contact that was merged into one of them.
 
     Args:
         connection: The connection's name.
         records: As HubSpot sends them.
         wanted: Names of the properties to keep.
+        kinds: Types of those that we own.
     """
-    rows = [row for record in records for row in _rows(connection, record, wanted)]
+    rows = [row for record in records for row in _rows(connection, record, wanted, kinds)]
     return pa.Table.from_pylist(rows, schema=CONTACTS.columns)
 
 
@@ -58,7 +67,9 @@ def merged_ids(record: Mapping[str, Any]) -> list[str]:
     return [old for old in listed if old != str(record["id"])]
 
 
-def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _rows(
+    connection: str, record: Mapping[str, Any], wanted: Sequence[str], kinds: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     properties = record["properties"]
     merged = _listed(properties.get("hs_merged_object_ids"))
     kept = {n: v for n in wanted if n not in BOOKKEEPING and (v := properties.get(n)) is not None}
@@ -72,12 +83,12 @@ def _rows(connection: str, record: Mapping[str, Any], wanted: Sequence[str]) -> 
         "platform_id": str(record["id"]),
         "email": normalise_email(properties.get("email")),
         "additional_emails": sorted(
-            found for text in _listed(properties.get("hs_additional_emails")) if (found := normalise_email(text))
+            address for text in _listed(properties.get("hs_additional_emails")) if (address := normalise_email(text))
         ),
         "merged_ids": merged,
         "state": "archived" if record.get("archived") else "active",
         "consent": _consent(properties),
-        "properties": json.dumps(kept, sort_keys=True),
+        "properties": json.dumps(values_kept(kept, kinds), sort_keys=True),
     }
     for old in merged:
         gone: dict[str, Any] = {

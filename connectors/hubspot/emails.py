@@ -6,20 +6,23 @@ path: it is isolated here.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
-from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import EMAIL_EVENTS
 from connectors.hubspot.times import hubspot_moment, milliseconds
 from connectors.records import CAMPAIGNS, DELIVERIES, ENGAGEMENTS, email_key, normalise_email
+from connectors.transport import pages
 
 KINDS = {"OPEN": "open", "CLICK": "click", "STATUSCHANGE": "unsubscribe", "SPAMREPORT": "complaint", "BOUNCE": "bounce"}
 SENT = ("SENT", "DELIVERED")
+NEITHER = ("PROCESSED", "DROPPED", "DEFERRED", "PRINT", "FORWARD", "SUPPRESSED", "SUPPRESSION", "UNBOUNCE")
+LEFT = "UNSUBSCRIBED"
 HARD = "5"  # SMTP's permanent failures begin with it
 
 
@@ -64,27 +67,28 @@ def events(
     query: dict[str, Any] = {"endTimestamp": milliseconds(until), "limit": page}
     if since is not None:
         query["startTimestamp"] = milliseconds(since)
-    offset = None
-    while True:
-        answer = api.call(EMAIL_EVENTS, query={**query, **({"offset": offset} if offset else {})})
+    answers: Iterator[Mapping[str, Any]] = pages(
+        lambda offset: api.call(EMAIL_EVENTS, query={**query, **({"offset": offset} if offset else {})}),
+        lambda answer, _: str(answer["offset"]) if answer["hasMore"] else None,
+        entries=lambda answer: answer["events"],
+        what="HubSpot's email events",
+    )
+    for answer in answers:
         yield answer["events"]
-        if not answer["hasMore"]:
-            return
-        if answer["offset"] == offset:
-            raise ContractError("HubSpot's email events paging does not advance.")
-        offset = answer["offset"]
 
 
 def activity(
-    connection: str, found: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
-) -> tuple[pa.Table, pa.Table]:
-    """Return deliveries and engagements of *found* events; those that HubSpot filters as a machine's are marked.
+    connection: str, reactions: Sequence[Mapping[str, Any]], email_ids: Mapping[str, str]
+) -> tuple[pa.Table, pa.Table, Counter[str]]:
+    """Return deliveries and engagements of *found* events, and how many were of a type that nobody knows.
 
-    A bounce is a delivery that failed, and replaces the row of the sent one, since it comes later.
+    Events that HubSpot filters as a machine's are marked. A bounce is a delivery that failed, and replaces the row of
+    the sent one, since it comes later.
     """
     deliveries: dict[tuple[str, str], dict[str, Any]] = {}
     engagements = []
-    for event in sorted(found, key=lambda one: (one["created"], one["type"] == "BOUNCE")):
+    unknown: Counter[str] = Counter()
+    for event in sorted(_known(reactions, unknown), key=lambda action: (action["created"], action["type"] == "BOUNCE")):
         address = normalise_email(event.get("recipient"))
         campaign = email_ids.get(str(event.get("emailCampaignId")))
         if address is None or campaign is None:
@@ -101,7 +105,18 @@ def activity(
     return (
         pa.Table.from_pylist(list(deliveries.values()), schema=DELIVERIES.columns),
         pa.Table.from_pylist(engagements, schema=ENGAGEMENTS.columns),
+        unknown,
     )
+
+
+def _known(found: Sequence[Mapping[str, Any]], unknown: Counter[str]) -> Iterator[Mapping[str, Any]]:
+    """Yield the events whose type and time can be read; the others are counted in *unknown*, by their type."""
+    for event in found:
+        kind = event.get("type")
+        if kind in {*KINDS, *SENT, *NEITHER} and isinstance(event.get("created"), int) and event.get("id"):
+            yield event
+        else:
+            unknown[str(kind or "no type")] += 1
 
 
 def _bounce(event: Mapping[str, Any]) -> str:
@@ -109,8 +124,11 @@ def _bounce(event: Mapping[str, Any]) -> str:
 
 
 def _leaves(event: Mapping[str, Any]) -> bool:
-    """A change of consent is an unsubscription only where it says so."""
-    return event["type"] != "STATUSCHANGE" or event.get("portalSubscriptionStatus") == "UNSUBSCRIBED"
+    """A change of consent is an unsubscription only where it says so: from everything, or from some type of e-mail."""
+    if event["type"] != "STATUSCHANGE":
+        return True
+    types = (one.get("status") for one in event.get("subscriptions") or () if isinstance(one, dict))
+    return LEFT in {event.get("portalSubscriptionStatus"), *types}
 
 
 OVERLAP = timedelta(hours=6)

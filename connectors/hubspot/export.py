@@ -24,8 +24,8 @@ from connectors.hubspot.operations import EXPORT_START, EXPORT_STATUS
 from connectors.hubspot.search import OBJECT_ID
 from connectors.transport import Call
 
-ID_COLUMNS = (OBJECT_ID, "record id")  # (?) the property's name or its label
-ZIP = b"PK\x03\x04"  # (?) how a large export may be packed
+ID_COLUMNS = (OBJECT_ID, "record id")  # the property's name or its label (A7)
+ZIP = b"PK\x03\x04"  # how a large export may be packed (A7)
 WANTED = {
     "exportType": "VIEW",
     "exportName": "personasync: ids of contacts",
@@ -34,11 +34,10 @@ WANTED = {
     "objectType": "CONTACT",
     "objectProperties": [OBJECT_ID],
     "exportInternalValuesOptions": ["NAMES", "VALUES"],
-    "associatedObjectType": None,
+    "associatedObjectType": [],
     "includeLabeledAssociations": False,
     "includePrimaryDisplayPropertyForAssociatedObjects": False,
     "overrideAssociatedObjectsPerDefinitionPerRowLimit": False,
-    "publicCrmSearchRequest": {"filters": [], "sorts": [], "query": ""},
 }
 
 
@@ -79,8 +78,8 @@ def ids_in(file: bytes) -> pa.Array:
         ids = pa.chunked_array([chunk for part in parts for chunk in _column(part).chunks], pa.int64())
     except (pa.ArrowInvalid, zipfile.BadZipFile, UnicodeDecodeError) as error:
         raise ContractError(f"HubSpot's export can't be read: {error}.") from error
-    found = pc.unique(pc.drop_null(ids))
-    return found.take(pc.sort_indices(found))
+    numbers = pc.unique(pc.drop_null(ids))
+    return numbers.take(pc.sort_indices(numbers))
 
 
 def _unpacked(file: bytes) -> list[bytes]:

@@ -56,7 +56,9 @@ def present_properties(api: HubSpotApi) -> dict[str, FieldDefinition]:
 
 
 def _definition(row: Mapping[str, Any]) -> FieldDefinition:
-    options = tuple((str(one["value"]), str(one["label"])) for one in row.get("options", ()) if not one["hidden"])
+    options = tuple(
+        (str(option["value"]), str(option["label"])) for option in row.get("options", ()) if not option["hidden"]
+    )
     kind = KINDS.get(row["type"], "text")
     return FieldDefinition(str(row["name"]), str(row["label"]), kind, options, str(row.get("description") or ""))
 
@@ -82,9 +84,19 @@ def create_property(api: HubSpotApi, field: FieldDefinition, *, group: str) -> N
 
 
 def extend(api: HubSpotApi, field: FieldDefinition) -> None:
-    """Add options that are missing. An update replaces the whole list (PLATFORMS), so those that are there go along."""
+    """Add options that are missing. An update replaces the whole list (PLATFORMS), so those that are there go along.
+
+    Labels are unique too: an older option whose label a new one takes shows its value beside it.
+    """
     present = next(row for row in api.call(PROPERTIES)["results"] if row["name"] == field.name)
-    kept = list(present["options"])
+    wanted = dict(field.options)
+    taken = {label.casefold() for value, label in field.options if value not in _values(present)}
+    kept = [
+        {**one, "label": f"{one['label']} ({one['value']})"}
+        if one["value"] not in wanted and str(one["label"]).casefold() in taken
+        else one
+        for one in present["options"]
+    ]
     new = [(value, label) for value, label in field.options if value not in _values(present)]
     added = [_option(value, label, len(kept) + place) for place, (value, label) in enumerate(new)]
     api.call(PROPERTY_UPDATE, path={"property_name": field.name}, body={"options": [*kept, *added]})

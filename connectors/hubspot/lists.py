@@ -9,11 +9,12 @@ import pyarrow as pa
 
 from connectors.errors import FixSettingsError, NotFoundError
 from connectors.hubspot.api import HubSpotApi
-from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, LISTS_SEARCH, MEMBERS_PAGE
+from connectors.hubspot.operations import LIST_BY_NAME, LIST_CREATE, LISTS_SEARCH, MEMBERS_PAGE, NUMBERED
+from connectors.hubspot.search import list_pages
 from connectors.records import MEMBERSHIPS
-from connectors.transport import check_made
+from connectors.transport import check_made, pages
 
-# what moves when somebody enters or leaves a list (?): the wording is HubSpot's, the promise nobody's; so lists
+# what moves when somebody enters or leaves a list (A3): the wording is HubSpot's, the promise nobody's; so lists
 # are read again from time to time whatever these say
 LIST_STATE = ("hs_list_size", "hs_last_record_added_at", "hs_last_record_removed_at")
 MOST_LISTS = 500  # a search's largest page
@@ -40,15 +41,15 @@ class Lists:
         if group not in self._ids:
             path = {"list_name": self._prefix + group, "object_type_id": CONTACT}
             try:
-                found = self._api.call(LIST_BY_NAME, path=path)["list"]
+                listing = self._api.call(LIST_BY_NAME, path=path)["list"]
             except NotFoundError:
                 return None
-            if found["processingType"] == "DYNAMIC":
+            if listing["processingType"] == "DYNAMIC":
                 raise FixSettingsError(
-                    f"The HubSpot list {found['name']!r} is an active list (filled by filters).",
+                    f"The HubSpot list {listing['name']!r} is an active list (filled by filters).",
                     fix="Rename it in HubSpot; personasync creates its own static list.",
                 )
-            self._ids[group] = str(found["listId"])
+            self._ids[group] = str(listing["listId"])
         return self._ids[group]
 
     def known(self, group: str) -> bool:
@@ -62,24 +63,28 @@ class Lists:
             "count": MOST_LISTS,
             "additionalProperties": list(LIST_STATE),
         }
-        found: dict[str, str] = {}
-        offset = 0
-        while True:
-            answer = self._api.call(LISTS_SEARCH, body={**body, "offset": offset})
-            for one in answer.get("lists", ()):
-                group = str(one["name"]).removeprefix(self._prefix)
-                if group in groups and one["name"] != group:
-                    found[group] = self._fact(group, one)
-            offset += MOST_LISTS
-            if not answer.get("hasMore"):
-                return found
+        if self._api.version != NUMBERED:  # required there; empty ones filter nothing (A2)
+            body |= {"listIds": [], "processingTypes": []}
+        states: dict[str, str] = {}
+        answers = pages(
+            lambda offset: self._api.call(LISTS_SEARCH, body={**body, "offset": offset or 0}),
+            lambda answer, offset: (offset or 0) + MOST_LISTS if answer.get("hasMore") else None,
+            entries=lambda answer: answer.get("lists", ()),
+            what="HubSpot's lists",
+        )
+        for listing in (one for answer in answers for one in answer.get("lists", ())):
+            group = str(listing["name"]).removeprefix(self._prefix)
+            if group in groups and listing["name"] != group:
+                states[group] = self._fact(group, listing)
+        return states
 
-    def _fact(self, group: str, one: Mapping[str, Any]) -> str:
-        if one["processingType"] != "DYNAMIC":  # `id_of` says what is wrong with one that fills itself
-            self._ids[group] = str(one["listId"])
-        more = one.get("additionalProperties", {})
+    def _fact(self, group: str, listing: Mapping[str, Any]) -> str:
+        if listing["processingType"] != "DYNAMIC":  # `id_of` says what is wrong with one that fills itself
+            self._ids[group] = str(listing["listId"])
+        more = listing.get("additionalProperties", {})
         return "|".join(
-            str(part) for part in (one["listId"], one.get("updatedAt"), *(more.get(name) for name in LIST_STATE))
+            str(part)
+            for part in (listing["listId"], listing.get("updatedAt"), *(more.get(name) for name in LIST_STATE))
         )
 
     def create(self, group: str) -> None:
@@ -92,20 +97,17 @@ class Lists:
     def members(self, group: str) -> Iterator[pa.Table]:
         """Yield the members of a segment's list, page by page; nothing where there is no list."""
         list_id = self.id_of(group)
-        after: str | None = None
-        while list_id is not None:
-            query: dict[str, Any] = {"limit": self._page, **({"after": after} if after else {})}
-            page = self._api.call(MEMBERS_PAGE, path={"list_id": list_id}, query=query)
+        if list_id is None:
+            return
+        query, path = {"limit": self._page}, {"list_id": list_id}
+        for page in list_pages(self._api, MEMBERS_PAGE, query, path):
             rows = [
                 {
                     "connection": self._connection,
                     "group_name": group,
-                    "platform_id": str(one["recordId"]),
+                    "platform_id": str(result["recordId"]),
                     "member": True,
                 }
-                for one in page["results"]
+                for result in page
             ]
             yield pa.Table.from_pylist(rows, schema=MEMBERSHIPS.columns)
-            after = page.get("paging", {}).get("next", {}).get("after")
-            if after is None:
-                return

@@ -13,29 +13,30 @@ from connectors.errors import PlatformDownError, RejectedError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import Lists
 from connectors.hubspot.operations import CONTACTS_UPDATE, MEMBERS_ADD, MEMBERS_REMOVE
-from connectors.hubspot.refusals import refusal_code, refusal_words
+from connectors.hubspot.refusals import context, listed_errors, refusal_code, refusal_words
 from connectors.records import Change, Outcome
 from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
+from connectors.values import one_form
 
 ContactChanges = tuple[str, list[Change]]
 
 
 def by_contact(changes: Sequence[Change]) -> list[ContactChanges]:
     """Return the field changes of each contact together: an id may stand in a batch only once (trap H7)."""
-    found: dict[str, list[Change]] = {}
+    groups: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind == "field":
-            found.setdefault(change.platform_id, []).append(change)
-    return list(found.items())
+            groups.setdefault(change.platform_id, []).append(change)
+    return list(groups.items())
 
 
 def by_group(changes: Sequence[Change]) -> dict[tuple[str, bool], list[Change]]:
     """Return the changes of each list, joining and leaving apart."""
-    found: dict[tuple[str, bool], list[Change]] = {}
+    groups: dict[tuple[str, bool], list[Change]] = {}
     for change in changes:
         if change.kind == "group":
-            found.setdefault((change.name, change.after is not None), []).append(change)
-    return found
+            groups.setdefault((change.name, change.after is not None), []).append(change)
+    return groups
 
 
 def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
@@ -44,13 +45,13 @@ def slices(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
 
 
 def push_fields(
-    api: HubSpotApi, contacts: Sequence[ContactChanges], *, batch: int, workers: int
+    api: HubSpotApi, contacts: Sequence[ContactChanges], *, kinds: Mapping[str, str], batch: int, workers: int
 ) -> Iterator[list[Outcome]]:
-    """Write the fields of *contacts*, yielding outcomes batch by batch."""
-    yield from in_order(lambda part: _update(api, part), slices(contacts, batch), workers=workers)
+    """Write the fields of *contacts*, yielding outcomes batch by batch; *kinds* are the types of the fields."""
+    yield from in_order(lambda part: _update(api, part, kinds), slices(contacts, batch), workers=workers)
 
 
-def _update(api: HubSpotApi, contacts: Sequence[ContactChanges]) -> list[Outcome]:
+def _update(api: HubSpotApi, contacts: Sequence[ContactChanges], kinds: Mapping[str, str]) -> list[Outcome]:
     inputs = [
         {"id": key, "properties": {change.name: change.after or "" for change in changes}} for key, changes in contacts
     ]
@@ -60,25 +61,25 @@ def _update(api: HubSpotApi, contacts: Sequence[ContactChanges]) -> list[Outcome
         if len(contacts) == 1:
             return [Outcome(change, "rejected", str(error), error.code) for change in contacts[0][1]]
         middle = len(contacts) // 2
-        return _update(api, contacts[:middle]) + _update(api, contacts[middle:])
+        return _update(api, contacts[:middle], kinds) + _update(api, contacts[middle:], kinds)
     except PlatformDownError as error:
         if error.answered:
             raise
         return [Outcome(change, "unknown", str(error), NO_ANSWER) for _, changes in contacts for change in changes]
-    return _outcomes(contacts, answer)
+    return _outcomes(contacts, answer, kinds)
 
 
-def _outcomes(contacts: Sequence[ContactChanges], answer: Mapping[str, Any]) -> list[Outcome]:
+def _outcomes(contacts: Sequence[ContactChanges], answer: Mapping[str, Any], kinds: Mapping[str, str]) -> list[Outcome]:
     shown = {str(row["id"]): row.get("properties", {}) for row in answer.get("results", ())}
-    refused = dict(_refused(answer.get("errors", ())))
-    found = []
+    refused = dict(_refused(answer))
+    outcomes = []
     for key, changes in contacts:
         for change in changes:
             if key in shown:
-                found.append(_kept(change, shown[key]))
+                outcomes.append(_kept(change, shown[key], kinds.get(change.name, "text")))
             else:
-                found.append(_silent(change) if key not in refused else Outcome(change, "rejected", *refused[key]))
-    return found
+                outcomes.append(_silent(change) if key not in refused else Outcome(change, "rejected", *refused[key]))
+    return outcomes
 
 
 def _silent(change: Change) -> Outcome:
@@ -86,15 +87,15 @@ def _silent(change: Change) -> Outcome:
     return Outcome(change, "unknown", "HubSpot's response does not include this contact.", "not_mentioned")
 
 
-def _refused(errors: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, str]]]:
-    for error in errors:
-        for key in error.get("context", {}).get("ids", ()):
-            yield str(key), (refusal_words(dict(error)), refusal_code(dict(error)))
+def _refused(answer: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, str]]]:
+    for error in listed_errors(answer):
+        for key in context(error, "ids"):
+            yield key, (refusal_words(error), refusal_code(error))
 
 
-def _kept(change: Change, properties: Mapping[str, Any]) -> Outcome:
-    """A success that shows another value is none."""
-    if change.name in properties and (properties[change.name] or "") != (change.after or ""):
+def _kept(change: Change, properties: Mapping[str, Any], kind: str) -> Outcome:
+    """A success that shows another value is none; "1" and "1.0" are one number."""
+    if change.name in properties and one_form(properties[change.name], kind) != one_form(change.after, kind):
         reason = f"HubSpot reported success but returned {properties[change.name]!r}."
         return Outcome(change, "rejected", reason, "not_kept")
     return Outcome(change, "applied")

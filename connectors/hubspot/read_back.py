@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.lists import CONTACT, Lists
@@ -10,6 +10,7 @@ from connectors.hubspot.operations import MEMBERSHIPS_READ
 from connectors.hubspot.scan import ids_of, read_by_ids
 from connectors.records import MEMBER, Change
 from connectors.transport import in_order
+from connectors.values import values_kept
 
 BY_RECORD = 2_000  # records up to which each one's lists are asked for; beyond, the lists' members are fewer requests
 SAMPLE = 100  # one request's worth
@@ -21,12 +22,13 @@ class ContactReadBack:
     """Looks at contacts and lists of one account.
 
     Args:
+        kinds: Types of the properties that we own.
         batch: Records a request.
         workers: Requests at a time.
     """
 
-    def __init__(self, api: HubSpotApi, lists: Lists, *, batch: int, workers: int) -> None:
-        self._api, self._lists, self._batch, self._workers = api, lists, batch, workers
+    def __init__(self, api: HubSpotApi, lists: Lists, *, kinds: Mapping[str, str], batch: int, workers: int) -> None:
+        self._api, self._lists, self._kinds, self._batch, self._workers = api, lists, kinds, batch, workers
 
     def at(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown where *changes* were made; see `connectors.connector.Connector.read_back`."""
@@ -35,12 +37,12 @@ class ContactReadBack:
 
     def at_some(self, changes: Sequence[Change]) -> CurrentValues:
         """Return what is shown of a sample, spread over *changes*: a request for fields, one for groups."""
-        found: CurrentValues = {}
+        values: CurrentValues = {}
         for kind in ("field", "group"):
             ids = list(dict.fromkeys(change.platform_id for change in changes if change.kind == kind))
             chosen = set(ids[:: max(len(ids) // SAMPLE, 1)][:SAMPLE])
-            found |= self.at([change for change in changes if change.kind == kind and change.platform_id in chosen])
-        return found
+            values |= self.at([change for change in changes if change.kind == kind and change.platform_id in chosen])
+        return values
 
     def _fields(self, changes: Sequence[Change]) -> CurrentValues:
         names = sorted({change.name for change in changes})
@@ -49,8 +51,9 @@ class ContactReadBack:
             lambda ids: read_by_ids(self._api, ids, names), self._parts(changes), workers=self._workers
         ):
             for row in rows:
+                values = values_kept({name: row["properties"].get(name) for name in names}, self._kinds)
                 for key in ids_of(row):  # a contact that was merged away shows what the one shows that took it in
-                    shown |= {(key, "field", name): row["properties"].get(name) or None for name in names}
+                    shown |= {(key, "field", name): value or None for name, value in values.items()}
         return shown
 
     def _groups(self, changes: Sequence[Change]) -> CurrentValues:
@@ -72,17 +75,17 @@ class ContactReadBack:
         }
 
     def _by_record(self, parts: Sequence[Sequence[str]]) -> dict[tuple[str, str], bool] | None:
-        found: dict[tuple[str, str], bool] = {}
+        memberships: dict[tuple[str, str], bool] = {}
         for ids in parts:
             inputs = [{"objectTypeId": CONTACT, "recordId": key} for key in ids]
             answer = self._api.call(MEMBERSHIPS_READ, body={"inputs": inputs})
-            if {str(one.get("recordId")) for one in answer.get("results", ())} != set(ids):
+            if {str(record.get("recordId")) for record in answer.get("results", ())} != set(ids):
                 return None  # of a record that is not mentioned nothing is known, least of all that it is on no list
             for one in answer.get("results", ()):
-                if "recordListMemberships" not in one:  # the key is not in the public pages (?)
+                if "recordListMemberships" not in one:
                     return None
-                found |= {(str(one["recordId"]), str(on["listId"])): True for on in one["recordListMemberships"]}
-        return found
+                memberships |= {(str(one["recordId"]), str(on["listId"])): True for on in one["recordListMemberships"]}
+        return memberships
 
     def _parts(self, changes: Sequence[Change]) -> list[list[str]]:
         ids = list(dict.fromkeys(change.platform_id for change in changes))

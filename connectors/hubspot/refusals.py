@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -17,9 +18,15 @@ from connectors.errors import (
 )
 from connectors.transport.answers import object_of
 
+ALTERNATIVES = ("requiredGranularScopes", "requiredScopes")
 LOCKED, HOLD_ON = 423, 477
 TEN_SECONDS, ONE_SECOND, LOCK_SECONDS = 10.0, 1.0, 2.0
-MEND_TOKEN = "Create an access token (see docs/how-to/connect-hubspot.md) and store it where `access_token` points."  # noqa: S105 - a sentence
+MEND_TOKEN = (
+    "Create an access token (in HubSpot: Development > Keys > Service keys) and store it where `access_token` points."  # noqa: S105 - a sentence
+)
+
+NO_PROPERTY = "PROPERTY_DOESNT_EXIST"
+SET_UP = "Run `personasync setup`, which creates it."
 
 
 def translate(response: requests.Response) -> PersonasyncError | None:
@@ -42,31 +49,60 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     if 400 <= status < 500:  # noqa: PLR2004
         if not body:
             return PlatformDownError(f"HubSpot returned HTTP {status} without a reason.", answered=True)
-        return RejectedError(f"HubSpot refused: {said}", status=status, code=refusal_code(body), body=body)
+        code = refusal_code(body)
+        fix = SET_UP if code == NO_PROPERTY else ""
+        return RejectedError(f"HubSpot refused: {said}", status=status, code=code, body=body, fix=fix)
     return None
 
 
-def refusal_words(body: dict[str, Any]) -> str:
+def listed_errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the errors that a refusal, or a part of a batch, lists; a plain text is the message of one."""
+    listed = body.get("errors")
+    found = listed if isinstance(listed, list) else [listed] if listed else []
+    return [one if isinstance(one, dict) else {"message": str(one)} for one in found if one]
+
+
+def context(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return the texts that the context of a refusal, or of one of its errors, lists under *name*."""
+    known = body.get("context")
+    listed = known.get(name) if isinstance(known, dict) else None
+    return tuple(str(one) for one in (listed if isinstance(listed, list) else [listed] if listed else []))
+
+
+def refusal_words(body: Mapping[str, Any]) -> str:
     """Return what a refusal says, with the details of each of its errors."""
-    parts = [str(body.get("message", ""))]
-    parts += [str(one.get("message", "")) for one in body.get("errors", ()) if isinstance(one, dict)]
-    return " ".join(dict.fromkeys(part for part in parts if part))
+    parts = [body.get("message"), *(error.get("message") for error in listed_errors(body))]
+    return " ".join(dict.fromkeys(str(part) for part in parts if part))
 
 
-def refusal_code(body: dict[str, Any]) -> str:
+def refusal_code(body: Mapping[str, Any]) -> str:
     """Return the word to count a refusal by: of its first error, else its sub-category, else its category."""
-    errors = [one for one in body.get("errors", ()) if isinstance(one, dict)]
-    found = [str(error.get("code") or error.get("subCategory") or "") for error in errors]
-    return next((one for one in [*found, body.get("subCategory"), body.get("category")] if one), "REFUSED")
+    codes = [error.get("code") or error.get("subCategory") for error in listed_errors(body)]
+    words = (code for code in [*codes, body.get("subCategory"), body.get("category")] if code)
+    return str(next(words, "REFUSED"))
 
 
-def _forbidden(body: dict[str, Any], said: str) -> PersonasyncError:
-    scopes = tuple(body.get("context", {}).get("missingScopes", ()))
-    for one in body.get("errors", ()):
-        scopes = scopes or tuple(one.get("context", {}).get("requiredGranularScopes", ()))
-    listed = ", ".join(scopes)
-    fix = f"Add these scopes to the token: {listed}." if listed else "Compare the token's scopes with plugin.toml."
-    return MissingScopeError(f"HubSpot: {said}", scopes=scopes, fix=fix)
+def scopes_to_add(error: MissingScopeError, declared: Sequence[str]) -> MissingScopeError:
+    """Return *error* with the scopes that plugin.toml *declared* for the operation.
+
+    HubSpot names all scopes that would do, 31 of them seen, or none: then the declared ones among them are meant, or
+    all that are declared. Only where it names missing ones, and none of those declared is one, its own are kept.
+    """
+    named = [scope for scope in declared if scope in error.scopes]
+    wanted = tuple(named or (error.scopes if error.all_needed and error.scopes else declared))
+    if not wanted:
+        return error
+    told = f"HubSpot: the token lacks the scope{'s' if len(wanted) > 1 else ''} {', '.join(wanted)}."
+    fix = f"Add these scopes to the token: {', '.join(wanted)}."
+    return MissingScopeError(told, scopes=wanted, fix=fix)
+
+
+def _forbidden(body: Mapping[str, Any], said: str) -> MissingScopeError:
+    missing = context(body, "missingScopes")
+    others = (scope for name in ALTERNATIVES for error in listed_errors(body) for scope in context(error, name))
+    scopes = missing or tuple(dict.fromkeys(others))
+    fix = "Compare the token's scopes with plugin.toml."
+    return MissingScopeError(f"HubSpot: {said}", scopes=scopes, all_needed=bool(missing), fix=fix)
 
 
 def _too_many(body: dict[str, Any], response: requests.Response) -> RateLimitError:

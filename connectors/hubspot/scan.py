@@ -28,6 +28,7 @@ from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.export import exported_ids
 from connectors.hubspot.id_gap import Meeting
 from connectors.hubspot.operations import CONTACTS_PAGE, CONTACTS_READ
+from connectors.hubspot.refusals import context, listed_errors
 from connectors.hubspot.search import ASK_AGAIN, OBJECT_ID, HubSpotRecord, Search, list_pages, on_property
 from connectors.transport import in_order, side_by_side
 
@@ -180,17 +181,17 @@ def read_by_ids(
     Raises:
         ContractError: HubSpot does not say of some whether they exist.
     """
-    found: list[HubSpotRecord] = []
+    records: list[HubSpotRecord] = []
     waiting = list(map(str, ids))
     for _ in range(ASK_AGAIN):
         inputs = [{"id": key} for key in waiting]
         wanted = list(dict.fromkeys([*properties, MERGED]))
         answer = api.call(CONTACTS_READ, body={"properties": wanted, "propertiesWithHistory": [], "inputs": inputs})
-        found += answer.get("results", ())
-        told = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(ids_not_found(answer))
-        waiting = [key for key in waiting if key not in told]
+        records += answer.get("results", ())
+        answered = {key for row in answer.get("results", ()) for key in ids_of(row)} | set(ids_not_found(answer))
+        waiting = [key for key in waiting if key not in answered]
         if not waiting:
-            return found
+            return records
     raise ContractError(f"HubSpot does not report whether the contacts {', '.join(waiting[:3])} exist.")
 
 
@@ -214,6 +215,5 @@ def ids_of(row: HubSpotRecord) -> list[str]:
 
 def ids_not_found(answer: Mapping[str, Any]) -> Iterator[str]:
     """Yield the ids of which a batch says that there is no such record."""
-    for error in answer.get("errors", ()):
-        for key in error.get("context", {}).get("ids", ()):
-            yield str(key)
+    for error in listed_errors(answer):
+        yield from context(error, "ids")

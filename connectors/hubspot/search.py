@@ -11,11 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from connectors.errors import ContractError
 from connectors.hubspot.api import HubSpotApi
 from connectors.hubspot.operations import Operation
 from connectors.hubspot.times import hubspot_moment, milliseconds
+from connectors.transport import pages
 
 HubSpotRecord = Mapping[str, Any]
 ASK_AGAIN = 3  # times that a page which can't be right is asked for again
@@ -23,29 +25,33 @@ OBJECT_ID = "hs_object_id"
 EVER = datetime.fromtimestamp(0, UTC)
 
 
-def list_pages(api: HubSpotApi, operation: Operation, query: Mapping[str, Any]) -> Iterator[Sequence[HubSpotRecord]]:
-    """Yield page after page of a list; a page that comes twice is asked for again."""
-    after: str | None = None
-    seen: set[str] = set()
-    while True:
-        page, following = _following(api, operation, {**query, **({"after": after} if after else {})}, seen)
-        yield page
-        if following is None:
-            return
-        seen.add(following)
-        after = following
+def list_pages(
+    api: HubSpotApi, operation: Operation, query: Mapping[str, Any], path: Mapping[str, str] | None = None
+) -> Iterator[Sequence[HubSpotRecord]]:
+    """Yield page after page of a list."""
+
+    def ask(after: str | None) -> Mapping[str, Any]:
+        answer: Mapping[str, Any] = api.call(
+            operation, path=path, query={**query, **({"after": after} if after else {})}
+        )
+        return answer
+
+    for answer in pages(ask, lambda page, _: cursor_of(page), entries=_results, what=f"HubSpot's {operation.endpoint}"):
+        yield _results(answer)
 
 
-def _following(
-    api: HubSpotApi, operation: Operation, query: Mapping[str, Any], seen: set[str]
-) -> tuple[Sequence[HubSpotRecord], str | None]:
-    after: str | None = None
-    for _ in range(ASK_AGAIN):
-        page = api.call(operation, query=query)
-        after = page.get("paging", {}).get("next", {}).get("after")
-        if after is None or after not in seen:
-            return page["results"], after
-    raise ContractError(f"HubSpot's pages of {operation.endpoint} repeat at {after!r}.")
+def cursor_of(page: Mapping[str, Any]) -> str | None:
+    """Return where the next page begins; None behind the last one.
+
+    Some cursors come percent-encoded ("AAAAMoEgcAg%3D"): they are decoded here, since sending encodes them.
+    """
+    after = ((page.get("paging") or {}).get("next") or {}).get("after")
+    return unquote(str(after)) if after else None
+
+
+def _results(page: Mapping[str, Any]) -> Sequence[HubSpotRecord]:
+    found: Sequence[HubSpotRecord] = page["results"]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Search:
         moved: Name of the property that says when a record changed.
         properties: What to read.
         page: Rows a page.
-        minus: Whether a falling sort is written ``-name`` instead of as an object (?).
+        minus: Whether a falling sort is written ``-name`` instead of as an object (A1).
     """
 
     api: HubSpotApi

@@ -18,51 +18,51 @@ import mailchimp_marketing
 import requests
 from mailchimp_marketing.api_client import ApiClientError
 
-from connectors.errors import ContractError, FixSettingsError, PersonasyncError, PlatformDownError
-from connectors.transport import Call, Transport
+from connectors.errors import ContractError, FixSettingsError, PersonasyncError
+from connectors.transport import Call, Transport, pages, spelt
 
-TRIES = 3  # for a page that is another one, out of some cache
 SDK_VERSION = "3.0.80"  # a rewrite under the same name may be published any day
 
 
 class MailchimpEndpoint:
     """One thing that may be asked: how it is counted, whether it writes, whether it may be sent twice."""
 
-    def __init__(self, method: str, pattern: str, name: str, *, write: bool = False, repeatable: bool = True) -> None:
+    def __init__(self, method: str, template: str, name: str, *, write: bool = False, repeatable: bool = True) -> None:
         self.method, self.name, self.write, self.repeatable = method, name, write, repeatable
-        self.pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", pattern) + "$")
+        self.template = template  # as Mailchimp's own description spells it
+        self.pattern = re.compile(re.sub(r"\{\w+\}", "[^/]+", template) + "$")
 
 
 ENDPOINTS = (
     MailchimpEndpoint("GET", "/ping", "ping"),
-    MailchimpEndpoint("GET", "/lists/{list}", "lists/{list}"),
-    MailchimpEndpoint("GET", "/lists/{list}/members", "members"),
-    MailchimpEndpoint("GET", "/lists/{list}/members/{member}", "members/{member}"),
-    MailchimpEndpoint("PATCH", "/lists/{list}/members/{member}", "members/{member}", write=True),
-    MailchimpEndpoint("GET", "/lists/{list}/members/{member}/tags", "members/tags"),
-    MailchimpEndpoint("GET", "/lists/{list}/merge-fields", "merge-fields"),
-    MailchimpEndpoint("POST", "/lists/{list}/merge-fields", "merge-fields", write=True, repeatable=False),
-    MailchimpEndpoint("GET", "/lists/{list}/webhooks", "webhooks"),
-    MailchimpEndpoint("POST", "/lists/{list}/webhooks", "webhooks", write=True, repeatable=False),
-    MailchimpEndpoint("GET", "/lists/{list}/tag-search", "tag-search"),
-    MailchimpEndpoint("GET", "/lists/{list}/segments", "segments"),
-    MailchimpEndpoint("POST", "/lists/{list}/segments", "segments", write=True, repeatable=False),
-    MailchimpEndpoint("POST", "/lists/{list}/segments/{segment}", "segments/{segment}", write=True),
-    MailchimpEndpoint("GET", "/lists/{list}/segments/{segment}/members", "segments/members"),
+    MailchimpEndpoint("GET", "/lists/{list_id}", "lists/{list}"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/members", "members"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/members/{subscriber_hash}", "members/{member}"),
+    MailchimpEndpoint("PATCH", "/lists/{list_id}/members/{subscriber_hash}", "members/{member}", write=True),
+    MailchimpEndpoint("GET", "/lists/{list_id}/members/{subscriber_hash}/tags", "members/tags"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/merge-fields", "merge-fields"),
+    MailchimpEndpoint("POST", "/lists/{list_id}/merge-fields", "merge-fields", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list_id}/webhooks", "webhooks"),
+    MailchimpEndpoint("POST", "/lists/{list_id}/webhooks", "webhooks", write=True, repeatable=False),
+    MailchimpEndpoint("GET", "/lists/{list_id}/tag-search", "tag-search"),
+    MailchimpEndpoint("GET", "/lists/{list_id}/segments", "segments"),
+    MailchimpEndpoint("POST", "/lists/{list_id}/segments", "segments", write=True, repeatable=False),
+    MailchimpEndpoint("POST", "/lists/{list_id}/segments/{segment_id}", "segments/{segment}", write=True),
+    MailchimpEndpoint("GET", "/lists/{list_id}/segments/{segment_id}/members", "segments/members"),
     MailchimpEndpoint("GET", "/ecommerce/orders", "orders"),
     MailchimpEndpoint("GET", "/ecommerce/stores", "stores"),
-    MailchimpEndpoint("GET", "/ecommerce/stores/{store}/orders", "stores/orders"),
-    MailchimpEndpoint("GET", "/ecommerce/stores/{store}/products", "stores/products"),
+    MailchimpEndpoint("GET", "/ecommerce/stores/{store_id}/orders", "stores/orders"),
+    MailchimpEndpoint("GET", "/ecommerce/stores/{store_id}/products", "stores/products"),
     MailchimpEndpoint("GET", "/campaigns", "campaigns"),
     MailchimpEndpoint("GET", "/reports", "reports"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/sub-reports", "reports/sub-reports"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/sent-to", "reports/sent-to"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/email-activity", "reports/email-activity"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/unsubscribed", "reports/unsubscribed"),
-    MailchimpEndpoint("GET", "/reports/{campaign}/abuse-reports", "reports/abuse-reports"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/sub-reports", "reports/sub-reports"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/sent-to", "reports/sent-to"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/email-activity", "reports/email-activity"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/unsubscribed", "reports/unsubscribed"),
+    MailchimpEndpoint("GET", "/reports/{campaign_id}/abuse-reports", "reports/abuse-reports"),
     MailchimpEndpoint("GET", "/batches", "batches"),
     MailchimpEndpoint("POST", "/batches", "batches", write=True, repeatable=False),
-    MailchimpEndpoint("GET", "/batches/{batch}", "batches/{batch}"),
+    MailchimpEndpoint("GET", "/batches/{batch_id}", "batches/{batch}"),
 )
 
 
@@ -76,43 +76,31 @@ class MailchimpApi:
         self.sdk.api_client.host = transport.base_url
         self.sdk.api_client.request = MethodType(_request_of(transport), self.sdk.api_client)
 
-    @staticmethod
-    def call(method: Callable[..., Any], *arguments: Any, **query: Any) -> Any:
+    def call(self, method: Callable[..., Any], *arguments: Any, **query: Any) -> Any:
         """Call a method of the SDK and return plain data.
 
         Raises:
             PersonasyncError: See `connectors.transport`.
         """
         try:
-            answer = method(*arguments, **query)
+            method(*arguments, **query)
         except ApiClientError as error:
             if isinstance(error.text, PersonasyncError):
                 raise error.text from None
             raise ContractError(f"Mailchimp's SDK failed: {error.text}") from error
-        # the SDK hands out the response itself where there is no body (S1)
-        return {} if isinstance(answer, requests.Response) else answer
+        return self.transport.answered  # the SDK hands out the response itself where there is no body (S1)
 
     def pages(
         self, method: Callable[..., Any], *arguments: Any, key: str, size: int, **query: Any
     ) -> Iterator[list[Any]]:
-        """Yield the entries under *key*, page by page, until a short page: some answers carry no total.
-
-        Raises:
-            PlatformDownError: A page came again and again in the place of the next one.
-        """
-        offset, before = 0, None
-        while True:
-            for _ in range(TRIES):
-                entries = self.call(method, *arguments, count=size, offset=offset, **query).get(key, [])
-                if not entries or entries != before:
-                    break
-            else:
-                what = f"Mailchimp returned the same {key} at offsets {offset - size} and {offset}."
-                raise PlatformDownError(what, answered=True, fix="Run the command again later.")
-            yield entries
-            if len(entries) < size:
-                return
-            offset, before = offset + size, entries
+        """Yield the entries under *key*, page by page, until a short page: some answers carry no total."""
+        answers = pages(
+            lambda offset: self.call(method, *arguments, count=size, offset=offset or 0, **query).get(key, []),
+            lambda entries, offset: (offset or 0) + size if len(entries) >= size else None,
+            entries=lambda entries: entries,
+            what=f"Mailchimp's {key.replace('_', ' ')}",
+        )
+        yield from answers
 
 
 def _request_of(transport: Transport) -> Callable[..., requests.Response]:
@@ -127,7 +115,7 @@ def _request_of(transport: Transport) -> Callable[..., requests.Response]:
             method,
             url,
             endpoint.name,
-            params=query_params,
+            params=spelt(query_params),
             data=data,
             headers=kind,
             write=endpoint.write,
@@ -151,9 +139,9 @@ def endpoint_of(method: str, path: str) -> MailchimpEndpoint:
 
 
 def _refuse_other_sdk() -> None:
-    found = installed("mailchimp-marketing")
-    if found != SDK_VERSION:
+    version = installed("mailchimp-marketing")
+    if version != SDK_VERSION:
         raise FixSettingsError(
-            f"mailchimp-marketing {found} is installed.",
+            f"mailchimp-marketing {version} is installed.",
             fix=f"Install version {SDK_VERSION}, the only one known to work.",
         )

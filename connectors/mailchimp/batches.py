@@ -20,6 +20,7 @@ FIRST_LOOK, LONGEST_LOOK = 0.2, 10.0  # seconds between two looks; doubled each 
 USUAL_SECONDS = 0.0004  # of an operation, before a job has shown how fast they go; a guess that costs a look at most
 PATIENCE_FOR_OTHERS = 300.0  # seconds
 MOST_JOBS = 1000
+RESULTS, PATCHED = "batch results", "PATCH /lists/{list_id}/members/{subscriber_hash}"
 PATIENCE = 3600.0  # seconds after which a job that does not end is given up
 
 
@@ -94,17 +95,23 @@ def _answers(archive: bytes) -> Iterator[tuple[str, tuple[int, Any]]]:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
             for member in files:
                 file = files.extractfile(member)
-                for load in json.loads(file.read()) if file is not None else ():
-                    yield str(load["operation_id"]), (int(load["status_code"]), _decoded(load.get("response")))
+                for load in decoded(file.read(), RESULTS) if file is not None else ():
+                    yield str(load["operation_id"]), (int(load["status_code"]), _inner(load.get("response")))
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise PlatformDownError("Mailchimp's batch results file is damaged.", answered=True) from error
 
 
-def _decoded(text: str | None) -> Any:
+def _inner(text: str | None) -> Any:
     try:
-        return json.loads(text or "{}")
+        return decoded(text or "{}", PATCHED)
     except ValueError:
         return {}
+
+
+def decoded(text: str | bytes, operation: str) -> Any:
+    """Return the answer of an *operation*, or the list of such answers, decoded."""
+    del operation  # for whoever notes which keys are read
+    return json.loads(text)
 
 
 def failure(error: PersonasyncError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from connectors.mailchimp.members import MemberDocument, Members, member_rows, platform_id
 from connectors.mailchimp.tags import Tags
@@ -25,6 +25,7 @@ class MembersById:
         members: Reads them with their tags.
         groups: Segments whose tags are ours.
         wanted: Merge tags whose values are kept.
+        kinds: Types of those that we own.
         workers: Connections.
     """
 
@@ -36,10 +37,11 @@ class MembersById:
         *,
         groups: Sequence[str],
         wanted: Sequence[str],
+        kinds: Mapping[str, str],
         workers: int,
     ) -> None:
         self._name, self._members, self._tags, self._groups = name, members, tags, groups
-        self._wanted, self._workers = wanted, workers
+        self._wanted, self._kinds, self._workers = wanted, kinds, workers
 
     def some(self, ids: Sequence[str], addresses: Sequence[str]) -> Fetched:
         """Return the members that answer to *ids* or *addresses*; see `connectors.connector.Connector.fetch`."""
@@ -48,13 +50,13 @@ class MembersById:
         others = [key for key in asked if key not in known]
         answers = in_order(self._members.one, others, workers=self._workers)
         known |= {key: result for key, result in zip(others, answers, strict=True) if result is not None}
-        found = {platform_id(one): one for one in known.values()}
-        table = member_rows(self._name, list(found.values()), self._wanted)
-        held = frozenset(self._tags.of(list(found.values()), self._groups))
+        members = {platform_id(member): member for member in known.values()}
+        table = member_rows(self._name, list(members.values()), self._wanted, self._kinds)
+        held = frozenset(self._tags.of(list(members.values()), self._groups))
         return fetched(self._name, table, [key for key in ids if key not in known], held)
 
     def _newest(self, asked: Sequence[str]) -> dict[str, MemberDocument]:
         """Who an event is about changed just now: most of many are among the newest."""
         newest, _ = self._members.newest()
-        named = {key: one for one in newest for key in (platform_id(one), str(one["id"]))}
+        named = {key: member for member in newest for key in (platform_id(member), str(member["id"]))}
         return {key: named[key] for key in asked if key in named}

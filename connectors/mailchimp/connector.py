@@ -81,7 +81,7 @@ class Mailchimp:
         self._members = Members(self._api, audience, size=self._limits["page"], workers=connections)
         wanted = [*connection.mapped, *connection.owned]
         self.reads = tuple(dict.fromkeys([*KEPT_ALWAYS, *wanted]))
-        self._stream = MemberStream(self._api, name, self._members, wanted=wanted)
+        self._stream = MemberStream(self._api, name, self._members, wanted=wanted, kinds=connection.kinds)
         size, report_size = self._limits["page"], self._limits["report_page"]
         prefix = manifest["group_prefix"]
         self._tags = Tags(self._api, audience, prefix=prefix, size=size, workers=connections)
@@ -90,14 +90,23 @@ class Mailchimp:
         self._shop = Shop(self._api, name, audience, size=size)
         self._campaigns = Campaigns(self._api, name, audience, size=report_size)
         tagged = self._members.showing(TAGGED)
-        self._look = MemberReadBack(self._api, tagged, self._tags, workers=connections, wait=nap)
+        self._look = MemberReadBack(
+            self._api, tagged, self._tags, kinds=connection.kinds, workers=connections, wait=nap
+        )
         self._fetch = MembersById(
-            name, tagged, self._tags, groups=connection.groups, wanted=wanted, workers=connections
+            name,
+            tagged,
+            self._tags,
+            groups=connection.groups,
+            wanted=wanted,
+            kinds=connection.kinds,
+            workers=connections,
         )
         self._writer = push.FieldWriter(
             self._api,
             audience,
             skip_merge_validation=manifest["skip_merge_validation"],
+            kinds=connection.kinds,
             workers=connections,
             wait=nap,
         )
@@ -247,16 +256,16 @@ class Mailchimp:
     def requests_for(self, changes: Sequence[Change]) -> dict[str, int]:
         """Return the requests of a push by endpoint; how often a job is looked at is an estimate."""
         count = len(push.by_member(changes))
-        found = {"POST segments/{segment}": len(push.by_tag(changes, self._limits["segment_batch"]))}
+        counts = {"POST segments/{segment}": len(push.by_tag(changes, self._limits["segment_batch"]))}
         if count >= self._limits["batches_from"]:
             jobs = ceil(count / push.OPERATIONS)
-            found |= {"POST batches": jobs, "GET batches/{batch}": LOOKS * jobs, "GET batch results": jobs}
+            counts |= {"POST batches": jobs, "GET batches/{batch}": LOOKS * jobs, "GET batch results": jobs}
         else:
-            found["PATCH members/{member}"] = count
-        found["GET members"] = int(bool(changes))  # a sample is read back
+            counts["PATCH members/{member}"] = count
+        counts["GET members"] = int(bool(changes))  # a sample is read back
         tagged = any(change.kind == "group" for change in changes)
-        found["GET tag-search"] = int(tagged and not self._tags.known)
-        return {endpoint: number for endpoint, number in found.items() if number}
+        counts["GET tag-search"] = int(tagged and not self._tags.known)
+        return {endpoint: number for endpoint, number in counts.items() if number}
 
     def seconds_for(self, requests_wanted: Mapping[str, int]) -> float:
         """Return how long the requests take over all connections, at the usual time of an answer."""
@@ -269,15 +278,17 @@ class Mailchimp:
             self.now()
         except PersonasyncError as error:
             return [Finding("credentials", "fail", str(error))]
-        found = [Finding("credentials", "ok", "Mailchimp accepts the API key.")]
+        findings = [Finding("credentials", "ok", "Mailchimp accepts the API key.")]
         try:
             audience = self._api.call(self._api.sdk.lists.get_list, self._audience)
         except NotFoundError:
-            return [*found, Finding("audience", "fail", str(self._no_audience()))]
+            return [*findings, Finding("audience", "fail", str(self._no_audience()))]
         count, most = len(fields.present_merge_fields(self._api, self._audience)), self._limits["merge_fields"]
-        found.append(Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} contacts."))
-        found.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} in use."))
-        return found
+        findings.append(
+            Finding("audience", "ok", f"{audience['name']}: {audience['stats']['member_count']:,} contacts.")
+        )
+        findings.append(Finding("merge fields", "ok" if count < most else "warn", f"{count} of {most} in use."))
+        return findings
 
     def _no_audience(self) -> FixSettingsError:
         return FixSettingsError(

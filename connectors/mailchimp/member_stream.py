@@ -6,7 +6,7 @@ members, which every answer brings along, is compared with what we know, and all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -26,10 +26,13 @@ class MemberStream:
 
     Args:
         wanted: Merge tags whose values are kept.
+        kinds: Types of those that we own.
     """
 
-    def __init__(self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str]) -> None:
-        self._api, self._name, self._members, self._wanted = api, name, members, tuple(wanted)
+    def __init__(
+        self, api: MailchimpApi, name: str, members: Members, *, wanted: Sequence[str], kinds: Mapping[str, str]
+    ) -> None:
+        self._api, self._name, self._members, self._wanted, self._kinds = api, name, members, tuple(wanted), kinds
 
     def read(self, cursor: Cursor, known: Known) -> Iterator[Page]:
         """Yield pages; the cursor is as that of HubSpot's contacts: ``since``, ``gap``, ``surplus``."""
@@ -39,16 +42,16 @@ class MemberStream:
         if since is None:
             yield from self._all(newest, total, until, known(SHOWN), None)
             return
-        gap, found = int(cursor.get("gap", 0)), known(SHOWN)
-        before = len(found)
+        gap, seen = int(cursor.get("gap", 0)), known(SHOWN)
+        before = len(seen)
         for page in self._members.changed(since, newest, total):
-            found = _union(found, page)
+            seen = _union(seen, page)
             yield self._page(page, total)
-        surplus = total - len(found) - gap
+        surplus = total - len(seen) - gap
         # Who joined while we asked explains a difference once; one that stands at the next reading is a loss, also
         # where it has grown: somebody may leave for good every day.
         again = surplus * int(cursor.get("surplus", 0)) > 0
-        if surplus and (again or len(found) == before):
+        if surplus and (again or len(seen) == before):
             yield from self._all(newest, total, until, known(SHOWN), gap + surplus)
         else:
             yield self._end(until, gap, surplus)
@@ -72,7 +75,7 @@ class MemberStream:
         missing = known.filter(pc.invert(pc.is_in(known, value_set=seen))).to_pylist()
         surplus = total - len(seen)
         # where the count does not add up, absence is no proof: each is asked for
-        here = [one for key in missing if (one := self._members.one(key)) is not None] if surplus else []
+        here = [member for key in missing if (member := self._members.one(key)) is not None] if surplus else []
         gone = set(missing) - {platform_id(one) for one in here}
         yield self._page(here, total)
         if gone:
@@ -83,7 +86,7 @@ class MemberStream:
         yield self._end(until, surplus if accepted else 0, 0 if accepted else surplus)
 
     def _page(self, page: Sequence[MemberDocument], total: int) -> Page:
-        return Page("contacts", member_rows(self._name, page, self._wanted), None, total)
+        return Page("contacts", member_rows(self._name, page, self._wanted, self._kinds), None, total)
 
     def _end(self, until: datetime, gap: int, surplus: int) -> Page:
         cursor = {"since": (until - OVERLAP).isoformat(), "gap": str(gap), "surplus": str(surplus)}

@@ -17,6 +17,7 @@ from connectors.mailchimp.api import MailchimpApi
 from connectors.mailchimp.times import mailchimp_moment
 from connectors.records import CONTACTS, Consent, normalise_email
 from connectors.transport import in_order, side_by_side
+from connectors.values import one_form
 
 FIELDS = ",".join(
     f"members.{name}"
@@ -52,6 +53,7 @@ KEPT_ALWAYS = (
 
 
 MemberDocument = Mapping[str, Any]
+NO_KINDS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +171,12 @@ class Members:
         for _ in range(ASK_AGAIN):
             answer = self._ask(**query)
             page = answer["members"]
-            moments = (mailchimp_moment(one["last_changed"]) for one in page)
+            moments = (mailchimp_moment(member["last_changed"]) for member in page)
             early = since is not None and any(at is not None and at < since - SECOND for at in moments)
             same = (
                 len(page) > 1
                 and query["offset"]
-                and [one["id"] for one in page] == [member_document["id"] for member_document in last]
+                and [member["id"] for member in page] == [member_document["id"] for member_document in last]
             )
             if not early and not same:
                 return answer
@@ -205,16 +207,22 @@ class Members:
         return member_document
 
 
-def member_rows(connection: str, members: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> pa.Table:
+def member_rows(
+    connection: str,
+    members: Sequence[Mapping[str, Any]],
+    wanted: Sequence[str],
+    kinds: Mapping[str, str] = NO_KINDS,
+) -> pa.Table:
     """Return *members* in the schema of `CONTACTS`.
 
     Args:
         connection: The connection's name.
         members: As Mailchimp sends them.
         wanted: Merge tags whose values are kept.
+        kinds: Types of those that we own.
     """
     kept = dict.fromkeys([*KEPT_ALWAYS, *wanted])
-    return pa.Table.from_pylist([_row(connection, member, kept) for member in members], schema=CONTACTS.columns)
+    return pa.Table.from_pylist([_row(connection, member, kept, kinds) for member in members], schema=CONTACTS.columns)
 
 
 def platform_id(member: Mapping[str, Any]) -> str:
@@ -222,16 +230,19 @@ def platform_id(member: Mapping[str, Any]) -> str:
     return str(member.get("contact_id") or member["id"])
 
 
-def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -> dict[str, Any]:
+def _row(
+    connection: str, member: Mapping[str, Any], kept: Mapping[str, None], kinds: Mapping[str, str]
+) -> dict[str, Any]:
     fields = member.get("merge_fields") or {}
-    shown = {name: _text(fields[name]) for name in kept if fields.get(name) not in {None, ""}}
+    given = {name: value for name in kept if (value := fields.get(name)) is not None and value != ""}
+    shown = {name: shown_text(value, kinds.get(name, "")) for name, value in given.items()}
     location = member.get("location") or {}
-    told = {
+    facts = {
         "country_code": location.get("country_code"),
         "time_zone": location.get("timezone"),
         "language": member.get("language"),
     }
-    shown |= {name: text for name, text in told.items() if text}
+    shown |= {name: text for name, text in facts.items() if text}
     changed_at = mailchimp_moment(member.get("last_changed"))
     return {
         "connection": connection,
@@ -250,8 +261,12 @@ def _row(connection: str, member: Mapping[str, Any], kept: Mapping[str, None]) -
 
 
 def _consent(status: str) -> Consent:
-    return cast("Consent", status) if status in get_args(Consent) else "unknown"
+    """A status that we do not know is no consent; an archived member shows none, and keeps the one before."""
+    if status == "archived":
+        return "unknown"
+    return cast("Consent", status) if status in get_args(Consent) else "none"
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else str(value)
+def shown_text(value: Any, kind: str) -> str:
+    """Return the value of a merge field as text; an address is an object."""
+    return json.dumps(value, sort_keys=True) if isinstance(value, dict) else one_form(value, kind)

@@ -17,6 +17,7 @@ from connectors.mailchimp.refusals import NOT_NOW, problem_words
 from connectors.mailchimp.tags import Tags
 from connectors.records import Change, Outcome, normalise_email
 from connectors.transport import ABOUT_OTHERS, NO_ANSWER, in_order, is_about_others
+from connectors.values import one_form
 
 Member = tuple[str, list[Change]]
 TagCall = tuple[str, list[Change], list[Change]]
@@ -28,11 +29,11 @@ MISSING = "This contact no longer exists in Mailchimp."
 
 def by_member(changes: Sequence[Change]) -> list[Member]:
     """Return the field changes of each member together."""
-    found: dict[str, list[Change]] = {}
+    groups: dict[str, list[Change]] = {}
     for change in changes:
         if change.kind == "field":
-            found.setdefault(change.platform_id, []).append(change)
-    return list(found.items())
+            groups.setdefault(change.platform_id, []).append(change)
+    return list(groups.items())
 
 
 def by_tag(changes: Sequence[Change], size: int) -> list[TagCall]:
@@ -55,6 +56,7 @@ class FieldWriter:
 
     Args:
         skip_merge_validation: Whether a required field of somebody else may not block ours.
+        kinds: Types of the merge fields that we own.
         workers: Connections.
         wait: Waits some seconds while a job runs.
     """
@@ -65,10 +67,11 @@ class FieldWriter:
         audience: str,
         *,
         skip_merge_validation: bool,
+        kinds: Mapping[str, str],
         workers: int,
         wait: Callable[[float], None],
     ) -> None:
-        self._api, self._audience = api, audience
+        self._api, self._audience, self._kinds = api, audience, kinds
         self._skip, self._workers, self._jobs = skip_merge_validation, workers, batches.Jobs(api, wait)
 
     def one_by_one(self, members: Sequence[Member]) -> Iterator[list[Outcome]]:
@@ -105,7 +108,7 @@ class FieldWriter:
             if error.answered:
                 raise
             return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in changes]
-        return _kept(changes, shown)
+        return _kept(changes, shown, self._kinds)
 
     def _job(self, members: Sequence[Member]) -> list[Outcome]:
         operations = [
@@ -123,18 +126,18 @@ class FieldWriter:
         except PlatformDownError as error:
             reason = batches.failure(error)
             return [Outcome(change, "unknown", reason, NO_ANSWER) for _, changes in members for change in changes]
-        return [outcome for key, changes in members for outcome in _answered(changes, answers.get(key))]
+        return [outcome for key, changes in members for outcome in _answered(changes, answers.get(key), self._kinds)]
 
 
 def _body(changes: Sequence[Change]) -> dict[str, Any]:
     return {"merge_fields": {change.name: change.after or "" for change in changes}}
 
 
-def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list[Outcome]:
+def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None, kinds: Mapping[str, str]) -> list[Outcome]:
     if answer is None:
         reason = "The batch results do not include this contact."
         return [Outcome(change, "unknown", reason, "not_mentioned") for change in changes]
-    status, body = answer
+    status, body = answer[0], answer[1] if isinstance(answer[1], dict) else {}
     if status == 404:  # noqa: PLR2004
         return [Outcome(change, "rejected", MISSING, "not_found") for change in changes]
     if status >= 500 or status in {429, *NOT_NOW}:  # noqa: PLR2004
@@ -142,21 +145,22 @@ def _answered(changes: Sequence[Change], answer: tuple[int, Any] | None) -> list
     if status >= 400:  # noqa: PLR2004
         said = f"Mailchimp refused: {problem_words(body)}"
         return [Outcome(change, "rejected", said, str(body.get("title") or "REFUSED")) for change in changes]
-    return _kept(changes, body)
+    return _kept(changes, body, kinds)
 
 
-def _kept(changes: Sequence[Change], shown: Mapping[str, Any]) -> list[Outcome]:
+def _kept(changes: Sequence[Change], shown: Mapping[str, Any], kinds: Mapping[str, str]) -> list[Outcome]:
     """A success that shows another value is none: text is cut at 255 bytes without a word."""
     fields = shown.get("merge_fields") or {}
-    found = []
+    outcomes = []
     for change in changes:
-        present = str(fields.get(change.name, change.after or ""))
-        if present == (change.after or ""):
-            found.append(Outcome(change, "applied"))
+        kind = kinds.get(change.name, "text")
+        present = one_form(fields.get(change.name, change.after), kind)
+        if present == one_form(change.after, kind):
+            outcomes.append(Outcome(change, "applied"))
         else:
             reason = f"Mailchimp reported success but returned {present!r}."
-            found.append(Outcome(change, "rejected", reason, "not_kept"))
-    return found
+            outcomes.append(Outcome(change, "rejected", reason, "not_kept"))
+    return outcomes
 
 
 def push_tags(
@@ -164,7 +168,7 @@ def push_tags(
 ) -> Iterator[list[Outcome]]:
     """Give and take tags, yielding outcomes call by call."""
     calls = [(tags.id_of(call[0]), call) for call in by_tag(changes, size)]  # here: threads would look them up each
-    yield from in_order(lambda one: _move(api, audience, *one), calls, workers=workers)
+    yield from in_order(lambda pair: _move(api, audience, *pair), calls, workers=workers)
 
 
 def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> list[Outcome]:
@@ -187,11 +191,11 @@ def _move(api: MailchimpApi, audience: str, tag: str | None, call: TagCall) -> l
         if error.answered:
             raise
         return [Outcome(change, "unknown", str(error), NO_ANSWER) for change in changes]
-    moved = {_address(one) for key in ("members_added", "members_removed") for one in answer.get(key, ())}
+    moved = {_address(member) for key in ("members_added", "members_removed") for member in answer.get(key, ())}
     refused = {
-        normalise_email(address): str(one.get("error"))
-        for one in answer.get("errors", ())
-        for address in one.get("email_addresses", ())
+        normalise_email(address): str(problem.get("error"))
+        for problem in answer.get("errors", ())
+        for address in problem.get("email_addresses", ())
     }
     if is_about_others({*moved, *refused}, (change.email for change in changes)):
         return [Outcome(change, "unknown", ABOUT_OTHERS, "not_mentioned") for change in changes]

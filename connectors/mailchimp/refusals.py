@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -18,7 +19,9 @@ from connectors.errors import (
 from connectors.transport.answers import object_of
 
 NOT_NOW = (423, 477)  # locked, on the move: nothing of ours is wrong, so nothing is refused for good
-MEND_KEY = "Create an API key (see docs/how-to/connect-mailchimp.md) and store it where `api_key` points."
+MEND_KEY = (
+    "Create an API key (in Mailchimp: Account & billing > Extras > API keys) and store it where `api_key` points."
+)
 MEND_FIELDS = "A merge field became required: make it optional in Mailchimp, or keep skip_merge_validation on."
 
 
@@ -52,8 +55,12 @@ def translate(response: requests.Response) -> PersonasyncError | None:
     return None
 
 
-def problem_words(body: dict[str, Any]) -> str:
+def problem_words(body: Mapping[str, Any]) -> str:
     """Return what a problem document says, with the fields that it names."""
-    named = [f"{one.get('field')}: {one.get('message')}" for one in body.get("errors", ()) if isinstance(one, dict)]
+    listed = body.get("errors")
+    errors = listed if isinstance(listed, list) else ()
+    named = [
+        f"{error.get('field')}: {error.get('message')}" if isinstance(error, dict) else str(error) for error in errors
+    ]
     said = str(body.get("detail") or body.get("title") or "no reason given")
     return f"{said} ({'; '.join(named)})" if named else said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from connectors.sandbox.orders import OrderFileError
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--orders-as", choices=["ecommerce", "deals"], default="ecommerce")
     parser.add_argument("--latency", type=float, default=0.0)
     parser.add_argument("--webhooks", default="")
+    parser.add_argument("--begins", type=datetime.fromisoformat)
     options = parser.parse_args()
     try:
         serve_platforms(
@@ -35,6 +37,7 @@ def main() -> int:
             orders_as=options.orders_as,
             latency=options.latency,
             webhooks=options.webhooks,
+            begins=options.begins,
             ready=lambda access: print(json.dumps(access), flush=True),  # noqa: T201 - the one line that is the answer
         )
     except (OrderFileError, OSError) as error:

@@ -39,14 +39,29 @@ def send_campaign(url: str, key: str, audience: str, *, title: str, subject: str
 
 def send_to_tag(url: str, key: str, audience: str, *, title: str, subject: str, html: str, tag: str) -> str:
     """Send one mail to the members with *tag*, and return the campaign's id."""
-    found = _call("GET", f"{url}/lists/{audience}/tag-search?name={tag}", key, None)["tags"]
-    segment = next(int(one["id"]) for one in found if one["name"] == tag)
-    body = {
-        "type": "regular",
-        "recipients": {"list_id": audience, "segment_opts": {"saved_segment_id": segment}},
-        "settings": {"title": title, "subject_line": subject, "from_name": "The shop", "reply_to": "shop@people.test"},
-    }
-    campaign = str(_post(f"{url}/campaigns", key, body)["id"])
+    segment = tags_of(url, key, audience)[tag]
+    return _send(url, key, {"list_id": audience, "segment_opts": {"saved_segment_id": segment}}, title, subject, html)
+
+
+def send_to_everybody(url: str, key: str, audience: str, *, title: str, subject: str, html: str) -> str:
+    """Send one mail to the whole audience, and return the campaign's id."""
+    return _send(url, key, {"list_id": audience}, title, subject, html)
+
+
+def tags_of(url: str, key: str, audience: str) -> dict[str, int]:
+    """Return the tags of an audience, with the id of each."""
+    found = _call("GET", f"{url}/lists/{audience}/tag-search", key, None)["tags"]
+    return {str(one["name"]): int(one["id"]) for one in found}
+
+
+def recipients(url: str, key: str, campaign: str) -> int:
+    """Return to how many people a campaign went."""
+    return int(_call("GET", f"{url}/reports/{campaign}", key, None)["emails_sent"])
+
+
+def _send(url: str, key: str, to: Mapping[str, Any], title: str, subject: str, html: str) -> str:
+    settings = {"title": title, "subject_line": subject, "from_name": "The shop", "reply_to": "shop@people.test"}
+    campaign = str(_post(f"{url}/campaigns", key, {"type": "regular", "recipients": to, "settings": settings})["id"])
     _call("PUT", f"{url}/campaigns/{campaign}/content", key, {"html": html})
     _call("POST", f"{url}/campaigns/{campaign}/actions/send", key, None)
     return campaign

@@ -11,6 +11,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -116,6 +117,7 @@ def serve_platforms(
     orders_as: As,
     latency: float,
     webhooks: str,
+    begins: datetime | None = None,
     ready: Callable[[dict[str, str]], None],
 ) -> None:
     """Fill both platforms unless *state* brings them, and serve until a signal ends it.
@@ -130,9 +132,10 @@ def serve_platforms(
         orders_as: Where its orders go.
         latency: Seconds added to every answer.
         webhooks: Base address of a running `personasync serve` on this machine, "" for nobody.
+        begins: The platforms' present as they start, UTC; None: now. A saved state keeps its own.
         ready: Told the tokens and addresses once both platforms answer.
     """
-    world = make_world(state, seed=seed)
+    world = make_world(state, seed=seed, begins=begins)
     world.settings.latency = latency
     if not world.store.table(TRUTH):
         if orders is not None:
@@ -148,6 +151,15 @@ def serve_platforms(
         sandbox.run(lambda: ready(sandbox.access))
     finally:
         sandbox.close()
+
+
+def free_port(usual: int) -> int:
+    """Return a port that is *usual*, or 0 for any where another program has that one."""
+    try:
+        _listen(usual).close()
+    except OSError:
+        return 0
+    return usual
 
 
 def _listen(port: int) -> socket.socket:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors.sandbox.clock import PlatformClock
@@ -28,6 +28,9 @@ class Settings:
         export_seconds: How long HubSpot's export of contacts takes.
         scopes: What the HubSpot token may do; None is everything.
         merge_keeps_primary_id: HubSpot's "primary ID preservation" beta.
+        required_properties: HubSpot properties without which 2026-09 refuses a contact.
+        short_numbers: Whether HubSpot shows "1.0" as "1".
+        encoded_cursors: Whether HubSpot also takes the cursor of a list's members as it came, still encoded.
         gdpr: Whether the HubSpot account demands a legal basis for consent writes.
         merge_field_limit: Mailchimp's merge fields per audience.
         webhook_via: Address on this machine to which every webhook goes, whatever host it is meant for: a proxy.
@@ -49,6 +52,9 @@ class Settings:
     export_seconds: float = 0.0
     scopes: frozenset[str] | None = None
     merge_keeps_primary_id: bool = False
+    required_properties: tuple[str, ...] = ()
+    short_numbers: bool = False
+    encoded_cursors: bool = False
     gdpr: bool = False
     merge_field_limit: int = 30
     webhook_via: str = ""
@@ -79,9 +85,21 @@ class World:
         self.random = random.Random(self.seed)  # noqa: S311 - people and faults, not secrets
 
 
-def make_world(path: Path | None = None, *, settings: Settings | None = None, seed: int = 20261124) -> World:
-    """Return the world saved at *path*, or a new one (kept in memory only when *path* is None)."""
-    store = Store(path)
-    saved = store.table("world").get("clock", {"offset_seconds": 0.0})
-    clock = PlatformClock(timedelta(seconds=float(saved["offset_seconds"])))
+def make_world(
+    path: Path | None = None,
+    *,
+    settings: Settings | None = None,
+    seed: int = 20261124,
+    begins: datetime | None = None,
+) -> World:
+    """Return the world saved at *path*, or a new one (kept in memory only when *path* is None).
+
+    A new one begins at *begins* (UTC), by default now.
+    """
+    store, clock = Store(path), PlatformClock()
+    saved = store.table("world").get("clock")
+    if saved is not None:
+        clock.offset = timedelta(seconds=float(saved["offset_seconds"]))
+    elif begins is not None:
+        clock.advance(begins - clock.now())
     return World(store=store, clock=clock, settings=settings or Settings(), seed=seed)

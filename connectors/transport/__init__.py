@@ -3,9 +3,10 @@
 from connectors.transport.answers import ABOUT_OTHERS, check_made, is_about_others
 from connectors.transport.circuit_breaker import NO_ANSWER, until_silence
 from connectors.transport.concurrency import in_order, side_by_side
+from connectors.transport.paging import pages
 from connectors.transport.rate_ledger import Book, FileBook, MemoryBook, account_book
 from connectors.transport.rate_limits import Budget, RateWindow, Slots
-from connectors.transport.transport import Call, Transport
+from connectors.transport.transport import Call, Transport, spelt
 
 __all__ = [
     "ABOUT_OTHERS",
@@ -22,6 +23,8 @@ __all__ = [
     "check_made",
     "in_order",
     "is_about_others",
+    "pages",
     "side_by_side",
+    "spelt",
     "until_silence",
 ]

@@ -238,6 +238,15 @@ class Transport:
             raise FixSettingsError(f"{host!r} is not an allowed host.", fix=f"plugin.toml allows: {listed}.")
 
 
+def spelt(parameters: Any) -> Any:
+    """Return the parameters of a query with booleans as both platforms document them: Python's ``True`` is no JSON."""
+    if isinstance(parameters, Mapping):
+        return {name: spelt(value) for name, value in parameters.items()}
+    if isinstance(parameters, (list, tuple)):
+        return type(parameters)(spelt(value) for value in parameters)
+    return str(parameters).lower() if isinstance(parameters, bool) else parameters
+
+
 def pooled(connections: int) -> requests.Session:
     """Return a session that keeps its connections, and takes nothing from the environment (no ~/.netrc, no proxies)."""
     session = requests.Session()

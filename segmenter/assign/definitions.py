@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -16,10 +16,11 @@ from segmenter.classifier.reasons import Speech
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError
 from segmenter.personalize.personas import Persona
+from segmenter.rules.caps import CONFIDENCE, ranked_by
 from segmenter.rules.rules import Rule
 from segmenter.rules.segments import Segment, Waterfall
 
-Source = Literal["declared", "survey", "rules", "model"]
+Source = Literal["pinned", "declared", "survey", "rules", "model"]
 
 SOURCES: tuple[Source, ...] = ("declared", "survey", "rules", "model")
 UPPER, LOWER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz"
@@ -39,6 +40,20 @@ class Holding:
     lead: float = 0.15
     rest: timedelta = timedelta(days=7)
     expiry: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A person's segment, set by hand: it goes before every source, and before a cap.
+
+    Attributes:
+        reasons: Who set it, until when and why, in a sentence without its full stop.
+        version: Names it in the assignments that it makes.
+    """
+
+    segment: str
+    reasons: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +97,7 @@ class Definitions:
         tools: Typing tools in the order in which they are asked; the first one that is sure answers.
         model: The model over company data.
         holding: When a person may leave a segment.
+        pinned: By person: a segment set by hand that is in force; of segments that are gone, none.
     """
 
     steps: Waterfall
@@ -92,6 +108,7 @@ class Definitions:
     tools: tuple[Scorer, ...] = ()
     model: Scorer | None = None
     holding: Holding = Holding()
+    pinned: Mapping[str, Pinned] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse models that can't decide.
@@ -117,6 +134,21 @@ class Definitions:
         return frozenset(step.segment.name for step in self.steps.steps)
 
     @cached_property
+    def capped(self) -> Mapping[str, frozenset[str]]:
+        """The segments with a cap, each with the names of those that count."""
+        return self.steps.capped()
+
+    @cached_property
+    def rankings(self) -> Mapping[str, tuple[str, bool]]:
+        """Of each segment with a cap: what it goes by, and whether the least goes first."""
+        named = self.steps.by_name()
+        return {name: ranked_by(named[name].segment.cap_by) for name in self.capped}
+
+    def closed_to(self, full: Collection[str]) -> frozenset[str]:
+        """Return the segments that are closed to a person where *full* ones are: each of them, and those within it."""
+        return frozenset().union(*(self.capped[name] for name in full))
+
+    @cached_property
     def scorers(self) -> Mapping[Source, tuple[Scorer, ...]]:
         """The models that answer for a source."""
         return {"survey": self.tools, "model": (self.model,) if self.model else ()}
@@ -128,6 +160,7 @@ class Definitions:
         by_rule = "rules" in self.order or any(scorer.learned_from_rules for scorer in scorers)
         asked = {name for step in self.steps.steps for name in step.rule.names} if by_rule else set()
         asked |= {self.declared} if self.declared and "declared" in self.order else set()
+        asked |= {trait for trait, _ in self.rankings.values() if trait != CONFIDENCE}
         asked |= {name for scorer in scorers if scorer.who for name in scorer.who.names}
         return frozenset(asked.union(*(scorer.model.traits for scorer in scorers)))
 
@@ -147,7 +180,7 @@ class Definitions:
     def version(self) -> str:
         """Short digest of all of it: the version of "unclassified", which every source has a part in."""
         scorers = (*self.tools, *([self.model] if self.model else []))
-        told = [
+        settings = [
             [
                 scorer.version,
                 asdict(scorer.thresholds),
@@ -157,11 +190,11 @@ class Definitions:
             ]
             for scorer in scorers
         ]
-        return _digest([self.order, self.said_version, self.steps.version, told])
+        return _digest([self.order, self.said_version, self.steps.version, settings])
 
 
-def _digest(told: object) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+def _digest(document: object) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def folded(text: str) -> str:
@@ -184,12 +217,12 @@ def declared_values(
     Returns:
         What is said, without regard to case, -> segment name.
     """
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for segment in segments:
-        for told in (segment.name, segment.title):
-            found.setdefault(folded(told), segment.name)
+        for spelling in (segment.name, segment.title):
+            names.setdefault(folded(spelling), segment.name)
     for persona in personas:
         own = [name for name in persona.segments if name in persona_of]
-        for told in (persona.slug, persona.name) if own else ():
-            found.setdefault(folded(told), own[0])
-    return found
+        for spelling in (persona.slug, persona.name) if own else ():
+            names.setdefault(folded(spelling), own[0])
+    return names

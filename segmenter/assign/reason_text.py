@@ -42,6 +42,11 @@ def let_go(source: str, label: Any) -> Parts:
     return [f"{NAMES[source]} says ", label, ", which was retired"]
 
 
+def full(segment: Any) -> Parts:
+    """A source's answer is a segment that has as many people as it may have."""
+    return [segment, " is full"]
+
+
 def not_sure(source: str, best: Any, confidence: Any, second: Any, chance: Any) -> Parts:
     """The confidence is below the threshold."""
     return [f"low confidence of {NAMES[source]}: ", best, " ", confidence, ", ", second, " ", chance]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from segmenter.assign.definitions import Definitions, Scorer, Source, folded
 from segmenter.assign.reason_text import (
     NOBODY_ASKED,
     declared_reason,
+    full,
     left_out_by_rules,
     let_go,
     not_a_segment,
@@ -47,30 +48,35 @@ class SourceAnswer:
     chances: Mapping[str, float] = field(default_factory=dict)
 
 
-def answer_one(person: Mapping[str, Any], definitions: Definitions) -> SourceAnswer:
-    """Return the first answer of the sources in their order.
+def answer_one(person: Mapping[str, Any], definitions: Definitions, closed: Collection[str] = ()) -> SourceAnswer:
+    """Return the first answer of the sources in their order; a pin goes before all of them.
 
     Args:
-        person: Trait name -> value (None: nothing known).
+        person: Trait name -> value (None: nothing known), and ``person_id``.
         definitions: The sources.
+        closed: Segments that the person may not be in, since they are full.
     """
+    if (pin := definitions.pinned.get(str(person.get("person_id")))) is not None:
+        return SourceAnswer(pin.segment, None, None, pin.reasons, "pinned", pin.version)
     silent: list[str] = []
     for source in definitions.order:
-        for answer in _answers(person, definitions, source):
-            if answer.segment is not None:
+        for answer in _answers(person, definitions, source, closed):
+            if answer.segment is not None and answer.segment not in closed:
                 return answer
-            silent.append(answer.reasons)
+            silent.append(answer.reasons if answer.segment is None else put_together(full(answer.segment)))
     reasons = [reason for reason in silent if reason]
     return SourceAnswer(None, None, None, "; ".join(reasons) or NOBODY_ASKED, None, definitions.version)
 
 
-def _answers(person: Mapping[str, Any], definitions: Definitions, source: Source) -> list[SourceAnswer]:
+def _answers(
+    person: Mapping[str, Any], definitions: Definitions, source: Source, closed: Collection[str]
+) -> list[SourceAnswer]:
     if source == "declared":
         return [_declared(person, definitions)] if definitions.declared else []
     if source == "rules":
-        segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps)
+        segment, confidence, runner_up, reasons = rule_answer(person, definitions.steps, closed)
         return [SourceAnswer(segment, confidence, runner_up, reasons, "rules", definitions.steps.version)]
-    apart = any(one.learned_from_rules for one in definitions.scorers[source]) and left_out_one(
+    apart = any(scorer.learned_from_rules for scorer in definitions.scorers[source]) and left_out_one(
         person, definitions.steps
     )
     return [
@@ -97,8 +103,8 @@ def _declared(person: Mapping[str, Any], definitions: Definitions) -> SourceAnsw
         return SourceAnswer(None, None, None, "", "declared", definitions.said_version)
     segment = definitions.declared_values.get(folded(value))
     if segment is None:
-        told = put_together(not_a_segment(trait, value))
-        return SourceAnswer(None, None, None, told, "declared", definitions.said_version)
+        sentence = put_together(not_a_segment(trait, value))
+        return SourceAnswer(None, None, None, sentence, "declared", definitions.said_version)
     return SourceAnswer(
         segment, 1.0, None, put_together(declared_reason(trait, value)), "declared", definitions.said_version
     )
@@ -112,12 +118,12 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Source
         parts = not_known(source, str(round(score.known * traits)), traits, limits.known)
         return replace(silent, reasons=put_together(parts) if score.known else "")
     meaning, labels = scorer.meaning, scorer.model.labels
-    found = meant_one(score.probabilities, meaning) if scorer.means else _plain(score, labels)
-    best, runner_up = labels[found.lead], labels[found.rival]
-    if found.confidence < limits.confidence or found.confidence - found.second < limits.margin:
-        parts = not_sure(source, best, percent_one(found.confidence), runner_up, percent_one(found.second))
+    answer = meant_one(score.probabilities, meaning) if scorer.means else _plain(score, labels)
+    best, runner_up = labels[answer.lead], labels[answer.rival]
+    if answer.confidence < limits.confidence or answer.confidence - answer.second < limits.margin:
+        parts = not_sure(source, best, percent_one(answer.confidence), runner_up, percent_one(answer.second))
         return replace(silent, reasons=put_together(parts))
-    if found.segment is None:
+    if answer.segment is None:
         return replace(silent, reasons=put_together(let_go(source, best)))
     reasons = reasons_one(scorer.model, person, score._replace(segment=best, runner_up=runner_up), scorer.speech)
     chances = {
@@ -125,4 +131,4 @@ def _scored(person: Mapping[str, Any], scorer: Scorer, source: Source) -> Source
         for group, places in enumerate(meaning.groups)
         if meaning.segment(group) is not None
     }
-    return SourceAnswer(found.segment, found.confidence, found.runner_up, reasons, source, scorer.version, chances)
+    return SourceAnswer(answer.segment, answer.confidence, answer.runner_up, reasons, source, scorer.version, chances)

@@ -31,6 +31,7 @@ def candidates(catalogue: Catalogue, but: Collection[str] = (), purpose: Purpose
         trait
         for trait in catalogue.traits.values()
         if trait.type != "date" and trait.name not in catalogue.surveyed
+        if trait.name not in catalogue.counted  # they are gone with the rule that asks for them
         if trait.name not in but and trait.name not in NEVER
         if purpose.allows(trait.name) or not why_sensitive(trait.name, catalogue)
     ]
@@ -54,6 +55,6 @@ def _features(people: pa.Table, trait: Trait) -> Iterator[str]:
         yield trait.name
         return
     counted = pc.value_counts(people[trait.name].combine_chunks().drop_null()).to_pylist()
-    common = [(-one["counts"], one["values"]) for one in counted if one["counts"] >= LEAST_OF_OPTION]
+    common = [(-entry["counts"], entry["values"]) for entry in counted if entry["counts"] >= LEAST_OF_OPTION]
     for _, option in sorted(common)[:MOST_OPTIONS]:
         yield f"{trait.name}={option}"

@@ -13,16 +13,26 @@ from segmenter.lift.effects import EVERYONE, GUARDRAILS, Comparison, Effect
 from segmenter.lift.network import SIDES
 from segmenter.lift.offers import Best
 from segmenter.lift.randomization import HOLDOUT
-from segmenter.lift.text import RATES, carried, in_points, lead, listed, points, versus
+from segmenter.lift.text import (
+    CARRIED,
+    INTERIM,
+    RATES,
+    carried,
+    contrast,
+    corrected,
+    in_points,
+    lead,
+    listed,
+    points,
+    versus,
+)
 from segmenter.personalize.personas import UNCLASSIFIED
-from segmenter.stats.power import people_needed
-from segmenter.stats.proportions import Responses
+from segmenter.stats.power import more_needed, sample_size
 
 GOOD = ("ordered", "clicked")
 """Metrics that should rise, the most important first. Opens decide nothing: half are machine opens."""
 
 WORTH = 0.01
-LEAST_BASE = 0.001
 TESTS = 4
 NOBODYS = (UNCLASSIFIED, "before any assignment")
 
@@ -57,15 +67,16 @@ class CampaignAdvice:
     """Recommendations: stop, keep or scale, test next.
 
     Attributes:
-        measured: Whether anything was compared: before that there is nothing to stop or to keep.
-        settled: Whether each persona has a significant winner among all offers: only then nothing is left to test.
+        compared: The comparisons that neither stop nor keep anything rests on; "" before there is one.
+        settled: Each persona's significant winner among all offers, with its comparisons; "" unless every persona has
+            one: only then nothing is left to test.
     """
 
-    stop: tuple[Tip, ...]
-    go_on: tuple[Tip, ...]
-    test_next: tuple[Tip, ...]
-    measured: bool = False
-    settled: bool = False
+    stop: tuple[Tip, ...] = ()
+    go_on: tuple[Tip, ...] = ()
+    test_next: tuple[Tip, ...] = ()
+    compared: str = ""
+    settled: str = ""
 
 
 def advise_on_campaigns(
@@ -85,7 +96,7 @@ def advise_on_campaigns(
         apart: Groups of offers, by persona, that were never compared with each other.
 
     Returns:
-        Tips with the finding that each rests on; whether anything was compared at all, and whether all is settled.
+        Tips with the finding that each rests on; what was compared at all, and what settles everything.
     """
     apart = apart or {}
     stop = _first(
@@ -97,11 +108,43 @@ def advise_on_campaigns(
     known = {best.persona for best in offers if best.supported} - set(apart)
     open_ones = [name for name in worth if name not in known and name not in NOBODYS]
     untold = _untold(measured, offers, {name: worth[name] for name in open_ones}, apart)
-    settled = bool(known) and not open_ones and not set(apart) - set(NOBODYS)
-    compared = bool(offers) or any(
-        _sides(c.everyone) for measured_campaign in measured for c in measured_campaign.comparisons
+    winners = [best for best in offers if best.supported and best.persona not in NOBODYS]
+    whole = bool(known) and not open_ones and not set(apart) - set(NOBODYS)
+    settled = "; ".join(f"{best.persona}: {_winner(best)}" for best in winners) if whole else ""
+    return CampaignAdvice(tuple(stop), tuple(go_on), tuple(untold), _compared(measured), settled)
+
+
+def _compared(measured: Sequence[MeasuredCampaign]) -> str:
+    """Name the comparisons between variants, each with its effect on everyone; the holdout could not click."""
+    told = [
+        f"{measured_campaign.about} ({RATES[asked.question.metric]} {_effect(asked.everyone, asked)})"
+        for measured_campaign in measured
+        for asked in _pairs(measured_campaign)
+        if _sides(asked.everyone) and (asked.question.metric == GOOD[0] or asked.question.control != HOLDOUT)
+    ]
+    return ", ".join([*told[:CARRIED], *([f"and {len(told) - CARRIED} more"] if len(told) > CARRIED else [])])
+
+
+def _pairs(measured_campaign: MeasuredCampaign) -> list[Comparison]:
+    """The first comparison of each pair of variants: that of its primary metric."""
+    first: dict[tuple[str, str], Comparison] = {}
+    for comparison in measured_campaign.comparisons:
+        first.setdefault((comparison.question.treated, comparison.question.control), comparison)
+    return list(first.values())
+
+
+def _effect(effect: Effect, comparison: Comparison) -> str:
+    low, high = 100 * effect.interval.low, 100 * effect.interval.high
+    interim = INTERIM if comparison.question.early else ""
+    return (
+        f"{points(effect.difference)} pp, {contrast(comparison)}, 95% CI {low:.1f} to {high:.1f}{interim}; "
+        f"{effect.treated.people:,} vs {effect.control.people:,} contacts"
     )
-    return CampaignAdvice(tuple(stop), tuple(go_on), tuple(untold), compared, settled)
+
+
+def _winner(best: Best) -> str:
+    offers = listed(cell.offer for cell in best.offers)
+    return f"“{best.best.offer}” is the best of {offers}, {lead(best)}, {carried(best)}"
 
 
 def _sides(effect: Effect) -> bool:
@@ -111,10 +154,10 @@ def _sides(effect: Effect) -> bool:
 
 def _first(tips: Iterator[Tip]) -> list[Tip]:
     """The first tip of each persona and arm."""
-    found: dict[tuple[str, str], Tip] = {}
+    firsts: dict[tuple[str, str], Tip] = {}
     for tip in tips:
-        found.setdefault((tip.persona, tip.arm), tip)
-    return list(found.values())
+        firsts.setdefault((tip.persona, tip.arm), tip)
+    return list(firsts.values())
 
 
 def _harms(measured_campaign: MeasuredCampaign) -> Iterator[Tip]:
@@ -158,9 +201,10 @@ def _standing(comparison: Comparison, verdict: str) -> list[Effect]:
 def _tip(effect: Effect, comparison: Comparison, about: str, verb: str) -> Tip:
     question = comparison.question
     low, high = 100 * effect.interval.low, 100 * effect.interval.high
+    interim = INTERIM if question.early else ""
     sentence = (
         f"{verb} “{question.treated}” for {effect.persona}: {RATES[effect.metric]} {points(effect.difference)} pp "
-        f"{versus(comparison)} in {about} (95% CI {low:.1f} to {high:.1f}; {effect.treated.people:,} vs "
+        f"{versus(comparison)} in {about} (95% CI {low:.1f} to {high:.1f}{interim}; {effect.treated.people:,} vs "
         f"{effect.control.people:,} contacts)."
     )
     return Tip(effect.persona, question.treated, sentence)
@@ -188,32 +232,43 @@ def _untold(
         rows.setdefault(best.persona, best)
     valued = [name for name in worth if worth[name] > 0]
     for name in sorted(valued, key=lambda name: (-worth[name], name))[:TESTS]:
-        yield _test(name, rows.get(name), _missing(name, measured), apart.get(name, ()))
+        yield _test(name, rows.get(name), measured, apart.get(name, ()))
 
 
-def _missing(persona: str, measured: Sequence[MeasuredCampaign]) -> int | None:
-    """Contacts per variant that the newest comparison of *persona* lacks; None where it lacks none."""
-    for measured_campaign in measured:
-        for comparison in measured_campaign.comparisons[:1]:
-            for effect in comparison.personas:
-                if effect.persona == persona and effect.verdict == "too_few":
-                    return effect.more
-    return None
-
-
-def _test(persona: str, row: Best | None, missing: int | None, apart: Sequence[Sequence[str]]) -> Tip:
+def _test(persona: str, row: Best | None, measured: Sequence[MeasuredCampaign], apart: Sequence[Sequence[str]]) -> Tip:
     if (row is None or row.supported) and len(apart) >= SIDES:
-        one, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
-        return Tip(persona, one, f"Test “{one}” vs “{other}” for {persona}: not compared yet.")
+        offer, other = apart[0][0] if row is None else row.best.offer, apart[1][0]
+        return Tip(persona, offer, f"Test “{offer}” vs “{other}” for {persona}: not compared yet.")
     if row is None:
-        return Tip(persona, "", f"Test two offers for {persona}: no campaign has compared offers yet.")
-    first, second = row.offers[:SIDES]
-    pair = f"“{first.offer}” vs “{second.offer}”"
-    if missing is not None:
-        needed = f"{missing:,} more contacts per variant to detect {in_points(WORTH)}"
-    else:
-        pooled = sum((cell.responses for cell in row.offers), Responses(0, 0))
-        base = min(max(pooled.rate, LEAST_BASE), 1 - WORTH)
-        needed = f"{people_needed(base, base + WORTH):,} contacts per variant to detect {in_points(WORTH)}"
-    told = f"Test {pair} again for {persona}: no significant winner yet; {needed}. {carried(row)}."
-    return Tip(persona, first.offer, told)
+        return Tip(persona, "", f"Test two offers for {persona}: none have been compared for {persona} yet.")
+    pair = f"“{row.best.offer}” vs “{row.rival}”"
+    sentence = f"Test {pair} again for {persona}: no significant winner yet{corrected(row)}: {lead(row)}"
+    sentence += f"; {_needed(row, measured)}."
+    return Tip(persona, row.best.offer, f"{sentence} {carried(row)}.")
+
+
+def _needed(row: Best, measured: Sequence[MeasuredCampaign]) -> str:
+    """How many contacts a winner needs: as the lift of the two says where they were compared, else by their rates."""
+    effect = _lift_of(row, measured)
+    if effect is not None:
+        asked, more = effect
+        return f"{more:,} more contacts per variant to detect {in_points(asked.question.mde)}"
+    cells = {cell.offer: cell.responses for cell in row.offers}
+    best, rival = cells[row.best.offer], cells[row.rival]
+    if more := more_needed(best, rival, mde=WORTH):
+        return f"{more:,} more contacts per variant to detect {in_points(WORTH)}"
+    half = WORTH / 2  # they are enough for one point, so that a winner would lead by less
+    return f"{sample_size(rival.rate, half):,} contacts per variant to detect {in_points(half)}"
+
+
+def _lift_of(row: Best, measured: Sequence[MeasuredCampaign]) -> tuple[Comparison, int] | None:
+    """The newest comparison that carries *row* and had too few contacts of its persona, and how many they lack."""
+    names = {trial.name for trial in row.trials}
+    for measured_campaign in measured:
+        for comparison in _pairs(measured_campaign) if measured_campaign.about in names else ():
+            if {comparison.question.treated, comparison.question.control} != {row.best.offer, row.rival}:
+                continue
+            for effect in comparison.personas:
+                if effect.persona == row.persona and effect.verdict == "too_few":
+                    return comparison, effect.more
+    return None

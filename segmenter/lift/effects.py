@@ -82,6 +82,7 @@ class LiftQuestion:
         mde: The least rise worth knowing.
         early: Whether the end has not come: then p and interval hold at every look.
         planned: People per arm at the end; tells the confidence sequence where to be tight.
+        baseline: The rate that the sample size was planned with; None: the control's, as measured.
     """
 
     metric: str
@@ -90,6 +91,7 @@ class LiftQuestion:
     mde: float
     early: bool = False
     planned: int = 0
+    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +114,15 @@ def compare_arms(strata: Sequence[Stratum], question: LiftQuestion) -> Compariso
     Returns:
         Differences of rates with 95% intervals, pooled over personas and for each; not yet corrected for multiplicity.
     """
-    found = []
+    effects = []
     for persona in sorted({stratum.persona for stratum in strata}):
         sides = [_side(strata, persona, arm, question.metric) for arm in (question.treated, question.control)]
-        found.append(_effect(persona, sides[0], sides[1], question))
-    usable = [one for one in found if one.verdict != "nobody"]
-    common = heterogeneity([Estimate(one.difference, one.variance) for one in usable])
-    pulled = shrunken_estimates([Estimate(one.difference, one.variance) for one in usable], common)
-    better = dict(zip((one.persona for one in usable), pulled, strict=True))
-    personas = tuple(replace(one, shrunken=better.get(one.persona, common.pooled)) for one in found)
+        effects.append(_effect(persona, sides[0], sides[1], question))
+    usable = [effect for effect in effects if effect.verdict != "nobody"]
+    common = heterogeneity([Estimate(effect.difference, effect.variance) for effect in usable])
+    pulled = shrunken_estimates([Estimate(effect.difference, effect.variance) for effect in usable], common)
+    better = dict(zip((effect.persona for effect in usable), pulled, strict=True))
+    personas = tuple(replace(effect, shrunken=better.get(effect.persona, common.pooled)) for effect in effects)
     return Comparison(question, _everyone(usable, question), personas, common)
 
 
@@ -141,9 +143,18 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
             for place, comparison in enumerate(comparisons)
             if (comparison.question.metric in GUARDRAILS) == guard
         ]
-        found = [((place, e.persona), e.p) for place, one in family for e in one.personas if e.verdict != "nobody"]
-        found += [((place, EVERYONE), one.everyone.p) for place, one in family if one.question.metric != primary]
-        stands |= dict(zip((key for key, _ in found), benjamini_hochberg([p for _, p in found]), strict=True))
+        tests = [
+            ((place, e.persona), e.p)
+            for place, comparison in family
+            for e in comparison.personas
+            if e.verdict != "nobody"
+        ]
+        tests += [
+            ((place, EVERYONE), comparison.everyone.p)
+            for place, comparison in family
+            if comparison.question.metric != primary
+        ]
+        stands |= dict(zip((key for key, _ in tests), benjamini_hochberg([p for _, p in tests]), strict=True))
     return [
         replace(
             comparison,
@@ -162,8 +173,8 @@ def corrected_for_multiplicity(comparisons: Sequence[Comparison], *, primary: st
 
 
 def _side(strata: Sequence[Stratum], persona: str, arm: str, metric: str) -> Responses:
-    found = [stratum.responses(metric) for stratum in strata if stratum.persona == persona and stratum.arm == arm]
-    return sum(found, Responses(0, 0))
+    responses = [stratum.responses(metric) for stratum in strata if stratum.persona == persona and stratum.arm == arm]
+    return sum(responses, Responses(0, 0))
 
 
 def _effect(persona: str, treated: Responses, control: Responses, question: LiftQuestion) -> Effect:
@@ -174,7 +185,7 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Lift
         p = always_valid([seen], tau=question.mde)
     else:
         interval, p = newcombe(treated, control), p_value(treated, control)
-    more = _missing(treated, control, interval, question.mde)
+    more = _missing(treated, control, interval, question)
     return Effect(
         persona,
         question.metric,
@@ -189,11 +200,11 @@ def _effect(persona: str, treated: Responses, control: Responses, question: Lift
     )
 
 
-def _missing(treated: Responses, control: Responses, interval: Interval, mde: float) -> int:
+def _missing(treated: Responses, control: Responses, interval: Interval, question: LiftQuestion) -> int:
     """Contacts missing for the minimum detectable effect; none where it is detected or excluded."""
-    if not treated.people or not control.people or interval.low > 0 or interval.high < 0 or interval.high < mde:
+    if not treated.people or not control.people or interval.low > 0 or interval.high < question.mde:
         return 0
-    return more_needed(treated, control, mde=mde)
+    return more_needed(treated, control, mde=question.mde, base=question.baseline)
 
 
 def _smallest(treated: Responses, control: Responses) -> float:
@@ -232,7 +243,7 @@ def _everyone(effects: Sequence[Effect], question: LiftQuestion) -> Effect:
     else:
         interval = _together(effects, weights, difference)
         p = 2 * (1 - NormalDist().cdf(abs(difference) / sqrt(variance))) if variance else 1.0
-    more = _missing(treated, control, interval, question.mde)
+    more = _missing(treated, control, interval, question)
     return Effect(EVERYONE, question.metric, treated, control, difference, interval, p, variance, difference, more=more)
 
 

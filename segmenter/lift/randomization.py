@@ -39,6 +39,7 @@ class Experiment:
         holdouts: Another holdout for some personas, by slug.
         metric: What decides: clicked, ordered, opened or revenue; named before the start.
         mde: The least rise of its rate that would be worth knowing.
+        baseline: The rate without the treatment that the sample size is planned with; None: a usual one.
         generic: Arms whose people get the fallback copy in every template field.
         placebo: Arms whose people get the copy of a persona drawn at random: what a persona's own copy does more than
             that is the worth of knowing who a person is.
@@ -56,6 +57,7 @@ class Experiment:
     holdouts: Mapping[str, float] = field(default_factory=dict)
     metric: str = "clicked"
     mde: float = 0.01
+    baseline: float | None = None
     generic: tuple[str, ...] = ()
     placebo: tuple[str, ...] = ()
 
@@ -172,11 +174,11 @@ def _allocated(digest: Any, shares: Mapping[str, float]) -> Any:
 
 def _cuts(shares: Mapping[str, float]) -> list[tuple[str, str]]:
     """Arms in order, each with the hexadecimal text that its digests are below."""
-    found, total = [], 0.0
+    cuts, total = [], 0.0
     for arm, share in shares.items():
         total += share
-        found.append((arm, format(min(int(total * 16**DIGITS), 16**DIGITS - 1), f"0{DIGITS}x")))
-    return found
+        cuts.append((arm, format(min(int(total * 16**DIGITS), 16**DIGITS - 1), f"0{DIGITS}x")))
+    return cuts
 
 
 @dataclass(frozen=True, slots=True)

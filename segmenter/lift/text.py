@@ -29,48 +29,48 @@ def sentences(comparison: Comparison) -> list[str]:
     Returns:
         The persona lines only where there are several personas.
     """
-    told = [effect_sentence(comparison.everyone, comparison)]
+    lines = [effect_sentence(comparison.everyone, comparison)]
     if len(comparison.personas) > 1:
-        told.append(differ(comparison))
-        told += [effect_sentence(persona, comparison) for persona in comparison.personas]
-    return told
+        lines.append(differ(comparison))
+        lines += [effect_sentence(persona, comparison) for persona in comparison.personas]
+    return lines
 
 
 def differ(comparison: Comparison) -> str:
     """State whether the effect differs between personas (Cochran's Q)."""
     if comparison.common.differ:
-        return f"The effect differs between personas (Q = {comparison.common.q:.1f}, p = {comparison.common.p:.3f})."
+        return f"The effect differs between personas (Q = {comparison.common.q:.1f}, {p_text(comparison.common.p)})."
     corrected = " after correction for multiple comparisons" if comparison.common.p <= FALSE_SHARE else ""
     return (
-        f"No significant difference between personas{corrected} (p = {comparison.common.p:.2f}): expect the same "
+        f"No significant difference between personas{corrected} ({p_text(comparison.common.p)}): expect the same "
         "effect for each."
     )
 
 
-def effect_sentence(one: Effect, comparison: Comparison) -> str:
+def effect_sentence(outcome: Effect, comparison: Comparison) -> str:
     """State the effect on one persona, or on everyone.
 
     Args:
-        one: The effect, of a persona or of `EVERYONE`.
+        outcome: The effect, of a persona or of `EVERYONE`.
         comparison: What it is from: arms, metric, and whether the interval is peeking-safe.
 
     Returns:
         One sentence with percentage points and a 95% interval.
     """
-    who = "Everyone" if one.persona == EVERYONE else one.persona
-    if one.verdict == "nobody":
+    who = "Everyone" if outcome.persona == EVERYONE else outcome.persona
+    if outcome.verdict == "nobody":
         return f"{who}: nothing to compare: a variant has no contacts, or no email that can be compared."
-    rate, versus = RATES[one.metric], contrast(comparison)
-    effect = f"{points(one.difference)} pp, {versus} (95% CI {_interval(one, comparison)})"
-    if one.metric in GUARDRAILS and one.verdict in {"none", "too_few"} and one.interval.low <= 0:
-        known = "no significant rise in" if one.verdict == "none" else "not enough data to rule out a rise in"
-        return f"{who}: {known} {rate}, at most {points(one.interval.high)} pp: {effect}."
-    if one.verdict in {"more", "less"}:
+    rate, versus = RATES[outcome.metric], contrast(comparison)
+    effect = f"{points(outcome.difference)} pp, {versus} (95% CI {_interval(outcome, comparison)})"
+    if outcome.metric in GUARDRAILS and outcome.verdict in {"none", "too_few"} and outcome.interval.low <= 0:
+        known = "no significant rise in" if outcome.verdict == "none" else "not enough data to rule out a rise in"
+        return f"{who}: {known} {rate}, at most {points(outcome.interval.high)} pp: {effect}."
+    if outcome.verdict in {"more", "less"}:
         return f"{who}: {rate} {effect}."
-    if one.verdict == "too_few":
-        needed = f"{one.more:,} more contacts per variant to detect {in_points(comparison.question.mde)}"
+    if outcome.verdict == "too_few":
+        needed = f"{outcome.more:,} more contacts per variant to detect {in_points(comparison.question.mde)}"
         return f"{who}: not enough data on {rate}: {effect}; {needed}."
-    if not one.interval.low <= 0 <= one.interval.high:
+    if not outcome.interval.low <= 0 <= outcome.interval.high:
         return f"{who}: {rate} {effect}, not significant after correction for multiple comparisons."
     return f"{who}: no significant difference in {rate}: {effect}."
 
@@ -83,29 +83,32 @@ def verdict(comparisons: Sequence[Comparison], primary: str) -> list[str]:
     pairs: dict[tuple[str, str], list[Comparison]] = {}
     for comparison in comparisons:
         pairs.setdefault((comparison.question.treated, comparison.question.control), []).append(comparison)
-    told: list[str] = []
+    lines: list[str] = []
     for mine in pairs.values():
-        asked = next(one for one in mine if one.question.metric == primary)
-        first = not told
-        told.append(effect_sentence(asked.everyone, asked))
+        asked = next(measure for measure in mine if measure.question.metric == primary)
+        first = not lines
+        lines.append(effect_sentence(asked.everyone, asked))
         if first and len(asked.personas) > 1 and asked.everyone.verdict != "nobody":
-            told.append(differ(asked))
-        guards = [one for one in mine if one.question.metric in GUARDRAILS]
-        rising = [one for one in guards if one.everyone.verdict == "more"]
-        told += [f"Guardrail: {effect_sentence(one.everyone, one)}" for one in rising]
+            lines.append(differ(asked))
+        guards = [measure for measure in mine if measure.question.metric in GUARDRAILS]
+        rising = [guard for guard in guards if guard.everyone.verdict == "more"]
+        lines += [f"Guardrail: {effect_sentence(guard.everyone, guard)}" for guard in rising]
         if first and not rising:
-            told += _quiet(guards)
-    return told
+            lines += _quiet(guards)
+    return lines
 
 
 def _quiet(guards: Sequence[Comparison]) -> list[str]:
     """A sentence on guardrails of which none is known to rise; none where nothing was measured."""
-    measured = [one for one in guards if one.everyone.verdict != "nobody"]
+    measured = [guard for guard in guards if guard.everyone.verdict != "nobody"]
     parts = [
-        f"{said} {' and '.join(RATES[one.question.metric] for one in mine)}"
+        f"{said} {' and '.join(RATES[guard.question.metric] for guard in mine)}"
         for said, mine in (
-            ("no significant rise in", [one for one in measured if one.everyone.verdict != "too_few"]),
-            ("not enough data to rule out a rise in", [one for one in measured if one.everyone.verdict == "too_few"]),
+            ("no significant rise in", [guard for guard in measured if guard.everyone.verdict != "too_few"]),
+            (
+                "not enough data to rule out a rise in",
+                [guard for guard in measured if guard.everyone.verdict == "too_few"],
+            ),
         )
         if mine
     ]
@@ -132,37 +135,56 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def offer_sentence(best: Best) -> str:
-    """Name the best offer of a persona, or say that none is significantly better."""
+def p_text(p: float) -> str:
+    """Return a p-value as text: two digits, or that it is tiny."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.01 else f"p = {p:.2f}"  # noqa: PLR2004 - digits shown
+
+
+def offer_sentence(best: Best, metric: str = "clicked") -> str:
+    """Name the best offer of a persona, or say that none is significantly better.
+
+    Args:
+        best: The persona's offers that were compared.
+        metric: What counted as a response.
+    """
     offers = listed(cell.offer for cell in best.offers)
     if best.supported:
         return (
             f"{best.persona}: “{best.best.offer}” is the best of {offers}: {lead(best)}. "
-            f"Expected click rate, next send: {best.best.expected:.1%}. {carried(best)}."
+            f"Expected {RATES[metric]}, next send: {best.best.expected:.1%}. {carried(best)}."
         )
     return (
-        f"{best.persona}: no significant winner among {offers} yet (p = {best.p:.2f}). {carried(best)}. Keep testing."
+        f"{best.persona}: no significant winner among {offers} yet{corrected(best)}: {lead(best)}; {p_text(best.p)}. "
+        f"{carried(best)}. "
+        "Keep testing."
     )
+
+
+def corrected(best: Best) -> str:
+    """Say that a lead whose interval excludes 0 does not stand among all personas; "" of any other."""
+    return " after correction for multiple comparisons" if best.lead.low > 0 and not best.supported else ""
 
 
 def lead(best: Best) -> str:
     """State the lead of the best offer over its closest rival."""
+    if best.lead.low <= -1 and best.lead.high >= 1:
+        return f"too few responses to compare “{best.best.offer}” with “{best.rival}”"
     peeking = INTERIM if best.early else ""
     low, high = _points(best.lead.low), _points(best.lead.high)
-    return f"{points(best.difference)} pp vs “{best.rival}” (95% CI {low} to {high}{peeking})"
+    return f"“{best.best.offer}” {points(best.difference)} pp vs “{best.rival}” (95% CI {low} to {high}{peeking})"
 
 
 def carried(best: Best) -> str:
     """Name the comparisons behind a result, with the contacts of each offer."""
     wanted = [best.best.offer, best.rival] if best.direct else [cell.offer for cell in best.offers]
-    told = []
+    parts = []
     for trial in best.trials[:CARRIED]:
         people = trial.people()
-        told.append(f"{trial.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
+        parts.append(f"{trial.name} ({', '.join(f'{people[name]:,} “{name}”' for name in wanted if name in people)})")
     if len(best.trials) > CARRIED:
-        told.append(f"{len(best.trials) - CARRIED} more")
+        parts.append(f"{len(best.trials) - CARRIED} more")
     through = "" if best.direct else "; an indirect comparison, through offers that they share"
-    return f"Based on {', '.join(told)}{through}"
+    return f"Based on {', '.join(parts)}{through}"
 
 
 def apart_sentence(persona: str, groups: Sequence[Sequence[str]]) -> str:

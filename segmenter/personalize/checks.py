@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
+from difflib import get_close_matches
 
 from connectors.limits import TEXT_BYTES
 from segmenter.errors import DefinitionError
 from segmenter.personalize.fields import FieldKind, TemplateField
+from segmenter.personalize.interpolation import Placeholder, parts_of, placeholders
 from segmenter.personalize.personas import Persona
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.traits.builtin import Catalogue
@@ -42,8 +44,11 @@ def check_fields(fields: Mapping[str, TemplateField], catalogue: Catalogue, purp
     """
     for template in fields.values():
         where = f"field {template.name!r}"
-        if template.level == "individual" and template.trait is None:
-            raise DefinitionError('personalize = "individual" needs a trait: trait = "favourite_category"', where=where)
+        if template.level == "individual" and not template.all_asked:
+            raise DefinitionError(
+                'personalize = "individual" needs a trait: trait = "favourite_category", or a placeholder in the copy',
+                where=where,
+            )
         if (template.type == "choice") != bool(template.options):
             raise DefinitionError('options go with type = "choice", which needs at least one', where=where)
         if template.trait is not None:
@@ -65,19 +70,29 @@ def _check_trait(template: TemplateField, name: str, catalogue: Catalogue, purpo
     refuse_sensitive([name], catalogue, purpose, where=where)
 
 
-def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField]) -> None:
+def check_copy(
+    personas: Sequence[Persona], fields: Mapping[str, TemplateField], catalogue: Catalogue, purpose: Purpose
+) -> None:
     """Validate the copy of template fields.
 
     Args:
         personas: With their copy.
         fields: By name; their types and lengths limit the copy.
+        catalogue: The workspace's traits, which placeholders may name.
+        purpose: Which sensitive traits may be used.
 
     Raises:
         DefinitionError: Copy for a field that does not exist, longer than a platform keeps or the template has room
-            for, of another type than the field, or text that a template would execute.
+            for, of another type than the field, or text that a template would execute; a placeholder that can't be
+            filled.
     """
     for template in fields.values():
-        _check_text(template.fallback, template, where=f"field {template.name!r}, fallback")
+        where = f"field {template.name!r}, fallback"
+        _check_text(template.fallback, template, catalogue, purpose, where=where)
+        missing = next((one for one in placeholders(template.fallback) if one.fallback is None), None)
+        if missing is not None:
+            message = f"the fallback is shown to everybody, so write {{{missing.trait}|what is shown without it}}"
+            raise DefinitionError(message, where=where)
     for persona in personas:
         for name, connection, text in persona.texts():
             on = f" on {connection!r}" if connection else ""
@@ -88,10 +103,15 @@ def check_copy(personas: Sequence[Persona], fields: Mapping[str, TemplateField])
             if connection and connection not in fields[name].targets:
                 listed = ", ".join(fields[name].targets) or "none"
                 raise DefinitionError(f"the field is not on connection {connection!r}; it is on: {listed}", where=where)
-            _check_text(text, fields[name], where=where)
+            _check_text(text, fields[name], catalogue, purpose, where=where)
 
 
-def _check_text(text: str, template: TemplateField, *, where: str) -> None:
+def _check_text(text: str, template: TemplateField, catalogue: Catalogue, purpose: Purpose, *, where: str) -> None:
+    match = INJECTION.search(text)
+    if match:
+        raise DefinitionError(f"{match.group()!r} would run as template code instead of being printed", where=where)
+    _check_placeholders(text, template, catalogue, purpose, where=where)
+    text = "".join(part if isinstance(part, str) else part.fallback or "" for part in parts_of(text))
     size = len(text.encode())
     if size > TEXT_BYTES:
         raise DefinitionError(f"the text has {size} bytes; Mailchimp keeps {TEXT_BYTES}. Shorten it", where=where)
@@ -100,12 +120,30 @@ def _check_text(text: str, template: TemplateField, *, where: str) -> None:
         raise DefinitionError(
             f"the text has {len(text)} characters, max_length is {most}; shorten it or raise max_length", where=where
         )
-    found = INJECTION.search(text)
-    if found:
-        raise DefinitionError(f"{found.group()!r} would run as template code instead of being printed", where=where)
     problem = _bad_value(text, template) if text else ""
     if problem:
         raise DefinitionError(problem, where=where)
+
+
+def _check_placeholders(
+    text: str, template: TemplateField, catalogue: Catalogue, purpose: Purpose, *, where: str
+) -> None:
+    try:
+        found = [part for part in parts_of(text) if isinstance(part, Placeholder)]
+    except ValueError as error:
+        raise DefinitionError(str(error), where=where) from error
+    for one in found:
+        if template.type != "text":
+            message = f"{one.written()} stands in a field of type {template.type}; only text fields are filled"
+            raise DefinitionError(message, where=where)
+        if template.level != "individual":
+            message = f'{one.written()} shows people their own data, which personalize = "{template.level}" rules out'
+            raise DefinitionError(message, where=where)
+        if one.trait not in NEXT and one.trait not in catalogue.traits:
+            names = sorted({*NEXT, *catalogue.traits})
+            near = ", ".join(get_close_matches(one.trait, names, n=3)) or ", ".join(names)
+            raise DefinitionError(f"{one.written()}: there is no trait {one.trait!r}; known: {near}", where=where)
+        refuse_sensitive([one.trait], catalogue, purpose, where=where)
 
 
 def _bad_value(text: str, template: TemplateField) -> str:

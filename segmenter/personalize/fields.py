@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, Literal
 
 from connectors.limits import TEXT_BYTES
 from segmenter.late_ibis import ibis
 from segmenter.personalize.escaping import ADDRESS, bytes_at_most, harmless
-from segmenter.personalize.personas import UNCLASSIFIED, Persona
+from segmenter.personalize.interpolation import Placeholder, parts_of, placeholders, without_traits
+from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED, Persona
+from segmenter.traits.people import NO_CONSENT
 
 if TYPE_CHECKING:
     from ibis import Table
 
-Role = Literal["persona", "segment", "confidence", "reason", "since"]
+    from segmenter.rules.segments import Waterfall
+
+Role = Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
 FieldKind = Literal["text", "url", "number", "date", "choice"]
 Level = Literal["none", "persona", "individual"]
 REASON_CHARACTERS = 250
+SEVERAL = "; "
+PROBABLE = ("survey", "model")
+"""Sources whose confidence is a probability: calibrated on people who were not used to fit them."""
+NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,7 @@ class TemplateField:
         level: How personal it may get: the fallback for everybody, persona copy, or the person's own value.
         options: Of a choice: what may be shown.
         max_length: Most characters that the template has room for.
+        mentioned: Traits that its fallback or a persona's copy names in placeholders.
     """
 
     name: str
@@ -43,11 +55,23 @@ class TemplateField:
     level: Level = "persona"
     options: tuple[str, ...] = ()
     max_length: int = TEXT_BYTES
+    mentioned: tuple[str, ...] = ()
 
     @property
     def asked(self) -> str | None:
-        """The trait that people's own values come from; None where nobody gets one."""
+        """The trait whose value takes the place of the copy; None where none does."""
         return self.trait if self.level == "individual" else None
+
+    @property
+    def all_asked(self) -> tuple[str, ...]:
+        """The traits that people's own values come from: `asked` and those mentioned; empty: nobody gets one."""
+        named = (self.trait, *self.mentioned) if self.level == "individual" else ()
+        return tuple(dict.fromkeys(name for name in named if name))
+
+    @property
+    def plain_fallback(self) -> str:
+        """The fallback as somebody is shown it of whom nothing is known."""
+        return without_traits(self.fallback) or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +131,12 @@ def values_wanted(
     Returns:
         Columns ``person_id, connection, name, value``; value "" clears the field.
     """
-    told = _told(assignments, copies, known)
+    people = _told(assignments, copies, known)
     held = known.held_back if known else ()
-    parts = [_column(told, o.connection, o.name, _role(told, o)) for o in owned]
+    parts = [_column(people, o.connection, o.name, _role(people, o)) for o in owned]
     for template in fields.values():
         for connection, name in template.targets.items():
-            parts.append(_column(told, connection, name, _shown(told, template, personas, connection, held)))
+            parts.append(_column(people, connection, name, _shown(people, template, personas, connection, held)))
     if not parts:
         empty = {"person_id": "string", "connection": "string", "name": "string", "value": "string"}
         return ibis.memtable([dict.fromkeys(empty)], schema=empty).limit(0)
@@ -120,9 +144,13 @@ def values_wanted(
 
 
 def creepy_values(
-    assignments: Table, fields: Mapping[str, TemplateField], copies: Table | None, known: Known
+    assignments: Table,
+    fields: Mapping[str, TemplateField],
+    copies: Table | None,
+    known: Known,
+    personas: Sequence[Persona] = (),
 ) -> Table | None:
-    """Return whose own values are creepy: columns ``person_id``, ``persona``, ``field``, ``reason``.
+    """Return whose own values are creepy: columns ``person_id``, ``persona``, ``field``, ``trait``, ``reason``.
 
     Counted are those who would be shown the value, whether it is held back or not. The arguments are those of
     `values_wanted`. None: no field shows anybody's own value.
@@ -132,84 +160,143 @@ def creepy_values(
         fields: By name, as personas.toml defines them.
         copies: Columns ``person_id``, ``copy_of``; None: everybody gets their own persona's copy.
         known: The people's own traits, with ``creepy_TRAIT`` beside each.
+        personas: All personas: their copy may name traits.
 
     Returns:
-        One row per person and field; ``persona`` is a slug.
+        One row per person, field and trait; ``persona`` is a slug.
     """
-    told = _told(assignments, copies, known)
+    people = _told(assignments, copies, known)
     parts = []
     for name, template in fields.items():
-        if template.asked is None or not template.targets or f"of_{template.asked}" not in told.columns:
-            continue
-        reason = told[f"of_creepy_{template.asked}"]
-        shown = told.may_individual & individual(told[f"of_{template.asked}"], template).notnull() & reason.notnull()
-        mine = told.filter(shown)
-        parts.append(mine.select("person_id", persona=mine.slug, field=ibis.literal(name), reason=reason))
+        for trait in template.all_asked if template.targets else ():
+            if f"of_{trait}" not in people.columns:
+                continue
+            reason = people[f"of_creepy_{trait}"]
+            shown = people.may_individual & individual(people[f"of_{trait}"], template).notnull() & reason.notnull()
+            mine = people.filter(shown & _says(people, template, personas, trait))
+            columns = {"persona": mine.slug, "field": ibis.literal(name), "trait": ibis.literal(trait)}
+            parts.append(mine.select("person_id", **columns, reason=reason))
     return reduce(lambda left, right: left.union(right), parts) if parts else None
+
+
+def _says(told: Table, template: TemplateField, personas: Sequence[Persona], trait: str) -> Any:
+    """Whether what a person is shown is made from *trait*: as its value, or in the copy of their persona."""
+    if trait == template.asked:
+        return ibis.literal(True)  # noqa: FBT003 - an expression
+    saying = [
+        persona.slug
+        for persona in personas
+        for place in template.targets
+        if trait in _mentions(persona.copy(template.name, place), template)
+    ]
+    if trait in _mentions(None, template):
+        return ~told.copy_slug.isin([one.slug for one in personas if one.slug not in saying])
+    return told.copy_slug.isin(saying)
+
+
+def _mentions(copy: str | None, template: TemplateField) -> set[str]:
+    return {one.trait for one in placeholders(template.fallback if copy is None else copy)}
 
 
 def _told(assignments: Table, copies: Table | None, known: Known | None) -> Table:
     """Assignments with the persona whose copy people get, and their traits."""
-    told = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
+    people = assignments.mutate(slug=assignments.persona.fill_null(UNCLASSIFIED))
     generic: Any = ibis.literal(False)  # noqa: FBT003 - an expression
     if copies is not None:
-        told = told.left_join(copies, "person_id").drop("person_id_right")
-        generic = (told.copy_of == UNCLASSIFIED).fill_null(False)  # noqa: FBT003
-    told = told.mutate(
-        copy_slug=told.slug if copies is None else told.copy_of.coalesce(told.slug),
+        people = people.left_join(copies, "person_id").drop("person_id_right")
+        generic = (people.copy_of == UNCLASSIFIED).fill_null(False)  # noqa: FBT003
+    people = people.mutate(
+        copy_slug=people.slug if copies is None else people.copy_of.coalesce(people.slug),
         may_individual=ibis.literal(False),  # noqa: FBT003
         may_persona=ibis.literal(True),  # noqa: FBT003
         generic=generic,
     )
-    return told if known is None else _with(told, known)
+    return people if known is None else _with(people, known)
 
 
-def _role(told: Table, owned: OwnedField) -> Any:
-    value = ROLES[owned.role](told)
+def _role(people: Table, owned: OwnedField) -> Any:
+    value = ROLES[owned.role](people)
     if owned.values is None:
         return value
     listed = [(value == own, text) for own, text in owned.values.items()]
     return ibis.cases(*listed, else_="") if listed else ibis.literal("")
 
 
-def _with(told: Table, known: Known) -> Table:
+def _with(people: Table, known: Known) -> Table:
     """Join what is known of people under names of their own (``of_...``)."""
     named = known.people.rename({f"of_{name}": name for name in known.people.columns if name != "person_id"})
-    joined = told.drop("may_individual", "may_persona").left_join(named, "person_id").drop("person_id_right")
-    consent = joined.of_consent.fill_null("unknown")
+    joined = people.drop("may_individual", "may_persona").left_join(named, "person_id").drop("person_id_right")
+    consent = joined.of_consent.fill_null(NO_CONSENT)
     return joined.mutate(
         may_individual=consent.isin(list(known.individual)) & ~joined.generic,
         may_persona=consent.isin(list(known.persona)),
     )
 
 
-def _column(told: Table, connection: str, name: str, value: Any) -> Table:
-    return told.select(
+def _column(people: Table, connection: str, name: str, value: Any) -> Table:
+    return people.select(
         "person_id", connection=ibis.literal(connection), name=ibis.literal(name), value=value.cast("string")
     )
 
 
 def _shown(
-    told: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
+    people: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
 ) -> Any:
     """The person's own value where there may be and is one, else the persona's copy, else the fallback."""
-    fallback = ibis.literal(template.fallback)
+    fallback = _filled(people, template.fallback, template, held)
     if template.level == "none":
-        return fallback
-    copy = ibis.ifelse(told.may_persona, _copy(told, template, personas, connection), fallback)
-    column = f"of_{template.asked}"
-    if template.asked is None or column not in told.columns:
+        return ibis.literal(_spelt(template.plain_fallback, template))
+    copy = ibis.ifelse(people.may_persona, _copy(people, template, personas, connection, held), fallback)
+    if template.asked is None or f"of_{template.asked}" not in people.columns:
         return copy
+    return _own(people, template.asked, template, held).coalesce(copy)
+
+
+def _own(told: Table, trait: str, template: TemplateField, held: Sequence[str]) -> Any:
+    """The person's value of a trait as text; null where there is none, or it may not be shown."""
     may = told.may_individual
     if held:
-        may &= ~told[f"of_creepy_{template.asked}"].fill_null("").isin(list(held))
-    return ibis.ifelse(may, individual(told[column], template).coalesce(copy), copy)
+        may &= ~told[f"of_creepy_{trait}"].fill_null("").isin(list(held))
+    return ibis.ifelse(may, individual(told[f"of_{trait}"], template), ibis.null("string"))
 
 
-def _copy(told: Table, template: TemplateField, personas: Sequence[Persona], connection: str) -> Any:
+def _copy(
+    people: Table, template: TemplateField, personas: Sequence[Persona], connection: str, held: Sequence[str]
+) -> Any:
+    fallback = _filled(people, template.fallback, template, held)
     copies = [(persona.slug, persona.copy(template.name, connection)) for persona in personas]
-    own = [(told.copy_slug == slug, text) for slug, text in copies if text is not None]
-    return ibis.cases(*own, else_=template.fallback) if own else ibis.literal(template.fallback)
+    own = [
+        (people.copy_slug == slug, _filled(people, text, template, held)) for slug, text in copies if text is not None
+    ]
+    return ibis.cases(*own, else_=fallback) if own else fallback
+
+
+def _filled(told: Table, text: str, template: TemplateField, held: Sequence[str]) -> Any:
+    """A text with each person's traits in it; what is unknown, or too long as a whole, gives way to fallbacks."""
+    parts = parts_of(text)
+    plain = without_traits(text)
+    static = ibis.literal(_spelt(template.plain_fallback if plain is None else plain, template))
+    if not any(isinstance(part, Placeholder) and f"of_{part.trait}" in told.columns for part in parts):
+        return static
+    shown = [part if isinstance(part, str) else _value(told, part, template, held) for part in parts]
+    fixed = sum(len(part.encode()) for part in shown if isinstance(part, str))
+    varied = reduce(add, (bytes_at_most(part) for part in shown if not isinstance(part, str)))
+    whole: Any = reduce(add, (ibis.literal(part) if isinstance(part, str) else part for part in shown))
+    fits = (varied + fixed <= TEXT_BYTES) & (whole.length() <= template.max_length)
+    return ibis.ifelse(fits.fill_null(False), whole, static)  # noqa: FBT003 - an expression
+
+
+def _value(told: Table, part: Placeholder, template: TemplateField, held: Sequence[str]) -> Any:
+    known = f"of_{part.trait}" in told.columns
+    value = _own(told, part.trait, template, held) if known else ibis.null("string")
+    return value if part.fallback is None else value.coalesce(ibis.literal(part.fallback))
+
+
+def _spelt(text: str, template: TemplateField) -> str:
+    """Return a text as platforms show it again: a number without zeros that mean nothing."""
+    if template.type != "number" or not NUMBER.fullmatch(text):
+        return text
+    return format(Decimal(text).normalize() + 0, "f")  # + 0: never "-0"
 
 
 def individual(value: Any, template: TemplateField) -> Any:
@@ -228,7 +315,7 @@ def individual(value: Any, template: TemplateField) -> Any:
     if template.type == "url":
         fits = text.re_search(ADDRESS) & (text.length() <= TEXT_BYTES)
     elif template.type == "number":
-        fits = text.re_search(r"^-?[0-9]+(\.[0-9]+)?$")
+        fits = text.re_search(f"^{NUMBER.pattern}$")
     elif template.type == "date":
         fits = text.re_search("^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     elif template.type == "choice":
@@ -239,16 +326,59 @@ def individual(value: Any, template: TemplateField) -> Any:
     return ibis.ifelse(fits, text, ibis.null("string"))
 
 
-def _reason(told: Table) -> Any:
+def _reason(people: Table) -> Any:
     """Reasons hold values that stem from contact data: what a template would execute is taken apart by blanks."""
-    apart = told.reasons.re_replace(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#", " ").re_replace(r"<([a-zA-Z/!])", r"< \1")
-    return ibis.ifelse(told.persona.isnull(), "", apart.substr(0, REASON_CHARACTERS))
+    apart = people.reasons.re_replace(r"\*\||\|\*|\{\{|\}\}|\{%|%\}|\{#", " ").re_replace(r"<([a-zA-Z/!])", r"< \1")
+    return ibis.ifelse(people.segment.isnull(), "", apart.substr(0, REASON_CHARACTERS))
+
+
+def probability(told: Table) -> Any:
+    """Return how likely each assignment is right, as an Ibis column; null where nothing measured that.
+
+    Args:
+        told: Assignments. What a rule gives as confidence is the share of its traits that are known.
+    """
+    return ibis.ifelse(told.source.isin(list(PROBABLE)), told.confidence, ibis.null("float64"))
+
+
+def probability_one(assignment: Mapping[str, Any]) -> float | None:
+    """Return of one assignment what `probability` does of all."""
+    found: float | None = assignment["confidence"] if assignment["source"] in PROBABLE else None
+    return found
+
+
+def title_of_others(assignments: Table) -> str:
+    """Return what people without a persona are called together: some may be in a segment that has none."""
+    placed = assignments.filter(assignments.persona.isnull() & assignments.segment.notnull())
+    return NO_PERSONA.capitalize() if placed.limit(1).count().to_pyarrow().as_py() else UNCLASSIFIED.capitalize()
+
+
+def memberships_of(steps: Waterfall) -> dict[str, str]:
+    """Return by segment all that its people are in: itself and those around it, from the inside out.
+
+    Args:
+        steps: All segments.
+
+    Returns:
+        Names with "; " between them; what a platform has no room for is left out, the outermost first.
+    """
+    found = {}
+    for name, step in steps.by_name().items():
+        names = [name, *step.ancestors]
+        while len(SEVERAL.join(names)) > TEXT_BYTES:
+            names.pop()
+        found[name] = SEVERAL.join(names)
+    return found
 
 
 ROLES: dict[Role, Any] = {
-    "persona": lambda told: told.slug,
-    "segment": lambda told: told.segment.fill_null(""),
-    "confidence": lambda told: told.confidence.round(2).cast("string").fill_null(""),
+    # who is in a segment that no persona stands for has none, and is not unclassified
+    "persona": lambda people: ibis.ifelse(people.persona.isnull() & people.segment.notnull(), "", people.slug),
+    "segment": lambda people: people.segment.fill_null(""),
+    "confidence": lambda people: probability(people).round(2).cast("string").re_replace(r"\.0$", "").fill_null(""),
     "reason": _reason,
-    "since": lambda told: ibis.ifelse(told.persona.isnull(), "", told.since.strftime("%Y-%m-%d")),
+    "since": lambda people: ibis.ifelse(people.segment.isnull(), "", people.since.strftime("%Y-%m-%d")),
+    "runner_up": lambda people: people.runner_up.fill_null(""),
+    "version": lambda people: ibis.ifelse(people.segment.isnull(), "", people.version.fill_null("")),
+    "memberships": lambda people: people.segment.fill_null(""),
 }

@@ -17,7 +17,10 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 
 from segmenter.errors import DefinitionError
+from segmenter.rules.counts import WRITTEN, counts_written, with_counts
+from segmenter.rules.named_segments import as_written, expanded, is_mark, with_marks
 from segmenter.traits.builtin import Catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import TraitType
 
 LOGIC = (exp.And, exp.Or, exp.Not, exp.Paren)
@@ -33,22 +36,27 @@ class Rule:
 
     Attributes:
         text: As the user wrote it.
-        tree: Its syntax, only of the kinds allowed here.
+        tree: Its syntax, only of the kinds allowed here; the rules of segments that it names are part of it.
         names: The traits that it uses, in order of appearance.
+        counted: Those of them that are counts of its own: ``count(clicks, days = 14)``.
     """
 
     text: str
     tree: exp.Expression
     names: tuple[str, ...]
+    counted: tuple[CountedTrait, ...] = ()
 
 
-def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
+def parse_rule(
+    text: str, catalogue: Catalogue, *, where: str, segments: Mapping[str, exp.Expression] | None = None
+) -> Rule:
     """Return the checked rule.
 
     Args:
         text: The expression.
         catalogue: The traits that may be named.
         where: Whose rule it is, for messages.
+        segments: The whole rules of the segments that may be named, as in ``in("champions")``; None: none.
 
     Returns:
         The syntax tree, and the traits that it names, each once.
@@ -59,28 +67,64 @@ def parse_rule(text: str, catalogue: Catalogue, *, where: str) -> Rule:
     """
     if not text.strip():
         raise DefinitionError("the rule is empty", where=where, line=1, column=1)
-    tree = _parsed(text, where)
+    marked, marks = with_marks(text)
+    tree = _parsed(marked, text, where)
     checker = _Checker(text, catalogue, where)
+    tree, counted = with_counts(tree, checker.error)
     if checker.type_of(tree) != "boolean":
         raise checker.error(tree, "is a value, not a condition; compare it with something")
+    tree = expanded(tree, marks, segments or {}, checker.error)
     names = dict.fromkeys(column.name for column in tree.find_all(exp.Column))
-    return Rule(text.strip(), tree, tuple(names))
+    return Rule(text.strip(), tree, tuple(names), counted)
 
 
-def _parsed(text: str, where: str) -> exp.Expression:
+def counted_in(text: str, *, where: str) -> tuple[CountedTrait, ...]:
+    """Return the counts that a rule asks for; the catalogue must have them before the rule is parsed.
+
+    Args:
+        text: The expression.
+        where: Whose rule it is, for messages.
+
+    Raises:
+        DefinitionError: It can't be read, or asks for what can't be counted.
+    """
+    if not text.strip():
+        return ()
+    return with_counts(_parsed(with_marks(text)[0], text, where), _Checker(text, NO_TRAITS, where).error)[1]
+
+
+NO_TRAITS = Catalogue({}, {}, {})
+
+
+def _parsed(marked: str, text: str, where: str) -> exp.Expression:
     try:
-        trees = sqlglot.parse(text, read="duckdb")
+        trees = sqlglot.parse(marked, read="duckdb")
     except ParseError as error:
         first = error.errors[0] if error.errors else {}
         line, column = int(first.get("line") or 1), int(first.get("col") or 1)
+        wrong = next(
+            (f"; {one!r} is no operator: write {right}" for one, right in MISWRITTEN.items() if one in text), ""
+        )
         raise DefinitionError(
-            f"the rule can't be read\n{pointed(text, line, column)}", where=where, line=line, column=column
+            f"the rule can't be read{wrong}\n{pointed(text, line, column)}", where=where, line=line, column=column
         ) from error
     except TokenError as error:
         raise DefinitionError(f"the rule can't be read: {error}", where=where, line=1, column=1) from error
     if len(trees) != 1 or trees[0] is None:
         raise DefinitionError("a rule is one expression, without a semicolon", where=where, line=1, column=1)
     return cast("exp.Expression", trees[0])
+
+
+MEANT: Mapping[type[exp.Expression], tuple[str, str]] = {
+    exp.ArrayOverlaps: ("&&", "AND"),
+    exp.BitwiseAnd: ("&", "AND"),
+    exp.DPipe: ("||", "OR"),
+    exp.BitwiseOr: ("|", "OR"),
+    exp.BitwiseXor: ("xor", "conditions with AND, OR and NOT"),
+    exp.RegexpFullMatch: ("~", "LIKE, with % for any text"),
+}
+"""What people write who know another language, and what it is called here."""
+MISWRITTEN = {"=>": ">=", "=<": "<=", "===": "=", "><": "!="}
 
 
 class _Checker:
@@ -107,15 +151,24 @@ class _Checker:
             return self._arithmetic(node)
         if isinstance(node, FUNCTIONS):
             return self._function(node)
+        if type(node) in MEANT:
+            written, meant = MEANT[type(node)]
+            raise self.error(node, f"{written!r} is no operator of rules; write {meant}")
         raise self.error(node, f"{node.key.upper()} is not supported in rules")
 
     def _trait(self, node: exp.Column) -> TraitType:
+        if is_mark(node):
+            return "boolean"
         if node.table:
             raise self.error(node, "a trait name can't contain a dot")
         known = self.catalogue.traits.get(node.name)
+        if known is None and WRITTEN in node.meta:
+            raise self.error(node, "count() can't be used here")
         if known is None:
             near = difflib.get_close_matches(node.name, self.catalogue.traits, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "; see docs/reference.md for the list of traits"
+            text = f"; a text stands in single quotes: {chr(39)}{node.name}{chr(39)}"
+            listed = f"{text}. `personasync explain EMAIL --json` lists all traits"
+            hint = f"; did you mean {near[0]!r}?" if near else listed
             raise self.error(node, f"there is no trait {node.name!r}{hint}")
         return known.type
 
@@ -168,11 +221,11 @@ class _Checker:
 
 def operands(node: exp.Expression) -> list[exp.Expression]:
     """Return the parts of *node* that are expressions themselves, in order."""
-    found: list[exp.Expression] = []
+    expressions: list[exp.Expression] = []
     for value in node.args.values():
         parts = value if isinstance(value, list) else [value]
-        found.extend(part for part in parts if isinstance(part, exp.Expression))
-    return found
+        expressions.extend(part for part in parts if isinstance(part, exp.Expression))
+    return expressions
 
 
 def _comparable(left: TraitType | None, right: TraitType | None, part: exp.Expression) -> bool:
@@ -210,7 +263,7 @@ def describe(rule: Rule) -> list[exp.Expression]:
 
 def rule_text(node: exp.Expression, names: Mapping[str, str] | None = None) -> str:
     """Return *node* as the user would write it, traits replaced by *names* where given."""
-    copy = node.copy()
+    copy = counts_written(as_written(node))
     for column in list(copy.find_all(exp.Column)):
         if names and column.name in names:
             column.set("this", exp.to_identifier(names[column.name]))

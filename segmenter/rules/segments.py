@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add, and_, or_
@@ -14,8 +14,11 @@ from sqlglot import exp
 
 from segmenter.errors import DefinitionError
 from segmenter.late_ibis import ibis
+from segmenter.rules.caps import check_cap
+from segmenter.rules.counts import named_traits
 from segmenter.rules.evaluate import as_ibis, holds, value_of
 from segmenter.rules.format_value import formatted, shown_one
+from segmenter.rules.named_segments import SegmentRules
 from segmenter.rules.rules import Rule, describe, parse_rule, rule_text
 from segmenter.traits.builtin import Catalogue
 
@@ -31,6 +34,8 @@ class Segment:
         rule: The condition; within a parent it is asked only of the parent's people.
         parent: Name of the segment that this one is a part of.
         priority: Smaller is tried first; None: in the order of the file.
+        cap: No more people than these, those of the segments within it included; None: as many as match.
+        cap_by: Who they are: those with the most of this trait, or of "confidence"; "-" before it: with the least.
     """
 
     name: str
@@ -38,6 +43,8 @@ class Segment:
     rule: str
     parent: str | None = None
     priority: int | None = None
+    cap: int | None = None
+    cap_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,30 @@ class Waterfall:
         """
         return {step.segment.name: step for step in self.steps}
 
+    def rules(self) -> dict[str, exp.Expression]:
+        """Return the whole rule of each segment, those of the segments around it included: what `parse_rule` takes.
+
+        Returns:
+            By segment name, in the order of the waterfall.
+        """
+        named = self.by_name()
+        chains = {name: step.ancestors for name, step in named.items()}
+        return dict(SegmentRules(chains, lambda name: named[name].rule.tree))
+
+    def capped(self) -> dict[str, frozenset[str]]:
+        """Return the segments with a cap, and the names of those that count: each itself, and those within it.
+
+        Returns:
+            By segment name, in the order of the waterfall.
+        """
+        return {
+            step.segment.name: frozenset(
+                s.segment.name for s in self.steps if step.segment.name in (s.segment.name, *s.ancestors)
+            )
+            for step in self.steps
+            if step.segment.cap is not None
+        }
+
 
 def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     """Check *segments* and put them in order: by priority, then file; a child before its parent.
@@ -80,7 +111,8 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
         The steps in the order in which they are asked, and a digest of all definitions.
 
     Raises:
-        DefinitionError: A name is used twice, a parent does not exist or is its own ancestor, a rule is wrong.
+        DefinitionError: A name is used twice, a parent does not exist or is its own ancestor, a rule is wrong, rules
+            name each other in a circle, a cap has no ranking.
     """
     known: dict[str, Segment] = {}
     for segment in segments:
@@ -92,12 +124,20 @@ def waterfall(segments: Sequence[Segment], catalogue: Catalogue) -> Waterfall:
     for place, segment in sorted(enumerate(segments), key=lambda item: (_priority(item[1]), item[0])):
         del place
         children.setdefault(segment.parent, []).append(segment)
-    ordered = [
-        Checked(s, parse_rule(s.rule, catalogue, where=_where(s)), ancestors[s.name])
-        for s in _children_first(None, children)
-    ]
-    told = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
-    return Waterfall(tuple(ordered), hashlib.sha256(told.encode()).hexdigest()[:12])
+    rules: dict[str, Rule] = {}
+    named = SegmentRules(ancestors, lambda name: _read(name).tree)
+
+    def _read(name: str) -> Rule:
+        if name not in rules:
+            rules[name] = parse_rule(known[name].rule, catalogue, where=_where(known[name]), segments=named)
+        return rules[name]
+
+    for name, segment in known.items():
+        named.own(name)
+        check_cap(segment.cap, segment.cap_by, catalogue, where=_where(segment))
+    ordered = [Checked(s, rules[s.name], ancestors[s.name]) for s in _children_first(None, children)]
+    definition = json.dumps([[s.name, s.rule, s.parent, s.priority] for s in segments] + [catalogue.digest()])
+    return Waterfall(tuple(ordered), hashlib.sha256(definition.encode()).hexdigest()[:12])
 
 
 def _where(segment: Segment) -> str:
@@ -115,19 +155,19 @@ def _children_first(parent: str | None, children: Mapping[str | None, Sequence[S
 
 
 def _ancestors(segment: Segment, known: Mapping[str, Segment]) -> tuple[str, ...]:
-    found: list[str] = []
+    ancestors: list[str] = []
     parent = segment.parent
     while parent is not None:
         if parent not in known:
             raise DefinitionError(f"there is no segment {parent!r} to be its parent", where=_where(segment))
-        if parent in found or parent == segment.name:
+        if parent in ancestors or parent == segment.name:
             raise DefinitionError(f"circular parent {parent!r}", where=_where(segment))
-        found.append(parent)
+        ancestors.append(parent)
         parent = known[parent].parent
-    return tuple(found)
+    return tuple(ancestors)
 
 
-def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
+def with_rules(traits: Table, steps: Waterfall, prefix: str, barred: Mapping[str, Any] | None = None) -> Table:
     """Add the first matching segment of the waterfall to the trait table.
 
     Confidence of a rule is the share of the traits it uses that are known for the person: a rule that matches
@@ -137,6 +177,7 @@ def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
         traits: Trait table, one row per person.
         steps: The checked segments.
         prefix: Put before the names of the new columns.
+        barred: By segment, a column of *traits*: who may not be in it, since it is full; others are open to everybody.
 
     Returns:
         All columns of *traits*, and with *prefix* before them ``segment, confidence, runner_up, reasons``; the first
@@ -152,16 +193,18 @@ def with_rules(traits: Table, steps: Waterfall, prefix: str) -> Table:
     matches = {
         f"{prefix}in_{n}": reduce(and_, (own[a] for a in (*step.ancestors,)), own[n]) for n, step in named.items()
     }
-    told = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
-    inside = {n: told[f"{prefix}in_{n}"] for n in named}
-    told = told.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
-    segment = told[f"{prefix}segment"]
-    others = [(told[f"{prefix}in_{n}"] & (segment != n), n) for n in named]
+    if barred:
+        matches |= {f"{prefix}in_{n}": matches[f"{prefix}in_{n}"] & ~full for n, full in barred.items()}
+    table = traits.mutate(**matches).view()  # a view keeps Ibis from writing every rule out in each of its uses
+    inside = {n: table[f"{prefix}in_{n}"] for n in named}
+    table = table.mutate(**{f"{prefix}segment": ibis.cases(*((i, n) for n, i in inside.items()), else_=nothing)}).view()
+    segment = table[f"{prefix}segment"]
+    others = [(table[f"{prefix}in_{n}"] & (segment != n), n) for n in named]
     confidence = ibis.cases(
-        *((segment == n, _known_share(told, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
+        *((segment == n, _known_share(table, s.rule)) for n, s in named.items()), else_=ibis.null("float64")
     )
-    reasons = ibis.cases(*((segment == n, _reason(told, s.rule)) for n, s in named.items()), else_=NO_MATCH)
-    return told.mutate(
+    reasons = ibis.cases(*((segment == n, _reason(table, s.rule)) for n, s in named.items()), else_=NO_MATCH)
+    return table.mutate(
         **{
             f"{prefix}confidence": confidence,
             f"{prefix}runner_up": ibis.cases(*others, else_=nothing),
@@ -184,8 +227,9 @@ def _reason(traits: Table, rule: Rule) -> Any:
     """The rule's clauses with the person's values, as text: built by the engine, so a million need no loop."""
     parts: list[Any] = []
     for clause in describe(rule):
-        names = list(dict.fromkeys(column.name for column in clause.find_all(exp.Column)))
-        values: list[Any] = [_text(f"{name} is ").concat(formatted(traits[name])) for name in names]
+        values: list[Any] = [
+            _text(f"{written} is ").concat(formatted(traits[name])) for name, written in named_traits(clause)
+        ]
         joined = reduce(lambda left, right: left.concat(", ", right), values) if values else _text("always")
         parts.append(_text(f"{rule_text(clause)} (").concat(joined, ")"))
     return reduce(lambda left, right: left.concat("; ", right), parts)
@@ -195,30 +239,36 @@ def _text(text: str) -> Any:
     return ibis.literal(text)
 
 
-def rule_answer(person: Mapping[str, Any], steps: Waterfall) -> tuple[str | None, float | None, str | None, str]:
+def rule_answer(
+    person: Mapping[str, Any], steps: Waterfall, barred: Collection[str] = ()
+) -> tuple[str | None, float | None, str | None, str]:
     """Return for one person what `with_rules` tells of everybody: segment, confidence, runner-up, reasons.
 
     Args:
         person: Trait name -> value; None or missing: unknown.
         steps: The checked segments.
+        barred: Segments that the person may not be in, since they are full.
 
     Returns:
         The confidence is a share of traits, 0 to 1; all but the reasons are None for the unclassified.
     """
     own = {step.segment.name: holds(step.rule, person) for step in steps.steps}
-    found = [step for step in steps.steps if all(own[name] for name in (step.segment.name, *step.ancestors))]
-    if not found:
+    hits = [
+        step
+        for step in steps.steps
+        if step.segment.name not in barred and all(own[name] for name in (step.segment.name, *step.ancestors))
+    ]
+    if not hits:
         return None, None, None, NO_MATCH
-    rule = found[0].rule
+    rule = hits[0].rule
     known = [value_of(exp.column(name), person) is not None for name in rule.names]
     confidence = sum(known) / len(known) if known else 1.0
     reasons = "; ".join(_reason_one(clause, person) for clause in describe(rule))
-    return found[0].segment.name, confidence, found[1].segment.name if found[1:] else None, reasons
+    return hits[0].segment.name, confidence, hits[1].segment.name if hits[1:] else None, reasons
 
 
 def _reason_one(clause: exp.Expression, person: Mapping[str, Any]) -> str:
-    names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
-    values = [f"{name} is {shown_one(value_of(exp.column(name), person))}" for name in names]
+    values = [f"{told} is {shown_one(value_of(exp.column(name), person))}" for name, told in named_traits(clause)]
     return f"{rule_text(clause)} ({', '.join(values) or 'always'})"
 
 
@@ -234,11 +284,11 @@ def left_out(traits: Table, steps: Waterfall) -> Any:
     """
     named = steps.by_name()
     own = {name: as_ibis(step.rule.tree, traits) for name, step in named.items()}
-    told: Any = ibis.literal(value=True)
+    condition: Any = ibis.literal(value=True)
     for name, step in named.items():
         # one false link settles the chain, whatever else is unknown
-        told &= reduce(or_, [(~own[link]).fill_null(False) for link in (name, *step.ancestors)])  # noqa: FBT003
-    return told
+        condition &= reduce(or_, [(~own[link]).fill_null(False) for link in (name, *step.ancestors)])  # noqa: FBT003
+    return condition
 
 
 def left_out_one(person: Mapping[str, Any], steps: Waterfall) -> bool:
@@ -293,12 +343,12 @@ def explain_rule(rule: Rule, person: Mapping[str, Any]) -> list[Clause]:
     Returns:
         One per part of the rule, in its order.
     """
-    found = []
+    clauses = []
     for clause in describe(rule):
-        names = dict.fromkeys(column.name for column in clause.find_all(exp.Column))
         held = value_of(clause, person) is True
-        found.append(Clause(rule_text(clause), held, {name: person.get(name) for name in names}))
-    return found
+        values = {written: person.get(name) for name, written in named_traits(clause)}
+        clauses.append(Clause(rule_text(clause), held, values))
+    return clauses
 
 
 def matches(step: Checked, person: Mapping[str, Any], steps: Waterfall) -> bool:

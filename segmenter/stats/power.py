@@ -68,8 +68,22 @@ def least_lift(
     return high
 
 
-def more_needed(treated: Responses, control: Responses, *, mde: float) -> int:
-    """Return how many more people per arm a rise of *mde* (difference of rates) over the control's rate needs.
+def sample_size(base: float, mde: float) -> int:
+    """Return the people per arm that a rise of *mde* over *base* needs: what a plan says, and a result compares with.
+
+    Args:
+        base: Rate without the treatment, 0 to 1.
+        mde: Minimum detectable effect, as a difference of rates.
+
+    Returns:
+        Contacts per variant, rounded up.
+    """
+    base = min(base, 1 - mde)
+    return people_needed(base, base + mde)
+
+
+def more_needed(treated: Responses, control: Responses, *, mde: float, base: float | None = None) -> int:
+    """Return how many people per arm are missing of `sample_size`.
 
     0 where there are enough.
 
@@ -77,13 +91,13 @@ def more_needed(treated: Responses, control: Responses, *, mde: float) -> int:
         treated: People with the treatment, and those who responded.
         control: People without.
         mde: Minimum detectable effect, as a difference of rates.
+        base: The rate that the sample size was planned with; None: the control's.
 
     Returns:
         People in each arm, besides those of the smaller one.
     """
-    base = min(max(control.rate, 1 / (control.people + 1)), 1 - mde)
-    needed = people_needed(base, base + mde)
-    return max(0, needed - min(treated.people, control.people))
+    rate = max(control.rate, 1 / (control.people + 1)) if base is None else base
+    return max(0, sample_size(rate, mde) - min(treated.people, control.people))
 
 
 def _factor(power: float, false_alarm: float) -> float:

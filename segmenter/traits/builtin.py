@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 
 from segmenter.errors import DefinitionError
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, Trait, trait_definition
 from segmenter.traits.trait_families import Family, likely_family
 
@@ -33,7 +34,7 @@ DAYS_SINCE = {
 
 COUNTED_FROM_ZERO = (
     *("orders_", "revenue_", "currencies", "categories"),
-    *("deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "replies_", "visits_", "forms_"),
+    *("count_", "deliveries_", "opens_", "clicks_", "bounces_", "complaints_", "replies_", "visits_", "forms_"),
 )
 """How the names of traits begin that are 0 where nothing happened."""
 
@@ -152,6 +153,25 @@ PROPERTIES = {
 """Properties that a built-in trait is read from; of one contact the first that holds something counts."""
 
 
+LIFECYCLE_STAGES = (
+    *("subscriber", "lead", "marketingqualifiedlead", "salesqualifiedlead", "opportunity", "customer", "evangelist"),
+)
+"""HubSpot's stages, from first to last: of several the last one that a person has reached counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precedence:
+    """What decides where contacts of one person disagree.
+
+    Attributes:
+        connections: The first that has a value decides; those that are not named come after, in one place.
+        lifecycle_stages: From first to last, whatever their case and blanks: the last stage reached counts.
+    """
+
+    connections: tuple[str, ...] = ()
+    lifecycle_stages: tuple[str, ...] = LIFECYCLE_STAGES
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """Traits by name.
@@ -159,23 +179,36 @@ class Catalogue:
     Attributes:
         mapped: The workspace's own that a platform's property tells, by name.
         surveyed: The workspace's own that a survey's item tells, by name.
+        precedence: What decides where contacts of one person disagree.
+        counted: The counts that rules ask for, by name.
     """
 
     traits: Mapping[str, Trait]
     mapped: Mapping[str, MappedTrait]
     surveyed: Mapping[str, SurveyTrait]
+    precedence: Precedence = Precedence()
+    counted: Mapping[str, CountedTrait] = field(default_factory=dict)
 
     def digest(self) -> str:
         """Return a short digest of every definition; another catalogue has another one."""
         defined = [
             trait_definition(trait) for part in (self.traits, self.mapped, self.surveyed) for trait in part.values()
         ]
-        told = json.dumps(defined, sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        text = json.dumps([defined, asdict(self.precedence)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
-    """Return the built-in traits together with the workspace's *own*.
+def catalogue(
+    own: Sequence[MappedTrait | SurveyTrait] = (),
+    precedence: Precedence = Precedence(),
+    counted: Sequence[CountedTrait] = (),
+) -> Catalogue:
+    """Return the built-in traits together with the workspace's *own* and the counts that its rules ask for.
+
+    Args:
+        own: Those that the workspace maps.
+        precedence: What decides where contacts of one person disagree.
+        counted: What its rules count.
 
     Returns:
         Built-in traits first.
@@ -190,7 +223,12 @@ def catalogue(own: Sequence[MappedTrait | SurveyTrait] = ()) -> Catalogue:
         traits[trait.name] = _described(trait)
     mapped = {trait.name: trait for trait in own if isinstance(trait, MappedTrait)}
     surveyed = {trait.name: trait for trait in own if isinstance(trait, SurveyTrait)}
-    return Catalogue(traits, mapped, surveyed)
+    counts = {count.name: count for count in counted}
+    for name, count in counts.items():
+        if name in traits:
+            raise DefinitionError("a count in a rule has this name; choose another", where=f"trait {name!r}")
+        traits[name] = _number(name, count.text, count.what, count.table, count.days)
+    return Catalogue(traits, mapped, surveyed, precedence, counts)
 
 
 def _described(trait: MappedTrait | SurveyTrait) -> Trait:

@@ -98,6 +98,7 @@ class Inputs:
         offsets: Of time zones, as `segmenter.traits.local_time.with_local_hour` takes them; None: hours are
             those of UTC.
         values: Every version of what the value model said (`VALUES`); None where it is not asked.
+        campaigns: For counts by the name of a campaign; None: only its id tells.
     """
 
     contacts: Table
@@ -110,3 +111,4 @@ class Inputs:
     base: Table | None = None
     offsets: Table | None = None
     values: Table | None = None
+    campaigns: Table | None = None

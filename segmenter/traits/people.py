@@ -6,15 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segmenter.late_ibis import ibis
-from segmenter.traits.builtin import PROPERTIES, Catalogue
+from segmenter.traits.builtin import PROPERTIES, Catalogue, Precedence
 from segmenter.traits.definitions import Inputs, MappedTrait, SurveyTrait
 from segmenter.traits.windows import DATED, Windows, by_person, dated, typed
 
 if TYPE_CHECKING:
     from ibis import Table
 
-STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "unknown")
+STRICTEST_FIRST = ("unsubscribed", "cleaned", "pending", "transactional", "subscribed", "none", "unknown")
 """Of several consents of one person the first of these decides; "unknown" says nothing, so anything known beats it."""
+NO_CONSENT = "none"
+"""The consent of who is in no source that tells one."""
+PLACED = 3  # digits of a place in an order
+STAGED = "has_lifecycle_stage"
 OUTLIVES = ("unsubscribed", "cleaned", "pending", "transactional")
 """These count for a person also when the record that shows them is archived, deleted or merged: see ADR 19."""
 
@@ -22,28 +26,82 @@ OUTLIVES = ("unsubscribed", "cleaned", "pending", "transactional")
 def contact_aggregates(inputs: Inputs, catalogue: Catalogue, windows: Windows) -> Table:
     """Return one row for everybody with an active contact: consent, the moment of the first contact, properties.
 
-    Of contacts that tell different things the largest value counts, so that the order of rows does not matter.
+    Where contacts disagree about a text, the catalogue's precedence decides: see `_standing`. The order of rows does
+    not matter.
     """
     known = inputs.contacts.filter(inputs.contacts.created_at.isnull() | (inputs.contacts.created_at <= windows.moment))
     key = known.connection.concat(":", known.platform_id)
     contacts = by_person(known.mutate(contact_key=key), inputs.links)
     properties = contacts.properties.cast("json")
-    named = {f"has_{name}": _text(properties, names) for name, names in PROPERTIES.items()}
-    mapped = {f"has_{name}": _mapped(contacts, properties, trait) for name, trait in catalogue.mapped.items()}
-    rank = contacts.consent.cases(*((c, n) for n, c in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST) - 1)
-    told = contacts.mutate(**named, **mapped, strictness=rank, active=contacts.state == "active")
-    active = told.active
-    grouped = told.group_by("person_id").aggregate(
-        active=told.count(where=active),
-        first_seen=told.created_at.min(),
-        platforms=told.connection.nunique(where=active),
-        strictest=told.strictness.min(where=consent_counts(told)),
-        **{name.removeprefix("has_"): told[name].max(where=active) for name in (*named, *mapped)},
+    standing = _standing(contacts, catalogue.precedence)
+    texts = {name: _text(properties, names) for name, names in PROPERTIES.items()}
+    texts |= {name: _mapped(contacts, properties, trait) for name, trait in catalogue.mapped.items()}
+    named = {f"has_{name}": standing.concat(text) for name, text in texts.items()}
+    named[STAGED] = _stage(texts["lifecycle_stage"], catalogue.precedence).concat(named[STAGED])
+    rank = contacts.consent.cases(*((c, n) for n, c in enumerate(STRICTEST_FIRST)), else_=len(STRICTEST_FIRST))
+    rows = contacts.mutate(**named, strictness=rank, active=contacts.state == "active")
+    active = rows.active
+    grouped = rows.group_by("person_id").aggregate(
+        active=rows.count(where=active),
+        first_seen=rows.created_at.min(),
+        platforms=rows.connection.nunique(where=active),
+        strictest=rows.strictness.min(where=consent_counts(rows)),
+        **{name.removeprefix("has_"): rows[name].max(where=active) for name in named},
     )
     living = grouped.filter(grouped.active > 0)
-    consent = living.strictest.cases(*((n, c) for n, c in enumerate(STRICTEST_FIRST)), else_="unknown")
+    living = living.mutate(**_decided(living, texts, catalogue))
+    consent = living.strictest.cases(*((n, c) for n, c in enumerate(STRICTEST_FIRST)), else_=NO_CONSENT)
     employees = living.employees.re_replace("[,.' ]", "").re_extract("[0-9]+", 0).try_cast("float64")
     return living.mutate(consent=consent, employees=employees).drop("active", "strictest")
+
+
+def _standing(contacts: Table, precedence: Precedence) -> Any:
+    """What stands in front of a contact's texts, so that the largest is the one that counts.
+
+    The connection's place comes first, then the moment at which the contact last changed. Of one moment, the last text
+    in the alphabet counts.
+    """
+    listed = list(enumerate(reversed(precedence.connections), 1))
+    place: Any = contacts.connection.cases(*((name, n) for n, name in listed), else_=0) if listed else ibis.literal(0)
+    changed: Any = contacts.updated_at.coalesce(contacts.created_at)
+    return place.cast("string").lpad(PLACED, "0").concat(dated(changed, ibis.literal("")))
+
+
+def first_text(contacts: Table, text: Any, precedence: Precedence) -> Any:
+    """Return the text that counts of the contacts in use, as an aggregate of a person's contacts; see `_standing`.
+
+    Args:
+        contacts: Of many persons.
+        text: A column of them.
+        precedence: What decides where they disagree.
+    """
+    told = _standing(contacts, precedence).concat(text).max(where=contacts.state == "active")
+    return told.substr(PLACED + DATED)
+
+
+def _stage(stage: Any, precedence: Precedence) -> Any:
+    """What stands in front of a lifecycle stage: a person who has become a customer is no lead for an old record."""
+    stages = [(plain_stage(name), n) for n, name in enumerate(precedence.lifecycle_stages, 1)]
+    plain: Any = stage.lower().re_replace("[ _-]", "")
+    place: Any = plain.cases(*stages, else_=0) if stages else ibis.literal(0)
+    return place.cast("string").lpad(PLACED, "0")
+
+
+def plain_stage(stage: str) -> str:
+    """Return a lifecycle stage as we compare it: "Sales Qualified Lead" is "salesqualifiedlead"."""
+    return stage.lower().translate(dict.fromkeys(map(ord, " _-")))
+
+
+def _decided(living: Table, texts: Mapping[str, Any], catalogue: Catalogue) -> dict[str, Any]:
+    """The texts that count, without what stands in front of them; those of mapped traits as values."""
+    decided: dict[str, Any] = {}
+    for name in texts:
+        in_front = PLACED + DATED + (PLACED if f"has_{name}" == STAGED else 0)
+        decided[name] = living[name].substr(in_front)
+        if name in catalogue.mapped:
+            trait = catalogue.mapped[name]
+            decided[name] = typed(decided[name], trait.type, trait.words)
+    return decided
 
 
 def consent_counts(contacts: Table) -> Any:
@@ -59,12 +117,14 @@ def answer_aggregates(inputs: Inputs, surveyed: Mapping[str, SurveyTrait], windo
     """Return the latest answers until the moment; one without a time came before all others."""
     answers = by_person(inputs.answers, inputs.links)
     given = answers.filter(answers.at.isnull() | (answers.at <= windows.moment), answers.value.nullif("").notnull())
-    told = given.mutate(dated=dated(given.at, given.value))
+    replies = given.mutate(dated=dated(given.at, given.value))
     latest = {
-        name: told.dated.max(where=(told.survey == trait.survey) & (told["item"] == trait.item))
+        name: replies.dated.max(where=(replies.survey == trait.survey) & (replies["item"] == trait.item))
         for name, trait in surveyed.items()
     }
-    grouped = told.group_by("person_id").aggregate(answers_total=told.count(), last_answer=told.at.max(), **latest)
+    grouped = replies.group_by("person_id").aggregate(
+        answers_total=replies.count(), last_answer=replies.at.max(), **latest
+    )
     return grouped.mutate(**{name: typed(grouped[name].substr(DATED), t.type, t.words) for name, t in surveyed.items()})
 
 
@@ -74,7 +134,7 @@ def _text(properties: Any, names: Sequence[str]) -> Any:
 
 
 def _mapped(contacts: Table, properties: Any, trait: MappedTrait) -> Any:
-    text: Any = ibis.ifelse(
-        contacts.connection == trait.connection, properties[trait.property].str.nullif(""), ibis.null("string")
-    )
-    return typed(text, trait.type, trait.words)
+    """The property as text, where it can be a value of the trait."""
+    text: Any = properties[trait.property].str.nullif("")
+    mine = contacts.connection == trait.connection
+    return ibis.ifelse(mine & typed(text, trait.type, trait.words).notnull(), text, ibis.null("string"))

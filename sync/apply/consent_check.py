@@ -15,8 +15,11 @@ import pyarrow as pa
 
 from connectors.errors import FixSettingsError, PersonasyncError, TryLaterError
 from connectors.records import CONTACTS, Change, Outcome, email_key, normalise_email, platform_key
+from segmenter.traits.people import NO_CONSENT
 from sync.apply.push import Sent, key
+from sync.assign.exclusions import excluded_persons
 from sync.consent.strictest import ContactRow, strictest_consent
+from sync.plan.job import assigned_at
 from sync.session import RecordedRun, Session
 
 FRESH = timedelta(minutes=1)  # so long an answer holds while an apply goes on
@@ -68,13 +71,13 @@ class ConsentCheck:
         """
         if self.asked_at is None or self.session.now() - self.asked_at > FRESH:
             self._ask()
-        found = []
+        outcomes = []
         for change in changes:
             if reason := self.persons.get(change.person_id):
-                found.append(Outcome(change, "parked", reason, CONSENT))
+                outcomes.append(Outcome(change, "skipped", reason, CONSENT))
             elif reason := self.records.get((change.connection, change.platform_id)):
-                found.append(Outcome(change, "parked", reason, GONE))
-        return found
+                outcomes.append(Outcome(change, "skipped", reason, GONE))
+        return outcomes
 
     def _ask(self) -> None:
         at = self.session.now()
@@ -85,6 +88,9 @@ class ConsentCheck:
             for row in self._changed(name, few):
                 fresh[platform_key(name, row["platform_id"])] = row
         self._judge(fresh, planned)
+        if self.whole:  # a plan leaves them out itself, and is stale when [exclude] or their traits change
+            excluded = excluded_persons(self.session, assigned_at(self.session))
+            self.persons |= {person: f"{excluded[person]}.".capitalize() for person in planned & excluded.keys()}
         self.asked_at = at
 
     def _named_by(self, persons: set[str]) -> Named:
@@ -106,9 +112,9 @@ class ConsentCheck:
         try:
             rows = connector.consents(cursor, None) if few is None else connector.consents(cursor, *few[name])
         except PersonasyncError as error:
-            told = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
+            message = f"Unsubscribes since the last pull could not be checked on {name}: {error}"
             raise (FixSettingsError if isinstance(error, FixSettingsError) else TryLaterError)(
-                told, fix=AGAIN
+                message, fix=AGAIN
             ) from error
         took = self.requests.setdefault(name, {})
         for endpoint, count in connector.traffic.requests.items():
@@ -127,7 +133,7 @@ class ConsentCheck:
             planned_as.setdefault(into.get(person, person), set()).add(person)
         touched: dict[str, dict[str, ContactRow]] = {person: {} for person in planned_as} if self.whole else {}
         for contact, row in fresh.items():
-            for person in {linked[one] for one in named[contact] if one in linked} & planned_as.keys():
+            for person in {linked[name] for name in named[contact] if name in linked} & planned_as.keys():
                 touched.setdefault(person, {})[contact] = row
         noted = self._noted(fresh, planned_as)
         for contact, person in self.session.control.links.of_keys(noted).items():
@@ -203,7 +209,7 @@ def _over(known: ContactRow | None, row: ContactRow) -> ContactRow:
 
 
 def _why(before: Mapping[str, ContactRow], now: Mapping[str, ContactRow], consent: str) -> str:
-    if consent == "unknown":
+    if consent in {"unknown", NO_CONSENT}:
         return "This person no longer has marketing consent."
     said = next((row for row in now.values() if row["consent"] == consent), None)
     if said is not None:

@@ -10,15 +10,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from connectors.errors import FixSettingsError, PersonasyncError
-from connectors.records import Change, Outcome
+from connectors.records import CONTACTS, Change, Outcome
 from sync.apply.consent_check import ConsentCheck, leave_out
 from sync.apply.push import Sent, in_slices, key, onward, recover, send_changes
-from sync.breach import GuardrailError
+from sync.breach import GuardrailError, stale_connections
 from sync.control.ledger import SENT_AGAIN
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import look_again, overtaken_persons
@@ -26,6 +27,7 @@ from sync.plan.file import NEW_PLAN, SavedPlan, read_plan
 from sync.plan.guardrails import how_to_override
 from sync.plan.job import basis
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
+from sync.traits.data_checks import max_age
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class PlanSelection:
 
 
 ALL = PlanSelection()
+DATA_AGE = "max_data_age_hours"
 
 
 @dataclass(slots=True)
@@ -116,6 +119,7 @@ def apply(
     wanted = part.only or frozenset(session.workspace.connections)
     names = [name for name in session.workspace.connections if name in wanted and session.connector(name).pushes]
     _refuse_stale(session, plan)
+    _refuse_old(session, plan, override)
     _refuse_breaches(session, plan, override)
     applied = Applied(plan_id=plan.plan_id)
     with recorded(session, f"apply {plan.plan_id}") as run:
@@ -176,7 +180,7 @@ def _recovered(session: Session, name: str, sent: Sent) -> int:
 
 def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
     """Counts of an apply, for `history` and `status`."""
-    parked = plan.summary.get("parked", {})
+    skipped = plan.summary.get("skipped", {})
     refused = sum(plan.summary.get("refused", {}).values())
     return {
         "plan": plan.plan_id,
@@ -184,12 +188,12 @@ def _counts(plan: SavedPlan, applied: Applied) -> dict[str, Any]:
             "total": sum(plan.summary.get("contacts", {}).values()),
             "changed": sum(plan.summary.get("changed_contacts", {}).values()),
             "invalid": refused,
-            "parked": sum(parked.values()) - refused,
+            "skipped_contacts": sum(skipped.values()) - refused,
             "sent": sum(applied.states.values()),
             **{state: applied.count(state) for state in ("applied", "rejected", "unchanged", "unknown")},
             "waiting": applied.waiting,
             "overtaken": applied.overtaken,
-            "skipped": applied.skipped,
+            "skipped_changes": applied.skipped,
         },
         "outcomes": {f"{name} {state}": count for (name, state), count in applied.states.items()},
         "failed": applied.failed,
@@ -221,15 +225,35 @@ def _refuse_stale(session: Session, plan: SavedPlan) -> None:
         )
 
 
+def _refuse_old(session: Session, plan: SavedPlan, override: frozenset[str]) -> None:
+    """A plan ages, and so do the data that it was made from: what was young enough then may be too old now."""
+    limit, now = max_age(session), session.now()
+    if DATA_AGE in override:
+        return
+    read = {name: session.control.cursors.read_at(name, CONTACTS.name) for name in session.workspace.connections}
+    told = [one.message for one in stale_connections(limit, {k: at for k, at in read.items() if at}, now)]
+    if now - plan.created_at > limit:
+        hours = timedelta(hours=1)
+        age = f"Plan {plan.plan_id} was made {(now - plan.created_at) / hours:,.0f} hours ago, the limit is"
+        told.insert(0, f"{age} {limit / hours:,.0f} ([guardrails] {DATA_AGE}).")
+    if told:
+        _refuse(session, plan, [DATA_AGE])
+        raise GuardrailError(" ".join(told), fix=how_to_override([DATA_AGE]))
+
+
 def _refuse_breaches(session: Session, plan: SavedPlan, override: frozenset[str]) -> None:
     standing = [breach for breach in plan.summary["breaches"] if breach["guardrail"] not in override]
     if standing:
-        session.control.plans.move(plan.plan_id, "refused")
-        with recorded(session, f"apply {plan.plan_id}") as run:
-            run.state = "refused"
-            run.counts.update(plan=plan.plan_id, refused=[breach["guardrail"] for breach in standing])
+        _refuse(session, plan, [breach["guardrail"] for breach in standing])
         every = [breach["guardrail"] for breach in plan.summary["breaches"]]
         raise GuardrailError(" ".join(breach["message"] for breach in standing), fix=how_to_override(every))
+
+
+def _refuse(session: Session, plan: SavedPlan, guardrails: Sequence[str]) -> None:
+    session.control.plans.move(plan.plan_id, "refused")
+    with recorded(session, f"apply {plan.plan_id}") as run:
+        run.state = "refused"
+        run.counts.update(plan=plan.plan_id, refused=list(guardrails))
 
 
 def _still_meant(
@@ -280,10 +304,12 @@ def _untouched(
     except PersonasyncError as error:
         applied.failed[name] = str(error)
         return list(changes)
-    moved = [one for one in asked if (shown.get(key(one)) or None) not in {one.before, one.after}]
-    outcomes = [Outcome(one, "parked", "Edited by someone since the last pull.", "set_by_others") for one in moved]
+    moved = [change for change in asked if (shown.get(key(change)) or None) not in {change.before, change.after}]
+    outcomes = [
+        Outcome(change, "skipped", "Edited by someone since the last pull.", "set_by_others") for change in moved
+    ]
     session.control.ledger.settle(run.run_id, outcomes)
-    applied.states[name, "parked"] += len(moved)
+    applied.states[name, "skipped"] += len(moved)
     left = set(map(key, moved))
     return [change for change in changes if key(change) not in left]
 

@@ -70,7 +70,8 @@ def intended(session: Session, run_id: str) -> Intended:
 
     Args:
         session: The open workspace.
-        run_id: As `history` shows it; "last" is the newest plan that was applied, in as many runs as it took.
+        run_id: As `history` shows it; "last" is the newest plan that wrote something, in as many runs as it took. An
+            undo that was stopped is done again with the same words, so "last" is never an undo itself.
 
     Raises:
         FixSettingsError: There is no such run, or it wrote nothing.
@@ -148,10 +149,10 @@ def _restore(
 
 def _runs(session: Session, run_id: str) -> list[Run]:
     if run_id == NEWEST:
-        applies = (run for run in session.control.runs.newest(1000) if run.command.startswith("apply "))
-        newest = next((run for run in applies if run.state != "refused"), None)
-        if newest is not None:
-            return session.control.runs.of_command(newest.command)
+        wrote = session.control.runs.get(session.control.ledger.last_writer("apply ") or "")
+        if wrote is None:
+            raise FixSettingsError("No plan has written anything yet.", fix="See `personasync history`.")
+        return session.control.runs.of_command(wrote.command)
     run = session.control.runs.get(run_id)
     if run is None:
         raise FixSettingsError(f"Run {run_id!r} not found, or it made no changes.", fix="See `personasync history`.")

@@ -13,12 +13,17 @@ from segmenter.assign.counterfactuals import nearest_rule, smallest_flip
 from segmenter.assign.decide import decide_one
 from segmenter.assign.definitions import Definitions
 from segmenter.classifier.linear import score_one
+from segmenter.personalize.fields import probability_one
 from segmenter.rules.segments import Checked, Clause, explain_rule, left_out_one, matches, rule_answer
-from sync.assign.explain_text import about, changing, tried_lines
+from sync.assign.caps import closed_for_one, free_places
+from sync.assign.exclusions import exclusion_reason, named_persons
+from sync.assign.explain_text import about, by_hand, changing, full_lines, tried_lines
 from sync.assign.person_rows import PersonRows
+from sync.assign.pins import definitions_in_force, pin_of
 from sync.assign.sources import definitions_of
+from sync.control.pins import Pin
+from sync.control.store import Control
 from sync.session import Session, Stores
-from sync.workspace.settings import Workspace
 
 NOT_READ = (
     "The webhook service assigned this. The segments tried and what would change it are "
@@ -55,10 +60,6 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     Args:
         stores: The open workspace.
         rows: What its warehouse says of one person.
-        email: Any address of the person.
-
-    Args:
-        session: The open workspace.
         email: An address of the person, in any case.
 
     Returns:
@@ -73,8 +74,8 @@ def explain(stores: Stores | Session, rows: PersonRows, email: str) -> Explanati
     newest = stores.control.runs.latest("assign", state="done")
     decided_at: datetime = person.assignment["as_of"]
     as_of = max(datetime.fromisoformat(newest.counts["as_of"]), decided_at) if newest else decided_at
-    found = person.assignment, as_of, rows.traits(person.person_id, as_of)
-    return _explained(stores.workspace, person, rows.contacts(person.keys), *found)
+    facts = person.assignment, as_of, rows.traits(person.person_id, as_of)
+    return _explained(stores, person, rows.contacts(person.keys), *facts)
 
 
 def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: datetime) -> Explanation:
@@ -93,8 +94,11 @@ def classify(stores: Stores | Session, rows: PersonRows, email: str, *, as_of: d
     traits = rows.traits(person.person_id, as_of)
     if not traits:
         raise FixSettingsError(f"{person.address} has no active contact as of {as_of:%Y-%m-%d %H:%M} UTC.")
-    decided = decide_one(traits, definitions_of(stores.workspace), previous=person.assignment, as_of=as_of)
-    return _explained(stores.workspace, person, rows.contacts(person.keys), decided, as_of, traits)
+    definitions = definitions_in_force(stores.workspace, stores.control, as_of)
+    before = person.assignment["segment"] if person.assignment else None
+    full = closed_for_one(definitions, before, free_places(definitions, stores.control))
+    decided = decide_one(traits, definitions, previous=person.assignment, as_of=as_of, full=full)
+    return _explained(stores, person, rows.contacts(person.keys), decided, as_of, traits)
 
 
 def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
@@ -111,20 +115,23 @@ def _found(stores: Stores | Session, rows: PersonRows, email: str) -> _Person:
 
 
 def _explained(
-    workspace: Workspace,
+    stores: Stores | Session,
     person: _Person,
     contacts: Sequence[Mapping[str, Any]],
     assignment: Mapping[str, Any],
     as_of: datetime,
     traits: Mapping[str, Any],
 ) -> Explanation:
-    definitions = definitions_of(workspace)
+    workspace, definitions = stores.workspace, definitions_of(stores.workspace)
+    hand = _by_hand(stores, person, traits)
+    full = _full(stores.control, definitions, assignment, traits) if traits else []
     tried = [
         (step, matches(step, traits, definitions.steps), explain_rule(step.rule, traits))
         for step in (definitions.steps.steps if traits else ())
     ]
     missing, flip = _changes(traits, definitions) if traits else (None, None)
-    ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if assignment["segment"] else None)
+    lasts = assignment["segment"] and assignment["source"] != "pinned"
+    ends = assignment["expires_at"] or (as_of + definitions.holding.expiry if lasts else None)
     names = {slug: persona.name for slug, persona in workspace.personas.items()}
     known_as = "; ".join(f"{c['connection']} {c['platform_id']} ({c['state']}, {c['consent']})" for c in contacts)
     return Explanation(
@@ -132,7 +139,11 @@ def _explained(
             "email": person.address,
             "person_id": person.person_id,
             **{name: assignment[name] for name in ASSIGNMENTS.columns.names if name != "person_id"},
+            "confidence": probability_one(assignment),
             "holds_until": ends,
+            "pin": hand.document,
+            "excluded": hand.excluded,
+            "full": full,
             "chances": _chances(traits, definitions) if traits else {},
             "would_change": {
                 "rules": asdict(missing) if missing else None,
@@ -144,6 +155,8 @@ def _explained(
         },
         [
             *about(person.address, assignment, names.get(assignment["persona"], "no persona"), ends),
+            *by_hand(hand.pin, assignment, hand.excluded),
+            *full_lines(full),
             *(
                 [
                     *changing(missing, flip, source=assignment["source"], own=assignment["segment"]),
@@ -155,6 +168,46 @@ def _explained(
             ),
         ],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _ByHand:
+    """What somebody decided about a person by hand.
+
+    Attributes:
+        excluded: Why nothing is written to them; None: it is.
+    """
+
+    pin: Pin | None
+    excluded: str | None
+
+    @property
+    def document(self) -> dict[str, Any] | None:
+        return asdict(self.pin) if self.pin else None
+
+
+def _by_hand(stores: Stores | Session, person: _Person, traits: Mapping[str, Any]) -> _ByHand:
+    control, workspace = stores.control, stores.workspace
+    named = named_persons(workspace, control)
+    excluded = exclusion_reason(workspace, named, person.person_id, traits)
+    return _ByHand(pin_of(control, person.person_id, control.pins.now()), excluded)
+
+
+def _full(
+    control: Control, definitions: Definitions, assignment: Mapping[str, Any], traits: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Segments with a cap whose rule the person meets, in which others have the places."""
+    newest = control.runs.latest("assign", state="done")
+    caps = newest.counts.get("caps", {}) if newest else {}
+    found = []
+    for name, names in definitions.capped.items():
+        step = definitions.steps.by_name()[name]
+        if assignment["segment"] in names or name not in caps or not matches(step, traits, definitions.steps):
+            continue
+        if caps[name]["people"] >= caps[name]["cap"]:
+            trait, _ = definitions.rankings[name]
+            found.append({"segment": name, **caps[name], "this_person": traits.get(trait)})
+    return found
 
 
 def _changes(traits: Mapping[str, Any], definitions: Definitions) -> tuple[Any, Any]:

@@ -7,16 +7,20 @@ from datetime import datetime
 from typing import Any
 
 from segmenter.assign.counterfactuals import Flip, Missing
+from segmenter.personalize.fields import probability_one
 from segmenter.rules.segments import Checked, Clause
+from sync.assign.pins import until_text
+from sync.control.pins import Pin
 
 RIGHT = "calibrated: about this share of people with the same confidence are correct"
 MEANING = {
-    "declared": "self-declared",
+    "pinned": "hand",
+    "declared": "what they say of themselves",
     "survey": f"{RIGHT}, or stays in the same segment when the survey's segments are rebuilt",
-    "rules": "share of the rule's traits that are known; not a probability",
+    "rules": "its rule ({share:.0%} of the rule's traits are known)",
     "model": RIGHT,
 }
-"""What the confidence of each source means."""
+"""What the confidence of each source means; rules and declarations have none."""
 
 
 def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datetime | None) -> list[str]:
@@ -42,24 +46,58 @@ def about(address: str, assignment: Mapping[str, Any], persona: str, ends: datet
 def _first(address: str, assignment: Mapping[str, Any], persona: str) -> str:
     if assignment["segment"] is None:
         return f"{address} is unclassified: {assignment['reasons']}."
-    return (
-        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, "
-        f"with confidence {assignment['confidence']:.2f}, by {assignment['source']} ({MEANING[assignment['source']]})."
+    sure = probability_one(assignment)
+    told = (
+        f"by {MEANING[assignment['source']].format(share=assignment['confidence'])}"
+        if sure is None
+        else f"with confidence {sure:.2f}, by {assignment['source']} ({MEANING[assignment['source']]})"
     )
+    return (
+        f"{address} is in segment {assignment['segment']!r} ({persona}) since {assignment['since']:%Y-%m-%d}, {told}."
+    )
+
+
+def by_hand(pin: Pin | None, assignment: Mapping[str, Any], excluded: str | None) -> list[str]:
+    """Return what somebody decided about the person by hand: a pin, an exclusion."""
+    lines = []
+    if pin is not None:
+        lines.append(
+            f"Pinned to {pin.segment!r} by {pin.set_by} on {pin.set_at:%Y-%m-%d} until {until_text(pin.until)}: "
+            f"{pin.reason}."
+        )
+        if assignment["version"] != pin.version:
+            lines.append("The pin takes effect at the next `personasync assign`.")
+    elif assignment["source"] == "pinned":
+        lines.append("The pin has ended: rules and models decide at the next `personasync assign`.")
+    if excluded:
+        lines.append(f"Nothing is written to this person: {excluded} in personasync.toml.")
+    return lines
+
+
+def full_lines(full: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the segments whose rule the person meets and that are full."""
+    return [
+        f"Segment {one['segment']!r} is full: cap {one['cap']:,}, by {one['by']}"
+        + (f"; the last place went to {_short(one['last'])}" if one["last"] is not None else "")
+        + (f", this person has {_short(one['this_person'])}" if one["this_person"] is not None else "")
+        + "."
+        for one in full
+    ]
 
 
 def changing(missing: Missing | None, flip: Flip | None, *, source: str | None, own: str | None) -> list[str]:
     """Return the counterfactual: what would change the segment."""
-    told = {
+    changes = {
+        "pinned": ["the end of the pin, or `personasync unpin`"],
         "declared": ["a different self-declared value"],
         "survey": ["a different survey answer, or a self-declared value"],
     }.get(source or "")
-    if told is None:
-        told = [str(missing)] if missing else []
-        told += [str(flip)] if flip and source != "rules" else []
-        if not told and own is not None:
-            told = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
-    return ["", "What would change it:", *(f"  {one}" for one in told)] if told else []
+    if changes is None:
+        changes = [str(missing)] if missing else []
+        changes += [str(flip)] if flip and source != "rules" else []
+        if not changes and own is not None:
+            changes = ["no segment comes before this one; the assignment changes when one of its own conditions fails"]
+    return ["", "What would change it:", *(f"  {change}" for change in changes)] if changes else []
 
 
 NO_RULE = "FALSE"  # what a segment without a rule is asked

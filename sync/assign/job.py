@@ -9,18 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from typing import Any
 
 from ibis import Table
 
+from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS
-from segmenter.assign.decide import decide_all
 from segmenter.personalize import fields as template_fields
-from segmenter.personalize.fields import Known, OwnedField
-from segmenter.personalize.personas import UNCLASSIFIED
+from segmenter.personalize.fields import Known, OwnedField, memberships_of
+from segmenter.personalize.personas import NO_PERSONA, UNCLASSIFIED
 from segmenter.rules import segments as by_segment
 from segmenter.traits.next_best_offer import NEXT
-from sync.assign.sources import definitions_of
+from sync.assign.caps import caps_document, decide_within_caps
+from sync.assign.exclusions import excluded_persons
+from sync.assign.pins import definitions_in_force, touched_persons
 from sync.experiments.arms import arm_groups, randomize
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import individual
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues
@@ -29,6 +33,8 @@ from sync.session import ConfiguredWorkspace, Session, recorded
 from sync.traits import data_checks as fitness
 from sync.traits.clv import value_people
 from sync.traits.compute import measured, refreshed
+
+NOBODY = "Run `personasync pull` first; if it finds none, check the connections with `personasync doctor`."
 
 
 @dataclass(slots=True)
@@ -41,11 +47,14 @@ class Assigned:
         new: Persons who had no assignment before.
         rewritten: Assignments that were written: reasons and confidence move without the segment.
         segments: Persons by segment name.
-        personas: Persons by the persona's name, "unclassified" among them.
+        personas: Persons by the persona's name, "no persona" and "unclassified" among them.
         value_notes: What must be known of the value model, in sentences.
         allocated: Persons who came into an arm or the global holdout, by experiment.
         measured_anew: Persons whose traits were measured from all rows about them.
         measured_all_because: Why that was everybody; "": it was those of whom something changed.
+        pinned: Persons whose segment was set by hand.
+        excluded: Persons to whom nothing is written.
+        caps: How full segments with a cap are: `sync.assign.caps.Cap` as plain values.
     """
 
     as_of: datetime
@@ -61,6 +70,9 @@ class Assigned:
     value_notes: list[str] = field(default_factory=list)
     measured_anew: int = 0
     measured_all_because: str = ""
+    pinned: int = 0
+    excluded: int = 0
+    caps: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def assign(
@@ -79,37 +91,40 @@ def assign(
 
     Raises:
         GuardrailError: The data are too old or too bad to decide.
+        FixSettingsError: There is nobody to assign.
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "assign") as run:
+        refuse_edited_running(session)
         fitness.refuse_stale(session, as_of, override)
         publishing.import_service_results(session)
         before = session.warehouse.current(ASSIGNMENTS.name)
         valued = value_people(session, as_of)
-        definitions = definitions_of(session.workspace)
+        definitions = definitions_in_force(session.workspace, session.control, as_of)
         with refreshed(session, as_of, full=full) as (people, done):
+            if not people.count().to_pyarrow().as_py():
+                raise FixSettingsError(f"There are no contacts to assign as of {as_of:%Y-%m-%d %H:%M}.", fix=NOBODY)
             accepted = fitness.refuse_unfit(session, people, definitions, as_of, override)
-            rows = decide(session, people, as_of).to_pyarrow()
+            rows, caps = decide_within_caps(people, definitions, previous=before, as_of=as_of)
             fresh = changed(session.warehouse.memtable(rows), before)
             assigned = Assigned(as_of)
             assigned.value_notes = list(valued.notes)
             assigned.measured_anew, assigned.measured_all_because = done.persons, done.whole
-            ours = publishing.left_alone(session, fresh.to_pyarrow())
+            by_hand = touched_persons(session.control, publishing.read_at(session))
+            ours = publishing.left_alone(session, fresh.to_pyarrow(), but=by_hand)
             assigned.changed, assigned.new = moved(session.warehouse.memtable(ours), before)
             assigned.rewritten = session.warehouse.append(ASSIGNMENTS.name, ours, recorded_at=session.now())
             _count(session, assigned, rows.select(["segment", "persona"]).to_pylist())
-            assigned.allocated = randomize(session, as_of)
+            assigned.caps, assigned.pinned = caps_document(caps), rows["source"].to_pylist().count("pinned")
+            excluded = excluded_persons(session, as_of, people)
+            assigned.excluded = len(excluded)
+            assigned.allocated = randomize(session, as_of, without=excluded)
             run.counts.update({**asdict(assigned), "as_of": as_of.isoformat()})
             run.counts[fitness.RECORD] = fitness.record(
                 session, people, rows, definitions, as_of, run.run_id, accepted=accepted
             )
-            publishing.publish_people(session, people, as_of)
+            publishing.publish_people(session, people, as_of, but=by_hand)
     return assigned
-
-
-def decide(session: Session, people: Table, as_of: datetime) -> Table:
-    """Return the assignments of *people* by the workspace's sources, in the schema of `ASSIGNMENTS`."""
-    before = session.warehouse.current(ASSIGNMENTS.name)
-    return decide_all(people, definitions_of(session.workspace), previous=before, as_of=as_of)
 
 
 def changed(decided: Table, before: Table) -> Table:
@@ -125,21 +140,21 @@ def changed(decided: Table, before: Table) -> Table:
 def moved(fresh: Table, before: Table) -> tuple[int, int]:
     """Return how many of *fresh* are in another segment than *before*, and how many were not there."""
     old = before.select("person_id", was="segment").mutate(known=True)
-    told = fresh.left_join(old, "person_id")
-    known = told.known.fill_null(False)  # noqa: FBT003 - an expression
-    other = known & ~told.segment.identical_to(told.was)
-    [row] = told.aggregate(moved=other.sum(), new=(~known).sum()).to_pyarrow().to_pylist()
+    pairs = fresh.left_join(old, "person_id")
+    known = pairs.known.fill_null(False)  # noqa: FBT003 - an expression
+    other = known & ~pairs.segment.identical_to(pairs.was)
+    [row] = pairs.aggregate(moved=other.sum(), new=(~known).sum()).to_pyarrow().to_pylist()
     return int(row["moved"] or 0), int(row["new"] or 0)
 
 
 def _count(session: Session, assigned: Assigned, rows: list[dict[str, str | None]]) -> None:
     names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
     segments = Counter(row["segment"] for row in rows if row["segment"])
-    personas = Counter(names.get(row["persona"] or "", UNCLASSIFIED) for row in rows)
+    personas = Counter(names.get(row["persona"] or "", NO_PERSONA if row["segment"] else UNCLASSIFIED) for row in rows)
     assigned.persons = len(rows)
     assigned.assigned = sum(segments.values())
     assigned.unclassified = assigned.persons - assigned.assigned
-    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments if segments[s.name]}
+    assigned.segments = {s.name: segments[s.name] for s in session.workspace.segments}
     assigned.personas = dict(personas.most_common())
 
 
@@ -159,12 +174,12 @@ def individual_traits(session: Session, as_of: datetime | None) -> Table | None:
     if as_of is None or (not asked and individual.everybody_gets_copy(session)):
         return None
     people = measured(session, as_of)
-    told = people.select("person_id", "consent", *individual.measured_for(session))
+    traits = people.select("person_id", "consent", *individual.measured_for(session))
     for name in asked:
         if name in NEXT:
             best = individual.next_items(session, name, as_of).rename({name: "item"})
-            told = told.left_join(best, "person_id").drop("person_id_right")
-    return creepiness.with_privacy_reasons(session, told.cache()).cache()
+            traits = traits.left_join(best, "person_id").drop("person_id_right")
+    return creepiness.with_privacy_reasons(session, traits.cache()).cache()
 
 
 def fields_wanted(
@@ -187,10 +202,11 @@ def fields_wanted(
     Returns:
         Columns ``person_id, connection, name, value``; value "" clears the field.
     """
+    around = memberships_of(session.workspace.steps)
     owned = [
-        OwnedField(name, declared.name, declared.role)
-        for name, connection in session.workspace.connections.items()
-        for declared in session.manifest.connectors[connection.connector].fields
+        OwnedField(name, declared.name, declared.role, around if declared.role == "memberships" else None)
+        for name in session.workspace.connections
+        for declared in session.workspace.declared(name, session.manifest)
     ]
     for name, values in platform.items():
         own = session.workspace.platform_persona(name, session.manifest)

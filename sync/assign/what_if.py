@@ -12,9 +12,9 @@ from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import ASSIGNMENTS, CONTACTS
-from segmenter.assign.decide import decide_all
 from segmenter.personalize.personas import UNCLASSIFIED
-from sync.assign.sources import definitions_of
+from sync.assign.caps import decide_within_caps
+from sync.assign.pins import definitions_in_force
 from sync.session import Session
 from sync.traits.compute import measured
 from sync.workspace.settings import load_workspace
@@ -55,9 +55,12 @@ def what_if(session: Session, segments: Path, *, as_of: datetime) -> list[Move]:
     """
     if not segments.is_file():
         raise FixSettingsError(f"File not found: {segments}.", fix="Give the path of a segments.toml.")
-    other = definitions_of(load_workspace(session.workspace.directory, segments_path=segments))
+    workspace = load_workspace(session.workspace.directory, segments_path=segments)
+    other = definitions_in_force(workspace, session.control, as_of)
     now = session.warehouse.current(ASSIGNMENTS.name)
-    then = decide_all(measured(session, as_of), other, previous=now, as_of=as_of)
+    people = measured(session, as_of, workspace.catalogue)
+    decided, _ = decide_within_caps(people, other, previous=now, as_of=as_of)
+    then = session.warehouse.memtable(decided)
     old = now.select("person_id", before=now.segment.fill_null(UNCLASSIFIED))
     joined = then.select("person_id", after=then.segment.fill_null(UNCLASSIFIED)).left_join(old, "person_id")
     moves = joined.mutate(before=joined.before.fill_null(UNCLASSIFIED)).drop("person_id_right")

@@ -31,7 +31,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("sandbox", "init", "Local HubSpot and Mailchimp to try things out."),
     ),
     "The loop": (
-        Entry("pull", "pipeline", "Pull new and changed contacts, orders and survey answers."),
+        Entry("pull", "pipeline", "Pull new and changed contacts, orders, events and survey answers."),
         Entry("assign", "pipeline", "Assign every person to a segment and a persona."),
         Entry("plan", "pipeline", "Preview the changes on the platforms and save them as a plan."),
         Entry("apply", "pipeline", "Send a saved plan to the platforms, or a part of it."),
@@ -44,6 +44,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("status", "status", "Show data freshness, the newest plan, and unconfirmed changes."),
         Entry("history", "status", "List the latest runs and what each did."),
         Entry("explain", "status", "Explain why a contact has its persona."),
+        Entry("members", "by_hand", "List the people in a segment."),
         Entry("classify", "models", "Classify one person now and show the result."),
         Entry("quality", "quality", "Check data quality and drift."),
         Entry("migration", "discover", "Show how people moved between segments over time."),
@@ -52,6 +53,9 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("discover", "discover", "Find segments in traits or a survey and save a proposal."),
         Entry("overlap", "discover", "Compare two segmentations of the same people."),
         Entry("segments", "segments", "Rank segments by value: keep, merge or retire."),
+        Entry("pin", "by_hand", "Put a person into a segment by hand, until a date."),
+        Entry("unpin", "by_hand", "End a person's pin: rules and models decide again."),
+        Entry("pins", "by_hand", "List the people who are in a segment by hand."),
         Entry("survey", "survey", "Typing tools: short surveys that assign segments."),
         Entry("fit", "models", "Train a classification model and validate it."),
     ),
@@ -62,6 +66,7 @@ HELP_GROUPS: dict[str, tuple[Entry, ...]] = {
     "Campaigns": (
         Entry("experiment", "experiments", "A/B tests and holdouts: create, show, list, end."),
         Entry("lift", "lift", "Measure a campaign's or experiment's lift for each persona."),
+        Entry("export", "export", "Write people, a plan or an audience to a file, for other programs."),
         Entry("offers", "lift", "Show which offer works best for each persona."),
     ),
     "Operate": (

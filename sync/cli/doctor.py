@@ -16,7 +16,7 @@ def doctor_command(
     from sync.ops.doctor import examine  # noqa: PLC0415 - heavy imports only where needed
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         findings = examine(session, only=connection)
     document = {
         "findings": [

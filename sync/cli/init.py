@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from sync.cli.console import table
-from sync.cli.options import HERE, JsonOption, app, console_of
+from sync.cli.names import completing, experiments
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of
 
 sandbox_app = typer.Typer(help="Local HubSpot and Mailchimp to try things out.", no_args_is_help=True)
 app.add_typer(sandbox_app, name="sandbox")
@@ -44,13 +45,22 @@ def sandbox_up_command(
     *,
     people: PeopleOption = 1000,
     seed: SeedOption = 20261124,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace", "-w", metavar="DIR", help="Write a workspace that points to them, into a new folder."
+        ),
+    ] = None,
     hubspot_port: Annotated[
-        int, typer.Option("--hubspot-port", help="Port of the local HubSpot; 0 picks a free one.")
-    ] = 8100,
+        int | None, typer.Option("--hubspot-port", help="Port of the local HubSpot. Default: 8100, or a free one.")
+    ] = None,
     mailchimp_port: Annotated[
-        int, typer.Option("--mailchimp-port", help="Port of the local Mailchimp; 0 picks a free one.")
-    ] = 8200,
-    state: Annotated[Path | None, typer.Option("--state", help="A file that keeps the data across restarts.")] = None,
+        int | None, typer.Option("--mailchimp-port", help="Port of the local Mailchimp. Default: 8200, or a free one.")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", help="A file that keeps the data across restarts. With --workspace there is one."),
+    ] = None,
     orders: Annotated[
         Path | None,
         typer.Option("--orders", help="A real order history (CSV or Parquet) instead of generated contacts."),
@@ -68,6 +78,7 @@ def sandbox_up_command(
     """Start the local platforms with sample data. Prints the tokens and URLs. Ctrl-C stops them."""
     from connectors.errors import FixSettingsError  # noqa: PLC0415
     from connectors.sandbox import post, server  # noqa: PLC0415
+    from sync.ops import trial  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
     if webhooks and not post.is_here(webhooks):
@@ -75,16 +86,23 @@ def sandbox_up_command(
             f"--webhooks {webhooks}: the local platforms send webhooks to this machine only.", fix=WEBHOOKS
         )
 
+    kept = trial.state_file(workspace) if workspace is not None and state is None else state
+
     def ready(access: dict[str, str]) -> None:
         rows = list(access.items())
-        console.result(access, table("", "", rows=rows), EXPORTS.format(**access))
+        if workspace is None:
+            console.result(access, table("", "", rows=rows), EXPORTS.format(**access))
+            return
+        trial.write_trial(workspace, access)
+        document = {**access, "workspace": str(workspace)}
+        console.result(document, f"The local platforms are running. Workspace: {workspace}", TRIAL.format(workspace))
 
     server.serve_platforms(
         people=people,
         seed=seed,
-        hubspot_port=hubspot_port,
-        mailchimp_port=mailchimp_port,
-        state=state,
+        hubspot_port=server.free_port(8100) if hubspot_port is None else hubspot_port,
+        mailchimp_port=server.free_port(8200) if mailchimp_port is None else mailchimp_port,
+        state=kept,
         orders=orders,
         orders_as=orders_as,
         latency=latency,
@@ -102,6 +120,55 @@ EXPORTS = (
     '[connections.email]  base_url = "{mailchimp_url}"   audience = "{audience}"\nPress '
     "Ctrl-C to stop both platforms."
 )
+
+
+TRIAL = (
+    "\nIn another terminal:\n  cd {}\n  personasync doctor\n\nPress Ctrl-C to stop both platforms. "
+    "The same command starts them again, with their data."
+)
+
+
+@sandbox_app.command("send")
+def sandbox_send_command(
+    *,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="NAME", help="Only to contacts with this tag, such as a segment.")
+    ] = None,
+    experiment: Annotated[
+        str | None,
+        typer.Option(
+            "--experiment",
+            metavar="NAME",
+            help="To each variant: the first gets the same text for everybody, the others their persona's copy.",
+            autocompletion=completing(experiments),
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="The email. Default: one with the fields headline and offer.", dir_okay=False
+        ),
+    ] = None,
+    days: Annotated[
+        float, typer.Option("--days", help="Days that pass, in which people answer (at most 3).", min=0, max=365)
+    ] = 4,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a campaign on the local platforms, and let people answer. Default: to the whole audience."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from sync.clock import clock_of  # noqa: PLC0415 - heavy imports only where needed
+    from sync.ops import trial  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    text = None if html is None else trial.read_mail(html)
+    sent = trial.send_trial(workspace, tag=tag, experiment=experiment, html=text, days=days)
+    at = clock_of(workspace)()
+    document = {"sent": [asdict(one) for one in sent], "now": at}
+    lines = [f"Sent to {one.to}: {one.people:,} people." for one in sent]
+    passed = f"{days:g} days passed on the local platforms; in this workspace it is {at:%Y-%m-%d %H:%M} UTC now."
+    console.result(document, *lines, passed, "Next: `personasync results`.")
 
 
 @app.command("demo")

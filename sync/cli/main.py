@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import os
@@ -9,12 +10,13 @@ import signal
 import sys
 import threading
 import traceback
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, cast
 
 import typer
 
-from connectors.errors import PersonasyncError
+from connectors.errors import FixSettingsError, PersonasyncError, reason_of
 from connectors.secret import hide
 from sync.cli.console import put, put_json
 from sync.cli.lazy_group import Interrupted, LazyGroup
@@ -87,8 +89,8 @@ class WithoutSecrets(logging.Formatter):
 
 
 def _thread_failed(failed: threading.ExceptHookArgs) -> None:
-    told = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
-    sys.stderr.write(hide("".join(told)))
+    lines = traceback.format_exception(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    sys.stderr.write(hide("".join(lines)))
 
 
 def run(arguments: list[str]) -> int:
@@ -106,9 +108,31 @@ def run(arguments: list[str]) -> int:
         return _failed(error, arguments, exit_status=error.exit_code)
     except (KeyboardInterrupt, Interrupted):
         return _stopped(arguments)
+    except OSError as error:
+        if STOPPED.is_set() or error.filename is None:
+            return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
+        return _failed(of_file(error), arguments, exit_status=2)
     except Exception as error:  # noqa: BLE001 - the outer edge: nobody should have to read a traceback
         return _stopped(arguments) if STOPPED.is_set() else _failed(error, arguments, exit_status=1)
     return int(result or 0)
+
+
+FIXES = {
+    errno.EACCES: "Give yourself permission there, or choose another place.",
+    errno.EPERM: "Give yourself permission there, or choose another place.",
+    errno.EROFS: "Choose a place that can be written to.",
+    errno.ENOSPC: "Make room on the disk, then run the command again.",
+    errno.ENOENT: "Check the path.",
+    errno.ENOTDIR: "Check the path: a part of it is a file where a folder is expected.",
+    errno.EISDIR: "Name a file, not a folder.",
+    errno.EEXIST: "There is a file where a folder is needed: move it away.",
+}
+
+
+def of_file(error: OSError) -> FixSettingsError:
+    """Return what a person is told of a file or folder that the system refused."""
+    path = Path(os.fsdecode(error.filename)).absolute()
+    return FixSettingsError(f"{path}: {reason_of(error)}.", fix=FIXES.get(error.errno or 0, "Check this path."))
 
 
 def _stopped(arguments: list[str]) -> int:

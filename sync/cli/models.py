@@ -11,7 +11,7 @@ from connectors.errors import FixSettingsError
 from sync.cli.console import table
 from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, person_rows_of, session_of
 from sync.cli.pipeline import AsOfOption, parse_moment
-from sync.clock import now
+from sync.clock import clock_of
 
 TARGETS = ("rules", "survey", "declared", "discovered")
 
@@ -96,6 +96,11 @@ def _fitted(made: Any) -> list[Any]:
         )
     if file.training.purpose:
         shown.append(f"It uses sensitive traits, for this purpose: {file.training.purpose}")
+    if made.left_out:
+        shown.append(
+            f"{len(made.left_out):,} traits were not asked: {chosen.people:,} people allow no more features. "
+            "To choose them yourself, name them with --traits."
+        )
     if file.training.dropped:
         shown.append(f"Dropped as uninformative: {', '.join(file.training.dropped)}.")
     if file.gate.passed:
@@ -118,5 +123,5 @@ def classify_command(
 
     console = console_of(as_json=as_json)
     with person_rows_of(workspace) as (stores, rows):
-        explanation = job(stores, rows, email, as_of=parse_moment(as_of) or now())
+        explanation = job(stores, rows, email, as_of=parse_moment(as_of) or clock_of(workspace)())
     console.result(explanation.document, *explanation.sentences)

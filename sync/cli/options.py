@@ -13,7 +13,7 @@ import typer
 
 from sync.cli import names
 from sync.cli.console import Console, put
-from sync.clock import now
+from sync.clock import clock_of
 
 if TYPE_CHECKING:
     from sync.assign.person_rows import PersonRows
@@ -47,11 +47,19 @@ HERE = Path()
 
 
 @contextmanager
-def session_of(workspace: Path, *, environment: Mapping[str, str] | None = None) -> Iterator[Session]:
-    """Open the workspace with the real clock and environment; its warnings go to stderr."""
+def session_of(
+    workspace: Path, *, environment: Mapping[str, str] | None = None, reading: bool = False
+) -> Iterator[Session]:
+    """Open the workspace with the real clock and environment; its warnings go to stderr.
+
+    A command that only reads takes a copy of the warehouse while another one holds it.
+    """
     from sync.session import open_session  # noqa: PLC0415 - heavy imports only where needed
 
-    with open_session(workspace, now=now, environment=os.environ if environment is None else environment) as session:
+    known = os.environ if environment is None else environment
+    with open_session(workspace, now=clock_of(workspace), environment=known, reading=reading) as session:
+        if session.copied:
+            put("Another personasync command is running. This shows what it has saved so far.", sys.stderr)
         _remark(session.workspace)
         yield session
 
@@ -61,7 +69,7 @@ def stores_of(workspace: Path) -> Iterator[Stores]:
     """Open what `status` and `history` look at: the control store, but not the warehouse."""
     from sync.session import open_stores  # noqa: PLC0415
 
-    with open_stores(workspace, now=now) as stores:
+    with open_stores(workspace, now=clock_of(workspace)) as stores:
         _remark(stores.workspace)
         yield stores
 
@@ -71,6 +79,7 @@ def person_rows_of(workspace: Path) -> Iterator[tuple[Stores, PersonRows]]:
     """Open what `explain` and `classify` look at: the control store, and what the warehouse says of one person."""
     from sync.assign.person_rows import open_person_rows  # noqa: PLC0415
 
+    now = clock_of(workspace)
     with stores_of(workspace) as stores, open_person_rows(stores, now=now, environment=os.environ) as rows:
         yield stores, rows
 

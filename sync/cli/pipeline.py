@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from connectors.errors import FixSettingsError
+from sync.breach import GUARDRAILS
 from sync.cli import render as words
 from sync.cli.console import Console
 from sync.cli.names import completing, plans, runs
@@ -72,7 +74,7 @@ def pull_command(
     full: Annotated[bool, typer.Option("--full", help="Read all records again, not only changes.")] = False,
     as_json: JsonOption = False,
 ) -> int:
-    """Pull new and changed contacts, orders and survey answers."""
+    """Pull new and changed contacts, orders, events and survey answers."""
     from sync.pull import job  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
@@ -101,7 +103,7 @@ def assign_command(
     as_json: JsonOption = False,
 ) -> None:
     """Assign every person to a segment and a persona."""
-    console = console_of(as_json=as_json)
+    console, overridden = console_of(as_json=as_json), parse_overrides(override)
     with session_of(workspace) as session:
         at = parse_moment(as_of) or session.now()
         if what_if is not None:
@@ -112,7 +114,7 @@ def assign_command(
             return
         from sync.assign import job  # noqa: PLC0415
 
-        assigned = job.assign(session, as_of=at, override=frozenset(override or ()), full=full)
+        assigned = job.assign(session, as_of=at, override=overridden, full=full)
     console.result(words.as_document(assigned), *words.render_assigned(assigned))
 
 
@@ -149,11 +151,11 @@ def apply_command(
     """Send a saved plan to the platforms, or a part of it. The rest stays for the next `apply`."""
     from sync.apply import job  # noqa: PLC0415
 
-    console = console_of(as_json=as_json)
+    console, overridden = console_of(as_json=as_json), parse_overrides(override)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
         names = frozenset(connector.name for connector in session.connectors(connection)) if connection else frozenset()
         part = job.PlanSelection(names, limit, None if canary is None else parse_share(canary))
-        applied = job.apply(session, plan_file, override=frozenset(override or ()), part=part, progress=progress)
+        applied = job.apply(session, plan_file, override=overridden, part=part, progress=progress)
     console.result(words.applied_document(applied), *words.applied(applied))
     return _status(applied)
 
@@ -164,7 +166,7 @@ def undo_command(
         str,
         typer.Argument(
             metavar="RUN",
-            help='A run id from `history`, or "last" for the newest applied plan.',
+            help='A run id from `history`, or "last" for the newest plan that wrote something.',
             autocompletion=completing(runs),
         ),
     ],
@@ -179,8 +181,8 @@ def undo_command(
     console = console_of(as_json=as_json)
     agreed = None if yes else _agreed_undo(workspace, run, console)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
-        found = job.intended(session, run) if agreed is None else job.still_intended(session, agreed)
-        undone = job.undo(session, found, progress=progress)
+        intended = job.intended(session, run) if agreed is None else job.still_intended(session, agreed)
+        undone = job.undo(session, intended, progress=progress)
     console.result(words.undone_document(undone), *words.undone(undone))
     return _status(undone)
 
@@ -245,9 +247,9 @@ def run_command(
     as_json: JsonOption = False,
 ) -> int:
     """Run all steps in order, with guardrails. For cron."""
-    console = console_of(as_json=as_json)
+    console, overridden = console_of(as_json=as_json), parse_overrides(override)
     with session_of(workspace) as session, console.progress(session.budget) as progress:
-        document, shown, status = _loop(session, console, parse_moment(as_of), frozenset(override or ()), progress)
+        document, shown, status = _loop(session, console, parse_moment(as_of), overridden, progress)
     console.result(document, *shown)
     return status
 
@@ -267,6 +269,20 @@ def _status(applied: Any) -> int:
     return REJECTS if applied.rejected else 0
 
 
+def parse_overrides(named: list[str] | None) -> frozenset[str]:
+    """Return the guardrails that `--override` names.
+
+    Raises:
+        FixSettingsError: One that does not exist would override nothing.
+    """
+    for name in named or ():
+        if name not in GUARDRAILS:
+            near = get_close_matches(name, GUARDRAILS, n=1)
+            fix = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(GUARDRAILS)}."
+            raise FixSettingsError(f"There is no guardrail {name!r}.", fix=fix)
+    return frozenset(named or ())
+
+
 def parse_share(text: str) -> float:
     """Return the share in *text*, 0 to 1.
 
@@ -274,12 +290,12 @@ def parse_share(text: str) -> float:
         FixSettingsError: It is none.
     """
     try:
-        found = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
+        share = float(text.rstrip("% ")) / (100 if text.rstrip().endswith("%") else 1)
     except ValueError:
-        found = -1.0
-    if not 0 < found <= 1:
+        share = -1.0
+    if not 0 < share <= 1:
         raise FixSettingsError(f"{text!r} is not a percentage.", fix="Write a share like 1% or 0.01.")
-    return found
+    return share
 
 
 def parse_moment(text: str | None) -> datetime | None:

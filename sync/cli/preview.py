@@ -35,25 +35,31 @@ def preview_command(
 ) -> None:
     """Preview an email as recipients would see it. Checks the template too. Nothing is sent."""
     from sync.preview import job  # noqa: PLC0415 - heavy imports only where needed
+    from sync.preview.page import share_text  # noqa: PLC0415
 
     console = console_of(as_json=as_json)
-    with session_of(workspace) as session:
+    with session_of(workspace, reading=True) as session:
         chosen = None if everybody else persona
         preview = job.preview(
             session, template, contact=None if everybody else contact, persona=chosen, only=connection
         )
     out.write_text(preview.page(), "utf-8")
     rows = [
-        (one.title, one.people, ", ".join(f"{name} {share:.0%}" for name, share in one.fallbacks.items()))
-        for one in preview.shown
+        (
+            mail.title,
+            mail.people,
+            share_text(mail.share),
+            ", ".join(f"{name} {share_text(share)}" for name, share in mail.fallbacks.items()),
+        )
+        for mail in preview.shown
     ]
-    shown = table("Persona or person", "People", "Fallback for", rows=rows)
-    told = [*preview.notes, *([preview.focus] if preview.focus else [])]
+    shown = table("Persona or person", "People", "Get this mail", "Fallback for", rows=rows)
+    notes = [*preview.notes, *([preview.focus] if preview.focus else [])]
     console.result(
         {**asdict(preview), "page": str(out)},
         *preview.problems,
         *creepy(preview.concerns),
-        *told,
+        *notes,
         shown,
         f"Preview: {out}",
     )

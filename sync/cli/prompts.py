@@ -32,7 +32,7 @@ def ask(directory: Path) -> Answers:
         where = "Audience id (Mailchimp: Audience > Settings > Audience name and defaults)"
         audience = typer.prompt(where, default=NO_AUDIENCE, err=True)
         connections.append(email_platform(audience))
-    if typer.confirm("Do contacts or orders come from files (CSV or Parquet)?", default=not connections, err=True):
+    if typer.confirm("Do contacts or orders come from files (CSV, Excel, Parquet)?", default=not connections, err=True):
         contacts = typer.prompt("Contacts file", default="contacts.csv", err=True)
         orders = typer.prompt("Orders file (leave empty for none)", default="", err=True)
         files = {"contacts": contacts} | ({"orders": orders} if orders else {})

@@ -58,13 +58,15 @@ def pulled(result: Pulled) -> Rendered:
     if result.persons:
         joined = f", {result.joined:,} merged with another" if result.joined else ""
         shown.append(f"{result.persons:,} people{joined}.")
-    shown.extend(f"Skipped: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {reject}" for reject in result.rejects)
+    shown.extend(f"Warning: {sentence}" for sentence in result.unread)
+    shown.extend(f"Rows with errors: {path}" for path in result.reject_files)
     return [*shown, *healed(result)]
 
 
 def healed(result: Pulled) -> Rendered:
     """Return what a pull repaired."""
-    shown: Rendered = []
+    shown: Rendered = [result.clock] if result.clock else []
     if result.reread:
         shown.append("The warehouse was older than the saved state, so all records were read again.")
     if result.healed:
@@ -88,8 +90,24 @@ def render_assigned(result: Assigned) -> Rendered:
         shown.append(f"Recalculated all {result.measured_anew:,} people: {result.measured_all_because}.")
     else:
         shown.append(f"Recalculated {result.measured_anew:,} people whose data changed.")
+    shown.extend(cap_lines(result.caps))
+    if result.pinned:
+        shown.append(f"{result.pinned:,} pinned by hand; `personasync pins` lists them.")
+    if result.excluded:
+        shown.append(f"{result.excluded:,} excluded: nothing is written to them.")
     shown.extend(result.value_notes)
     return shown
+
+
+def cap_lines(caps: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return which segments are full, and who has the places."""
+    return [
+        f"Segment {name!r} is full: {one['people']:,} people, cap {one['cap']:,} by {one['by']}; {one['beyond']:,} "
+        "others who qualify get what comes next for them."
+        + (f" Of {one['unknown']:,} people in it {one['by']} is unknown." if one["unknown"] else "")
+        for name, one in caps.items()
+        if one["beyond"]
+    ]
 
 
 def render_moves(moves: Sequence[Move]) -> Rendered:
@@ -126,8 +144,10 @@ def planned(result: Planned) -> Rendered:
     shown += [
         f"{name}: {count:,} values set by users were skipped." for name, count in summary["values_of_others"].items()
     ]
-    if summary["parked"]:
-        shown.append(table("Skipped", "Contacts", rows=list(summary["parked"].items())))
+    shown += [_foreign(name, count, summary) for name, count in summary["memberships_of_others"].items() if count]
+    if summary["skipped"]:
+        shown.append(table("Skipped", "Contacts", rows=list(summary["skipped"].items())))
+        shown.extend(summary["left_out"])
     if summary["requests"]:
         sent = [(name, end, n) for name, ends in summary["requests"].items() for end, n in ends.items()]
         shown.append(table("Connection", "Request", "Times", rows=sent))
@@ -145,10 +165,24 @@ def _contacts(name: str, changed: int, summary: Mapping[str, Any]) -> str:
     replaced, explained = summary["replaced_contacts"][name], summary["explained_contacts"][name]
     first = changed - replaced - explained
     return (
-        f"{name}: {changed:,} contacts would change: {replaced:,} get a different value, "
+        f"{name}: {changed:,} contacts would change: {replaced:,} get a different value "
+        f"({summary['moved_contacts'][name]:,} of them move to another segment, the others get another text), "
         f"{first:,} get their first values, tags or experiment copy, {explained:,} only a new "
         "reason, confidence or date."
     )
+
+
+def _foreign(name: str, count: int, summary: Mapping[str, Any]) -> str:
+    """Who is in our groups of a connection since others put them there: some by name."""
+    some = [one for one in summary["memberships_of_others_samples"] if one["connection"] == name]
+    listed = [f"{one['email'] or one['platform_id']} in {one['group']}" for one in some]
+    more = [f"{count - len(some):,} more"] if count > len(some) else []
+    who = (
+        "1 membership was added by others, so it stays"
+        if count == 1
+        else (f"{count:,} memberships were added by others, so they stay")
+    )
+    return f"{name}: {who}: {', '.join([*listed, *more])}."
 
 
 def creepy(concerns: Sequence[Concern]) -> Rendered:
@@ -201,11 +235,8 @@ def applied(result: Applied) -> Rendered:
     return shown
 
 
-OUTCOMES = {"parked": "skipped"}  # outcomes that people know by another name
-
-
 def _outcomes(result: Sent) -> Rendered:
-    rows = [(name, OUTCOMES.get(state, state), count) for (name, state), count in sorted(result.states.items())]
+    rows = [(name, state, count) for (name, state), count in sorted(result.states.items())]
     shown: Rendered = [table("Connection", "Outcome", "Changes", rows=rows)]
     if result.reasons:
         rows = [(name, reason, count) for (name, reason), count in result.reasons.most_common(20)]
@@ -219,8 +250,8 @@ def render_undo(intended: Intended) -> str:
         f"  {name}: {len(changes):,} values, tags and list memberships would be restored"
         for name, changes in intended.restore.items()
     ]
-    told = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
-    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, told])
+    note = f"  skipped: {intended.changed_since:,} edited since, {intended.gone:,} of deleted contacts"
+    return "\n".join([f"personasync would undo `{intended.run.command}`:", *lines, note])
 
 
 def undone_document(result: Undone) -> dict[str, Any]:
@@ -270,6 +301,7 @@ def loop(done: Loop) -> Rendered:
         *render_assigned(done.assigned),
         *creepy(done.planned.concerns),
         *applied(done.applied),
+        *(f"Warning: {sentence}" for sentence in done.imported.unread),
         table("Step", "Seconds", "Requests", rows=rows),
         *done.written.summary,
         f"Report: {done.written.path}",

@@ -87,8 +87,16 @@ def survey_design_command(
     out: OutOption = None,
     action: Annotated[
         str | None,
-        typer.Option("--action", metavar="URL", help="URL that receives the answers. Default: download as a file."),
+        typer.Option(
+            "--action",
+            metavar="URL",
+            help="Where the form sends answers: a Mailchimp signup form, a HubSpot form, or any other program. "
+            "Default: the reader saves a file.",
+        ),
     ] = None,
+    scale: Annotated[
+        str, typer.Option("--scale", metavar="LOW,HIGH", help="What the ends of a number scale mean.")
+    ] = "disagree completely,agree completely",
     title: Annotated[str | None, typer.Option("--title", help="Heading of the form.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Random seed of the cross-validation folds.")] = 1,
     workspace: WorkspaceOption = HERE,
@@ -100,13 +108,20 @@ def survey_design_command(
     from sync.workspace.proposals import accepted, load  # noqa: PLC0415
 
     _check(tool, action)
+    ends = _ends(scale)
     console = console_of(as_json=as_json)
     if proposal is not None and (segment is not None or segments is not None):
         raise FixSettingsError("--proposal, --segment and --segments can't be combined.", fix="Use only one of them.")
-    columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
     with session_of(workspace) as session:
-        found = None if proposal is None else load(session.workspace.directory, proposal)
-        of = survey or (found.proposal.survey if found else "") or tool
+        proposal_file = None if proposal is None else load(session.workspace.directory, proposal)
+        if file is None and survey is None and proposal_file is not None and proposal_file.proposal.file:
+            file = session.workspace.directory / proposal_file.proposal.file
+            respondent, question = (
+                respondent or proposal_file.proposal.respondent or None,
+                question or [*proposal_file.proposal.base],
+            )
+        columns = survey_answers.SurveyColumns(respondent, segment, leave_out or (), question or ())
+        of = survey or (proposal_file.proposal.survey if proposal_file else "") or tool
         read = (
             survey_answers.answers_from_file(file, columns, sheet=sheet)
             if file
@@ -116,10 +131,10 @@ def survey_design_command(
             known = accepted(session.workspace.directory, proposal)
             read = survey_answers.with_segments(read, known, session.control.links.mapping(), proposal)
         wish = surveys.Wish(
-            tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, found, seed
+            tool, of, length, segments, reverse or (), centre, _texts(texts) if texts else {}, proposal_file, seed
         )
         made = surveys.design(session.workspace, read, wish, now=session.now())
-    written = _write(made.made.file, out, action, title)
+    written = _write(made.made.file, out, action, title, ends)
     console.result(
         {
             **made.made.file.model_dump(mode="json"),
@@ -129,7 +144,7 @@ def survey_design_command(
             "written": [str(path) for path in written],
         },
         *_designed(made),
-        *_written(made.path, written),
+        *_written(made.path, written, action),
     )
 
 
@@ -150,10 +165,17 @@ def _texts(path: Path) -> dict[str, str]:
     return dict(zip(grid.column(grid.needed("item")), grid.column(grid.needed("text")), strict=True))
 
 
-def _write(file: Any, out: Path | None, action: str | None, title: str | None) -> list[Path]:
+def _ends(scale: str) -> tuple[str, str]:
+    low, comma, high = scale.partition(",")
+    if not comma or not low.strip() or not high.strip():
+        raise FixSettingsError(f"{scale!r} does not name two ends.", fix='Write them like "never,every day".')
+    return low.strip(), high.strip()
+
+
+def _write(file: Any, out: Path | None, action: str | None, title: str | None, scale: tuple[str, str]) -> list[Path]:
     from sync.surveys.exports import write_exports  # noqa: PLC0415
 
-    return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title)
+    return write_exports(file, out or Path(f"survey-{file.name}"), action=action, title=title, scale=scale)
 
 
 def _designed(made: Designed) -> list[Any]:
@@ -176,9 +198,11 @@ def _designed(made: Designed) -> list[Any]:
         (place, question.text, f"{made.made.chosen_in[question.item]:.0%}")
         for place, question in enumerate(file.questions, 1)
     ]
-    found = [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
+    warnings = (
+        [table("Warning", "How to fix", rows=[(f.message, f.fix) for f in made.findings])] if made.findings else []
+    )
     return [
-        *found,
+        *warnings,
         table("Items", "LDA", "Logit", "95% interval", "Accuracy above threshold", "Stable items", rows=rows),
         _chance(quality),
         table("", "Question", "Selected in folds", rows=questions),
@@ -211,7 +235,11 @@ def _missing(file: Any) -> str:
     )
 
 
-def _written(saved: Path, written: list[Path]) -> list[str]:
+def _written(saved: Path, written: list[Path], action: str | None = None) -> list[str]:
+    kept = (
+        "form.html saves answers as a file on the reader's computer. To collect them, pass --action with the address "
+        "of a Mailchimp signup form or a HubSpot form; see docs/how-to/ask-a-survey.md."
+    )
     return [
         f"Saved {saved}",
         *(f"Wrote {path}" for path in written),
@@ -219,6 +247,7 @@ def _written(saved: Path, written: list[Path]) -> list[str]:
             "Next: copy traits.toml into your personasync.toml and segments.toml into your "
             "segments.toml, and send people the form."
         ),
+        *([] if action else [kept]),
     ]
 
 
@@ -242,38 +271,43 @@ def survey_score_command(
     with session_of(workspace) as session:
         known, limits = load_tool(session.workspace.state_dir, tool), _limits(session.workspace)
         if file:
-            found = surveys.score_file(known, file, SurveyColumns(respondent), limits, sheet=sheet)
+            scores = surveys.score_file(known, file, SurveyColumns(respondent), limits, sheet=sheet)
         else:
-            found = surveys.score_workspace(session, known, limits)
+            scores = surveys.score_workspace(session, known, limits)
     if out:
-        surveys.write_scores(found, out)
-    scored = list(zip(found.respondents, found.scored, strict=True))
+        surveys.write_scores(scores, out)
+    scored = list(zip(scores.respondents, scores.scored, strict=True))
     document = {
         "tool": known.version,
-        "segments": found.segments,
-        "incomplete": list(found.incomplete),
-        "flags": {found.respondents[row]: flag for row, flag in found.flags.items()},
+        "segments": scores.segments,
+        "incomplete": list(scores.incomplete),
+        "flags": {scores.respondents[row]: flag for row, flag in scores.flags.items()},
         "respondents": [
-            {"respondent": who, **{name: getattr(one, name) for name in one.__dataclass_fields__}}
-            for who, one in scored
+            {"respondent": who, **{name: getattr(score, name) for name in score.__dataclass_fields__}}
+            for who, score in scored
         ],
     }
-    shown: list[Any] = [table("Segment", "Respondents", rows=list(found.segments.items()))]
-    if found.incomplete:
-        listed = ", ".join(found.incomplete[:10])
+    shown: list[Any] = [table("Segment", "Respondents", rows=list(scores.segments.items()))]
+    if scores.incomplete:
+        listed = ", ".join(scores.incomplete[:10])
         shown.append(
-            f"{len(found.incomplete):,} with too few answers: {listed}{' ...' if found.incomplete[10:] else ''}"
+            f"{len(scores.incomplete):,} with too few answers: {listed}{' ...' if scores.incomplete[10:] else ''}"
         )
-    if found.flags:
+    if scores.flags:
         shown.append(
-            f"{len(found.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
+            f"{len(scores.flags):,} show a response style (straight-lining or acquiescence); see the column flag."
         )
     if out:
         shown.append(f"Wrote {out}")
     else:
         rows = [
-            (who, one.segment or "unclassified", "" if one.confidence is None else f"{one.confidence:.2f}", one.reasons)
-            for who, one in scored[:20]
+            (
+                who,
+                score.segment or "unclassified",
+                "" if score.confidence is None else f"{score.confidence:.2f}",
+                score.reasons,
+            )
+            for who, score in scored[:20]
         ]
         shown.append(table("Respondent", "Segment", "Confidence", "Why", rows=rows))
     console.result(document, *shown)
@@ -301,6 +335,7 @@ def survey_import_command(
 ) -> None:
     """Import a typing tool from an agency's coefficient table."""
     from sync.surveys import job as surveys  # noqa: PLC0415
+    from sync.surveys.exports import AGREEMENT  # noqa: PLC0415
 
     _check(tool)
     console = console_of(as_json=as_json)
@@ -309,7 +344,7 @@ def survey_import_command(
             session.workspace, file, tool=tool, survey=survey or tool, sheet=sheet, now=session.now()
         )
         saved = session.workspace.state_dir / "tools" / f"{tool}.json"
-    written = _write(made, out, None, None)
+    written = _write(made, out, None, None, AGREEMENT)
     lines = ["The table has segments in rows; it was transposed."] if transposed else []
     lines.append(f"{len(made.questions)} questions, {len(made.segments)} segments: {', '.join(made.segments)}.")
     if made.complete:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmenter.traits.people import OUTLIVES, STRICTEST_FIRST
+from segmenter.traits.people import NO_CONSENT, OUTLIVES, STRICTEST_FIRST
 
 ContactRow = Mapping[str, Any]
 NAMES = ("connection", "platform_id")
@@ -22,7 +22,7 @@ NAMES = ("connection", "platform_id")
 def strictest_consent(contacts: Sequence[ContactRow]) -> str:
     """Return a person's consent: the strictest of their contacts in use, and of the refusals of those that are gone."""
     given = {row["consent"] for row in contacts if row["state"] == "active" or row["consent"] in OUTLIVES}
-    return next((one for one in STRICTEST_FIRST if one in given), "unknown")
+    return next((consent for consent in STRICTEST_FIRST if consent in given), NO_CONSENT)
 
 
 def with_last_refusals(incoming: pa.Table, in_force: Iterable[ContactRow]) -> pa.Table:

@@ -71,7 +71,7 @@ class Backlog:
     """How the inbox stands. `oldest_at`: when the oldest event that waits came, UTC."""
 
     waiting: int
-    parked: int
+    dead_letters: int
     oldest_at: datetime | None
 
 
@@ -154,11 +154,11 @@ class Inbox:
     @staticmethod
     def _waiting_of(connection: Connection, contacts: Collection[str]) -> dict[str, list[Event]]:
         query = select(EVENT).where(EVENT.c.contact.in_(contacts), EVENT.c.state == "waiting")
-        found: dict[str, list[Event]] = {}
+        events: dict[str, list[Event]] = {}
         for row in connection.execute(query.order_by(EVENT.c.occurred_at, EVENT.c.event_key)):
             event = Event(row.event_key, row.contact, row.kind, row.occurred_at, row.detail)
-            found.setdefault(row.contact, []).append(event)
-        return found
+            events.setdefault(row.contact, []).append(event)
+        return events
 
     def renew(self, owner: str, seconds: float) -> None:
         """Hold every lease of *owner* for *seconds* from now.
@@ -205,9 +205,9 @@ class Inbox:
                 key=lambda settled: settled.claimed.contact,
             )
             rows = [
-                {"k": key, "s": state, "at": moment, "by": owner, "a": one.answer, "d": {}}
-                for one in kept
-                for key, state in one.states.items()
+                {"k": key, "s": state, "at": moment, "by": owner, "a": result.answer, "d": {}}
+                for result in kept
+                for key, state in result.states.items()
             ]
             count = self._settle_events(connection, rows)
             if kept:
@@ -264,7 +264,7 @@ class Inbox:
             values["tries"] = CONTACT.c.tries - 1
         self._move(owner, contacts, values)
 
-    def park(self, owner: str, contacts: Collection[str], *, reason: str) -> None:
+    def set_aside(self, owner: str, contacts: Collection[str], *, reason: str) -> None:
         """Move contacts to the dead letters, until they are released.
 
         Args:
@@ -272,7 +272,7 @@ class Inbox:
             contacts: Those that failed too often.
             reason: What went wrong, for people.
         """
-        self._move(owner, contacts, {"owner": "", "lease_until": None, "state": "parked", "reason": reason})
+        self._move(owner, contacts, {"owner": "", "lease_until": None, "state": "dead_letter", "reason": reason})
 
     def _move(self, owner: str, contacts: Collection[str], values: Mapping[str, Any]) -> None:
         with writing(self.engine) as connection:
@@ -297,9 +297,9 @@ class Inbox:
         """
         query = select(CONTACT.c.state, func.count(), func.min(CONTACT.c.first_at)).group_by(CONTACT.c.state)
         with self.engine.connect() as connection:
-            found = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
-        waiting, oldest = found.get("waiting", (0, None))
-        return Backlog(waiting, found.get("parked", (0, None))[0], oldest)
+            states = {state: (count, oldest) for state, count, oldest in connection.execute(query)}
+        waiting, oldest = states.get("waiting", (0, None))
+        return Backlog(waiting, states.get("dead_letter", (0, None))[0], oldest)
 
     def dead_letters(self) -> list[DeadLetter]:
         """Return the dead letters, oldest first.
@@ -307,7 +307,7 @@ class Inbox:
         Returns:
             Contact, number of tries, first event (UTC) and reason.
         """
-        query = select(CONTACT).where(CONTACT.c.state == "parked").order_by(CONTACT.c.first_at)
+        query = select(CONTACT).where(CONTACT.c.state == "dead_letter").order_by(CONTACT.c.first_at)
         with self.engine.connect() as connection:
             rows = connection.execute(query).all()
         return [DeadLetter(row.contact, row.tries, row.first_at, row.reason) for row in rows]
@@ -316,8 +316,8 @@ class Inbox:
         """Retry the dead letters, and return how many there are."""
         values = {"state": "waiting", "tries": 0, "due_at": self.now(), "reason": ""}
         with writing(self.engine) as connection:
-            parked = locked(connection, CONTACT.c.contact, CONTACT.c.state == "parked")
-            return connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(parked)).values(values)).rowcount
+            dead = locked(connection, CONTACT.c.contact, CONTACT.c.state == "dead_letter")
+            return connection.execute(update(CONTACT).where(CONTACT.c.contact.in_(dead)).values(values)).rowcount
 
     def answer(self, event_key: str) -> tuple[str, Mapping[str, Any] | None] | None:
         """Return an event's state and answer; None where there is no such event.
@@ -336,8 +336,8 @@ class Inbox:
             EVENT.c.contact.startswith(f"{connection_name}:", autoescape=True)
         )
         with self.engine.connect() as connection:
-            found: datetime | None = connection.execute(query).scalar()
-        return found
+            moment: datetime | None = connection.execute(query).scalar()
+        return moment
 
     def forget(self, before: datetime) -> int:
         """Drop events that were settled before a moment: no platform sends them again. Return how many."""

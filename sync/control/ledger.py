@@ -64,7 +64,7 @@ class Ledger:
         return {tuple(row) for row in connection.execute(query)}
 
     def settle(self, run_id: str, outcomes: Iterable[Outcome]) -> None:
-        """Note what became of changes of a run; those not intended (parked by us) are added.
+        """Note what became of changes of a run; those not intended (skipped by us) are added.
 
         Args:
             run_id: The run that sent them.
@@ -134,11 +134,11 @@ class Ledger:
             .exists()
         )
         query = select(table).where(table.c.state.in_(["", "unknown"]), ~newer).order_by(table.c.entry)
-        found: dict[str, list[Change]] = {}
+        changes: dict[str, list[Change]] = {}
         with self.engine.connect() as connection:
             for row in connection.execute(query):
-                found.setdefault(row.run_id, []).append(_change(row))
-        return found
+                changes.setdefault(row.run_id, []).append(_change(row))
+        return changes
 
     def refusals(self) -> list[tuple[Outcome, datetime]]:
         """Return the changes whose newest outcome is a refusal, with when it came (UTC).
@@ -160,7 +160,7 @@ class Ledger:
     def newest_of(self, connection: str, platform_ids: Collection[str]) -> dict[tuple[str, str, str], Noted]:
         """Return the newest entry of each field and group of some contacts, by platform id, kind and name.
 
-        What was refused or parked left nothing there, and does not count.
+        What was refused or skipped left nothing there, and does not count.
 
         Args:
             connection: Name of the connection.
@@ -170,7 +170,7 @@ class Ledger:
             Fields and groups that we never wrote are left out.
         """
         table = schema.ledger
-        found: dict[tuple[str, str, str], Noted] = {}
+        entries: dict[tuple[str, str, str], Noted] = {}
         listed = sorted(set(platform_ids))
         with self.engine.connect() as opened:
             for start in range(0, len(listed), AT_ONCE):
@@ -179,8 +179,8 @@ class Ledger:
                 query = select(table).where(table.c.connection == connection, part, took).order_by(table.c.entry)
                 for row in opened.execute(query):
                     noted = Noted(row.run_id, Outcome(_change(row), row.state, row.reason, row.code))
-                    found[row.platform_id, row.kind, row.name] = noted
-        return found
+                    entries[row.platform_id, row.kind, row.name] = noted
+        return entries
 
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
         """Return how many changes of a run there are by (connection, state, code); state "" is unsettled.
@@ -237,6 +237,61 @@ class Ledger:
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=GROUPS)
 
+    def undefined(self, connection: str, kind: str, defined: Collection[str]) -> tuple[str, ...]:
+        """Return the names of groups or fields that were written once and that no definition names any more.
+
+        Args:
+            connection: Name of the connection.
+            kind: "field" or "group".
+            defined: The names that definitions have now.
+
+        Returns:
+            In order of the alphabet.
+        """
+        table = schema.ledger
+        query = select(table.c.name).where(table.c.connection == connection, table.c.kind == kind).distinct()
+        with self.engine.connect() as opened:
+            return tuple(sorted(set(opened.execute(query).scalars()).difference(defined)))
+
+    def confirmed(self, name: str, kind: str, since: datetime | None) -> pa.Table:
+        """Return what the platform confirmed of our changes since a moment: it shows it, and no pull has seen it yet.
+
+        Args:
+            name: Of the connection.
+            kind: "field" or "group".
+            since: When it was last read to the end, UTC; None: never.
+
+        Returns:
+            Columns ``connection``, ``name``, ``platform_id``, ``value`` ("" cleared, or no member); the newest counts.
+        """
+        table = schema.ledger
+        keys = (table.c.connection, table.c.name, table.c.platform_id)
+        mine = [table.c.connection == name, table.c.kind == kind, table.c.state.in_(["applied", "unchanged"])]
+        if since is not None:
+            mine.append(table.c.settled_at > since)
+        newest = select(*keys, func.max(table.c.entry).label("entry")).where(*mine).group_by(*keys).subquery()
+        query = select(*keys, func.coalesce(table.c.after, "")).join(newest, newest.c.entry == table.c.entry)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=FIELDS)
+
+    def last_writer(self, command: str) -> str | None:
+        """Return the run that wrote last, of those whose command begins with *command*.
+
+        Args:
+            command: Such as "apply ".
+
+        Returns:
+            Run id; None where none of them wrote anything that was confirmed.
+        """
+        table, run = schema.ledger, schema.run
+        mine = (table.c.state == "applied", run.c.command.startswith(command, autoescape=True))
+        query = select(table.c.run_id).join(run, run.c.run_id == table.c.run_id).where(*mine)
+        with self.engine.connect() as connection:
+            found: str | None = connection.execute(query.order_by(table.c.entry.desc()).limit(1)).scalar()
+        return found
+
     def fields_written(self, names: Collection[tuple[str, str]]) -> pa.Table:
         """Return what we wrote last into some fields.
 
@@ -248,7 +303,9 @@ class Ledger:
         """
         table = schema.ledger
         keys = (table.c.connection, table.c.name, table.c.platform_id)
-        meant = or_(*(and_(table.c.connection == one, table.c.name == name) for one, name in names))
+        meant = or_(
+            *(and_(table.c.connection == connection_name, table.c.name == name) for connection_name, name in names)
+        )
         wrote = select(*keys, func.max(table.c.entry).label("entry")).where(
             table.c.kind == "field", table.c.state.in_(["applied", "unknown", ""]), meant
         )

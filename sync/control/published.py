@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, select, update
+from sqlalchemy import Engine, Row, delete, func, select, update
 
 from sync.control import schema
 from sync.control.dialects import insert_for, writing
@@ -84,12 +84,22 @@ class People:
         Returns:
             By person id; people who were never published are left out.
         """
-        listed, found = sorted(set(persons)), {}
+        listed, people = sorted(set(persons)), {}
         with self.engine.connect() as connection:
             for start in range(0, len(listed), AT_ONCE):
                 query = select(PERSON).where(PERSON.c.person_id.in_(listed[start : start + AT_ONCE]))
-                found.update({row.person_id: _published(row) for row in connection.execute(query)})
-        return found
+                people.update({row.person_id: _published(row) for row in connection.execute(query)})
+        return people
+
+    def holding(self, segments: Collection[str]) -> int:
+        """Return how many people's assignment in force is one of some segments.
+
+        Returns:
+            People who were never published do not count.
+        """
+        mine = PERSON.c.assignment["segment"].as_string().in_(sorted(segments))
+        with self.engine.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(PERSON).where(mine)).scalar_one())
 
     # -- by the service ------------------------------------------------------------------------------------
     def hand_over(self, rows: Sequence[Published], recorded_at: datetime) -> None:

@@ -6,7 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from connectors.records import Cursor
 from sync.control import schema
 
 _COUNTER = itertools.count()
+STAMP = "%Y%m%dT%H%M%S.%f"  # what a run id begins with
 WHOLE = ": whole"  # after the name of a stream: when it was last read to its end
 
 
@@ -39,14 +40,24 @@ class Runs:
         self.engine, self.now = engine, now
 
     def begin(self, command: str) -> str:
-        """Note that *command* starts, and return the id of the run (sorts by time)."""
+        """Note that *command* starts, and return the id of the run; later ones sort after it, whatever the clock."""
         started = self.now()
-        run_id = f"{started:%Y%m%dT%H%M%S.%f}-{next(_COUNTER):04x}{uuid4().hex[:4]}"
+        run_id = f"{self._after_all(started):{STAMP}}-{next(_COUNTER):04x}{uuid4().hex[:4]}"
         counts = {"process": os.getpid()}
         values = {"run_id": run_id, "command": command, "state": "running", "started_at": started, "counts": counts}
         with self.engine.begin() as connection:
             connection.execute(insert(schema.run).values(values))
         return run_id
+
+    def _after_all(self, moment: datetime) -> datetime:
+        """Return *moment*, or one that is just after the newest run, if that began under a clock that was ahead."""
+        newest = self.latest()
+        stamp = newest.run_id.partition("-")[0] if newest else ""
+        try:
+            last = datetime.strptime(stamp, STAMP).replace(tzinfo=moment.tzinfo)
+        except ValueError:
+            return moment
+        return max(moment, last + timedelta(microseconds=1))
 
     def finish(self, run_id: str, state: str, counts: Mapping[str, Any]) -> None:
         """Note how it ended: *state* is done | rejects | refused | failed; *counts* any JSON object.
@@ -156,6 +167,8 @@ def _run(row: Row[Any]) -> Run:
 class Cursors:
     """How far each stream has been read."""
 
+    EVERY = "*"  # in place of a connection: a position of our own
+
     def __init__(self, engine: Engine, now: Callable[[], datetime]) -> None:
         self.engine, self.now = engine, now
 
@@ -186,6 +199,22 @@ class Cursors:
         """
         began = self.get(connection, stream + WHOLE).get("began")
         return datetime.fromisoformat(began) if began else None
+
+    def ended_at(self, connection: str, stream: str) -> datetime | None:
+        """Return when the last reading that came to the end of a stream ended (UTC), None where none did.
+
+        What was written after it, it did not see.
+
+        Args:
+            connection: Name of the connection.
+            stream: Such as "contacts".
+
+        Returns:
+            UTC, by our clock.
+        """
+        row = self._row(connection, stream + WHOLE)
+        ended: datetime | None = row.moved_at if row else None
+        return ended
 
     def held(self, connection: str, stream: str) -> int | None:
         """Return how many rows were in force when a stream was last read to its end; None where nobody counted.
@@ -239,7 +268,7 @@ class Cursors:
     def forget(self) -> None:
         """Forget how far the streams of all connections were read: they are read from the start."""
         with self.engine.begin() as opened:
-            opened.execute(delete(schema.cursor).where(schema.cursor.c.connection != "*"))
+            opened.execute(delete(schema.cursor).where(schema.cursor.c.connection != self.EVERY))
 
     def _row(self, connection: str, stream: str) -> Row[Any] | None:
         table = schema.cursor

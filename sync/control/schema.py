@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator
 
-NEWEST_STEP = "0005"
+NEWEST_STEP = "0007"
 """Of sync/control/migrations; a store that stands there needs none."""
 
 metadata = MetaData()
@@ -136,7 +136,7 @@ inbox_contact = Table(
     "inbox_contact",
     metadata,
     Column("contact", String(400), primary_key=True),
-    Column("state", String(20), nullable=False),  # waiting | parked
+    Column("state", String(20), nullable=False),  # waiting | dead_letter
     Column("first_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),
     Column("arrivals", Integer, nullable=False),
@@ -204,4 +204,19 @@ persona_version = Table(
     Column("facts", JSON, key="profile", nullable=False),
     Column("invention", JSON, nullable=False),
     Index("persona_version_slug", "slug", "version"),
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    Column("pin", NUMBER, primary_key=True, autoincrement=True),
+    Column("email", String(320), nullable=False),
+    Column("segment", String(60), nullable=False),
+    Column("until", Utc, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", String(100), nullable=False),
+    Column("set_at", Utc, nullable=False),
+    Column("ended_by", String(100)),
+    Column("ended_at", Utc),
+    Index("pin_email", "email"),
 )

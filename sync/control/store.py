@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,14 +13,16 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, not_writable
 from connectors.secret import SecretUrl, remember, url_without_secrets
+from sync.control.future import FutureTimes
 from sync.control.identities import Links
 from sync.control.inbox import Inbox
 from sync.control.leases import Leases
 from sync.control.ledger import Ledger
 from sync.control.opt_outs import OptOuts
 from sync.control.personas import PersonaVersions
+from sync.control.pins import Pins
 from sync.control.plans import Plans
 from sync.control.published import People
 from sync.control.runs import Cursors, Runs
@@ -43,6 +46,8 @@ class Control:
     people: People
     opt_outs: OptOuts
     personas: PersonaVersions
+    future: FutureTimes
+    pins: Pins
     close: Callable[[], None]
 
 
@@ -84,6 +89,8 @@ def open_control(url: str, *, now: Callable[[], datetime]) -> Control:
         people=People(engine, now),
         opt_outs=OptOuts(engine, now),
         personas=PersonaVersions(engine, now),
+        future=FutureTimes(engine),
+        pins=Pins(engine, now),
         close=engine.dispose,
     )
 
@@ -101,10 +108,21 @@ def _engine(url: str) -> Engine:
             f"The control store needs a missing driver: {error.name}.", fix=f"Install {error.name}."
         ) from error
     if parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _writable(Path(parsed.database))
     engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def _writable(file: Path) -> None:
+    """Make the folder of the store. SQLite tells of a folder that is read-only only when a run is noted."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise not_writable(file.parent) from error
+    for path in (file.parent, file):
+        if path.exists() and not os.access(path, os.W_OK):
+            raise not_writable(path)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, record: object) -> None:

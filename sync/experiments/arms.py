@@ -6,76 +6,112 @@ from the experiment's salt and the person's id (`segmenter.lift.arms`), so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import reduce
 
 import ibis
+import pyarrow as pa
 from ibis import Table
 
 from connectors.records import ARMS
 from segmenter.lift.randomization import HOLDOUT, Experiment, copy_of, with_arms
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
+from sync.experiments.definitions import keep_definition, refuse_edited
 from sync.session import Session
 
 
-def randomize(session: Session, as_of: datetime) -> dict[str, int]:
+def randomize(session: Session, as_of: datetime, *, without: Collection[str] = ()) -> dict[str, int]:
     """Randomly assign everyone without a variant to the running experiments and the global holdout.
 
     Args:
         session: The open workspace.
         as_of: The moment, UTC: experiments that have not begun or have ended take nobody in.
+        without: Persons to whom nothing is written: they would only dilute what is measured.
 
     Returns:
         People dealt in now, by experiment.
+
+    Raises:
+        EditedExperimentError: One of them was edited after its start.
     """
-    allocated = {}
     everybody = session.workspace.everybody
-    if everybody is not None:
-        allocated[HOLDOUT] = _randomize(session, everybody, as_of)
-    for experiment in session.workspace.experiments.values():
-        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends):
-            allocated[experiment.name] = _randomize(session, experiment, as_of)
+    running = [
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.begins <= as_of and (experiment.ends is None or as_of < experiment.ends)
+    ]
+    asking = [*([everybody] if everybody is not None else []), *running]
+    refuse_edited(session, asking)
+    allocated = {}
+    for experiment in asking:
+        allocated[experiment.name] = _randomize(session, experiment, as_of, without)
+        keep_definition(session, experiment)
     return allocated
 
 
-def _randomize(session: Session, experiment: Experiment, as_of: datetime) -> int:
+def _randomize(session: Session, experiment: Experiment, as_of: datetime, without: Collection[str]) -> int:
     arms = session.warehouse.current(ARMS.name)
     known = arms.filter(arms.experiment == experiment.name)
     held = arms.filter(arms.experiment == HOLDOUT, arms.arm == HOLDOUT)
     people = assigned_people(session).select("person_id", "persona").anti_join(known, "person_id")
+    if without:
+        people = people.anti_join(session.warehouse.memtable(_persons(without)), "person_id")
     free = people if experiment.name == HOLDOUT else people.anti_join(held, "person_id")
-    told = with_arms(free, experiment)
+    allocation = with_arms(free, experiment)
     moment = ibis.literal(as_of).cast("timestamp('UTC', 6)")
-    rows = told.select(experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona")
+    rows = allocation.select(
+        experiment=ibis.literal(experiment.name), person_id="person_id", arm="arm", persona="persona"
+    )
     rows = rows.mutate(at=moment).to_pyarrow()
     return session.warehouse.append(ARMS.name, rows, recorded_at=session.now())
+
+
+def ended_groups(session: Session) -> frozenset[str]:
+    """Return the groups of experiments, and of the global holdout, that have ended or are defined no more.
+
+    Nobody is in them any more by what we want; that they empty is what their end means.
+    """
+    rows = session.warehouse.current(ARMS.name).select("experiment", "arm").distinct().to_pyarrow().to_pylist()
+    once = {one["arm"] if one["experiment"] == HOLDOUT else f"{one['experiment']}_{one['arm']}" for one in rows}
+    running = {group for one in _running(session) for group in one.groups.values()}
+    return frozenset(once - running - ({HOLDOUT} if session.workspace.everybody else set()))
+
+
+def _running(session: Session) -> list[Experiment]:
+    return [one for one in session.workspace.experiments.values() if one.ends is None or session.now() < one.ends]
+
+
+def _persons(persons: Collection[str]) -> pa.Table:
+    return pa.table({"person_id": pa.array(sorted(persons), pa.string())})
 
 
 def arm_groups(session: Session) -> Table:
     """Return which groups the arms put each person into. Columns ``person_id``, ``group_name``.
 
     Returns:
-        One row per person and experiment; people of arms without a group are left out.
+        One row per person and experiment; people of arms without a group are left out, and experiments that have ended.
     """
     arms = session.warehouse.current(ARMS.name)
     names: dict[tuple[str, str], str] = {
-        (experiment.name, arm): group
-        for experiment in session.workspace.experiments.values()
-        for arm, group in experiment.groups.items()
+        (experiment.name, arm): group for experiment in _running(session) for arm, group in experiment.groups.items()
     }
     if session.workspace.everybody is not None:
         names[HOLDOUT, HOLDOUT] = HOLDOUT
     cases = [((arms.experiment == name) & (arms.arm == arm), group) for (name, arm), group in names.items()]
-    told = arms.mutate(group_name=ibis.cases(*cases) if cases else ibis.null("string"))
-    return told.filter(told.group_name.notnull()).select("person_id", "group_name")
+    members = arms.mutate(group_name=ibis.cases(*cases) if cases else ibis.null("string"))
+    return members.filter(members.group_name.notnull()).select("person_id", "group_name")
 
 
-def copies(session: Session) -> Table | None:
+def copies(session: Session, *, ended: bool = False) -> Table | None:
     """Return whose copy people get instead of their own persona's: see `segmenter.lift.randomization.copy_of`.
 
     Where a person is in several such arms, the experiment that begins last decides. None where no experiment asks.
+
+    Args:
+        session: The open workspace.
+        ended: Whether it is about experiments that have ended: whose copy people got by them.
 
     Returns:
         Columns ``person_id``, ``copy_of`` (a persona's slug, or "unclassified" for the fallback); others get their own.
@@ -83,15 +119,22 @@ def copies(session: Session) -> Table | None:
     asking = [
         experiment for experiment in session.workspace.experiments.values() if experiment.generic or experiment.placebo
     ]
-    asking = [one for one in asking if one.ends is None or session.now() < one.ends]
+    asking = [
+        experiment
+        for experiment in asking
+        if ended == (experiment.ends is not None and experiment.ends <= session.now())
+    ]
     if not asking:
         return None
     arms = session.warehouse.current(ARMS.name)
     parts = [
         copy_of(
-            arms.filter(arms.experiment == one.name), one, list(session.workspace.personas), fallback=UNCLASSIFIED
-        ).mutate(begins=ibis.literal(one.begins).cast("timestamp('UTC', 6)"))
-        for one in asking
+            arms.filter(arms.experiment == experiment.name),
+            experiment,
+            list(session.workspace.personas),
+            fallback=UNCLASSIFIED,
+        ).mutate(begins=ibis.literal(experiment.begins).cast("timestamp('UTC', 6)"))
+        for experiment in asking
     ]
     every = reduce(lambda left, right: left.union(right), parts)
     place = ibis.row_number().over(group_by=every.person_id, order_by=[every.begins.desc(), every.copy_of])

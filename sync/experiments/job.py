@@ -10,10 +10,12 @@ from datetime import datetime
 from connectors.errors import FixSettingsError
 from connectors.records import ARMS, MEMBERSHIPS
 from segmenter.errors import DefinitionError
+from segmenter.lift.effects import EVERYONE
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, check_experiment, sample_ratio
 from segmenter.personalize.personas import UNCLASSIFIED
-from segmenter.stats.power import least_lift, people_needed
+from segmenter.stats.power import least_lift, sample_size
 from sync.experiments.arms import people_by_arm, randomize
+from sync.experiments.definitions import keep_end, refuse_edited, was_started
 from sync.session import Session, recorded
 from sync.workspace.experiments import EXPERIMENTS, load_experiments, with_end, with_experiment
 from sync.workspace.toml_reader import read_text, replace_text
@@ -24,12 +26,13 @@ USUAL = {"clicked": 0.03, "ordered": 0.01, "opened": 0.25}
 
 @dataclass(frozen=True, slots=True)
 class Sizing:
-    """What one persona's people can show, before the start.
+    """What one persona's people, or everyone, can show.
 
     Attributes:
         people: By arm, the holdout among them.
         baseline: The rate of the metric that is planned with.
-        least: The least rise over *baseline* that 4 of 5 such experiments show; None: none at all.
+        least: The least rise over *baseline* that 4 of 5 such experiments show between variants; None: none at all.
+        least_over_holdout: That of the smallest variant over the holdout; None also where there is none.
         needed: People per arm that a rise of the experiment's `mde` needs.
     """
 
@@ -38,11 +41,18 @@ class Sizing:
     baseline: float
     least: float | None
     needed: int
+    least_over_holdout: float | None = None
 
     @property
-    def enough(self) -> bool:
-        """Whether every arm has the people that a rise worth knowing needs."""
-        return min(self.people.values(), default=0) >= self.needed
+    def missing(self) -> dict[str, int]:
+        """People who are missing of `needed`, by arm: what `lift` says of the smaller of two."""
+        return {arm: max(0, self.needed - people) for arm, people in self.people.items()}
+
+    @property
+    def most_missing(self) -> int:
+        """People that a variant is missing at most; the holdout's only where one variant is compared with it."""
+        arms = [arm for arm in self.people if arm != HOLDOUT]
+        return max((self.missing[arm] for arm in (arms if len(arms) > 1 else self.people)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +60,25 @@ class ExperimentView:
     """An experiment as people see it.
 
     Attributes:
+        sizes: By persona.
+        everyone: All personas together.
         ratio: Of everybody who was dealt in; None where shares differ between personas.
         edited: People whose group on a platform is not what their arm says, by connection.
     """
 
     experiment: Experiment
     sizes: Sequence[Sizing]
+    everyone: Sizing
     ratio: SampleRatio | None
-    guessed: bool
     edited: Mapping[str, int] = field(default_factory=dict)
 
 
-def create_experiment(session: Session, wanted: Experiment, *, baseline: float | None = None) -> ExperimentView:
+def create_experiment(session: Session, wanted: Experiment) -> ExperimentView:
     """Add an experiment to experiments.toml and randomly assign people to its variants.
 
     Args:
         session: The open workspace; its settings are those from before.
-        wanted: Without a salt, it gets one.
-        baseline: The rate to plan with; None: that of the campaigns so far, else a guess.
+        wanted: Without a salt, it gets one; without a baseline, a usual one.
 
     Returns:
         The experiment with the people that were assigned to each variant, and what they can detect.
@@ -75,14 +86,18 @@ def create_experiment(session: Session, wanted: Experiment, *, baseline: float |
     Raises:
         FixSettingsError: The definition is wrong, the name is taken, or nobody is assigned yet.
     """
-    one = replace(wanted, salt=wanted.salt or secrets.token_hex(8))
+    salt, baseline = wanted.salt or secrets.token_hex(8), wanted.baseline or USUAL[wanted.metric]
+    experiment = replace(wanted, salt=salt, baseline=baseline)
     try:
-        check_experiment(one)
+        check_experiment(experiment)
     except DefinitionError as error:
         raise FixSettingsError(f"{error}.", fix="See `personasync experiment create --help`.") from error
     path = session.workspace.directory / EXPERIMENTS
     before = read_text(path) if path.exists() else ""
-    replace_text(path, with_experiment(before, one))
+    text = with_experiment(before, experiment)
+    if was_started(session, experiment.name):
+        raise FixSettingsError(f"An experiment named {experiment.name!r} was run before.", fix="Choose another name.")
+    replace_text(path, text)
     try:
         load_experiments(
             session.workspace.directory, segments=session.workspace.segments, personas=list(session.workspace.personas)
@@ -95,32 +110,34 @@ def create_experiment(session: Session, wanted: Experiment, *, baseline: float |
         raise
     session.reload()
     with recorded(session, "experiment create") as run:
-        run.counts.update(experiment=one.name, allocated=randomize(session, one.begins))
-    return show_experiment(session, one.name, baseline=baseline)
+        run.counts.update(experiment=experiment.name, allocated=randomize(session, experiment.begins))
+    return show_experiment(session, experiment.name)
 
 
-def show_experiment(session: Session, name: str, *, baseline: float | None = None) -> ExperimentView:
+def show_experiment(session: Session, name: str) -> ExperimentView:
     """Return one experiment with its people, what they can show, and whether somebody edited its groups.
 
     Args:
         session: The open workspace.
         name: Of the experiment; "holdout" is the global one.
-        baseline: Rate without the treatment, 0 to 1; None: a usual one is taken, and said to be a guess.
 
     Returns:
         People by variant, smallest detectable effect by persona, and edits by connection.
 
     Raises:
         FixSettingsError: There is no such experiment.
+        EditedExperimentError: It was edited after its start.
     """
     experiment = find_experiment(session, name)
+    refuse_edited(session, [experiment])
     people = people_by_arm(session, name)
-    guess = USUAL[experiment.metric] if baseline is None else baseline
-    sizes = []
+    sizes, total = [], dict.fromkeys(experiment.groups, 0)
     for persona in sorted({key for key, _ in people}, key=lambda slug: slug or "~"):
         mine = {arm: people.get((persona, arm), 0) for arm in experiment.shares(persona)}
-        sizes.append(_sizing(persona or UNCLASSIFIED, mine, experiment, guess))
-    return ExperimentView(experiment, sizes, _ratio(experiment, people), baseline is None, edited(session, experiment))
+        sizes.append(_sizing(persona or UNCLASSIFIED, mine, experiment))
+        total = {arm: n + mine.get(arm, 0) for arm, n in total.items()}
+    everyone = _sizing(EVERYONE, total, experiment)
+    return ExperimentView(experiment, sizes, everyone, _ratio(experiment, people), edited(session, experiment))
 
 
 def find_experiment(session: Session, name: str) -> Experiment:
@@ -137,13 +154,13 @@ def find_experiment(session: Session, name: str) -> Experiment:
         FixSettingsError: There is none.
     """
     everybody = session.workspace.everybody
-    found = everybody if name == HOLDOUT else session.workspace.experiments.get(name)
-    if found is None and name == HOLDOUT:
+    experiment = everybody if name == HOLDOUT else session.workspace.experiments.get(name)
+    if experiment is None and name == HOLDOUT:
         raise FixSettingsError("No global holdout is set.", fix="personasync.toml: [holdout] share = 0.05")
-    if found is None:
+    if experiment is None:
         known = ", ".join(session.workspace.experiments) or "none yet"
         raise FixSettingsError(f"There is no experiment {name!r}.", fix=f"{EXPERIMENTS} has: {known}.")
-    return found
+    return experiment
 
 
 def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
@@ -169,13 +186,22 @@ def end_experiment(session: Session, name: str, at: datetime) -> Experiment:
     path = session.workspace.directory / EXPERIMENTS
     replace_text(path, with_end(read_text(path), name, at))
     session.reload()
-    return find_experiment(session, name)
+    experiment = find_experiment(session, name)
+    keep_end(session, experiment)
+    return experiment
 
 
-def _sizing(persona: str, people: Mapping[str, int], experiment: Experiment, baseline: float) -> Sizing:
-    arms = [people.get(arm, 0) for arm in people]
-    least = least_lift(baseline, min(arms, default=0), people.get(experiment.control, 0) or min(arms, default=0))
-    return Sizing(persona, people, baseline, least, people_needed(baseline, min(1.0, baseline + experiment.mde)))
+def planned_baseline(experiment: Experiment) -> float:
+    """Return the rate that an experiment is planned with: its own, else a usual one of its metric."""
+    return USUAL[experiment.metric] if experiment.baseline is None else experiment.baseline
+
+
+def _sizing(persona: str, people: Mapping[str, int], experiment: Experiment) -> Sizing:
+    baseline = planned_baseline(experiment)
+    arms, held = [people.get(arm, 0) for arm in experiment.arms], people.get(HOLDOUT, 0)
+    over_holdout = least_lift(baseline, min(arms), held)
+    least = least_lift(baseline, min(arms[1:]), arms[0]) if len(arms) > 1 else over_holdout
+    return Sizing(persona, people, baseline, least, sample_size(baseline, experiment.mde), over_holdout)
 
 
 def _ratio(experiment: Experiment, people: Mapping[tuple[str | None, str], int]) -> SampleRatio | None:
@@ -208,5 +234,5 @@ def edited(session: Session, experiment: Experiment) -> dict[str, int]:
     joined = keyed.left_join(arms, "person_id").drop("person_id_right")
     group = joined.meant.cases(*experiment.groups.items(), else_="")
     other = joined.filter(joined.group_name != group)
-    found = other.group_by("connection").aggregate(n=other.person_id.nunique()).to_pyarrow().to_pylist()
-    return {row["connection"]: int(row["n"]) for row in found}
+    counts = other.group_by("connection").aggregate(n=other.person_id.nunique()).to_pyarrow().to_pylist()
+    return {row["connection"]: int(row["n"]) for row in counts}

@@ -90,22 +90,23 @@ def of_values(
         fields: By name.
 
     Returns:
-        One per field, reason and persona, each with its number of people and one address as an example.
+        One per field, trait, reason and persona, each with its number of people and one address as an example.
     """
-    known = None if people is None else _known(session, people)
-    creepy = creepy_values(assignments, fields, copies(session), known) if known else None
+    known, personas = None if people is None else _known(session, people), list(session.workspace.personas.values())
+    creepy = creepy_values(assignments, fields, copies(session), known, personas) if known else None
     if creepy is None:
         return []
-    counted = creepy.group_by("field", "persona", "reason").aggregate(
+    counted = creepy.group_by("field", "persona", "trait", "reason").aggregate(
         people=creepy.count(), example=creepy.person_id.min()
     )
-    rows = counted.order_by("field", "reason", "persona").to_pyarrow().to_pylist()
+    rows = counted.order_by("field", "reason", "persona", "trait").to_pyarrow().to_pylist()
     addresses = _addresses(session, {row["example"] for row in rows})
     return [
         creepiness.of_value(
             row["reason"],
             fields[row["field"]],
             limits(session),
+            trait=row["trait"],
             persona=row["persona"],
             people=int(row["people"]),
             example=addresses.get(row["example"], ""),
@@ -128,12 +129,12 @@ def of_options(
     Returns:
         One per field and option.
     """
-    found: list[Concern] = []
+    concerns: list[Concern] = []
     for name, template in fields.items():
         if people is not None and template.type == "choice" and template.asked and template.targets:
             options = _counted(_shown_options(assignments, _known(session, people), template), "option")
-            found += creepiness.audience_concerns(options, limits(session), what=f"field {name!r}, option")
-    return found
+            concerns += creepiness.audience_concerns(options, limits(session), what=f"field {name!r}, option")
+    return concerns
 
 
 def _known(session: Session, people: Table) -> Known:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from connectors.errors import FixSettingsError
+from connectors.records import SURVEY_ANSWERS, normalise_email
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.classifier.model_file import Coefficients
 from segmenter.discover.to_linear import logged
 from segmenter.typing_tool.tool_file import FORMAT, AnswerOption, SurveyQuestion, ToolFile, trait_name, version_of
+from sync.session import Session
 from sync.surveys.exports import quoted, trait_block
 from sync.surveys.sensitive_items import why_item
+from sync.surveys.spreadsheet import read_grid
 from sync.workspace.proposals import (
     ACCEPTED,
     Form,
     ProposalFile,
+    ProposalPart,
     ProposedPart,
     form_of,
     labels,
@@ -40,6 +44,9 @@ class Accepted:
         tool: The typing tool that the segments' own scorer became; None: see `remarks`.
         traits: Those that personasync.toml did not have.
         remarks: What to know, a sentence each.
+        connection: The connection that personasync.toml got, which reads the file of answers; "": none.
+        persons: How many of the members are people of the workspace.
+        survey: Whether the segments were found on answers.
     """
 
     segments: Mapping[str, int]
@@ -48,9 +55,45 @@ class Accepted:
     tool: ToolFile | None
     traits: tuple[str, ...]
     remarks: tuple[str, ...]
+    connection: str = ""
+    persons: int = 0
+    survey: bool = False
 
 
-def accept(workspace: Workspace, name: str) -> Accepted:
+READS = (".csv", ".tsv", ".txt", ".parquet")  # what the files connector reads
+
+
+def accept_here(session: Session, name: str) -> Accepted:
+    """Accept an edited proposal, as `accept`; a file of answers that nobody reads yet becomes a connection.
+
+    Raises:
+        FixSettingsError: As `accept`.
+    """
+    made = load(session.workspace.directory, name).proposal
+    members = set(labels(session.workspace.directory, name))
+    persons = members & set(session.control.links.load()["person_id"].to_pylist())
+    answers = session.warehouse.current(SURVEY_ANSWERS.name)
+    pulled = made.survey and int(answers.filter(answers.survey == made.survey).count().to_pyarrow().as_py())
+    reader = "" if pulled else _reader(session.workspace, made)
+    done = accept(session.workspace, name, reader=reader)
+    return replace(done, persons=len(persons), survey=made.source == "survey")
+
+
+def _reader(workspace: Workspace, made: ProposalPart) -> str:
+    """The connection that reads a file of answers, as personasync.toml defines it; "" where there can be none."""
+    path = workspace.directory / made.file
+    named = f"{made.name}_answers"
+    asked = [part.settings().get("answers") for part in workspace.connections.values() if part.connector == "files"]
+    if not made.file or not made.respondent or path.suffix.lower() not in READS or not path.is_file():
+        return ""
+    addresses = [normalise_email(cell) for cell in read_grid(path).column(made.respondent)]
+    if made.file in asked or named in workspace.connections or not all(addresses):
+        return ""
+    block = [f"[connections.{named}]", 'connector = "files"', f"answers = {quoted(made.file)}"]
+    return "\n".join([*block, f"answers_email = {quoted(made.respondent)}"])
+
+
+def accept(workspace: Workspace, name: str, *, reader: str = "") -> Accepted:
     """Accept an edited proposal: add its segments to the workspace.
 
     segments.toml gets what it lacks, without a rule. Where the segments were found on a survey, their own scorer is
@@ -60,6 +103,7 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     Args:
         workspace: Its files are written.
         name: Name of the proposal.
+        reader: A connection that reads the answers, as personasync.toml defines it; "" for none.
 
     Returns:
         People by segment, what was added to which file, and what the user should know.
@@ -80,10 +124,11 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     fresh = tuple(fromkey for fromkey in dict.fromkeys(named.values()) if fromkey not in known)
     tool, remarks = _tool(workspace, file, named)
     titles = {part.name: part.title for part in file.segments}
-    blocks = [_segment(one, titles[one], file.proposal.within) for one in fresh]
+    blocks = [_segment(label, titles[label], file.proposal.within) for label in fresh]
     lacking = [q for q in tool.questions if q.trait not in workspace.catalogue.traits] if tool else []
     traits = [trait_block(tool, question) for question in lacking] if tool else []
     traits += _asked_of(workspace, file) if tool else []
+    traits += [reader] if reader and tool else []
     _append(directory, {SEGMENTS: blocks, MAIN: traits})
     if tool is not None:
         save_tool(workspace.state_dir, tool)
@@ -92,7 +137,8 @@ def accept(workspace: Workspace, name: str) -> Accepted:
     sizes: dict[str, int] = {}
     for _, segment in members:
         sizes[segment] = sizes.get(segment, 0) + 1
-    return Accepted(sizes, fresh, target, tool, tuple(question.trait for question in lacking), remarks)
+    added = f"{name}_answers" if reader and tool else ""
+    return Accepted(sizes, fresh, target, tool, tuple(question.trait for question in lacking), remarks, added)
 
 
 def _merged(parts: Iterable[ProposedPart]) -> dict[int, str]:
@@ -165,8 +211,8 @@ def _questions(workspace: Workspace, file: ProposalFile, form: Form) -> tuple[Su
         trait = own.get(item) or trait_name(
             made.name, item, {survey_question.trait for survey_question in survey_questions}
         )
-        told = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
-        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(told)))
+        options = [AnswerOption(value=value, label=text) for text, value in form.answers.get(item, {}).items()]
+        survey_questions.append(SurveyQuestion(trait=trait, item=item, text=item, answers=tuple(options)))
     return tuple(survey_questions)
 
 

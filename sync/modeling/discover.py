@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,16 @@ import numpy as np
 from connectors.errors import FixSettingsError
 from segmenter.classifier.linear import FEWEST, LinearModel
 from segmenter.discover.markers import Descriptor, descriptors, reversed_items
+from segmenter.discover.names import said_of
 from segmenter.discover.propose import Proposal, ProposedSegment, SearchOptions, propose
 from segmenter.discover.to_linear import by_centres, by_classes
 from segmenter.stats.alignment import kept_names, overlap_of_labels
-from sync.modeling.inputs import Base
+from sync.modeling.inputs import Base, known_persons
 from sync.session import Session, recorded
 from sync.workspace.proposals import ProposalFile, ProposalPart, ProposedPart, labels, load, path_of, save
 
 LONGEST = 40  # letters of a segment's name
+LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,11 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
         raise FixSettingsError(
             "Latent class analysis needs categorical answers; these are numbers.", fix="Use --method kmeans."
         )
+    base = _of_persons(session, base).in_order()
     with recorded(session, "discover") as run:
         proposal = propose(base.items, asked, np.random.default_rng(seed))
         people = [base.people[place] for place in proposal.people]
-        parts = _parts(proposal.segments)
+        parts = _parts(proposal.segments, survey=base.source == "survey")
         same: Mapping[int, ProposedPart] = {}
         taken = {segment.name for segment in session.workspace.segments}
         if parts and path_of(session.workspace.directory, name).is_file():
@@ -73,6 +77,8 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
                 notes=notes,
                 source="survey" if base.source == "survey" else "model",
                 survey=base.survey,
+                file=_from_here(session.workspace.directory, base.file),
+                respondent=base.respondent,
                 method=asked.method,
                 base=base.items.names,
                 people=len(base.people),
@@ -91,6 +97,23 @@ def discover(session: Session, base: Base, asked: SearchOptions, *, name: str, s
         beside = {name: _of(column, proposal.people) for name, column in base.beside.items()}
         described = descriptors(beside, proposal.labels, len(parts)) if parts and beside else ()
     return Discovered(proposal, notes, described, file, path, kept)
+
+
+def _of_persons(session: Session, base: Base) -> Base:
+    """The same; respondents of a file whom the workspace knows are its people, as `fit` and `personas` ask for them."""
+    if not base.file:
+        return base
+    known = known_persons(session.control, base.people, session.workspace.connections)
+    return replace(base, people=tuple(known.get(one, one) for one in base.people))
+
+
+def _from_here(directory: Path, file: str) -> str:
+    """A file's path as the workspace names it: from its folder, where it lies below."""
+    if not file:
+        return ""
+    path = Path(file).resolve()
+    here = directory.resolve()
+    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.as_posix()
 
 
 def _turned(base: Base) -> tuple[str, ...]:
@@ -135,15 +158,15 @@ def _form(base: Base, proposal: Proposal) -> dict[str, Any] | None:
     }
 
 
-def _parts(segments: Sequence[ProposedSegment]) -> tuple[ProposedPart, ...]:
+def _parts(segments: Sequence[ProposedSegment], *, survey: bool) -> tuple[ProposedPart, ...]:
     parts: list[ProposedPart] = []
     for number, proposed_segment in enumerate(segments, 1):
-        said = [f"{'more' if marker.up else 'less'} {marker.item}" for marker in proposed_segment.markers[:3]]
+        name, title = said_of(proposed_segment.markers, survey=survey)
         parts.append(
             ProposedPart(
                 number=number,
-                name=_slug(said, number, {part.name for part in parts}),
-                title=", ".join(said),
+                name=_slug(name, number, {part.name for part in parts}),
+                title=title,
                 size=proposed_segment.size,
                 share=round(proposed_segment.share, 4),
                 stability=round(proposed_segment.stability, 3),
@@ -153,9 +176,10 @@ def _parts(segments: Sequence[ProposedSegment]) -> tuple[ProposedPart, ...]:
     return tuple(parts)
 
 
-def _slug(said: Sequence[str], number: int, taken: set[str]) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", "_".join(said[:2]).lower()).strip("_")[:LONGEST].strip("_")
-    return name if name and name not in taken else f"segment_{number}"
+def _slug(said: str, number: int, taken: set[str]) -> str:
+    plain = unicodedata.normalize("NFKD", said.lower().translate(LETTERS))
+    name = re.sub(r"[^a-z0-9]+", "_", plain.encode("ascii", "ignore").decode()).strip("_")[:LONGEST].strip("_")
+    return name if name and name[0].isalpha() and name not in taken else f"segment_{number}"
 
 
 def _aligned(

@@ -13,9 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 from connectors.errors import FixSettingsError
+from connectors.files.cells import as_text
+from connectors.files.table import read_table
 from connectors.records import ASSIGNMENTS, email_key, normalise_email
 from segmenter.assign.decide import decide_all
 from segmenter.assign.definitions import Definitions
@@ -27,9 +28,12 @@ from segmenter.classifier.train import Fitted, Labeller, Sample
 from segmenter.classifier.train import fit_classifier as fit_models
 from segmenter.discover.cross_fit import classes_again, found_again
 from segmenter.errors import DefinitionError
+from segmenter.minimum import A_FEATURE
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.stats.item_matrix import rebuilt_items
+from segmenter.traits.definitions import Trait
 from sync.assign.sources import definitions_of
+from sync.modeling.inputs import USUAL
 from sync.monitor.stability import item_traits
 from sync.session import Session, recorded
 from sync.traits.compute import measured
@@ -48,11 +52,13 @@ class FittedModel:
 
     Attributes:
         path: Its file.
+        left_out: Traits that were not asked, since so few people allow fewer features.
     """
 
     file: ModelFile
     fitted: Fitted
     path: Path
+    left_out: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return the model as scripts read it."""
@@ -125,8 +131,8 @@ def _truth(
 
 def _told_by(definitions: Definitions, session: Session, people: Any, as_of: datetime) -> dict[str, str]:
     nobody = session.warehouse.memtable(ASSIGNMENTS.columns.empty_table())
-    told = decide_all(people, definitions, previous=nobody, as_of=as_of)
-    rows = told.filter(told.segment.notnull()).select("person_id", "segment").to_pyarrow()
+    assignments = decide_all(people, definitions, previous=nobody, as_of=as_of)
+    rows = assignments.filter(assignments.segment.notnull()).select("person_id", "segment").to_pyarrow()
     return dict(zip(rows["person_id"].to_pylist(), rows["segment"].to_pylist(), strict=True))
 
 
@@ -154,6 +160,8 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
         return None
     k = max(found_before(file), len({part.name for part in file.segments if part.keep}))
     columns = {trait: people[trait].cast("float64").to_numpy(zero_copy_only=False) for trait in traits}
+    if made.file and not any(np.isfinite(column).any() for column in columns.values()):
+        return None  # the answers stand in the file only
     try:
         return anew(rebuilt_items(columns, most=k), k, np.random.default_rng(seed))
     except DefinitionError as error:
@@ -163,29 +171,26 @@ def _found_again(session: Session, labels: Path, people: pa.Table, seed: int) ->
 
 
 def _labels(session: Session, path: Path, definitions: Definitions) -> dict[str, str]:
-    try:
-        rows = pyarrow.csv.read_csv(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Use a CSV file with a header.") from error
-    names = set(rows.column_names)
+    table = read_table(path)
+    names = set(table.headers)
     if "segment" not in names or not names & {"person_id", "email"}:
         raise FixSettingsError(
-            f"{path.name} has the columns {', '.join(rows.column_names)}.",
+            f"{path.name} has the columns {', '.join(table.headers)}.",
             fix="It needs the columns segment, and person_id or email.",
         )
     links = session.control.links.mapping() if "person_id" not in names else {}
-    found = {}
-    for row in rows.to_pylist():
-        key = row.get("person_id") or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
+    labels = {}
+    for _, row in table.numbered():
+        key = as_text(row.get("person_id")) or links.get(email_key(normalise_email(str(row.get("email"))) or ""))
         if key is not None and row["segment"] is not None:
-            found[str(key)] = str(row["segment"])
-    unknown = sorted(set(found.values()) - definitions.segments)
+            labels[str(key)] = str(row["segment"])
+    unknown = sorted(set(labels.values()) - definitions.segments)
     if unknown:
         raise FixSettingsError(
             f"{path.name} has segment {unknown[0]!r}, which segments.toml does not define.",
             fix="Add it there; it needs no rule.",
         )
-    return found
+    return labels
 
 
 def _but(definitions: Definitions, target: Target) -> frozenset[str]:
@@ -237,9 +242,12 @@ def train(
     if only is not None:
         _check_named(only, [trait.name for trait in traits])
         traits = [trait for trait in traits if trait.name in only]
+    everything = traits
+    if only is None:
+        traits = _as_many_as(people, traits, own=workspace.traits)
     features = features_among(people, traits)
-    told = np.array([truth[one] for one in people["person_id"].to_pylist()], dtype=str)
-    sample = Sample(features, design_matrix(people, features), told)
+    labels = np.array([truth[person] for person in people["person_id"].to_pylist()], dtype=str)
+    sample = Sample(features, design_matrix(people, features), labels)
     settings = workspace.classify
     limits = Thresholds(settings.min_confidence, settings.min_margin, settings.min_known)
     try:
@@ -253,7 +261,26 @@ def train(
     except DefinitionError as error:
         raise FixSettingsError(f"No model was fitted: {error}", fix="Wait for more data, or merge segments.") from error
     file = _file(session, fitted, sample, target, as_of=as_of, seed=seed, again=labeller is not None)
-    return FittedModel(file, fitted, save_model(workspace.state_dir, file))
+    left_out = tuple(trait.name for trait in everything if trait not in traits)
+    return FittedModel(file, fitted, save_model(workspace.state_dir, file), left_out)
+
+
+def _as_many_as(people: pa.Table, traits: Sequence[Trait], *, own: Collection[str]) -> list[Trait]:
+    """The traits that so many people allow: the workspace's *own*, the usual ones, then those that are known for most.
+
+    What the people's segments are plays no part: the figures of held-out people stay true.
+    """
+    most = people.num_rows // A_FEATURE
+    if len(features_among(people, traits)) <= most:
+        return list(traits)
+    known = {trait.name: people.num_rows - people[trait.name].null_count for trait in traits}
+    telling = [trait for trait in traits if pc.count_distinct(people[trait.name]).as_py() > 1]
+    first = (*own, *USUAL)
+    chosen: list[Trait] = []
+    for trait in sorted(telling, key=lambda trait: (trait.name not in first, -known[trait.name])):
+        if len(features_among(people, [*chosen, trait])) <= most:
+            chosen.append(trait)
+    return [trait for trait in traits if trait in chosen]
 
 
 def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
@@ -269,8 +296,12 @@ def _check_named(only: Sequence[str], known: Sequence[str]) -> None:
 def _rules(session: Session, people: pa.Table, as_of: datetime) -> Any:
     """Segments by rule of the same people, "" for none."""
     definitions = replace(definitions_of(session.workspace, with_model=False), order=("rules",))
-    told = _told_by(definitions, session, session.warehouse.memtable(people), as_of)
-    return np.array([told.get(one, "") for one in people["person_id"].to_pylist()], dtype=str) if told else None
+    segments = _told_by(definitions, session, session.warehouse.memtable(people), as_of)
+    return (
+        np.array([segments.get(person, "") for person in people["person_id"].to_pylist()], dtype=str)
+        if segments
+        else None
+    )
 
 
 def _file(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.records import SURVEY_ANSWERS
+from connectors.records import SURVEY_ANSWERS, email_key, normalise_email
 from segmenter.errors import DefinitionError
 from segmenter.privacy.sensitive import why_sensitive
 from segmenter.rules.segments import memberships
 from segmenter.stats.item_matrix import Items, numbers, survey_items, words_of
 from sync.active_people import assigned_people
+from sync.control.store import Control
 from sync.session import Session
 from sync.surveys.spreadsheet import Grid, read_grid
 from sync.traits.compute import measured
@@ -36,6 +38,8 @@ class Base:
         beside: What describes segments without making them.
         notes: What was left out, a sentence each.
         words: By item of a survey: what each answer counts as.
+        file: The file of answers; "" for none.
+        respondent: The column that names each respondent; "" for none.
     """
 
     people: tuple[str, ...]
@@ -46,6 +50,21 @@ class Base:
     within: str | None = None
     notes: tuple[str, ...] = ()
     words: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    file: str = ""
+    respondent: str = ""
+
+    def in_order(self) -> Base:
+        """Return the same, people ordered by their values: what is drawn by lot then hangs on the data alone.
+
+        Ids are drawn anew in every workspace, and a file may be sorted otherwise the next time.
+        """
+        order = np.lexsort(self.items.values.T[::-1])
+        beside = {
+            name: column[order] if isinstance(column, np.ndarray) else [column[place] for place in order]
+            for name, column in self.beside.items()
+        }
+        people = tuple(self.people[place] for place in order)
+        return replace(self, people=people, items=self.items.rows(order), beside=beside)
 
 
 Sensitive = Callable[[str, str], str]
@@ -77,7 +96,7 @@ def from_traits(
         FixSettingsError: A trait is unknown, sensitive or no number; the segment is unknown or empty.
     """
     names = [_trait(session, name) for name in wanted] or _usual(session)
-    table = measured(session, session.now())
+    table = measured(session, _read_at(session))
     if within is not None:
         table = table.semi_join(_members(session, within), "person_id")
     rows = table.select("person_id", *names).order_by("person_id").to_pyarrow()
@@ -93,6 +112,12 @@ def from_traits(
     return Base(tuple(rows["person_id"].to_pylist()), items, {}, "model", within=within, notes=tuple(notes))
 
 
+def _read_at(session: Session) -> datetime:
+    """The moment up to which the data are known: until the next pull the same people have the same traits."""
+    moments = [session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections]
+    return max((moment for moment in moments if moment is not None), default=session.now())
+
+
 def _usual(session: Session) -> list[str]:
     own = [
         name
@@ -106,7 +131,10 @@ def _usual(session: Session) -> list[str]:
 def _trait(session: Session, name: str) -> str:
     known = session.workspace.catalogue.traits
     if name not in known:
-        raise FixSettingsError(f"There is no trait {name!r}.", fix="See docs/reference.md and [traits].")
+        raise FixSettingsError(
+            f"There is no trait {name!r}.",
+            fix="`personasync explain EMAIL --json` lists all traits; your own are in [traits].",
+        )
     if known[name].type != "number":
         raise FixSettingsError(f"The trait {name!r} is a {known[name].type}.", fix="Use numeric traits.")
     if (reason := why_sensitive(name, session.workspace.catalogue)) and not session.workspace.sensitive.allows(name):
@@ -156,17 +184,42 @@ def from_file(
     """
     grid = read_grid(path)
     who = None if respondent is None else grid.needed(respondent)
-    told = [grid.needed(name) for name in beside]
-    _refuse_named([*wanted, *told], path.stem, why)
+    headers = [grid.needed(name) for name in beside]
+    _refuse_named([*wanted, *headers], path.stem, why)
     names = [grid.needed(name) for name in wanted]
     notes: tuple[str, ...] = ()
     if not names:
-        names, notes = _harmless([h for h in grid.headers if h != who and h not in told], path.stem, why)
+        names, notes = _harmless([h for h in grid.headers if h != who and h not in headers], path.stem, why)
     people = _respondents(grid, who)
     columns = {name: grid.column(name) for name in names}
     items = _checked(lambda: survey_items(columns, most=most), grid.file, "Name the items with --item.")
-    beside_ = {name: _described(grid.column(name)) for name in told}
-    return Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
+    beside_ = {name: _described(grid.column(name)) for name in headers}
+    made = Base(people, items, beside_, "survey", path.stem, notes=notes, words=words_of(items, columns))
+    return replace(made, file=str(path), respondent=who or "")
+
+
+def known_persons(control: Control, respondents: Sequence[str], connections: Collection[str]) -> dict[str, str]:
+    """Return the person of each respondent of a file whom the workspace knows: by address, or by a contact's id.
+
+    Args:
+        control: Knows who is who.
+        respondents: As the file names them.
+        connections: Names of the connections whose ids they may be.
+
+    Returns:
+        Respondent -> person id; of two respondents who are one person, the first.
+    """
+    keys = {
+        one: [email_key(address)] if (address := normalise_email(one)) else [f"{name}:{one}" for name in connections]
+        for one in respondents
+    }
+    linked = control.links.of_keys(key for named in keys.values() for key in named)
+    found: dict[str, str] = {}
+    for one, named in keys.items():
+        persons = {linked[key] for key in named if key in linked}
+        if len(persons) == 1 and not persons & set(found.values()):
+            found[one] = persons.pop()
+    return found
 
 
 def _refuse_named(names: Sequence[str], survey: str, why: Sensitive) -> None:

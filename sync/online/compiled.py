@@ -11,14 +11,16 @@ from datetime import datetime
 import pyarrow as pa
 from ibis import Table
 
-from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
+from connectors.records import CAMPAIGNS, CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.traits import BASE, traits
 from sync.control.identities import LINKS
 from sync.warehouse.prepared import PreparedQuestion
 
-ROWS = {t.name: t.columns for t in (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)} | {
+ROWS = {
+    t.name: t.columns for t in (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
+} | {
     "links": LINKS,
     "base": BASE,
 }

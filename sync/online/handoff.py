@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -44,30 +45,34 @@ def import_service_results(session: Session) -> int:
         Number of new versions; 0 where the service decided nothing since.
     """
     count = 0
-    while waiting := session.control.people.waiting():
+    while waiting := session.control.people.waiting(*((sys.maxsize,) if session.copied else ())):
         into = session.control.links.merged()
         rows = [
-            {**as_assignment(one.assignment), "person_id": into.get(one.person_id, one.person_id)} for one in waiting
+            {**as_assignment(decision.assignment), "person_id": into.get(decision.person_id, decision.person_id)}
+            for decision in waiting
         ]
         table = pa.Table.from_pylist(rows, schema=ASSIGNMENTS.columns)
-        recorded = pa.array([one.recorded_at for one in waiting], TIME)
+        recorded = pa.array([decision.recorded_at for decision in waiting], TIME)
         count += session.warehouse.take_over(ASSIGNMENTS.name, table.append_column("recorded_at", recorded))
-        entries = [one.entry for one in waiting]
+        if session.copied:
+            return count  # whoever holds the warehouse takes them
+        entries = [decision.entry for decision in waiting]
         session.control.people.taken(entries, forget_before=session.now() - KEPT)
     return count
 
 
-def left_alone(session: Session, rows: pa.Table) -> pa.Table:
+def left_alone(session: Session, rows: pa.Table, *, but: Collection[str] = ()) -> pa.Table:
     """Return *rows* (column ``person_id``) without the people about whom the service knows more.
 
     Args:
         session: The open workspace.
         rows: Assignments that a run made.
+        but: People of whom we know as much: somebody pinned them since, or ended a pin.
 
     Returns:
         Rows of *rows*, in their order.
     """
-    known_better = session.control.people.since(_read_at(session))
+    known_better = session.control.people.since(read_at(session)) - set(but)
     if not known_better:
         return rows
     return rows.filter(pc.invert(pc.is_in(rows["person_id"], value_set=pa.array(sorted(known_better), pa.string()))))
@@ -89,7 +94,7 @@ def overtaken_persons(session: Session, since: datetime) -> set[str]:
     if not newer:
         return newer
     into = session.control.links.merged()
-    return newer | {old for old, new in into.items() if new in newer} | {into.get(one, one) for one in newer}
+    return newer | {old for old, new in into.items() if new in newer} | {into.get(person, person) for person in newer}
 
 
 def look_again(session: Session, sent: Sequence[Change], *, since: datetime, run_id: str) -> None:
@@ -109,7 +114,7 @@ def look_again(session: Session, sent: Sequence[Change], *, since: datetime, run
     )
 
 
-def _read_at(session: Session) -> datetime:
+def read_at(session: Session) -> datetime:
     """Return the moment up to which all platforms were read, UTC."""
     moved = [
         session.control.cursors.read_at(name, "contacts")
@@ -119,13 +124,14 @@ def _read_at(session: Session) -> datetime:
     return min((at for at in moved if at is not None), default=EVER)
 
 
-def publish_people(session: Session, people: Table, as_of: datetime) -> int:
+def publish_people(session: Session, people: Table, as_of: datetime, *, but: Collection[str] = ()) -> int:
     """Publish what the service has to know of everybody; return how many rows were new or different.
 
     Args:
         session: The open workspace; nothing happens where it has no [serve].
         people: The trait table of *as_of*.
         as_of: UTC.
+        but: As in `left_alone`.
 
     Returns:
         Number of people, those who were withdrawn not among them.
@@ -133,11 +139,12 @@ def publish_people(session: Session, people: Table, as_of: datetime) -> int:
     if session.workspace.serve is None:
         return 0
     before, present = session.control.people.digests(), set()
-    known_better = session.control.people.since(_read_at(session))
+    known_better = session.control.people.since(read_at(session))
+    untouched = known_better - set(but)
     written = 0
     for batch in _people(session, people, as_of):
-        present |= {one["person_id"] for one in batch}
-        rows = [_row(session, one, as_of) for one in batch if one["person_id"] not in known_better]
+        present |= {person["person_id"] for person in batch}
+        rows = [_row(session, person, as_of) for person in batch if person["person_id"] not in untouched]
         written += session.control.people.publish(row for row in rows if before.get(row.person_id) != row.digest)
     session.control.people.withdraw(before.keys() - present - known_better)
     counts = {f"contacts {name}": str(count) for name, count in _contacts(session).items()}
@@ -149,9 +156,9 @@ def publish_people(session: Session, people: Table, as_of: datetime) -> int:
 def _people(session: Session, people: Table, as_of: datetime) -> Iterator[list[dict[str, Any]]]:
     """Yield persons with their traits, their assignment, and the contacts that no platform can be asked for."""
     assignments = session.warehouse.current(ASSIGNMENTS.name)
-    told = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
+    decisions = assignments.rename({f"given_{name}": name for name in ASSIGNMENTS.columns.names if name != "person_id"})
     filed = _unasked(session)
-    joined = people.left_join(told, "person_id").drop("person_id_right")
+    joined = people.left_join(decisions, "person_id").drop("person_id_right")
     copied = copies(session)
     if copied is not None:
         joined = joined.left_join(copied, "person_id").drop("person_id_right")
@@ -174,26 +181,26 @@ def _unasked(session: Session) -> dict[str, list[dict[str, Any]]]:
         contacts = session.warehouse.current(CONTACTS.name)
         rows += contacts.filter(contacts.connection.isin(files)).to_pyarrow().to_pylist()
     links = session.control.links.of_keys(platform_key(row["connection"], row["platform_id"]) for row in rows)
-    found: dict[str, list[dict[str, Any]]] = {}
+    records: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         person = links.get(platform_key(row["connection"], row["platform_id"]))
         if person is not None:
-            found.setdefault(person, []).append(_plain(row))
-    return found
+            records.setdefault(person, []).append(_plain(row))
+    return records
 
 
-def _row(session: Session, one: Mapping[str, Any], as_of: datetime) -> Published:
-    base = kept_traits(one, session.workspace.catalogue, as_of)
-    if one["contacts"]:
-        base["contacts"] = one["contacts"]
-    if one.get("copy_of") is not None:
-        base["copy_of"] = one["copy_of"]
-    base |= {name: one[name] for name in NEXT if one.get(name) is not None}
-    given = {name: one[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
-    assignment = {"person_id": one["person_id"], **_plain(given)} if given["as_of"] is not None else None
-    told = json.dumps([base, assignment], sort_keys=True)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:32]
-    return Published(one["person_id"], base, assignment, digest, as_of)
+def _row(session: Session, person: Mapping[str, Any], as_of: datetime) -> Published:
+    base = kept_traits(person, session.workspace.catalogue, as_of)
+    if person["contacts"]:
+        base["contacts"] = person["contacts"]
+    if person.get("copy_of") is not None:
+        base["copy_of"] = person["copy_of"]
+    base |= {name: person[name] for name in NEXT if person.get(name) is not None}
+    given = {name: person[f"given_{name}"] for name in ASSIGNMENTS.columns.names if name != "person_id"}
+    assignment = {"person_id": person["person_id"], **_plain(given)} if given["as_of"] is not None else None
+    text = json.dumps([base, assignment], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+    return Published(person["person_id"], base, assignment, digest, as_of)
 
 
 def _contacts(session: Session) -> Counter[str]:

@@ -3,6 +3,9 @@
 Both runs look at the same moment, so the second one must find nothing to do: what came after that moment (the
 campaign's own clicks and orders) is measured in the results, and counts as history from the next look on. Then an
 experiment: half of the people get the words of a persona drawn at random; the difference is what personas are worth.
+The demo's days lie in the past and end now, so that its workspace is as true afterwards as on its last day. On one
+date a seed gives the same figures: the days begin at midnight (UTC), and ids of people, from which their variants
+follow, are counted.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,20 +28,23 @@ from connectors.sandbox import marketer
 from segmenter.lift.randomization import Experiment
 from segmenter.lift.text import effect_sentence, sentences
 from sync.clock import now
+from sync.control.person_ids import counted_person_ids
 from sync.experiments import job as experiments
 from sync.ops.run import Loop, run_loop
 from sync.preview.job import preview
 from sync.preview.page import Preview
+from sync.pull.job import pull
 from sync.report.job import write_report
-from sync.report.sentences import EVERYONE, lifts
 from sync.results.job import results
-from sync.results.lift import Lift, lift_of_experiment
+from sync.results.lift import Lift, lift_of_campaign, lift_of_experiment
 from sync.session import Progress, Session, open_session
 from sync.workspace.scaffold import Answers, NewConnection, write_workspace
 
 MAILS = 3
 CAMPAIGN_DAYS = 4  # recipients answer within 72 hours; the local platforms' clock is moved past them
+DAYS = CAMPAIGN_DAYS * (1 + MAILS)
 READY_SECONDS = 120
+CAMPAIGN = "Demo: generic vs personalized"
 MARKER = "demo.toml"  # a folder that holds it was made by the demo, and may be made anew
 
 GENERIC = "<h1>News from the shop</h1><p>Have a look at what we have this week.</p>"
@@ -77,7 +83,7 @@ def demo(
     Args:
         directory: Of the demo's workspace; made if it is missing.
         people: How many the local platforms have.
-        seed: The same number gives the same people.
+        seed: The same number gives the same figures on the same date.
         orders: Real orders to use (CSV, Parquet or CDNOW); None: simulated ones.
         tell: Gets a line per step.
         progress: Told what is being read or written.
@@ -88,40 +94,58 @@ def demo(
     Raises:
         FixSettingsError: *directory* holds something that the demo did not make.
     """
-    started = time.monotonic()
+    started, begins = time.monotonic(), first_day(now())
     tell("Starting the local platforms ...")
-    with local_platforms(people=people, seed=seed, orders=orders) as access:
+    with local_platforms(people=people, seed=seed, orders=orders, begins=begins) as access:
         make_workspace(directory, access, samples="shop" if orders else "demo")
         _personalize(directory)
         environment = {"HUBSPOT_TOKEN": access["hubspot_token"], "MAILCHIMP_API_KEY": access["mailchimp_key"]}
-        clock = DemoClock()
+        clock = DemoClock(begins - now())
         with open_session(directory, now=clock, environment=environment) as session:
-            first, second, written = _twice(session, access, clock, tell, progress)
+            session.new_person_id = counted_person_ids(seed)
+            first, second, written = _twice(session, access, clock, tell, progress, as_of=begins)
             seen = _preview(session)
-            worth, report = _worth(session, access, clock, tell, progress)
-    return _shown(first, second, written, worth, report, seen, seconds=round(time.monotonic() - started, 1))
+            day = begins + timedelta(days=CAMPAIGN_DAYS)
+            worth, report = _worth(session, access, clock, tell, progress, begins=day)
+            campaign = lift_of_campaign(session, CAMPAIGN)
+    seconds = round(time.monotonic() - started, 1)
+    return _shown(first, second, written, (campaign, worth), report, seen, seconds=seconds)
+
+
+def first_day(present: datetime) -> datetime:
+    """Return the midnight (UTC) at which the demo's days begin, so that none of them lies after *present* (UTC)."""
+    return datetime.combine(present.date() - timedelta(days=DAYS), datetime.min.time(), UTC)
 
 
 class DemoClock:
-    """Our clock, which goes on when that of the local platforms does."""
+    """Our clock, which goes on when that of the local platforms does; *ahead* is how far it is ahead of real time."""
 
-    def __init__(self) -> None:
-        self.passed = timedelta(0)
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
 
     def __call__(self) -> datetime:
         """Return the moment, UTC."""
-        return now() + self.passed
+        return now() + self.ahead
 
     def let_pass(self, access: Mapping[str, str], days: float) -> None:
         """Let *days* pass, on the platforms too."""
         marketer.advance_clock(access["mailchimp_url"], days=days)
-        self.passed += timedelta(days=days)
+        self.ahead += timedelta(days=days)
+
+    def catch_up(self, access: Mapping[str, str]) -> None:
+        """Let the rest of the time pass until now."""
+        self.let_pass(access, -self.ahead / timedelta(days=1))
 
 
 def _twice(
-    session: Session, access: Mapping[str, str], clock: DemoClock, tell: Callable[[str], None], progress: Progress
+    session: Session,
+    access: Mapping[str, str],
+    clock: DemoClock,
+    tell: Callable[[str], None],
+    progress: Progress,
+    *,
+    as_of: datetime,
 ) -> tuple[Loop, Loop, int]:
-    as_of = session.now()
     tell("First run:")
     first = run_loop(
         session,
@@ -142,9 +166,9 @@ def _preview(session: Session) -> tuple[Preview, Path]:
     """The mail of each persona side by side, as it went out."""
     folder = session.workspace.directory
     (folder / "mail.html").write_text(INDIVIDUAL, "utf-8")
-    found = preview(session, folder / "mail.html")
-    (folder / "preview.html").write_text(found.page(), "utf-8")
-    return found, folder / "preview.html"
+    sample = preview(session, folder / "mail.html")
+    (folder / "preview.html").write_text(sample.page(), "utf-8")
+    return sample, folder / "preview.html"
 
 
 def _personalize(directory: Path) -> None:
@@ -160,7 +184,7 @@ def send_demo_campaign(access: Mapping[str, str], personal: str = PERSONAL) -> N
         access["mailchimp_url"],
         access["mailchimp_key"],
         access["audience"],
-        title="Demo: generic vs personalized",
+        title=CAMPAIGN,
         subject="This week in the shop",
         variants={"generic": GENERIC, "personal": personal},
     )
@@ -173,14 +197,20 @@ def _campaign(access: Mapping[str, str], clock: DemoClock, tell: Callable[[str],
 
 
 def _worth(
-    session: Session, access: Mapping[str, str], clock: DemoClock, tell: Callable[[str], None], progress: Progress
+    session: Session,
+    access: Mapping[str, str],
+    clock: DemoClock,
+    tell: Callable[[str], None],
+    progress: Progress,
+    *,
+    begins: datetime,
 ) -> tuple[Lift, Path]:
     """What personas are worth: their own words against those of a persona drawn at random. And the report of it all."""
     tell("An experiment: half of the contacts get the copy of a random persona.")
     arms, personas = {"random": 0.5, "own": 0.5}, tuple(session.workspace.personas)
-    wanted = Experiment("worth", "demo", arms, session.now(), personas=personas, placebo=("random",))
+    wanted = Experiment("worth", "demo", arms, begins, personas=personas, placebo=("random",))
     experiments.create_experiment(session, wanted)
-    run_loop(session, progress=progress, tell=_indented(tell), set_up=True)
+    run_loop(session, as_of=begins, progress=progress, tell=_indented(tell), set_up=True)
     tell(f"  {MAILS} emails are sent: the same template, with personalized fields")
     where = (access["mailchimp_url"], access["mailchimp_key"], access["audience"])
     for number in range(1, MAILS + 1):
@@ -189,6 +219,9 @@ def _worth(
             title = f"Demo: letter {number} to {arm}"
             marketer.send_to_tag(*where, title=title, subject="This week in the shop", html=INDIVIDUAL, tag=tag)
         clock.let_pass(access, CAMPAIGN_DAYS)
+    clock.catch_up(access)
+    tell("  today: pull, results and report")
+    pull(session, progress=progress)
     results(session, progress=progress)
     experiments.end_experiment(session, wanted.name, session.now())
     return lift_of_experiment(session, wanted.name), write_report(session).path
@@ -199,8 +232,16 @@ def _indented(tell: Callable[[str], None]) -> Callable[[str], None]:
 
 
 @contextmanager
-def local_platforms(*, people: int, seed: int, orders: Path | None = None) -> Iterator[dict[str, str]]:
+def local_platforms(
+    *, people: int, seed: int, orders: Path | None = None, begins: datetime | None = None
+) -> Iterator[dict[str, str]]:
     """Run both local platforms in a process of their own, and end it with the block.
+
+    Args:
+        people: How many they have.
+        seed: Where chance starts.
+        orders: Real orders to use; None: simulated ones.
+        begins: Their present as they start, UTC; None: now.
 
     Yields:
         hubspot_url, hubspot_token, mailchimp_url, mailchimp_key, audience.
@@ -208,6 +249,7 @@ def local_platforms(*, people: int, seed: int, orders: Path | None = None) -> It
     command = [sys.executable, "-m", "connectors.sandbox", "--people", str(people), "--seed", str(seed)]
     command += ["--port-hubspot", "0", "--port-mailchimp", "0"]
     command += ["--orders", str(orders)] if orders else []
+    command += ["--begins", begins.isoformat()] if begins else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own module
     try:
         line = process.stdout.readline() if process.stdout else ""
@@ -251,7 +293,7 @@ def _shown(
     first: Loop,
     second: Loop,
     second_writes: int,
-    worth: Lift,
+    lifts: tuple[Lift, Lift],
     report: Path,
     seen: tuple[Preview, Path],
     *,
@@ -259,10 +301,11 @@ def _shown(
 ) -> DemoResult:
     contacts = sum(first.planned.plan.counts.contacts.values())
     personas = {name: n for name, n in first.assigned.personas.items() if name != "unclassified"}
-    newest = first.written.campaigns[0] if first.written.campaigns else None
-    compared = [sentence for sentence in lifts(newest) if sentence.lower().startswith(EVERYONE)] if newest else []
     requests = sum(first.requests.values())
-    clicks = next(comparison for comparison in worth.comparisons if comparison.question.metric == worth.primary)
+    campaign, clicks = (
+        next(comparison for comparison in lift.comparisons if comparison.question.metric == lift.primary)
+        for lift in lifts
+    )
     document = {
         "contacts": contacts,
         "persons": first.assigned.persons,
@@ -271,7 +314,7 @@ def _shown(
         "personas": personas,
         "changes": len(first.planned.plan.changes),
         "requests": requests,
-        "lift": compared,
+        "lift": sentences(campaign),
         "lift_against_random_personas": {
             "points": 100 * clicks.everyone.difference,
             "interval": [100 * clicks.everyone.interval.low, 100 * clicks.everyone.interval.high],
@@ -285,7 +328,7 @@ def _shown(
         "step_requests": first.requests,
         "report": str(report),
         "preview": str(seen[1]),
-        "preview_fallbacks": {one.title: dict(one.fallbacks) for one in seen[0].shown},
+        "preview_fallbacks": {mail.title: dict(mail.fallbacks) for mail in seen[0].shown},
     }
     rows = [
         ("Contacts on both platforms", f"{contacts:,}"),
@@ -293,8 +336,8 @@ def _shown(
         ("Assigned / unclassified", f"{first.assigned.assigned:,} / {first.assigned.unclassified:,}"),
         ("Personas", ", ".join(f"{name} {n:,}" for name, n in personas.items())),
         ("Changes written", f"{len(first.planned.plan.changes):,} in {requests:,} requests"),
-        ("Campaign lift", compared[0] if compared else "no campaign"),
-        ("vs. random personas", effect_sentence(clicks.everyone, clicks)),
+        ("Own vs. random persona", effect_sentence(clicks.everyone, clicks)),
+        ("First campaign", effect_sentence(campaign.everyone, campaign)),
         (
             "Second run",
             f"{len(second.planned.plan.changes)} changes planned, {second_writes} writes received by the platforms",

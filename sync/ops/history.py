@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
+from connectors.files.safe_cells import safe_cell
 from sync.clock import duration
 from sync.results.freshness import Freshness, freshness
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sync.session import Recording, Stores
 
 COLUMNS = ("connection", "platform_id", "email", "kind", "name", "before", "after", "state", "code", "reason")
-REJECTED = ("rejected", "unknown", "parked")
+REJECTED = ("rejected", "unknown", "skipped")
 FORMATS = (".csv", ".json")
 
 
@@ -51,9 +52,9 @@ def workspace_status(session: Stores) -> Status:
         "unsettled": unsettled,
         "last_write": {"run": newest.run_id, "state": state_name(newest.state), **newest.counts} if newest else None,
     }
-    told = f"Newest plan {plan.plan_id}: {state_name(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
+    summary = f"Newest plan {plan.plan_id}: {state_name(plan.state)}, {plan.changes:,} changes." if plan else NO_PLAN
     waiting = f"{unsettled:,} changes are not confirmed yet; the next apply checks them." if unsettled else ALL_SETTLED
-    sentences = [told, waiting]
+    sentences = [summary, waiting]
     if newest and "predicted_minutes" in newest.counts:
         took, least = newest.counts.get("seconds", 0), 60 * newest.counts["predicted_minutes"]
         sentences.append(f"The last apply took {duration(took)}; the estimate was {duration(least)}.")
@@ -91,8 +92,8 @@ class Past:
 
 def past(session: Recording, *, limit: int, service: bool) -> list[Past]:
     """Return the newest runs, newest first; those of the webhook service only where *service* asks for them."""
-    found = session.control.runs.newest(limit, but=None if service else "serve")
-    return [Past(run, _state(session, run)) for run in found]
+    runs = session.control.runs.newest(limit, but=None if service else "serve")
+    return [Past(run, _state(session, run)) for run in runs]
 
 
 def past_run(session: Recording, run_id: str) -> Past:
@@ -160,7 +161,7 @@ def _write(rows: Sequence[dict[str, str | None]], path: Path) -> None:
         else:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: safe_cell(cell) for name, cell in row.items()} for row in rows)
 
 
 def _row(outcome: Outcome) -> tuple[str | None, ...]:

@@ -49,7 +49,6 @@ def create_missing(session: Session, steps: Sequence[SetupStep]) -> list[str]:
 def owned_fields(session: Session, connector: Connector) -> list[FieldDefinition]:
     """Return every field that we own through *connector*, as it shall be defined there."""
     workspace = session.workspace
-    manifest = session.manifest.connectors[workspace.connections[connector.name].connector]
     owned = [
         FieldDefinition(
             name=declared.name,
@@ -58,7 +57,7 @@ def owned_fields(session: Session, connector: Connector) -> list[FieldDefinition
             options=_options(session, declared.role) if declared.type == "enumeration" else (),
             default=UNCLASSIFIED if declared.role == "persona" and declared.type == "text" else "",
         )
-        for declared in manifest.fields
+        for declared in workspace.declared(connector.name, session.manifest)
     ]
     templates = [
         FieldDefinition(
@@ -66,7 +65,7 @@ def owned_fields(session: Session, connector: Connector) -> list[FieldDefinition
             label=template.label,
             type="enumeration" if template.type == "choice" else template.type,
             options=tuple((option, option) for option in template.options),
-            default=template.fallback,
+            default=template.plain_fallback,
         )
         for template in workspace.fields.values()
         if connector.name in template.targets

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.records import Change
 
 FORMAT = 1
@@ -79,7 +79,7 @@ def read_plan(path: Path) -> SavedPlan:
     except FileNotFoundError as error:
         raise FixSettingsError(f"Plan not found: {path}.", fix="Run `personasync plan` first.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path} can't be read as a plan: {error}.", fix=NEW_PLAN) from error
+        raise FixSettingsError(f"{path} can't be read as a plan: {reason_of(error)}.", fix=NEW_PLAN) from error
     first, *lines = text.split("\n")[:-1] or [""]
     try:
         header = json.loads(first)

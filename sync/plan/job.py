@@ -6,25 +6,31 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from ibis import Table
 
 from connectors.errors import FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, Change
 from segmenter.personalize.creepiness import Concern
 from sync.active_people import assigned_people
+from sync.assign.exclusions import excluded_persons
 from sync.assign.job import fields_wanted, individual_traits, memberships_wanted
 from sync.breach import Breach
-from sync.experiments.arms import copies
+from sync.experiments.arms import copies, ended_groups
+from sync.experiments.definitions import refuse_edited_running
 from sync.fields import privacy_checks as creepiness
 from sync.fields.platform_persona import PersonaValues, co_owned_fields, platform_personas
 from sync.fields.pushed_segments import PLANNED, as_shown, shown_instead, skipped_sentences, small_segments
-from sync.plan.diff import SAMPLES, Plan, State, Target, make_plan
+from sync.plan.diff import SAMPLES, Plan, make_plan
 from sync.plan.file import write_plan
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
+from sync.plan.left_out import left_out_sentences
 from sync.plan.standing_rejections import standing_rejections
+from sync.plan.state import State, Target
 from sync.pull.job import properties_read
 from sync.session import Session, recorded
 from sync.value.ranking import focus
@@ -36,7 +42,7 @@ class Planned:
 
     Attributes:
         focus: Which segments `[value] focus` leaves out, in a sentence; "": none.
-        skipped: Segments with too few people to be pushed, and how many.
+        skipped_segments: Segments with too few people to be pushed, and how many.
         notes: What is skipped and how that changes, in sentences.
     """
 
@@ -48,7 +54,7 @@ class Planned:
     seconds: float
     focus: str
     concerns: Sequence[Concern]
-    skipped: Mapping[str, int]
+    skipped_segments: Mapping[str, int]
     notes: Sequence[str]
 
     @property
@@ -62,20 +68,23 @@ class Planned:
             "contacts": dict(counts.contacts),
             "changed_contacts": dict(counts.changed),
             "replaced_contacts": dict(counts.replaced),
+            "moved_contacts": dict(counts.moved),
             "explained_contacts": dict(counts.explained),
             "by_field": _named(+counts.by_field),
             "personas": dict(counts.by_persona),
-            "skipped_segments": dict(self.skipped),
-            "skipped": list(self.notes),
+            "skipped_segments": dict(self.skipped_segments),
+            "notes": list(self.notes),
             "memberships_taken_back": dict(counts.removed),
             "values_of_others": _named(counts.kept),
             "memberships_of_others": dict(counts.foreign),
-            "parked": _named(counts.parked),
+            "memberships_of_others_samples": [asdict(one) for one in self.plan.foreign],
+            "skipped": _named(counts.skipped),
+            "left_out": left_out_sentences(counts.skipped),
             "refused": _named(counts.refused),
             "samples": [_sample(change) for change in _spread(self.plan.changes)],
-            "parked_samples": [
+            "skipped_samples": [
                 {"connection": p.connection, "email": p.email, "id": p.platform_id, "reason": p.reason}
-                for p in self.plan.parked[:SAMPLES]
+                for p in self.plan.skipped[:SAMPLES]
             ],
             "requests": {name: dict(requests) for name, requests in self.requests.items()},
             "creepy": [
@@ -94,22 +103,29 @@ def plan(session: Session) -> Planned:
 
     Returns:
         The plan with its path, requests and seconds, broken guardrails, and what is skipped and why.
+
+    Raises:
+        EditedExperimentError: A running experiment was edited after its start.
     """
     with recorded(session, "plan") as run:
-        pushed, told = focus(session)
-        as_of = assigned_at(session)
+        as_of = _assigned_at(session)
+        refuse_edited_running(session)
+        pushed, sentence = focus(session)
         people = individual_traits(session, as_of)
         own = platform_personas(session)
         skipped, notes = _skipped(session, pushed)
-        state = replace(gather_state(session, pushed, people, own.values), skipped=frozenset(skipped))
+        state = gather_state(session, pushed, people, own.values)
+        state = replace(state, skipped_segments=frozenset(skipped), excluded=_excluded(session, as_of))
         decided = make_plan(state, targets(session, own.values), as_of=as_of)
-        notes += [f"{one.message} {one.fix}" for one in own.skipped]
+        notes += [f"{problem.message} {problem.fix}" for problem in own.skipped]
+        notes += _undefined_sentences(session, decided.changes)
+        notes += pin_notes(session, state.assigned, as_of)
         concerns = creepiness.of_people(session, state.assignments, people)
         breaches = broken_guardrails(session, decided)
         requests, seconds = _cost(session, decided.changes)
         plan_id = f"{session.now():%Y%m%d-%H%M%S}-{run.run_id[-6:]}"
         path = session.workspace.state_dir / "plans" / f"{plan_id}.jsonl"
-        planned = Planned(plan_id, path, decided, breaches, requests, seconds, told, concerns, skipped, notes)
+        planned = Planned(plan_id, path, decided, breaches, requests, seconds, sentence, concerns, skipped, notes)
         write_plan(
             path,
             plan_id=plan_id,
@@ -127,12 +143,70 @@ def plan(session: Session) -> Planned:
     return planned
 
 
+def _assigned_at(session: Session) -> datetime:
+    """The moment that people were last looked at.
+
+    Raises:
+        FixSettingsError: They never were: there is nothing to plan, which is not the same as nothing to change.
+    """
+    as_of = assigned_at(session)
+    if as_of is None:
+        read = [session.control.cursors.ended_at(name, CONTACTS.name) for name in session.workspace.connections]
+        if not any(read):
+            raise FixSettingsError(
+                "There is nothing to plan yet: no contacts have been pulled.",
+                fix="Run `personasync pull`, then `personasync assign`, then `personasync plan`.",
+            )
+        raise FixSettingsError(
+            "There is nothing to plan yet: nobody has been assigned to a segment.",
+            fix="Run `personasync assign`, then `personasync plan`.",
+        )
+    return as_of
+
+
+def _excluded(session: Session, as_of: datetime | None) -> Table | None:
+    """Return to whom nothing is written, and why; None: nobody."""
+    persons = excluded_persons(session, as_of)
+    if not persons:
+        return None
+    columns = {"person_id": list(persons), "excluded": list(persons.values())}
+    return session.warehouse.memtable(pa.table({name: pa.array(row, pa.string()) for name, row in columns.items()}))
+
+
+def pin_notes(session: Session, assigned: Table, as_of: datetime | None) -> list[str]:
+    """Say how many people are pinned, and whether pins changed since everybody was assigned."""
+    pinned = int(assigned.filter(assigned.source == "pinned").count().execute())
+    notes = [f"{_people(pinned)} pinned to a segment by hand; `personasync pins` lists them."] if pinned else []
+    known = {segment.name for segment in session.workspace.segments}
+    gone = sorted({pin.segment for pin in session.control.pins.in_force(session.now())} - known)
+    if gone:
+        notes.append(f"Pins to {', '.join(gone)} are without effect: there is no such segment. See `personasync pins`.")
+    if as_of is not None and session.control.pins.touched_since(as_of):
+        notes.append("Pins were set or have ended since the last assign: run `personasync assign`, then `plan`.")
+    return notes
+
+
+def _people(count: int) -> str:
+    return "1 person is" if count == 1 else f"{count:,} people are"
+
+
 def _skipped(session: Session, pushed: Sequence[str] | None) -> tuple[dict[str, int], list[str]]:
     """Return the segments in focus that too few people are in, and a sentence for each; empty ones need none."""
     small = small_segments(session.workspace, session.control)
     skipped = {name: people for name, people in small.items() if people and (pushed is None or name in pushed)}
     instead = shown_instead(session.workspace, session.control, pushed)
     return skipped, skipped_sentences(skipped, instead, session.workspace.personalize.min_audience)
+
+
+def _undefined_sentences(session: Session, changes: Sequence[Change]) -> list[str]:
+    """Say of each group that no definition names any more how many leave it."""
+    leaving = Counter((one.connection, one.name) for one in changes if one.kind == "group" and one.after is None)
+    return [
+        f"{name}: {leaving[name, group]:,} contacts leave {group!r}, which is no longer defined."
+        for name in session.workspace.connections
+        for group in session.undefined_groups(name)
+        if leaving[name, group]
+    ]
 
 
 def basis(session: Session, *, own: str = "") -> dict[str, str]:
@@ -161,16 +235,16 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
         session: The open workspace.
         personas: The platforms' own (`sync.fields.platform_persona`); a field for them that is unknown is skipped.
     """
-    found = []
+    destinations = []
     for name, connection in session.workspace.connections.items():
         manifest = session.manifest.connectors[connection.connector]
         if session.connector(name).pushes:
             both = co_owned_fields(session, name)
             owned = session.workspace.connection(name, session.manifest, session.environment).owned
-            owned = tuple(one for one in owned if one not in both or name in personas)
-            groups = session.workspace.groups
+            owned = tuple(field for field in owned if field not in both or name in personas)
+            groups = (*session.workspace.groups, *session.undefined_groups(name))
             consents = frozenset(session.workspace.consent.push)
-            found.append(
+            destinations.append(
                 Target(
                     name,
                     owned,
@@ -179,9 +253,10 @@ def targets(session: Session, personas: PersonaValues) -> list[Target]:
                     needs_email=manifest.kind == "email",
                     co_owned_fields=both,
                     explaining=session.manifest.explaining,
+                    assigning=session.manifest.assigning,
                 )
             )
-    return found
+    return destinations
 
 
 def assigned_at(session: Session) -> datetime | None:
@@ -204,7 +279,6 @@ def gather_state(
     warehouse = session.warehouse
     assigned = assigned_people(session).cache()  # it and what is made of it are asked for many times
     assignments, copied = as_shown(session, pushed, assigned).cache(), copies(session)
-    without = None if copied is None else assignments.semi_join(copied, "person_id")
     return State(
         contacts=warehouse.current(CONTACTS.name),
         memberships=warehouse.current(MEMBERSHIPS.name),
@@ -215,9 +289,35 @@ def gather_state(
         groups=memberships_wanted(session, assignments),
         ours=warehouse.memtable(session.control.ledger.groups_made()),
         written=_written(session),
-        own=None if without is None else fields_wanted(session, without, None, people, personas),
+        own=_own(session, assignments, copied, people, personas),
+        ended=ended_groups(session),
+        confirmed=_confirmed(session),
         refused=standing_rejections(session),
     )
+
+
+def _own(
+    session: Session, assignments: Table, copied: Table | None, people: Table | None, personas: PersonaValues
+) -> Table | None:
+    """What people would be shown without a running experiment, and what one that has ended showed them."""
+    before = copies(session, ended=True)
+    parts = []
+    if copied is not None:
+        parts.append(fields_wanted(session, assignments.semi_join(copied, "person_id"), None, people, personas))
+    if before is not None:
+        parts.append(fields_wanted(session, assignments.semi_join(before, "person_id"), before, people, personas))
+    return reduce(lambda one, other: one.union(other), parts) if parts else None
+
+
+def _confirmed(session: Session) -> Table | None:
+    """What the platforms confirmed since they were last read, so that no plan sends it again."""
+    parts = [
+        rows.append_column("kind", pa.repeat(pa.scalar(kind), rows.num_rows))
+        for name in session.workspace.connections
+        for kind, stream in (("field", CONTACTS.name), ("group", MEMBERSHIPS.name))
+        if (rows := session.control.ledger.confirmed(name, kind, session.control.cursors.ended_at(name, stream)))
+    ]
+    return session.warehouse.memtable(pa.concat_tables(parts)) if parts else None
 
 
 def _written(session: Session) -> Table | None:
@@ -243,19 +343,8 @@ def broken_guardrails(session: Session, decided: Plan) -> list[Breach]:
     )
     pulled_at = {name: session.control.cursors.read_at(name, "contacts") for name in session.workspace.connections}
     return [
-        *_unread(session),
         *broken_limits(decided.counts, limits, pulled_at=pulled_at, now=session.now()),
     ]
-
-
-def _unread(session: Session) -> list[Breach]:
-    """What we wrote since the last pull is not seen yet: a plan made now would send it again."""
-    ended = (session.control.runs.latest("pull", state=state) for state in ("done", "rejects"))
-    pulled = max((run.run_id for run in ended if run), default="")  # one that was killed has seen nothing for sure
-    applied = session.control.runs.last_write()
-    if applied and applied.counts.get("writes", 1) and pulled < applied.run_id:
-        return [Breach("unread_apply", "Changes were applied since the last pull; run `personasync pull` first.")]
-    return []
 
 
 def _cost(session: Session, changes: Sequence[Change]) -> tuple[dict[str, dict[str, int]], float]:

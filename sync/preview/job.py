@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+import ibis
 from ibis import Table
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.records import email_key, normalise_email
 from segmenter.personalize.creepiness import Concern, of_mail
+from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from segmenter.personalize.templates import Language, Template, read_template
 from sync.assign.job import fields_wanted, individual_traits
@@ -21,11 +23,12 @@ from sync.fields.platform_persona import PersonaValues, co_owned_fields, platfor
 from sync.fields.pushed_segments import shown_people
 from sync.plan.job import assigned_at
 from sync.preview.foreign_fields import Foreign, foreign_fields
-from sync.preview.page import Preview, PreviewedMail
+from sync.preview.page import FieldShare, Preview, PreviewedMail
 from sync.session import Session
 from sync.value.ranking import focus
 
 MOST_BYTES = 2_000_000
+OTHERS = 2  # other values of a field that are named, the most frequent first
 MARKS: Mapping[Language, tuple[str, ...]] = {"mailchimp": ("*|",), "hubspot": ("{{", "{%")}
 
 
@@ -50,7 +53,7 @@ def preview(
     text = _read(path)
     name, language = _target(session, text, only)
     template = read_template(text, language, session.now().date())
-    fallbacks = {f.targets[name]: f.fallback for f in session.workspace.fields.values() if name in f.targets}
+    fallbacks = {f.targets[name]: f.plain_fallback for f in session.workspace.fields.values() if name in f.targets}
     person = None if contact is None else _person(session, contact)
     others = foreign_fields(session, name, template, person)
     problems = [*(problem.sentence() for problem in template.problems), *others.problems]
@@ -59,17 +62,19 @@ def preview(
     people = individual_traits(session, assigned_at(session))
     asked_for = assigned if person is None else assigned.filter(assigned.person_id == person)
     platform = platform_personas(session).values if set(co_owned_fields(session, name)) & set(template.names) else {}
-    rows = _rows(session, name, template, asked_for, people, platform)
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        groups.setdefault(row["persona"] or UNCLASSIFIED, []).append(row)
+    groups = _groups(session, name, template, asked_for, people, platform)
     if persona is not None and persona not in session.workspace.personas:
         listed = ", ".join(session.workspace.personas)
         raise FixSettingsError(f"There is no persona {persona!r}.", fix=f"personas.toml has: {listed}.")
     slugs = [*session.workspace.personas, UNCLASSIFIED]
     wanted = [slug for slug in slugs if slug in groups and persona in {None, slug}]
     labels = _labels(session, name, platform) if language == "hubspot" else {}
-    shown = [_shown(session, name, slug, groups[slug], template, fallbacks, labels, others, contact) for slug in wanted]
+    titles = {slug: one.name for slug, one in session.workspace.personas.items()}
+    titles[UNCLASSIFIED] = title_of_others(assigned)
+    shown = [
+        _shown(session, groups[slug], template, fallbacks, labels, others, contact or titles[slug], name)
+        for slug in wanted
+    ]
     if not shown:
         whom = "Nobody is assigned yet" if not groups else "Nobody has that persona"
         problems.append(f"{whom}, so there is no contact to preview. Run `personasync pull` and `assign`.")
@@ -79,30 +84,30 @@ def preview(
 
 
 def _concerns(
-    session: Session, name: str, template: Template, others: Foreign, told: tuple[Table, Table, Table | None]
+    session: Session, name: str, template: Template, others: Foreign, tables: tuple[Table, Table, Table | None]
 ) -> list[Concern]:
     """Creepiness warnings: *told* are all assignments, those that are looked at, and what is known of people.
 
     Audiences are those of the whole mailing, even where one person is looked at.
     """
-    assigned, asked_for, people = told
+    assigned, asked_for, people = tables
     used = {
-        field: (one, template.names[one.targets[name]])
-        for field, one in session.workspace.fields.items()
-        if one.targets.get(name) in template.names
+        field: (setting, template.names[setting.targets[name]])
+        for field, setting in session.workspace.fields.items()
+        if setting.targets.get(name) in template.names
     }
-    fields = {field: one for field, (one, _) in used.items()}
-    found = []
-    for field, (one, (line, column)) in used.items():
-        only = {field: one}
+    fields = {field: setting for field, (setting, _) in used.items()}
+    concerns = []
+    for field, (definition, (line, column)) in used.items():
+        only = {field: definition}
         values = creepiness.of_values(session, asked_for, people, only)
         options = creepiness.of_options(session, assigned, people, only)
-        found += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
-    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.asked}
+        concerns += [replace(c, place=f"line {line}, column {column}, {c.place}") for c in (*values, *options)]
+    mine = {one.targets[name]: used[field][1][0] for field, one in fields.items() if one.all_asked}
     tokens = dict(sorted({**mine, **others.lines}.items(), key=lambda token: token[1]))
     return [
         *of_mail(tokens, creepiness.limits(session)),
-        *found,
+        *concerns,
         *creepiness.persona_concerns(session, assigned, fields),
     ]
 
@@ -114,22 +119,24 @@ def _read(path: Path) -> str:
             raise FixSettingsError(f"{path} has more than {MOST_BYTES:,} bytes.", fix="Pass an email template.")
         text = raw.decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path} can't be read as text: {error}.", fix="Save it as UTF-8 text.") from error
+        raise FixSettingsError(
+            f"{path} can't be read as text: {reason_of(error)}.", fix="Check the path; the template must be UTF-8 text."
+        ) from error
     if "\0" in text:
         raise FixSettingsError(f"{path} is not text.", fix="Pass an email template.")
     return text
 
 
 def _target(session: Session, text: str, only: str | None) -> tuple[str, Language]:
-    found: list[tuple[str, Language]] = []
+    matches: list[tuple[str, Language]] = []
     for name, part in session.workspace.connections.items():
         for language, marks in MARKS.items():
             if part.connector == language and only in {None, name} and (only or any(mark in text for mark in marks)):
-                found.append((name, language))
-    if len(found) != 1:
-        what = "no connection" if not found else "several connections"
+                matches.append((name, language))
+    if len(matches) != 1:
+        what = "no connection" if not matches else "several connections"
         raise FixSettingsError(f"The template matches {what}.", fix="Set --connection NAME.")
-    return found[0]
+    return matches[0]
 
 
 def _person(session: Session, contact: str) -> str:
@@ -141,26 +148,63 @@ def _person(session: Session, contact: str) -> str:
     return person
 
 
-def _rows(
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What the people of one persona get.
+
+    Attributes:
+        people: How many they are.
+        values: The values that most of them get together, by field.
+        together: How many get exactly these.
+        counts: People by field and value.
+    """
+
+    people: int
+    values: Mapping[str, str]
+    together: int
+    counts: Mapping[str, Mapping[str, int]]
+
+
+def _groups(
     session: Session,
     name: str,
     template: Template,
     assignments: Table,
     people: Table | None,
     platform: PersonaValues,
-) -> list[dict[str, Any]]:
-    """Values by persona, field and value with the number of people."""
-    values = fields_wanted(session, assignments, copies(session), people, platform)
-    mine = values.filter(values.connection == name, values["name"].isin(list(template.names) or [""]))
-    told = assignments.select("person_id", "persona").left_join(mine, "person_id")
-    counted = told.group_by("persona", "name", "value").aggregate(people=told.count())
-    rows: list[dict[str, Any]] = counted.order_by("persona", "name", "value").to_pyarrow().to_pylist()
-    return rows
+) -> dict[str, _Group]:
+    """What the people of each persona get: the most frequent mail, not the most frequent value of each field.
+
+    Values that are each the most frequent can make a mail that nobody gets.
+    """
+    wanted = fields_wanted(session, assignments, copies(session), people, platform)
+    mine = wanted.filter(wanted.connection == name, wanted["name"].isin(list(template.names) or [""])).cache()
+    told = assignments.select("person_id", "persona").mutate(persona=ibis._.persona.fill_null(UNCLASSIFIED)).cache()
+    each = told.inner_join(mine, "person_id")
+    counted = each.group_by("persona", "name", "value").aggregate(n=each.count())
+    counts: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    for row in counted.to_pyarrow().to_pylist():
+        counts[row["persona"]][row["name"]][row["value"] or ""] = int(row["n"])
+    fields = sorted({field for by_field in counts.values() for field in by_field})
+    found = {}
+    for row in _most_frequent(told, mine, fields).to_pyarrow().to_pylist():
+        own = counts[row["persona"]]
+        values = {field: row[f"value_{place}"] or "" for place, field in enumerate(fields) if field in own}
+        found[row["persona"]] = _Group(int(row["people"]), values, int(row["together"]), own)
+    return found
 
 
-def _most_frequent(counts: Mapping[str, int], common: Collection[str | None]) -> str:
-    own = {value: count for value, count in counts.items() if value not in common} or counts
-    return max(own, key=lambda value: (own[value], value))
+def _most_frequent(people: Table, values: Table, fields: Sequence[str]) -> Table:
+    """Count the mails that differ, and keep the most frequent of each persona: ``value_0``, ... of the *fields*."""
+    columns = {f"value_{place}": values.value.max(where=values["name"] == field) for place, field in enumerate(fields)}
+    each = people.left_join(values.group_by("person_id").aggregate(**columns), "person_id") if columns else people
+    mails = each.group_by("persona", *columns).aggregate(together=each.count())
+    by_persona = ibis.window(group_by=mails.persona)
+    mails = mails.mutate(
+        people=mails.together.sum().over(by_persona),
+        place=ibis.row_number().over(group_by=mails.persona, order_by=[mails.together.desc(), *columns]),
+    )
+    return mails.filter(mails.place == 0)
 
 
 def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, dict[str, str]]:
@@ -168,44 +212,42 @@ def _labels(session: Session, name: str, platform: PersonaValues) -> dict[str, d
     workspace = session.workspace
     personas = {slug: persona.name for slug, persona in workspace.personas.items()} | {UNCLASSIFIED: "Unclassified"}
     by_role = {"persona": personas, "segment": {segment.name: segment.title for segment in workspace.segments}}
-    declared = session.manifest.connectors[workspace.connections[name].connector].fields
-    found = {one.name: by_role[one.role] for one in declared if one.role in by_role}
+    declared = workspace.declared(name, session.manifest)
+    labels = {
+        field.name: by_role[field.role] for field in declared if field.role in by_role and field.type == "enumeration"
+    }
     own = {value: workspace.personas[slug].alias or personas[slug] for slug, value in platform.get(name, {}).items()}
-    return found | dict.fromkeys(co_owned_fields(session, name), own)
+    return labels | dict.fromkeys(co_owned_fields(session, name), own)
 
 
 def _shown(
     session: Session,
-    connection: str,
-    slug: str,
-    rows: Sequence[Mapping[str, Any]],
+    group: _Group,
     template: Template,
     fallbacks: Mapping[str, str],
     names: Mapping[str, Mapping[str, str]],
     others: Foreign,
-    contact: str | None,
+    title: str,
+    connection: str,
 ) -> PreviewedMail:
-    """Render what most people of a persona are shown in each field; of people's own values the most frequent one.
-
-    However many get the fallback there: it stands in the settings, and its share is told.
-    """
-    by_field: dict[str, dict[str, int]] = {}
-    for row in rows:
-        by_field.setdefault(row["name"] or "", {})[row["value"] or ""] = row["people"]
-    people = max(sum(counts.values()) for counts in by_field.values())
-    by_field.pop("", None)
-    persona = session.workspace.personas.get(slug)
-    common = {
-        field.targets[connection]: {field.fallback, persona.copy(name, connection) if persona else None}
-        for name, field in session.workspace.fields.items()
-        if field.asked and connection in field.targets
-    }
-    values = {field: _most_frequent(counts, common.get(field, set())) for field, counts in by_field.items()}
-    shares = {field: by_field[field].get(text, 0) / people for field, text in fallbacks.items() if field in by_field}
-    title = contact or (persona.name if persona else "Unclassified")
-    labels = {field: names[field][value] for field, value in values.items() if value in names.get(field, {})}
-    everything = {**values, **others.values}
+    """Render the mail that most people of a persona get, and tell which share that is, in all and by field."""
+    labels = {field: names[field][value] for field, value in group.values.items() if value in names.get(field, {})}
+    everything = {**group.values, **others.values}
     html = template.render(everything, defaults={**fallbacks, **others.defaults}, labels=labels)
     known = {*session.workspace.owned(connection, session.manifest), *others.values}
     empty = [field for field in template.names if field in known and not everything.get(field)]
-    return PreviewedMail(title, people, html, shares, empty)
+    shares = {
+        field: group.counts[field].get(text, 0) / group.people
+        for field, text in fallbacks.items()
+        if field in group.counts
+    }
+    fields = [_field_share(field, group, fallbacks.get(field)) for field in template.names if field in group.values]
+    return PreviewedMail(title, group.people, html, shares, empty, group.together / group.people, fields)
+
+
+def _field_share(field: str, group: _Group, fallback: str | None) -> FieldShare:
+    counts, value = group.counts[field], group.values[field]
+    rest = sorted((other for other in counts if other != value), key=lambda other: (-counts[other], other))
+    others = {other: counts[other] / group.people for other in rest[:OTHERS]}
+    n = counts.get(value, group.people - sum(counts.values()))  # "" also stands for people without the field
+    return FieldShare(field, value, n / group.people, value == fallback, others)

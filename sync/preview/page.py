@@ -10,13 +10,45 @@ from segmenter.personalize.creepiness import Concern
 
 
 @dataclass(frozen=True, slots=True)
+class FieldShare:
+    """What a field shows in the mail, and to how many.
+
+    Attributes:
+        share: Of the persona's people, who get this value.
+        fallback: Whether it is the fallback.
+        others: Share of those who get another value, by value: the most frequent ones.
+    """
+
+    field: str
+    value: str
+    share: float
+    fallback: bool
+    others: Mapping[str, float]
+
+    def sentence(self) -> str:
+        """Return it as text."""
+        fallback = " (the fallback)" if self.fallback else ""
+        told = ", ".join(f"“{value}” for {share_text(share)}" for value, share in self.others.items())
+        return f"{self.field}: “{self.value}”{fallback} for {share_text(self.share)}{f'; {told}' if told else ''}"
+
+
+def share_text(share: float) -> str:
+    """Return a share as text: neither "0%" for somebody nor "100%" for less than all."""
+    if 0 < share < 0.005:  # noqa: PLR2004 - what rounds to 0%
+        return "less than 1%"
+    return "more than 99%" if 0.995 <= share < 1 else f"{share:.0%}"  # noqa: PLR2004 - what rounds to 100%
+
+
+@dataclass(frozen=True, slots=True)
 class PreviewedMail:
-    """A template for one persona or one person.
+    """A template for one persona or one person: the mail that most of them get.
 
     Attributes:
         people: How many it stands for.
         fallbacks: Share of them who get the fallback, by field of the platform.
         empty: Fields that have no value.
+        share: Of them, who get exactly this mail.
+        fields: What each of our fields shows, and to how many.
     """
 
     title: str
@@ -24,6 +56,8 @@ class PreviewedMail:
     html: str
     fallbacks: Mapping[str, float]
     empty: Sequence[str]
+    share: float = 1.0
+    fields: Sequence[FieldShare] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +78,10 @@ class Preview:
 
     def page(self) -> str:
         """Return all of it as one HTML file; each mail stands in a frame that runs no scripts."""
-        told = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
-        told += _listed("Too personal?", [concern.sentence() for concern in self.concerns])
-        told += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
-        return PAGE.format(told=told, cards="".join(_card(one) for one in self.shown))
+        body = _listed("Problems", self.problems) if self.problems else "<p>No problems found.</p>"
+        body += _listed("Too personal?", [concern.sentence() for concern in self.concerns])
+        body += _listed("Notes", [*self.notes, *([self.focus] if self.focus else [])])
+        return PAGE.format(told=body, cards="".join(_card(mail) for mail in self.shown))
 
 
 PAGE = """<!doctype html>
@@ -72,11 +106,12 @@ def _listed(title: str, lines: Sequence[str]) -> str:
 
 
 def _card(previewed_mail: PreviewedMail) -> str:
-    told = "".join(
-        f"<li>{escape(name)}: fallback for {share:.0%}</li>" for name, share in previewed_mail.fallbacks.items()
+    bullets = "".join(
+        f"<li>{escape(one.sentence())}</li>" for one in previewed_mail.fields if one.others or one.fallback
     )
-    told += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
+    bullets += "".join(f"<li>{escape(name)}: no value</li>" for name in previewed_mail.empty)
     title, document = escape(previewed_mail.title), escape(previewed_mail.html)
     frame = f'<iframe sandbox title="Email for {title}" srcdoc="{document}"></iframe>'
     people = "1 person" if previewed_mail.people == 1 else f"{previewed_mail.people:,} people"
-    return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{told}</ul></section>"
+    people += "" if previewed_mail.share == 1 else f"; {share_text(previewed_mail.share)} get exactly this"
+    return f"<section><h2>{escape(previewed_mail.title)}, {people}</h2>{frame}<ul>{bullets}</ul></section>"

@@ -6,9 +6,7 @@ of their records and addresses everybody who is, was, or may become the same per
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -16,11 +14,11 @@ import pyarrow as pa
 from connectors.records import CONTACTS, email_key
 from segmenter.identity import ContactKeys, contact_keys, resolve
 from sync.control.leases import new_holder
+from sync.control.person_ids import new_person_id
 from sync.control.store import Control
 from sync.warehouse.store import Warehouse
 
 AT_ONCE = 10_000  # changed contacts a step; some tens of megabytes
-GREGORIAN = 0x01B21DD213814000  # 100 ns from 1582 to 1970: ids count as uuid1 does, which asks a daemon each time
 LOCK = "identity"  # the lease under which links are read, decided and written: the webhook service does so too
 LOCK_SECONDS = 60.0
 POSITION = ("*", "identity")  # in the store of cursors: how far the versions of contacts were followed
@@ -40,7 +38,14 @@ class Followed:
     linked: int = 0
 
 
-def follow_identities(warehouse: Warehouse, control: Control, run_id: str, *, start: int | None = None) -> Followed:
+def follow_identities(
+    warehouse: Warehouse,
+    control: Control,
+    run_id: str,
+    *,
+    start: int | None = None,
+    new_id: Callable[[], str] = new_person_id,
+) -> Followed:
     """Follow every version of a contact that was written since the last time.
 
     Links first, position last: after a kill a step is done again, which changes nothing.
@@ -50,16 +55,17 @@ def follow_identities(warehouse: Warehouse, control: Control, run_id: str, *, st
         control: Where the links and the position are.
         run_id: Of the run that does it.
         start: Follow those after this number, wherever the position is; None: those after the position.
+        new_id: Makes a person id that nobody has.
     """
-    told, done, holder = control.cursors.get(*POSITION), Followed(), new_holder()
+    cursor, done, holder = control.cursors.get(*POSITION), Followed(), new_holder()
     position = position_of(control) if start is None else start
-    sound = {STORED: "yes"} if not told or STORED in told else {}
+    sound = {STORED: "yes"} if not cursor or STORED in cursor else {}
     while True:
         keys, reached = warehouse.written_after(CONTACTS.name, position, AT_ONCE)
         if reached == position:
             break
         with control.leases.lock(LOCK, holder, seconds=LOCK_SECONDS):
-            _follow(warehouse, control, keys, run_id, done)
+            _follow(warehouse, control, keys, run_id, done, new_id)
         position = reached
         if start is None:
             control.cursors.move(*POSITION, {SEQUENCE: str(position), **sound}, run_id)
@@ -83,13 +89,13 @@ def heal(warehouse: Warehouse, control: Control, run_id: str, *, full: bool = Fa
         run_id: Of the run that does it.
         full: Do it in any case.
     """
-    told, last = control.cursors.get(*POSITION), warehouse.last_sequence()
-    if not told or (STORED in told and position_of(control) <= last and not full):
+    cursor, last = control.cursors.get(*POSITION), warehouse.last_sequence()
+    if not cursor or (STORED in cursor and position_of(control) <= last and not full):
         return 0
     follow_identities(warehouse, control, run_id)  # what a killed pull left: nobody passed it over
-    found = follow_identities(warehouse, control, run_id, start=0).linked
+    count = follow_identities(warehouse, control, run_id, start=0).linked
     control.cursors.move(*POSITION, {SEQUENCE: str(min(position_of(control), last)), STORED: "yes"}, run_id)
-    return found
+    return count
 
 
 def is_replaced(warehouse: Warehouse, control: Control) -> bool:
@@ -114,24 +120,26 @@ def unlinked(warehouse: Warehouse, control: Control) -> int:
     return int(keyed.anti_join(links, "contact_key").count().to_pyarrow().as_py())
 
 
-def _follow(warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str, done: Followed) -> None:
+def _follow(
+    warehouse: Warehouse, control: Control, keys: pa.Table, run_id: str, done: Followed, new_id: Callable[[], str]
+) -> None:
     known: dict[str, ContactKeys] = {}
     links: dict[str, str] = {}
     asked: set[str] = set()
     while keys.num_rows:
-        found = {
+        contacts = {
             contact_keys.records[0]: contact_keys
             for contact_keys in contact_keys(warehouse.rows_of(CONTACTS.name, keys))
         }
-        known |= found
-        asked |= found.keys()
-        named = {key for one in found.values() for key in (*one.records, *one.addresses)} - links.keys()
+        known |= contacts
+        asked |= contacts.keys()
+        named = {key for contact in contacts.values() for key in (*contact.records, *contact.addresses)} - links.keys()
         persons = set(control.links.of_keys(named).values()) - set(links.values())
         links |= control.links.of_persons(persons)
         others = {key for key in {*named, *links} if not key.startswith(email_key(""))} - asked
         asked |= others
         keys = _rows(others)
-    changes = resolve(known.values(), links, new_person_id)
+    changes = resolve(known.values(), links, new_id)
     if changes.links or changes.merged:
         control.links.write(changes, run_id)
     done.joined += len(changes.merged)
@@ -143,8 +151,3 @@ def _rows(keys: Iterable[str]) -> pa.Table:
     pairs = [key.partition(":")[::2] for key in keys]
     names, ids = [connection for connection, _ in pairs], [platform_id for _, platform_id in pairs]
     return pa.table({"connection": pa.array(names, pa.string()), "platform_id": pa.array(ids, pa.string())})
-
-
-def new_person_id() -> str:
-    """Return a person id that nobody has. Ids sort by age, so that where persons join the oldest survives."""
-    return f"p-{time.time_ns() // 100 + GREGORIAN:016x}-{uuid.uuid4().hex[:8]}"

@@ -15,16 +15,19 @@ from functools import partial
 
 import pyarrow as pa
 
-from connectors.connector import Connector
+from connectors.connector import Connector, HasRejects
 from connectors.errors import ContractError, PersonasyncError
 from connectors.records import CONTACTS, MEMBERSHIPS, Cursor
 from sync.consent import opt_outs
 from sync.fields.platform_persona import co_owned_fields
 from sync.online.handoff import import_service_results
 from sync.pull.identities import follow_identities, heal, is_replaced
+from sync.pull.mapped import refuse_unknown_properties
+from sync.pull.wrong_clock import heal_times
 from sync.session import Progress, RecordedRun, Session, no_progress, recorded
 
 PROPERTIES = "contacts: properties"  # in the store of cursors: what all contacts were read with
+REJECTED = "rejects"  # folder of the state: rows of files that were left out
 MEMORY = "96MB"  # of the embedded warehouse while pages come in; what does not fit lies on disk
 
 
@@ -37,9 +40,12 @@ class Pulled:
         versions: Rows that were new or different and were kept, by table.
         persons: Persons that the identity map knows afterwards.
         joined: Persons that turned out to be one with another.
-        rejects: Rows of files that could not be read, in words.
+        rejects: Rows of files that could not be read or were replaced: a sentence for each kind of fault.
+        reject_files: Where these rows were written to, each with its fault.
         healed: Contacts that belonged to nobody, because an earlier version passed them over, and are linked now.
         reread: Whether everything was read again because the warehouse is not the one that was read into.
+        unread: What could not be read of results, in sentences: a token without the scope, events of unknown types.
+        clock: What a clock that was ahead had left, and was set right; "": nothing.
     """
 
     rows: dict[str, int] = field(default_factory=dict)
@@ -47,8 +53,11 @@ class Pulled:
     persons: int = 0
     joined: int = 0
     rejects: list[str] = field(default_factory=list)
+    reject_files: list[str] = field(default_factory=list)
     healed: int = 0
     reread: bool = False
+    unread: list[str] = field(default_factory=list)
+    clock: str = ""
 
 
 def pull(session: Session, *, only: str | None = None, full: bool = False, progress: Progress = no_progress) -> Pulled:
@@ -62,16 +71,20 @@ def pull(session: Session, *, only: str | None = None, full: bool = False, progr
 
     Returns:
         Rows read by stream, versions kept by table, people joined, and rows of files that were rejected.
+
+    Raises:
+        FixSettingsError: A trait reads a property that its platform does not have.
     """
     pulled = Pulled()
     connectors = session.connectors(only)
     with recorded(session, "pull") as run, session.warehouse.bounded(MEMORY):
         _catch_up(session, pulled, run, full=full)
         for connector in connectors:
+            refuse_unknown_properties(session, connector)
             for stream in connector.streams:
                 with _following(session, pulled, run) if stream == CONTACTS.name else nullcontext():
                     read_stream(session, connector, stream, pulled, run=run, full=full, progress=progress)
-            pulled.rejects.extend(getattr(connector, "rejects", ()))
+            _keep_rejects(session, connector, pulled)
         _follow(session, pulled, run)  # what a killed pull left, where no contacts were read now
         pulled.persons = session.control.links.persons()
         opt_outs.follow_opt_outs(session.warehouse, session.control, run.run_id, session.now())
@@ -79,6 +92,14 @@ def pull(session: Session, *, only: str | None = None, full: bool = False, progr
         run.counts.update(asdict(pulled))
         run.state = "rejects" if pulled.rejects else "done"
     return pulled
+
+
+def _keep_rejects(session: Session, connector: Connector, pulled: Pulled) -> None:
+    """Tell which rows of files were left out, and write them where a person can mend them."""
+    if not isinstance(connector, HasRejects):
+        return
+    pulled.rejects.extend(connector.rejects)
+    pulled.reject_files.extend(str(path) for path in connector.write_rejects(session.workspace.state_dir / REJECTED))
 
 
 def read_stream(
@@ -166,7 +187,8 @@ def _keep_snapshot(
 
 
 def _catch_up(session: Session, pulled: Pulled, run: RecordedRun, *, full: bool) -> None:
-    """See that positions are not ahead of what is stored, before anything is read."""
+    """See that positions are not ahead of what is stored, nor of the time, before anything is read."""
+    pulled.clock = heal_times(session)
     if is_replaced(session.warehouse, session.control):
         session.control.cursors.forget()  # first: the position of identities tells it again after a kill
         pulled.reread = True
@@ -188,4 +210,6 @@ def _following(session: Session, pulled: Pulled, run: RecordedRun) -> Iterator[N
 
 
 def _follow(session: Session, pulled: Pulled, run: RecordedRun) -> None:
-    pulled.joined += follow_identities(session.warehouse, session.control, run.run_id).joined
+    pulled.joined += follow_identities(
+        session.warehouse, session.control, run.run_id, new_id=session.new_person_id
+    ).joined

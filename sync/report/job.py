@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
+from segmenter.personalize.fields import title_of_others
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.active_people import assigned_people
 from sync.report import charts
@@ -70,13 +71,13 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
     known = parts.worth_of(session, ranked)
-    taught = parts.learned(session, measured, known or worth)
+    taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
     key_figures = KeyFigures(
         session.now().isoformat(),
         names={share.slug: share.name for share in shares},
         shares={share.slug: share.share for share in shares},
         offers=parts.best_of_each(taught.offers.bests),
-        ranks={one.name: place for place, one in enumerate(ranked.ranking, start=1)} if ranked else {},
+        ranks={segment.name: place for place, segment in enumerate(ranked.ranking, start=1)} if ranked else {},
         verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
     )
     names, rows = parts.offer_rows(taught.offers.bests)
@@ -110,7 +111,7 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         workspace=session.workspace.name,
         made_at=session.now(),
         as_of=as_of,
-        summary=summarise(shares, measured, parts.finding_sentences(taught.lifts)),
+        summary=[*summarise(shares, measured, parts.finding_sentences(taught.lifts)), *taught.refused],
         health=freshness(session.workspace.connections, session.control.cursors),
         sync=_sync_sentences(session),
     )
@@ -132,8 +133,8 @@ def _worth_words(
 
 def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
     points = [(share.name, share.persons, share.share) for share in shares]
-    told = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
-    return Figure(charts.shares(points), f"Share of all people by persona: {told}.")
+    text = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
+    return Figure(charts.shares(points), f"Share of all people by persona: {text}.")
 
 
 def render_page(report: Report, page: ReportPage) -> str:
@@ -156,8 +157,10 @@ def persona_shares(session: Session) -> list[PersonaShare]:
     ]
     shares.sort(key=lambda share: -share.persons)
     if persons.get(UNCLASSIFIED):
-        story = "No segment matches, or too little data. They get the fallback copy."
-        shares.append(PersonaShare("Unclassified", persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story))
+        story = "No segment matches, too little data, or a segment without a persona. They get the fallback copy."
+        shares.append(
+            PersonaShare(title_of_others(assignments), persons[UNCLASSIFIED], persons[UNCLASSIFIED] / total, story)
+        )
     return shares
 
 
@@ -169,12 +172,12 @@ def summarise(
     if not persons:
         return ["Nobody is assigned yet: run `personasync assign`."]
     largest = personas[0]
-    told = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
+    sentences = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
     if not measured:
-        told.append("No campaign has been imported yet.")
+        sentences.append("No campaign has been imported yet.")
     elif not findings:
-        told.append("No campaign had variants, so there is nothing to compare yet.")
-    return told
+        sentences.append("No campaign had variants, so there is nothing to compare yet.")
+    return sentences
 
 
 def _sync_sentences(session: Session) -> list[str]:

@@ -1,7 +1,7 @@
 """Campaign figures as table rows and sentences of the report. Pure.
 
-Rates are shares of the people that a campaign was delivered to, with 95% Wilson intervals; differences between
-variants carry Newcombe's interval (`segmenter.lift`).
+Rates are shares of the people that a campaign was delivered to, with 95% Wilson intervals. Differences between variants
+are in the section on lift, where they are corrected for multiple comparisons (`segmenter.lift`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from segmenter.lift.text import RATES, points
 from segmenter.personalize.personas import UNCLASSIFIED
-from segmenter.stats.proportions import newcombe, wilson
+from segmenter.stats.proportions import wilson
 from sync.results.campaign_result import CLICKED, METRICS, CampaignResult, Metric, ResultRow
 from sync.results.freshness import Freshness
 
@@ -60,7 +59,6 @@ class ShownCampaign:
     sent_at: datetime | None
     variants: Sequence[str]
     rows: Sequence[ShownRow]
-    lifts: Sequence[str]
     notes: Sequence[str]
     chart: str = ""
     chart_text: str = ""
@@ -90,7 +88,6 @@ def show_campaign(result: CampaignResult, *, chart: str = "") -> ShownCampaign:
         result.sent_at,
         variants,
         [_shown(row, result.currency) for row in rows],
-        lifts(result),
         differences(result),
         chart,
         _chart_text(result, rows),
@@ -110,61 +107,25 @@ def everyone(rows: Sequence[ResultRow]) -> list[ResultRow]:
     return summed
 
 
-def lifts(result: CampaignResult, metric: Metric = CLICKED) -> list[str]:
-    """Compare a campaign's two variants: one sentence for everyone, one for each persona, with 95% intervals.
-
-    Args:
-        result: The campaign with its rows by persona and variant.
-        metric: What counts as a response.
-
-    Returns:
-        Empty where there are not exactly two variants.
-    """
-    variants = sorted({row.variant for row in result.rows if row.variant})
-    if len(variants) != 2:  # noqa: PLR2004 - a difference has two sides
-        return []
-    rows = {(row.persona, row.variant): row for row in [*everyone(result.rows), *result.rows]}
-    names = sorted({persona for persona, _ in rows}, key=lambda name: (name != EVERYONE, name))
-    found = []
-    for persona in names:
-        pair = [rows.get((persona, variant)) for variant in variants]
-        if pair[0] is not None and pair[1] is not None:
-            found.append(_compared(persona, pair[1], pair[0], metric))
-    return found
-
-
-def _compared(persona: str, treated: ResultRow, control: ResultRow, metric: Metric) -> str:
-    who = persona[:1].upper() + persona[1:]
-    if not treated.delivered or not control.delivered:
-        return f"{who}: nothing to compare, one variant reached nobody."
-    found = newcombe(treated.responses(metric), control.responses(metric))
-    difference = points(treated.responses(metric).rate - control.responses(metric).rate)
-    interval = f"95% CI {100 * found.low:.1f} to {100 * found.high:.1f}"
-    effect = f"{difference} pp, “{treated.variant}” vs “{control.variant}” ({interval})"
-    if found.low <= 0 <= found.high:
-        return f"{who}: no significant difference in {RATES[metric.column]}: {effect}."
-    return f"{who}: {RATES[metric.column]} {effect}."
-
-
 def differences(result: CampaignResult) -> list[str]:
     """Name every total that differs between the platform's report and our count."""
-    found = []
+    sentences = []
     for name in ("sent", "opened", "clicked", "unsubscribed", "complained"):
         stated, counted = result.totals.get(name), _counted(result, "delivered" if name == "sent" else name)
         machines = _counted(result, "machine_only") if name == "opened" else 0
         if stated is None or stated == counted:
             continue
         if machines and stated == counted + machines:
-            found.append(
+            sentences.append(
                 f"{result.connection} reports {stated:,} opens; {machines:,} of them are machine opens "
                 "(Apple MPP, scanners)."
             )
         else:
             ours_named = "delivered" if name == "sent" else name
-            found.append(
+            sentences.append(
                 f"{result.connection} reports {stated:,} {name}, personasync counted {counted:,} {ours_named}."
             )
-    return found
+    return sentences
 
 
 def _counted(result: CampaignResult, column: str) -> int:
@@ -185,9 +146,9 @@ def _shown(row: ResultRow, currency: str) -> ShownRow:
 
 
 def _chart_text(result: CampaignResult, rows: Sequence[ResultRow]) -> str:
-    told = ", ".join(
+    rates = ", ".join(
         f"{row.persona}{f' ({row.variant})' if row.variant else ''} {row.responses(CLICKED).rate:.1%}"
         for row in rows
         if row.delivered
     )
-    return f"Click rate in {result.name}: {told}."
+    return f"Click rate in {result.name}: {rates}."

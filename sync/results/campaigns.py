@@ -56,6 +56,18 @@ def _counted(session: Session, order_window_days: int) -> list[dict[str, Any]]:
     return rows
 
 
+def pooled_rate(session: Session, metric: str) -> float | None:
+    """Return the response rate of the newest campaigns together; None where nobody was reached, or responded.
+
+    Args:
+        session: The open workspace.
+        metric: "clicked", "ordered" or "opened".
+    """
+    rows = [row for result in newest_campaigns(session) for row in result.rows]
+    people, responded = sum(row.delivered for row in rows), sum(int(getattr(row, metric)) for row in rows)
+    return responded / people if 0 < responded < people else None
+
+
 def _result_row(row: dict[str, Any], names: dict[str, str]) -> ResultRow:
     slug = row["persona"] or UNCLASSIFIED
     names_of_counts = ("delivered", "opened", "machine_only", "clicked", "ordered", "unsubscribed", "complained")

@@ -7,6 +7,7 @@ from collections import defaultdict
 from segmenter.lift.network import SIDES, Pattern, Trial
 from segmenter.lift.randomization import Experiment, sample_ratio
 from sync.experiments.arms import people_by_arm
+from sync.experiments.definitions import EditedExperimentError, refuse_edited
 from sync.results.engagements import latest_moment
 from sync.results.experiment_mailings import ExperimentMailings, experiment_mailings, persona_name
 from sync.session import Session
@@ -17,11 +18,15 @@ def trials_of(session: Session, experiment: Experiment, metric: str) -> tuple[li
 
     People assigned after an email was sent are excluded from it. Arms with nobody's own copy are no offers.
     """
-    if len(_offers(experiment)) < SIDES:
+    if len(offers_of(experiment)) < SIDES:
         return [], []
+    try:
+        refuse_edited(session, [experiment])
+    except EditedExperimentError as error:
+        return [], [f"{experiment.name} is excluded. {error}"]
     if _allocated_wrongly(session, experiment):
         return [], [f"{experiment.name} is excluded: sample ratio mismatch."]
-    mailed = experiment_mailings(session, experiment, _offers(experiment), in_fields=bool(experiment.generic))
+    mailed = experiment_mailings(session, experiment, offers_of(experiment), in_fields=bool(experiment.generic))
     early = experiment.ends is None or latest_moment(session) < experiment.ends
     trials = [
         Trial(experiment.name, persona_name(session, persona), tuple(mine), early)
@@ -30,7 +35,8 @@ def trials_of(session: Session, experiment: Experiment, metric: str) -> tuple[li
     return trials, mailed.excluded()
 
 
-def _offers(experiment: Experiment) -> list[str]:
+def offers_of(experiment: Experiment) -> list[str]:
+    """Return the arms of an experiment that are offers: those that show their own copy."""
     return [arm for arm in experiment.arms if arm not in experiment.placebo]
 
 
@@ -58,8 +64,8 @@ def _patterns(session: Session, mailed: ExperimentMailings, metric: str) -> dict
         **{name: state.max(where=mine.place == place).fill_null(0) for place, name in enumerate(places)}
     )
     alike = people.group_by("persona", "arm", *places).aggregate(n=people.count())
-    found: dict[str, list[Pattern]] = defaultdict(list)
+    patterns: dict[str, list[Pattern]] = defaultdict(list)
     for row in alike.to_pyarrow().to_pylist():
         states = tuple(int(row[name]) for name in places)
-        found[row["persona"]].append(Pattern(row["arm"], states, int(row["n"])))
-    return found
+        patterns[row["persona"]].append(Pattern(row["arm"], states, int(row["n"])))
+    return patterns

@@ -18,7 +18,8 @@ from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
 from segmenter.stats.means import Adjusted, cuped, welch
 from segmenter.stats.proportions import Interval
-from sync.experiments.job import edited, find_experiment
+from sync.experiments.definitions import refuse_edited
+from sync.experiments.job import edited, find_experiment, planned_baseline
 from sync.results.engagements import engagements, latest_moment
 from sync.results.experiment_mailings import (
     ExperimentMailings,
@@ -28,6 +29,7 @@ from sync.results.experiment_mailings import (
     mails_during,
     persona_name,
 )
+from sync.results.planned_test import PlannedTest, other_rate
 from sync.session import Session
 
 METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
@@ -133,7 +135,7 @@ def _lift_of_campaign(session: Session, campaign: Mapping[str, Any], control: st
     early = now < sent_at + timedelta(days=ANSWER_DAYS)
     about, first = campaign["name"] or campaign["campaign_id"], control or arms[0]
     pairs = [ComparedPair(arm, first, stratums) for arm in arms if arm != first]
-    return _judge(session, about, pairs, primary="clicked", mde=WORTH, early=early)
+    return _judge(session, about, pairs, PlannedTest("clicked", WORTH), early=early)
 
 
 def lift_of_experiment(session: Session, name: str) -> Lift:
@@ -152,8 +154,10 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
 
     Raises:
         FixSettingsError: There is no such experiment, or nobody is assigned to it.
+        EditedExperimentError: It was edited after its start.
     """
     experiment = find_experiment(session, name)
+    refuse_edited(session, [experiment])
     return session.warehouse.read_once.get(
         ("lift of experiment", name), lambda: _lift_of_experiment(session, experiment)
     )
@@ -170,9 +174,11 @@ def _lift_of_experiment(session: Session, experiment: Experiment) -> Lift:
     mailed = experiment_mailings(session, experiment, list(experiment.arms), in_fields=in_fields)
     pairs = _pairs(session, experiment, mailed, everybody)
     early = experiment.ends is None or now < experiment.ends
-    found = _judge(session, name, pairs, primary=experiment.metric, mde=experiment.mde, early=early)
+    plan = PlannedTest(experiment.metric, experiment.mde, planned_baseline(experiment))
+    found = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
+    notes += other_rate(found.comparisons, plan) if mailed.of_persona else []
     return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
 
 
@@ -218,19 +224,28 @@ def _people_of(session: Session, experiment: Experiment) -> Table:
     return arms.filter(arms.experiment == experiment.name).select("person_id", "persona", "arm", "at")
 
 
-def _judge(
-    session: Session, about: str, pairs: Sequence[ComparedPair], *, primary: str, mde: float, early: bool
-) -> Lift:
+def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: PlannedTest, *, early: bool) -> Lift:
     questions = [
-        (pair, LiftQuestion(metric, pair.treated, pair.control, HARM.get(metric, mde), early, pair.planned))
+        (
+            pair,
+            LiftQuestion(
+                metric,
+                pair.treated,
+                pair.control,
+                HARM.get(metric, plan.mde),
+                early,
+                pair.planned,
+                plan.baseline if metric == plan.primary else None,
+            ),
+        )
         for pair in pairs
-        for metric in _metrics(primary)
+        for metric in _metrics(plan.primary)
     ]
     comparisons = corrected_for_multiplicity(
-        [compare_arms(pair.strata, question) for pair, question in questions], primary=primary
+        [compare_arms(pair.strata, question) for pair, question in questions], primary=plan.primary
     )
     spend = [_spend(session, pair) for pair in pairs]
-    return Lift(about, primary, comparisons, spend, None, early, ())
+    return Lift(about, plan.primary, comparisons, spend, None, early, ())
 
 
 def _metrics(primary: str) -> list[str]:
@@ -256,11 +271,11 @@ def _spend(session: Session, pair: ComparedPair) -> RevenueLift:
     sides = [[stratum.revenue for stratum in pair.strata if stratum.arm == arm] for arm in (treated, control)]
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
-    one, two = adjusted.groups
+    first, two = adjusted.groups
     currency = _currency(session) or ""
     orders = session.warehouse.current(ORDERS.name)
     others = orders.filter(orders.currency != ibis.literal(currency)).count().to_pyarrow().as_py()
-    return RevenueLift(treated, control, one.mean - two.mean, welch(one, two), adjusted.less, currency, int(others))
+    return RevenueLift(treated, control, first.mean - two.mean, welch(first, two), adjusted.less, currency, int(others))
 
 
 def _pooled(groups: Sequence[Any]) -> Any:
@@ -282,8 +297,8 @@ def _most_used_currency(session: Session) -> str | None:
 
 def _newest_with_variants(session: Session) -> dict[str, Any]:
     table = session.warehouse.current(CAMPAIGNS.name)
-    told = _everybody_reached(session)
-    varied = told.group_by("connection", "campaign_id").aggregate(variants=told.variant.nunique())
+    people = _everybody_reached(session)
+    varied = people.group_by("connection", "campaign_id").aggregate(variants=people.variant.nunique())
     varied = varied.filter(varied.variants > 1)
     sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
     rows: list[dict[str, Any]] = sent.order_by(sent.sent_at.desc()).limit(1).to_pyarrow().to_pylist()
@@ -306,14 +321,18 @@ def campaign_named(session: Session, name: str) -> dict[str, Any]:
     rows: list[dict[str, Any]] = sent.to_pyarrow().to_pylist()
     if not rows:
         raise FixSettingsError("No campaign has been imported yet.", fix="Send one, then run `personasync results`.")
-    found = [row for row in rows if name in {row["campaign_id"], row["name"]}]
-    if len(found) > 1:
-        told = ", ".join(f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in found)
-        raise FixSettingsError(f"{len(found)} campaigns have the name {name!r}.", fix=f"Use an id instead: {told}.")
-    if not found:
+    campaigns = [row for row in rows if name in {row["campaign_id"], row["name"]}]
+    if len(campaigns) > 1:
+        choices = ", ".join(
+            f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in campaigns
+        )
+        raise FixSettingsError(
+            f"{len(campaigns)} campaigns have the name {name!r}.", fix=f"Use an id instead: {choices}."
+        )
+    if not campaigns:
         listed = ", ".join(repr(row["name"]) for row in rows[:5])
         raise FixSettingsError(f"There is no campaign {name!r}.", fix=f"Most recent: {listed}.")
-    return found[0]
+    return campaigns[0]
 
 
 def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
@@ -324,8 +343,8 @@ def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
 
 def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
     """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
-    told = _everybody_reached(session)
-    mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
+    people = _everybody_reached(session)
+    mine = people.filter(people.connection == campaign["connection"], people.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
 
 
@@ -361,12 +380,10 @@ def _mailed_holdout(session: Session, experiment: Experiment) -> list[str]:
     """Count the holdout contacts who got email: they bias the difference towards zero."""
     if experiment.control != HOLDOUT:
         return []
-    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
-        mails_during(session, experiment), ["connection", "campaign_id"]
-    )
-    links = session.links()
+    mails = mails_during(session, experiment)
+    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(mails, ["connection", "campaign_id"])
     arms = session.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == experiment.name, arms.arm == HOLDOUT)
-    got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
+    got = deliveries.inner_join(session.links(), "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())
     return [f"{people:,} people of the holdout got email, which biases the difference towards zero."] if people else []

@@ -16,7 +16,7 @@ from segmenter.stats.proportions import Responses
 from sync.results.campaigns import counted_campaigns
 from sync.results.engagements import latest_moment
 from sync.results.experiment_mailings import persona_name
-from sync.results.experiment_trials import trials_of
+from sync.results.experiment_trials import offers_of, trials_of
 from sync.results.lift import ANSWER_DAYS
 from sync.session import Session
 
@@ -70,16 +70,27 @@ def _offers(session: Session, metric: str) -> OfferResults:
             fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
     notes += _too_few(told)
-    known = {pattern.arm for one in told for pattern in one.patterns}
+    known = {pattern.arm for one in told for pattern in one.patterns} | _planned(session, {one.name for one in told})
     personas = sorted({persona.name for persona in session.workspace.personas.values()})
     return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
+
+
+def _planned(session: Session, compared: set[str]) -> set[str]:
+    """All offers of experiments that run, or that have compared some: also those that no email has shown to anybody."""
+    now = session.now()
+    asked = [
+        one
+        for one in session.workspace.experiments.values()
+        if one.name in compared or one.ends is None or now < one.ends
+    ]
+    return {offer for one in asked if len(offers_of(one)) >= SIDES for offer in offers_of(one)}
 
 
 def _too_few(trials: Sequence[Trial]) -> list[str]:
     """Sentences on comparisons that too few people responded to, once for all personas."""
     concerned: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for persona in sorted({one.persona for one in trials}):
-        for name, left_out in too_few([one for one in trials if one.persona == persona]).items():
+    for persona in sorted({comparison.persona for comparison in trials}):
+        for name, left_out in too_few([comparison for comparison in trials if comparison.persona == persona]).items():
             concerned[name, left_out].append(persona)
     return [
         f"{name}: {listed(left_out)} {'is' if len(left_out) == 1 else 'are'} excluded for {', '.join(personas)}: "

@@ -9,19 +9,33 @@ import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined
 
+from connectors.files.safe_cells import safe_cell
 from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
-from segmenter.typing_tool.tool_file import SurveyQuestion, ToolFile
+from segmenter.typing_tool.tool_file import AnswerOption, SurveyQuestion, ToolFile
 
 GROUP = "personasync"
+MAILCHIMP_FORMS, HUBSPOT_FORMS = ".list-manage.com", ".hsforms.com"
 TAG_PREFIX = MERGE_TAG_LENGTH // 2  # characters of the tool's name in a merge tag
 
 
-def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, title: str | None = None) -> list[Path]:
+AGREEMENT = ("disagree completely", "agree completely")
+SCALE = range(3, 12)  # points of a scale whose ends are labelled
+
+
+def write_exports(
+    file: ToolFile,
+    folder: Path,
+    *,
+    action: str | None = None,
+    title: str | None = None,
+    scale: tuple[str, str] = AGREEMENT,
+) -> list[Path]:
     """Write everything into *folder*, and return the paths.
 
     Args:
@@ -29,16 +43,18 @@ def write_exports(file: ToolFile, folder: Path, *, action: str | None = None, ti
         folder: Made if it is missing.
         action: Where the form sends answers; without, it saves them as a CSV file that can be scored.
         title: The form's heading.
+        scale: What the lowest and the highest number of a scale mean.
 
     Returns:
         Form, questions, definitions for both platforms, and blocks for personasync.toml and segments.toml.
     """
+    plain, file = file, with_scale(file, scale)
     texts = {
         "form.html": html_form(file, action=action, title=title),
         "questions.csv": questions_csv(file),
         "hubspot-properties.json": _json(hubspot_properties(file)),
         "mailchimp-merge-fields.json": _json(mailchimp_merge_fields(file)),
-        "traits.toml": traits_toml(file),
+        "traits.toml": traits_toml(plain),
         "segments.toml": segments_toml(file),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -55,9 +71,47 @@ def html_form(file: ToolFile, *, action: str | None, title: str | None) -> str:
         title=title or "A few short questions",
         questions=file.questions,
         action=action,
+        to=receiver(action),
+        tags=[merge_tag(file.name, place) for place in range(1, len(file.questions) + 1)],
         survey=file.survey,
         number=stored_number,
     )
+
+
+def receiver(action: str | None) -> str:
+    """Return what receives a form's answers: "file", "mailchimp", "hubspot", or "form" for any other program."""
+    host = urlsplit(action or "").hostname or ""
+    if action is None:
+        return "file"
+    if host.endswith(MAILCHIMP_FORMS):
+        return "mailchimp"
+    return "hubspot" if host.endswith(HUBSPOT_FORMS) else "form"
+
+
+def with_scale(file: ToolFile, scale: tuple[str, str]) -> ToolFile:
+    """Return the tool; of scales that are numbers only, the ends say what they mean.
+
+    Args:
+        file: The tool.
+        scale: Meaning of the lowest and of the highest number.
+    """
+    questions = tuple(
+        question.model_copy(update={"answers": _labelled(question, scale)}) for question in file.questions
+    )
+    return file.model_copy(update={"questions": questions})
+
+
+def _labelled(question: SurveyQuestion, scale: tuple[str, str]) -> tuple[AnswerOption, ...]:
+    """A scale is whole numbers one after the other; a number that nobody chose is offered all the same."""
+    values = [answer.value for answer in question.answers]
+    bare = all(answer.label == stored_number(answer.value) for answer in question.answers)
+    if not values or not bare or any(value != round(value) for value in values):
+        return question.answers
+    points = range(int(min(values)), int(max(values)) + 1)
+    if len(points) not in SCALE:
+        return question.answers
+    told = {points[0]: f" ({scale[0]})", points[-1]: f" ({scale[1]})"}
+    return tuple(AnswerOption(value=point, label=f"{point}{told.get(point, '')}") for point in points)
 
 
 def stored_number(value: float) -> str:
@@ -72,7 +126,8 @@ def questions_csv(file: ToolFile) -> str:
     writer.writerow(["number", "item", "trait", "question", "value", "answer"])
     for place, question in enumerate(file.questions, 1):
         for value, label in [(stored_number(a.value), a.label) for a in question.answers] or [("", "any number")]:
-            writer.writerow([place, question.item, question.trait, question.text, value, label])
+            cells = (question.item, question.trait, question.text, value, label)
+            writer.writerow([place, *map(safe_cell, cells)])
     return out.getvalue()
 
 
@@ -106,7 +161,7 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
     A choice has no value beside its text in Mailchimp, so that the choices are the numbers, and the help text tells
     what they mean.
     """
-    found = []
+    fields = []
     for place, question in enumerate(file.questions, 1):
         body: dict[str, Any] = {
             "tag": merge_tag(file.name, place),
@@ -121,8 +176,8 @@ def mailchimp_merge_fields(file: ToolFile) -> list[dict[str, Any]]:
         }
         if question.answers:
             body["options"] = {"choices": [stored_number(answer.value) for answer in question.answers]}
-        found.append(body)
-    return found
+        fields.append(body)
+    return fields
 
 
 def merge_tag(tool: str, place: int) -> str:
@@ -179,5 +234,5 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _json(told: Any) -> str:
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from ibis import Table
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from connectors.records import ORDERS, VALUES
 from segmenter.value.clv import ModelFileError, Terms, TooLittle, ValueModel, fit_value_model, model_of
 from segmenter.value.rfm_summary import History, purchase_history
@@ -92,9 +92,9 @@ def _said(model: ValueModel) -> Iterator[str]:
     again = model.frequency.expected_of_new(365 / 7)
     seen = f"{model.buyers:,} buyers until {model.as_of:%Y-%m-%d}"
     yield f"Value model of {seen}: a new buyer is expected to place {again:.1f} more orders within a year."
-    for told in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
-        if told:
-            yield f"Value model: {told}."
+    for warning in (model.frequency.fallback, model.spend.fallback, model.spend.warning):
+        if warning:
+            yield f"Value model: {warning}."
 
 
 def _left_out(history: History) -> Iterator[str]:
@@ -164,4 +164,4 @@ def _read(path: Path) -> ValueModel:
         return model_of(json.loads(path.read_text("utf-8")))
     except (ModelFileError, ValueError, OSError) as error:
         fix = "Delete the file; the next `personasync assign` fits a new model."
-        raise FixSettingsError(f"{path} can't be used: {error}.", fix=fix) from error
+        raise FixSettingsError(f"{path} can't be used: {reason_of(error)}.", fix=fix) from error

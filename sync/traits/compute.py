@@ -2,7 +2,7 @@
 
 What `segmenter.traits.traits.aggregates` says of a person is kept (`sync.traits.aggregates`) and followed through
 changes
-(`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from the facts when they are read.
+(`sync.traits.incremental`). Days since, rates and whatever needs everybody are made from them when they are read.
 What comes out is what measuring everybody gives, in every digit.
 """
 
@@ -17,12 +17,21 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from connectors.records import CONTACTS, DELIVERIES, ENGAGEMENTS, ORDER_LINES, ORDERS, SURVEY_ANSWERS, VALUES
+from connectors.records import (
+    CAMPAIGNS,
+    CONTACTS,
+    DELIVERIES,
+    ENGAGEMENTS,
+    ORDER_LINES,
+    ORDERS,
+    SURVEY_ANSWERS,
+    VALUES,
+)
 from segmenter.late_ibis import ibis
 from segmenter.traits import builtin as trait_catalogue
 from segmenter.traits import clv as worth
+from segmenter.traits import counts, local_time, orders, people, traits, windows
 from segmenter.traits import engagement as mail
-from segmenter.traits import local_time, orders, people, traits, windows
 from segmenter.traits import window_expiry as refresh
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.definitions import Inputs
@@ -38,9 +47,9 @@ if TYPE_CHECKING:
 
     from sync.warehouse.store import Warehouse
 
-ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS)
+ROWS = (CONTACTS, ORDERS, ORDER_LINES, DELIVERIES, ENGAGEMENTS, SURVEY_ANSWERS, CAMPAIGNS)
 SOURCES = (*ROWS, VALUES)
-CODE = (mail, orders, people, windows, worth, traits, refresh, local_time, trait_catalogue)
+CODE = (mail, orders, counts, people, windows, worth, traits, refresh, local_time, trait_catalogue)
 MOST_CHANGED = 0.2
 """Share of changed people above which a full recalculation is about as fast."""
 
@@ -77,11 +86,11 @@ class Measuring:
 
     @property
     def keeps(self) -> bool:
-        """Whether the warehouse's engine can keep facts."""
+        """Whether the warehouse's engine can keep aggregates."""
         return self.warehouse.embedded
 
     def traits(self, as_of: datetime) -> Table:
-        """Return everybody's traits as of a moment (UTC): from the facts that are kept, where they say it."""
+        """Return everybody's traits as of a moment (UTC): from the aggregates that are kept, where they say it."""
         if self.keeps:
             kept = KeptAggregates(self.warehouse)
             before = kept.mark()
@@ -92,7 +101,7 @@ class Measuring:
         return traits.traits(inputs, self.catalogue, as_of)
 
     def refresh(self, as_of: datetime, *, full: bool = False) -> RefreshResult:
-        """Bring the facts that are kept to a moment.
+        """Bring the aggregates that are kept to a moment.
 
         Args:
             as_of: UTC; nothing after it counts.
@@ -105,21 +114,21 @@ class Measuring:
         with kept.staging():
             if before is None or why:
                 return self._whole(kept, mark, why)
-            step = RefreshStep(self.warehouse, kept, before, mark)
+            step = RefreshStep(self.warehouse, kept, before, mark, self.catalogue)
             changed = step.changed_links(self.links)
             persons = step.changed_persons(changed)
-            found = int(persons.count().to_pyarrow().as_py())
+            count = int(persons.count().to_pyarrow().as_py())
             known = int(kept.aggregates.count().to_pyarrow().as_py())
-            if found > self.most_changed * max(known, 1):
-                return self._whole(kept, mark, f"{found:,} people changed or are new, of {known:,} known before")
-            step.follow(self.catalogue, self.time_zone, changed, persons)
-        return RefreshResult(found)
+            if count > self.most_changed * max(known, 1):
+                return self._whole(kept, mark, f"{count:,} people changed or are new, of {known:,} known before")
+            step.follow(self.time_zone, changed, persons)
+        return RefreshResult(count)
 
     def _whole(self, kept: KeptAggregates, mark: Mark, why: str) -> RefreshResult:
         links = kept.stage("every_link", self.links.load())
         rows = {schema.name: self.warehouse.history(schema.name) for schema in ROWS}
-        found = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
-        overtaken = kept.stage("versions_overtaken", found)
+        versions = ibis.union(*(every_overtaken(rows[schema.name], schema) for schema in ROWS))
+        overtaken = kept.stage("versions_overtaken", versions)
         now = {schema.name: in_force(rows[schema.name], overtaken, schema) for schema in ROWS}
         answers, values = now.pop(SURVEY_ANSWERS.name), self.warehouse.history(VALUES.name)
         zones = kept.stage("zone_offsets", offsets(now[CONTACTS.name], self.time_zone, mark.as_of))
@@ -146,10 +155,10 @@ class Measuring:
                 for table in tables
             )
         )
-        told = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
-        [found] = told.to_pyarrow().to_pylist()
-        mark = Mark(as_of, found["sequence"] or 0, int(found["n"]), number, made_by(self.catalogue, self.time_zone))
-        return mark, int(found["old"])
+        totals = counted.aggregate(sequence=counted.sequence.max(), n=counted.n.sum(), old=counted.old.sum())
+        [row] = totals.to_pyarrow().to_pylist()
+        mark = Mark(as_of, row["sequence"] or 0, int(row["n"]), number, made_by(self.catalogue, self.time_zone))
+        return mark, int(row["old"])
 
 
 def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
@@ -166,10 +175,10 @@ def everything(warehouse: Warehouse, *, links: Table, zones: Table) -> Inputs:
 
 
 def made_by(catalogue: Catalogue, time_zone: str) -> str:
-    """Return a digest of the traits and of the code that measures them: kept facts are of one."""
+    """Return a digest of the traits and of the code that measures them: kept aggregates are of one."""
     code = (inspect.getsource(module) for module in CODE)
-    told = [catalogue.digest(), time_zone, version("ibis-framework"), *code]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    parts = [catalogue.digest(), time_zone, version("ibis-framework"), *code]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
@@ -186,17 +195,18 @@ def _why_whole(before: Mark | None, mark: Mark, rows_before: int) -> str:
     return ""
 
 
-def measured(session: Session, as_of: datetime) -> Table:
+def measured(session: Session, as_of: datetime, catalogue: Catalogue | None = None) -> Table:
     """Return every person's traits as of a moment (UTC).
 
     Args:
         session: The open workspace.
         as_of: UTC; nothing after it counts.
+        catalogue: Other traits than the workspace's.
 
     Returns:
         One row per person with an active contact: ``person_id`` and one column per trait.
     """
-    return _measuring(session).traits(as_of)
+    return _measuring(session, catalogue).traits(as_of)
 
 
 @contextmanager
@@ -223,5 +233,6 @@ def refreshed(session: Session, as_of: datetime, *, full: bool = False) -> Itera
         )
 
 
-def _measuring(session: Session) -> Measuring:
-    return Measuring(session.warehouse, session.control.links, session.workspace.catalogue, session.workspace.time_zone)
+def _measuring(session: Session, catalogue: Catalogue | None = None) -> Measuring:
+    workspace = session.workspace
+    return Measuring(session.warehouse, session.control.links, catalogue or workspace.catalogue, workspace.time_zone)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connectors.records import (
+    CAMPAIGNS,
     CONTACTS,
     DELIVERIES,
     ENGAGEMENTS,
@@ -25,6 +26,7 @@ from connectors.records import (
 from segmenter.late_ibis import ibis
 from segmenter.traits.builtin import Catalogue
 from segmenter.traits.clv import newest_values
+from segmenter.traits.counts import leaving_counts
 from segmenter.traits.definitions import Inputs
 from segmenter.traits.engagement import answered_again
 from segmenter.traits.traits import aggregates
@@ -50,14 +52,16 @@ class RefreshStep:
     """From one mark to the next.
 
     Attributes:
-        before: What the kept facts include.
+        before: What the kept aggregates include.
         mark: What they are to include.
+        catalogue: Which traits the aggregates are for.
     """
 
     warehouse: Warehouse
     kept: KeptAggregates
     before: Mark
     mark: Mark
+    catalogue: Catalogue
     _tables: dict[str, Table] = field(default_factory=dict)
 
     def _history(self, schema: TableSchema) -> Table:
@@ -102,31 +106,45 @@ class RefreshStep:
             at = versions.created_at if schema is CONTACTS else versions["at"]
             came = versions.filter(coming(at, before=self.before.as_of, as_of=self.mark.as_of))
             yield came.select("contact_key", "sequence", overtaken=ibis.literal(value=False))
+        yield from self._touched_counts()
         lines, orders = self._history(ORDER_LINES), self._history(ORDERS)
         yield self._versions(lines.mutate(contact_key=ibis.null("string")), ORDER_LINES)
         of_lines = orders.semi_join(self._new(lines), ORDER)
         yield of_lines.select("contact_key", "sequence", overtaken=ibis.literal(value=False))
 
+    def _touched_counts(self) -> Iterator[Table]:
+        """Rows that leave the window of a count, rows of campaigns that changed, and these campaigns."""
+        counted, false = list(self.catalogue.counted.values()), ibis.literal(value=False)
+        campaigns = self._history(CAMPAIGNS)
+        yield self._versions(campaigns.mutate(contact_key=ibis.null("string")), CAMPAIGNS)
+        for schema in (ORDERS, DELIVERIES, ENGAGEMENTS):
+            rows = self._history(schema)
+            gone = leaving_counts(schema.name, rows, counted, before=self.before.as_of, as_of=self.mark.as_of)
+            if gone is not None:
+                yield rows.filter(gone).select("contact_key", "sequence", overtaken=false)
+            if any(trait.table == schema.name and trait.by("campaign") for trait in counted):
+                of_changed = rows.semi_join(self._new(campaigns), list(CAMPAIGNS.key))
+                yield of_changed.select("contact_key", "sequence", overtaken=false)
+
     def _versions(self, versions: Table, schema: TableSchema) -> Table:
         """Every version of rows of which there is a new one."""
-        found = versions.semi_join(self._new(versions), list(schema.key))
-        return found.select("contact_key", "sequence", overtaken=overtaken(found, schema))
+        rows = versions.semi_join(self._new(versions), list(schema.key))
+        return rows.select("contact_key", "sequence", overtaken=overtaken(rows, schema))
 
     def _new(self, versions: Table) -> Table:
         return versions.filter(versions.sequence > self.before.sequence)
 
-    def follow(self, catalogue: Catalogue, time_zone: str, changed: Table, persons: Table) -> None:
-        """Bring the kept facts from one mark to the next.
+    def follow(self, time_zone: str, changed: Table, persons: Table) -> None:
+        """Bring the kept aggregates from one mark to the next.
 
         Args:
-            catalogue: Which traits the facts are for.
             time_zone: Of people who have none.
             changed: As `changed_links` returns them.
             persons: As `changed_persons` returns them.
         """
         links = self.kept.stage("links_fresh", self._links_of(persons, changed))
         about = self._all_about(persons, links, time_zone)
-        self.kept.stage("aggregates_fresh", aggregates(about, catalogue, self.mark.as_of))
+        self.kept.stage("aggregates_fresh", aggregates(about, self.catalogue, self.mark.as_of))
         self.kept.stage("again_fresh", answered_again(about.engagements, links, Windows(self.mark.as_of)))
         self.kept.stage("values_fresh", self._values())
         staged = Staged(
@@ -160,6 +178,7 @@ class RefreshStep:
             answers=about[SURVEY_ANSWERS.name],
             offsets=self.kept.stage("zone_offsets", zones),
             values=self._history(VALUES).semi_join(persons, "person_id"),
+            campaigns=self._in_force(CAMPAIGNS),
         )
 
     def _rows_of(self, schema: TableSchema, links: Table) -> Table:
@@ -190,5 +209,5 @@ class RefreshStep:
         """People with a new value from the value model."""
         versions = self._history(VALUES)
         said = coming(versions.as_of, before=self.before.as_of, as_of=self.mark.as_of)
-        told = versions.filter((versions.sequence > self.before.sequence) | said)
-        return newest_values(versions.semi_join(told, "person_id"), Windows(self.mark.as_of))
+        rows = versions.filter((versions.sequence > self.before.sequence) | said)
+        return newest_values(versions.semi_join(rows, "person_id"), Windows(self.mark.as_of))

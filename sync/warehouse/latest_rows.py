@@ -10,7 +10,7 @@ from segmenter.late_ibis import ibis
 if TYPE_CHECKING:
     from ibis import Table
 
-UNMEASURED = ("email", "additional_emails", "merged_ids", "updated_at", "url", "machine", "variant", "price")
+UNMEASURED = ("email", "additional_emails", "merged_ids", "machine", "variant", "price")
 
 
 def overtaken(versions: Table, schema: TableSchema) -> Any:
@@ -39,8 +39,8 @@ def every_overtaken(versions: Table, schema: TableSchema) -> Table:
     """
     counted = versions.group_by(list(schema.key)).aggregate(n=versions.count())
     several = versions.semi_join(counted.filter(counted.n > 1), list(schema.key))
-    told = several.select("sequence", overtaken=overtaken(several, schema))
-    return told.filter(told.overtaken).select("sequence")
+    rows = several.select("sequence", overtaken=overtaken(several, schema))
+    return rows.filter(rows.overtaken).select("sequence")
 
 
 def in_force(versions: Table, known: Table, schema: TableSchema) -> Table:

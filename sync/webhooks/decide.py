@@ -6,7 +6,7 @@ What decides between sources has a form for one person that decides the same (`s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,8 +18,10 @@ from segmenter.assign.decide import decide_one
 from segmenter.traits.definitions import TraitType
 from segmenter.traits.next_best_offer import NEXT
 from segmenter.value.focus import focused_one
+from sync.assign.caps import closed_for_one
+from sync.assign.exclusions import exclusion_reason, named_persons
 from sync.assign.job import fields_wanted
-from sync.assign.sources import definitions_of
+from sync.assign.pins import definitions_in_force
 from sync.control.identities import LINKS
 from sync.control.published import Published
 from sync.fields import privacy_checks as creepiness
@@ -29,7 +31,7 @@ from sync.fields.pushed_segments import in_focus, shown_instead
 from sync.online.compiled import PreparedTraits
 from sync.online.handoff import as_assignment
 from sync.online.snapshot import with_base
-from sync.warehouse.store import Memory
+from sync.warehouse.memory import Memory
 from sync.webhooks.fetch import ContactRow
 from sync.webhooks.service import Service
 
@@ -52,6 +54,7 @@ class Decision:
         new: Whether it differs from the one before.
         values: What fields shall show, by connection and name.
         groups: The groups they shall be in.
+        excluded: Why nothing is written to them; None: it is.
     """
 
     person_id: str
@@ -60,6 +63,7 @@ class Decision:
     new: bool
     values: Mapping[tuple[str, str], str]
     groups: frozenset[str]
+    excluded: str | None = None
 
 
 class Decider:
@@ -105,17 +109,43 @@ class Decider:
             for person, published in published.items()
             if published.assignment
         }
-        definitions = definitions_of(self._service.workspace)
-        assigned = [decide_one(row, definitions, previous=before.get(row["person_id"]), as_of=as_of) for row in rows]
-        return self._wanted(assigned, before, published, self._known(rows, published))
+        assigned = self._assigned(rows, before, as_of)
+        decisions = self._wanted(assigned, before, published, self._known(rows, published))
+        workspace = self._service.workspace
+        named = named_persons(workspace, self._service.control)
+        return [
+            replace(one, excluded=exclusion_reason(workspace, named, one.person_id, row))
+            for one, row in zip(decisions, rows, strict=True)
+        ]
+
+    def _assigned(
+        self, rows: Sequence[ContactRow], before: Mapping[str, ContactRow], as_of: datetime
+    ) -> list[dict[str, Any]]:
+        """Decide for one after the other: a free place of a segment with a cap goes to the first one."""
+        control = self._service.control
+        definitions = definitions_in_force(self._service.workspace, control, as_of)
+        named = definitions.steps.by_name()
+        free = {
+            name: (named[name].segment.cap or 0) - control.people.holding(names)
+            for name, names in definitions.capped.items()
+        }
+        assigned = []
+        for row in rows:
+            old = before.get(row["person_id"])
+            was = old["segment"] if old else None
+            full = closed_for_one(definitions, was, free)
+            assigned.append(decide_one(row, definitions, previous=old, as_of=as_of, full=full))
+            for name, names in definitions.capped.items():
+                free[name] += (was in names) - (assigned[-1]["segment"] in names)
+        return assigned
 
     def _measured(self, contacts: Sequence[ContactRow], person_of: Mapping[str, str], as_of: datetime) -> pa.Table:
         links = [{"contact_key": key, "person_id": person} for key, person in person_of.items()]
-        told = {
+        tables = {
             "contacts": pa.Table.from_pylist(list(contacts), schema=CONTACTS.columns),
             "links": pa.Table.from_pylist(links, schema=LINKS),
         }
-        return self._prepared.traits(told, as_of)
+        return self._prepared.traits(tables, as_of)
 
     def _known(self, rows: Sequence[ContactRow], published: Mapping[str, Published]) -> Table:
         """What fields show of these people themselves, and whether it is creepy; `assign` published suggestions."""
@@ -128,7 +158,7 @@ class Decider:
                 *((name, pa.string() if name in NEXT else KINDS[traits[name].type]) for name in names),
             ]
         )
-        told = [
+        people = [
             {
                 "person_id": row["person_id"],
                 "consent": row["consent"],
@@ -143,7 +173,7 @@ class Decider:
             for row in rows
         ]
         return creepiness.with_privacy_reasons(
-            self._service, self._memory.keep("known", pa.Table.from_pylist(told, schema=schema))
+            self._service, self._memory.keep("known", pa.Table.from_pylist(people, schema=schema))
         )
 
     def _wanted(
@@ -166,7 +196,7 @@ class Decider:
         copies = self._memory.keep("copies", pa.Table.from_pylist(copied, schema=COPIES)) if copied else None
         for row in self._memory.rows(fields_wanted(self._service, table, copies, known, self.platform)).to_pylist():
             values.setdefault(row["person_id"], {})[row["connection"], row["name"]] = row["value"] or ""
-        within = {name: (name, *one.ancestors) for name, one in self._service.workspace.steps.by_name().items()}
+        within = {name: (name, *step.ancestors) for name, step in self._service.workspace.steps.by_name().items()}
         return [
             Decision(
                 row["person_id"],

@@ -11,7 +11,9 @@ from typing import Any
 
 from connectors.records import MEMBER, Change
 from sync.consent.strictest import strictest_consent
-from sync.plan.diff import Target, may_write
+from sync.plan.diff import may_write
+from sync.plan.left_out import BY_CONSENT
+from sync.plan.state import Target
 
 ContactRow = Mapping[str, Any]
 
@@ -66,4 +68,4 @@ def blocked(row: ContactRow, consent: str, target: Target) -> str | None:
     """Return why nothing may be written to a contact, None where it may."""
     if row["email"] is None and target.needs_email:
         return "no email address"
-    return None if consent in target.consents else f"consent: {consent}"
+    return None if consent in target.consents else f"{BY_CONSENT}{consent}"

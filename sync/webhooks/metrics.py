@@ -38,8 +38,8 @@ class Metrics:
             registry=self.registry,
         )
         self._waiting = Gauge("personasync_contacts_waiting", "Contacts in the queue.", registry=self.registry)
-        self._parked = Gauge(
-            "personasync_contacts_parked", "Contacts set aside after failures (dead letters).", registry=self.registry
+        self._dead_letters = Gauge(
+            "personasync_dead_letters", "Contacts set aside after failures (dead letters).", registry=self.registry
         )
         self._oldest = Gauge(
             "personasync_oldest_event_age_seconds", "Age of the oldest queued event.", registry=self.registry
@@ -59,11 +59,11 @@ class Metrics:
 
     def _stand(self, backlog: Backlog, now: datetime) -> None:
         self._waiting.set(backlog.waiting)
-        self._parked.set(backlog.parked)
+        self._dead_letters.set(backlog.dead_letters)
         self._oldest.set((now - backlog.oldest_at).total_seconds() if backlog.oldest_at else 0)
 
-    def _budgets(self, told: Mapping[str, str]) -> None:
-        for name, text in told.items():
-            if found := IN_USE.match(text):
-                self._used.labels(name).set(int(found.group(1)))
-                self._limit.labels(name).set(int(found.group(2)))
+    def _budgets(self, budgets: Mapping[str, str]) -> None:
+        for name, text in budgets.items():
+            if match := IN_USE.match(text):
+                self._used.labels(name).set(int(match.group(1)))
+                self._limit.labels(name).set(int(match.group(2)))

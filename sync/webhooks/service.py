@@ -21,7 +21,9 @@ from sync.workspace.secrets import resolve_secret
 from sync.workspace.settings import MAIN, Workspace, load_workspace
 
 PERSONAS_HOLD = timedelta(minutes=10)
-NO_SECTION = "Add [serve] to personasync.toml; see docs/how-to/deploy-webhooks.md."
+NO_SECTION = (
+    'Add to personasync.toml: [serve] public_url = "https://..." and hubspot_secret = "env:NAME" or mailchimp_secret.'
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,15 +14,18 @@ from connectors.errors import FixSettingsError
 from segmenter.errors import DefinitionError
 from segmenter.lift.randomization import HOLDOUT, Experiment, check_experiment
 from segmenter.rules.segments import Segment
-from sync.workspace.schema import FilePart, Slug
+from sync.workspace.schema_parts import FilePart, Slug
 from sync.workspace.toml_reader import at_line, read_text, read_toml
 
 EXPERIMENTS = "experiments.toml"
-HEAD = "# Experiments of this workspace. `personasync experiment create` adds one. Later, change only `ends`.\n"
+HEAD = """\
+# Experiments of this workspace. `personasync experiment create` adds one, `personasync experiment end` ends it.
+# After its start an edit is refused: whoever changes an experiment on the way can't read its result.
+"""
 
 
 class ExperimentPart(FilePart):
-    """[experiments.NAME], written by `personasync experiment create`. After the start, change only `ends`."""
+    """[experiments.NAME], written by `personasync experiment create`. After the start, an edit is refused."""
 
     arms: dict[Slug, float] = Field(description="Share of the people not held out, by variant; they sum to 1.")
     holdout: float = Field(default=0.0, description="Share of the people who get no email (holdout).")
@@ -36,6 +39,10 @@ class ExperimentPart(FilePart):
     )
     generic: tuple[Slug, ...] = Field(default=(), description="Variants that get the fallback copy in all fields.")
     placebo: tuple[Slug, ...] = Field(default=(), description="Variants that get the copy of a random persona.")
+    baseline: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None,
+        description="Rate of the primary metric without the treatment, for the sample size.",
+    )
     salt: str = Field(description="Salt of the assignment hash.")
     begins: datetime = Field(description="UTC.")
     ends: datetime | None = Field(default=None, description="Planned end; results before it are interim.")
@@ -67,17 +74,17 @@ def load_experiments(
     if not path.exists():
         return {}
     file = read_toml(path, ExperimentsFile)
-    found = {name: _experiment(name, part) for name, part in file.experiments.items()}
+    experiments = {name: _experiment(name, part) for name, part in file.experiments.items()}
     taken = {segment.name for segment in segments} | {HOLDOUT}
-    for name, one in found.items():
+    for name, experiment in experiments.items():
         try:
-            check_experiment(one)
-            _check_names(one, personas, taken)
+            check_experiment(experiment)
+            _check_names(experiment, personas, taken)
         except DefinitionError as error:
             at = at_line(path.name, read_text(path), ("experiments", name))
             raise FixSettingsError(f"{at}: {error}") from error
-        taken |= set(one.groups.values())
-    return found
+        taken |= set(experiment.groups.values())
+    return experiments
 
 
 def _check_names(experiment: Experiment, personas: Collection[str], taken: Collection[str]) -> None:
@@ -103,6 +110,7 @@ def _experiment(name: str, part: ExperimentPart) -> Experiment:
         holdouts=part.holdouts,
         metric=part.metric,
         mde=part.mde,
+        baseline=part.baseline,
         generic=part.generic,
         placebo=part.placebo,
     )
@@ -123,6 +131,7 @@ def experiment_toml(experiment: Experiment) -> str:
     lines += [
         f"metric = {_quoted(experiment.metric)}",
         f"mde = {experiment.mde!r}",
+        *([f"baseline = {experiment.baseline!r}"] if experiment.baseline is not None else []),
         f"salt = {_quoted(experiment.salt)}",
     ]
     lines += [f"begins = {experiment.begins.isoformat()}"]

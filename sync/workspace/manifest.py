@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import date
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -14,13 +15,13 @@ from pydantic import BaseModel, ConfigDict
 from connectors.records import FieldType
 
 
-class PluginFacts(BaseModel):
+class PluginSpec(BaseModel):
     """Section of plugin.toml; unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Plugin(PluginFacts):
+class Plugin(PluginSpec):
     """[plugin]."""
 
     name: str
@@ -28,30 +29,31 @@ class Plugin(PluginFacts):
     description: str
 
 
-class Scope(PluginFacts):
+class Scope(PluginSpec):
     """An API scope that the plugin needs, with the reason."""
 
     name: str
     why: str
 
 
-class DeclaredField(PluginFacts):
+class DeclaredField(PluginSpec):
     """A field of the assignment that the plugin writes."""
 
     name: str
-    role: Literal["persona", "segment", "confidence", "reason", "since"]
+    role: Literal["persona", "segment", "confidence", "reason", "since", "runner_up", "version", "memberships"]
     label: str
     type: FieldType
+    optional: bool = False  # only where the connection's `extra_fields` names the role
 
 
-class WebhookFacts(PluginFacts):
+class WebhookSpec(PluginSpec):
     """A webhook subscription."""
 
     type: str
     property: str = ""
 
 
-class ActionFacts(PluginFacts):
+class ActionSpec(PluginSpec):
     """The custom workflow action of HubSpot."""
 
     uid: str
@@ -60,7 +62,7 @@ class ActionFacts(PluginFacts):
     outputs: tuple[str, ...]
 
 
-class ConnectorFacts(PluginFacts):
+class ConnectorSpec(PluginSpec):
     """[connectors.NAME]."""
 
     title: str
@@ -69,9 +71,11 @@ class ConnectorFacts(PluginFacts):
     hosts: tuple[str, ...] = ()
     download_hosts: tuple[str, ...] = ()
     api_version: str = ""
-    api_version_ends: str = ""
+    api_versions: Mapping[str, date] = {}  # when the platform ends each, the newest last
+    paths_end: Mapping[str, date] = {}  # of paths that end at another time, by what they begin with
     secret: str = ""
     settings: tuple[str, ...] = ()
+    provides: Mapping[str, tuple[str, ...]] = {}  # data that traits are made of, by the setting that brings them
     choices: Mapping[str, tuple[str, ...]] = {}  # what may stand in a setting; the first is its default
     persona_property: str = ""  # the platform's own persona, and the setting that lets us write it
     paths: tuple[str, ...] = ()  # settings that are files, meant from the workspace
@@ -80,30 +84,50 @@ class ConnectorFacts(PluginFacts):
     skip_merge_validation: bool = False
     scopes: tuple[Scope, ...] = ()
     fields: tuple[DeclaredField, ...] = ()
-    webhooks: tuple[WebhookFacts, ...] = ()
+    properties: tuple[str, ...] = ()  # that every contact has beside the fields that the platform lists
+    webhooks: tuple[WebhookSpec, ...] = ()
     webhook_sources: tuple[str, ...] = ()
-    action: ActionFacts | None = None
+    action: ActionSpec | None = None
     limits: Mapping[str, int] = {}
+
+    @property
+    def optional_roles(self) -> tuple[str, ...]:
+        """Roles of the fields that a connection may switch on."""
+        return tuple(field.role for field in self.fields if field.optional)
 
     def as_mapping(self) -> dict[str, Any]:
         """Return plain values, as a `connectors.connector.Connection` carries them."""
         return self.model_dump()
 
 
-class Manifest(PluginFacts):
+class Manifest(PluginSpec):
     """plugin.toml."""
 
     plugin: Plugin
-    connectors: Mapping[str, ConnectorFacts]
+    connectors: Mapping[str, ConnectorSpec]
 
     @property
     def explaining(self) -> frozenset[str]:
-        """Fields that only explain an assignment: reason, confidence and date."""
+        """Fields that only explain an assignment: reason, confidence, date, runner-up and version."""
+        return self._named(EXPLAINING)
+
+    @property
+    def assigning(self) -> frozenset[str]:
+        """Fields that show the assignment itself: persona and segment."""
+        return self._named(ASSIGNING)
+
+    def _named(self, roles: Collection[str]) -> frozenset[str]:
         fields = (field for connector in self.connectors.values() for field in connector.fields)
-        return frozenset(field.name for field in fields if field.role in EXPLAINING)
+        return frozenset(field.name for field in fields if field.role in roles)
 
 
-EXPLAINING = ("confidence", "reason", "since")
+EXPLAINING = ("confidence", "reason", "since", "runner_up", "version")
+ASSIGNING = ("persona", "segment")
+
+
+def roles_in(extra: str) -> tuple[str, ...]:
+    """Return the words of a connection's `extra_fields`."""
+    return tuple(word.strip() for word in extra.split(",") if word.strip())
 
 
 @cache

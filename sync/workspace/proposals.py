@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 from segmenter.classifier.linear import ModelKind
 from segmenter.classifier.model_file import MatrixRow, Names, Number
-from sync.workspace.schema import FilePart, Slug
+from sync.workspace.schema_parts import FilePart, Slug
 from sync.workspace.toml_reader import read_toml, toml_string
 
 FOLDER = "proposals"
@@ -29,6 +29,8 @@ class ProposalPart(FilePart):
     Attributes:
         least_agreement: Of two segmentations of the same people, that chance seldom goes below.
         following: How stable one segment more would have been.
+        file: Path of the file of answers, from the workspace's folder; "": answers that were pulled, or traits.
+        respondent: The column of *file* that names each respondent; "": none.
     """
 
     name: Slug
@@ -38,6 +40,8 @@ class ProposalPart(FilePart):
     notes: tuple[str, ...] = ()
     source: Literal["model", "survey"]
     survey: str = ""
+    file: str = ""
+    respondent: str = ""
     method: Literal["kmeans", "lca"]
     base: tuple[str, ...]
     people: int
@@ -129,7 +133,7 @@ def load(directory: Path, name: str) -> ProposalFile:
     """
     path = path_of(directory, name)
     if not path.is_file():
-        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.toml"))) or "none"
+        known = ", ".join(sorted(sibling.stem for sibling in path.parent.glob("*.toml"))) or "none"
         raise FixSettingsError(f"Proposal {name!r} not found.", fix=f"{FOLDER} has: {known}.")
     return read_toml(path, ProposalFile)
 
@@ -140,11 +144,11 @@ def accepted_proposals(directory: Path) -> list[ProposalFile]:
     Returns:
         By name.
     """
-    found = []
+    proposals = []
     for path in sorted((directory / FOLDER).glob(f"*{ACCEPTED}")):
         with suppress(FixSettingsError):
-            found.append(load(directory, path.name.removesuffix(ACCEPTED)))
-    return found
+            proposals.append(load(directory, path.name.removesuffix(ACCEPTED)))
+    return proposals
 
 
 def labels(directory: Path, name: str) -> dict[str, int]:
@@ -166,7 +170,7 @@ def labels(directory: Path, name: str) -> dict[str, int]:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return {person: int(number) for person, number in rows[1:]}
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {error}.", fix=fix) from error
+        raise FixSettingsError(f"{FOLDER}/{path.name} can't be read: {reason_of(error)}.", fix=fix) from error
 
 
 def found_before(file: ProposalFile) -> int:
@@ -193,7 +197,7 @@ def accepted(directory: Path, name: str) -> dict[str, str]:
         rows = list(csv.reader(io.StringIO(path.read_text("utf-8"))))
         return dict(rows[1:])
     except (OSError, ValueError) as error:
-        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {error}.", fix=fix) from error
+        raise FixSettingsError(f"The proposal {name!r} could not be accepted: {reason_of(error)}.", fix=fix) from error
 
 
 def form_of(directory: Path, name: str) -> Form | None:
@@ -280,5 +284,5 @@ def _value(value: Any) -> str:
     if isinstance(value, str):
         return toml_string(value)
     if isinstance(value, Sequence):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
+        return "[" + ", ".join(_value(part) for part in value) + "]"
     return json.dumps(value)

@@ -11,7 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sync.workspace.json_schema import published
 from sync.workspace.manifest import load_manifest
-from sync.workspace.schema import ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
+from sync.workspace.providers import provided
+from sync.workspace.schema import ConnectionPart, ConsentPart, GuardrailsPart, PersonalizePart, PrivacyPart
 from sync.workspace.settings import MAIN, PERSONAS, SEGMENTS, STATE
 
 HEADLINES = {"hubspot": "personasync_headline", "mailchimp": "PS_HEAD"}  # the sample field on each platform
@@ -66,17 +67,31 @@ def _rendered(template: str, answers: Answers) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["toml"] = _toml
-    secrets = {name: facts.secret for name, facts in load_manifest().connectors.items()}
+    connectors = load_manifest().connectors
+    secrets = {name: spec.secret for name, spec in connectors.items()}
     return environment.get_template(template).render(
         name=answers.name,
         connections=answers.connections,
         secrets=secrets,
+        newest={name: list(spec.api_versions)[-1] for name, spec in connectors.items() if spec.api_versions},
         targets=HEADLINES,
         guardrails=GuardrailsPart(),
         consent=ConsentPart(),
         personalize=PersonalizePart(),
         privacy=PrivacyPart(),
+        provided=_provided(answers),
     )
+
+
+def _provided(answers: Answers) -> set[str]:
+    """The data that the connections bring; all kinds where none is named yet."""
+    connectors = load_manifest().connectors
+    parts = {
+        one.name: ConnectionPart.model_validate({"connector": one.connector, **one.settings})
+        for one in answers.connections
+    }
+    every = {data for spec in connectors.values() for group in spec.provides.values() for data in group}
+    return provided(parts, load_manifest()) if parts else every
 
 
 def _toml(value: str | Sequence[str]) -> str:

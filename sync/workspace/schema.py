@@ -5,30 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self, get_args
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from connectors.limits import TEXT_BYTES
 from connectors.records import Consent
+from segmenter.traits.builtin import LIFECYCLE_STAGES
 from segmenter.traits.trait_families import Family
-
-
-def _no_scheme(name: str) -> str:
-    if name == "mailto":
-        message = "this name is reserved; choose another"
-        raise ValueError(message)
-    return name
-
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$"), AfterValidator(_no_scheme)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class FilePart(BaseModel):
-    """Section of a workspace file; unknown keys are errors."""
-
-    # what people typed may be a secret in the wrong place: no error repeats it
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+from sync.workspace.schema_parts import Address, ConnectionName, FilePart, OpenPart, Share, Slug
 
 
 def _is_zone(name: str) -> str:
@@ -55,16 +37,6 @@ class WorkspacePart(FilePart):
     time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
         default="UTC", description="Default time zone, for people whose own is unknown."
     )
-
-
-class OpenPart(BaseModel):
-    """Section with additional keys, which are checked elsewhere."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
-
-    def extra(self) -> dict[str, object]:
-        """Return the keys that this part does not define."""
-        return dict(self.model_extra or {})
 
 
 class ConnectionPart(OpenPart):
@@ -105,14 +77,29 @@ class TraitPart(FilePart):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        told = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
-        if told not in ({"connection", "property"}, {"survey", "item"}):
+        keys = {name for name in ("connection", "property", "survey", "item") if getattr(self, name)}
+        if keys not in ({"connection", "property"}, {"survey", "item"}):
             message = "a trait needs either connection and property, or survey and item"
             raise ValueError(message)
         if self.words and self.type != "number":
             message = f'`words` need type = "number", but this trait has type {self.type}'
             raise ValueError(message)
         return self
+
+
+class PrecedencePart(FilePart):
+    """[precedence]: which source decides where contacts of one person disagree about a text."""
+
+    connections: tuple[ConnectionName, ...] = Field(
+        default=(),
+        description="Connections, the most trusted one first; of one connection the contact that changed last decides. "
+        "Default: the order of [connections]. Omitted connections come last, in that order.",
+    )
+    lifecycle_stages: tuple[Annotated[str, StringConstraints(min_length=1)], ...] = Field(
+        default=LIFECYCLE_STAGES,
+        description="Lifecycle stages from first to last: the last one that a person has reached counts, whichever "
+        "contact shows it. Other stages count less than these.",
+    )
 
 
 class GuardrailsPart(FilePart):
@@ -189,13 +176,25 @@ class ConsentPart(FilePart):
 
     push: tuple[Consent, ...] = Field(
         default=("subscribed", "unknown"),
-        description='"unknown" is a CRM contact who neither opted out nor is in the audience.',
+        description='"unknown" is a CRM contact who neither opted out nor is in the audience; "none" is a person of '
+        "whom no source shows a consent, such as a file without a column for it.",
     )
     individual: tuple[Consent, ...] = Field(
         default=("subscribed",), description="Segments that may get individual values; others get their persona's copy."
     )
     persona: tuple[Consent, ...] = Field(
         default=get_args(Consent), description="Consent states that may get persona copy; others get the fallback."
+    )
+
+
+class ExcludePart(FilePart):
+    """[exclude]: people to whom nothing is written, by any command or by the webhook service."""
+
+    addresses: tuple[Address, ...] = Field(
+        default=(), description="Email addresses of these people; any address of a person counts."
+    )
+    rule: str | None = Field(
+        default=None, min_length=1, description="A condition over traits, such as country = 'CH' or in(\"staff\")."
     )
 
 
@@ -315,8 +314,10 @@ class MainFile(FilePart):
     workspace: WorkspacePart
     connections: dict[ConnectionName, ConnectionPart] = Field(default_factory=dict)
     traits: dict[Slug, TraitPart] = Field(default_factory=dict)
+    precedence: PrecedencePart = PrecedencePart()
     guardrails: GuardrailsPart = GuardrailsPart()
     consent: ConsentPart = ConsentPart()
+    exclude: ExcludePart = ExcludePart()
     value: ValuePart = ValuePart()
     classify: ClassifyPart = ClassifyPart()
     tools: dict[Slug, ToolPart] = Field(default_factory=dict)
@@ -344,55 +345,17 @@ class SegmentPart(FilePart):
     priority: int | None = Field(
         default=None, description="Lower values are tried first. Default: the order in the file."
     )
+    cap: int | None = Field(
+        default=None, ge=1, description="Maximum number of people, those of segments within it included."
+    )
+    cap_by: str = Field(
+        default="",
+        description='Who they are: those with the highest value of this trait, such as "clv"; with "-" before it, the '
+        'lowest. Or "confidence".',
+    )
 
 
 class SegmentsFile(FilePart):
     """segments.toml."""
 
     segments: tuple[SegmentPart, ...] = ()
-
-
-class PersonaPart(FilePart):
-    """[personas.SLUG]: the profile of a persona, written by your team. Facts are stored elsewhere."""
-
-    name: str
-    segments: tuple[Slug, ...] = ()
-    story: str = ""
-    hs_persona: str = Field(default="", description="Name of the matching HubSpot persona, if different.")
-    quote: str = Field(default="", description="A quote of the persona.")
-    picture: str = Field(default="", description="Picture for the report: a .png, .jpg or .svg file in the workspace.")
-    fields: dict[Slug, str | dict[ConnectionName, str]] = Field(
-        default_factory=dict,
-        description='Copy for the template fields; {crm = "...", email = "..."} where it differs by connection.',
-    )
-
-
-class FieldPart(OpenPart):
-    """[fields.NAME]: a template field. Additional keys are connections, with the field's name there."""
-
-    label: str = ""
-    type: Literal["text", "url", "number", "date", "choice"] = "text"
-    fallback: str = Field(description="Shown to people without a persona, and for personas without their own copy.")
-    trait: Slug | None = Field(
-        default=None, description="The trait whose value is shown to the person; next_category and next_product too."
-    )
-    personalize: Literal["none", "persona", "individual"] | None = Field(
-        default=None,
-        description=(
-            "Level of personalization: fallback for everyone, persona copy, or the individual trait. "
-            "Default: the highest the field allows."
-        ),
-    )
-    options: tuple[str, ...] = Field(default=(), description="Options of a choice field.")
-    max_length: int = Field(default=TEXT_BYTES, ge=1, le=TEXT_BYTES, description="Maximum number of characters.")
-
-    def targets(self) -> dict[str, str]:
-        """Return the field's name on each connection."""
-        return {connection: str(name) for connection, name in self.extra().items()}
-
-
-class PersonasFile(FilePart):
-    """personas.toml."""
-
-    personas: dict[Slug, PersonaPart] = Field(default_factory=dict)
-    fields: dict[Slug, FieldPart] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +23,18 @@ from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.persona_lint import lint
 from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
-from segmenter.rules.rules import Rule, parse_rule
+from segmenter.rules.caps import ranked_by
+from segmenter.rules.exclusion import Exclusion
+from segmenter.rules.rules import Rule, counted_in
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import Manifest, load_manifest
+from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.personas_file import PersonasFile
+from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
     ClassifyPart,
     ConnectionPart,
@@ -37,7 +42,6 @@ from sync.workspace.schema import (
     GuardrailsPart,
     MainFile,
     PersonalizePart,
-    PersonasFile,
     PrivacyPart,
     ResultsPart,
     SegmentsFile,
@@ -46,7 +50,16 @@ from sync.workspace.schema import (
     ValuePart,
 )
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.to_definitions import fields_of, own_traits, personas_of, segments_of
+from sync.workspace.to_definitions import (
+    counted_in_main,
+    exclusion_of,
+    fields_of,
+    own_traits,
+    personas_of,
+    precedence_of,
+    segments_of,
+    tools_of,
+)
 from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
 
 STATE = ".personasync"
@@ -78,6 +91,7 @@ class Workspace:
         remarks: Sentences about sensitive words in what personas say, with file and line.
         tools: Whom each typing tool is asked about, by name; those that are not named: everybody.
         serve: [serve], None where there is no webhook service.
+        exclusion: [exclude]: to whom nothing is written.
     """
 
     directory: Path
@@ -108,6 +122,7 @@ class Workspace:
     remarks: tuple[str, ...]
     tools: Mapping[str, Rule] = field(default_factory=dict)
     serve: ServePart | None = None
+    exclusion: Exclusion = field(default_factory=Exclusion)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -134,25 +149,36 @@ class Workspace:
             known = ", ".join(self.connections) or "none"
             raise FixSettingsError(f"There is no connection {name!r}.", fix=f"{MAIN} has: {known}.")
         part = self.connections[name]
-        facts = manifest.connectors[part.connector]
+        spec = manifest.connectors[part.connector]
         settings = part.settings()
         secret = NO_SECRET
-        if facts.secret:
-            where = f"{MAIN}, [connections.{name}] {facts.secret}"
-            reference = settings.pop(facts.secret, "")
+        if spec.secret:
+            where = f"{MAIN}, [connections.{name}] {spec.secret}"
+            reference = settings.pop(spec.secret, "")
             secret = resolve_secret(reference, where=where, environment=environment, directory=self.directory)
         # what people write is meant from their workspace, wherever the command runs
-        settings |= {key: str(self.directory / settings[key]) for key in facts.paths if key in settings}
+        settings |= {key: str(self.directory / settings[key]) for key in spec.paths if key in settings}
         return Connection(
             name=name,
             settings=settings,
-            manifest=facts.as_mapping(),
+            manifest=spec.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
+            types={
+                t.property: t.type
+                for t in self.traits.values()
+                if t.property and t.connection == name and t.type != "text"
+            },
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
+            kinds=self._kinds(name, spec),
         )
+
+    def _kinds(self, name: str, spec: ConnectorSpec) -> dict[str, str]:
+        """Return the types of the fields that we own through connection *name*."""
+        mine = {field.targets[name]: field.type for field in self.fields.values() if name in field.targets}
+        return {**{field.name: field.type for field in spec.fields}, **mine}
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*.
@@ -164,10 +190,17 @@ class Workspace:
         Returns:
             Fields of plugin.toml, template fields, and the platform's own persona field where we write it.
         """
-        declared = [field.name for field in manifest.connectors[self.connections[name].connector].fields]
+        declared = [field.name for field in self.declared(name, manifest)]
         shared = self.platform_persona(name, manifest)
         templates = (field.targets[name] for field in self.fields.values() if name in field.targets)
         return (*declared, *templates, *([shared[0]] if shared else []))
+
+    def declared(self, name: str, manifest: Manifest) -> tuple[DeclaredField, ...]:
+        """Return the fields of plugin.toml that connection *name* has; of the optional ones those switched on."""
+        part = self.connections[name]
+        extra = roles_in(part.settings().get("extra_fields", ""))
+        fields = manifest.connectors[part.connector].fields
+        return tuple(field for field in fields if not field.optional or field.role in extra)
 
     def platform_persona(self, name: str, manifest: Manifest) -> tuple[str, bool] | None:
         """Return the platform's own persona field, which people write as well, where connection *name* may write it.
@@ -205,18 +238,25 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     manifest = load_manifest()
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
-    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main)))
     segments = segments_of(segments_file)
+    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
+    counted += _defined(directory / MAIN, main, lambda: counted_in_main(main))
+    known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
     steps = _defined(segments_at, segments_file, lambda: _allowed(waterfall(segments, known), known, purpose))
+    sources = (known, main.connections, manifest)
+    _defined(segments_at, segments_file, lambda: check_rules(steps, *sources))
     personas = personas_of(personas_file)
-    fields = fields_of(personas_file)
+    fields = fields_of(personas_file, personas)
     _defined(directory / PERSONAS, personas_file, lambda: check_fields(fields, known, purpose))
-    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields))
+    _defined(directory / PERSONAS, personas_file, lambda: check_shown(fields, *sources))
+    _defined(directory / PERSONAS, personas_file, lambda: check_copy(list(personas.values()), fields, known, purpose))
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
+    tools = _defined(directory / MAIN, main, lambda: tools_of(main, known, purpose, steps))
+    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
@@ -245,8 +285,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         digest=_digest(main, segments_file, personas_file, steps, experiments),
         sensitive=purpose,
         remarks=_remarks(directory / PERSONAS, personas, fields),
-        tools=_defined(directory / MAIN, main, lambda: _tools(main, known, purpose)),
+        tools=tools,
         serve=main.serve,
+        exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
     )
 
 
@@ -268,26 +309,23 @@ def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
 def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
     """The same segments; refuses those whose rules ask for what may not decide."""
     for step in steps.steps:
-        refuse_sensitive(step.rule.names, known, purpose, where=f"segment {step.segment.name!r}")
+        trait, _ = ranked_by(step.segment.cap_by)
+        asked = (*step.rule.names, *([trait] if trait in known.traits else []))
+        refuse_sensitive(asked, known, purpose, where=f"segment {step.segment.name!r}")
     return steps
 
 
-def _tools(main: MainFile, known: Catalogue, purpose: Purpose) -> dict[str, Rule]:
-    found = {}
-    for name, part in main.tools.items():
-        where = f"tool {name!r}"
-        found[name] = parse_rule(part.who, known, where=where)
-        refuse_sensitive(found[name].names, known, purpose, where=where)
-    return found
+def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
+    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
 
 
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
-    found = []
+    remarks = []
     for remark in lint(personas, fields):
         inside: Place = ("personas", remark.persona) if remark.persona else ()
         at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
-        found.append(f"{at}: {remark.sentence()}.")
-    return tuple(found)
+        remarks.append(f"{at}: {remark.sentence()}.")
+    return tuple(remarks)
 
 
 def _state_url(state_dir: Path, state: str) -> SecretUrl:
@@ -308,19 +346,20 @@ def _digest(
     steps: Waterfall,
     experiments: Mapping[str, Experiment],
 ) -> str:
-    files = (main.classify, main.holdout, main.consent, main.personalize, segments, personas, *main.tools.values())
-    told = (
+    decide = (main.classify, main.holdout, main.consent, main.exclude, main.personalize)
+    files = (*decide, segments, personas, *main.tools.values())
+    text = (
         "".join(file.model_dump_json() for file in files)
         + main.workspace.time_zone
         + steps.version
         + repr(main.value.focus)
         + repr(sorted(experiments.items()))
     )
-    return hashlib.sha256(told.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 Made = TypeVar("Made")
-NAMED = re.compile(r"^(segment|persona|field|trait|tool) '([^']+)'(?:, field '([^']+)')?")
+NAMED = re.compile(r"^(segment|persona|field|trait|tool|exclude) '([^']+)'(?:, field '([^']+)')?")
 
 
 def _defined(path: Path, file: MainFile | SegmentsFile | PersonasFile, make: Callable[[], Made]) -> Made:
@@ -338,6 +377,8 @@ def _place(file: MainFile | SegmentsFile | PersonasFile, error: DefinitionError)
     if named is None:
         return ()
     kind, name, field = named.groups()
+    if kind == "exclude":
+        return (kind, name)
     if kind != "segment" or not isinstance(file, SegmentsFile):
         return (f"{kind}s", name, *(("fields", field) if field else ()))
     positions = [position for position, part in enumerate(file.segments) if part.name == name]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from segmenter.personalize.fields import TemplateField
+from segmenter.personalize.interpolation import placeholders
 from segmenter.personalize.personas import Persona
-from segmenter.rules.segments import Segment
+from segmenter.privacy.sensitive import Purpose, refuse_sensitive
+from segmenter.rules.exclusion import Exclusion
+from segmenter.rules.rules import Rule, counted_in, parse_rule
+from segmenter.rules.segments import Segment, Waterfall
+from segmenter.traits.builtin import Catalogue, Precedence
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
-from sync.workspace.schema import FieldPart, MainFile, PersonaPart, PersonasFile, SegmentsFile, TraitPart
+from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
+from sync.workspace.schema import MainFile, SegmentsFile, TraitPart
 
 
 def own_traits(main: MainFile) -> list[MappedTrait | SurveyTrait]:
@@ -20,6 +29,12 @@ def own_traits(main: MainFile) -> list[MappedTrait | SurveyTrait]:
     ]
 
 
+def precedence_of(main: MainFile) -> Precedence:
+    """Return what decides where contacts disagree: named connections first, then the others in the file's order."""
+    connections = dict.fromkeys((*main.precedence.connections, *main.connections))
+    return Precedence(tuple(connections), main.precedence.lifecycle_stages)
+
+
 def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float], ...], Family | None]:
     return part.type, part.meaning, part.sensitive, tuple(part.words.items()), part.family
 
@@ -27,7 +42,8 @@ def _told(part: TraitPart) -> tuple[TraitType, str, bool, tuple[tuple[str, float
 def segments_of(file: SegmentsFile) -> tuple[Segment, ...]:
     """Return the segments in the order of the file."""
     return tuple(
-        Segment(part.name, part.title or part.name, part.rule, part.parent, part.priority) for part in file.segments
+        Segment(part.name, part.title or part.name, part.rule, part.parent, part.priority, part.cap, part.cap_by)
+        for part in file.segments
     )
 
 
@@ -39,16 +55,23 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    told = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
-    return Persona(slug, *told)
+    values = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
+    return Persona(slug, *values)
 
 
-def fields_of(file: PersonasFile) -> dict[str, TemplateField]:
-    """Return the template fields by name."""
-    return {name: _field(name, part) for name, part in file.fields.items()}
+def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, TemplateField]:
+    """Return the template fields by name, with the traits that their texts mention."""
+    texts: dict[str, list[str]] = {name: [part.fallback] for name, part in file.fields.items()}
+    for persona in personas.values():
+        for name, _, text in persona.texts():
+            texts.setdefault(name, []).append(text)
+    return {
+        name: _field(name, part, tuple(dict.fromkeys(one.trait for text in texts[name] for one in placeholders(text))))
+        for name, part in file.fields.items()
+    }
 
 
-def _field(name: str, part: FieldPart) -> TemplateField:
+def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateField:
     return TemplateField(
         name,
         part.label or name,
@@ -56,7 +79,35 @@ def _field(name: str, part: FieldPart) -> TemplateField:
         part.fallback,
         part.targets(),
         trait=part.trait,
-        level=part.personalize or ("individual" if part.trait else "persona"),
+        level=part.personalize or ("individual" if part.trait or mentioned else "persona"),
         options=part.options,
         max_length=part.max_length,
+        mentioned=mentioned,
     )
+
+
+def counted_in_main(main: MainFile) -> list[CountedTrait]:
+    """Return the counts that rules of typing tools and of [exclude] ask for."""
+    rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
+    rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
+    return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
+
+
+def exclusion_of(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
+    """Return who is excluded from every push, by address and by rule.
+
+    A sensitive trait may keep people from being written to, so no purpose is asked for.
+    """
+    rule = main.exclude.rule
+    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
+    return Exclusion(frozenset(main.exclude.addresses), checked)
+
+
+def tools_of(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
+    """Return the rule of each typing tool that says whom to ask."""
+    found, segments = {}, steps.rules()
+    for name, part in main.tools.items():
+        where = f"tool {name!r}"
+        found[name] = parse_rule(part.who, known, where=where, segments=segments)
+        refuse_sensitive(found[name].names, known, purpose, where=where)
+    return found

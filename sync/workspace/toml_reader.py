@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from connectors.errors import FixSettingsError
+from connectors.errors import FixSettingsError, reason_of
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Place = tuple[str | int, ...]
@@ -31,8 +31,8 @@ def read_toml(path: Path, shape: type[Shape]) -> Shape:
             f"{path.name} is not valid TOML: {error}.", fix="Check that line and the one above."
         ) from error
     except ValidationError as error:
-        told = [_sentence(path.name, text, shape, dict(error)) for error in error.errors(include_input=False)]
-        raise FixSettingsError(" ".join(told)) from error
+        sentences = [_sentence(path.name, text, shape, dict(error)) for error in error.errors(include_input=False)]
+        raise FixSettingsError(" ".join(sentences)) from error
 
 
 def read_text(path: Path) -> str:
@@ -44,10 +44,23 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except FileNotFoundError as error:
-        fix = "Run `personasync init`, or give the folder with --workspace."
-        raise FixSettingsError(f"{path.name} not found in {path.parent}.", fix=fix) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FixSettingsError(f"{path.name} can't be read: {error}.", fix="Save it as UTF-8 text.") from error
+        raise _not_found(path) from error
+    except UnicodeDecodeError as error:
+        raise FixSettingsError(
+            f"{path.name} can't be read: {reason_of(error)}.", fix="Save it as UTF-8 text."
+        ) from error
+    except OSError as error:
+        fix = f"Check the permissions of {path.absolute()}."
+        raise FixSettingsError(f"{path.name} can't be read: {reason_of(error)}.", fix=fix) from error
+
+
+def _not_found(path: Path) -> FixSettingsError:
+    folder = path.absolute().parent.resolve()
+    if not folder.exists():
+        fix = "Check the path, or run `personasync init` to create a workspace there."
+        return FixSettingsError(f"There is no folder {folder}.", fix=fix)
+    fix = "Run `personasync init` there to create a workspace, or name its folder: --workspace DIR."
+    return FixSettingsError(f"There is no {path.name} in {folder}.", fix=fix)
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -105,19 +118,19 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     return f"unknown key {key!r}. Valid keys: {', '.join(known)}." if known else f"unknown key {key!r}."
 
 
-def _sentence(file: str, text: str, shape: type[BaseModel], found: Mapping[str, Any]) -> str:
-    place = tuple(part for part in found["loc"] if part != "[key]")
+def _sentence(file: str, text: str, shape: type[BaseModel], problem: Mapping[str, Any]) -> str:
+    place = tuple(part for part in problem["loc"] if part != "[key]")
     at = at_line(file, text, place)
-    if found["type"] == "extra_forbidden":
+    if problem["type"] == "extra_forbidden":
         return f"{at}: {unknown_key(str(place[-1]), _keys_at(shape, place[:-1]))}"
     key = ".".join(str(part) for part in place)
-    if found["type"] == "missing":
+    if problem["type"] == "missing":
         return f"{at}: the key {key!r} is missing."
-    if found["type"] == "string_pattern_mismatch" and "https?" in found["ctx"]["pattern"]:
+    if problem["type"] == "string_pattern_mismatch" and "https?" in problem["ctx"]["pattern"]:
         return f"{at}: {key!r} must be a URL such as https://hooks.shop.example, without user, password or query."
-    if found["type"] == "string_pattern_mismatch":
+    if problem["type"] == "string_pattern_mismatch":
         return f"{at}: {key!r} must be lower-case letters, digits and _, starting with a letter, at most 40 characters."
-    message = found["msg"].removeprefix("Value error, ")
+    message = problem["msg"].removeprefix("Value error, ")
     return f"{at}: {key!r}: {message[:1].lower()}{message[1:]}."
 
 

@@ -17,11 +17,21 @@ from connectors.sandbox.server import Sandbox
 from connectors.sandbox.world import make_world
 from connectors.secret import Secret
 from sync.workspace.manifest import load_manifest
+from tests.connectors import key_notes
 
 OWNED = {
     "hubspot": ("personasync_persona", "personasync_confidence", "personasync_reason"),
     "mailchimp": ("PERSONA", "PS_HEAD"),
 }
+
+
+@pytest.fixture(autouse=True)
+def key_ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[key_notes.Notes]:
+    """Let every test of the connectors fail that reads a key, or sends a field, without evidence."""
+    notes = key_notes.note_everything(monkeypatch)
+    yield notes
+    without = key_notes.unknown_reads(notes)
+    assert not without, "\n".join(["Not in connectors/evidence.toml:", *without])
 
 
 @pytest.fixture
@@ -36,10 +46,13 @@ def open_hubspot(sandbox: Sandbox) -> Iterator[Callable[..., HubSpot]]:
     opened: list[HubSpot] = []
 
     def connect(*, limits: dict[str, int] | None = None, **settings: str) -> HubSpot:
-        manifest = facts("hubspot", limits)
+        manifest = spec("hubspot", limits)
         given = {"access_token": sandbox.access["hubspot_token"], "base_url": sandbox.hubspot_url, **settings}
         secret = Secret(given.pop("access_token"))
-        opened.append(hubspot.connect(Connection("crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"])))
+        connection = Connection(
+            "crm", given, manifest, secret, (), ("champions",), OWNED["hubspot"], kinds=kinds(manifest)
+        )
+        opened.append(hubspot.connect(connection))
         return opened[-1]
 
     yield connect
@@ -58,7 +71,7 @@ def open_mailchimp(sandbox: Sandbox) -> Iterator[Callable[..., Mailchimp]]:
         given |= settings
         secret = Secret(given.pop("api_key"))
         connection = Connection(
-            "email", given, facts("mailchimp", limits), secret, (), ("champions",), OWNED["mailchimp"]
+            "email", given, spec("mailchimp", limits), secret, (), ("champions",), OWNED["mailchimp"]
         )
         opened.append(mailchimp.connect(connection))
         return opened[-1]
@@ -85,7 +98,11 @@ def read_on(connector: HubSpot | Mailchimp, stream: str, cursor: Any = None) -> 
     return pages
 
 
-def facts(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:
+def kinds(manifest: dict[str, Any]) -> dict[str, str]:
+    return {field["name"]: field["type"] for field in manifest["fields"]}
+
+
+def spec(name: str, limits: dict[str, int] | None = None) -> dict[str, Any]:
     manifest = load_manifest().connectors[name].as_mapping()
     return {**manifest, "limits": {**manifest["limits"], **(limits or {})}}
 

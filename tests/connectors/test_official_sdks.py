@@ -23,6 +23,7 @@ from connectors.sandbox import marketer
 from connectors.sandbox.fill import AUDIENCE, fill
 from connectors.sandbox.mailchimp.state import MailchimpState
 from connectors.sandbox.server import Sandbox
+from tests.connectors.key_notes import Notes, unknown_keys
 from tests.connectors.mailchimp.test_mailchimp_tags import crowd
 
 FIRST = {
@@ -74,13 +75,16 @@ def walk(connector: Connector) -> set[str]:
     return set(connector.traffic.requests)
 
 
-def test_every_operation_of_hubspot_is_walked(sandbox: Sandbox, open_hubspot: Callable[..., HubSpot]) -> None:
+def test_every_operation_of_hubspot_is_walked(
+    sandbox: Sandbox, open_hubspot: Callable[..., HubSpot], key_ledger: Notes
+) -> None:
     fill(sandbox.world, 60)
     known = {f"{var.method} {var.endpoint}" for var in vars(operations).values() if isinstance(var, Operation)}
 
     limits = {"export_from": 0, "export_look_seconds": 0}
     assert walk(open_hubspot(api_version="v3", full_pull="export", limits=limits)) - {"GET export file"} == known
     assert version("hubspot-api-client") == "12.0.0"
+    assert unknown_keys(key_ledger) == []
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -107,7 +111,7 @@ def listener() -> Iterator[str]:
 
 
 def test_every_endpoint_of_mailchimp_is_walked(
-    sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp], monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, open_mailchimp: Callable[..., Mailchimp], monkeypatch: pytest.MonkeyPatch, key_ledger: Notes
 ) -> None:
     fill(sandbox.world, 60)
     access = sandbox.access
@@ -124,13 +128,14 @@ def test_every_endpoint_of_mailchimp_is_walked(
     with listener() as url:
         mailchimp.add_webhook(Webhook(url, ("subscribe",), ("user",)))
     assert [webhook.url for webhook in mailchimp.webhooks()] == [url]
-    found = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
+    calls = walk(mailchimp) | walk(open_mailchimp(limits={"batches_from": 1}))
     state = MailchimpState.of(sandbox.world)
     for member in list(state.members(AUDIENCE).values())[:5]:  # they have more tags than an answer shows
         crowd(state, member)
     for singly in (len(state.members(AUDIENCE)), 0):  # each of them is asked for its tags; each tag for its members
         monkeypatch.setattr(tags, "SINGLY", singly)
-        found |= walk(open_mailchimp())
+        calls |= walk(open_mailchimp())
 
-    assert found - {"GET batch results"} == {f"{one.method} {one.name}" for one in ENDPOINTS}
+    assert calls - {"GET batch results"} == {f"{endpoint.method} {endpoint.name}" for endpoint in ENDPOINTS}
     assert version("mailchimp-marketing") == "3.0.80"
+    assert unknown_keys(key_ledger) == []

@@ -15,6 +15,7 @@ from sync.apply import job as apply_module
 from sync.apply import push as sending
 from sync.apply import undo
 from sync.control.ledger import Ledger
+from sync.control.person_ids import new_person_id
 from sync.pull import identities as identity_map
 from sync.pull import job as pull
 from sync.warehouse import store as warehouse
@@ -59,7 +60,7 @@ def _outcome_first(
     del progress
     settled = [Outcome(change, "applied") for change in changes]
     session.control.ledger.settle(run.run_id, settled)
-    outcomes.update({sending.key(one.change): one for one in settled})
+    outcomes.update({sending.key(outcome.change): outcome for outcome in settled})
     for _ in connector.push(changes):
         pass
 
@@ -69,7 +70,7 @@ def _position_first(store: Any, control: Any, run_id: str) -> identity_map.Follo
     done, position = identity_map.Followed(), identity_map.position_of(control)
     keys, reached = store.written_after(CONTACTS.name, position, identity_map.AT_ONCE)
     control.cursors.move(*identity_map.POSITION, {"sequence": str(reached), "stored": "yes"}, run_id)
-    identity_map._follow(store, control, keys, run_id, done)
+    identity_map._follow(store, control, keys, run_id, done, new_person_id)
     return done
 
 
@@ -96,9 +97,9 @@ def _versions_twice(self: Any, schema: Any, incoming: Any) -> Any:
     return incoming
 
 
-def _blind_undo(session: Any, name: str, changes: Sequence[Change], found: Any) -> list[Change]:
+def _blind_undo(session: Any, name: str, changes: Sequence[Change], intent: Any) -> list[Change]:
     """Put back what was there before, whatever is there now."""
-    del session, name, found
+    del session, name, intent
     return [
         Change(c.connection, c.platform_id, c.person_id, c.email, c.kind, c.name, c.after, c.before) for c in changes
     ]
@@ -160,8 +161,8 @@ def caught(stage: Stage, bug: Bug) -> str:
             verdict = Verdict()
             killed(stage, bug.scene, expected, at, 0, verdict)
             if not verdict.clean:
-                found = verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed
-                return found[0][:200]
+                faults = verdict.lost + verdict.duplicated + verdict.stuck + verdict.consent_changed
+                return faults[0][:200]
             if turn > MOST_POINTS:
                 return ""
     return ""

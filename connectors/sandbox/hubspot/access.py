@@ -36,6 +36,7 @@ APP_READ: Needs = (("developers-read", "developers-write"),)
 APP_WRITE: Needs = (("developers-write",),)
 AUTOMATION: Needs = (("automation",),)
 EXPORT: Needs = (("crm.export",),)
+ACCOUNT_READ: Needs = (("oauth",),)  # which a service key has not
 OWNERS_READ: Needs = (("crm.objects.owners.read",),)
 
 _OF_KIND: dict[str, dict[str, Needs]] = {
@@ -43,6 +44,21 @@ _OF_KIND: dict[str, dict[str, Needs]] = {
     "read": {"contacts": CONTACTS_READ, "deals": DEALS_READ},
     "definitions.read": {"contacts": CONTACT_DEFINITIONS_READ, "deals": DEAL_DEFINITIONS_READ},
     "definitions.write": {"contacts": CONTACT_DEFINITIONS_WRITE, "deals": DEAL_DEFINITIONS_WRITE},
+}
+
+# object types of every account that this one holds nothing of: its token was not given their scopes
+_OWN_SCOPE = (
+    *("appointments", "carts", "commercepayments", "companies", "courses", "feedback_submissions", "goals", "invoices"),
+    *("leads", "line_items", "listings", "orders", "products", "quotes", "services", "subscriptions", "users"),
+)
+_OTHER_SCOPES = {kind: (f"crm.objects.{kind}.read",) for kind in _OWN_SCOPE} | {
+    "company": ("crm.objects.companies.read",),
+    "0-2": ("crm.objects.companies.read",),
+    "goal_targets": ("crm.objects.goals.read",),
+    "ticket": ("tickets",),
+    "tickets": ("tickets",),
+    "0-5": ("tickets",),
+    **dict.fromkeys(("calls", "communications", "emails", "meetings", "notes", "postal_mail", "tasks"), ()),
 }
 
 NeedsOf = Callable[[Mapping[str, str]], Needs]
@@ -65,6 +81,19 @@ def by_kind(use: str, *parameters: str) -> NeedsOf:
     return needs
 
 
+def check_kind(kind: str) -> None:
+    """Refuse an object type that is none of `KINDS`.
+
+    Raises:
+        Refusal: 403 for what every account has, 404 for what nobody has.
+    """
+    if kind in KINDS:
+        return
+    if kind in _OTHER_SCOPES:
+        raise missing_scopes([_OTHER_SCOPES[kind]])
+    raise no_such_resource(f"Unable to infer object type from: {kind}")
+
+
 def check_token(authorization: str | None) -> None:
     """Refuse a request that does not carry this account's token.
 
@@ -83,10 +112,10 @@ def check_scopes(needs: Sequence[Sequence[str]], granted: frozenset[str] | None)
     """Refuse a token that lacks a scope; *granted* None means all of them.
 
     Raises:
-        Refusal: 403 with ``context.missingScopes``.
+        Refusal: 403 that lists, of each thing that is missing, all scopes that would do.
     """
     if granted is None:
         return
-    missing = [scope for choice in needs if granted.isdisjoint(choice) for scope in choice]
+    missing = [choice for choice in needs if granted.isdisjoint(choice)]
     if missing:
         raise missing_scopes(missing)

@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall
-from connectors.sandbox.hubspot.contacts import add_contact, all_of, archive_contact, changeable, creatable
+from connectors.sandbox.hubspot.contacts import (
+    add_contact,
+    all_of,
+    archive_contact,
+    changeable,
+    creatable,
+    refuse_incomplete,
+)
 from connectors.sandbox.hubspot.errors import Refusal, batch_error, invalid_request
 from connectors.sandbox.hubspot.objects import envelope, find_record, inputs, missing_errors
 from connectors.sandbox.hubspot.shapes import written_record
@@ -43,6 +50,7 @@ def update(call: HubSpotCall) -> Answer:
         row = find_record(call.state, "contacts", key, str(entry.get("idProperty") or ""))
         if row is not None:
             values = changeable(call.state, row, entry.get("properties", {}))
+            refuse_incomplete(call, {**row["properties"], **values})
             _refuse_twice(values, taken)
             accepted.append((row, values, entry))
         elif key.isdigit() or entry.get("idProperty"):

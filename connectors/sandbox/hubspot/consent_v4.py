@@ -47,10 +47,10 @@ def opt_out(call: HubSpotCall) -> Answer:
 
 def read_many(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/read``."""
-    found = [
+    statuses = [
         {"subscriberIdString": address, "statuses": _statuses(call.state, address)} for address in _addresses(call)
     ]
-    return envelope(call.state, found, 200, [])
+    return envelope(call.state, statuses, 200, [])
 
 
 def write_many(call: HubSpotCall) -> Answer:
@@ -68,15 +68,17 @@ def write_many(call: HubSpotCall) -> Answer:
 
 def read_opt_outs(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/unsubscribe-all/read``."""
-    found = [
+    statuses = [
         {"subscriberIdString": address, "wideStatuses": _opt_outs(call.state, address)} for address in _addresses(call)
     ]
-    return envelope(call.state, found, 200, [])
+    return envelope(call.state, statuses, 200, [])
 
 
 def opt_out_many(call: HubSpotCall) -> Answer:
     """Answer ``POST …/statuses/batch/unsubscribe-all``."""
-    results = [row for address in _addresses(call) for row in _opt_out(call.state, address)]
+    results = [
+        {"subscriberIdString": address, "statuses": _opt_out(call.state, address)} for address in _addresses(call)
+    ]
     return envelope(call.state, results, 200, [])
 
 
@@ -130,7 +132,7 @@ def _opt_outs(state: HubSpotState, address: str) -> list[Row]:
 
 def _opt_out(state: HubSpotState, address: str) -> list[Row]:
     opt_out_of_all(state, address, at_ms=state.now_ms(), own=False)
-    return _opt_outs(state, address)
+    return _statuses(state, address)
 
 
 def _check_channel(channel: object) -> None:

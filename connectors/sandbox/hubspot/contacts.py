@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
-from connectors.sandbox.hubspot.errors import Refusal, conflict, invalid_request, no_such_resource
+from connectors.sandbox.hubspot.errors import Refusal, conflict, invalid_request, invalid_values, no_such_resource
 from connectors.sandbox.hubspot.objects import find_record
 from connectors.sandbox.hubspot.shapes import written_record
 from connectors.sandbox.hubspot.state import HubSpotState, addresses
@@ -29,6 +30,7 @@ def update(call: HubSpotCall) -> Answer:
     if row is None:
         raise no_such_resource()
     values = changeable(call.state, row, call.json_object().get("properties", {}))
+    refuse_incomplete(call, {**row["properties"], **values})
     call.state.touch_contact(row, values)
     return ok(written_record(row, list(values)))
 
@@ -68,7 +70,23 @@ def changeable(state: HubSpotState, row: Row, properties: object) -> dict[str, s
     """
     values = checked(properties, state.properties, "contacts", row["properties"])
     _refuse_taken(state, values, own=row["id"])
+    if state.world.settings.short_numbers:
+        numbers = [name for name in values if state.properties[f"contacts/{name}"]["type"] == "number"]
+        values |= {name: f"{float(text):g}" for name in numbers if (text := values[name])}
     return values
+
+
+def refuse_incomplete(call: HubSpotCall, values: Mapping[str, str | None]) -> None:
+    """Refuse a record without a property that the account requires: on the paths of 2026-09, and no others.
+
+    Raises:
+        Refusal: 400 that names them.
+    """
+    required = call.state.world.settings.required_properties if "/2026-09/" in call.route else ()
+    absent = [name for name in required if not values.get(name)]
+    if absent:
+        said = 'Property "{}" is required'
+        raise invalid_values([(name, "MISSING_REQUIRED_PROPERTY", said.format(name)) for name in absent])
 
 
 def add_contact(state: HubSpotState, values: dict[str, str]) -> Row:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = dict[str, Any]
+SCOPES_PAGE = "https://developers.hubspot.com/scopes"
 
 
 class Refusal(Exception):  # noqa: N818 - the platform refuses; for this process it is an ordinary answer
@@ -38,10 +39,15 @@ def conflict(record_id: str) -> Refusal:
     return Refusal(409, f"Contact already exists. Existing ID: {record_id}", "CONFLICT")
 
 
-def missing_scopes(scopes: Sequence[str]) -> Refusal:
-    """Return the refusal of a token that may not do this."""
-    message = "This app hasn't been granted all required scopes to make this call."
-    return Refusal(403, message, "MISSING_SCOPES", context={"missingScopes": list(scopes)})
+def missing_scopes(choices: Sequence[Sequence[str]]) -> Refusal:
+    """Return the refusal of a token that may not do this: of each of *choices*, it would need one."""
+    message = (
+        "This app hasn't been granted all required scopes to make this call. Read more about required scopes here:"
+    )
+    said = "One or more of the following scopes are required."
+    errors = [{"message": said, "context": {"requiredGranularScopes": list(choice)}} for choice in choices]
+    links = {"scopes": SCOPES_PAGE}
+    return Refusal(403, f"{message} {SCOPES_PAGE}.", "MISSING_SCOPES", errors=errors, links=links)
 
 
 def invalid_values(problems: Sequence[tuple[str, str, str]]) -> Refusal:

@@ -69,6 +69,10 @@ def get_by_name(call: HubSpotCall) -> Answer:
 def search(call: HubSpotCall) -> Answer:
     """Answer ``POST /crm/v3/lists/search``."""
     body = call.json_object()
+    absent = [name for name in ("listIds", "processingTypes") if not isinstance(body.get(name), list)]
+    if absent and not call.route.startswith("/crm/v3/"):
+        message = f"Invalid input JSON on line 1, column 2. Some required fields were not set: [{', '.join(absent)}]"
+        raise invalid_request(message)
     query = str(body.get("query") or "").lower()
     count, offset = body.get("count", 20), body.get("offset", 0)
     if not isinstance(count, int) or not isinstance(offset, int) or not 1 <= count <= MOST_FOUND or offset < 0:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from bisect import bisect_left
 from typing import Any
+from urllib.parse import quote, unquote
 
 from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
 from connectors.sandbox.hubspot.errors import invalid_request
@@ -108,24 +110,34 @@ def _of_record(state: HubSpotState, record_id: str) -> list[Row]:
 
 def _page(call: HubSpotCall, members: dict[str, str], order: list[tuple[int, str]]) -> Answer:
     limit = call.limit(USUAL_PAGE, PAGE)
-    after, before = call.one("after"), call.one("before")
-    if not all(cursor.isdigit() for cursor in (after, before) if cursor):
-        message = "Invalid paging cursor"
-        raise invalid_request(message)
-    if after or not before:
-        start = bisect_left(order, (int(after), "")) if after else 0
+    spell = unquote if call.state.world.settings.encoded_cursors else str
+    after, before = _place(spell(call.one("after"))), _place(spell(call.one("before")))
+    if after is not None or before is None:  # a cursor that nobody understands begins anew
+        start = 0 if after is None else bisect_left(order, (after, ""))
     else:
-        start = max(bisect_left(order, (int(before), "")) - limit, 0)
+        start = max(bisect_left(order, (before, "")) - limit, 0)
     shown = order[start : start + limit]
     paging: Row = {}
     if start + limit < len(order):
-        following = str(shown[-1][0] + 1)
+        following = _token(shown[-1][0] + 1)
         paging["next"] = {"after": following, "link": f"{call.base_url}{call.route}?after={following}"}
     if start > 0 and shown:
-        first = str(shown[0][0])
+        first = _token(shown[0][0])
         paging["prev"] = {"before": first, "link": f"{call.base_url}{call.route}?before={first}"}
     results = [{"recordId": record_id, "membershipTimestamp": members[record_id]} for _, record_id in shown]
     return ok({"total": len(order), "results": results, **({"paging": paging} if paging else {})})
+
+
+def _token(place: int) -> str:
+    """Return a cursor as the real one spells it: percent-encoded, also in the body."""
+    return quote(base64.b64encode(place.to_bytes(7, "big")).decode(), safe="")
+
+
+def _place(token: str) -> int | None:
+    try:
+        return int.from_bytes(base64.b64decode(token, validate=True), "big") if token else None
+    except ValueError:
+        return None
 
 
 def _ids(body: object) -> list[str]:
@@ -152,8 +164,9 @@ def _write(call: HubSpotCall, joining: list[str], leaving: list[str]) -> Answer:
     if added or removed:
         state.lists[list_id] = {**row, "updatedAt": iso(state.now_ms())}
     missing = [key for key in (*joining, *leaving) if key not in known]
-    # the first key really has that spelling
-    return ok({"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing})
+    # the first key really has that spelling; what is empty is left out
+    told = {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
+    return ok({name: ids for name, ids in told.items() if ids})
 
 
 def _writable(call: HubSpotCall) -> Row:

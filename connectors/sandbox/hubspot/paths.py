@@ -1,4 +1,4 @@
-"""One table: every endpoint, its numbered path, its path of 2026-03, what it needs, and who answers it."""
+"""One table: every endpoint, its numbered path, its paths of the dated versions, what it needs, and who answers it."""
 
 from __future__ import annotations
 
@@ -28,19 +28,21 @@ from connectors.sandbox.hubspot import (
 from connectors.sandbox.hubspot.access import NeedsOf, by_kind, fixed
 from connectors.sandbox.hubspot.calls import Handler
 
-# numbered family -> the same of 2026-03; None where no dated path exists
-OBJECTS = ("/crm/v3/objects/{objectType}", "/crm/objects/2026-03/{objectType}")
-PROPERTIES = ("/crm/v3/properties/{objectType}", "/crm/properties/2026-03/{objectType}")
-LISTS = ("/crm/v3/lists", "/crm/lists/2026-03")
-LIMITS = ("/crm/v3/limits", "/crm/limits/2026-03")
-LINKS = ("/crm/v4/associations/{objectType}/{toObjectType}", "/crm/associations/2026-03/{objectType}/{toObjectType}")
-LINKS_OF_ONE = ("/crm/v4/objects/{objectType}/{recordId}", "/crm/objects/2026-03/{objectType}/{recordId}")
-OWNERS = ("/crm/v3/owners", "/crm/owners/2026-03")
-EMAILS = ("/marketing/v3/emails", "/marketing/emails/2026-03")
+DATED = ("2026-03", "2026-09")
+# numbered family -> the same of a dated version; None where no dated path exists
+OBJECTS = ("/crm/v3/objects/{objectType}", "/crm/objects/{version}/{objectType}")
+PROPERTIES = ("/crm/v3/properties/{objectType}", "/crm/properties/{version}/{objectType}")
+SCHEMAS = ("/crm/v3/schemas", "/crm-object-schemas/{version}/schemas")
+LISTS = ("/crm/v3/lists", "/crm/lists/{version}")
+LIMITS = ("/crm/v3/limits", "/crm/limits/{version}")
+LINKS = ("/crm/v4/associations/{objectType}/{toObjectType}", "/crm/associations/{version}/{objectType}/{toObjectType}")
+LINKS_OF_ONE = ("/crm/v4/objects/{objectType}/{recordId}", "/crm/objects/{version}/{objectType}/{recordId}")
+OWNERS = ("/crm/v3/owners", "/crm/owners/{version}")
+EMAILS = ("/marketing/v3/emails", "/marketing/emails/{version}")
 CONSENT = ("/communication-preferences/v3", None)
-CONSENT_V4 = ("/communication-preferences/v4", "/communication-preferences/2026-03")
-ACCOUNT = ("/account-info/v3", "/account-info/2026-03")
-EXPORTS = ("/crm/v3/exports", "/crm/exports/2026-03")
+CONSENT_V4 = ("/communication-preferences/v4", "/communication-preferences/{version}")
+ACCOUNT = ("/account-info/v3", "/account-info/{version}")
+EXPORTS = ("/crm/v3/exports", "/crm/exports/{version}")
 EVENTS = ("/email/public/v1/events", None)
 APP = ("/webhooks/v3/{appId}", None)
 CALLBACKS = ("/automation/v4/actions/callbacks", None)
@@ -68,7 +70,8 @@ def at(
     method: str, family: ApiFamily, rest: str, needs: access.Needs | NeedsOf, handler: Handler, *, search: bool = False
 ) -> ApiPath:
     """Return the endpoint at *rest* below both paths of *family*."""
-    paths = tuple(f"{path}{rest}" for path in family if path is not None)
+    numbered, dated = family
+    paths = (numbered + rest, *(dated.replace("{version}", version) + rest for version in DATED if dated))
     return ApiPath(method, paths, needs if callable(needs) else fixed(needs), handler, search)
 
 
@@ -107,6 +110,7 @@ ENDPOINTS = (
     at("GET", PROPERTIES, "/{propertyName}", DEFINED, properties.get_one),
     at("PATCH", PROPERTIES, "/{propertyName}", DEFINE, properties.update),
     at("DELETE", PROPERTIES, "/{propertyName}", DEFINE, properties.archive),
+    at("GET", SCHEMAS, "", access.ANY, properties.custom_objects),
     at("GET", LIMITS, "/custom-properties", access.CONTACT_DEFINITIONS_READ, properties.custom_limits),
     at("POST", LISTS, "", access.LISTS_CREATE, lists.create),
     at("GET", LISTS, "", access.LISTS_READ, lists.get_many),
@@ -129,7 +133,7 @@ ENDPOINTS = (
     at("GET", EXPORTS, "/export/async/tasks/{taskId}/status", access.EXPORT, exports.status),
     at("GET", OWNERS, "", access.OWNERS_READ, account.owners),
     at("GET", OWNERS, "/{ownerId}", access.OWNERS_READ, account.owner),
-    at("GET", ACCOUNT, "/details", access.ANY, account.details),
+    at("GET", ACCOUNT, "/details", access.ACCOUNT_READ, account.details),
     at("GET", ACCOUNT, "/api-usage/daily/private-apps", access.ANY, account.daily_usage),
     at("GET", EMAILS, "/statistics/list", access.EMAILS_READ, figures.totals),
     at("GET", EMAILS, "/statistics/histogram", access.EMAILS_READ, figures.histogram),

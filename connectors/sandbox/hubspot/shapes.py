@@ -106,6 +106,7 @@ def page_of_ids(call: HubSpotCall, ids: Sequence[int], limit: int) -> tuple[Sequ
         message = f"Invalid paging cursor {after!r}"
         raise invalid_request(message)
     start = bisect_left(ids, int(after)) if after else 0
+    start = start if start < len(ids) else 0  # beyond the end, the real one begins anew
     page = ids[start : start + limit]
     if start + limit >= len(ids):
         return page, {}

@@ -104,12 +104,13 @@ def perform(
         call = MailchimpCall(state.world, state, operation["method"], query, body, base, names)
         with state.told.by("api"):
             document = route.handler(call)
+        shown = None if document is None else select(document, query)
     except json.JSONDecodeError:
         problem = problems.TRIGGERED["JSONParseError"]
         return problem.status, problem.body(state.token("instance", 32))
     except problems.ProblemError as problem:
         return problem.status, problem.body(state.token("instance", 32))
-    return (204, None) if document is None else (200, select(document, query))
+    return (204, None) if shown is None else (200, shown)
 
 
 def batch_download(state: MailchimpState) -> Callable[[Request], Awaitable[Response]]:

@@ -174,10 +174,10 @@ def match(template: list[str], parts: list[str]) -> dict[str, str] | None:
 
 
 def select(body: Document, query: Mapping[str, str]) -> Document:
-    """Apply `fields` or `exclude_fields`.
+    """Apply `fields` or `exclude_fields`; names of `fields` that are not there are ignored.
 
     Raises:
-        ProblemError: Both were given, or `fields` names something that is not there.
+        ProblemError: Both were given.
 
     """
     wanted, unwanted = query.get("fields"), query.get("exclude_fields")
@@ -186,9 +186,6 @@ def select(body: Document, query: Mapping[str, str]) -> Document:
         raise problems.bad_request(message)
     if wanted:
         tree = branch(wanted)
-        for name in tree:
-            if name not in body:
-                raise problems.invalid_fields(("fields", f"'{name}' is not a field of this resource"))
         return {name: only_fields(value, tree[name]) for name, value in body.items() if name in tree}
     return cast("Document", drop(body, branch(unwanted))) if unwanted else body
 

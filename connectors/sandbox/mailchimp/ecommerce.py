@@ -15,6 +15,10 @@ STORES = "/ecommerce/stores"
 STORE = "/ecommerce/stores/{store_id}"
 STORE_KINDS: dict[str, type] = {"id": str, "list_id": str, "name": str, "currency_code": str, "domain": str}
 PRODUCT_KINDS: dict[str, type] = {"id": str, "title": str, "type": str, "vendor": str, "variants": list}
+PRODUCT_KEYS = {  # whatever else a body holds is not kept
+    "id", "title", "handle", "url", "description", "type", "vendor", "image_url", "variants", "images",
+    "published_at_foreign",
+}  # fmt: skip
 CUSTOMER_KINDS: dict[str, type] = {
     "id": str,
     "email_address": str,
@@ -155,8 +159,9 @@ def add_product(call: MailchimpCall) -> Document:
     if body["id"] in call.state.shop(store_id, "products"):
         message = "A product with the provided ID already exists in the account for this store."
         raise problems.bad_request(message)
-    call.state.add_product(store_id, dict(body))
-    return show_product(call, body)
+    row = {key: value for key, value in body.items() if key in PRODUCT_KEYS}
+    call.state.add_product(store_id, row)
+    return show_product(call, row)
 
 
 @ROUTES.on("GET", STORE + "/products/{product_id}", "Ecommerce/Products/Instance")
@@ -170,7 +175,7 @@ def patch_product(call: MailchimpCall) -> Document:
     """Change a product."""
     row, body = product_of(call), call.json
     problems.expect_types(body, PRODUCT_KINDS)
-    row |= {key: value for key, value in body.items() if key != "id"}
+    row |= {key: value for key, value in body.items() if key in PRODUCT_KEYS and key != "id"}
     call.state.add_product(call.names["store_id"], row)
     return show_product(call, row)
 

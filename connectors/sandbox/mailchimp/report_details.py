@@ -19,10 +19,15 @@ def contact(call: MailchimpCall, row: Document, delivery: Document) -> Document:
     member = call.state.members(delivery["list_id"]).get(delivery["contact_id"])
     return {
         **who(call, row, delivery),
-        "contact_status": member["status"] if member else "deleted",
         "merge_fields": delivery["merge_fields"],
         "vip": bool(member and member["vip"]),
     }
+
+
+def with_status(call: MailchimpCall, row: Document, delivery: Document) -> Document:
+    """Return the same with the member's status, which those who left and complained are shown without."""
+    member = call.state.members(delivery["list_id"]).get(delivery["contact_id"])
+    return {**contact(call, row, delivery), "contact_status": member["status"] if member else "deleted"}
 
 
 @ROUTES.on("GET", REPORT + "/open-details", "Reports/OpenDetails/Collection")
@@ -44,7 +49,7 @@ def open_details(call: MailchimpCall) -> Document:
         members.sort(
             key=lambda pair: int(pair[1]["opens_count"]), reverse=call.query.get("sort_dir", "").upper() == "DESC"
         )
-    shown = [{**contact(call, row, delivery), **opened, "_links": []} for delivery, opened in call.page(members)]
+    shown = [{**with_status(call, row, delivery), **opened, "_links": []} for delivery, opened in call.page(members)]
     return {
         "members": shown,
         "campaign_id": row["id"],
@@ -109,7 +114,7 @@ def clickers(call: MailchimpCall) -> Document:
     people = clicks[url]
     by_contact = {delivery["contact_id"]: delivery for delivery in deliveries_of(call.state, row)}
     shown = [
-        {**contact(call, row, by_contact[key]), "clicks": len(people[key]), "url_id": link_id(url), "_links": []}
+        {**with_status(call, row, by_contact[key]), "clicks": len(people[key]), "url_id": link_id(url), "_links": []}
         for key in call.page(list(people))
     ]
     return {"members": shown, "campaign_id": row["id"], "total_items": len(people), "_links": []}

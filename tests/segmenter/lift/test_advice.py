@@ -24,8 +24,8 @@ def stratum(persona: str, arm: str, people: int, **counts: int) -> Stratum:
 
 
 def comparisons(strata: list[Stratum], *metrics: str) -> list[Comparison]:
-    found = [compare_arms(strata, LiftQuestion(metric, "own", "plain", 0.01)) for metric in metrics]
-    return corrected_for_multiplicity(found, primary=metrics[0])
+    results = [compare_arms(strata, LiftQuestion(metric, "own", "plain", 0.01)) for metric in metrics]
+    return corrected_for_multiplicity(results, primary=metrics[0])
 
 
 def test_an_arm_that_surely_does_better_goes_on_and_one_that_surely_does_worse_stops() -> None:
@@ -59,11 +59,11 @@ def test_what_every_mail_costs_against_the_holdout_stops_nothing() -> None:
         stratum("Rita", "own", 4000, clicked=400, unsubscribed=200, complained=60),
         stratum("Rita", HOLDOUT, 4000),
     ]
-    found = [
+    results = [
         compare_arms(strata, LiftQuestion(metric, "own", HOLDOUT, 0.01))
         for metric in ("clicked", "unsubscribed", "complained")
     ]
-    comparisons = corrected_for_multiplicity(found, primary="clicked")
+    comparisons = corrected_for_multiplicity(results, primary="clicked")
 
     assert [comparison.everyone.verdict for comparison in comparisons] == ["more"] * 3
     assert advise_on_campaigns([MeasuredCampaign("May", comparisons)], [], {}).stop == ()
@@ -96,18 +96,18 @@ def test_a_supported_offer_goes_on_and_a_persona_without_one_is_tested_the_most_
     assert [(tip.persona, tip.arm) for tip in advice.go_on] == [("Rita", "gift")]
     assert "Based on May (2,000 “gift”, 2,000 “sale”)" in advice.go_on[0].sentence
     assert [tip.persona for tip in advice.test_next] == ["Nora", "Gus"]
-    assert "no campaign has compared offers yet" in advice.test_next[0].sentence
-    # 10.5% to 11.5% at 80% power, by the formula for two proportions without pooling
-    assert "15,365 contacts per variant to detect 1 pp" in advice.test_next[1].sentence
+    assert "none have been compared for Nora yet" in advice.test_next[0].sentence
+    # 10% to 11% at 80% power needs 14,749, by the formula for two proportions without pooling; 100 are there
+    assert "14,649 more contacts per variant to detect 1 pp" in advice.test_next[1].sentence
 
 
 def test_who_is_missed_by_a_campaign_that_was_too_small_is_said_with_the_people_it_lacks() -> None:
     strata = [stratum("Gus", "own", 100, clicked=10), stratum("Gus", "plain", 100, clicked=9)]
-    found = comparisons(strata, "clicked")
+    results = comparisons(strata, "clicked")
     offers = best_offers([trial("May", "Gus", {"own": Responses(100, 10), "plain": Responses(100, 9)})])
-    advice = advise_on_campaigns([MeasuredCampaign("May", found)], offers, {"Gus": 1.0})
+    advice = advise_on_campaigns([MeasuredCampaign("May", results)], offers, {"Gus": 1.0})
 
-    assert f"{found[0].personas[0].more:,} more contacts per variant to detect 1 pp" in advice.test_next[0].sentence
+    assert f"{results[0].personas[0].more:,} more contacts per variant to detect 1 pp" in advice.test_next[0].sentence
 
 
 def test_clicks_speak_for_no_arm_against_people_who_got_no_mail() -> None:
@@ -133,6 +133,7 @@ def test_every_sentence_names_the_comparison_and_its_people() -> None:
     assert "in May" in advice.stop[0].sentence
     assert "4,000 vs 3,900 contacts" in advice.stop[0].sentence
     assert "Based on June (90 “sale”, 100 “gift”)" in advice.test_next[0].sentence
+    assert "“sale” +2.2 pp vs “gift” (95% CI " in advice.test_next[0].sentence
 
 
 def test_of_four_arms_that_are_alike_one_is_seldom_praised_or_stopped() -> None:
@@ -149,7 +150,10 @@ def test_of_four_arms_that_are_alike_one_is_seldom_praised_or_stopped() -> None:
         advice = advise_on_campaigns(
             [
                 MeasuredCampaign(
-                    "May", corrected_for_multiplicity([compare_arms(strata, one) for one in asked], primary="clicked")
+                    "May",
+                    corrected_for_multiplicity(
+                        [compare_arms(strata, question) for question in asked], primary="clicked"
+                    ),
                 )
             ],
             [],
@@ -167,10 +171,12 @@ def test_nothing_is_left_to_test_only_where_every_offer_was_compared() -> None:
     hole = advise_on_campaigns([], best_offers([won]), {"Rita": 9.0}, apart)
     worthless = advise_on_campaigns([], [], {"Rita": 0.0})
 
-    assert (whole.settled, whole.test_next) == (True, ())
+    assert "Rita: “gift” is the best of “gift” and “sale”" in whole.settled
+    assert "Based on May (2,000 “gift”, 2,000 “sale”)" in whole.settled
+    assert whole.test_next == ()
     assert not hole.settled
     assert [tip.sentence for tip in hole.test_next] == ["Test “gift” vs “early” for Rita: not compared yet."]
-    assert (worthless.settled, worthless.measured, worthless.test_next) == (False, False, ())
+    assert (worthless.settled, worthless.compared, worthless.test_next) == ("", "", ())
     assert not advise_on_campaigns([], [], {}).settled
 
 

@@ -9,6 +9,7 @@ from segmenter.errors import DefinitionError
 from segmenter.personalize.checks import check_copy
 from segmenter.personalize.fields import OwnedField, TemplateField, values_wanted
 from segmenter.personalize.personas import Persona, persona_of_segments
+from segmenter.privacy.sensitive import NO_PURPOSE
 from segmenter.rules.segments import Segment, Waterfall, explain_rule, matches, memberships, waterfall, with_rules
 from segmenter.traits.builtin import catalogue
 
@@ -143,7 +144,12 @@ LINK = TemplateField("link", "Link", "url", "https://shop.example/", {"email": "
 )
 def test_copy_that_would_harm_a_template_is_refused(field: str, text: str, told: str) -> None:
     with pytest.raises(DefinitionError, match=told):
-        check_copy([Persona("rita", "Rita", (), fields={field: text})], {"headline": HEADLINE, "link": LINK})
+        check_copy(
+            [Persona("rita", "Rita", (), fields={field: text})],
+            {"headline": HEADLINE, "link": LINK},
+            catalogue(),
+            NO_PURPOSE,
+        )
 
 
 def test_every_field_shows_copy_fallback_or_the_assignment() -> None:
@@ -154,6 +160,7 @@ def test_every_field_shows_copy_fallback_or_the_assignment() -> None:
                 "segment": "buyers",
                 "persona": "rita",
                 "confidence": 0.987,
+                "source": "model",
                 "reasons": "x *|B|* <b>",
                 "since": "2026-11-24",
             },
@@ -162,6 +169,7 @@ def test_every_field_shows_copy_fallback_or_the_assignment() -> None:
                 "segment": None,
                 "persona": None,
                 "confidence": None,
+                "source": None,
                 "reasons": "no",
                 "since": "2026-11-24",
             },
@@ -171,6 +179,7 @@ def test_every_field_shows_copy_fallback_or_the_assignment() -> None:
             "segment": "string",
             "persona": "string",
             "confidence": "float64",
+            "source": "string",
             "reasons": "string",
             "since": "timestamp",
         },

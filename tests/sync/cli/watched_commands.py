@@ -16,21 +16,29 @@ from tests.sync.cli.canaries import leaks_below, leaks_in
 SECRETS = "secrets"  # the folder of what `file:` points to
 ANSWERS, MAIL = "answers.csv", "mail.html"
 ADDRESS = "jun.imber.1@people.test"
-ARGUMENTS = {  # of commands that need some; "(busy)" is a folder that is not empty, "(port)" one that is taken
+ARGUMENTS = {  # of those that need some; "(busy)": a folder that is not empty, "(port)": a taken one, "(out)": a file
     "audit": [ANSWERS],
     "undo": ["last"],
     "overlap": ["regulars"],
     "explain": [ADDRESS],
     "classify": [ADDRESS],
+    "members": ["regulars"],
+    "pin": [ADDRESS, "regulars", "--until", "2099-01-31", "--reason", "asked for it"],
+    "unpin": [ADDRESS],
     "preview": [MAIL],
     "experiment create": ["test", "--arm", "a", "--arm", "b"],
     "experiment show": ["test"],
     "experiment end": ["test"],
     "survey import": [ANSWERS],
+    "export people": ["--out", "(out)"],
+    "export segment": ["buyers", "--out", "(out)"],
+    "export plan": ["--out", "(out)"],
+    "export audience": ["buyers", "--out", "(out)"],
     "setup": ["--yes"],
     "init": ["(busy)"],
     "demo": ["(busy)"],
     "sandbox up": ["--people", "1", "--hubspot-port", "(port)"],
+    "sandbox send": ["--tag", "nobody has it"],
     "serve": ["--port", "(port)"],
 }
 WITHOUT_WORKSPACE = {"init", "demo", "sandbox up"}
@@ -40,8 +48,8 @@ def commands() -> Iterator[str]:
     """Every command that there is, in the order of the loop: setup, pull, assign ... come first."""
 
     def below(command: Any, path: tuple[str, ...]) -> Iterator[str]:
-        for name, one in getattr(command, "commands", {}).items():
-            yield from below(one, (*path, name))
+        for name, subcommand in getattr(command, "commands", {}).items():
+            yield from below(subcommand, (*path, name))
         if not getattr(command, "commands", {}):
             needed = [param.name for param in command.params if param.required]
             assert not needed or " ".join(path) in ARGUMENTS, f"ARGUMENTS lacks {path}: {needed}"
@@ -79,7 +87,8 @@ class Watch:
         """Run one command; return what it printed."""
         files = {file: str(self.folder / file) for file in (ANSWERS, MAIL)}
         taken = {**files, "(busy)": str(self.folder / SECRETS), "(port)": str(self._port)}
-        arguments = [taken.get(one, one) for one in ARGUMENTS.get(name, [])]
+        taken["(out)"] = str(self.folder / "exported.csv")
+        arguments = [taken.get(argument, argument) for argument in ARGUMENTS.get(name, [])]
         where = [] if name in WITHOUT_WORKSPACE else ["--workspace", str(self.folder)]
         before = [flag for flag in flags if flag == "--debug"]
         after = [flag for flag in flags if flag != "--debug" and name != "serve"]

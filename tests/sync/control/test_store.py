@@ -163,10 +163,10 @@ def test_a_plan_goes_through_its_states(control: Control) -> None:
     control.plans.record("one", run_id=run_id, path="plans/one.jsonl", changes=2, summary={"requests": {}})
     control.plans.move("one", "applied")
 
-    found = control.plans.get("one")
-    assert found is not None
-    assert (found.state, found.changes, found.path) == ("applied", 2, "plans/one.jsonl")
-    assert control.plans.latest() == found
+    record = control.plans.get("one")
+    assert record is not None
+    assert (record.state, record.changes, record.path) == ("applied", 2, "plans/one.jsonl")
+    assert control.plans.latest() == record
     assert control.plans.get("other") is None
 
 
@@ -201,12 +201,12 @@ def test_a_change_noted_twice_in_a_run_is_one_entry(control: Control) -> None:
     assert control.ledger.outcomes(run_id) == [Outcome(HEADLINE, "applied")]
 
 
-def test_a_parked_change_is_in_the_ledger_although_it_was_never_sent(control: Control) -> None:
+def test_a_skipped_change_is_in_the_ledger_although_it_was_never_sent(control: Control) -> None:
     run_id = control.runs.begin("apply")
-    parked = Outcome(TAG, "parked", "unsubscribed", "consent")
-    control.ledger.settle(run_id, [parked])
+    skipped = Outcome(TAG, "skipped", "unsubscribed", "consent")
+    control.ledger.settle(run_id, [skipped])
 
-    assert control.ledger.outcomes(run_id, state="parked") == [parked]
+    assert control.ledger.outcomes(run_id, state="skipped") == [skipped]
     assert control.ledger.outcomes(run_id, state="applied") == []
 
 

@@ -42,7 +42,7 @@ def test_two_personas_that_are_the_same_one_there_are_an_error() -> None:
         resolved({"rita": RITA, "gus": GUS}, offered, "crm")
 
 
-@pytest.mark.parametrize("labels", [tuple(one for one in LABELS if one != "Rita Regular"), ()])
+@pytest.mark.parametrize("labels", [tuple(label for label in LABELS if label != "Rita Regular"), ()])
 def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_on(
     platforms: Platforms, ready: Session, say: Run, labels: tuple[str, ...]
 ) -> None:
@@ -51,17 +51,17 @@ def test_a_persona_that_the_platform_lacks_is_skipped_by_name_and_the_rest_goes_
 
     status, out, _ = say("plan", "--json")
     _, shown, _ = say("plan")
-    _, found, _ = say("doctor", "--json")
+    _, output, _ = say("doctor", "--json")
 
-    told = json.loads(out)
+    document = json.loads(out)
     listed = ", ".join(labels) or "none"
     sentence = f"crm has no persona 'Rita Regular' (hs_persona has: {listed}) for [personas.rita_regular]; its contacts"
-    assert (status, told["breaches"]) == (0, [])
-    assert len(told["skipped"]) == (1 if labels else 4)
-    assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in told["skipped"])
+    assert (status, document["breaches"]) == (0, [])
+    assert len(document["notes"]) == (1 if labels else 4)
+    assert any(one.startswith(sentence) and 'hs_persona = "its label"' in one for one in document["notes"])
     assert sentence in " ".join(shown.split())
-    assert ("crm: hs_persona" in told["by_field"]) is bool(labels)
-    states = {one["state"] for one in json.loads(found)["findings"] if one["check"] == "personas"}
+    assert ("crm: hs_persona" in document["by_field"]) is bool(labels)
+    states = {finding["state"] for finding in json.loads(output)["findings"] if finding["check"] == "personas"}
     assert states == {"warn"}
 
 
@@ -100,7 +100,7 @@ def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone
     assert set(ours.values()) == {"persona_3", "persona_4", "persona_5", "persona_6"}
     assert not set(ours) & set(theirs)
     assert planned.summary["values_of_others"] == {"crm: hs_persona": len(theirs)}
-    assert (applied.states["crm", "parked"], applied.failed, applied.rejected) == (1, {}, 0)
+    assert (applied.states["crm", "skipped"], applied.failed, applied.rejected) == (1, {}, 0)
     assert shown == {**dict.fromkeys(shown), **ours, **dict.fromkeys(theirs, "persona_1"), late: "persona_2"}
     assert [c for c in again.plan.changes if c.name == "hs_persona"] == []
     assert previewed.shown[0].html == "new Nora New"
@@ -112,7 +112,7 @@ def test_it_is_read_planned_applied_and_undone_and_what_people_set_is_left_alone
     }
     edit(platforms, 'hs_persona = "write"', 'hs_persona = "overwrite"')
     status, out, _ = say("plan", "--json")
-    over = [one for one in json.loads(out)["samples"] if one.get("field") == "hs_persona"]
+    over = [sample for sample in json.loads(out)["samples"] if sample.get("field") == "hs_persona"]
     assert (status, len(over)) == (3, 2)
 
 
@@ -146,7 +146,7 @@ def test_a_persona_that_is_not_there_is_told_by_the_doctor_until_the_file_names_
     ]
     edit(platforms, 'name = "Nora Newer"', 'name = "Nora Newer"\nhs_persona = "nora new"', "personas.toml")
     status, out, _ = say("plan", "--json")
-    assert (status, json.loads(out)["skipped"]) == (0, [])
+    assert (status, json.loads(out)["notes"]) == (0, [])
 
 
 def test_another_mode_is_refused_with_its_line_and_the_field_can_not_be_a_template_field(

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.records import ASSIGNMENTS, CONTACTS, MEMBER, MEMBERSHIPS, Change
-from sync.plan.diff import Plan, State, Target, make_plan
+from sync.plan.diff import Plan, make_plan
+from sync.plan.state import State, Target
 from tests.examples import examples
 
 LINKS = pa.schema([("contact_key", pa.string()), ("person_id", pa.string())])
@@ -42,7 +43,7 @@ def make(engine: ibis.BaseBackend) -> Make:
     def table(rows: list[dict[str, Any]], schema: pa.Schema) -> ibis.Table:
         return ibis.memtable(pa.Table.from_pylist(rows, schema=schema))
 
-    def plan(*targets: Target, skipped: frozenset[str] = frozenset(), **rows: list[dict[str, Any]]) -> Plan:
+    def plan(*targets: Target, skipped_segments: frozenset[str] = frozenset(), **rows: list[dict[str, Any]]) -> Plan:
         tables = {
             "contacts": CONTACTS.columns,
             "memberships": MEMBERSHIPS.columns,
@@ -64,7 +65,7 @@ def make(engine: ibis.BaseBackend) -> Make:
                 name: engine.create_table(ibis.util.gen_name(name), told(name, schema).to_pyarrow(), temp=True)
                 for name, schema in tables.items()
             },
-            skipped=skipped,
+            skipped_segments=skipped_segments,
         )
         return make_plan(state, targets or (CRM,), as_of=None)
 
@@ -141,13 +142,13 @@ def test_who_did_not_consent_on_one_platform_is_left_alone_on_every_platform(mak
     )
 
     assert plan.changes == []
-    assert [(parked.connection, parked.reason) for parked in plan.parked] == [
+    assert [(one.connection, one.reason) for one in plan.skipped] == [
         ("crm", f"consent: {consent}"),
         ("email", f"consent: {consent}"),
     ]
 
 
-def test_a_contact_without_an_address_is_parked_where_the_platform_needs_one(make: Make) -> None:
+def test_a_contact_without_an_address_is_skipped_where_the_platform_needs_one(make: Make) -> None:
     plan = make(
         CRM,
         EMAIL,
@@ -158,7 +159,7 @@ def test_a_contact_without_an_address_is_parked_where_the_platform_needs_one(mak
     )
 
     assert [change.connection for change in plan.changes] == ["crm"]
-    assert [parked.reason for parked in plan.parked] == ["no email address"]
+    assert [one.reason for one in plan.skipped] == ["no email address"]
 
 
 @pytest.mark.parametrize("state", ["archived", "deleted", "merged"])
@@ -226,7 +227,7 @@ def test_people_of_a_skipped_segment_count_for_no_guardrail_and_whoever_left_it_
         memberships=[{**tag, "platform_id": str(number), "member": True} for number in numbers],
         ours=[{**tag, "platform_id": str(number)} for number in numbers],
         values=[wanted(number) for number in numbers],
-        skipped=frozenset({"tiny"}),
+        skipped_segments=frozenset({"tiny"}),
     )
 
     counts = plan.counts

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.plan.diff import Counts
 from sync.plan.guardrails import GuardrailLimits, broken_limits, how_to_override
+from sync.plan.state import Counts
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 LIMITS = GuardrailLimits(max_changed=0.2, max_removed=0.05, max_unclassified=0.5, max_data_age=timedelta(hours=48))
@@ -79,5 +79,5 @@ def test_the_fix_names_every_guardrail_at_once_and_what_a_pull_settles_first() -
     assert "`personasync apply --override max_changed --override max_removed`" in how_to_override(
         ["max_changed", "max_removed"]
     )
-    assert "`personasync pull`" in how_to_override(["max_changed", "unread_apply"])
-    assert "--override" not in how_to_override(["max_changed", "unread_apply"])
+    assert "`personasync pull`" in how_to_override(["max_changed", "max_data_age_hours"])
+    assert "--override" not in how_to_override(["max_changed", "max_data_age_hours"])

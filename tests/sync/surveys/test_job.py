@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from connectors.errors import FixSettingsError
+from connectors.files import workbook
+from connectors.files.safe_cells import safe_cell
 from sync.cli.main import run
-from sync.surveys import spreadsheet as grids
-from sync.surveys.job import _safe
 from sync.surveys.spreadsheet import read_grid
 from tests.examples import examples
 
@@ -40,8 +40,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def say(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
     capsys.readouterr()
     status = run(list(arguments))
-    told = capsys.readouterr()
-    return status, told.out, told.err
+    output = capsys.readouterr()
+    return status, output.out, output.err
 
 
 def answers(people: int = 240) -> list[list[str]]:
@@ -54,7 +54,7 @@ def answers(people: int = 240) -> list[list[str]]:
     said = generator.random((people, 6)) < chances[labels]
     head = ["email", "segment", "cheap", "tasty", "fresh", "q4", "q5", "q6", "same"]
     rows = [
-        [f"p{place}@people.test", SEGMENTS[labels[place]], *("1" if one else "0" for one in said[place]), "3"]
+        [f"p{place}@people.test", SEGMENTS[labels[place]], *("1" if answer else "0" for answer in said[place]), "3"]
         for place in range(people)
     ]
     return [head, *rows]
@@ -80,11 +80,11 @@ def test_from_answers_to_a_form_to_scores_to_assignments(folder: Path, capsys: p
     pulled, _, _ = say(capsys, "pull")
     _, scored, _ = say(capsys, "survey", "score", "--tool", "leads", "--json")
 
-    told = json.loads(document)
+    result = json.loads(document)
     assert (made, longer, pulled) == (0, 0, 0)
-    assert len({question["item"] for question in told["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
-    assert "'same' is excluded: all answers are 3." in [f["message"] for f in told["findings"]]
-    assert told["quality"]["curve"][2]["hit"] > 0.8
+    assert len({question["item"] for question in result["questions"]} & {"cheap", "tasty", "fresh"}) >= 2
+    assert "'same' is excluded: all answers are 3." in [f["message"] for f in result["findings"]]
+    assert result["quality"]["curve"][2]["hit"] > 0.8
     assert "Chance level" in shown
     assert [tool["name"] for tool in json.loads(before)["tools"]] == ["members", "leads"]
     assert all(tool["lacking"] for tool in json.loads(before)["tools"])
@@ -104,17 +104,17 @@ def test_a_file_is_scored_with_gaps_words_and_formulas_kept_harmless(
         capsys, "survey", "score", str(write(folder / "new.csv", new, ";")), "--out", "scored.csv", "--json"
     )
     wrong = write(folder / "wrong.csv", [["email", "cheap"], ["c@people.test", "maybe"]])
-    refused, _, told = say(capsys, "survey", "score", str(wrong))
+    refused, _, error = say(capsys, "survey", "score", str(wrong))
 
-    found = json.loads(document)
+    scoring = json.loads(document)
     lines = list(csv.DictReader(io.StringIO((folder / "scored.csv").read_text("utf-8"))))
     assert status == 0
-    assert found["incomplete"] == ["b@people.test"]
+    assert scoring["incomplete"] == ["b@people.test"]
     assert (lines[0]["respondent"], lines[0]["segment"]) == ("'=cmd()", "value")
     assert lines[1]["reasons"].startswith("answered 1 of 3 questions; missing: ")
     assert refused == 2
     assert (
-        "wrong.csv, column 'cheap', row 2: 'maybe' is not an answer to this question. Valid answers: No, Yes." in told
+        "wrong.csv, column 'cheap', row 2: 'maybe' is not an answer to this question. Valid answers: No, Yes." in error
     )
 
 
@@ -181,15 +181,15 @@ def test_an_agencys_spreadsheet_becomes_a_tool_and_a_wrong_one_is_told(
     (folder / "wrong.tsv").write_text("\ufeffitem\tFans\tSavers\nprice\tmuch\t1\nConstant\t1\t2\n", "utf-8")
 
     status, document, _ = say(capsys, "survey", "import", "table.xlsx", "--json")
-    refused, _, told = say(capsys, "survey", "import", "wrong.tsv")
+    refused, _, error = say(capsys, "survey", "import", "wrong.tsv")
 
-    found = json.loads(document)
+    tool = json.loads(document)
     assert status == 0
-    assert found["model"]["labels"] == ["fans", "savers"]
-    assert found["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
-    assert found["complete"]
+    assert tool["model"]["labels"] == ["fans", "savers"]
+    assert tool["model"]["weights"] == [[0.5, 2.0], [-1.25, 0.1]]
+    assert tool["complete"]
     assert refused == 2
-    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in told
+    assert "wrong.tsv: row 2 ('price'), column 'Fans' holds 'much', which is not a number" in error
 
 
 def test_what_is_written_for_the_platforms_keeps_their_limits(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,7 +243,7 @@ def test_rubbish_is_read_or_refused_with_one_error(tmp_path: Path, data: bytes, 
 def test_a_spreadsheet_that_is_a_bomb_or_no_spreadsheet_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grids, "MOST_UNPACKED", 2**20)
+    monkeypatch.setattr(workbook, "MOST_UNPACKED", 2**20)
     for name, content in (("bomb.xlsx", b"0" * 2 * 2**20), ("none.xlsx", b"<xml/>")):
         with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
             packed.writestr("xl/workbook.xml", content)
@@ -257,7 +257,7 @@ def test_a_spreadsheet_that_is_a_bomb_or_no_spreadsheet_is_refused(
     [
         ("a,b\n1,2,3\n", "row 2: it has 3 cells, the header has 2"),
         ("a,a\n1,2\n", "has the column 'a' twice"),
-        ('a,b\n1,"2\n', "row 2: unexpected end of data"),
+        ('a,b\n1,"2\n', "row 2: a quotation mark is not closed"),
         ("a,,b\n1,2,3\n", "column 2 has no name"),
         ("a,b\n", "is empty"),
     ],
@@ -280,6 +280,6 @@ def test_encodings_of_spreadsheet_programs_are_read(tmp_path: Path) -> None:
 
 
 def test_cells_that_a_spreadsheet_would_run_are_quoted() -> None:
-    assert [_safe(cell) for cell in ("=1+1", "@x", "+1", "-x", "-1.5", None, "a")] == [
-        "'=1+1", "'@x", "'+1", "'-x", "-1.5", "", "a"
+    assert [safe_cell(cell) for cell in ("=1+1", "@x", "+1", "-x", "-2+3+cmd", "-1.5", None, "a")] == [
+        "'=1+1", "'@x", "'+1", "'-x", "'-2+3+cmd", "-1.5", "", "a"
     ]  # fmt: skip

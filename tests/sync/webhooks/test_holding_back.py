@@ -19,7 +19,7 @@ from tests.sync.webhooks.conftest import serving, session_on, wait_for
 PERSONA, NEW, BARGAIN = "personasync_persona", "nora_new", "bo_bargain"
 
 
-def test_changes_of_a_day_beyond_a_guardrail_are_parked_with_the_reason(
+def test_changes_of_a_day_beyond_a_guardrail_are_set_aside_with_the_reason(
     looped: Platforms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guarding, "FEW", 1)
@@ -32,16 +32,16 @@ def test_changes_of_a_day_beyond_a_guardrail_are_parked_with_the_reason(
         served.turn(ada)
         served.idle()
         served.turn(bea)
-        wait_for(lambda: served.service.control.inbox.backlog().parked == 1)
-        (parked,) = served.service.control.inbox.dead_letters()
+        wait_for(lambda: served.service.control.inbox.backlog().dead_letters == 1)
+        (letter,) = served.service.control.inbox.dead_letters()
         shown = [served.property(one, PERSONA) for one in (ada, bea)]
         change = Change("crm", bea, "p", None, "field", PERSONA, NEW, BARGAIN)
         today = guarding.held_back(served.service, [change], now())
         tomorrow = guarding.held_back(served.service, [change], now() + timedelta(hours=25))
 
     assert shown == [BARGAIN, NEW]
-    assert parked.contact == f"crm:{bea}"
-    assert parked.reason.startswith(
+    assert letter.contact == f"crm:{bea}"
+    assert letter.reason.startswith(
         "guardrail max_changed: 2 contacts of crm would be changed within a day, the limit is 1"
     )
     assert set(today) == {"p"}
@@ -67,7 +67,7 @@ def test_contacts_wait_while_definitions_are_not_in_force(looped: Platforms) -> 
         assert served.property(ada, "personasync_headline") == "Come in"
 
 
-def test_a_contact_that_breaks_holds_up_no_other_and_is_parked_after_its_tries(looped: Platforms) -> None:
+def test_a_contact_that_breaks_holds_up_no_other_and_is_set_aside_after_its_tries(looped: Platforms) -> None:
     file = looped.folder / "personasync.toml"
     file.write_text(file.read_text("utf-8") + "tries = 2\n", "utf-8")
     with serving(looped) as served:
@@ -76,11 +76,11 @@ def test_a_contact_that_breaks_holds_up_no_other_and_is_parked_after_its_tries(l
         broken = Event("broken", "crm:7", "contact.creation", at, {"ids": 7})
         served.service.control.inbox.take([broken, Event("good", f"crm:{ada}", "contact.creation", at, {"ids": [ada]})])
         served.idle()
-        parked = served.service.control.inbox.dead_letters()
+        letters = served.service.control.inbox.dead_letters()
 
         assert served.property(ada, PERSONA) == NEW
-        assert [(one.contact, one.tries) for one in parked] == [("crm:7", 2)]
-        assert parked[0].reason.startswith("TypeError")
+        assert [(one.contact, one.tries) for one in letters] == [("crm:7", 2)]
+        assert letters[0].reason.startswith("TypeError")
 
 
 def test_a_service_that_is_told_to_stop_finishes_what_is_under_way(looped: Platforms) -> None:
@@ -130,7 +130,9 @@ def test_who_is_in_a_segment_out_of_focus_is_shown_no_persona_by_the_service_eit
         served.hubspot([served.created(ada)])
         served.idle()
         shown = served.property(ada, PERSONA)
-        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+        (decided,) = [
+            person for person in served.service.control.people.waiting() if person.assignment["persona"] == NEW
+        ]
 
     assert plan is not None
     assert decided.assignment["segment"] not in plan.counts["focus"]
@@ -142,13 +144,15 @@ def test_who_comes_into_a_segment_of_too_few_is_shown_no_persona_by_the_service_
     file.write_text(file.read_text("utf-8").replace("min_audience = 1 ", "min_audience = 9999 "), "utf-8")
     with session_on(looped) as session:
         run_loop(session, override=frozenset({"max_changed", "max_removed"}))
-        skipped = planning.plan(session).skipped
+        skipped = planning.plan(session).skipped_segments
     with serving(looped) as served:
         ada = served.newcomer("ada@new.test")
         served.hubspot([served.created(ada)])
         served.idle()
         shown = served.property(ada, PERSONA)
-        (decided,) = [one for one in served.service.control.people.waiting() if one.assignment["persona"] == NEW]
+        (decided,) = [
+            person for person in served.service.control.people.waiting() if person.assignment["persona"] == NEW
+        ]
 
     assert decided.assignment["segment"] in skipped
     assert shown == "unclassified"

@@ -99,10 +99,10 @@ def test_who_lost_the_lease_settles_nothing(control: Control, clock: Clock) -> N
     assert control.inbox.settle("w2", [done(second)]) == 1
 
 
-def test_a_parked_contact_waits_until_somebody_says_so(control: Control) -> None:
+def test_a_dead_letter_waits_until_somebody_says_so(control: Control) -> None:
     control.inbox.take([event("a")])
     claim(control, "w1")
-    control.inbox.park("w1", ["crm:1"], reason="it breaks")
+    control.inbox.set_aside("w1", ["crm:1"], reason="it breaks")
 
     assert [(dead_letter.contact, dead_letter.reason) for dead_letter in control.inbox.dead_letters()] == [
         ("crm:1", "it breaks")

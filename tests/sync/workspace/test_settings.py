@@ -270,7 +270,8 @@ def test_a_missing_file_is_told(folder: Path, name: str) -> None:
     (folder / name).unlink()
 
     assert refusal(folder) == (
-        f"{name} not found in {folder}. Run `personasync init`, or give the folder with --workspace."
+        f"There is no {name} in {folder}. Run `personasync init` there to create a workspace, or name its folder: "
+        "--workspace DIR."
     )
 
 
@@ -386,9 +387,9 @@ def test_a_damaged_file_gives_a_workspace_or_one_clear_error(
 
 def test_an_item_of_a_survey_becomes_a_trait_that_rules_can_use(folder: Path) -> None:
     file = folder / "personasync.toml"
-    file.write_text(
-        file.read_text("utf-8") + '[traits.price]\nsurvey = "needs"\nitem = "q1"\ntype = "number"\n', "utf-8"
-    )
+    answers = '[connections.survey]\nconnector = "files"\nanswers = "answers.csv"\n'
+    trait = '[traits.price]\nsurvey = "needs"\nitem = "q1"\ntype = "number"\n'
+    file.write_text(file.read_text("utf-8") + answers + trait, "utf-8")
     rules = folder / "segments.toml"
     rules.write_text(rules.read_text("utf-8") + '[[segments]]\nname = "savers"\nrule = "price >= 4"\n', "utf-8")
 

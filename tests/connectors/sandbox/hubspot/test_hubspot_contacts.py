@@ -16,13 +16,13 @@ CONTACTS = "/crm/v3/objects/contacts"
 
 
 def ids_of_all_pages(hubspot: Platform, **query: Any) -> list[str]:
-    found: list[str] = []
+    record_ids: list[str] = []
     after = None
     while True:
         page = hubspot.get(CONTACTS, **query, **({"after": after} if after else {}))
-        found += [row["id"] for row in page["results"]]
+        record_ids += [row["id"] for row in page["results"]]
         if "paging" not in page:
-            return found
+            return record_ids
         after = page["paging"]["next"]["after"]
 
 
@@ -181,10 +181,10 @@ def test_every_write_moves_the_modification_time(hubspot: Platform) -> None:
 def test_an_address_finds_its_contact_and_can_be_its_id(hubspot: Platform) -> None:
     record_id = hubspot.add("ada@people.test")
 
-    found = hubspot.get(f"{CONTACTS}/Ada@people.test", idProperty="email")
+    contact = hubspot.get(f"{CONTACTS}/Ada@people.test", idProperty="email")
     changed = hubspot.call("PATCH", f"{CONTACTS}/ada@people.test?idProperty=email", {"properties": {"city": "Bern"}})
 
-    assert (found["id"], changed.status_code) == (record_id, 200)
+    assert (contact["id"], changed.status_code) == (record_id, 200)
 
 
 def test_an_archived_contact_is_gone_from_lists_and_its_address_is_free(hubspot: Platform) -> None:
@@ -305,3 +305,9 @@ def test_a_body_that_is_no_json_is_refused(hubspot: Platform) -> None:
 
 def test_a_whole_second_is_printed_without_a_fraction() -> None:
     assert (iso(1_795_168_800_000), iso(1_795_168_800_250)) == ("2026-11-20T10:00:00Z", "2026-11-20T10:00:00.250Z")
+
+
+def test_a_cursor_beyond_the_last_contact_begins_anew(hubspot: Platform) -> None:
+    ids = [hubspot.add(f"p{number}@people.test") for number in range(3)]
+
+    assert [row["id"] for row in hubspot.get(CONTACTS, limit=2, after="999999")["results"]] == ids[:2]

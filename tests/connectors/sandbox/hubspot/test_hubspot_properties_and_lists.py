@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -192,8 +193,8 @@ def test_members_join_and_leave_and_the_missing_are_told(hubspot: Platform) -> N
     moved = hubspot.call("PUT", f"{path}/add-and-remove", {"recordIdsToAdd": [eve], "recordIdsToRemove": [ada]}).json()
     removed = hubspot.call("PUT", f"{path}/remove", [bob, ada]).json()
 
-    assert added == {"recordsIdsAdded": [ada, bob], "recordIdsRemoved": [], "recordIdsMissing": ["999"]}
-    assert again == {"recordsIdsAdded": [], "recordIdsRemoved": [], "recordIdsMissing": []}
+    assert added == {"recordsIdsAdded": [ada, bob], "recordIdsMissing": ["999"]}
+    assert again == {}
     assert (moved["recordsIdsAdded"], moved["recordIdsRemoved"]) == ([eve], [ada])
     assert removed["recordIdsRemoved"] == [bob]
     assert on_list(hubspot, list_id) == [eve]
@@ -215,13 +216,18 @@ def test_memberships_are_paged_by_id_and_by_time_of_joining(hubspot: Platform) -
         hubspot.world.clock.advance(timedelta(seconds=1))
 
     first = hubspot.get(path, limit=3)
-    second = hubspot.get(path, limit=3, after=first["paging"]["next"]["after"])
-    back = hubspot.get(path, limit=3, before=second["paging"]["prev"]["before"])
+    second = hubspot.get(path, limit=3, after=unquote(first["paging"]["next"]["after"]))
+    anew = hubspot.get(path, limit=3, after=first["paging"]["next"]["after"])  # encoded twice
+    hubspot.world.settings.encoded_cursors = True
+    either = hubspot.get(path, limit=3, after=first["paging"]["next"]["after"])
+    back = hubspot.get(path, limit=3, before=unquote(second["paging"]["prev"]["before"]))
     joined = hubspot.get(f"{path}/join-order", limit=5)
 
     assert [row["recordId"] for row in first["results"] + second["results"]] == ids
     assert (first["total"], "next" in second.get("paging", {})) == (5, False)
-    assert back["results"] == first["results"]
+    assert back["results"] == anew["results"] == first["results"]
+    assert either["results"] == second["results"]
+    assert first["paging"]["next"]["after"].endswith("%3D")
     assert [row["recordId"] for row in joined["results"]] == ids[::-1]
     assert hubspot.call("GET", path, limit=251).status_code == 400
 
@@ -250,11 +256,23 @@ def test_the_lists_of_a_contact_are_told_and_end_with_its_archiving(hubspot: Pla
     path = f"{LISTS}/records/0-1/{record_id}/memberships"
     inputs = {"inputs": [{"objectTypeId": "0-1", "recordId": record_id}]}
 
-    one = hubspot.get(path)["results"]
+    memberships = hubspot.get(path)["results"]
     many = hubspot.post(f"{LISTS}/records/memberships/batch/read", inputs).json()["results"]
     hubspot.call("DELETE", f"/crm/v3/objects/contacts/{record_id}")
 
-    assert [row["listId"] for row in one] == [list_id]
-    assert many[0]["recordListMemberships"] == one
+    assert [row["listId"] for row in memberships] == [list_id]
+    assert many[0]["recordListMemberships"] == memberships
     assert hubspot.get(path)["results"] == []
     assert on_list(hubspot, list_id) == []
+
+
+def test_a_search_for_lists_in_a_dated_version_needs_both_filters(hubspot: Platform) -> None:
+    new_list(hubspot)
+    path = "/crm/lists/2026-09/search"
+
+    refused = hubspot.post(path, {"query": "personasync", "offset": 0})
+    found = hubspot.post(path, {"query": "personasync", "offset": 0, "listIds": [], "processingTypes": []})
+
+    assert (refused.status_code, "[listIds, processingTypes]" in refused.json()["message"]) == (400, True)
+    assert len(found.json()["lists"]) == 1
+    assert len(hubspot.post(f"{LISTS}/search", {"query": "personasync", "offset": 0}).json()["lists"]) == 1

@@ -109,7 +109,7 @@ def test_fields_and_exclude_fields_are_dot_paths_and_exclude_each_other(platform
     assert "_links" not in dropped["members"][0]
     assert dropped["members"][0]["email_address"] == "ada@people.test"
     assert platform.refusal("GET", f"{platform.members}?fields=members&exclude_fields=_links")["status"] == 400
-    assert "nonsense" in platform.refusal("GET", f"{platform.members}?fields=nonsense")["errors"][0]["message"]
+    assert platform.get(platform.members, fields="nonsense,total_items") == {"total_items": 1}
 
 
 @pytest.mark.parametrize("value", ["true", "True", "1"])

@@ -155,7 +155,9 @@ def test_openers_are_sorted_and_strangers_have_no_activity(
 
     def counts(direction: str) -> list[int]:
         query = {"sort_field": "opens_count", "sort_dir": direction}
-        return [one["opens_count"] for one in platform.get(f"/reports/{campaign}/open-details", **query)["members"]]
+        return [
+            member["opens_count"] for member in platform.get(f"/reports/{campaign}/open-details", **query)["members"]
+        ]
 
     assert (counts("DESC"), counts("ASC")) == ([2, 1], [1, 2])
     assert platform.refusal("GET", f"/reports/{campaign}/email-activity/nobody", 404)
@@ -213,5 +215,5 @@ def test_a_member_who_was_erased_meanwhile_does_not_leave_again(
 
     platform.world.clock.advance(DAY)
 
-    assert platform.get(f"/reports/{campaign}/unsubscribed")["unsubscribes"][0]["contact_status"] == "deleted"
+    assert "contact_status" not in platform.get(f"/reports/{campaign}/unsubscribed")["unsubscribes"][0]
     assert platform.get(platform.members)["total_items"] == 0

@@ -1,0 +1,135 @@
+"""Formats of whole columns: the order of day and month, and the decimal mark.
+
+No cell is read by itself where it could mean two things: 03/04/2026 is what the other dates of its column say, and
+1,234 is what the other numbers of its column say. Where none of them says it, the setting has to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from connectors.errors import FixSettingsError
+from connectors.files.cells import Formats, amount_parts, date_parts, is_year_first
+
+DATE_ORDER, DECIMAL_MARK = "date_order", "decimal_mark"
+"""The settings that decide where a column can't."""
+LAST_MONTH = 12
+GROUP = 3  # digits between two marks of thousands
+
+
+@dataclass(slots=True)
+class _Evidence:
+    """The first row that speaks for each reading of a column, and the first that could be either."""
+
+    first: dict[str, tuple[int, str]] = field(default_factory=dict)
+    open: tuple[int, str] | None = None
+
+    def note(self, reading: str, number: int, text: str) -> None:
+        if reading:
+            self.first.setdefault(reading, (number, text))
+        elif self.open is None:
+            self.open = number, text
+
+
+def formats_of(cells: Iterable[tuple[int, str]], *, dates: bool, chosen: str | None, where: str) -> Formats:
+    """Return how to read the cells of one column.
+
+    Args:
+        cells: Texts of the whole column, with the numbers of their rows; those that leave nothing open may be missing.
+        dates: Whether they are dates; else numbers.
+        chosen: What the setting says; None: nothing.
+        where: File and column, for messages.
+
+    Raises:
+        FixSettingsError: The column could be read in two ways, or needs both; the message names the setting.
+    """
+    if dates:
+        return Formats(date_order=_decided(cells, _date_reading, chosen, "day", _date_error(where)), dates=True)
+    return Formats(decimal_mark=_decided(cells, _number_reading, chosen, ".", _number_error(where)))
+
+
+Wrong = Callable[[tuple[int, str], tuple[int, str] | None], FixSettingsError]
+
+
+def _decided(
+    cells: Iterable[tuple[int, str]], reading: Callable[[str], str | None], chosen: str | None, usual: str, wrong: Wrong
+) -> str:
+    if chosen is not None:
+        return chosen
+    found = _Evidence()
+    for number, cell in cells:
+        if text := cell.strip():
+            told = reading(text)
+            if told is not None:
+                found.note(told, number, text)
+    first, *others = sorted(found.first.items(), key=lambda item: item[1]) or [(usual, (0, ""))]
+    if others:
+        raise wrong(first[1], others[0][1])
+    if not found.first and found.open is not None:
+        raise wrong(found.open, None)
+    return first[0]
+
+
+def _date_reading(text: str) -> str | None:
+    """What must come first, "day" or "month"; "" could be either; None: it does not matter, or is no such date."""
+    parts = None if is_year_first(text) else date_parts(text)
+    if parts is None or parts.first == parts.second:
+        return None
+    if parts.first > LAST_MONTH:
+        return "day"
+    if parts.second > LAST_MONTH:
+        return "month"
+    return "day" if parts.separator == "." else ""  # nobody writes 12.31.2026 who does not write 31.12.2026 so
+
+
+def _date_error(where: str) -> Wrong:
+    def wrong(one: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
+        if other is not None:
+            told = (
+                f"{where} has dates with the day first and with the month first: "
+                f"{one[1]!r} in row {one[0]}, {other[1]!r} in row {other[0]}."
+            )
+            return FixSettingsError(told, fix=f'Say which is right: {DATE_ORDER} = "day" or "month"; {SKIPPED}.')
+        told = f"{where} could have the day or the month first: {one[1]!r} in row {one[0]}, and no date tells."
+        return FixSettingsError(told, fix=f'Add {DATE_ORDER} = "day" or "month" to the connection in personasync.toml.')
+
+    return wrong
+
+
+SKIPPED = "rows that it does not fit are skipped"
+
+
+def _number_reading(text: str) -> str | None:
+    """The decimal mark that a number must have; "" could be either; None: it has no mark, or is no number."""
+    parts = None if text.isdigit() else amount_parts(text)
+    marks = re.sub(r"[^.,]", "", parts.digits) if parts else ""
+    if not parts or not marks:
+        return None
+    mark = marks[-1]
+    whole, _, rest = parts.digits.rpartition(mark)
+    other = "," if mark == "." else "."
+    if other in marks:
+        return mark
+    if marks.count(mark) > 1:
+        return other
+    digits = re.sub(r"\D", "", whole)
+    grouped = len(re.sub(r"\D", "", rest)) == GROUP and 1 <= len(digits) <= GROUP and not digits.startswith("0")
+    return "" if grouped else mark
+
+
+def _number_error(where: str) -> Wrong:
+    def wrong(one: tuple[int, str], other: tuple[int, str] | None) -> FixSettingsError:
+        if other is not None:
+            told = (
+                f"{where} has numbers with a decimal comma and with a decimal point: "
+                f"{one[1]!r} in row {one[0]}, {other[1]!r} in row {other[0]}."
+            )
+            return FixSettingsError(told, fix=f'Say which is right: {DECIMAL_MARK} = "." or ","; {SKIPPED}.')
+        told = (
+            f"{where}: the mark in {one[1]!r} (row {one[0]}) could be decimal or of thousands; no other number tells."
+        )
+        return FixSettingsError(told, fix=f'Add {DECIMAL_MARK} = "." or "," to the connection in personasync.toml.')
+
+    return wrong

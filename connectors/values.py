@@ -1,0 +1,60 @@
+"""Values of fields in one form by their type, however a platform spells them.
+
+A number that is sent as "1.0" may come back as "1", a date as epoch milliseconds. Both are what was written, so values
+are compared in one form; only text is compared letter by letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+MIDNIGHT = "T00:00:00"
+SECONDS = 1000  # epoch milliseconds of one
+
+
+def one_form(value: Any, kind: str) -> str:
+    """Return *value* as text, in the form in which values of its *kind* are compared; "" for none.
+
+    Args:
+        value: As it was written, or as a platform shows it.
+        kind: Type of the field, as `connectors.records.FieldDefinition` names it.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    if kind == "number":
+        return _number(text)
+    return _date(text) if kind == "date" else text
+
+
+def values_kept(values: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+    """Return *values* by name, those of fields whose kind is known in their one form."""
+    return {name: one_form(value, kinds[name]) if kinds.get(name) else value for name, value in values.items()}
+
+
+def _number(text: str) -> str:
+    try:
+        found = Decimal(text.strip())
+    except InvalidOperation:
+        return text
+    if not found.is_finite():
+        return text
+    shown = format(found.normalize(), "f")
+    return "0" if shown == "-0" else shown
+
+
+def _date(text: str) -> str:
+    try:
+        if text.lstrip("-").isdigit() and len(text) > len("20261130"):
+            moment = datetime.fromtimestamp(int(text) / SECONDS, UTC)
+            return moment.date().isoformat() if moment.time() == datetime.min.time() else text
+        if MIDNIGHT in text:
+            return datetime.fromisoformat(text).date().isoformat()
+        return date.fromisoformat(text).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return text

@@ -1,0 +1,92 @@
+"""Members of a segment: who is in it, with the reason, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import ibis
+
+from connectors.records import CONTACTS
+from segmenter.value.focus import with_subsegments
+from sync.active_people import assigned_people
+from sync.assign.exclusions import excluded_persons
+from sync.assign.pins import check_segment
+from sync.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One person in a segment.
+
+    Attributes:
+        email: The first of their addresses in the alphabet; None: they have none.
+        segment: The segment itself, or one within it.
+        source: What decided.
+        excluded: Why nothing is written to them; None: it is.
+    """
+
+    email: str | None
+    person_id: str
+    segment: str
+    persona: str | None
+    confidence: float | None
+    source: str
+    reasons: str
+    since: datetime
+    excluded: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """A page of a segment's members, by address.
+
+    Attributes:
+        people: How many there are in all.
+        page: Counts from 1.
+    """
+
+    segment: str
+    people: int
+    page: int
+    pages: int
+    members: Sequence[Member]
+
+
+def members(session: Session, segment: str, *, page: int = 1, size: int = 50) -> MembersPage:
+    """Return a page of the people who are in a segment, those of segments within it included.
+
+    Args:
+        session: The open workspace.
+        segment: Its name.
+        page: Counts from 1.
+        size: People a page.
+
+    Returns:
+        Ordered by address; people without one come last.
+
+    Raises:
+        FixSettingsError: There is no such segment.
+    """
+    check_segment(session.workspace, segment)
+    names = sorted(with_subsegments([segment], session.workspace.steps))
+    assigned = assigned_people(session)
+    inside = assigned.filter(assigned.segment.isin(names)).cache()
+    count = int(inside.count().to_pyarrow().as_py())
+    contacts, links = session.warehouse.current(CONTACTS.name), session.links()
+    key = contacts.connection.concat(":", contacts.platform_id)
+    active = contacts.filter(contacts.state == "active", contacts.email.notnull()).mutate(contact_key=key)
+    known = active.inner_join(links, "contact_key")
+    address = known.group_by("person_id").aggregate(email=known.email.lower().min())
+    told = inside.left_join(address, "person_id").drop("person_id_right")
+    told = told.order_by(ibis.asc(told.email, nulls_first=False), "person_id").limit(size, offset=(page - 1) * size)
+    newest = session.control.runs.latest("assign", state="done")
+    as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
+    excluded = excluded_persons(session, as_of)
+    columns = ("email", "person_id", "segment", "persona", "confidence", "source", "reasons", "since")
+    found = [
+        Member(**{name: row[name] for name in columns}, excluded=excluded.get(row["person_id"]))
+        for row in told.select(*columns).to_pyarrow().to_pylist()
+    ]
+    return MembersPage(segment, count, page, max(-(-count // size), 1), found)

@@ -1,0 +1,135 @@
+"""Commands about single people: members, pin, unpin, pins."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from connectors.errors import FixSettingsError
+from sync.cli.console import table
+from sync.cli.names import completing, segments
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of, stores_of
+
+SegmentArgument = Annotated[
+    str, typer.Argument(metavar="SEGMENT", help="Name of the segment.", autocompletion=completing(segments))
+]
+EmailArgument = Annotated[str, typer.Argument(metavar="EMAIL", help="An email address of the person.")]
+ByOption = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided. Default: your user name.")]
+
+
+@app.command("members")
+def members_command(
+    segment: SegmentArgument,
+    *,
+    workspace: WorkspaceOption = HERE,
+    page: Annotated[int, typer.Option(metavar="N", help="Page to show.", min=1)] = 1,
+    limit: Annotated[int, typer.Option(metavar="N", help="People on a page.", min=1, max=10_000)] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List the people in a segment. Those of segments within it too, with what decided."""
+    from sync.assign import members as job  # noqa: PLC0415 - heavy imports only where needed
+
+    console = console_of(as_json=as_json)
+    with session_of(workspace) as session:
+        found = job.members(session, segment, page=page, size=limit)
+        names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
+    rows = [
+        (
+            one.email or one.person_id,
+            one.segment,
+            names.get(one.persona or "", "–"),
+            "–" if one.confidence is None else f"{one.confidence:.2f}",
+            f"{one.since:%Y-%m-%d}",
+            one.excluded or one.reasons if one.source == "pinned" or one.excluded else one.source,
+        )
+        for one in found.members
+    ]
+    if not found.people:
+        console.result(asdict(found), f"Nobody is in segment {segment!r}.")
+        return
+    if page > found.pages:
+        raise FixSettingsError(f"There is no page {page}.", fix=f"Segment {segment!r} has {found.pages:,} pages.")
+    more = f" Page {page} of {found.pages:,}; next: --page {page + 1}." if page < found.pages else ""
+    counted = "1 person" if found.people == 1 else f"{found.people:,} people"
+    console.result(
+        asdict(found),
+        table("Email", "Segment", "Persona", "Confidence", "Since", "By", rows=rows),
+        f"{counted} in segment {segment!r}.{more}",
+    )
+
+
+@app.command("pin")
+def pin_command(
+    email: EmailArgument,
+    segment: SegmentArgument,
+    *,
+    until: Annotated[str, typer.Option(metavar="DATE", help="Last day on which it counts, like 2027-01-31.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why. Kept here; platforms are not shown it.")],
+    by: ByOption = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a person into a segment by hand, until a date. Goes before rules and models."""
+    from sync.assign import pins as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with stores_of(workspace) as stores:
+        ends = job.pin_end(until, stores.workspace.time_zone)
+        made = job.pin(stores, email, segment, until=ends, reason=reason, by=by or user_name())
+    console.result(
+        asdict(made),
+        f"{made.email} is pinned to {made.segment!r} until {job.until_text(made.until)}, by {made.set_by}.",
+        "Run `personasync assign`, then `plan` and `apply`; `personasync run` does it too.",
+    )
+
+
+@app.command("unpin")
+def unpin_command(
+    email: EmailArgument, *, by: ByOption = None, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
+) -> None:
+    """End a person's pin: rules and models decide again."""
+    from sync.assign import pins as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with stores_of(workspace) as stores:
+        ended = job.unpin(stores, email, by=by or user_name())
+    console.result(
+        {"ended": [asdict(pin) for pin in ended]},
+        *(f"{pin.email} is no longer pinned to {pin.segment!r}." for pin in ended),
+        "Rules and models decide at the next `personasync assign`.",
+    )
+
+
+@app.command("pins")
+def pins_command(
+    *,
+    workspace: WorkspaceOption = HERE,
+    every: Annotated[bool, typer.Option("--all", help="Include pins that have ended.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the people who are in a segment by hand. With who decided, until when and why."""
+    from sync.assign import pins as job  # noqa: PLC0415
+
+    console = console_of(as_json=as_json)
+    with stores_of(workspace) as stores:
+        now, known = stores.control.pins.now(), {segment.name for segment in stores.workspace.segments}
+        found = [pin for pin in stores.control.pins.all() if every or pin.holds(now)]
+    rows = [
+        (pin.email, pin.segment, job.until_text(pin.until), pin.set_by, f"{pin.set_at:%Y-%m-%d}", pin.reason, state)
+        for pin in found
+        for state in [job.pin_state(pin, now, known)]
+    ]
+    shown: list[Any] = [table("Email", "Segment", "Until", "By", "Set", "Reason", "State", rows=rows)]
+    document = [{**asdict(pin), "state": job.pin_state(pin, now, known)} for pin in found]
+    console.result({"pins": document}, *(shown if found else ["Nobody is pinned."]))
+
+
+def user_name() -> str:
+    """Return who runs the command, for the record; "unknown" where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"

@@ -1,0 +1,106 @@
+"""Export commands: people, segment, plan, audience."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sync.cli.names import completing, plans, segments
+from sync.cli.options import HERE, JsonOption, WorkspaceOption, app, console_of, session_of
+
+if TYPE_CHECKING:
+    from sync.cli.console import Console
+    from sync.export.job import Exported
+
+group = typer.Typer(name="export", help="Write people, a plan or an audience to a file, for other programs.")
+app.add_typer(group)
+
+OutOption = Annotated[
+    Path, typer.Option("--out", metavar="FILE", help="The file to write: .csv, .xlsx or .parquet; overwritten.")
+]
+ForOption = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="PLATFORM",
+        help="hubspot or mailchimp: the columns that its importer takes, and only people whose consent allows a push.",
+    ),
+]
+SegmentArgument = Annotated[
+    str, typer.Argument(metavar="SEGMENT", help="A segment of segments.toml.", autocompletion=completing(segments))
+]
+
+
+@group.command("people")
+def export_people_command(
+    *, out: OutOption, target: ForOption = None, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
+) -> None:
+    """Write everybody with segment, persona, confidence, reason and every template field."""
+    from sync.export import job  # noqa: PLC0415 - heavy imports only where needed
+
+    with session_of(workspace) as session:
+        exported = job.export_people(session, out, target=target)
+    _tell(console_of(as_json=as_json), exported, "people")
+
+
+@group.command("segment")
+def export_segment_command(
+    name: SegmentArgument,
+    *,
+    out: OutOption,
+    target: ForOption = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the people of one segment, and of those within it."""
+    from sync.export import job  # noqa: PLC0415
+
+    with session_of(workspace) as session:
+        exported = job.export_people(session, out, segment=name, target=target)
+    _tell(console_of(as_json=as_json), exported, "people")
+
+
+@group.command("plan")
+def export_plan_command(
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PLAN]", help="Default: the newest plan.", autocompletion=completing(plans)),
+    ] = None,
+    *,
+    out: OutOption,
+    target: ForOption = None,
+    workspace: WorkspaceOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the changes of a saved plan; with --for, a row per contact for the platform's importer."""
+    from sync.export import job  # noqa: PLC0415
+
+    with session_of(workspace) as session:
+        exported = job.export_plan(session, out, plan=plan_file, target=target)
+    _tell(console_of(as_json=as_json), exported, "contacts" if target else "changes")
+
+
+@group.command("audience")
+def export_audience_command(
+    name: SegmentArgument, *, out: OutOption, workspace: WorkspaceOption = HERE, as_json: JsonOption = False
+) -> None:
+    """Write hashed addresses (SHA-256) of a segment's subscribers, for advertising platforms."""
+    from sync.export import job  # noqa: PLC0415
+
+    with session_of(workspace) as session:
+        exported = job.export_audience(session, out, segment=name)
+    _tell(console_of(as_json=as_json), exported, "hashed addresses")
+
+
+def _tell(console: Console, exported: Exported, what: str) -> None:
+    document: dict[str, Any] = {
+        "path": str(exported.path),
+        "rows": exported.rows,
+        "columns": list(exported.columns),
+        "left_out": exported.left_out,
+        "notes": exported.notes,
+    }
+    left_out = [f"Left out: {count:,} people: {why}." for why, count in exported.left_out.items()]
+    console.result(document, f"Wrote {exported.rows:,} {what} to {exported.path}.", *left_out, *exported.notes)

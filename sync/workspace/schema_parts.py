@@ -1,0 +1,49 @@
+"""What the sections of workspace files are made from: names, shares, addresses, and what is forbidden."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from connectors.records import normalise_email
+
+
+def _no_scheme(name: str) -> str:
+    if name == "mailto":
+        message = "this name is reserved; choose another"
+        raise ValueError(message)
+    return name
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$"), AfterValidator(_no_scheme)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class FilePart(BaseModel):
+    """Section of a workspace file; unknown keys are errors."""
+
+    # what people typed may be a secret in the wrong place: no error repeats it
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class OpenPart(BaseModel):
+    """Section with additional keys, which are checked elsewhere."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    def extra(self) -> dict[str, object]:
+        """Return the keys that this part does not define."""
+        return dict(self.model_extra or {})
+
+
+def _is_address(address: str) -> str:
+    known = normalise_email(address)
+    if known is None:
+        message = "not an email address; write one like ada@example.com"
+        raise ValueError(message)
+    return known
+
+
+Address = Annotated[str, AfterValidator(_is_address)]

@@ -1,0 +1,180 @@
+"""What is wrong is named for what it is, with its place and a fix that an installed user has; and it is said once."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sync.cli.main import run
+
+Said = Callable[..., tuple[int, str]]
+
+SETTINGS = """
+[workspace]
+name = "Acme"
+[connections.shop]
+connector = "files"
+contacts = "people.csv"
+"""
+ROOTS = ("sync", "segmenter", "connectors")
+SOURCES = [path for root in ROOTS for path in sorted((Path(__file__).parents[3] / root).rglob("*.py"))]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "personasync.toml").write_text(SETTINGS, "utf-8")
+    (tmp_path / "personas.toml").write_text("", "utf-8")
+    (tmp_path / "segments.toml").write_text('[[segments]]\nname = "a"\nrule = "tenure_days > 1"\n', "utf-8")
+    (tmp_path / "people.csv").write_text("email,consent\nada@acme.example,yes\n", "utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def said(folder: Path, capsys: pytest.CaptureFixture[str]) -> Said:
+    """Run a command, and return its status and all that it said, on one line."""
+
+    def command(*arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
+        status = run([*arguments, "--workspace", str(folder)])
+        told = capsys.readouterr()
+        return status, " ".join((told.out + told.err).split())
+
+    return command
+
+
+def assert_said_once(told: str) -> None:
+    sentences = [part.strip() for part in re.split(r"(?<=[.!?])\s+", told) if len(part) > 20]
+    assert len(sentences) == len(set(sentences)), told
+    assert "Errno" not in told
+    assert "docs/" not in told
+    assert ".." not in told, told
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        ("orders_total > 1 && opens_7d > 0", "'&&' is no operator of rules; write AND"),
+        ("orders_total > 1 || opens_7d > 0", "'||' is no operator of rules; write OR"),
+        ("orders_total > 1 & opens_7d > 0", "'&' is no operator of rules; write AND"),
+        ("(orders_total > 1) | (opens_7d > 0)", "'|' is no operator of rules; write OR"),
+        ("orders_total => 1", "the rule can't be read; '=>' is no operator: write >="),
+        ("orders_total =< 1", "the rule can't be read; '=<' is no operator: write <="),
+        ('country = \\"DE\\"', "there is no trait 'DE'; a text stands in single quotes: 'DE'"),
+    ],
+)
+def test_a_rule_in_the_words_of_another_language(folder: Path, said: Said, rule: str, message: str) -> None:
+    (folder / "segments.toml").write_text(f'[[segments]]\nname = "a"\nrule = "{rule}"\n', "utf-8")
+
+    status, told = said("assign")
+
+    assert (status, "segments.toml, line 3: segment 'a': " + message in told) == (2, True), told
+    assert_said_once(told)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04\x14\x00", "people.csv is not a readable spreadsheet. Save it as CSV."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "people.csv is not a readable spreadsheet. Save it as CSV."),
+        (b"email\n\x00\x01\x02ada@acme.example\n", "people.csv is not text. Save it as CSV in UTF-8."),
+        (None, "File not found: {folder}/people.csv. Check the path; those in personasync.toml are relative"),
+    ],
+)
+def test_a_file_of_another_kind_or_none(folder: Path, said: Said, content: bytes | None, message: str) -> None:
+    (folder / "people.csv").unlink()
+    if content is not None:
+        (folder / "people.csv").write_bytes(content)
+
+    for command in ("pull", "doctor"):
+        status, told = said(command)
+        assert status in {1, 2, 3}
+        assert message.format(folder=folder) in told.replace(" |", ""), told
+        assert_said_once(told)
+
+
+@pytest.mark.parametrize("command", ["assign", "apply", "run"])
+def test_a_guardrail_that_does_not_exist_overrides_nothing(said: Said, command: str) -> None:
+    status, told = said(command, "--override", "max_chnged")
+
+    assert (status, told) == (2, "Error: There is no guardrail 'max_chnged'. Did you mean 'max_changed'?")
+    assert "There are: max_changed, max_removed" in said(command, "--override", "everything")[1]
+
+
+def test_a_folder_without_a_workspace_is_named_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["status"]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: There is no personasync.toml in {tmp_path}. Run `personasync init` there to create a workspace, or "
+        "name its folder: --workspace DIR.\n"
+    )
+    assert run(["status", "--workspace", "nowhere"]) == 2
+    assert f"There is no folder {tmp_path}/nowhere. Check the path" in capsys.readouterr().err
+
+
+def test_files_that_a_command_names_and_that_are_not_there(folder: Path, said: Said) -> None:
+    missing = folder / "missing.html"
+    for arguments in (
+        ("preview", str(missing)),
+        ("apply", str(missing)),
+        ("assign", "--what-if", str(missing)),
+        ("fit", "--labels", str(missing)),
+        ("preview", str(folder)),
+    ):
+        status, told = said(*arguments)
+        assert status == 2, (arguments, told)
+        assert "Unexpected" not in told
+        assert told.count(arguments[-1]) <= 1, told
+        assert_said_once(told)
+
+
+WITHOUT_RIGHTS = """
+import os, sys
+from pathlib import Path
+from sync.cli.main import run
+folder, new = sys.argv[1:]
+run(["status", "--workspace", folder])  # loads all that it needs: a Python of root's may be closed to others
+run(["init", f"{new}/first"])
+run(["init", f"{new}/first/personas.toml/x"])
+Path(folder).chmod(0o555)
+if os.getuid() == 0:
+    os.setuid(65534)
+print(run(["status", "--workspace", folder]), run(["init", f"{folder}/new"]))
+"""
+
+
+def test_a_folder_that_can_not_be_written_to(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Root may write everywhere, so the command gives up its rights first."""
+    for parent in folder.parents[:3]:
+        parent.chmod(0o755)
+    program = [sys.executable, "-c", WITHOUT_RIGHTS, str(folder), str(tmp_path_factory.mktemp("new"))]
+    try:
+        ended = subprocess.run(program, capture_output=True, text=True, check=False)
+    finally:
+        folder.chmod(0o755)
+
+    told = " ".join(ended.stderr.split()).split("Error: ")[1:]
+    assert ended.stdout.splitlines()[-1] == "2 2", ended
+    assert "not a directory. Check the path: a part of it is a file where a folder is expected." in told[0]
+    assert "can't be written to. Give yourself write permission there" in told[1]
+    assert "permission denied. Give yourself permission there" in told[2]
+    assert [one.startswith(str(folder)) for one in told] == [False, True, True], told
+
+
+def test_no_message_names_a_file_that_only_the_repository_has() -> None:
+    named = re.compile(r"""["'(`;, ](docs/[\w/-]+\.md|README\.md|CONTRIBUTING\.md)""")
+    lines = [
+        f"{path.name}: {line.strip()}"
+        for path in SOURCES
+        for line in path.read_text("utf-8").splitlines()
+        if named.search(line) and not line.strip().startswith(('"""', "#"))
+    ]
+
+    assert lines == []

@@ -1,0 +1,39 @@
+"""The days of the demo, and what makes its figures the same for one seed; the demo itself runs in tests/sync/cli."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connectors.sandbox.world import make_world
+from sync.clock import now
+from sync.control.person_ids import counted_person_ids, new_person_id
+from sync.ops.demo import DAYS, DemoClock, first_day
+
+
+@pytest.mark.parametrize("time", ["00:00:00", "12:30:00", "23:59:59"])
+def test_the_days_of_the_demo_begin_at_midnight_and_lie_in_the_past(time: str) -> None:
+    present = datetime.fromisoformat(f"2026-03-01T{time}+00:00")
+    begins = first_day(present)
+
+    assert begins == datetime(2026, 3, 1, tzinfo=UTC) - timedelta(days=16)
+    assert present - timedelta(days=1) < begins + timedelta(days=DAYS) <= present
+
+
+def test_the_platforms_and_our_clock_begin_where_the_demo_does() -> None:
+    begins = first_day(now())
+    world = make_world(begins=begins)
+    clock = DemoClock(begins - now())
+
+    assert timedelta(0) <= world.clock.now() - begins < timedelta(minutes=1)
+    assert abs(clock() - world.clock.now()) < timedelta(minutes=1)
+
+
+def test_counted_ids_are_the_same_for_a_seed_and_sort_before_all_others() -> None:
+    ids, again, other = (counted_person_ids(seed) for seed in (7, 7, 8))
+    first = [ids() for _ in range(300)]
+
+    assert first == [again() for _ in range(300)] == sorted(set(first))
+    assert first[0] != other()
+    assert first[-1] < new_person_id()

@@ -1,0 +1,39 @@
+"""Copy with traits in it, from personas.toml to the platforms: never mailed with its braces."""
+
+from __future__ import annotations
+
+import json
+
+from tests.sync.conftest import Platforms, Run
+
+COPY = 'headline = "More {favourite_category|things} for you"'
+
+
+def test_copy_is_filled_in_the_plan_the_preview_and_on_the_platforms(platforms: Platforms, say: Run) -> None:
+    personas = platforms.folder / "personas.toml"
+    lines = personas.read_text("utf-8").splitlines()
+    text = "\n".join(COPY if line.startswith("headline = ") else line for line in lines)
+    personas.write_text(text, "utf-8")
+    assert COPY in text
+    mail = platforms.folder / "mail.html"
+    mail.write_text("<h1>*|PS_HEAD|*</h1>", "utf-8")
+
+    for command in ("pull", "assign", "setup --yes"):
+        assert say(*command.split())[0] == 0
+    _, planned, _ = say("plan", "--json")
+    status, previewed, told = say("preview", str(mail), "--json")
+    assert status == 0, told
+    assert say("apply")[0] == 0
+
+    news = [one["after"] for one in json.loads(planned)["samples"] if one.get("field") == "PS_HEAD"]
+    heads = {member["merge_fields"].get("PS_HEAD") for member in platforms.members()}
+    assert news
+    filled = [head for head in heads if head and head.startswith("More ") and head != "More things for you"]
+    assert filled
+    assert "{favourite" not in str([news, previewed, heads])
+
+    personas.write_text(text.replace("favourite_category|", "favorite_category|", 1), "utf-8")
+    status, _, told = say("plan")
+    assert status == 2
+    assert "personas.toml, line " in told
+    assert "there is no trait 'favorite_category'; known: favourite_category" in " ".join(told.split())
