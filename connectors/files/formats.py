@@ -129,7 +129,10 @@ def _number_error(where: str) -> Wrong:
                 f"{first[1]!r} in row {first[0]}, {other[1]!r} in row {other[0]}."
             )
             return FixSettingsError(message, fix=f'Say which is right: {DECIMAL_MARK} = "." or ","; {SKIPPED}.')
-        message = f"{where}: the mark in {first[1]!r} (row {first[0]}) could be decimal or of thousands; no other number tells."
+        message = (
+            f"{where}: the mark in {first[1]!r} (row {first[0]}) could be decimal or of thousands; "
+            "no other number tells."
+        )
         return FixSettingsError(message, fix=f'Add {DECIMAL_MARK} = "." or "," to the connection in personasync.toml.')
 
     return wrong

@@ -336,7 +336,7 @@ def probability(assignments: Table) -> Any:
     """Return how likely each assignment is right, as an Ibis column; null where nothing measured that.
 
     Args:
-        told: Assignments. What a rule gives as confidence is the share of its traits that are known.
+        assignments: What a rule gives as confidence is the share of its traits that are known.
     """
     return ibis.ifelse(assignments.source.isin(list(PROBABLE)), assignments.confidence, ibis.null("float64"))
 
