@@ -179,7 +179,7 @@ class Files:
         written = []
         for stream, rejects in self._rejects.items():
             path = folder / f"{self.name}-{STREAMS[stream]}.csv"
-            if rejects.found:
+            if rejects.rows:
                 rejects.write(path)
                 written.append(path)
             else:
@@ -217,7 +217,7 @@ class Files:
         rejects = self._rejects.pop(stream)
         summary += f" (read as {rejects.preset})" if rejects.preset else ""
         silent = stream == "contacts" and WITHOUT_CONSENT not in self._settings and _no_consent(tables["contacts"])
-        if not rejects.found and silent:
+        if not rejects.rows and silent:
             return Finding(
                 STREAMS[stream],
                 "warn",
@@ -225,12 +225,12 @@ class Files:
                 'If a column tells, name it: contacts_consent = "..."; if all of them agreed: '
                 f'{WITHOUT_CONSENT} = "subscribed".',
             )
-        if not rejects.found:
+        if not rejects.rows:
             return Finding(STREAMS[stream], "ok", f"{summary}.")
         return Finding(
             STREAMS[stream],
             "warn",
-            f"{summary}; {len(rejects.found):,} rows have errors. {'; '.join(rejects.lines)}.",
+            f"{summary}; {len(rejects.rows):,} rows have errors. {'; '.join(rejects.lines)}.",
             "Fix them in the file; `pull` writes them to .personasync/rejects.",
         )
 

@@ -94,22 +94,22 @@ class Rejects:
     file: str
     headers: Sequence[str] = ()
     preset: str = ""  # what export the file was recognised as
-    found: list[Reject] = field(default_factory=list)
+    rows: list[Reject] = field(default_factory=list)
 
     def skip(self, number: int, error: CellError, cells: Mapping[str, Any] | Sequence[Any] = ()) -> None:
         """Note that row *number* was left out."""
         values = list(cells.values()) if isinstance(cells, Mapping) else cells
-        self.found.append(Reject(number, f"{error}; row skipped", f"skipped: {error.kind}", error.cell, values))
+        self.rows.append(Reject(number, f"{error}; row skipped", f"skipped: {error.kind}", error.cell, values))
 
     def note(self, number: int, error: CellError, so: str, cells: Mapping[str, Any]) -> None:
         """Note that a cell of row *number* could not be read, and what follows from it; the row is used."""
         kind = f"with a fault ({so}): {error.kind}"
-        self.found.append(Reject(number, f"{error}; {so}", kind, error.cell, list(cells.values())))
+        self.rows.append(Reject(number, f"{error}; {so}", kind, error.cell, list(cells.values())))
 
     def replace(self, number: int, what: str, name: str, cells: Mapping[str, Any]) -> None:
         """Note that row *number* is used in place of an earlier one: *what* is a duplicate."""
         kind = f"replaced: {what} is a duplicate, and the last row is used"
-        self.found.append(
+        self.rows.append(
             Reject(number, f"{what} {name!r} is a duplicate; this row is used", kind, name, list(cells.values()))
         )
 
@@ -117,7 +117,7 @@ class Rejects:
     def lines(self) -> list[str]:
         """A sentence for each kind of fault, with how many rows have it and where the first one is."""
         groups: dict[str, list[Reject]] = {}
-        for reject in self.found:
+        for reject in self.rows:
             groups.setdefault(reject.kind, []).append(reject)
         return [
             f"{self.file}, row {rejects[0].number}: {rejects[0].reason}"
@@ -132,7 +132,7 @@ class Rejects:
         with path.open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([ROW, REASON, *map(safe_cell, self.headers)])
-            for reject in self.found:
+            for reject in self.rows:
                 writer.writerow([reject.number, reject.reason, *(safe_cell(as_text(cell)) for cell in reject.cells)])
 
 

@@ -51,7 +51,7 @@ def campaign_results(
     # first by person, who may have got several mails of a campaign: to count different people costs more
     by = ["connection", "campaign_id", "variant", "persona"]
     people = mails.group_by(*by, "person_id").aggregate(
-        **{name: one.cast("int64").max() for name, one in did.items()}, revenue=mails.revenue.sum()
+        **{name: column.cast("int64").max() for name, column in did.items()}, revenue=mails.revenue.sum()
     )
     sums = {name: people[name].sum() for name in (*did, "revenue")}
     return people.group_by(by).aggregate(delivered=people.count(), **sums)

@@ -98,12 +98,12 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         offer_notes=parts.offer_notes(taught.offers),
         campaigns=[
             CampaignPart(
-                one,
+                chart,
                 f"campaign-{place}",
                 links.get((result.connection, result.campaign_id), []),
                 parts.machine_sentence(result),
             )
-            for place, (one, result) in enumerate(zip(shown, measured, strict=True))
+            for place, (chart, result) in enumerate(zip(shown, measured, strict=True))
         ],
         shares=_shares_figure(shares),
     )

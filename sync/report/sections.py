@@ -206,12 +206,12 @@ def links_clicked(session: Session, measured: Sequence[CampaignResult]) -> dict[
     order = [counted.people.desc(), counted.address]
     ranked = counted.mutate(place=ibis.row_number().over(group_by=[counted[name] for name in campaign], order_by=order))
     shown = ranked.filter(ranked.place < LINKS_SHOWN).inner_join(whole, campaign)
-    found: dict[tuple[str, str], list[LinkRow]] = {}
+    links_of_mails: dict[tuple[str, str], list[LinkRow]] = {}
     for row in shown.order_by(*campaign, "place").to_pyarrow().to_pylist():
         share = f"{row['people'] / row['whole']:.0%}"
-        rows = found.setdefault((row["connection"], row["filed"]), [])
+        rows = links_of_mails.setdefault((row["connection"], row["filed"]), [])
         rows.append(LinkRow(row["address"], int(row["people"]), share))
-    return found
+    return links_of_mails
 
 
 def _clicked(session: Session, campaigns: Sequence[str]) -> Table:
@@ -219,11 +219,11 @@ def _clicked(session: Session, campaigns: Sequence[str]) -> Table:
     table, links = session.warehouse.current(CAMPAIGNS.name), session.links()
     mails = table.select("connection", "campaign_id", filed=table.parent_id.coalesce(table.campaign_id))
     acts = engagements(session).inner_join(mails.filter(mails.filed.isin(campaigns)), ["connection", "campaign_id"])
-    told = acts.filter(acts.kind == "click", ~acts.machine.fill_null(False))  # noqa: FBT003 - an expression
-    told = told.inner_join(links, "contact_key")
-    told = told.mutate(address=told.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
+    clicks = acts.filter(acts.kind == "click", ~acts.machine.fill_null(False))  # noqa: FBT003 - an expression
+    clicks = clicks.inner_join(links, "contact_key")
+    clicks = clicks.mutate(address=clicks.url.fill_null("(unknown link)").re_replace(r"[?#].*$", ""))
     return session.warehouse.read_once.get(
-        ("clicked", tuple(campaigns)), lambda: told.select("connection", "filed", "address", "person_id").distinct()
+        ("clicked", tuple(campaigns)), lambda: clicks.select("connection", "filed", "address", "person_id").distinct()
     )
 
 

@@ -175,11 +175,11 @@ def _lift_of_experiment(session: Session, experiment: Experiment) -> Lift:
     pairs = _pairs(session, experiment, mailed, everybody)
     early = experiment.ends is None or now < experiment.ends
     plan = PlannedTest(experiment.metric, experiment.mde, planned_baseline(experiment))
-    found = _judge(session, name, pairs, plan, early=early)
+    lift = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
-    notes += other_rate(found.comparisons, plan) if mailed.of_persona else []
-    return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
+    notes += other_rate(lift.comparisons, plan) if mailed.of_persona else []
+    return replace(lift, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
 
 
 def _pairs(

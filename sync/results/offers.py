@@ -59,20 +59,21 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
 
 
 def _offers(session: Session, metric: str) -> OfferResults:
-    told, notes = [*_campaigns(session, metric)], []
+    trials, notes = [*_campaigns(session, metric)], []
     for experiment in session.workspace.experiments.values():
-        found, left_out = trials_of(session, experiment, metric)
-        told += found
+        usable, left_out = trials_of(session, experiment, metric)
+        trials += usable
         notes += left_out
-    if not told and not notes:
+    if not trials and not notes:
         raise FixSettingsError(
             "There are no offers to compare: no campaign had variants, and no variant of an experiment was mailed yet.",
             fix="Send a campaign with variants, or run `personasync experiment create`; then `personasync results`.",
         )
-    notes += _too_few(told)
-    known = {pattern.arm for one in told for pattern in one.patterns} | _planned(session, {one.name for one in told})
+    notes += _too_few(trials)
+    names = {trial.name for trial in trials}
+    known = {pattern.arm for trial in trials for pattern in trial.patterns} | _planned(session, names)
     personas = sorted({persona.name for persona in session.workspace.personas.values()})
-    return OfferResults(best_offers(told), never_compared(told, personas, known), notes)
+    return OfferResults(best_offers(trials), never_compared(trials, personas, known), notes)
 
 
 def _planned(session: Session, compared: set[str]) -> set[str]:

@@ -77,11 +77,11 @@ def _ranked(session: Session) -> SegmentValues:
     rows = _people(session, links)
     if not rows.num_rows:
         raise FixSettingsError("Nobody has a segment yet.", fix="Run `personasync pull` and `personasync assign`.")
-    model, found = valued.model, valued.history
-    spent = _told_of(rows["person_id"], found.buyers, found.buyers.spent)
+    model, history = valued.model, valued.history
+    spent = _told_of(rows["person_id"], history.buyers, history.buyers.spent)
     worth = np.zeros(rows.num_rows)
     if model is not None:
-        worth = np.nan_to_num(_told_of(rows["person_id"], found.buyers, model.value(found.buyers, terms(session))))
+        worth = np.nan_to_num(_told_of(rows["person_id"], history.buyers, model.value(history.buyers, terms(session))))
     responses, notes = _responses(session)
     segments = [_segment(name, rows, worth, spent, responses) for name in _names(session)]
     part = session.workspace.value
@@ -89,12 +89,12 @@ def _ranked(session: Session) -> SegmentValues:
     beside = [response for name, response in responses.items() if name not in _names(session)]
     ranking = rank(segments, costs, np.random.default_rng(0), beside=beside)
     if model is None:
-        ranking = sorted(ranking, key=lambda one: (one.naive, one.name))
+        ranking = sorted(ranking, key=lambda place: (place.naive, place.name))
     advice = advise_on_segments(ranking, _messages(session), valued=model is not None)
-    told = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
+    sentences = [*valued.notes, *notes, *_margin_note(session, valued=model is not None)]
     empty = tuple(segment.name for segment in segments if not len(segment.values))
-    tried = _tried(session, links, found)
-    return SegmentValues(ranking, advice, model is not None, found.currency, tried, told, empty)
+    tried = _tried(session, links, history)
+    return SegmentValues(ranking, advice, model is not None, history.currency, tried, sentences, empty)
 
 
 def _margin_note(session: Session, *, valued: bool) -> Iterator[str]:
