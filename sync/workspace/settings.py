@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,10 +25,9 @@ from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.caps import ranked_by
 from segmenter.rules.exclusion import Exclusion
-from segmenter.rules.rules import Rule, counted_in, parse_rule
+from segmenter.rules.rules import Rule, parse_rule
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
-from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
@@ -50,7 +49,16 @@ from sync.workspace.schema import (
     ValuePart,
 )
 from sync.workspace.secrets import resolve_secret
-from sync.workspace.to_definitions import fields_of, own_traits, personas_of, precedence_of, segments_of
+from sync.workspace.to_definitions import (
+    counted_by,
+    counted_in_main,
+    fields_of,
+    own_traits,
+    personas_of,
+    precedence_of,
+    property_types,
+    segments_of,
+)
 from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
 
 STATE = ".personasync"
@@ -155,11 +163,7 @@ class Workspace:
             manifest=facts.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
-            types={
-                t.property: t.type
-                for t in self.traits.values()
-                if t.property and t.connection == name and t.type != "text"
-            },
+            types=property_types(self.traits, name),
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
@@ -230,8 +234,8 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
     segments = segments_of(segments_file)
-    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
-    counted += _defined(directory / MAIN, main, lambda: _counted_in_main(main))
+    counted = _defined(segments_at, segments_file, lambda: counted_by(segments))
+    counted += _defined(directory / MAIN, main, lambda: counted_in_main(main))
     known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
     _check_allowed(directory / MAIN, purpose, known)
@@ -246,8 +250,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
-    tools = _defined(directory / MAIN, main, lambda: _tools(main, known, purpose, steps))
-    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
+    tools = _defined(directory / MAIN, main, lambda: check_tools(_tools(main, known, purpose, steps), *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
@@ -283,11 +286,9 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
 
 
 def _everybody(main: MainFile) -> Experiment | None:
-    held = main.holdout
-    begins = datetime(1970, 1, 1, tzinfo=UTC)
-    if not held.share:
-        return None
-    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
+    held, begins = main.holdout, datetime(1970, 1, 1, tzinfo=UTC)
+    told = Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
+    return told if held.share else None
 
 
 def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
@@ -304,17 +305,6 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
         asked = (*step.rule.names, *([trait] if trait in known.traits else []))
         refuse_sensitive(asked, known, purpose, where=f"segment {step.segment.name!r}")
     return steps
-
-
-def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
-    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
-
-
-def _counted_in_main(main: MainFile) -> list[CountedTrait]:
-    """Counts of typing tools and of [exclude]."""
-    rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
-    rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
-    return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
 
 
 def _exclusion(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:

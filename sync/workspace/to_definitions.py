@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.interpolation import placeholders
 from segmenter.personalize.personas import Persona
+from segmenter.rules.rules import counted_in
 from segmenter.rules.segments import Segment
 from segmenter.traits.builtin import Precedence
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
 from sync.workspace.personas_file import FieldPart, PersonaPart, PersonasFile
@@ -80,3 +82,21 @@ def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateFi
         max_length=part.max_length,
         mentioned=mentioned,
     )
+
+
+def counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
+    """Return the counts that the rules of segments ask for."""
+    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
+
+
+def counted_in_main(main: MainFile) -> list[CountedTrait]:
+    """Return the counts that typing tools and [exclude] ask for."""
+    rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
+    rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
+    return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
+
+
+def property_types(traits: Mapping[str, TraitPart], connection: str) -> dict[str, str]:
+    """Return the types of the properties of a connection that traits read as something else than text."""
+    mine = [part for part in traits.values() if part.connection == connection and part.type != "text"]
+    return {part.property: part.type for part in mine if part.property}
