@@ -15,7 +15,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo quick quick-tests test check evidence format-check lint types contracts dependencies dead-code coverage docs docs-check \
-	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks lock clean
+	wheel-test browser-test proofs torture torture-part torture-webhooks torture-webhooks-part simulation simulation-part days days-part bench-sync bench-loop bench-steps bench-segment bench-startup bench-webhooks foreign lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -117,6 +117,9 @@ torture-webhooks-part: $(SETUP)  ## a fiftieth of these deliveries on both store
 	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4
 	$(BIN)/python -m tests.webhook_torture --deliveries 2000 --contacts 200 --kills 4 --postgres --servers 2 --workers 2
 
+foreign: $(SETUP)  ## clients that others wrote read the local platforms; needs node, npm, openssl and the package registries
+	$(BIN)/python -m tests.foreign
+
 bench-webhooks: $(SETUP)  ## how fast webhook deliveries are kept, and how soon a new contact shows its persona
 	$(BIN)/python benchmarks/webhooks.py
 
@@ -126,8 +129,9 @@ bench-startup: $(SETUP)  ## CPU seconds of help, completion, status, history, ex
 bench-sync: $(SETUP)  ## the engine against the official SDK: speed, requests, memory at a million contacts
 	$(BIN)/python benchmarks/engine.py
 
-bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts
+bench-steps: $(SETUP)  ## seconds, memory and requests of each step at 10,000 contacts; CPU and memory at 10,000 and 100,000 people
 	$(BIN)/python benchmarks/loop.py
+	$(BIN)/python benchmarks/size.py
 
 bench-segment: $(SETUP)  ## traits, scores and a day's refresh of a million people against pandas and scikit-learn
 	$(BIN)/python benchmarks/segment.py
@@ -142,5 +146,5 @@ lock:  ## resolve the dependencies anew; needs uv; releases of the last week wai
 		--no-annotate --no-header -c requirements.txt pyproject.toml -o requirements-runtime.txt
 
 clean:  ## remove what was made, the environment too
-	rm -rf $(VENV) build dist demo-workspace .coverage .coverage.* .hypothesis
+	rm -rf $(VENV) .foreign build dist demo-workspace .coverage .coverage.* .hypothesis
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -38,4 +38,7 @@ def assigned_people(session: Session) -> Table:
     Returns:
         One row per person; those who were never assigned are left out.
     """
-    return session.warehouse.current(ASSIGNMENTS.name).semi_join(active_people(session), "person_id")
+    return session.warehouse.read_once.get(
+        ("assigned people", session.control.links.newest()),
+        lambda: session.warehouse.current(ASSIGNMENTS.name).semi_join(active_people(session), "person_id"),
+    )

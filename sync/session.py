@@ -91,7 +91,8 @@ class Session:
         number = self.control.links.newest()  # first: what is written meanwhile is read the next time
         if self.links_read is None or self.links_read[0] != number:
             self.links_read = number, self.warehouse.memtable(self.control.links.load())
-        return self.links_read[1]
+        read = self.links_read[1]
+        return self.warehouse.read_once.get(("links", number), lambda: read)
 
     def reload(self) -> None:
         """Read the workspace's files again; connectors are opened anew, since they were told of the old ones.

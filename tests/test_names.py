@@ -59,12 +59,14 @@ def test_a_name_says_one_thing() -> None:
     for name, definition in definitions():
         places[name].add(definition)
 
-    several = {name: sorted(found) for name, found in places.items() if len({one.module for one in found}) > 1}
+    several = {
+        name: sorted(meanings) for name, meanings in places.items() if len({meaning.module for meaning in meanings}) > 1
+    }
 
     assert {
-        name: [one.module for one in found]
-        for name, found in several.items()
-        if {one.protocol for one in found} == {""} or len({one.protocol for one in found}) > 1
+        name: [meaning.module for meaning in meanings]
+        for name, meanings in several.items()
+        if {meaning.protocol for meaning in meanings} == {""} or len({meaning.protocol for meaning in meanings}) > 1
     } == {}
 
 

@@ -120,10 +120,10 @@ class Rejects:
         for reject in self.found:
             groups.setdefault(reject.kind, []).append(reject)
         return [
-            f"{self.file}, row {found[0].number}: {found[0].reason}"
-            if len(found) == 1
-            else f"{self.file}, {len(found):,} rows {kind}, first in row {found[0].number}{_cell(found[0])}"
-            for kind, found in groups.items()
+            f"{self.file}, row {rejects[0].number}: {rejects[0].reason}"
+            if len(rejects) == 1
+            else f"{self.file}, {len(rejects):,} rows {kind}, first in row {rejects[0].number}{_cell(rejects[0])}"
+            for kind, rejects in groups.items()
         ]
 
     def write(self, path: Path) -> None:
@@ -164,13 +164,13 @@ def formats_in(
     if kind == "contacts":
         typed = {header: types.get(header) for header in columns.others}
         read |= {property_key(h): (h, kind_ == "date") for h, kind_ in typed.items() if kind_ in {"date", "number"}}
-    found = {}
+    formats = {}
     for name, (header, dates) in read.items():
         chosen = settings.get(DATE_ORDER if dates else DECIMAL_MARK)
         where = f"{table.path.name}, column {header!r}"
         usual = {"but": ISO, "example": ISO} if dates else {"but": PLAIN, "example": DECIMAL}
-        found[name] = formats_of(table.texts(header, **usual), dates=dates, chosen=chosen, where=where)
-    return found
+        formats[name] = formats_of(table.texts(header, **usual), dates=dates, chosen=chosen, where=where)
+    return formats
 
 
 def property_key(header: str) -> str:
@@ -185,8 +185,8 @@ def rows_of(
     expected = len(table.headers)
     for number, cells in table.ragged.items():
         if any(cell.strip() for cell in cells):
-            told = f"has {len(cells)} cells, but the header has {expected}"
-            rejects.skip(number, CellError(told, "more or fewer cells than the header has"), cells)
+            message = f"has {len(cells)} cells, but the header has {expected}"
+            rejects.skip(number, CellError(message, "more or fewer cells than the header has"), cells)
     for number, row in table.numbered():
         if any(as_text(value) is not None for value in row.values()):
             yield number, FileRow(row, columns, formats)

@@ -30,6 +30,7 @@ class Settings:
         merge_keeps_primary_id: HubSpot's "primary ID preservation" beta.
         required_properties: HubSpot properties without which 2026-09 refuses a contact.
         short_numbers: Whether HubSpot shows "1.0" as "1".
+        encoded_cursors: Whether HubSpot also takes the cursor of a list's members as it came, still encoded.
         gdpr: Whether the HubSpot account demands a legal basis for consent writes.
         merge_field_limit: Mailchimp's merge fields per audience.
         webhook_via: Address on this machine to which every webhook goes, whatever host it is meant for: a proxy.
@@ -53,6 +54,7 @@ class Settings:
     merge_keeps_primary_id: bool = False
     required_properties: tuple[str, ...] = ()
     short_numbers: bool = False
+    encoded_cursors: bool = False
     gdpr: bool = False
     merge_field_limit: int = 30
     webhook_via: str = ""

@@ -1,11 +1,16 @@
 """k-means on many weighted samples at once, for bootstraps and permutation tests.
 
 A bootstrap sample is the same rows with other weights, so one matrix product serves all samples and all starts.
+
+Among many rows the starts run on some of them, drawn by lot, and the best go on among all (Bradley & Fayyad 1998):
+which optimum a start leads to is seen from few rows, where exactly it lies only from all. Centres, inertia and labels
+are always those of a run that ended among all rows.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
@@ -13,6 +18,10 @@ from numpy.random import Generator
 from segmenter.stats.item_matrix import Labels, Matrix
 
 CELLS = 2_000_000  # numbers that one batch works on: some 16 MB an array
+NEAR_CELLS = 250_000  # of these as many at once as stay near the processor
+SEEN = 2_000  # rows on which starts are tried where there are more
+SAME = 3e-5  # of the inertia: runs that differ less have ended in the same place
+FINALISTS = 0.4  # share of the starts that go on among all rows
 STEPS = 100
 NEAR_ENOUGH = 1e-4  # of the spread; a bootstrap sample needs no more
 EXACT = 0.0
@@ -74,7 +83,9 @@ class Centres:
         Returns:
             Places of centres, 0 to k - 1.
         """
-        return _nearest(self.centres.transpose(1, 0, 2), values)
+        at_once = max(1, CELLS // (self.centres.shape[1] * len(values)))
+        parts = [self.centres[first : first + at_once] for first in range(0, len(self.centres), at_once)]
+        return np.concatenate([_nearest(part.transpose(1, 0, 2), values) for part in parts])
 
 
 def kmeans(
@@ -93,39 +104,77 @@ def kmeans(
     Returns:
         Centres (samples, k, features) and inertia (samples,).
     """
-    at_once = max(1, CELLS // max(1, k * starts * len(values)))
+    at_once = max(1, CELLS // max(1, k * starts * min(len(values), SEEN)))
     parts = [
-        _batch(values, weights[first : first + at_once], k, starts, rng, tolerance)
-        for first in range(0, len(weights), at_once)
+        (places, _batch(values, weights[places], k, starts, rng, tolerance))
+        for places in _batches(len(weights), at_once, apart=len(values) > SEEN)
     ]
-    return Centres(np.concatenate([p.centres for p in parts]), np.concatenate([p.inertia for p in parts]))
+    order = np.argsort(np.concatenate([places for places, _ in parts]))
+    centres = np.concatenate([part.centres for _, part in parts])
+    return Centres(centres[order], np.concatenate([part.inertia for _, part in parts])[order])
+
+
+def _batches(samples: int, at_once: int, *, apart: bool) -> list[Labels]:
+    """The places of the samples of each batch; *apart*: neighbours, which are compared, share no drawn rows."""
+    places = np.arange(samples)
+    if not apart:
+        return [places[first : first + at_once] for first in range(0, samples, at_once)]
+    many = min(max(2, -(-samples // at_once)), samples)
+    return [places[first::many] for first in range(many)]
 
 
 def _batch(values: Matrix, weights: Matrix, k: int, starts: int, rng: Generator, tolerance: float) -> Centres:
-    samples = len(weights)
-    repeated = np.repeat(weights, starts, axis=0)
-    centres = _seeds(values, repeated, k, rng)
-    inertia = np.empty(len(repeated))
-    still = np.arange(len(repeated))
     limit = (tolerance**2) * values.var(axis=0).sum()
+    kind = np.float32 if tolerance >= NEAR_ENOUGH else np.float64  # seven digits, of which four are wanted
+    if len(values) <= SEEN or starts == 1:
+        repeated = np.repeat(weights, starts, axis=0)
+        return _best(_run(values, repeated, _seeds(values, repeated, k, rng), limit, kind), starts, 1)
+    few = np.sort(rng.permutation(len(values))[:SEEN])
+    repeated = np.repeat(weights[:, few], starts, axis=0)
+    tried = _run(values[few], repeated, _seeds(values[few], repeated, k, rng), limit, kind)
+    finalists = max(2, round(FINALISTS * starts))
+    begun = _best(tried, starts, finalists).centres.transpose(1, 0, 2)
+    return _best(_run(values, np.repeat(weights, finalists, axis=0), begun, limit, kind), finalists, 1)
+
+
+def _best(runs: Centres, starts: int, best: int) -> Centres:
+    """The *best* of each sample's *starts* runs, the best first; of runs that ended in one place, one."""
+    by_sample = runs.inertia.reshape(-1, starts)
+    order = np.argsort(by_sample, axis=1, kind="stable")
+    ordered = np.take_along_axis(by_sample, order, axis=1)
+    again = np.diff(ordered, axis=1, prepend=-np.inf) <= SAME * ordered
+    first = np.take_along_axis(order, np.argsort(again, axis=1, kind="stable"), axis=1)[:, :best]
+    places = first + np.arange(len(by_sample))[:, None] * starts
+    return Centres(runs.centres[places.ravel()], runs.inertia[places.ravel()])
+
+
+def _run(values: Matrix, weights: Matrix, begun: Matrix, limit: float, kind: type[np.floating[Any]]) -> Centres:
+    """Move the centres (k, runs, features) that are *begun* with until none moves farther than *limit*, squared.
+
+    Rows are compared and added up as numbers of *kind*; means and inertia are made of the sums in full.
+    """
+    centres, inertia, still = begun.copy(), np.empty(len(weights)), np.arange(len(weights))
+    with_ones = np.concatenate([values, np.ones((len(values), 1))], axis=1).astype(kind)
+    squares = weights @ (values**2).sum(axis=1)
+    weights = weights.astype(kind)
     for _ in range(STEPS):
-        moved, inertia[still] = _step(values, repeated[still], centres[:, still])
-        far = ((moved - centres[:, still]) ** 2).sum(axis=2).max(axis=0) > limit
+        before = centres[:, still]
+        moved, gained = _step(with_ones, weights[still], before)
+        inertia[still] = squares[still] - gained
+        far = ((moved - before) ** 2).sum(axis=2).max(axis=0) > limit
         centres[:, still] = moved
         still = still[far]
         if not len(still):
             break
-    by_sample = inertia.reshape(samples, starts)
-    best = by_sample.argmin(axis=1) + np.arange(samples) * starts
-    return Centres(centres[:, best].transpose(1, 0, 2), inertia[best])
+    return Centres(centres.transpose(1, 0, 2), inertia)
 
 
 def _distances(values: Matrix, centres: Matrix) -> Matrix:
     """Return c x - |c|^2 / 2, (k, runs, rows): the largest is the nearest, and nothing is computed twice."""
     k, runs, features = centres.shape
-    found: Matrix = (centres.reshape(k * runs, features) @ values.T).reshape(k, runs, len(values))
-    found -= ((centres**2).sum(axis=2) / 2)[:, :, None]
-    return found
+    distances: Matrix = (centres.reshape(k * runs, features) @ values.T).reshape(k, runs, len(values))
+    distances -= ((centres**2).sum(axis=2) / 2)[:, :, None]
+    return distances
 
 
 def _nearest(centres: Matrix, values: Matrix) -> Labels:
@@ -138,17 +187,43 @@ def _nearest(centres: Matrix, values: Matrix) -> Labels:
     return label
 
 
-def _step(values: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, Matrix]:
-    """Move each centre into the middle of its people; a centre without people stays. (k, runs, features), (runs,)."""
+def _step(with_ones: Matrix, weights: Matrix, centres: Matrix) -> tuple[Matrix, Matrix]:
+    """Move each centre into the middle of its people; a centre without people stays.
+
+    Args:
+        with_ones: (rows, features + 1), the last column 1.
+        weights: (runs, rows).
+        centres: (k, runs, features).
+
+    Returns:
+        The centres, and by run what they take from the sum of squares (runs,).
+    """
     k, runs, features = centres.shape
-    label = _nearest(centres, values)
-    members = np.where(label[None] == np.arange(k)[:, None, None], weights[None], 0.0)
-    people = members.sum(axis=2)
-    sums = (members.reshape(k * runs, -1) @ values).reshape(k, runs, features)
+    sums = np.empty((k, runs, features + 1))
+    at_once = max(1, NEAR_CELLS // (k * len(with_ones)))
+    for first in range(0, runs, at_once):
+        part = slice(first, first + at_once)
+        sums[:, part] = _sums(with_ones, weights[part], centres[:, part])
+    people, sums = sums[:, :, features:], sums[:, :, :features]
     with np.errstate(invalid="ignore", divide="ignore"):
-        moved = np.where(people[:, :, None] > 0, sums / people[:, :, None], centres)
-    total = weights @ (values**2).sum(axis=1)
-    return moved, total - (moved * sums).sum(axis=(0, 2))
+        moved = np.where(people > 0, sums / people, centres)
+    return moved, (moved * sums).sum(axis=(0, 2))
+
+
+def _sums(with_ones: Matrix, weights: Matrix, centres: Matrix) -> Matrix:
+    """Sums of the rows nearest to each centre and, last, of their weights, (k, runs, features + 1)."""
+    k, runs, _ = centres.shape
+    halved = (centres**2).sum(axis=2, keepdims=True) / -2
+    whole = np.concatenate([centres, halved], axis=2).reshape(k * runs, -1).astype(with_ones.dtype)
+    near: Matrix = (whole @ with_ones.T).reshape(k, runs, len(with_ones))
+    best, free = near.max(axis=0), np.ones((runs, len(with_ones)), bool)
+    for place in near:  # of equally near centres the first has the row
+        own = place == best
+        own &= free
+        free &= ~own
+        np.multiply(own, weights, out=place)
+    summed: Matrix = (near.reshape(k * runs, -1) @ with_ones).reshape(k, runs, -1)
+    return summed
 
 
 def _seeds(values: Matrix, weights: Matrix, k: int, rng: Generator) -> Matrix:

@@ -53,8 +53,8 @@ def found_anew(values: Matrix, segments: int, truth: Labels) -> Relabeller:
     def found(rows: Labels, generator: Generator) -> Labels:
         if len(rows) == len(truth):
             return truth
-        told = found_again(items, segments, generator)(rows)
-        return aligned(told, names, rows).astype(np.int64)
+        labels = found_again(items, segments, generator)(rows)
+        return aligned(labels, names, rows).astype(np.int64)
 
     return found
 

@@ -63,25 +63,37 @@ def compare_rankings(
     scores = {"model": model, **naive}
     ranks = np.stack([np.argsort(-score, kind="stable") for score in scores.values()])
     draws = np.concatenate([_drawn(ranks, outcome, rng, top) for _ in range(DRAWS // BATCH)])
-    found = {}
+    captures = {}
     ours = top_share(model, outcome, top=top)
     for place, (name, score) in enumerate(scores.items()):
         share = top_share(score, outcome, top=top)
         low, high = np.quantile(draws[:, 0] - draws[:, place], [0.025, 0.975])
-        found[name] = Capture(share, ours - share, Interval(float(low), float(high)))
-    return found
+        captures[name] = Capture(share, ours - share, Interval(float(low), float(high)))
+    return captures
 
 
 def _drawn(ranks: NDArray[np.int64], outcome: Array, rng: np.random.Generator, top: float) -> Array:
     """Shares of `BATCH` bootstrap samples: (draw, ranking). A sample is how often each person was drawn."""
     people = len(outcome)
-    times = rng.multinomial(people, np.full(people, 1 / people), size=BATCH).astype(np.float64)
+    # counted, not drawn as a multinomial: that draws a number for each person with each sample
+    drawn_people = (rng.integers(people, size=people) for _ in range(BATCH))
+    times: Array = np.stack([np.bincount(drawn, minlength=people) for drawn in drawn_people]).astype(np.float64)
     wanted = float(_top_count(people, top))
     total = times @ outcome
     shares = []
     for order in ranks:
-        drawn = times[:, order]
+        first, drawn = _first(times, order, wanted)
         before = np.cumsum(drawn, axis=1) - drawn
         counted = np.clip(wanted - before, 0.0, drawn)  # the last one in may count in part
-        shares.append(np.divide(counted @ outcome[order], total, out=np.zeros(BATCH), where=total > 0))
+        shares.append(np.divide(counted @ outcome[first], total, out=np.zeros(BATCH), where=total > 0))
     return np.stack(shares, axis=1)
+
+
+def _first(times: Array, order: NDArray[np.int64], wanted: float) -> tuple[NDArray[np.int64], Array]:
+    """The people who come first, as many as hold the *wanted* number in every sample, and how often each was drawn."""
+    many = round(wanted)
+    while True:
+        many = min(2 * many, len(order))
+        drawn = times[:, order[:many]]
+        if many == len(order) or drawn.sum(axis=1).min() >= wanted:
+            return order[:many], drawn

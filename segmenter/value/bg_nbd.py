@@ -96,8 +96,8 @@ def _expected_bg(model: Frequency, x: Array, last: Array, observed: Array, weeks
         lost = ~np.isfinite(grown)
         grown[lost] = _averaged(model, x[lost], observed[lost], weeks)
         stopped = np.where(x > 0, a / (b + np.maximum(x, 1) - 1) * _ratio(alpha, last, observed, r + x), 0.0)
-        found = grown / (1 + stopped)
-    return np.asarray(found, dtype=np.float64)
+        purchases = grown / (1 + stopped)
+    return np.asarray(purchases, dtype=np.float64)
 
 
 def _averaged(model: Frequency, x: Array, observed: Array, weeks: float) -> Array:
@@ -110,8 +110,8 @@ def _averaged(model: Frequency, x: Array, observed: Array, weeks: float) -> Arra
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     p = np.maximum(betaincinv(model.a, model.b + x[:, None], levels[None, :]), 1e-12)
     seen = (model.alpha + observed)[:, None]
-    told = -np.expm1((model.r + x)[:, None] * np.log(seen / (seen + p * weeks))) / p
-    return np.asarray(told.mean(axis=1))
+    terms = -np.expm1((model.r + x)[:, None] * np.log(seen / (seen + p * weeks))) / p
+    return np.asarray(terms.mean(axis=1))
 
 
 def _ratio(alpha: float, last: Array, observed: Array, power: Array) -> Array:
@@ -123,13 +123,14 @@ def bg_nbd_log_likelihood(parameters: Array, x: Array, last: Array, observed: Ar
     from scipy.special import gammaln  # noqa: PLC0415
 
     r, alpha, a, b = parameters
-    counts = gammaln(r + x) - gammaln(r) + r * np.log(alpha)
-    chance = gammaln(a + b) - gammaln(b) + gammaln(b + x) - gammaln(a + b + x)
+    orders, place = _different(x)
+    counts = gammaln(r + orders) - gammaln(r) + r * np.log(alpha)
+    chance = gammaln(a + b) - gammaln(b) + gammaln(b + orders) - gammaln(a + b + orders)
     still = -(r + x) * np.log(alpha + observed)
     with np.errstate(divide="ignore"):
-        weight = np.where(x > 0, np.log(a) - np.log(b + np.maximum(x, 1) - 1), -np.inf)
-    left = weight - (r + x) * np.log(alpha + last)
-    return float(np.sum(weights * (counts + chance + np.logaddexp(still, left))))
+        weight = np.where(orders > 0, np.log(a) - np.log(b + np.maximum(orders, 1) - 1), -np.inf)
+    left = weight[place] - (r + x) * np.log(alpha + last)
+    return float(np.sum(weights * ((counts + chance)[place] + np.logaddexp(still, left))))
 
 
 def nbd_log_likelihood(parameters: Array, x: Array, observed: Array, weights: Array) -> float:
@@ -137,8 +138,22 @@ def nbd_log_likelihood(parameters: Array, x: Array, observed: Array, weights: Ar
     from scipy.special import gammaln  # noqa: PLC0415
 
     r, alpha = parameters
-    told = gammaln(r + x) - gammaln(r) + r * np.log(alpha / (alpha + observed)) - x * np.log(alpha + observed)
-    return float(np.sum(weights * told))
+    orders, place = _different(x)
+    waited = np.log(alpha + observed)
+    counts = gammaln(r + orders) - gammaln(r) + r * np.log(alpha)
+    return float(np.sum(weights * (counts[place] - (r + x) * waited)))
+
+
+def _different(x: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Each number of repeat orders once, and the place of everybody's: to look up a figure is cheaper than to make it.
+
+    Numbers of orders are whole and small; the few that are not are taken as they are.
+    """
+    most = int(x.max(initial=0.0))
+    place = x.astype(np.int64)
+    if most > len(x) or (place != x).any():
+        return x, np.arange(len(x))
+    return np.arange(most + 1, dtype=np.float64), place
 
 
 def fit_frequency(repeats: Array, last: Array, observed: Array) -> Frequency:

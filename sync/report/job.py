@@ -45,7 +45,8 @@ def write_report(session: Session) -> Written:
     """
     with recorded(session, "report") as run:
         before = session.control.runs.latest("report", state="done")
-        made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)
+        with session.warehouse.reading():
+            made = _made(session, key_figures_of(before.counts.get("key_figures")) if before else None)
         path = session.workspace.state_dir / "reports" / f"report-{session.now():%Y%m%d-%H%M%S}.html"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_page(made.report, made.page), "utf-8")
@@ -64,11 +65,11 @@ class _Made:
 
 def _made(session: Session, before: KeyFigures | None) -> _Made:
     """Collect everything for the page."""
+    ranked = parts.valued(session)  # first: it writes values, and what was read before would be read again
     measured, shares = newest_campaigns(session), persona_shares(session)
     newest = session.control.runs.latest("assign", state="done")
     as_of = datetime.fromisoformat(newest.counts["as_of"]) if newest else None
     worth = {share.name: float(share.persons) for share in shares if share.slug != UNCLASSIFIED}
-    ranked = parts.valued(session)
     known = parts.worth_of(session, ranked)
     taught = parts.learned(session, measured, dict.fromkeys(worth, 0.0) | known if known else worth)
     key_figures = KeyFigures(
@@ -76,11 +77,12 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         names={share.slug: share.name for share in shares},
         shares={share.slug: share.share for share in shares},
         offers=parts.best_of_each(taught.offers.bests),
-        ranks={one.name: place for place, one in enumerate(ranked.ranking, start=1)} if ranked else {},
+        ranks={segment.name: place for place, segment in enumerate(ranked.ranking, start=1)} if ranked else {},
         verdicts={lift.about: parts.verdict_of(lift) for lift in taught.lifts},
     )
     names, rows = parts.offer_rows(taught.offers.bests)
     shown = [show_campaign(result, chart=click_chart(result)) for result in measured]
+    links = parts.links_clicked(session, measured)
     page = ReportPage(
         changes=report_changes(before, key_figures) if before else [],
         advice=parts.advice_lines(taught.advice) if as_of else [],
@@ -95,7 +97,12 @@ def _made(session: Session, before: KeyFigures | None) -> _Made:
         offer_names=names,
         offer_notes=parts.offer_notes(taught.offers),
         campaigns=[
-            CampaignPart(one, f"campaign-{place}", parts.links_of(session, result), parts.machine_sentence(result))
+            CampaignPart(
+                one,
+                f"campaign-{place}",
+                links.get((result.connection, result.campaign_id), []),
+                parts.machine_sentence(result),
+            )
             for place, (one, result) in enumerate(zip(shown, measured, strict=True))
         ],
         shares=_shares_figure(shares),
@@ -126,8 +133,8 @@ def _worth_words(
 
 def _shares_figure(shares: Sequence[PersonaShare]) -> Figure:
     points = [(share.name, share.persons, share.share) for share in shares]
-    told = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
-    return Figure(charts.shares(points), f"Share of all people by persona: {told}.")
+    text = ", ".join(f"{name} {share:.0%}" for name, _, share in points)
+    return Figure(charts.shares(points), f"Share of all people by persona: {text}.")
 
 
 def render_page(report: Report, page: ReportPage) -> str:
@@ -165,12 +172,12 @@ def summarise(
     if not persons:
         return ["Nobody is assigned yet: run `personasync assign`."]
     largest = personas[0]
-    told = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
+    sentences = [f"{persons:,} people. Largest persona: {largest.name}, {largest.share:.0%}.", *findings]
     if not measured:
-        told.append("No campaign has been imported yet.")
+        sentences.append("No campaign has been imported yet.")
     elif not findings:
-        told.append("No campaign had variants, so there is nothing to compare yet.")
-    return told
+        sentences.append("No campaign had variants, so there is nothing to compare yet.")
+    return sentences
 
 
 def _sync_sentences(session: Session) -> list[str]:

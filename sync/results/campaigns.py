@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
-from segmenter.lift.exposures import BEFORE_ANY, campaign_results
+from segmenter.lift.exposures import BEFORE_ANY, ORDER_WINDOW_DAYS, campaign_results
 from segmenter.personalize.personas import UNCLASSIFIED
 from sync.results.campaign_result import CampaignResult, ResultRow
 from sync.results.engagements import engagements
@@ -22,6 +22,24 @@ def newest_campaigns(session: Session) -> list[CampaignResult]:
     Returns:
         Sent ones only, at most `CAMPAIGNS_SHOWN`; sub-mails of A/B tests are in their parent.
     """
+    rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)
+    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
+    for row in counted_campaigns(session, ORDER_WINDOW_DAYS):
+        rows[row["connection"], row["campaign_id"]].append(_result_row(row, names))
+    known = session.warehouse.current(CAMPAIGNS.name)
+    sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull()).order_by(known.sent_at.desc())
+    shown = sent.limit(CAMPAIGNS_SHOWN).to_pyarrow().to_pylist()
+    return [_campaign(row, rows[row["connection"], row["campaign_id"]]) for row in shown]
+
+
+def counted_campaigns(session: Session, order_window_days: int) -> list[dict[str, Any]]:
+    """Return the people of every campaign, by variant and persona: rows of `campaign_results`."""
+    return session.warehouse.read_once.get(
+        ("counted campaigns", order_window_days), lambda: _counted(session, order_window_days)
+    )
+
+
+def _counted(session: Session, order_window_days: int) -> list[dict[str, Any]]:
     warehouse = session.warehouse
     counted = campaign_results(
         deliveries=warehouse.current(DELIVERIES.name),
@@ -30,15 +48,12 @@ def newest_campaigns(session: Session) -> list[CampaignResult]:
         assignments=warehouse.history(ASSIGNMENTS.name),
         links=session.links(),
         campaigns=warehouse.current(CAMPAIGNS.name),
+        order_window_days=order_window_days,
     )
-    rows: dict[tuple[str, str], list[ResultRow]] = defaultdict(list)
-    names = {slug: persona.name for slug, persona in session.workspace.personas.items()}
-    for row in counted.to_pyarrow().to_pylist():
-        rows[row["connection"], row["campaign_id"]].append(_result_row(row, names))
-    known = warehouse.current(CAMPAIGNS.name)
-    sent = known.filter(known.sent_at.notnull(), known.parent_id.isnull()).order_by(known.sent_at.desc())
-    shown = sent.limit(CAMPAIGNS_SHOWN).to_pyarrow().to_pylist()
-    return [_campaign(row, rows[row["connection"], row["campaign_id"]]) for row in shown]
+    # in one order, so that sums round alike and the same people give the same figures
+    ordered = counted.order_by("connection", "campaign_id", "variant", "persona")
+    rows: list[dict[str, Any]] = ordered.to_pyarrow().to_pylist()
+    return rows
 
 
 def pooled_rate(session: Session, metric: str) -> float | None:

@@ -13,13 +13,20 @@ from sync.session import Session
 
 def latest_moment(session: Session) -> datetime:
     """Return now (UTC); where the platforms' clocks are ahead of ours, the newest thing that they told."""
-    told = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
-    newest: list[datetime | None] = [column.max().to_pyarrow().as_py() for column in told]
+    newest = session.warehouse.read_once.get("newest moments", lambda: _newest(session))
     return max([session.now(), *(moment for moment in newest if moment is not None)])
+
+
+def _newest(session: Session) -> list[datetime | None]:
+    told = (session.warehouse.current(ENGAGEMENTS.name)["at"], session.warehouse.current(CAMPAIGNS.name).sent_at)
+    return [column.max().to_pyarrow().as_py() for column in told]
 
 
 def engagements(session: Session) -> Table:
     """Return what people did in mails, the opens of machines marked as the workspace says."""
     warehouse = session.warehouse
     seconds = session.workspace.results.machine_open_seconds
-    return with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds)
+    return warehouse.read_once.get(
+        ("engagements", seconds),
+        lambda: with_machines(warehouse.current(ENGAGEMENTS.name), warehouse.current(CAMPAIGNS.name), seconds=seconds),
+    )

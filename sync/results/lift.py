@@ -16,10 +16,8 @@ from segmenter.lift.effects import GUARDRAILS, Comparison, LiftQuestion, compare
 from segmenter.lift.exposures import reached
 from segmenter.lift.outcomes import OutcomeWindow, Stratum, outcomes, strata
 from segmenter.lift.randomization import HOLDOUT, Experiment, SampleRatio, sample_ratio
-from segmenter.lift.text import RATES, in_points
 from segmenter.stats.means import Adjusted, cuped, welch
-from segmenter.stats.power import sample_size
-from segmenter.stats.proportions import Interval, wilson
+from segmenter.stats.proportions import Interval
 from sync.experiments.definitions import refuse_edited
 from sync.experiments.job import edited, find_experiment, planned_baseline
 from sync.results.engagements import engagements, latest_moment
@@ -31,6 +29,7 @@ from sync.results.experiment_mailings import (
     mails_during,
     persona_name,
 )
+from sync.results.planned_test import PlannedTest, other_rate
 from sync.session import Session
 
 METRICS = ("clicked", "ordered", "opened", *GUARDRAILS)
@@ -39,19 +38,6 @@ HARM = {"unsubscribed": 0.005, "complained": 0.001}
 """Minimum detectable effect of guardrail metrics: mailbox providers act on 1 spam complaint in 1,000."""
 ANSWER_DAYS = 7
 """Days after the last email of a campaign while its figures still move: results before that are interim."""
-
-
-MORE = 1.25
-"""Times the planned sample size from which a measured rate that needs more is reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedTest:
-    """What a comparison was planned with: the primary metric, the minimum detectable effect, and the baseline rate."""
-
-    primary: str
-    mde: float
-    baseline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +117,11 @@ def lift_of_campaign(session: Session, name: str | None, *, control: str | None 
         FixSettingsError: There is none, several have the name, or it has no variants to compare.
     """
     campaign = campaign_named(session, name) if name is not None else _newest_with_variants(session)
+    key = "lift of campaign", campaign["connection"], campaign["campaign_id"], control
+    return session.warehouse.read_once.get(key, lambda: _lift_of_campaign(session, campaign, control))
+
+
+def _lift_of_campaign(session: Session, campaign: Mapping[str, Any], control: str | None) -> Lift:
     sent_at, now = campaign["sent_at"], latest_moment(session)
     stratums = strata_of_campaign(session, campaign)
     arms = sorted({stratum.arm for stratum in stratums})
@@ -167,7 +158,13 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     """
     experiment = find_experiment(session, name)
     refuse_edited(session, [experiment])
-    now = latest_moment(session)
+    return session.warehouse.read_once.get(
+        ("lift of experiment", name), lambda: _lift_of_experiment(session, experiment)
+    )
+
+
+def _lift_of_experiment(session: Session, experiment: Experiment) -> Lift:
+    now, name = latest_moment(session), experiment.name
     everybody = _strata_of_mails(session, experiment, engagements(session))
     if not everybody:
         raise FixSettingsError(
@@ -181,7 +178,7 @@ def lift_of_experiment(session: Session, name: str) -> Lift:
     found = _judge(session, name, pairs, plan, early=early)
     excluded = mailed.excluded() if len(experiment.arms) > 1 else []
     notes = [*_moved(session, experiment), *_mailed_holdout(session, experiment), *excluded]
-    notes += _other_rate(found.comparisons, plan) if mailed.of_persona else []
+    notes += other_rate(found.comparisons, plan) if mailed.of_persona else []
     return replace(found, ratio=_ratio(experiment, everybody), notes=tuple(notes), mailed=bool(mailed.of_persona))
 
 
@@ -251,25 +248,6 @@ def _judge(session: Session, about: str, pairs: Sequence[ComparedPair], plan: Pl
     return Lift(about, plan.primary, comparisons, spend, None, early, ())
 
 
-def _other_rate(comparisons: Sequence[Comparison], plan: PlannedTest) -> list[str]:
-    """A sentence where nothing was found, and the measured rate needs clearly more people than the planned one."""
-    asked = next((one for one in comparisons if one.question.metric == plan.primary), None)
-    if asked is None or plan.baseline is None or asked.question.control == HOLDOUT:
-        return []
-    if asked.everyone.verdict not in {"none", "too_few"}:
-        return []
-    measured, planned = asked.everyone.control, sample_size(plan.baseline, plan.mde)
-    needed = sample_size(measured.rate, plan.mde)
-    if wilson(measured).low <= plan.baseline or needed <= MORE * planned:
-        return []
-    told = (
-        f"Planned with a {RATES[plan.primary]} of {plan.baseline:.1%}; that of “{asked.question.control}” is "
-        f"{measured.rate:.1%}. At that rate {needed:,} contacts per variant detect {in_points(plan.mde)}, "
-        f"not {planned:,}."
-    )
-    return [told]
-
-
 def _metrics(primary: str) -> list[str]:
     return [primary, *(metric for metric in METRICS if metric != primary)]
 
@@ -293,11 +271,11 @@ def _spend(session: Session, pair: ComparedPair) -> RevenueLift:
     sides = [[stratum.revenue for stratum in pair.strata if stratum.arm == arm] for arm in (treated, control)]
     groups = [_pooled(side) for side in sides]
     adjusted: Adjusted = cuped(groups)
-    one, two = adjusted.groups
+    first, two = adjusted.groups
     currency = _currency(session) or ""
     orders = session.warehouse.current(ORDERS.name)
     others = orders.filter(orders.currency != ibis.literal(currency)).count().to_pyarrow().as_py()
-    return RevenueLift(treated, control, one.mean - two.mean, welch(one, two), adjusted.less, currency, int(others))
+    return RevenueLift(treated, control, first.mean - two.mean, welch(first, two), adjusted.less, currency, int(others))
 
 
 def _pooled(groups: Sequence[Any]) -> Any:
@@ -307,6 +285,10 @@ def _pooled(groups: Sequence[Any]) -> Any:
 
 def _currency(session: Session) -> str | None:
     """The currency of most orders: amounts in others can't be added to it."""
+    return session.warehouse.read_once.get("currency", lambda: _most_used_currency(session))
+
+
+def _most_used_currency(session: Session) -> str | None:
     orders = session.warehouse.current(ORDERS.name)
     counted = orders.group_by("currency").aggregate(n=orders.count())
     rows = counted.order_by(counted.n.desc(), counted.currency).limit(1).to_pyarrow().to_pylist()
@@ -315,8 +297,8 @@ def _currency(session: Session) -> str | None:
 
 def _newest_with_variants(session: Session) -> dict[str, Any]:
     table = session.warehouse.current(CAMPAIGNS.name)
-    told = _everybody_reached(session)
-    varied = told.group_by("connection", "campaign_id").aggregate(variants=told.variant.nunique())
+    people = _everybody_reached(session)
+    varied = people.group_by("connection", "campaign_id").aggregate(variants=people.variant.nunique())
     varied = varied.filter(varied.variants > 1)
     sent = table.filter(table.sent_at.notnull()).semi_join(varied, ["connection", "campaign_id"])
     rows: list[dict[str, Any]] = sent.order_by(sent.sent_at.desc()).limit(1).to_pyarrow().to_pylist()
@@ -339,14 +321,18 @@ def campaign_named(session: Session, name: str) -> dict[str, Any]:
     rows: list[dict[str, Any]] = sent.to_pyarrow().to_pylist()
     if not rows:
         raise FixSettingsError("No campaign has been imported yet.", fix="Send one, then run `personasync results`.")
-    found = [row for row in rows if name in {row["campaign_id"], row["name"]}]
-    if len(found) > 1:
-        told = ", ".join(f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in found)
-        raise FixSettingsError(f"{len(found)} campaigns have the name {name!r}.", fix=f"Use an id instead: {told}.")
-    if not found:
+    campaigns = [row for row in rows if name in {row["campaign_id"], row["name"]}]
+    if len(campaigns) > 1:
+        choices = ", ".join(
+            f"{row['campaign_id']} ({row['connection']}, {row['sent_at']:%Y-%m-%d})" for row in campaigns
+        )
+        raise FixSettingsError(
+            f"{len(campaigns)} campaigns have the name {name!r}.", fix=f"Use an id instead: {choices}."
+        )
+    if not campaigns:
         listed = ", ".join(repr(row["name"]) for row in rows[:5])
         raise FixSettingsError(f"There is no campaign {name!r}.", fix=f"Most recent: {listed}.")
-    return found[0]
+    return campaigns[0]
 
 
 def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
@@ -357,18 +343,21 @@ def _mails(session: Session, campaign: Mapping[str, Any]) -> Table:
 
 def _reached(session: Session, campaign: Mapping[str, Any]) -> Table:
     """People reached by a campaign, with their persona at the time and the variant: ``person_id, persona, arm, at``."""
-    told = _everybody_reached(session)
-    mine = told.filter(told.connection == campaign["connection"], told.campaign_id == campaign["campaign_id"])
+    people = _everybody_reached(session)
+    mine = people.filter(people.connection == campaign["connection"], people.campaign_id == campaign["campaign_id"])
     return mine.group_by("person_id").aggregate(persona=mine.persona.max(), arm=mine.variant.max(), at=mine["at"].min())
 
 
 def _everybody_reached(session: Session) -> Table:
-    warehouse = session.warehouse
-    return reached(
-        warehouse.current(DELIVERIES.name),
-        session.links(),
-        warehouse.current(CAMPAIGNS.name),
-        warehouse.history(ASSIGNMENTS.name),
+    warehouse, links = session.warehouse, session.links()
+    return warehouse.read_once.get(
+        "everybody reached",
+        lambda: reached(
+            warehouse.current(DELIVERIES.name),
+            links,
+            warehouse.current(CAMPAIGNS.name),
+            warehouse.history(ASSIGNMENTS.name),
+        ),
     )
 
 
@@ -391,12 +380,10 @@ def _mailed_holdout(session: Session, experiment: Experiment) -> list[str]:
     """Count the holdout contacts who got email: they bias the difference towards zero."""
     if experiment.control != HOLDOUT:
         return []
-    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(
-        mails_during(session, experiment), ["connection", "campaign_id"]
-    )
-    links = session.links()
+    mails = mails_during(session, experiment)
+    deliveries = session.warehouse.current(DELIVERIES.name).semi_join(mails, ["connection", "campaign_id"])
     arms = session.warehouse.current(ARMS.name)
     held = arms.filter(arms.experiment == experiment.name, arms.arm == HOLDOUT)
-    got = deliveries.inner_join(links, "contact_key").semi_join(held, "person_id")
+    got = deliveries.inner_join(session.links(), "contact_key").semi_join(held, "person_id")
     people = int(got.person_id.nunique().to_pyarrow().as_py())
     return [f"{people:,} people of the holdout got email, which biases the difference towards zero."] if people else []

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from connectors.errors import FixSettingsError
-from connectors.records import ASSIGNMENTS, CAMPAIGNS, DELIVERIES, ORDERS
-from segmenter.lift.exposures import campaign_results
+from connectors.records import CAMPAIGNS
 from segmenter.lift.network import SIDES, Trial, too_few, trial
 from segmenter.lift.offers import Best, best_offers, never_compared
 from segmenter.lift.text import listed
 from segmenter.stats.proportions import Responses
-from sync.results.engagements import engagements, latest_moment
+from sync.results.campaigns import counted_campaigns
+from sync.results.engagements import latest_moment
 from sync.results.experiment_mailings import persona_name
 from sync.results.experiment_trials import offers_of, trials_of
 from sync.results.lift import ANSWER_DAYS
@@ -54,6 +54,11 @@ def offers(session: Session, *, metric: str = "clicked") -> OfferResults:
     Raises:
         FixSettingsError: Nothing was sent in variants yet.
     """
+    with session.warehouse.reading():
+        return _offers(session, metric)
+
+
+def _offers(session: Session, metric: str) -> OfferResults:
     told, notes = [*_campaigns(session, metric)], []
     for experiment in session.workspace.experiments.values():
         found, left_out = trials_of(session, experiment, metric)
@@ -74,18 +79,18 @@ def _planned(session: Session, compared: set[str]) -> set[str]:
     """All offers of experiments that run, or that have compared some: also those that no email has shown to anybody."""
     now = session.now()
     asked = [
-        one
-        for one in session.workspace.experiments.values()
-        if one.name in compared or one.ends is None or now < one.ends
+        experiment
+        for experiment in session.workspace.experiments.values()
+        if experiment.name in compared or experiment.ends is None or now < experiment.ends
     ]
-    return {offer for one in asked if len(offers_of(one)) >= SIDES for offer in offers_of(one)}
+    return {offer for experiment in asked if len(offers_of(experiment)) >= SIDES for offer in offers_of(experiment)}
 
 
 def _too_few(trials: Sequence[Trial]) -> list[str]:
     """Sentences on comparisons that too few people responded to, once for all personas."""
     concerned: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for persona in sorted({one.persona for one in trials}):
-        for name, left_out in too_few([one for one in trials if one.persona == persona]).items():
+    for persona in sorted({comparison.persona for comparison in trials}):
+        for name, left_out in too_few([comparison for comparison in trials if comparison.persona == persona]).items():
             concerned[name, left_out].append(persona)
     return [
         f"{name}: {listed(left_out)} {'is' if len(left_out) == 1 else 'are'} excluded for {', '.join(personas)}: "
@@ -96,24 +101,13 @@ def _too_few(trials: Sequence[Trial]) -> list[str]:
 
 def _campaigns(session: Session, metric: str) -> Iterator[Trial]:
     """Campaigns that the platform sent in variants, each a randomization of its own."""
-    warehouse = session.warehouse
-    counted = campaign_results(
-        deliveries=warehouse.current(DELIVERIES.name),
-        engagements=engagements(session),
-        orders=warehouse.current(ORDERS.name),
-        assignments=warehouse.history(ASSIGNMENTS.name),
-        links=session.links(),
-        campaigns=warehouse.current(CAMPAIGNS.name),
-        order_window_days=session.workspace.results.order_days,
-    )
-    varied = counted.filter(counted.variant.notnull())
-    table = warehouse.current(CAMPAIGNS.name)
+    table = session.warehouse.current(CAMPAIGNS.name)
     sent = table.filter(table.sent_at.notnull(), table.parent_id.isnull()).to_pyarrow().to_pylist()
     campaigns = {(row["connection"], row["campaign_id"]): row for row in sent}
     groups: dict[tuple[str, str, str], dict[str, Responses]] = defaultdict(dict)
-    for row in varied.to_pyarrow().to_pylist():
+    for row in counted_campaigns(session, session.workspace.results.order_days):
         key = row["connection"], row["campaign_id"]
-        if key in campaigns:
+        if key in campaigns and row["variant"] is not None:
             name = campaigns[key]["name"] or row["campaign_id"]
             groups[*key, persona_name(session, row["persona"])][_offer(name, row["variant"])] = Responses(
                 int(row["delivered"]), int(row[metric])

@@ -66,6 +66,11 @@ def rank_segments(session: Session) -> SegmentValues:
     Raises:
         FixSettingsError: Nobody was assigned yet.
     """
+    with session.warehouse.reading():
+        return _ranked(session)
+
+
+def _ranked(session: Session) -> SegmentValues:
     now = session.now()
     links = session.links()
     valued = value_people(session, now, links)
@@ -119,10 +124,10 @@ def _people(session: Session, links: Table) -> pa.Table:
     hard = mails.filter(mails.status == "hard", mails["at"] > session.now() - BOUNCED).inner_join(links, "contact_key")
     bounced = hard.select("person_id").distinct().mutate(hard=1)
     assigned = assigned_people(session)
-    told = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
-    told = told.inner_join(grouped, "person_id").left_join(bounced, "person_id")
-    arrives = (told.may == 1) & (told.mails == 1) & told.hard.isnull()
-    return told.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
+    people = assigned.filter(assigned.segment.notnull()).select("person_id", "segment")
+    people = people.inner_join(grouped, "person_id").left_join(bounced, "person_id")
+    arrives = (people.may == 1) & (people.mails == 1) & people.hard.isnull()
+    return people.select("person_id", "segment", reachable=arrives).order_by("person_id").to_pyarrow()
 
 
 def _told_of(people: pa.ChunkedArray, buyers: Buyers, figures: Array) -> Array:
@@ -161,16 +166,16 @@ def _responses(session: Session) -> tuple[dict[str, SegmentResponse], list[str]]
     held = [experiment.name for experiment in experiments if experiment.control == HOLDOUT]
     held += [HOLDOUT] if session.workspace.everybody else []
     for name in held:
-        if found := _measured(session, partial(lift_of_experiment, session, name)):
+        if responses := _measured(session, partial(lift_of_experiment, session, name)):
             what = "all campaigns" if name == HOLDOUT else name
-            return found, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
+            return responses, [f"Response: incremental orders per contact, {what} vs the holdout. {BELOW}"]
     for name in (experiment.name for experiment in experiments if experiment.control != HOLDOUT):
-        if found := _measured(session, partial(lift_of_experiment, session, name)):
+        if responses := _measured(session, partial(lift_of_experiment, session, name)):
             said = f"orders per contact in {name}, the best variant vs its control, not vs no email."
-            return found, [f"Response: {said} {BELOW}"]
-    if found := _measured(session, partial(lift_of_campaign, session, None)):
+            return responses, [f"Response: {said} {BELOW}"]
+    if responses := _measured(session, partial(lift_of_campaign, session, None)):
         said = "in the newest campaign, the best variant vs the first, not vs no email."
-        return found, [f"Response: orders per contact {said} {BELOW}"]
+        return responses, [f"Response: orders per contact {said} {BELOW}"]
     return {}, ["Response is not measured yet and counts as 0. Run `personasync experiment create` to measure it."]
 
 
@@ -193,7 +198,7 @@ def supported(comparisons: Sequence[Comparison]) -> Comparison | None:
     """
     about = [comparison for comparison in comparisons if comparison.question.metric == ORDERED]
     held = [comparison for comparison in about if comparison.question.control == HOLDOUT]
-    return max(held or about, key=lambda one: one.everyone.interval.low, default=None)
+    return max(held or about, key=lambda candidate: candidate.everyone.interval.low, default=None)
 
 
 def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dict[str, SegmentResponse]:
@@ -214,7 +219,7 @@ def best_arm(names: Mapping[str, str], comparisons: Sequence[Comparison]) -> dic
         if persona.verdict != "nobody" and persona.variance > 0
     }
     mine = {segment: by_persona[name] for segment, name in names.items() if name in by_persona}
-    return mine | {f"beside {name}": one for name, one in by_persona.items() if name not in names.values()}
+    return mine | {f"beside {name}": response for name, response in by_persona.items() if name not in names.values()}
 
 
 def _nothing(names: Mapping[str, str], best: Comparison) -> dict[str, SegmentResponse]:
@@ -292,11 +297,11 @@ def focus(session: Session) -> tuple[list[str] | None, str]:
     pushed = with_subsegments(active, session.workspace.steps)
     assigned = assigned_people(session)
     others = int(assigned.filter(assigned.segment.notnull(), ~assigned.segment.isin(sorted(pushed))).count().execute())
-    told = (
+    sentence = (
         f"[value] focus: {', '.join(active) or 'no segment'} of {len(names)} segments; "
         f"{others:,} people of the others get the fallback and are in no group."
     )
-    return sorted(pushed), told
+    return sorted(pushed), sentence
 
 
 def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
@@ -307,21 +312,21 @@ def ranking_document(segment_values: SegmentValues) -> dict[str, Any]:
     """
     rows = [
         {
-            "segment": one.name,
-            "people": one.people,
-            "reachable": one.reachable,
-            "clv": one.mean_value if segment_values.valued else None,
-            "response": one.gain,
-            "value": one.value if segment_values.valued else None,
-            "value_interval": [one.interval.low, one.interval.high] if segment_values.valued else None,
-            "ranks": list(one.ranks) if segment_values.valued else None,
-            "tie": one.tie if segment_values.valued else None,
-            "naive_rank": one.naive,
-            "verdict": segment_values.advice[one.name].verdict,
-            "merge_with": segment_values.advice[one.name].merge_with or None,
-            "reasons": list(segment_values.advice[one.name].reasons),
+            "segment": segment.name,
+            "people": segment.people,
+            "reachable": segment.reachable,
+            "clv": segment.mean_value if segment_values.valued else None,
+            "response": segment.gain,
+            "value": segment.value if segment_values.valued else None,
+            "value_interval": [segment.interval.low, segment.interval.high] if segment_values.valued else None,
+            "ranks": list(segment.ranks) if segment_values.valued else None,
+            "tie": segment.tie if segment_values.valued else None,
+            "naive_rank": segment.naive,
+            "verdict": segment_values.advice[segment.name].verdict,
+            "merge_with": segment_values.advice[segment.name].merge_with or None,
+            "reasons": list(segment_values.advice[segment.name].reasons),
         }
-        for one in segment_values.ranking
+        for segment in segment_values.ranking
     ]
     tried = {
         name: {"share": c.share, "model_minus_this": c.behind, "interval": [c.interval.low, c.interval.high]}

@@ -23,6 +23,7 @@ from connectors.errors import ContractError, FixSettingsError
 from connectors.records import CONTACTS, MEMBERSHIPS, TABLES, TIME, TableSchema
 from connectors.secret import SecretUrl, remember, url_without_secrets
 from sync.warehouse.embedded_file import FILE, not_opened
+from sync.warehouse.read_once import MEMORY, ReadOnce
 
 VERSION_COLUMNS = [("recorded_at", TIME), ("sequence", pa.int64())]
 COUNTER = "last_sequence"  # one row: the number given last; never lower again, also when rows are erased
@@ -41,6 +42,7 @@ class Warehouse:
                 self._create(table.name, schema=ibis.Schema.from_pyarrow(_stored(table)))
         self._tables = {name: self._opened(table) for name, table in TABLES.items()}  # each look-up asks the engine
         self._statements: dict[tuple[str, str], str] = {}
+        self.read_once = ReadOnce(engine)
         self._count_from(present)
 
     def _create(self, name: str, **content: Any) -> None:
@@ -53,13 +55,13 @@ class Warehouse:
 
     def _opened(self, table: TableSchema) -> Table:
         """The table, with columns added that it did not have when it was made."""
-        found = self.engine.table(table.name)
+        relation = self.engine.table(table.name)
         wanted = ibis.Schema.from_pyarrow(_stored(table))
-        lacking = [name for name in wanted if name not in found.columns]
+        lacking = [name for name in wanted if name not in relation.columns]
         for name in lacking:
             kind = self.engine.compiler.type_mapper.to_string(wanted[name])
             self._run(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS {name} {kind}")
-        return self.engine.table(table.name) if lacking else found
+        return self.engine.table(table.name) if lacking else relation
 
     def _count_from(self, present: Collection[str]) -> None:
         """Have the counter, and no lower than any number that is stored: an older personasync kept none."""
@@ -167,8 +169,8 @@ class Warehouse:
         last = int(first) + most - 1
         some = versions.filter(versions.sequence >= first, versions.sequence <= last)
         # one query for both: what somebody else writes meanwhile must not be skipped
-        found = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
-        return found.select(schema.key), int(pc.max(found["sequence"]).as_py())
+        rows = some.group_by(list(schema.key)).aggregate(sequence=some.sequence.max()).to_pyarrow()
+        return rows.select(schema.key), int(pc.max(rows["sequence"]).as_py())
 
     def known_ids(self, connection: str, states: Collection[str]) -> pa.Array:
         """Return the platform ids of a connection's contacts whose state is one of *states*.
@@ -181,8 +183,8 @@ class Warehouse:
             Text, in no order.
         """
         contacts = self.current(CONTACTS.name)
-        found = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
-        return found.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
+        matches = contacts.filter(contacts.connection == connection, contacts.state.isin(sorted(states)))
+        return matches.select("platform_id").to_pyarrow()["platform_id"].combine_chunks()
 
     @contextmanager
     def bounded(self, memory: str) -> Iterator[None]:
@@ -197,6 +199,12 @@ class Warehouse:
             yield
         finally:
             settings.execute(f"SET memory_limit = '{before.replace(' ', '')}'")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Ask the engine once for what is asked again while the block runs, in bounded memory. Blocks may be nested."""
+        with self.bounded(MEMORY), self.read_once.kept():
+            yield
 
     def take_over(self, name: str, rows: pa.Table) -> int:
         """Add versions that were made elsewhere, each at the moment of its ``recorded_at``.
@@ -221,6 +229,7 @@ class Warehouse:
             with self._transaction():
                 self._take_numbers(count)
                 written = self._run(self._statements[statement])
+                self.read_once.forget()
                 # an engine's driver counts, or answers with the count
                 return int(written.rowcount if written.rowcount >= 0 else written.fetchone()[0])
         finally:
@@ -280,7 +289,7 @@ class Warehouse:
         Returns:
             An Ibis table, one row per key.
         """
-        return _in_force(self._tables[name], TABLES[name])
+        return self.read_once.get(("in force", name), lambda: _in_force(self._tables[name], TABLES[name]))
 
     def as_of(self, name: str, moment: datetime) -> Table:
         """Return each row as it was known at *moment* (UTC); the columns of the table's schema only.
@@ -313,25 +322,6 @@ class Warehouse:
         for name in list(self.engine._cache_name_to_entry):  # noqa: SLF001 - Ibis has no public way to give all back
             self.engine._finalize_cached_table(name)  # noqa: SLF001
         self.engine.disconnect()
-
-
-class Memory:
-    """An engine of its own for a few rows at a time, with nothing on disk; of one thread."""
-
-    def __init__(self) -> None:
-        self._engine: SQLBackend = ibis.duckdb.connect(threads=1)  # noqa: TID251 - this is the door
-
-    def keep(self, name: str, rows: pa.Table) -> Table:
-        """Return Arrow rows as a table of the engine, in place of those that had the *name* before."""
-        return self._engine.create_table(name, rows, temp=True, overwrite=True)
-
-    def rows(self, wanted: Table) -> pa.Table:
-        """Return the rows of an expression over kept tables."""
-        return self._engine.to_pyarrow(wanted)
-
-    def close(self) -> None:
-        """Give back the memory."""
-        self._engine.disconnect()
 
 
 def _stored(table: TableSchema) -> pa.Schema:
@@ -369,12 +359,6 @@ def open_warehouse(engine: str, directory: Path) -> Warehouse:
     """
     directory.mkdir(parents=True, exist_ok=True)
     return Warehouse(_open_file(directory / FILE) if engine == "duckdb" else _open_url(engine))
-
-
-def open_memory() -> DuckDB:
-    """Return an engine in memory with one thread, for a few rows at a time."""
-    opened: DuckDB = ibis.duckdb.connect(threads=1)  # noqa: TID251 - this is the door
-    return opened
 
 
 def _open_url(url: str) -> SQLBackend:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,13 +25,14 @@ from segmenter.personalize.personas import Persona, persona_of_segments
 from segmenter.privacy.sensitive import Purpose, refuse_sensitive
 from segmenter.rules.caps import ranked_by
 from segmenter.rules.exclusion import Exclusion
-from segmenter.rules.rules import Rule, parse_rule
+from segmenter.rules.rules import Rule, counted_in
 from segmenter.rules.segments import Segment, Waterfall, waterfall
 from segmenter.traits.builtin import Catalogue, catalogue
+from segmenter.traits.counts import CountedTrait
 from segmenter.traits.next_best_offer import NEXT
 from sync.workspace.checks import check_connections, check_targets
 from sync.workspace.experiments import load_experiments
-from sync.workspace.manifest import ConnectorFacts, DeclaredField, Manifest, load_manifest, roles_in
+from sync.workspace.manifest import ConnectorSpec, DeclaredField, Manifest, load_manifest, roles_in
 from sync.workspace.personas_file import PersonasFile
 from sync.workspace.providers import check_rules, check_shown, check_tools
 from sync.workspace.schema import (
@@ -50,14 +51,14 @@ from sync.workspace.schema import (
 )
 from sync.workspace.secrets import resolve_secret
 from sync.workspace.to_definitions import (
-    counted_by,
     counted_in_main,
+    exclusion_of,
     fields_of,
     own_traits,
     personas_of,
     precedence_of,
-    property_types,
     segments_of,
+    tools_of,
 )
 from sync.workspace.toml_reader import Place, at_line, read_text, read_toml
 
@@ -148,32 +149,36 @@ class Workspace:
             known = ", ".join(self.connections) or "none"
             raise FixSettingsError(f"There is no connection {name!r}.", fix=f"{MAIN} has: {known}.")
         part = self.connections[name]
-        facts = manifest.connectors[part.connector]
+        spec = manifest.connectors[part.connector]
         settings = part.settings()
         secret = NO_SECRET
-        if facts.secret:
-            where = f"{MAIN}, [connections.{name}] {facts.secret}"
-            reference = settings.pop(facts.secret, "")
+        if spec.secret:
+            where = f"{MAIN}, [connections.{name}] {spec.secret}"
+            reference = settings.pop(spec.secret, "")
             secret = resolve_secret(reference, where=where, environment=environment, directory=self.directory)
         # what people write is meant from their workspace, wherever the command runs
-        settings |= {key: str(self.directory / settings[key]) for key in facts.paths if key in settings}
+        settings |= {key: str(self.directory / settings[key]) for key in spec.paths if key in settings}
         return Connection(
             name=name,
             settings=settings,
-            manifest=facts.as_mapping(),
+            manifest=spec.as_mapping(),
             secret=secret,
             mapped=tuple(t.property for t in self.traits.values() if t.property and t.connection == name),
-            types=property_types(self.traits, name),
+            types={
+                t.property: t.type
+                for t in self.traits.values()
+                if t.property and t.connection == name and t.type != "text"
+            },
             groups=self.groups,
             owned=self.owned(name, manifest),
             budgets=budget_folder(environment),
-            kinds=self._kinds(name, facts),
+            kinds=self._kinds(name, spec),
         )
 
-    def _kinds(self, name: str, facts: ConnectorFacts) -> dict[str, str]:
+    def _kinds(self, name: str, spec: ConnectorSpec) -> dict[str, str]:
         """Return the types of the fields that we own through connection *name*."""
         mine = {field.targets[name]: field.type for field in self.fields.values() if name in field.targets}
-        return {**{field.name: field.type for field in facts.fields}, **mine}
+        return {**{field.name: field.type for field in spec.fields}, **mine}
 
     def owned(self, name: str, manifest: Manifest) -> tuple[str, ...]:
         """Return the platform's names of every field that we own through connection *name*.
@@ -234,7 +239,7 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     check_connections(directory / MAIN, main, manifest)
     check_targets(directory / PERSONAS, personas_file, main, manifest)
     segments = segments_of(segments_file)
-    counted = _defined(segments_at, segments_file, lambda: counted_by(segments))
+    counted = _defined(segments_at, segments_file, lambda: _counted_by(segments))
     counted += _defined(directory / MAIN, main, lambda: counted_in_main(main))
     known = _defined(directory / MAIN, main, lambda: catalogue(own_traits(main), precedence_of(main), counted))
     purpose = Purpose(main.sensitive.purpose, main.sensitive.allow)
@@ -250,7 +255,8 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
     persona_of = _defined(
         directory / PERSONAS, personas_file, lambda: persona_of_segments(list(personas.values()), steps)
     )
-    tools = _defined(directory / MAIN, main, lambda: check_tools(_tools(main, known, purpose, steps), *sources))
+    tools = _defined(directory / MAIN, main, lambda: tools_of(main, known, purpose, steps))
+    _defined(directory / MAIN, main, lambda: check_tools(tools, *sources))
     experiments = load_experiments(directory, segments=segments, personas=personas)
     return Workspace(
         directory=directory,
@@ -281,14 +287,16 @@ def load_workspace(directory: Path, *, segments_path: Path | None = None) -> Wor
         remarks=_remarks(directory / PERSONAS, personas, fields),
         tools=tools,
         serve=main.serve,
-        exclusion=_defined(directory / MAIN, main, lambda: _exclusion(main, known, steps)),
+        exclusion=_defined(directory / MAIN, main, lambda: exclusion_of(main, known, steps)),
     )
 
 
 def _everybody(main: MainFile) -> Experiment | None:
-    held, begins = main.holdout, datetime(1970, 1, 1, tzinfo=UTC)
-    told = Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
-    return told if held.share else None
+    held = main.holdout
+    begins = datetime(1970, 1, 1, tzinfo=UTC)
+    if not held.share:
+        return None
+    return Experiment(HOLDOUT, held.salt, {"mailed": 1.0}, begins, holdout=held.share, metric="ordered")
 
 
 def _check_allowed(path: Path, purpose: Purpose, known: Catalogue) -> None:
@@ -307,29 +315,17 @@ def _allowed(steps: Waterfall, known: Catalogue, purpose: Purpose) -> Waterfall:
     return steps
 
 
-def _exclusion(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
-    """[exclude]; a sensitive trait may keep people from being written to, so no purpose is asked for."""
-    rule = main.exclude.rule
-    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
-    return Exclusion(frozenset(main.exclude.addresses), checked)
-
-
-def _tools(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
-    found, segments = {}, steps.rules()
-    for name, part in main.tools.items():
-        where = f"tool {name!r}"
-        found[name] = parse_rule(part.who, known, where=where, segments=segments)
-        refuse_sensitive(found[name].names, known, purpose, where=where)
-    return found
+def _counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
+    return [trait for segment in segments for trait in counted_in(segment.rule, where=f"segment {segment.name!r}")]
 
 
 def _remarks(path: Path, personas: Mapping[str, Persona], fields: Mapping[str, TemplateField]) -> tuple[str, ...]:
-    found = []
+    remarks = []
     for remark in lint(personas, fields):
         inside: Place = ("personas", remark.persona) if remark.persona else ()
         at = at_line(path.name, read_text(path), (*inside, *remark.part.split(".")))
-        found.append(f"{at}: {remark.sentence()}.")
-    return tuple(found)
+        remarks.append(f"{at}: {remark.sentence()}.")
+    return tuple(remarks)
 
 
 def _state_url(state_dir: Path, state: str) -> SecretUrl:
@@ -352,14 +348,14 @@ def _digest(
 ) -> str:
     decide = (main.classify, main.holdout, main.consent, main.exclude, main.personalize)
     files = (*decide, segments, personas, *main.tools.values())
-    told = (
+    text = (
         "".join(file.model_dump_json() for file in files)
         + main.workspace.time_zone
         + steps.version
         + repr(main.value.focus)
         + repr(sorted(experiments.items()))
     )
-    return hashlib.sha256(told.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 Made = TypeVar("Made")

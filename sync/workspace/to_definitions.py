@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from segmenter.personalize.fields import TemplateField
 from segmenter.personalize.interpolation import placeholders
 from segmenter.personalize.personas import Persona
-from segmenter.rules.rules import counted_in
-from segmenter.rules.segments import Segment
-from segmenter.traits.builtin import Precedence
+from segmenter.privacy.sensitive import Purpose, refuse_sensitive
+from segmenter.rules.exclusion import Exclusion
+from segmenter.rules.rules import Rule, counted_in, parse_rule
+from segmenter.rules.segments import Segment, Waterfall
+from segmenter.traits.builtin import Catalogue, Precedence
 from segmenter.traits.counts import CountedTrait
 from segmenter.traits.definitions import MappedTrait, SurveyTrait, TraitType
 from segmenter.traits.trait_families import Family
@@ -53,8 +55,8 @@ def personas_of(file: PersonasFile) -> dict[str, Persona]:
 def _persona(slug: str, part: PersonaPart) -> Persona:
     everywhere = {name: copy for name, copy in part.fields.items() if isinstance(copy, str)}
     on = {name: copy for name, copy in part.fields.items() if isinstance(copy, dict)}
-    told = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
-    return Persona(slug, *told)
+    values = (part.name, part.segments, part.story, everywhere, on, part.hs_persona, part.quote, part.picture)
+    return Persona(slug, *values)
 
 
 def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, TemplateField]:
@@ -64,7 +66,11 @@ def fields_of(file: PersonasFile, personas: Mapping[str, Persona]) -> dict[str, 
         for name, _, text in persona.texts():
             texts.setdefault(name, []).append(text)
     return {
-        name: _field(name, part, tuple(dict.fromkeys(one.trait for text in texts[name] for one in placeholders(text))))
+        name: _field(
+            name,
+            part,
+            tuple(dict.fromkeys(placeholder.trait for text in texts[name] for placeholder in placeholders(text))),
+        )
         for name, part in file.fields.items()
     }
 
@@ -84,19 +90,28 @@ def _field(name: str, part: FieldPart, mentioned: tuple[str, ...]) -> TemplateFi
     )
 
 
-def counted_by(segments: Sequence[Segment]) -> list[CountedTrait]:
-    """Return the counts that the rules of segments ask for."""
-    return [trait for one in segments for trait in counted_in(one.rule, where=f"segment {one.name!r}")]
-
-
 def counted_in_main(main: MainFile) -> list[CountedTrait]:
-    """Return the counts that typing tools and [exclude] ask for."""
+    """Return the counts that rules of typing tools and of [exclude] ask for."""
     rules = {f"tool {name!r}": part.who for name, part in main.tools.items()}
     rules |= {"exclude 'rule'": main.exclude.rule} if main.exclude.rule else {}
     return [trait for where, rule in rules.items() for trait in counted_in(rule, where=where)]
 
 
-def property_types(traits: Mapping[str, TraitPart], connection: str) -> dict[str, str]:
-    """Return the types of the properties of a connection that traits read as something else than text."""
-    mine = [part for part in traits.values() if part.connection == connection and part.type != "text"]
-    return {part.property: part.type for part in mine if part.property}
+def exclusion_of(main: MainFile, known: Catalogue, steps: Waterfall) -> Exclusion:
+    """Return who is excluded from every push, by address and by rule.
+
+    A sensitive trait may keep people from being written to, so no purpose is asked for.
+    """
+    rule = main.exclude.rule
+    checked = parse_rule(rule, known, where="exclude 'rule'", segments=steps.rules()) if rule else None
+    return Exclusion(frozenset(main.exclude.addresses), checked)
+
+
+def tools_of(main: MainFile, known: Catalogue, purpose: Purpose, steps: Waterfall) -> dict[str, Rule]:
+    """Return the rule of each typing tool that says whom to ask."""
+    rules, segments = {}, steps.rules()
+    for name, part in main.tools.items():
+        where = f"tool {name!r}"
+        rules[name] = parse_rule(part.who, known, where=where, segments=segments)
+        refuse_sensitive(rules[name].names, known, purpose, where=where)
+    return rules

@@ -46,6 +46,21 @@ _OF_KIND: dict[str, dict[str, Needs]] = {
     "definitions.write": {"contacts": CONTACT_DEFINITIONS_WRITE, "deals": DEAL_DEFINITIONS_WRITE},
 }
 
+# object types of every account that this one holds nothing of: its token was not given their scopes
+_OWN_SCOPE = (
+    *("appointments", "carts", "commercepayments", "companies", "courses", "feedback_submissions", "goals", "invoices"),
+    *("leads", "line_items", "listings", "orders", "products", "quotes", "services", "subscriptions", "users"),
+)
+_OTHER_SCOPES = {kind: (f"crm.objects.{kind}.read",) for kind in _OWN_SCOPE} | {
+    "company": ("crm.objects.companies.read",),
+    "0-2": ("crm.objects.companies.read",),
+    "goal_targets": ("crm.objects.goals.read",),
+    "ticket": ("tickets",),
+    "tickets": ("tickets",),
+    "0-5": ("tickets",),
+    **dict.fromkeys(("calls", "communications", "emails", "meetings", "notes", "postal_mail", "tasks"), ()),
+}
+
 NeedsOf = Callable[[Mapping[str, str]], Needs]
 
 
@@ -64,6 +79,19 @@ def by_kind(use: str, *parameters: str) -> NeedsOf:
         return tuple(scope for kind in kinds for scope in _OF_KIND[use][kind])
 
     return needs
+
+
+def check_kind(kind: str) -> None:
+    """Refuse an object type that is none of `KINDS`.
+
+    Raises:
+        Refusal: 403 for what every account has, 404 for what nobody has.
+    """
+    if kind in KINDS:
+        return
+    if kind in _OTHER_SCOPES:
+        raise missing_scopes([_OTHER_SCOPES[kind]])
+    raise no_such_resource(f"Unable to infer object type from: {kind}")
 
 
 def check_token(authorization: str | None) -> None:

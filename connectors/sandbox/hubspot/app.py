@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.sandbox.hubspot import exports
-from connectors.sandbox.hubspot.access import check_scopes, check_token
+from connectors.sandbox.hubspot.access import check_kind, check_scopes, check_token
 from connectors.sandbox.hubspot.calls import KINDS, Answer, HubSpotCall
 from connectors.sandbox.hubspot.effects import settle
 from connectors.sandbox.hubspot.errors import Refusal, correlation_id, no_such_resource
@@ -84,10 +84,7 @@ def _answer(endpoint: ApiPath, state: HubSpotState, limits: AccountLimits, reque
     check_token(request.headers.get("authorization"))
     limits.admit(search=endpoint.search, now=time.monotonic())
     for name in ("objectType", "toObjectType"):
-        kind = request.path_params.get(name)
-        if kind is not None and kind.lower() not in KINDS:
-            message = f"Unable to infer object type from: {kind}"
-            raise Refusal(404, message, "OBJECT_NOT_FOUND")
+        check_kind(request.path_params.get(name, "contacts").lower())
     check_scopes(endpoint.needs(request.path_params), state.world.settings.scopes)
     settle(state)
     with state.webhooks.by_api():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from bisect import bisect_left
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from connectors.sandbox.hubspot.calls import NOTHING, Answer, HubSpotCall, ok
 from connectors.sandbox.hubspot.errors import invalid_request
@@ -110,7 +110,8 @@ def _of_record(state: HubSpotState, record_id: str) -> list[Row]:
 
 def _page(call: HubSpotCall, members: dict[str, str], order: list[tuple[int, str]]) -> Answer:
     limit = call.limit(USUAL_PAGE, PAGE)
-    after, before = _place(call.one("after")), _place(call.one("before"))
+    spell = unquote if call.state.world.settings.encoded_cursors else str
+    after, before = _place(spell(call.one("after"))), _place(spell(call.one("before")))
     if after is not None or before is None:  # a cursor that nobody understands begins anew
         start = 0 if after is None else bisect_left(order, (after, ""))
     else:
@@ -164,8 +165,8 @@ def _write(call: HubSpotCall, joining: list[str], leaving: list[str]) -> Answer:
         state.lists[list_id] = {**row, "updatedAt": iso(state.now_ms())}
     missing = [key for key in (*joining, *leaving) if key not in known]
     # the first key really has that spelling; what is empty is left out
-    told = {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
-    return ok({name: ids for name, ids in told.items() if ids})
+    outcomes = {"recordsIdsAdded": added, "recordIdsRemoved": removed, "recordIdsMissing": missing}
+    return ok({name: ids for name, ids in outcomes.items() if ids})
 
 
 def _writable(call: HubSpotCall) -> Row:

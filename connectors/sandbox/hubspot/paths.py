@@ -32,6 +32,7 @@ DATED = ("2026-03", "2026-09")
 # numbered family -> the same of a dated version; None where no dated path exists
 OBJECTS = ("/crm/v3/objects/{objectType}", "/crm/objects/{version}/{objectType}")
 PROPERTIES = ("/crm/v3/properties/{objectType}", "/crm/properties/{version}/{objectType}")
+SCHEMAS = ("/crm/v3/schemas", "/crm-object-schemas/{version}/schemas")
 LISTS = ("/crm/v3/lists", "/crm/lists/{version}")
 LIMITS = ("/crm/v3/limits", "/crm/limits/{version}")
 LINKS = ("/crm/v4/associations/{objectType}/{toObjectType}", "/crm/associations/{version}/{objectType}/{toObjectType}")
@@ -109,6 +110,7 @@ ENDPOINTS = (
     at("GET", PROPERTIES, "/{propertyName}", DEFINED, properties.get_one),
     at("PATCH", PROPERTIES, "/{propertyName}", DEFINE, properties.update),
     at("DELETE", PROPERTIES, "/{propertyName}", DEFINE, properties.archive),
+    at("GET", SCHEMAS, "", access.ANY, properties.custom_objects),
     at("GET", LIMITS, "/custom-properties", access.CONTACT_DEFINITIONS_READ, properties.custom_limits),
     at("POST", LISTS, "", access.LISTS_CREATE, lists.create),
     at("GET", LISTS, "", access.LISTS_READ, lists.get_many),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -125,12 +126,61 @@ def test_people_are_counted_under_the_persona_that_was_in_force_when_the_mail_we
         .to_pyarrow()
         .to_pylist()
     )
-    found = {(row["variant"], row["persona"]): row for row in rows}
-    rita = found["one", "rita"]
+    cells = {(row["variant"], row["persona"]): row for row in rows}
+    rita = cells["one", "rita"]
 
     assert {row["campaign_id"] for row in rows} == {"c1"}
     assert (rita["delivered"], rita["opened"], rita["clicked"], rita["ordered"]) == (2, 1, 1, 2)
     assert rita["revenue"] == 50.0
-    assert found["two", None]["unsubscribed"] == 1
-    assert found["two", None]["ordered"] == 0
-    assert len(found) == 3  # and d, who was assigned after the mail only
+    assert cells["two", None]["unsubscribed"] == 1
+    assert cells["two", None]["ordered"] == 0
+    assert len(cells) == 3  # and d, who was assigned after the mail only
+
+
+def test_figures_are_those_of_counting_people_one_by_one() -> None:
+    """Of two variants of one campaign and one of another, at addresses of which some are the same person's."""
+    chance = random.Random(7)  # noqa: S311 - no secret
+    names = [f"{letter}{number}" for letter in "abcd" for number in range(12)]
+    person_of = {f"mailto:{name}": name if name < "d" else f"a{name[1:]}" for name in names}
+    mails = [(name, mail) for name in names for mail in ("v1", "v2", "c2") if chance.random() < 0.6]
+    deeds = [(*one, kind, n) for one in mails for kind in ("open", "click") for n in "12" if chance.random() < 0.3]
+    sent = [delivery(name, mail) for name, mail in mails]
+    acts = [{**act(name, kind, mail, n), "machine": chance.random() < 0.4} for name, mail, kind, n in deeds]
+    orders = [bought(name, days, 10.0) for name in names for days in (-1, 6, 8, 30) if chance.random() < 0.2]
+    filed = {"v1": ("c1", "one"), "v2": ("c1", "two"), "c2": ("c2", None)}
+    expected: dict[tuple[str, str | None, str], dict[str, set[str]]] = {}
+    for one in sent:
+        person, mail = person_of[one["contact_key"]], one["campaign_id"]
+        mine = [a for a in acts if person_of[a["contact_key"]] == person and a["campaign_id"] == mail]
+        opens = [a["machine"] for a in mine if a["kind"] == "open"]
+        did = {
+            "delivered": True,
+            "opened": False in opens,
+            "machine_only": set(opens) == {True},
+            "clicked": any(a["kind"] == "click" and not a["machine"] for a in mine),
+            "ordered": any(
+                person_of[o["contact_key"]] == person and SENT <= o["at"] <= SENT + timedelta(days=7) for o in orders
+            ),
+        }
+        cell = expected.setdefault((*filed[mail], "rita"), {name: set() for name in did})
+        for name, answer in did.items():
+            cell[name] |= {person} if answer else set()
+    counted = campaign_results(
+        deliveries=table("deliveries", *sent),
+        engagements=table("engagements", *acts),
+        orders=table("orders", *orders),
+        assignments=assigned(*((person, "rita", -1) for person in sorted(set(person_of.values())))),
+        links=ibis.memtable({"contact_key": list(person_of), "person_id": list(person_of.values())}),
+        campaigns=table(
+            "campaigns",
+            {"campaign_id": "c1"},
+            {"campaign_id": "c2"},
+            {"campaign_id": "v1", "parent_id": "c1", "variant": "one"},
+            {"campaign_id": "v2", "parent_id": "c1", "variant": "two"},
+        ),
+    )
+    found = {(row["campaign_id"], row["variant"], row["persona"]): row for row in counted.to_pyarrow().to_pylist()}
+
+    assert found.keys() == expected.keys()
+    for key, cell in expected.items():
+        assert {name: int(found[key][name]) for name in cell} == {name: len(people) for name, people in cell.items()}

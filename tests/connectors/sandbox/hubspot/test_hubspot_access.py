@@ -192,3 +192,20 @@ def test_the_account_tells_who_it_is_and_how_much_it_was_used(hubspot: Platform)
     assert len(owners["results"]) == 2
     assert hubspot.get(f"/crm/v3/owners/{owners['results'][0]['id']}") == owners["results"][0]
     assert hubspot.call("GET", "/crm/v3/owners/99").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/crm/v3/properties/companies", "/crm/v3/objects/tickets", "/crm/v3/objects/0-2"])
+def test_object_types_that_this_account_holds_nothing_of_are_refused_for_their_scope(
+    hubspot: Platform, path: str
+) -> None:
+    refused = hubspot.call("GET", path)
+    unknown = hubspot.call("GET", "/crm/v3/properties/starships")
+
+    assert (refused.status_code, refused.json()["category"]) == (403, "MISSING_SCOPES")
+    assert refused.json()["errors"][0]["context"]["requiredGranularScopes"]
+    assert (unknown.status_code, unknown.json()["category"]) == (404, "OBJECT_NOT_FOUND")
+
+
+def test_an_account_without_object_types_of_its_own_says_so(hubspot: Platform) -> None:
+    assert hubspot.get("/crm/v3/schemas") == {"results": []}
+    assert hubspot.get("/crm-object-schemas/2026-03/schemas") == {"results": []}

@@ -1,0 +1,70 @@
+"""What a command asks of the warehouse again and again, made once while it only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, TypeVar
+
+from ibis import Table
+from ibis.backends.sql import SQLBackend
+
+Made = TypeVar("Made")
+
+MEMORY = "512MB"
+"""Of the embedded engine while a command reads; what does not fit lies on disk."""
+
+
+class ReadOnce:
+    """Tables and values by key, kept while a block runs; tables as temporary ones of the embedded engine.
+
+    Whatever is written in the meantime makes all of them be made again.
+    """
+
+    def __init__(self, engine: SQLBackend) -> None:
+        self._engine = engine
+        self._known: dict[Hashable, Any] = {}
+        self._numbers = count(1)
+        self._tables: list[str] = []
+        self._depth = 0
+
+    def get(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Return what *make* gives; within `kept` it is asked once a *key*, and later answers are the first one.
+
+        Args:
+            key: Of what is made: a name, and the arguments that it depends on.
+            make: Makes an Ibis table, or anything else.
+        """
+        if not self._depth:
+            return make()
+        if key not in self._known:
+            made = make()
+            self._known[key] = self._as_table(made) if isinstance(made, Table) else made
+        made_before: Made = self._known[key]
+        return made_before
+
+    def _as_table(self, wanted: Table) -> Table:
+        if self._engine.name != "duckdb":
+            return wanted
+        name = f"read_once_{next(self._numbers)}"
+        self._tables.append(name)
+        return self._engine.create_table(name, wanted, temp=True)
+
+    def forget(self) -> None:
+        """Make everything again when it is asked for next; tables stay, since somebody may still ask them."""
+        self._known.clear()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep what `get` makes until the outermost block ends."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._known.clear()
+                for name in self._tables:
+                    self._engine.drop_table(name, force=True)
+                self._tables.clear()
