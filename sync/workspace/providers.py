@@ -59,10 +59,11 @@ def check_rules(
 
 def check_tools(
     tools: Mapping[str, Rule], catalogue: Catalogue, connections: Mapping[str, ConnectionPart], manifest: Manifest
-) -> None:
-    """Refuse typing tools whose condition asks for what no connection provides. Raises as `check_rules`."""
+) -> Mapping[str, Rule]:
+    """Return the same tools; refuse one that asks for what no connection provides. Raises as `check_rules`."""
     for name, rule in tools.items():
         _check(rule.names, catalogue, connections, manifest, where=f"tool {name!r}")
+    return tools
 
 
 def check_shown(

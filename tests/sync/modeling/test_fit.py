@@ -217,7 +217,7 @@ def test_only_the_named_traits_are_learned_from(filled: Session, tmp_path: Path)
     [
         ("a,b\n1,2\n", "has the columns a, b"),
         ("person_id,segment\nx,nobody\n", "has segment 'nobody', which segments.toml does not define"),
-        ("", "can't be read"),
+        ("", "labels.csv is empty"),
     ],
 )
 def test_a_labelling_that_says_nothing_is_refused(filled: Session, tmp_path: Path, text: str, told: str) -> None:

@@ -282,7 +282,8 @@ def test_an_accepted_proposal_is_described_before_anybody_is_assigned_by_it(fold
 
 def test_nobody_is_described_before_anybody_is_assigned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "workspace"
-    write_workspace(folder, Answers("Acme", (NewConnection("shop", "files", {"contacts": "contacts.csv"}),)))
+    files = {"contacts": "contacts.csv", "orders": "orders.csv"}
+    write_workspace(folder, Answers("Acme", (NewConnection("shop", "files", files),)))
 
     assert run(["personas", "draft", "--all", "--workspace", str(folder)]) == 2
     assert "Nobody is assigned yet" in capsys.readouterr().err
@@ -294,7 +295,8 @@ def test_one_segment_of_everybody_and_people_of_whom_nothing_is_known_are_told_p
     folder: Path, told: Told
 ) -> None:
     (folder / "segments.toml").write_text('[[segments]]\nname = "others"\nrule = "true"\n', "utf-8")
-    (folder / "contacts.csv").write_text("id,email\n" + "".join(f"{n},p{n}@people.test\n" for n in range(60)), "utf-8")
+    rows = "".join(f"{n},p{n}@people.test,,,,\n" for n in range(60))
+    (folder / "contacts.csv").write_text("id,email,tier,language,age,diabetes\n" + rows, "utf-8")
     for command in ("pull", "assign"):
         assert run([command, "--workspace", str(folder)]) == 0
 
