@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from connectors.files.cells import USUAL, CellError, Formats, as_email, as_number, as_text, as_time
 from connectors.files.columns import FileColumns
 from connectors.files.formats import DATE_ORDER, DECIMAL_MARK, formats_of
-from connectors.files.safe_cells import safe_cell
 from connectors.files.table import FileTable
 from connectors.records import email_key, platform_key
+from connectors.safe_cells import safe_cell
 
 Value = TypeVar("Value")
 DATES = ("at", "created_at", "updated_at", "cancelled_at")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.errors import FixSettingsError
-from connectors.files.safe_cells import safe_cell
+from connectors.safe_cells import safe_cell
 
 MOST_SHEET_ROWS = 1_048_576
 OURS = 0o600  # exported files hold personal data

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.errors import FixSettingsError
-from connectors.files.safe_cells import safe_cell
+from connectors.safe_cells import safe_cell
 from sync.clock import duration
 from sync.results.freshness import Freshness, freshness
 

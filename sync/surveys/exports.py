@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, StrictUndefined
 
-from connectors.files.safe_cells import safe_cell
 from connectors.limits import MERGE_FIELD_HELP, MERGE_FIELD_NAME, MERGE_TAG_LENGTH, PROPERTY_LABEL
+from connectors.safe_cells import safe_cell
 from segmenter.classifier.linear import option_of, trait_of
 from segmenter.surveys.answers import number_of
 from segmenter.typing_tool.tool_file import AnswerOption, SurveyQuestion, ToolFile

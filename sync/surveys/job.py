@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from connectors.errors import FixSettingsError
-from connectors.files.safe_cells import safe_cell
+from connectors.safe_cells import safe_cell
 from segmenter.classifier.model_file import coefficients_of
 from segmenter.classifier.thresholds import Thresholds
 from segmenter.errors import DefinitionError

@@ -36,6 +36,7 @@ def test_a_rule_over_a_sensitive_trait_is_refused_until_the_purpose_is_named(pla
 
     refused, _, error = say("assign")
     add(platforms, "personasync.toml", '\n[sensitive]\npurpose = "Toys by age."\nallow = ["children_at_home"]\n')
+    assert say("pull")[0] == 0
     allowed, _, _ = say("assign")
 
     assert refused == 2

@@ -40,7 +40,8 @@ def made(folder: Path, people: int) -> Path:
         (folder / f"{name}.toml").write_text(text, "utf-8")
     with opened(folder, day=-60) as session:
         pull(session)
-        assign(session, as_of=session.now())
+        if people:
+            assign(session, as_of=session.now())
     return folder
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import FixSettingsError
 from connectors.files import workbook
-from connectors.files.safe_cells import safe_cell
+from connectors.safe_cells import safe_cell
 from sync.cli.main import run
 from sync.surveys.spreadsheet import read_grid
 from tests.examples import examples
