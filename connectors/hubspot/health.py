@@ -68,8 +68,8 @@ def _scope(
         told = f"{probe.endpoint} can't be read. Missing scopes: {', '.join(named)}."
         if probe not in RESULTS:
             return Finding("scopes", "fail", told, error.fix)
-        fix = f"{error.fix} If the account's plan has no marketing email, nothing needs to be done."
-        return Finding("scopes", "warn", f"{told} Missing from results: {RESULTS[probe]}. The rest works.", fix)
+        told = f"{told} Missing from results: {RESULTS[probe]}. The rest works."
+        return Finding("scopes", "warn", told, error.fix)
     return None
 
 
